@@ -1,0 +1,85 @@
+"""
+Predictions and scores.
+
+REQUIRED INPUTS: data/splits/test.jsonl, the base model, models/merged/
+OUTPUTS: reports/predictions/{base,tuned}.jsonl, reports/samples.csv, reports/metrics.json
+"""
+
+
+rule predict_base:
+    """Read the test pages with the base model."""
+    input:
+        test="data/splits/test.jsonl",
+        base=plan.base_model,
+    output:
+        predictions="reports/predictions/base.jsonl",
+    log:
+        "logs/predict_base.log",
+    benchmark:
+        "benchmarks/jobs/predict_base.tsv"
+    conda:
+        f"../envs/{plan.kind}.yaml"
+    threads: plan.config.train.cpu_threads
+    resources:
+        gpu=1,
+        mem_mb=8000,
+    params:
+        settings=plan.settings(
+            "generate", "base_model", "task", "train.cpu_threads", "train.precision"
+        ),
+        base_path=plan.base_path,
+        code=plan.code("predict_base"),
+        environment=plan.environment,
+    script:
+        "../scripts/predict_base.py"
+
+
+rule predict_tuned:
+    """Read the test pages with the merged model, in the same way."""
+    input:
+        test="data/splits/test.jsonl",
+        proof="models/merged/merge_proof.json",
+    output:
+        predictions="reports/predictions/tuned.jsonl",
+    log:
+        "logs/predict_tuned.log",
+    benchmark:
+        "benchmarks/jobs/predict_tuned.tsv"
+    conda:
+        f"../envs/{plan.kind}.yaml"
+    threads: plan.config.train.cpu_threads
+    resources:
+        gpu=1,
+        mem_mb=8000,
+    params:
+        settings=plan.settings(
+            "generate", "base_model", "task", "train.cpu_threads", "train.precision"
+        ),
+        code=plan.code("predict_tuned"),
+        environment=plan.environment,
+    script:
+        "../scripts/predict_tuned.py"
+
+
+rule score_predictions:
+    """Score base and tuned against the labels: CER, WER, BLEU, ROUGE, table F1, loops; per page and in aggregate."""
+    input:
+        test="data/splits/test.jsonl",
+        base="reports/predictions/base.jsonl",
+        tuned="reports/predictions/tuned.jsonl",
+    output:
+        samples="reports/samples.csv",
+        metrics="reports/metrics.json",
+    log:
+        "logs/score_predictions.log",
+    benchmark:
+        "benchmarks/jobs/score_predictions.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        code=plan.code("score_predictions"),
+        environment=plan.environment,
+    script:
+        "../scripts/score_predictions.py"

@@ -1,0 +1,68 @@
+"""
+Markdown labels and the choice of pages.
+
+REQUIRED INPUTS: data/manifests/{documents,pages}/<shard>.csv, the PDFs, data/corrections/<doc>/p<NNNN>.md
+OUTPUTS: data/manifests/labels/<shard>.csv (labels lie in data/labels), data/manifests/selection/all.csv,
+         reports/documents.csv
+"""
+
+
+rule label_pages:
+    """Extract Markdown with pymupdf4llm (tables kept, OCR off), LaTeX from /Alt; human labels override."""
+    input:
+        documents="data/manifests/documents/{shard}.csv",
+        pages="data/manifests/pages/{shard}.csv",
+        pdfs=lambda wildcards: plan.pdfs(wildcards.shard),
+        corrections=lambda wildcards: plan.corrections(wildcards.shard),
+    output:
+        labels="data/manifests/labels/{shard}.csv",
+    log:
+        "logs/label_pages/{shard}.log",
+    benchmark:
+        "benchmarks/jobs/label_pages/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 64
+    resources:
+        mem_mb=4000,
+    params:
+        settings=plan.settings("labels", "documents.timeout_s_per_page"),
+        documents=lambda wildcards: plan.identities(wildcards.shard),
+        code=plan.code("label_pages"),
+        environment=plan.environment,
+    script:
+        "../scripts/label_pages.py"
+
+
+rule select_pages:
+    """Accept or refuse each page, with a reason; find near-duplicates; say what became of every document."""
+    input:
+        documents=expand("data/manifests/documents/{shard}.csv", shard=plan.shards),
+        pages=expand("data/manifests/pages/{shard}.csv", shard=plan.shards),
+        labels=expand("data/manifests/labels/{shard}.csv", shard=plan.shards),
+    output:
+        selection="data/manifests/selection/all.csv",
+        report="reports/documents.csv",
+    log:
+        "logs/select_pages.log",
+    benchmark:
+        "benchmarks/jobs/select_pages.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        settings=plan.settings("selection"),
+        sheet=plan.said("category", "language", "licence"),
+        code=plan.code("select_pages"),
+        environment=plan.environment,
+    script:
+        "../scripts/select_pages.py"
+
+
+rule labels:
+    """Target: labels of every document, and what became of it."""
+    input:
+        "data/manifests/selection/all.csv",
+        "reports/documents.csv",
+    localrule: True

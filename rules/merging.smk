@@ -1,0 +1,39 @@
+"""
+Merging.
+
+REQUIRED INPUTS: the base model, models/adapter/
+OUTPUTS: models/merged/ (weights, configuration, processor), models/merged/merge_proof.json
+"""
+
+
+rule merge_adapter:
+    """Add the adapter to the base weights, and prove it: tensors, shapes, deltas, logits."""
+    input:
+        weights="models/adapter/adapter_model.safetensors",
+        config="models/adapter/adapter_config.json",
+        base=plan.base_model,
+    output:
+        proof="models/merged/merge_proof.json",
+    log:
+        "logs/merge_adapter.log",
+    benchmark:
+        "benchmarks/jobs/merge_adapter.tsv"
+    conda:
+        f"../envs/{plan.kind}.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+    params:
+        settings=plan.settings("merge", "base_model", "task", "train.cpu_threads"),
+        base_path=plan.base_path,
+        code=plan.code("merge_adapter"),
+        environment=plan.environment,
+    script:
+        "../scripts/merge_adapter.py"
+
+
+rule merged:
+    """Target: the merged model."""
+    input:
+        "models/merged/merge_proof.json",
+    localrule: True

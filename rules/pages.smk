@@ -1,0 +1,38 @@
+"""
+Page images.
+
+REQUIRED INPUTS: the PDFs of a shard
+OUTPUTS: data/manifests/documents/<shard>.csv, data/manifests/pages/<shard>.csv; the images they name lie in data/pages
+"""
+
+
+rule render_pages:
+    """Render every page at pages.long_side_px; a PDF that cannot be read gets a row that says why."""
+    input:
+        pdfs=lambda wildcards: plan.pdfs(wildcards.shard),
+    output:
+        documents="data/manifests/documents/{shard}.csv",
+        pages="data/manifests/pages/{shard}.csv",
+    log:
+        "logs/render_pages/{shard}.log",
+    benchmark:
+        "benchmarks/jobs/render_pages/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 64
+    resources:
+        mem_mb=2000,
+    params:
+        settings=plan.settings("pages", "documents.timeout_s_per_page"),
+        documents=lambda wildcards: plan.identities(wildcards.shard),
+        code=plan.code("render_pages"),
+        environment=plan.environment,
+    script:
+        "../scripts/render_pages.py"
+
+
+rule pages:
+    """Target: page images of every document."""
+    input:
+        expand("data/manifests/pages/{shard}.csv", shard=plan.shards),
+    localrule: True

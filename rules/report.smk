@@ -1,0 +1,48 @@
+"""
+The report.
+
+REQUIRED INPUTS: predictions, scores, splits, documents, the adapter's log and lineage, the merge proof
+OUTPUTS: reports/index.html
+"""
+
+
+rule write_report:
+    """Put base and tuned side by side on the page image, with metrics, plots, data and lineage."""
+    input:
+        samples="reports/samples.csv",
+        metrics="reports/metrics.json",
+        train="data/splits/train.jsonl",
+        validation="data/splits/validation.jsonl",
+        test="data/splits/test.jsonl",
+        base="reports/predictions/base.jsonl",
+        tuned="reports/predictions/tuned.jsonl",
+        documents="reports/documents.csv",
+        selection="data/manifests/selection/all.csv",
+        training_log="models/adapter/training_log.csv",
+        lineage="models/adapter/lineage.json",
+        proof="models/merged/merge_proof.json",
+    output:
+        html=report(
+            "reports/index.html", category="Report", caption="../docs/report.rst"
+        ),
+    log:
+        "logs/write_report.log",
+    benchmark:
+        "benchmarks/jobs/write_report.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        settings=plan.settings("report"),
+        code=plan.code("write_report"),
+        environment=plan.environment,
+    script:
+        "../scripts/write_report.py"
+
+
+rule report:
+    """Target: the report people read."""
+    input:
+        "reports/index.html",
+    localrule: True

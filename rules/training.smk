@@ -1,0 +1,54 @@
+"""
+LoRA training.
+
+REQUIRED INPUTS: data/splits/{train,validation}.jsonl, the base model
+OUTPUTS: models/adapter/ (PEFT adapter, training_log.csv, lineage.json, README.md)
+"""
+
+
+rule train_adapter:
+    """Train a LoRA adapter with TRL's SFTTrainer and PEFT; goes on from its last checkpoint after an interruption."""
+    input:
+        train="data/splits/train.jsonl",
+        validation="data/splits/validation.jsonl",
+        test="data/splits/test.jsonl",
+        assignments="data/manifests/splits/all.csv",
+        selection="data/manifests/selection/all.csv",
+        documents=expand("data/manifests/documents/{shard}.csv", shard=plan.shards),
+        base=plan.base_model,
+    output:
+        weights="models/adapter/adapter_model.safetensors",
+        config="models/adapter/adapter_config.json",
+        log="models/adapter/training_log.csv",
+        lineage="models/adapter/lineage.json",
+        card="models/adapter/README.md",
+    log:
+        "logs/train_adapter.log",
+    benchmark:
+        "benchmarks/jobs/train_adapter.tsv"
+    conda:
+        f"../envs/{plan.kind}.yaml"
+    threads: plan.config.train.cpu_threads
+    resources:
+        gpu=1,
+        mem_mb=8000,
+    params:
+        settings=plan.settings("train", "task", "base_model"),
+        configuration=plan.settings(
+            "pages", "labels", "selection", "splits", "documents.timeout_s_per_page"
+        ),
+        base_path=plan.base_path,
+        codes=plan.codes(
+            "render_pages", "label_pages", "select_pages", "split_documents"
+        ),
+        code=plan.code("train_adapter"),
+        environment=plan.environment,
+    script:
+        "../scripts/train_adapter.py"
+
+
+rule adapter:
+    """Target: the adapter."""
+    input:
+        "models/adapter/adapter_model.safetensors",
+    localrule: True

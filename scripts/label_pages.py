@@ -1,0 +1,71 @@
+"""Label a shard's pages: Markdown below data/labels, a row for each page in the manifest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scribetune import labels, manifests
+from scribetune.config import restrict
+from scribetune.documents import identify, open_passwords
+from scribetune.jobs import rule_job
+from scribetune.selection import DOCUMENT_TEXT_COLUMNS, PAGE_TEXT_COLUMNS
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(
+    pdfs: Sequence[str],
+    identities: Mapping[str, Sequence[str]],
+    document_manifest: Path,
+    page_manifest: Path,
+    corrections: Sequence[str],
+    settings: labels.LabelSettings,
+    workers: int,
+    label_manifest: Path,
+) -> None:
+    """Label the pages that were rendered, put corrections in place, write the manifest."""
+    documents, variables = identify(pdfs, identities)
+    states = manifests.rows(manifests.read([document_manifest], DOCUMENT_TEXT_COLUMNS))
+    page_rows = manifests.rows(manifests.read([page_manifest], PAGE_TEXT_COLUMNS))
+    rendered = {
+        row["document"]: (
+            row["sha256"],
+            labels.usable_pages(row["status"], [p for p in page_rows if p["document"] == row["document"]]),
+        )
+        for row in states
+    }
+    rows = labels.label_shard(
+        documents,
+        rendered,
+        open_passwords(variables),
+        labels.corrections_by_page(Path(path) for path in corrections),
+        settings,
+        workers,
+    )
+    manifests.write(label_manifest, [asdict(row) for row in rows], manifests.columns_of(labels.LabelRow))
+
+
+if __name__ == "__main__":
+    with rule_job(snakemake):
+        config = restrict(snakemake.params.settings)
+        main(
+            snakemake.input.pdfs,
+            snakemake.params.documents,
+            Path(snakemake.input.documents),
+            Path(snakemake.input.pages),
+            snakemake.input.corrections,
+            labels.LabelSettings(
+                config.labels.headers_footers,
+                config.labels.tables,
+                config.labels.formulas,
+                config.labels.tags,
+                config.documents.timeout_s_per_page,
+                snakemake.params.code,
+            ),
+            snakemake.threads,
+            Path(snakemake.output.labels),
+        )

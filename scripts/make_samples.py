@@ -1,0 +1,23 @@
+"""Make the sample corpus: data/samples/<name>.pdf, and the Markdown of each page in data/samples/truth/<name>/."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scribetune import layout, samples
+from scribetune.config import Samples, restrict
+from scribetune.jobs import rule_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(settings: Samples, pdf_folder: Path, truth_folder: Path) -> None:
+    """Compile every sample document into `pdf_folder`, its Markdown into `truth_folder`."""
+    samples.build(samples.plan(settings.count, settings.seed, settings.languages), pdf_folder, truth_folder)
+
+
+if __name__ == "__main__":
+    with rule_job(snakemake):
+        main(restrict(snakemake.params.settings).samples, Path(layout.SAMPLES), Path(layout.SAMPLE_TRUTH))

@@ -1,0 +1,28 @@
+"""Merge the adapter into the base model: models/merged/ with merge_proof.json."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scribetune import merging
+from scribetune.config import Config, restrict
+from scribetune.jobs import rule_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(config: Config, base_path: str, adapter_folder: Path, merged_folder: Path) -> None:
+    """Merge and prove it."""
+    merging.merge(config, base_path, adapter_folder, merged_folder)
+
+
+if __name__ == "__main__":
+    with rule_job(snakemake):
+        main(
+            restrict(snakemake.params.settings),
+            snakemake.params.base_path,
+            Path(snakemake.input.weights).parent,
+            Path(snakemake.output.proof).parent,
+        )

@@ -1,0 +1,53 @@
+"""Render a shard's PDFs: page images below data/pages, a row for each document and each page in the manifests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scribetune import manifests, pages
+from scribetune.config import restrict
+from scribetune.documents import identify, open_passwords
+from scribetune.jobs import rule_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(
+    pdfs: Sequence[str],
+    identities: Mapping[str, Sequence[str]],
+    settings: pages.RenderSettings,
+    workers: int,
+    document_manifest: Path,
+    page_manifest: Path,
+) -> None:
+    """Render `pdfs` with `workers` processes and write the two manifests."""
+    documents, variables = identify(pdfs, identities)
+    rendered = pages.render_shard(documents, open_passwords(variables), settings, workers)
+    manifests.write(
+        document_manifest, [asdict(result.document) for result in rendered], manifests.columns_of(pages.DocumentRow)
+    )
+    manifests.write(
+        page_manifest, [asdict(row) for result in rendered for row in result.pages], manifests.columns_of(pages.PageRow)
+    )
+
+
+if __name__ == "__main__":
+    with rule_job(snakemake):
+        config = restrict(snakemake.params.settings)
+        main(
+            snakemake.input.pdfs,
+            snakemake.params.documents,
+            pages.RenderSettings(
+                config.pages.long_side_px,
+                config.pages.color,
+                config.documents.timeout_s_per_page,
+                snakemake.params.code,
+            ),
+            snakemake.threads,
+            Path(snakemake.output.documents),
+            Path(snakemake.output.pages),
+        )

@@ -1,0 +1,216 @@
+"""LoRA adapters: put around a model, counted, saved byte for byte, and loaded with proof that every tensor arrived.
+
+Several current versions of PEFT load an adapter of this architecture as nothing, with only a warning. Every load in
+this project therefore goes through `load`, which compares the file with the model.
+"""
+
+import json
+import struct
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from scribetune.config import Train
+from scribetune.errors import UserError
+from scribetune.families import Family
+from scribetune.files import sha256_bytes, sha256_file, write_bytes, write_json
+
+WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+TASK_TYPE = "CAUSAL_LM"
+"""What PEFT calls models that write text; both backends record it, so that their adapters load alike."""
+
+_ADAPTER = "default"
+_BASE_DIGEST = "base_model_sha256"
+
+
+class AdapterError(RuntimeError):
+    """An adapter that did not arrive in the model as it lies in its file."""
+
+
+def attach(family: Family, model: Any, train: Train) -> Any:
+    """Put a fresh LoRA adapter around a model: B is zero, so nothing changes until it is trained.
+
+    Raises:
+        UserError: Dropout with a scope that includes routed experts, which PEFT cannot do.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    scope = family.scopes[train.scope]
+    if scope.target_parameters and train.dropout:
+        raise UserError(
+            f"LoRA on routed experts (train.scope {train.scope!r}) has no dropout; train.dropout is",
+            value=train.dropout,
+            accepted="0",
+            todo="set train.dropout to 0, or train.scope to language",
+        )
+    settings = LoraConfig(
+        r=train.rank,
+        lora_alpha=train.alpha,
+        lora_dropout=train.dropout,
+        bias="none",
+        target_modules=scope.target_modules,
+        target_parameters=list(scope.target_parameters) or None,
+        task_type=TASK_TYPE,
+    )
+    return get_peft_model(model, settings)
+
+
+def count_trainable(family: Family, model: Any, scope_name: str) -> Mapping[str, int]:
+    """Count trainable parameters by group, and check that the scope got exactly the groups it names.
+
+    Raises:
+        AdapterError: A group of the scope holds no trainable weight, another group does, or a weight that is not the
+            adapter's is trainable.
+    """
+    expected = {str(name): scope for name, scope in family.scopes.items()}[scope_name].groups
+    counts: dict[str, int] = {}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            if ".lora_" not in name:
+                raise AdapterError(f"{name} is trainable, but belongs to the base model")
+            group = family.group_of(name)
+            counts[group] = counts.get(group, 0) + weight.numel()
+    if set(counts) != expected:
+        raise AdapterError(f"scope {scope_name!r} trains {sorted(counts)}, but stands for {sorted(expected)}")
+    return MappingProxyType(dict(sorted(counts.items())))
+
+
+def base_digest(folder: Path) -> str:
+    """Return one hash for the weights of a base model: over the names and SHA-256 of its safetensors files."""
+    lines = [f"{path.name} {sha256_file(path)}\n" for path in sorted(folder.glob("*.safetensors"))]
+    return sha256_bytes("".join(lines).encode())
+
+
+def save(model: Any, folder: Path, *, base_name: str, base_folder: Path, revision: str | None) -> None:
+    """Write adapter_model.safetensors and adapter_config.json, the same bytes for the same weights.
+
+    Args:
+        model: A PEFT model.
+        folder: Where to.
+        base_name: What the adapter records as its base: a name that holds on another machine too.
+        base_folder: The base model's folder; a hash of its weights goes into the file's metadata.
+        revision: The base model's commit on the hub, or None.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        staged = Path(temporary)
+        # Embeddings are never trained; left to itself PEFT would ask the hub whether they were resized.
+        model.save_pretrained(staged, save_embedding_layers=False)
+        settings = json.loads((staged / CONFIG).read_text(encoding="utf-8"))
+        settings |= {"base_model_name_or_path": base_name, "revision": revision, "inference_mode": True}
+        metadata = {"format": "pt", _BASE_DIGEST: base_digest(base_folder)}
+        weights = _with_metadata((staged / WEIGHTS).read_bytes(), metadata)
+    write_bytes(folder / WEIGHTS, weights)
+    write_json(folder / CONFIG, settings)
+
+
+def load(model: Any, folder: Path, *, base_folder: Path) -> Any:
+    """Put a saved adapter around a model and prove that every tensor of the file arrived in it.
+
+    Args:
+        model: The base model.
+        folder: Holds adapter_model.safetensors and adapter_config.json.
+        base_folder: The base model's folder, to refuse an adapter that was trained on other weights.
+
+    Returns:
+        A PEFT model in evaluation mode.
+
+    Raises:
+        UserError: No adapter there, or one that belongs to another base model.
+        AdapterError: PEFT dropped or changed a tensor.
+    """
+    from peft import PeftModel
+
+    path = folder / WEIGHTS
+    if not path.is_file() or not (folder / CONFIG).is_file():
+        raise UserError(
+            "There is no adapter in the folder",
+            value=str(folder),
+            accepted=f"a folder with {WEIGHTS} and {CONFIG}",
+            todo="train one first (target: adapter)",
+        )
+    _check_base(model, path, folder, base_folder)
+    wrapped = PeftModel.from_pretrained(model, folder, adapter_name=_ADAPTER, local_files_only=True)
+    check_arrived(wrapped, path)
+    return wrapped.eval()
+
+
+def check_arrived(model: Any, path: Path) -> None:
+    """Compare an adapter file with the adapter weights of a model, tensor by tensor.
+
+    Raises:
+        AdapterError: A tensor is missing on either side, or differs.
+    """
+    stored = load_file(path)
+    held = tensors(model)
+    if set(stored) != set(held):
+        missing, extra = sorted(set(stored) - set(held)), sorted(set(held) - set(stored))
+        raise AdapterError(
+            f"{path}: {len(missing)} of {len(stored)} tensors did not arrive in the model ({missing[:3]}), and "
+            f"{len(extra)} of the model's are not in the file ({extra[:3]}). This version of peft does not load this "
+            f"architecture's adapters; install the version that the environment pins."
+        )
+    changed = [
+        name for name in sorted(stored) if not torch.equal(stored[name], held[name].to(stored[name].dtype).cpu())
+    ]
+    if changed:
+        raise AdapterError(f"{path}: {len(changed)} of {len(stored)} tensors arrived with other values ({changed[:3]})")
+
+
+def tensors(model: Any) -> dict[str, torch.Tensor]:
+    """Return the adapter weights held by a PEFT model, by their names in a file."""
+    return {
+        name.replace(f".{_ADAPTER}.", "."): weight.detach()
+        for name, weight in model.named_parameters()
+        if ".lora_" in name
+    }
+
+
+def _check_base(model: Any, path: Path, folder: Path, base_folder: Path) -> None:
+    recorded = json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
+    with safe_open(path, framework="pt") as file:
+        digest = (file.metadata() or {}).get(_BASE_DIGEST)
+    # Adapters made elsewhere carry no hash; for those, PEFT compares the shapes and `check_arrived` the rest.
+    if digest is not None and digest != base_digest(base_folder):
+        raise UserError(
+            f"The adapter in {folder} was trained on other weights than those in {base_folder}; its base is",
+            value=recorded,
+            accepted="the model that it was trained on",
+            todo="train again on this base model, or give base_model.name the model it was trained on",
+        )
+    names = {name for name, _ in model.named_modules()} | {name for name, _ in model.named_parameters()}
+    strangers = sorted(name for name in map(_target_of, load_file(path)) if name not in names)
+    if strangers:
+        raise UserError(
+            f"The adapter in {folder} is of another architecture ({base_folder} has no {strangers[0]}); its base is",
+            value=recorded,
+            accepted="the model that it was trained on",
+            todo="train again on this base model",
+        )
+
+
+def _target_of(name: str) -> str:
+    """Return the module that an adapter tensor belongs to (for stacked parameters, the module that holds them)."""
+    module = name.removeprefix("base_model.model.").split(".lora_")[0]
+    return module.removesuffix(".base_layer")
+
+
+def _with_metadata(data: bytes, metadata: Mapping[str, str]) -> bytes:
+    """Return a safetensors file with this metadata, its header in one fixed order.
+
+    The library writes metadata in the order of a hash table, another one in every process.
+    Layout: 8 bytes length of the header (little endian), the header as JSON padded with spaces, the tensors.
+    """
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    header.pop("__metadata__", None)
+    ordered = {"__metadata__": dict(sorted(metadata.items())), **header}
+    text = json.dumps(ordered, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data[8 + length :]

@@ -1,0 +1,132 @@
+"""Where and how a model is trained: device, number format and backend, each chosen with its reason said aloud."""
+
+import importlib.util
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from scribetune import adapters
+from scribetune.config import Train
+from scribetune.errors import UserError
+from scribetune.families import Family
+
+logger = logging.getLogger(__name__)
+
+BackendName = Literal["peft", "unsloth"]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Device and number format of the weights, and why."""
+
+    device: str
+    dtype: torch.dtype
+    reason: str
+
+    @property
+    def precision(self) -> str:
+        """Name of the number format: float32 or bfloat16."""
+        return str(self.dtype).removeprefix("torch.")
+
+
+@dataclass(frozen=True)
+class BackendChoice:
+    """The backend, and why."""
+
+    name: BackendName
+    reason: str
+
+
+def place(precision: str, cpu_threads: int) -> Placement:
+    """Choose device and number format, and fix the number of CPU threads.
+
+    Args:
+        precision: auto, float32 or bfloat16.
+        cpu_threads: Threads of CPU arithmetic: sums are split by thread, so the number is part of the result.
+    """
+    torch.set_num_threads(cpu_threads)
+    cuda = torch.cuda.is_available()
+    device = "cuda" if cuda else "cpu"
+    where = torch.cuda.get_device_name() if cuda else f"the CPU, {cpu_threads} thread{'s' if cpu_threads > 1 else ''}"
+    if precision != "auto":
+        return Placement(device, getattr(torch, precision), f"{precision} as configured, on {where}")
+    if cuda and torch.cuda.is_bf16_supported():
+        return Placement(device, torch.bfloat16, f"bfloat16: {where} computes it")
+    return Placement(device, torch.float32, f"float32, which needs no bfloat16 hardware, on {where}")
+
+
+def choose(wanted: str) -> BackendChoice:
+    """Choose the backend: unsloth only where CUDA and the package are there.
+
+    Raises:
+        UserError: unsloth asked for by name where it cannot run.
+    """
+    cuda = torch.cuda.is_available()
+    installed = importlib.util.find_spec("unsloth") is not None
+    if wanted == "peft":
+        return BackendChoice("peft", "as configured")
+    if cuda and installed:
+        return BackendChoice("unsloth", "as configured" if wanted == "unsloth" else "CUDA and unsloth are there")
+    lacking = "no CUDA device is there" if not cuda else "unsloth is not installed"
+    if wanted == "unsloth":
+        raise UserError(
+            f"The training backend cannot run here ({lacking})",
+            value="unsloth",
+            accepted="auto or peft",
+            todo="set train.backend to auto, or run on a machine with a CUDA GPU and the GPU environment",
+        )
+    return BackendChoice("peft", lacking)
+
+
+def load(choice: BackendChoice, family: Family, folder: Path, train: Train, placement: Placement) -> Any:
+    """Load the base model and put a fresh adapter around it, as the backend does it.
+
+    Returns:
+        A PEFT model; its base is in evaluation mode, its adapter weights are the only trainable ones.
+    """
+    loaders: dict[BackendName, Callable[[Family, Path, Train, Placement], Any]] = {
+        "peft": _load_peft,
+        "unsloth": _load_unsloth,
+    }
+    return loaders[choice.name](family, folder, train, placement)
+
+
+def _load_peft(family: Family, folder: Path, train: Train, placement: Placement) -> Any:
+    model = family.load_model(folder, dtype=placement.dtype, device=placement.device)
+    return adapters.attach(family, model, train)
+
+
+def _load_unsloth(family: Family, folder: Path, train: Train, placement: Placement) -> Any:
+    # Imported before anything else of the stack uses transformers' classes: unsloth patches them on import.
+    from transformers import AutoModelForImageTextToText
+    from unsloth import FastVisionModel
+
+    checkpointing = "unsloth" if train.gradient_checkpointing else False
+    model, _ = FastVisionModel.from_pretrained(
+        str(folder),
+        auto_model=AutoModelForImageTextToText,
+        dtype=placement.dtype,
+        load_in_4bit=False,
+        max_seq_length=train.max_tokens,
+        use_gradient_checkpointing=checkpointing,
+        random_state=train.seed,
+        trust_remote_code=False,
+    )
+    scope = family.scopes[train.scope]
+    return FastVisionModel.get_peft_model(
+        model,
+        r=train.rank,
+        lora_alpha=train.alpha,
+        lora_dropout=train.dropout,
+        bias="none",
+        target_modules=scope.target_modules,
+        # Never None: unsloth would then add the experts of a mixture-of-experts model on its own.
+        target_parameters=list(scope.target_parameters),
+        use_gradient_checkpointing=checkpointing,
+        random_state=train.seed,
+        task_type=adapters.TASK_TYPE,
+    )

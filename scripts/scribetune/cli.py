@@ -1,0 +1,74 @@
+"""The console script `scribetune`."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scribetune.errors import UserError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@contextmanager
+def _told_in_words() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        raise typer.Exit(1) from None
+
+
+@app.callback()
+def _scribetune() -> None:
+    """Tools around the build; `snakemake --cores 1 --resources gpu=1` is the build itself."""
+
+
+@app.command("config")
+def config_command(
+    write: Annotated[bool, typer.Option(help="Write the generated files instead of comparing them.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Configuration folder (default: the repository's).")] = None,
+) -> None:
+    """Compare config.yaml, deepseek-ocr-2.yaml, schema.json and the README's table with the model they come from."""
+    from scribetune import config_files, files
+    from scribetune.provenance import REPOSITORY
+
+    stale = False
+    for path, text in config_files.rendered(folder or REPOSITORY / "config").items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if write:
+            files.write_text(path, text)
+            sys.stdout.write(f"written: {path}\n")
+        else:
+            stale = True
+            sys.stdout.write(f"differs: {path}\n")
+    if stale:
+        sys.stdout.write(f"Run `{config_files.REGENERATE}` to write them.\n")
+        raise typer.Exit(1)
+
+
+@app.command()
+def summary(
+    folder: Annotated[Path, typer.Argument(help="Working directory of a build.")] = Path(),
+) -> None:
+    """Say in a few lines what the last build used, refused and achieved, and where to look."""
+    from scribetune import summary as build_summary
+
+    with _told_in_words():
+        sys.stdout.write(build_summary.text(folder))
+
+
+@app.command()
+def commit(
+    if_ready: Annotated[bool, typer.Option(help="Do nothing, and say why, while the build is not up to date.")] = False,
+) -> None:
+    """Record an up-to-date build in dvc.lock; refuses while Snakemake would still run something."""
+    from scribetune import ledger
+
+    with _told_in_words():
+        for line in ledger.commit(Path(), if_ready=if_ready):
+            sys.stdout.write(f"{line}\n")

@@ -1,0 +1,308 @@
+"""The configuration: one model with types, defaults and descriptions; everything else is generated from it.
+
+`config/config.yaml` (the preset for the embedded model), `config/deepseek-ocr-2.yaml` (a full-size model on a GPU),
+`config/schema.json` and the table in `config/README.md` come from `scribetune config --write`; a test compares them.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from scribetune.errors import UserError
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """A group of keys: immutable, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Documents(Section):
+    """Which PDFs are read, and how they are grouped into jobs."""
+
+    raw: str = "data/raw"
+    """Folder of PDFs, at any depth. While data/raw holds none, a sample corpus is built and used instead."""
+    sheet: str = "config/documents.csv"
+    """Optional CSV: path (relative to raw), category, language, licence, split, password_variable."""
+    per_shard: int = Field(default=250, ge=1)
+    """About how many documents one job works on."""
+    timeout_s_per_page: float = Field(default=30.0, gt=0)
+    """A document that takes longer than this per page (at least one page) is given up, with a row that says so."""
+
+
+class Samples(Section):
+    """The sample corpus that stands in while data/raw is empty."""
+
+    count: int = Field(default=60, ge=3)
+    """Number of documents."""
+    seed: int = 20
+    """Seed of the templates' content."""
+    languages: tuple[Literal["en", "zh"], ...] = Field(default=("en",), min_length=1)
+    """Languages of the templates, in turn."""
+
+
+class Pages(Section):
+    """Page images."""
+
+    long_side_px: int = Field(default=2304, ge=64, le=8192)
+    """Length of the longer side in pixels. DeepSeek-OCR-2 sees at most 2304; the embedded model sees 768."""
+    color: Literal["auto", "gray", "rgb"] = "auto"
+    """auto: gray where a page has no colour."""
+
+
+class Labels(Section):
+    """Markdown labels."""
+
+    headers_footers: Literal["keep", "drop"] = "keep"
+    """Whether running headers, footers and page numbers stay in the label."""
+    tables: Literal["markdown", "html"] = "markdown"
+    """How tables are written."""
+    formulas: Literal["alt", "text"] = "alt"
+    """alt: LaTeX from the PDF's own alternative text (/Alt) where it has it; text: Unicode fragments."""
+    tags: Literal["use", "ignore"] = "use"
+    """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
+    corrections: str = "data/corrections"
+    """Folder of human labels (<document>/p0001.md), which override machine labels."""
+
+
+class Selection(Section):
+    """Quality gates: which pages are good enough to learn from and to be measured on."""
+
+    min_characters: int = Field(default=20, ge=1)
+    """Pages whose label has fewer characters are refused."""
+    max_characters: int = Field(default=12000, ge=1)
+    """Pages whose label has more characters are refused."""
+    min_word_recall: Fraction = 0.8
+    """Least share of the text layer's words that must be in the label (human labels are exempt)."""
+    max_unmapped_share: Fraction = 0.05
+    """Pages with a greater share of glyphs that map to no character are refused (garbage text layer)."""
+    duplicate_similarity: float = Field(default=0.85, gt=0.0, le=1.0)
+    """Jaccard similarity (MinHash over character 8-grams) from which texts are near-duplicates."""
+
+
+class Splits(Section):
+    """Train, validation and test, by document and duplicate cluster."""
+
+    validation: float = Field(default=0.1, gt=0.0, lt=1.0)
+    """Share of documents for validation."""
+    test: float = Field(default=0.15, gt=0.0, lt=1.0)
+    """Share of documents for the test."""
+    seed: int = 0
+    """Another seed gives another partition."""
+
+    @model_validator(mode="after")
+    def leave_some_for_training(self) -> "Splits":
+        """Refuse shares that leave nothing to train on."""
+        if self.validation + self.test >= 1.0:
+            raise ValueError(f"validation + test must be below 1, found {self.validation + self.test:g}")
+        return self
+
+
+class BaseModelChoice(Section):
+    """The model that is fine-tuned."""
+
+    name: str = "deepseek-community/DeepSeek-OCR-2"
+    """A folder (looked up in the working directory, then in the repository) or a hub id such as owner/name."""
+    revision: str | None = None
+    """Commit of the hub repository (40 hex digits). Required for a hub id, so that a rebuild gets the same model."""
+    family: Literal["auto", "deepseek_ocr2"] = "auto"
+    """Which module of families/ handles it; auto reads it off the model's config.json."""
+
+
+class Task(Section):
+    """What the model is asked to do."""
+
+    prompt: Literal["free_ocr", "markdown"] = "free_ocr"
+    """The family's prompt for the task; one string in training, evaluation and serving."""
+
+
+class Train(Section):
+    """LoRA training."""
+
+    backend: Literal["auto", "peft", "unsloth"] = "auto"
+    """auto: unsloth where CUDA and unsloth are there, else peft; the log says which and why."""
+    scope: Literal["attention", "language", "experts", "vision"] = "language"
+    """Which weights get LoRA: language-model attention; + dense and shared-expert MLPs; + routed experts; + encoder."""
+    rank: int = Field(default=16, ge=1, le=1024)
+    """LoRA rank r."""
+    alpha: int = Field(default=32, ge=1)
+    """LoRA alpha; the update is scaled by alpha / rank."""
+    dropout: float = Field(default=0.05, ge=0.0, lt=1.0)
+    """LoRA dropout."""
+    learning_rate: float = Field(default=2e-4, gt=0.0)
+    """Peak learning rate."""
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    """Learning-rate schedule after the warm-up."""
+    warmup_share: Fraction = 0.1
+    """Share of all steps spent warming up."""
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    """AdamW weight decay."""
+    max_gradient_norm: float = Field(default=1.0, gt=0.0)
+    """Gradient clipping."""
+    epochs: int = Field(default=3, ge=1)
+    """Passes over the training pages."""
+    effective_batch: int = Field(default=8, ge=1)
+    """Pages per optimiser step."""
+    micro_batch: int = Field(default=1, ge=1)
+    """Pages per forward pass; must divide effective_batch."""
+    max_tokens: int = Field(default=8192, ge=64)
+    """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto: bfloat16 on a GPU that has it, else float32."""
+    gradient_checkpointing: bool = True
+    """Recompute activations to save memory."""
+    cache_vision: bool = True
+    """Compute vision features once and reuse them in every epoch (where the scope leaves the encoder frozen)."""
+    cpu_threads: int = Field(default=1, ge=1)
+    """Threads of a CPU run; part of what makes two runs give the same adapter."""
+    checkpoint_steps: int = Field(default=50, ge=1)
+    """Optimiser steps between checkpoints; an interrupted training goes on from the last."""
+    seed: int = 3407
+    """Seed of initialisation, order and dropout."""
+
+    @model_validator(mode="after")
+    def micro_batch_divides(self) -> "Train":
+        """Refuse a micro batch that the effective batch is not a multiple of."""
+        if self.effective_batch % self.micro_batch:
+            raise ValueError(
+                f"micro_batch ({self.micro_batch}) must divide effective_batch ({self.effective_batch})",
+            )
+        return self
+
+
+class Merge(Section):
+    """The merged model."""
+
+    layout: Literal["transformers", "original"] = "transformers"
+    """Names of the tensors on disk: the native class's own, or the original ones that vLLM reads."""
+    precision: Literal["base", "float32", "bfloat16"] = "base"
+    """Number format of the merged weights; base: as in the base model."""
+
+
+class Generate(Section):
+    """How pages are read, by the base and the tuned model alike."""
+
+    max_new_tokens: int = Field(default=8192, ge=1)
+    """Longest answer; a page that reaches it is marked truncated."""
+    temperature: float = Field(default=0.0, ge=0.0)
+    """0: greedy decoding."""
+    ngram_guard: int = Field(default=30, ge=0)
+    """Length of n-grams that must not repeat; 0 switches the guard off."""
+    ngram_window: int = Field(default=90, ge=1)
+    """How many tokens back the guard looks."""
+    batch: int = Field(default=8, ge=1)
+    """Pages read at once."""
+
+
+class Report(Section):
+    """The HTML report."""
+
+    title: str = "scribetune report"
+    """Heading of the report."""
+    embed_pages: int = Field(default=200, ge=0)
+    """Up to this many page images are embedded in the file; the rest are links to data/pages."""
+
+
+class Config(Section):
+    """Everything a build can be told."""
+
+    documents: Documents = Documents()
+    samples: Samples = Samples()
+    pages: Pages = Pages()
+    labels: Labels = Labels()
+    selection: Selection = Selection()
+    splits: Splits = Splits()
+    base_model: BaseModelChoice = BaseModelChoice()
+    task: Task = Task()
+    train: Train = Train()
+    merge: Merge = Merge()
+    generate: Generate = Generate()
+    report: Report = Report()
+
+
+TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "pages": {"long_side_px": 768},
+        "base_model": {"name": "models/tiny"},
+        "train": {"learning_rate": 1e-3, "micro_batch": 8, "max_tokens": 4096, "gradient_checkpointing": False},
+        "merge": {"precision": "float32"},
+        "generate": {"max_new_tokens": 512, "batch": 16},
+    }
+)
+"""What config/config.yaml says differently from the defaults, to suit the embedded model on one CPU core."""
+
+
+def load(values: Mapping[str, Any]) -> Config:
+    """Check a mapping (parsed YAML with command-line overrides) and return the configuration.
+
+    Raises:
+        UserError: An unknown key, a wrong type or a value out of range; all findings in one message.
+    """
+    try:
+        return Config.model_validate(dict(values))
+    except ValidationError as error:
+        findings = [_explain(finding) for finding in error.errors()]
+        raise UserError(
+            "The configuration is not valid:\n    " + "\n    ".join(findings),
+            todo="correct config/config.yaml, or your --configfile or --config; config/README.md lists all keys",
+        ) from error
+
+
+def _explain(finding: Mapping[str, Any]) -> str:
+    location = tuple(str(part) for part in finding["loc"])
+    where = ".".join(location)
+    if finding["type"] == "extra_forbidden":
+        allowed = _allowed_keys(location[:-1])
+        close = difflib.get_close_matches(location[-1], allowed, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        return f"unknown key {where!r}.{hint} Accepted here: {', '.join(allowed)}"
+    return f"{where} = {finding['input']!r}: {finding['msg']}"
+
+
+def _allowed_keys(location: tuple[str, ...]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in location:
+        field = model.model_fields.get(part)
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return []
+        model = field.annotation
+    return list(model.model_fields)
+
+
+def keys() -> Iterator[tuple[str, str, FieldInfo]]:
+    """Yield (section, key, field) for every key, in order."""
+    for section, holder in Config.model_fields.items():
+        annotation = holder.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            for key, field in annotation.model_fields.items():
+                yield section, key, field
+
+
+def restrict(settings: Mapping[str, Mapping[str, Any]]) -> Config:
+    """Return a configuration that holds the given keys alone.
+
+    A rule's script gets this, so that it cannot read a key that its rule does not declare: that would be a change
+    which re-runs nothing.
+
+    Args:
+        settings: {section: {key: value}} as in the rule's `params`.
+
+    Returns:
+        A `Config` on which every other key raises AttributeError.
+    """
+    narrowed = Config.model_validate(dict(settings)).model_copy()
+    for name in Config.model_fields:
+        if name not in settings:
+            narrowed.__dict__.pop(name)
+            continue
+        section = getattr(narrowed, name).model_copy()
+        for key in set(type(section).model_fields) - set(settings[name]):
+            section.__dict__.pop(key)
+        narrowed.__dict__[name] = section
+    return narrowed

@@ -1,0 +1,78 @@
+"""The files generated from the configuration model: YAML presets, JSON schema, and the table in config/README.md."""
+
+import json
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scribetune.config import TINY_PRESET, Config, keys
+
+REGENERATE = "scribetune config --write"
+"""The command that brings the generated files up to date; named in the drift test's message."""
+
+_TABLE_START = "<!-- keys: generated, see above -->"
+_TABLE_END = "<!-- end of keys -->"
+
+
+def rendered(folder: Path) -> dict[Path, str]:
+    """Return {file: what it should hold} for every generated file below a configuration folder."""
+    readme = folder / "README.md"
+    return {
+        folder / "config.yaml": preset_yaml(
+            "The build's configuration: the preset for the embedded model, on one CPU core.",
+            TINY_PRESET,
+        ),
+        folder / "deepseek-ocr-2.yaml": preset_yaml(
+            "A full-size model on a GPU: snakemake --configfile config/deepseek-ocr-2.yaml …\n"
+            "Set base_model.name to a local folder, or keep the hub id and pin base_model.revision to a commit.",
+            {},
+        ),
+        folder / "schema.json": json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n",
+        readme: with_key_table(readme.read_text(encoding="utf-8") if readme.exists() else ""),
+    }
+
+
+def preset_yaml(purpose: str, preset: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write every key with its description; where the preset differs from the default, the default is named.
+
+    Args:
+        purpose: First lines of the file.
+        preset: {section: {key: value}} that differs from the defaults.
+    """
+    lines = [f"# {line}" for line in purpose.split("\n")]
+    lines.append(f"# Generated from scripts/scribetune/config.py by `{REGENERATE}`; edit the values freely.")
+    section_before = ""
+    for section, key, field in keys():
+        if section != section_before:
+            lines += ["", f"# {Config.model_fields[section].annotation.__doc__}", f"{section}:"]
+            section_before = section
+        default = field.get_default(call_default_factory=True)
+        value = preset.get(section, {}).get(key, default)
+        comment = field.description or ""
+        if value != default:
+            comment += f" (preset; the default is {_scalar(default)})"
+        lines += [f"  # {line}" for line in textwrap.wrap(comment, 112)]
+        lines.append(f"  {key}: {_scalar(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _scalar(value: object) -> str:
+    plain = list(value) if isinstance(value, tuple) else value
+    text = yaml.safe_dump(plain, default_flow_style=True, allow_unicode=True, width=1000).strip()
+    return text.removesuffix("...").strip()
+
+
+def with_key_table(readme: str) -> str:
+    """Return the README with its table of keys brought up to date (appended where there is none)."""
+    rows = ["| key | default | what it is |", "|---|---|---|"]
+    for section, key, field in keys():
+        default = _scalar(field.get_default(call_default_factory=True))
+        rows.append(f"| `{section}.{key}` | `{default}` | {(field.description or '').replace('|', chr(92) + '|')} |")
+    table = f"{_TABLE_START}\n" + "\n".join(rows) + f"\n{_TABLE_END}"
+    if _TABLE_START not in readme:
+        return readme.rstrip("\n") + ("\n\n" if readme else "") + table + "\n"
+    before, _, rest = readme.partition(_TABLE_START)
+    return before + table + rest.partition(_TABLE_END)[2]

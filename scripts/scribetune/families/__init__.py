@@ -1,0 +1,225 @@
+"""Model families: the registry, and where a base model lies. Nothing here imports torch or transformers.
+
+A base model is named by a folder or by a hub id. A folder is looked up in the search roots (the working directory,
+then the repository); a hub id needs the revision of the repository, so that a rebuild gets the same weights.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from scribetune.config import BaseModelChoice
+from scribetune.errors import UserError
+from scribetune.families.deepseek_ocr2 import DeepseekOcr2
+from scribetune.families.interface import Family, ImageTokenError, PageCost, Scope
+
+__all__ = ["FAMILIES", "Family", "ImageTokenError", "PageCost", "Scope", "base_model_files", "family_of", "resolve"]
+
+FAMILIES: Mapping[str, Family] = MappingProxyType({family.model_type: family for family in (DeepseekOcr2(),)})
+"""Every supported family by the `model_type` of its config.json."""
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_REVISION = re.compile(r"[0-9a-f]{40}")
+_LOADED = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
+_ACCEPTED = "a folder with config.json and *.safetensors, or a hub id (owner/name) with a revision"
+
+
+def base_model_files(name: str, search: Sequence[Path]) -> list[Path]:
+    """List the files of a base model's folder that loading it reads, sorted.
+
+    Args:
+        name: `base_model.name` of the configuration.
+        search: Roots for a relative folder, in order.
+
+    Returns:
+        Paths as `root / name / file`, or [] for a hub id.
+
+    Raises:
+        UserError: A folder that does not exist, or holds no config.json or no *.safetensors.
+    """
+    folder = _find_folder(name, search)
+    return [] if folder is None else _folder_files(folder)
+
+
+def resolve(choice: BaseModelChoice, search: Sequence[Path]) -> str:
+    """Check the choice of a base model without loading it, and return the folder or the hub id to load.
+
+    Raises:
+        UserError: A folder that is missing, incomplete or of no supported family, or a hub id without a revision.
+    """
+    folder = _find_folder(choice.name, search)
+    if folder is None:
+        _check_revision(choice.name, choice.revision)
+        return choice.name
+    _folder_files(folder)
+    family_of(folder, choice.family)
+    return str(folder)
+
+
+def family_of(folder: Path, wanted: str = "auto") -> Family:
+    """Return the family of the model in a local folder, read off its config.json.
+
+    Args:
+        folder: Holds config.json.
+        wanted: `base_model.family` of the configuration; auto takes what config.json says.
+
+    Raises:
+        UserError: config.json cannot be read, names no supported family, or another one than `wanted`.
+    """
+    path = folder / "config.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(
+            "The base model's config.json cannot be read", value=str(path), accepted=_ACCEPTED, todo=f"{error}"
+        ) from error
+    accepted = ", ".join(f"{name} ({family.title})" for name, family in sorted(FAMILIES.items()))
+    if found not in FAMILIES:
+        raise UserError(
+            f"The base model in {folder} is of no supported family; its model_type is",
+            value=found,
+            accepted=accepted,
+            todo="choose another base_model.name; models that need remote code must be converted to the native class",
+        )
+    if wanted not in ("auto", found):
+        raise UserError(
+            f"base_model.family does not fit the model in {folder}, whose model_type is {found!r}",
+            value=wanted,
+            accepted=f"auto or {found}",
+            todo="set base_model.family to auto",
+        )
+    return FAMILIES[found]
+
+
+def local_folder(name: str, revision: str | None) -> Path:
+    """Return the folder of a base model, fetching a hub id's pinned revision first (safetensors and text files only).
+
+    Args:
+        name: A folder, or a hub id.
+        revision: Commit of the hub repository; unused for a folder.
+
+    Raises:
+        UserError: Neither an existing folder nor a hub id with revision, or the hub does not have it.
+    """
+    folder = _find_folder(name, [Path()])
+    if folder is not None:
+        _folder_files(folder)
+        return folder
+    _check_revision(name, revision)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        fetched = Path(snapshot_download(name, revision=revision, allow_patterns=[f"*{end}" for end in _LOADED]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(
+            f"The base model could not be fetched at revision {revision}",
+            value=name,
+            accepted=_ACCEPTED,
+            todo=f"check the id, the revision and the network, or fetch it once and give its folder ({error})",
+        ) from error
+    _folder_files(fetched)
+    return fetched
+
+
+def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> str:
+    """Return the prompt of a task for the chosen base model, without loading it.
+
+    A hub id's family is read off its config.json, which is the only file fetched for it.
+
+    Raises:
+        UserError: As `resolve` and `family_of`; or the family has no prompt for the task.
+    """
+    if choice.family != "auto":
+        family = FAMILIES[choice.family]
+    else:
+        where = resolve(choice, search)
+        folder = _find_folder(choice.name, search)
+        family = family_of(folder if folder is not None else _hub_config_folder(where, choice.revision))
+    return prompt_of(family, task)
+
+
+def prompt_of(family: Family, task: str) -> str:
+    """Return a family's prompt for a task.
+
+    Raises:
+        UserError: The family has no prompt for the task.
+    """
+    prompts: Mapping[str, str] = {str(name): text for name, text in family.prompts.items()}
+    if task not in prompts:
+        raise UserError(
+            f"{family.title} has no prompt for the task",
+            value=task,
+            accepted=", ".join(sorted(prompts)),
+            todo="set task.prompt",
+        )
+    return prompts[task]
+
+
+def _find_folder(name: str, search: Sequence[Path]) -> Path | None:
+    """Return the folder of that name, None for what must be a hub id; a missing folder is a UserError."""
+    path = Path(name).expanduser()
+    if path.is_absolute():
+        if path.is_dir():
+            return path
+    else:
+        for root in search:
+            if (root / path).is_dir():
+                return root / path
+        # "models/tinny" looks like a hub id too: where its first part is a folder here, a folder was meant.
+        looks_local = name.startswith((".", "~")) or any(
+            (root / path.parts[0]).is_dir() for root in search if path.parts
+        )
+        if _HUB_ID.fullmatch(name) and not looks_local:
+            return None
+    looked_in = "" if path.is_absolute() else " in " + ", ".join(str(root.resolve()) for root in search)
+    raise UserError(
+        f"The base model's folder does not exist{looked_in}",
+        value=name,
+        accepted=_ACCEPTED,
+        todo="set base_model.name to one of these",
+    )
+
+
+def _folder_files(folder: Path) -> list[Path]:
+    files = sorted(
+        path for path in folder.iterdir() if path.is_file() and path.suffix in _LOADED and not path.name.startswith(".")
+    )
+    names = {path.name for path in files}
+    weights = any(path.suffix == ".safetensors" for path in files)
+    if "config.json" not in names or not weights:
+        missing = "config.json" if "config.json" not in names else "*.safetensors"
+        raise UserError(
+            f"The base model's folder holds no {missing}",
+            value=str(folder),
+            accepted=_ACCEPTED,
+            todo="convert pickled weights (*.bin, *.pt) to safetensors first; they are never loaded",
+        )
+    return files
+
+
+def _check_revision(name: str, revision: str | None) -> None:
+    if revision is None or not _REVISION.fullmatch(revision):
+        raise UserError(
+            f"The base model {name} comes from a model hub and needs base_model.revision, the commit to pin",
+            value=revision,
+            accepted="40 hexadecimal digits",
+            todo="copy the commit from the model's file listing, or give a local folder as base_model.name",
+        )
+
+
+def _hub_config_folder(name: str, revision: str | None) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(name, "config.json", revision=revision)).parent
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(
+            f"config.json of the base model could not be fetched at revision {revision}",
+            value=name,
+            accepted=_ACCEPTED,
+            todo=f"check the network, or set base_model.family ({error})",
+        ) from error

@@ -1,0 +1,152 @@
+"""What a model family has to say: one interface, so that nothing outside this package knows a family by name.
+
+Cheap facts (prompts, scopes, names) cost nothing to ask; torch and transformers are imported only by the methods that
+load or run a model, so that a dry run of the build never pays for them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+LayoutName = Literal["transformers", "original"]
+ScopeName = Literal["attention", "language", "experts", "vision"]
+TaskName = Literal["free_ocr", "markdown"]
+
+
+class ImageTokenError(RuntimeError):
+    """A page came out of the processor with another number of image tokens than its resolution calls for."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which weights get LoRA.
+
+    Attributes:
+        target_modules: Regular expression that PEFT matches against full module names, from first to last character.
+        target_parameters: Endings of the names of stacked (3-D) parameters, for PEFT's `target_parameters`.
+        groups: Parameter groups that must hold trainable weights; every other group must hold none.
+        freezes_encoder: Whether everything before the language model stays as it is, so that vision features can be
+            computed once.
+        servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
+    """
+
+    target_modules: str
+    target_parameters: tuple[str, ...]
+    groups: frozenset[str]
+    freezes_encoder: bool
+    servable_as_lora: bool
+
+
+@dataclass(frozen=True)
+class PageCost:
+    """What a page costs in image tokens, computed from its size and the processor's settings alone.
+
+    Attributes:
+        tokens: Image tokens in the prompt.
+        tiles: Local views beside the global one.
+        long_side_px: Longer side, in pixels, of the page as the model sees it in its finest views.
+    """
+
+    tokens: int
+    tiles: int
+    long_side_px: int
+
+
+@dataclass(frozen=True)
+class EncodedPages:
+    """Pages as a model reads them.
+
+    Attributes:
+        prompt_ids: For each page the token ids of its prompt, image tokens included.
+        pixels: The processor's image tensors, by the names the model's forward takes.
+    """
+
+    prompt_ids: tuple[tuple[int, ...], ...]
+    pixels: Mapping[str, "torch.Tensor"]
+
+
+class Family(ABC):
+    """A family of document-reading models."""
+
+    model_type: ClassVar[str]
+    """`model_type` in config.json, by which the family is recognised."""
+    title: ClassVar[str]
+    """Name shown to people."""
+    prompts: ClassVar[Mapping[TaskName, str]]
+    """The prompt of each task, exactly as pre-training knows it."""
+    scopes: ClassVar[Mapping[ScopeName, Scope]]
+    """LoRA targets of each scope."""
+    guard_exempt_tokens: ClassVar[tuple[str, ...]]
+    """Tokens that may repeat under the n-gram guard (table cells); those the tokenizer lacks are ignored."""
+
+    @abstractmethod
+    def load_model(self, folder: Path, *, dtype: "torch.dtype | None", device: str) -> Any:
+        """Load the model from a local folder of safetensors, in evaluation mode.
+
+        Args:
+            folder: Holds config.json and *.safetensors.
+            dtype: Number format of the weights; None: as config.json says.
+            device: "cpu", "cuda", …
+
+        Returns:
+            The transformers model (its class is the family's own).
+        """
+
+    @abstractmethod
+    def load_processor(self, folder: Path) -> Any:
+        """Load the processor (image processor and tokenizer) from a local folder."""
+
+    @abstractmethod
+    def page_cost(self, processor: Any, width_px: int, height_px: int) -> PageCost:
+        """Return what a page of this size costs, without touching its pixels."""
+
+    @abstractmethod
+    def encode(self, processor: Any, images: "Sequence[Image]", prompt: str) -> EncodedPages:
+        """Turn page images and the prompt into token ids and pixel tensors with the model's own processor.
+
+        Raises:
+            ImageTokenError: The processor made another number of image tokens or views than `page_cost` says.
+        """
+
+    @abstractmethod
+    def answer_ids(self, processor: Any, text: str) -> tuple[int, ...]:
+        """Return the token ids of an answer, without the end token.
+
+        Text that spells one of the tokenizer's control tokens (the image placeholder, begin, end, padding) is read
+        as plain text, so that a label can never break a prompt.
+        """
+
+    @abstractmethod
+    def decode(self, processor: Any, ids: Sequence[int]) -> str:
+        """Return the text of generated ids (end token and padding already removed)."""
+
+    @abstractmethod
+    def vision_features(self, model: Any, pixels: "Mapping[str, torch.Tensor]") -> "list[torch.Tensor]":
+        """Run the encoder and projector: one tensor (image tokens, hidden size) per page."""
+
+    @abstractmethod
+    def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
+        """Return `inputs_embeds` with features in the places of the image tokens.
+
+        Args:
+            model: The model, with or without an adapter around it.
+            input_ids: (batch, length).
+            features: (all image tokens of the batch in order, hidden size).
+
+        Raises:
+            ImageTokenError: The numbers of image tokens and features differ.
+        """
+
+    @abstractmethod
+    def group_of(self, parameter: str) -> str:
+        """Return the group (attention, mlp, experts, vision, other) of a parameter, adapter weights included."""
+
+    @abstractmethod
+    def save(self, model: Any, folder: Path, layout: LayoutName) -> None:
+        """Write the model's safetensors and config.json in the layout asked for."""

@@ -1,0 +1,161 @@
+"""LaTeX that a tagged PDF carries: /Alt of its /Formula elements, and where on the page they stand.
+
+PDF 1.7 (ISO 32000-1), 14.8.4.5 (illustration elements) and 14.9.3 (alternate descriptions).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_REFERENCE = re.compile(r"(\d+) 0 R")
+_MAX_ELEMENTS = 200_000
+_BAR_MARGIN = (-2, -2, 2, 2)  # fraction bars and radicals reach a little beyond the glyphs, in points
+# Elements that hold running text: a formula below one of them stands in a line.
+_INLINE_PARENTS = frozenset({"P", "Span", "LBody", "Lbl", "TD", "TH", "H1", "H2", "H3", "H4", "H5", "H6", "Caption"})
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula on a page.
+
+    Attributes:
+        latex: From /Alt, whitespace collapsed.
+        display: Whether it stands on its own line.
+        bbox: (x0, y0, x1, y1) of its glyphs, in points of the unrotated page.
+        lines: The boxes of its text lines.
+    """
+
+    latex: str
+    display: bool
+    bbox: tuple[float, float, float, float]
+    lines: tuple[tuple[float, float, float, float], ...]
+
+
+def alternative_texts(pdf: Any) -> dict[int, list[str]]:
+    """Return the /Alt of every /Formula element, in document order, by the xref of its page ("" where it has none).
+
+    Args:
+        pdf: A pymupdf.Document.
+    """
+    root = pdf.xref_get_key(pdf.pdf_catalog(), "StructTreeRoot")
+    texts: dict[int, list[str]] = {}
+    if root[0] != "xref":
+        return texts
+    waiting = [int(root[1].split()[0])]
+    seen: set[int] = set()
+    while waiting and len(seen) < _MAX_ELEMENTS:
+        xref = waiting.pop()
+        if xref in seen:
+            continue
+        seen.add(xref)
+        if pdf.xref_get_key(xref, "S")[1] == "/Formula":
+            page = pdf.xref_get_key(xref, "Pg")
+            if page[0] == "xref":
+                alt = pdf.xref_get_key(xref, "Alt")
+                text = " ".join(alt[1].split()) if alt[0] == "string" else ""
+                texts.setdefault(int(page[1].split()[0]), []).append(text)
+            continue
+        kids = pdf.xref_get_key(xref, "K")
+        # Pushed in reverse, so that they come off the stack in document order.
+        waiting.extend(int(number) for number in reversed(_REFERENCE.findall(kids[1])))
+    return texts
+
+
+def on_page(page: Any, alternatives: list[str]) -> list[Formula]:
+    """Return the page's formulas that have LaTeX, in reading order of the structure tree.
+
+    Args:
+        page: A pymupdf.Page.
+        alternatives: Its entry of `alternative_texts`.
+
+    Returns:
+        The formulas; none where the boxes found on the page do not match the elements one to one (then nothing can
+        be said about which LaTeX belongs where).
+    """
+    import pymupdf
+
+    if not any(alternatives):
+        return []
+    blocks = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE)["blocks"]
+    found = list(_formula_blocks(blocks, parent=""))
+    if len(found) != len(alternatives):
+        return []
+    return [
+        Formula(latex, parent not in _INLINE_PARENTS, tuple(block["bbox"]), tuple(_line_boxes(block)))
+        for (block, parent), latex in zip(found, alternatives, strict=True)
+        if latex
+    ]
+
+
+def _formula_blocks(blocks: list[dict[str, Any]], parent: str) -> Iterator[tuple[dict[str, Any], str]]:
+    for block in blocks:
+        if block.get("std") == "Formula":
+            yield block, parent
+        else:
+            yield from _formula_blocks(block.get("blocks", []), block.get("std", parent))
+
+
+def _line_boxes(block: dict[str, Any]) -> Iterator[tuple[float, float, float, float]]:
+    for line in block.get("lines", []):
+        yield tuple(line["bbox"])
+    for inner in block.get("blocks", []):
+        yield from _line_boxes(inner)
+
+
+@dataclass(frozen=True)
+class Placeholders:
+    """Stand-ins for formulas on a page: token → Markdown."""
+
+    markdown: dict[str, str]
+
+    @staticmethod
+    def put(page: Any, formulas: list[Formula]) -> "Placeholders":
+        """Replace each formula's glyphs on the (in-memory) page by a token of the same width and height.
+
+        The layout analysis then sees a word where the formula stood, and reads it in the right place.
+        """
+        import pymupdf
+
+        markdown = {}
+        font = pymupdf.Font("helv")
+        for formula in formulas:
+            for x0, y0, x1, y1 in formula.lines:
+                # A little smaller than the box: redaction takes every glyph it touches, neighbours too.
+                inset = min(1.0, (y1 - y0) / 4)
+                page.add_redact_annot(pymupdf.Rect(x0 + 0.1, y0 + inset, x1 - 0.1, y1 - inset), fill=False)
+        page.apply_redactions(images=pymupdf.PDF_REDACT_IMAGE_NONE, graphics=pymupdf.PDF_REDACT_LINE_ART_NONE)
+        for formula in formulas:  # fraction bars and radicals would read as strike-through
+            page.add_redact_annot(pymupdf.Rect(formula.bbox) + _BAR_MARGIN, fill=False)
+        page.apply_redactions(
+            images=pymupdf.PDF_REDACT_IMAGE_NONE,
+            graphics=pymupdf.PDF_REDACT_LINE_ART_REMOVE_IF_COVERED,
+            text=pymupdf.PDF_REDACT_TEXT_NONE,
+        )
+        for number, formula in enumerate(formulas):
+            token = f"formula{number:03d}x"
+            if formula.display:
+                token += " = 12 + 3"  # a lone word would be taken for a heading; this reads as what it is
+            x0, y0, x1, y1 = formula.bbox
+            size = min(11.0, max(4.0, (y1 - y0) * 0.7))
+            width = font.text_length(token, fontsize=size)
+            start = pymupdf.Point(x0, (y0 + y1) / 2 + size * 0.35)
+            squeeze = min(1.0, (x1 - x0) / width)
+            page.insert_text(
+                start, token, fontname="helv", fontsize=size, morph=(start, pymupdf.Matrix(squeeze, 0, 0, 1, 0, 0))
+            )
+            markdown[token] = f"$${formula.latex}$$" if formula.display else f"${formula.latex}$"
+        return Placeholders(markdown)
+
+    def fill(self, text: str) -> tuple[str, int]:
+        """Put the LaTeX where its token stands.
+
+        Returns:
+            (text, number of tokens that were not found exactly once).
+        """
+        lost = 0
+        for token, latex in self.markdown.items():
+            if text.count(token) != 1:
+                lost += 1
+            text = text.replace(token, latex)
+        return text, lost

@@ -1,0 +1,380 @@
+"""Markdown labels: what each page says, from its own text layer, or from a person's correction."""
+
+import contextlib
+import io
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from scribetune import files, formulas, isolation, layout, markdown, structure
+from scribetune.documents import Document, DocumentStatus
+from scribetune.pages import open_pdf
+from scribetune.progress import bar
+
+logger = logging.getLogger(__name__)
+
+_MIN_TAG_COVERAGE = 0.99
+
+
+class LabelStatus(StrEnum):
+    """Whether a page's label can be used."""
+
+    OK = "ok"
+    NO_TEXT = "no_text"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One page in data/manifests/labels.
+
+    Attributes:
+        document: Document id.
+        page: Counted from 1.
+        label: Path of the Markdown file.
+        label_sha256: Of its content.
+        label_source: "machine" or "correction".
+        reviewer: Who corrected it, where the correction says so.
+        characters: Length of the label.
+        word_recall: Share of the text layer's words that the label has (1 where the layer has none).
+        unmapped_share: Share of glyphs that map to no character.
+        tables: Number of tables in the label.
+        formulas: Number of formulas with LaTeX in the label.
+        formulas_lost: Formulas whose LaTeX found no place in the label.
+        status: A `LabelStatus`.
+        message: Why, in plain words.
+    """
+
+    document: str
+    page: int
+    label: str
+    label_sha256: str
+    label_source: str
+    reviewer: str
+    characters: int
+    word_recall: float
+    unmapped_share: float
+    tables: int
+    formulas: int
+    formulas_lost: int
+    status: str
+    message: str
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """What decides about labels; part of each document's key for reuse."""
+
+    headers_footers: str
+    tables: str
+    formulas: str
+    tags: str
+    timeout_s_per_page: float
+    code: str
+
+
+@dataclass(frozen=True)
+class PageText:
+    """What the machine read on one page."""
+
+    text: str
+    word_recall: float
+    unmapped_share: float
+    formulas: int
+    formulas_lost: int
+
+
+def read_page(pdf: Any, index: int, settings: LabelSettings, alternatives: Mapping[int, list[str]]) -> PageText:
+    """Extract one page as Markdown.
+
+    Args:
+        pdf: A pymupdf.Document; changed in memory (formulas become stand-ins).
+        index: Page, counted from 0.
+        settings: How.
+        alternatives: See `formulas.alternative_texts`.
+
+    Returns:
+        Markdown in normal form with what is known about its quality.
+    """
+    import pymupdf
+
+    page = pdf[index]
+    unmapped = unmapped_share(page)
+    layer = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT)
+    held = alternatives.get(page.xref, []) if settings.formulas == "alt" else []
+    tagged = _tagged(page, held, layer, settings)
+    if tagged is not None and tagged.marks:
+        return _from_tags(tagged, unmapped)
+    analysed = _analysed(pdf, index, held, unmapped, settings)
+    # Everything tagged as paragraphs: layout analysis knows better where it sees a table.
+    if tagged is not None and not count_tables(analysed.text):
+        return _from_tags(tagged, unmapped)
+    return analysed
+
+
+def _tagged(page: Any, held: list[str], layer: str, settings: LabelSettings) -> structure.TaggedPage | None:
+    """Return the page as its tags say it, if they cover the text layer."""
+    if settings.tags != "use":
+        return None
+    try:
+        tagged = structure.read(page, held, html_tables=settings.tables == "html")
+    except structure.UnusableTagsError as error:
+        logger.info("page %d: tags are not used: %s", page.number + 1, error)
+        return None
+    if tagged is None or word_recall(layer, f"{tagged.words} {tagged.formula_words}") < _MIN_TAG_COVERAGE:
+        return None
+    return tagged
+
+
+def _from_tags(tagged: structure.TaggedPage, unmapped: float) -> PageText:
+    return PageText(markdown.normalise(tagged.text), 1.0, unmapped, tagged.formulas, 0)
+
+
+def _analysed(pdf: Any, index: int, held: list[str], unmapped: float, settings: LabelSettings) -> PageText:
+    """Return the page as pymupdf4llm's layout analysis reads it."""
+    import pymupdf
+    import pymupdf4llm
+
+    page = pdf[index]
+    found = formulas.on_page(page, held)
+    lost = sum(bool(latex) for latex in held) - len(found)
+    tokens = formulas.Placeholders.put(page, found) if found else formulas.Placeholders({})
+    keep = settings.headers_footers == "keep"
+    # The library prints progress and advice to stdout.
+    with contextlib.redirect_stdout(io.StringIO()):
+        raw = pymupdf4llm.to_markdown(
+            pdf,
+            pages=[index],
+            use_ocr=False,  # the default is True, and would change the Document
+            ignore_code=True,  # code fences lose their blanks
+            header=keep,
+            footer=keep,
+            render_html_tables=settings.tables == "html",
+            show_progress=False,
+        )
+    text = markdown.normalise(raw)
+    recall = word_recall(page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT), text)
+    filled, misplaced = tokens.fill(text)
+    return PageText(markdown.normalise(filled), recall, unmapped, len(found) - misplaced, lost + misplaced)
+
+
+def unmapped_share(page: Any) -> float:
+    """Return the share of a page's glyphs that map to no character: a high one means a garbage text layer.
+
+    The default flags hide this: MuPDF puts the glyph's number in place of an unknown character.
+    """
+    import pymupdf
+
+    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
+    glyphs = [c for c in text if not c.isspace()]
+    if not glyphs:
+        return 0.0
+    return sum(c == "\ufffd" or "\ue000" <= c <= "\uf8ff" for c in glyphs) / len(glyphs)
+
+
+def word_recall(layer: str, label: str) -> float:
+    """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer."""
+    wanted = Counter(markdown.words(layer))
+    found = wanted & Counter(markdown.words(label))
+    return found.total() / wanted.total() if wanted else 1.0
+
+
+def count_tables(text: str) -> int:
+    """Count Markdown tables (by their separator rows) and HTML tables."""
+    separators = sum(line.startswith("|---") for line in text.split("\n"))
+    return separators + text.lower().count("<table")
+
+
+def label_document(
+    document: str, path: str, password: str, settings: LabelSettings, pages: Sequence[int]
+) -> list[LabelRow]:
+    """Write the machine labels of one PDF's pages below data/labels; runs in a worker process.
+
+    Returns:
+        One row per page asked for. A page that fails has status `error`, the others go on.
+    """
+    pdf, status, message = open_pdf(path, password)
+    if pdf is None:
+        return [_without_label(document, page, LabelStatus.ERROR, f"{status}: {message}") for page in pages]
+    alternatives = formulas.alternative_texts(pdf)
+    rows = []
+    for page in pages:
+        try:
+            read = read_page(pdf, page - 1, settings, alternatives)
+        except Exception as error:  # the layout analysis raises whatever it meets; the page is refused with its reason
+            rows.append(_without_label(document, page, LabelStatus.ERROR, f"{type(error).__name__}: {error}"[:300]))
+            continue
+        rows.append(_write_label(document, page, read))
+    return rows
+
+
+def _write_label(document: str, page: int, read: PageText) -> LabelRow:
+    target = layout.page_label(document, page)
+    data = read.text.encode("utf-8")
+    files.write_bytes(target, data)
+    status = LabelStatus.OK if read.text else LabelStatus.NO_TEXT
+    return LabelRow(
+        document=document,
+        page=page,
+        label=target.as_posix(),
+        label_sha256=files.sha256_bytes(data),
+        label_source="machine",
+        reviewer="",
+        characters=len(read.text),
+        word_recall=round(read.word_recall, 6),
+        unmapped_share=round(read.unmapped_share, 6),
+        tables=count_tables(read.text),
+        formulas=read.formulas,
+        formulas_lost=read.formulas_lost,
+        status=status,
+        message="" if read.text else "the page has no text layer (a scan, a drawing or a blank page)",
+    )
+
+
+def _without_label(document: str, page: int, status: LabelStatus, message: str) -> LabelRow:
+    return LabelRow(document, page, "", "", "machine", "", 0, 0.0, 0.0, 0, 0, 0, status, message)
+
+
+def read_correction(path: Path) -> tuple[str, str]:
+    """Read a human label.
+
+    Args:
+        path: Markdown; a first line `<!-- reviewer: NAME -->` names who made it and is not part of the label.
+
+    Returns:
+        (label in normal form, reviewer or "").
+    """
+    text = path.read_text(encoding="utf-8")
+    first, _, rest = text.partition("\n")
+    marker = first.strip()
+    if marker.startswith("<!-- reviewer:") and marker.endswith("-->"):
+        return markdown.normalise(rest), marker.removeprefix("<!-- reviewer:").removesuffix("-->").strip()
+    return markdown.normalise(text), ""
+
+
+def corrections_by_page(paths: Iterable[Path]) -> dict[tuple[str, int], Path]:
+    """Return (document, page) → file for `<folder>/<document>/p<NNNN>.md`."""
+    return {(path.parent.name, int(path.stem.removeprefix("p"))): path for path in paths}
+
+
+def correct(row: LabelRow, correction: Path) -> LabelRow:
+    """Put a human label in the place of a machine label, on disk and in its row."""
+    text, reviewer = read_correction(correction)
+    target = layout.page_label(row.document, row.page)
+    data = text.encode("utf-8")
+    files.write_bytes(target, data)
+    return LabelRow(
+        document=row.document,
+        page=row.page,
+        label=target.as_posix(),
+        label_sha256=files.sha256_bytes(data),
+        label_source="correction",
+        reviewer=reviewer,
+        characters=len(text),
+        word_recall=1.0,
+        unmapped_share=0.0,
+        tables=count_tables(text),
+        formulas=text.count("$") // 2,
+        formulas_lost=0,
+        status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
+        message="" if text else "the correction is empty",
+    )
+
+
+def label_shard(
+    documents: Sequence[Document],
+    rendered: Mapping[str, tuple[str, Sequence[int]]],
+    passwords: Mapping[str, str],
+    corrections: Mapping[tuple[str, int], Path],
+    settings: LabelSettings,
+    workers: int,
+) -> list[LabelRow]:
+    """Label a shard's pages; documents whose content, settings and code are unchanged are taken as they are.
+
+    Args:
+        documents: The shard's documents.
+        rendered: Document id → (sha256 of the PDF, pages that have an image).
+        passwords: Document id → password or "".
+        corrections: (document id, page) → human label.
+        settings: How.
+        workers: Number of worker processes.
+
+    Returns:
+        One row per rendered page, in order.
+    """
+    rows: dict[str, list[LabelRow]] = {}
+    waiting: list[tuple[Document, str, Sequence[int]]] = []
+    for document in documents:
+        digest, pages = rendered.get(document.id, ("", ()))
+        if not pages:
+            continue
+        key = files.sha256_bytes(json.dumps([digest, list(pages), asdict(settings)]).encode())
+        kept = _load_record(document.id, key)
+        if kept is None:
+            waiting.append((document, key, pages))
+        else:
+            rows[document.id] = kept
+    logger.info("%d documents unchanged, %d to label", len(rows), len(waiting))
+    tasks = [
+        isolation.Task(
+            label_document,
+            (document.id, str(document.path), passwords.get(document.id, ""), settings, tuple(pages)),
+            settings.timeout_s_per_page * len(pages) + 30,  # the layout models load once per worker
+        )
+        for document, _, pages in waiting
+    ]
+    with bar("Labelling", len(waiting), "documents") as advance:
+        for (document, key, pages), outcome in zip(waiting, isolation.run(tasks, workers), strict=True):
+            if outcome.failure:
+                status = LabelStatus(outcome.failure)
+                rows[document.id] = [_without_label(document.id, page, status, outcome.message) for page in pages]
+                logger.warning("%s: %s: %s", document.relative_path, outcome.failure, outcome.message)
+            else:
+                rows[document.id] = outcome.value
+                files.write_json(_record_path(document.id), {"key": key, "pages": [asdict(r) for r in outcome.value]})
+            advance(note=document.id)
+    labelled = [row for document in documents for row in rows.get(document.id, [])]
+    return [_with_correction(row, corrections) for row in labelled]
+
+
+def _with_correction(row: LabelRow, corrections: Mapping[tuple[str, int], Path]) -> LabelRow:
+    path = corrections.get((row.document, row.page))
+    return row if path is None else correct(row, path)
+
+
+def usable_pages(status: str, page_rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the pages of a document that have an image and are worth reading."""
+    if status != DocumentStatus.OK:
+        return []
+    return [int(row["page"]) for row in page_rows if row["image"]]
+
+
+def _record_path(document: str) -> Path:
+    return Path(layout.LABELS) / document / "document.json"
+
+
+def _load_record(document: str, key: str) -> list[LabelRow] | None:
+    """Return earlier machine labels if their key is the same and every file is what it was."""
+    path = _record_path(document)
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["key"] != key:
+            return None
+        rows = [LabelRow(**row) for row in record["pages"]]
+    except (ValueError, KeyError, TypeError) as error:
+        logger.warning("%s is not readable (%s): the document is labelled again", path, error)
+        return None
+    for row in rows:
+        # A label that a correction has overwritten is read again too, should the correction be withdrawn.
+        if row.label and not (Path(row.label).exists() and files.sha256_file(Path(row.label)) == row.label_sha256):
+            return None
+    return rows

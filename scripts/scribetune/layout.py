@@ -1,0 +1,31 @@
+"""Where things lie: the path grammar of the build, in one place (paths are relative to the working directory)."""
+
+from pathlib import Path
+
+RAW = "data/raw"
+SAMPLES = "data/samples"
+SAMPLE_TRUTH = "data/samples/truth"
+PAGES = "data/pages"
+LABELS = "data/labels"
+MANIFESTS = "data/manifests"
+SPLITS = "data/splits"
+ADAPTER = "models/adapter"
+MERGED = "models/merged"
+REPORTS = "reports"
+PREDICTIONS = "reports/predictions"
+CHECKPOINTS = "work/checkpoints"
+
+
+def page_name(page: int) -> str:
+    """Return the name of a page: `p0001` for 1 (counted from 1)."""
+    return f"p{page:04d}"
+
+
+def page_image(document: str, page: int) -> Path:
+    """Return the path of a page image."""
+    return Path(PAGES) / document / f"{page_name(page)}.png"
+
+
+def page_label(document: str, page: int) -> Path:
+    """Return the path of a page's Markdown label."""
+    return Path(LABELS) / document / f"{page_name(page)}.md"

@@ -1,0 +1,70 @@
+"""The project's Markdown conventions: what a label looks like, whatever made it."""
+
+import re
+import unicodedata
+
+_PICTURE_TEXT = re.compile(r"<!-- Start of picture text -->\n?(.*?)<!-- End of picture text -->(?:<br>)?", re.DOTALL)
+_PICTURE_MARK = re.compile(r"^\*\*==> picture .*? intentionally omitted <==\*\*[ \t]*$", re.MULTILINE)
+_LONGEST_EMPHASIS = 2000
+_HEADING = re.compile(r"^(#{1,6}) +(.*)$")
+_BULLET = re.compile(r"^( *)[•‣▪–*+] +(?=\S)")
+_ITEM = r" *(?:-|\d{1,3}[.)]) "
+_LOOSE_ITEMS = re.compile(rf"^({_ITEM}.*)\n\n(?={_ITEM})", re.MULTILINE)
+_LINE_BREAK = re.compile(r"<br>\n?")
+
+
+def normalise(text: str) -> str:
+    r"""Bring extracted Markdown into the form that labels have.
+
+    NFC; `\n` line ends; no blanks at line ends; blocks separated by one empty line; headings without emphasis marks;
+    one blank around table cells and `---` separators; text found in pictures as plain lines; markers of pictures
+    removed; `<br>` only inside tables; `-` for every bullet, and no empty lines between items; one final newline.
+
+    Args:
+        text: Markdown as the extraction wrote it.
+
+    Returns:
+        The normal form; "" for a page without text. Applying it twice changes nothing.
+    """
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
+    text = _PICTURE_TEXT.sub(lambda match: _LINE_BREAK.sub("\n", match.group(1)), text)
+    text = _PICTURE_MARK.sub("", text)
+    lines = [_line(line.rstrip()) for line in text.split("\n")]
+    joined = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    joined = _LOOSE_ITEMS.sub(r"\1\n", joined)
+    return joined + "\n" if joined else ""
+
+
+def _line(line: str) -> str:
+    heading = _HEADING.match(line)
+    if heading:
+        return f"{heading.group(1)} {strip_emphasis(heading.group(2)).strip()}"
+    if line.startswith("|") and line.endswith("|") and len(line) > 1:
+        return _table_row(line)
+    return _BULLET.sub(r"\1- ", line)
+
+
+def _table_row(line: str) -> str:
+    cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+    if cells and all(re.fullmatch(r":?-{2,}:?", cell) for cell in cells):
+        return "|" + "|".join("---" for _ in cells) + "|"
+    return "| " + " | ".join(cells) + " |"
+
+
+def strip_emphasis(text: str) -> str:
+    """Remove paired `**`, `__`, `*` and `_` around words; the words stay. Texts beyond 2,000 characters stay as they are.
+
+    The expressions take quadratic time on text that holds many unpaired marks.
+    """
+    if len(text) > _LONGEST_EMPHASIS:
+        return text
+    text = re.sub(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1", r"\2", text)
+    return re.sub(r"(?<!\w)([*_])(?=\S)(.+?)(?<=\S)\1(?!\w)", r"\2", text)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of Markdown without its marks: runs of letters and digits; each Han character by itself."""
+    plain = re.sub(r"<[^<>\n]{1,200}>", " ", text)
+    return re.findall(
+        r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+", unicodedata.normalize("NFKC", plain)
+    )

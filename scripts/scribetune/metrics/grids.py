@@ -1,0 +1,71 @@
+"""A table as a grid: the one form in which Markdown and HTML tables are compared."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Syntax = Literal["markdown", "html"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its top left slot (from 0), how many rows and columns it spans, and its text."""
+
+    row: int
+    column: int
+    text: str
+    row_span: int = 1
+    column_span: int = 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of rows × columns slots, each of them covered by a cell. Make it with `table`, which pads holes.
+
+    Attributes:
+        rows: Number of rows.
+        columns: Number of columns.
+        cells: The cells in the order of their source, padding last. Where cells overlap, the later one has the slot.
+        syntax: What the table was written in.
+    """
+
+    rows: int
+    columns: int
+    cells: tuple[Cell, ...]
+    syntax: Syntax
+
+    @cached_property
+    def slots(self) -> tuple[tuple[int, ...], ...]:
+        """For each row, for each column: the index in `cells` of the cell that covers the slot."""
+        return tuple(tuple(line) for line in _slots(self.rows, self.columns, self.cells))
+
+    def with_collapsed_spaces(self) -> "Table":
+        """Return the table with runs of white space in cells as one space and none at their ends."""
+        cells = tuple(
+            Cell(cell.row, cell.column, " ".join(cell.text.split()), cell.row_span, cell.column_span)
+            for cell in self.cells
+        )
+        return Table(self.rows, self.columns, cells, self.syntax)
+
+
+def table(cells: Iterable[Cell], syntax: Syntax) -> Table:
+    """Make a table of the given cells; slots that none covers (ragged rows) are padded with empty 1×1 cells."""
+    found = tuple(cells)
+    rows = max((cell.row + cell.row_span for cell in found), default=0)
+    columns = max((cell.column + cell.column_span for cell in found), default=0)
+    holes = [
+        Cell(row, column, "")
+        for row, line in enumerate(_slots(rows, columns, found))
+        for column, index in enumerate(line)
+        if index < 0
+    ]
+    return Table(rows, columns, found + tuple(holes), syntax)
+
+
+def _slots(rows: int, columns: int, cells: tuple[Cell, ...]) -> list[list[int]]:
+    slots = [[-1] * columns for _ in range(rows)]
+    for index, cell in enumerate(cells):
+        for row in range(cell.row, cell.row + cell.row_span):
+            slots[row][cell.column : cell.column + cell.column_span] = [index] * cell.column_span
+    return slots

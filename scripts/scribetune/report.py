@@ -1,0 +1,262 @@
+"""The report that people read: one HTML file that opens from disk and needs no network.
+
+`render` is a pure function of the input files: same files, same bytes. Everything that comes from a PDF or a model is
+text in it. Four layers see to that: Jinja2 escapes every value, control characters are shown by code point
+(`scribetune.visible_text`), Markdown is rendered without raw HTML or links (`scribetune.markdown_view`), and a
+Content-Security-Policy allows the report's own two scripts, by hash, and no connection to anywhere.
+
+The file holds plotly.js once, gzip-compressed (1.9 MB instead of 4.8); the page unpacks it after the text is on screen.
+"""
+
+import base64
+import gzip
+import hashlib
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from scribetune.files import write_text
+from scribetune.markdown_view import rendered
+from scribetune.report_data import Pair, Reading, ReportInputs, TestPage, read
+from scribetune.report_images import PageImage, page_image
+from scribetune.report_plots import plotly_javascript, plots
+from scribetune.report_tables import (
+    FILES,
+    BeforeAfter,
+    MetricRow,
+    before_after,
+    configuration_facts,
+    document_table,
+    facts,
+    group_rows,
+    headline_rows,
+    lineage_facts,
+    metric_rows,
+    number,
+    verdict,
+)
+from scribetune.text_diff import SHOWN_CHARACTERS, Difference, difference
+from scribetune.visible_text import visible
+
+__all__ = ["ReportInputs", "render", "write"]
+
+LOGGER = logging.getLogger(__name__)
+
+TEMPLATES = Path(__file__).parent / "templates"
+AGREEMENT = 1e-6
+"""Greatest difference between metrics.json and the mean of samples.csv that is taken for rounding."""
+
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+@dataclass(frozen=True)
+class ReadingView:
+    """One model's column of a page: its reading, the marked differences, the rendered Markdown and its CER."""
+
+    model: str
+    reading: Reading
+    difference: Difference
+    rendered: Markup
+    cer: float | None
+
+
+@dataclass(frozen=True)
+class PageView:
+    """One test page as shown. `anchor` is its id in the file, `search` what the search box looks through."""
+
+    anchor: str
+    page: TestPage
+    image: PageImage
+    language_tag: str
+    reference: str
+    reference_omitted: int
+    rendered_reference: Markup
+    readings: tuple[ReadingView, ...]
+    cer: Pair
+    cer_verdict: str
+    table_f1: Pair
+    flags: tuple[str, ...]
+    search: str
+
+
+def write(inputs: ReportInputs, path: Path) -> None:
+    """Render the report and write it atomically.
+
+    Args:
+        inputs: The build's result files.
+        path: Where to write; links to page images assume a folder directly in the working directory, as reports/ is.
+
+    Raises:
+        UserError: An input is missing or malformed, or the inputs do not belong together.
+    """
+    write_text(path, render(inputs))
+
+
+def render(inputs: ReportInputs) -> str:
+    """Return the report as HTML.
+
+    Args:
+        inputs: The build's result files.
+
+    Raises:
+        UserError: An input is missing or malformed, or the inputs do not belong together.
+    """
+    data = read(inputs)
+    script, style = _asset("report.js"), _asset("report.css")
+    plotly = plotly_javascript()
+    samples = before_after(data.pages)
+    documents = document_table(data.documents)
+    headline = headline_rows(data.metrics)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=inputs.title,
+            policy=_policy(script, plotly),
+            style=Markup(style),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own file
+            plotly=base64.b64encode(gzip.compress(plotly.encode("utf-8"), compresslevel=9, mtime=0)).decode("ascii"),
+            headline=headline,
+            sentence=_sentence(headline, samples),
+            samples=samples,
+            disagreement=_disagreement(samples, headline),
+            metric_rows=metric_rows(data.metrics),
+            further_metrics=[
+                facts(group, dict(values))
+                for group, values in data.metrics.items()
+                if group not in ("base", "tuned") and values
+            ],
+            categories=group_rows(data.pages, lambda page: page.category),
+            languages=group_rows(data.pages, lambda page: page.language),
+            plots=plots(data.training_log, data.pages),
+            final_step=data.training_log[-1] if data.training_log else None,
+            pages=_page_views(inputs, data.pages),
+            page_categories=sorted({page.category for page in data.pages if page.category}),
+            page_languages=sorted({page.language for page in data.pages if page.language}),
+            shown_characters=SHOWN_CHARACTERS,
+            documents=documents,
+            document_count=len(data.documents),
+            documents_used=sum(bool(document.accepted) for document in data.documents),
+            accepted_pages=data.accepted_pages,
+            refused_pages=data.refused_pages,
+            refused_count=sum(data.refused_pages.values()),
+            splits=data.splits,
+            overlap=data.overlap,
+            lineage=lineage_facts(data.lineage),
+            configuration=configuration_facts(data.lineage),
+            merge_proof=facts("merge proof", data.merge_proof) if data.merge_proof else None,
+            files=FILES,
+        )
+    )
+
+
+def _asset(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # Every value that is not yet HTML passes here, attributes included.
+        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    environment.filters["number"] = number
+    environment.filters["exact"] = lambda value: "" if value is None else repr(value)
+    environment.filters["percent"] = lambda value: f"{100 * value:+.1f} %".replace("-", "−")
+    environment.filters["signed"] = lambda value: "—" if value is None else f"{value:+.4f}".replace("-", "−")
+    environment.filters["plural"] = lambda count, word: f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return environment
+
+
+def _policy(*scripts: str) -> str:
+    """Return the Content-Security-Policy: these scripts by hash, images from disk or inside the file, nothing else."""
+    hashes = " ".join(
+        "'sha256-{}'".format(base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"))
+        for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src 'self' file: data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _sentence(headline: Sequence[MetricRow], samples: BeforeAfter) -> str:
+    """Say the outcome in words; the numbers are in the cards."""
+    cer = headline[0]
+    count = len(samples.rows)
+    if cer.values.base is None or cer.values.tuned is None:
+        return f"{count} test page{'' if count == 1 else 's'}; CER was not measured on both models."
+    words = {"better": "fell", "worse": "rose", "same": "stayed"}[cer.verdict]
+    relative = "" if cer.relative_change is None else f" ({100 * cer.relative_change:+.1f} %)".replace("-", "−")
+    movement = (
+        f"Mean CER {words} from {number(cer.values.base)} to {number(cer.values.tuned)}{relative}"
+        if cer.verdict != "same"
+        else f"Mean CER stayed at {number(cer.values.base)}"
+    )
+    return (
+        f"{movement} on {count} test page{'' if count == 1 else 's'} held out from training: "
+        f"{samples.better} better, {samples.same} the same, {samples.worse} worse."
+    )
+
+
+def _disagreement(samples: BeforeAfter, headline: Sequence[MetricRow]) -> str:
+    """Say so where the rows' mean is not the one in metrics.json: then the files are of different builds."""
+    problems = []
+    for model, here, there in (
+        ("base", samples.mean.base, headline[0].values.base),
+        ("tuned", samples.mean.tuned, headline[0].values.tuned),
+    ):
+        if here is not None and there is not None and abs(here - there) > AGREEMENT:
+            problems.append(f"{model}: samples.csv gives a mean CER of {number(here)}, metrics.json {number(there)}")
+    if problems:
+        LOGGER.warning("samples.csv and metrics.json disagree (%s)", "; ".join(problems))
+    return "; ".join(problems)
+
+
+def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> list[PageView]:
+    missing = Pair(None, None)
+    views = []
+    for position, page in enumerate(pages):
+        cer = page.metrics.get("cer", missing)
+        reference = page.reference.strip()
+        flags = tuple(
+            f"{model} {problem}"
+            for model, reading in (("base", page.base), ("tuned", page.tuned))
+            for problem in ("loop", "truncated", "empty")
+            if getattr(reading, problem)
+        )
+        views.append(
+            PageView(
+                anchor=f"page-{page.index}",
+                page=page,
+                image=page_image(inputs.working_directory, page.image, embed=position < inputs.embed_pages),
+                language_tag=page.language if _LANGUAGE_TAG.fullmatch(page.language) else "",
+                reference=reference[:SHOWN_CHARACTERS],
+                reference_omitted=max(0, len(reference) - SHOWN_CHARACTERS),
+                rendered_reference=rendered(reference),
+                readings=(
+                    _reading_view("base", page.base, reference, cer.base),
+                    _reading_view("tuned", page.tuned, reference, cer.tuned),
+                ),
+                cer=cer,
+                cer_verdict=verdict(cer, "lower"),
+                table_f1=page.metrics.get("table_f1", missing),
+                flags=flags,
+                search=f"{page.index} {page.id} {page.category} {page.language} {' '.join(flags)}".lower(),
+            )
+        )
+    return views
+
+
+def _reading_view(model: str, reading: Reading, reference: str, cer: float | None) -> ReadingView:
+    return ReadingView(model, reading, difference(reference, reading.text), rendered(reading.text), cer)

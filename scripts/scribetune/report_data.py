@@ -1,0 +1,436 @@
+"""What the report is made of: the build's result files, read and joined into frozen records."""
+
+import json
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from scribetune.errors import UserError
+from scribetune.files import read_jsonl
+
+LOGGER = logging.getLogger(__name__)
+
+REBUILD = "run snakemake again, so that predictions, scores and report come from the same build"
+_TRUE = frozenset({"1", "1.0", "true", "yes"})
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """The files that the report reads (see the path grammar in `scribetune.layout`).
+
+    Attributes:
+        samples_csv: One row per test page: every metric, base beside tuned.
+        metrics_json: Aggregates, `{"base": {…}, "tuned": {…}}` and optional further objects of numbers.
+        test_jsonl: ShareGPT records of the test pages.
+        train_jsonl: The same for training.
+        validation_jsonl: The same for validation.
+        base_predictions: One record per test page, read by the base model.
+        tuned_predictions: The same, read by the tuned model.
+        documents_csv: One row per input document.
+        selection_csv: One row per page: accepted, or refused with a reason.
+        training_log_csv: One row per logged step.
+        lineage_json: What the adapter was made from.
+        merge_proof_json: That merged = base + adapter.
+        working_directory: The folder that paths inside the files are relative to.
+        title: Heading of the report.
+        embed_pages: Up to this many page images are embedded; the rest are links to data/pages.
+    """
+
+    samples_csv: Path
+    metrics_json: Path
+    test_jsonl: Path
+    train_jsonl: Path
+    validation_jsonl: Path
+    base_predictions: Path
+    tuned_predictions: Path
+    documents_csv: Path
+    selection_csv: Path
+    training_log_csv: Path
+    lineage_json: Path
+    merge_proof_json: Path
+    working_directory: Path
+    title: str = "scribetune report"
+    embed_pages: int = 200
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One metric of one page, or one aggregate: base and tuned; None where it was not counted."""
+
+    base: float | None
+    tuned: float | None
+
+    @property
+    def change(self) -> float | None:
+        """Tuned minus base, or None where either was not counted."""
+        return None if self.base is None or self.tuned is None else self.tuned - self.base
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one model read on one page, and whether it went wrong: a loop, cut at the token limit, or nothing."""
+
+    text: str
+    tokens: int | None
+    stop_reason: str
+    loop: bool
+    truncated: bool
+    empty: bool
+
+
+@dataclass(frozen=True)
+class TestPage:
+    """One test page: `index` counts from 0 as in samples.csv, `image` is relative to the working directory."""
+
+    index: int
+    id: str
+    document: str
+    page: int
+    image: str
+    category: str
+    language: str
+    label_source: str
+    reference: str
+    base: Reading
+    tuned: Reading
+    metrics: Mapping[str, Pair]
+
+
+@dataclass(frozen=True)
+class Split:
+    """How much of the data is in one split."""
+
+    name: str
+    documents: int
+    pages: int
+    characters: int
+    corrections: int
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What the test split has in common with training and validation; all zero when nothing leaks.
+
+    Attributes:
+        documents: Test documents that are also in another split.
+        clusters: Clusters of near-duplicate documents with members in the test split and in another.
+        images: Test pages whose image is, byte for byte, also in another split.
+        labels: Test pages whose label is also in another split.
+    """
+
+    documents: int
+    clusters: int
+    images: int
+    labels: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """One input document and what became of it."""
+
+    document: str
+    path: str
+    status: str
+    pages: int | None
+    accepted: int | None
+    refused: int | None
+    reasons: str
+    message: str
+    category: str
+    language: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """One row of the training log; None where a quantity was not measured at that step."""
+
+    step: float
+    epoch: float | None
+    loss: float | None
+    learning_rate: float | None
+    validation_loss: float | None
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything the report shows, before it is arranged."""
+
+    pages: tuple[TestPage, ...]
+    metrics: Mapping[str, Mapping[str, float | None]]
+    documents: tuple[Document, ...]
+    refused_pages: Mapping[str, int]
+    accepted_pages: int
+    splits: tuple[Split, ...]
+    overlap: Overlap
+    training_log: tuple[LogRow, ...]
+    lineage: Mapping[str, Any]
+    merge_proof: Mapping[str, Any]
+
+
+def read(inputs: ReportInputs) -> ReportData:
+    """Read and join all inputs.
+
+    Raises:
+        UserError: A file is missing or malformed, or the files do not belong together.
+    """
+    selection = _rows(inputs.selection_csv, ("document", "page", "accepted", "reason", "document_cluster"))
+    refused, accepted = _selection(selection)
+    train, validation, test = (
+        _records(path) for path in (inputs.train_jsonl, inputs.validation_jsonl, inputs.test_jsonl)
+    )
+    return ReportData(
+        pages=_test_pages(inputs),
+        metrics=_metrics(inputs.metrics_json),
+        documents=_documents(inputs.documents_csv),
+        refused_pages=MappingProxyType(refused),
+        accepted_pages=accepted,
+        splits=(_split("train", train), _split("validation", validation), _split("test", test)),
+        overlap=_overlap(test, train + validation, selection),
+        training_log=_training_log(inputs.training_log_csv),
+        lineage=_json_object(inputs.lineage_json),
+        merge_proof=_json_object(inputs.merge_proof_json),
+    )
+
+
+def _rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
+    """Read a CSV as text: a document called "NA" or "007" stays what it is."""
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError("The report lacks an input file", value=str(path), todo=REBUILD) from error
+    except pd.errors.EmptyDataError:
+        frame = pd.DataFrame()
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise UserError(f"Not a CSV in UTF-8 ({error})", value=str(path), todo=REBUILD) from error
+    missing = [column for column in required if column not in frame.columns]
+    if missing and not frame.empty:
+        raise UserError(f"{path} lacks columns", value=missing, accepted=", ".join(required), todo=REBUILD)
+    return [{str(key): str(value) for key, value in row.items()} for row in frame.to_dict(orient="records")]
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    try:
+        return read_jsonl(path)
+    except FileNotFoundError as error:
+        raise UserError("The report lacks an input file", value=str(path), todo=REBUILD) from error
+    except ValueError as error:
+        raise UserError(str(error), todo=REBUILD) from error
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError("The report lacks an input file", value=str(path), todo=REBUILD) from error
+    except ValueError as error:
+        raise UserError(f"Not JSON ({error})", value=str(path), todo=REBUILD) from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a JSON object", value=type(value).__name__, todo=REBUILD)
+    return value
+
+
+def _number(text: str, path: Path, column: str) -> float | None:
+    """Read a number; an empty cell, NaN and the infinities mean "not counted"."""
+    stripped = text.strip()
+    if not stripped:
+        return None
+    if stripped.lower() in ("true", "false"):
+        return float(stripped.lower() == "true")
+    try:
+        value = float(stripped)
+    except ValueError as error:
+        raise UserError(
+            f"{path}: column {column} holds something else than a number", value=text, todo=REBUILD
+        ) from error
+    return value if math.isfinite(value) else None
+
+
+def _count(text: str, path: Path, column: str) -> int | None:
+    value = _number(text, path, column)
+    return None if value is None else round(value)
+
+
+def _answer(record: Mapping[str, Any], speaker: str) -> str:
+    """Return what `speaker` ("human" or "gpt") says in a ShareGPT record."""
+    for turn in record.get("conversations", ()):
+        if turn.get("from") == speaker:
+            return str(turn.get("value", ""))
+    return ""
+
+
+def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
+    references = {str(record["id"]): record for record in _records(inputs.test_jsonl)}
+    predictions = {
+        path: {str(record["id"]): record for record in _records(path)}
+        for path in (inputs.base_predictions, inputs.tuned_predictions)
+    }
+    rows = _rows(inputs.samples_csv, ("index", "id"))
+    ids = [row["id"] for row in rows]
+    for path, found in ((inputs.test_jsonl, references), *predictions.items()):
+        strangers = sorted(set(ids) ^ set(found))
+        if strangers or len(ids) != len(set(ids)):
+            raise UserError(
+                f"{inputs.samples_csv} and {path} do not list the same test pages", value=strangers[:5], todo=REBUILD
+            )
+    pages = []
+    for row in rows:
+        reference = references[row["id"]]
+        metrics = _page_metrics(row, inputs.samples_csv)
+        pages.append(
+            TestPage(
+                index=int(row["index"]),
+                id=row["id"],
+                document=str(reference.get("document", row.get("document", ""))),
+                page=int(reference.get("page", 0)),
+                image=str((list(reference.get("images", ())) or [row.get("image", "")])[0]),
+                category=str(reference.get("category", "")),
+                language=str(reference.get("language", "")),
+                label_source=str(reference.get("label_source", "")),
+                reference=_answer(reference, "gpt"),
+                base=_reading(predictions[inputs.base_predictions][row["id"]], row, "base"),
+                tuned=_reading(predictions[inputs.tuned_predictions][row["id"]], row, "tuned"),
+                metrics=MappingProxyType(metrics),
+            )
+        )
+    return tuple(pages)
+
+
+def _page_metrics(row: Mapping[str, str], path: Path) -> dict[str, Pair]:
+    names = [name.removesuffix("_base") for name in row if name.endswith("_base")]
+    return {
+        name: Pair(
+            _number(row[f"{name}_base"], path, f"{name}_base"),
+            _number(row.get(f"{name}_tuned", ""), path, f"{name}_tuned"),
+        )
+        for name in names
+    }
+
+
+def _reading(record: Mapping[str, Any], row: Mapping[str, str], model: str) -> Reading:
+    def flag(name: str) -> bool:
+        return row.get(f"{name}_{model}", "").strip().lower() in _TRUE
+
+    tokens = record.get("tokens")
+    stop_reason = str(record.get("stop_reason", ""))
+    return Reading(
+        text=str(record.get("text", "")),
+        tokens=int(tokens) if isinstance(tokens, int | float) else None,
+        stop_reason=stop_reason,
+        loop=flag("loop"),
+        truncated=flag("truncated") or stop_reason == "length",
+        empty=flag("empty"),
+    )
+
+
+def _metrics(path: Path) -> dict[str, dict[str, float | None]]:
+    """Read metrics.json: each top-level object with the numbers in it; nested objects become dotted keys."""
+    value = _json_object(path)
+    groups: dict[str, dict[str, float | None]] = {"base": {}, "tuned": {}}
+    for group, numbers in value.items():
+        entries = flatten(numbers) if isinstance(numbers, Mapping) else {"value": numbers}
+        groups[group] = {
+            key: number
+            for key, number in entries.items()
+            if number is None or (isinstance(number, int | float) and math.isfinite(number))
+        }
+    return groups
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested objects into one level of dotted keys; lists stay values."""
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(item, Mapping) and item:
+            flat.update(flatten(item, f"{name}."))
+        else:
+            flat[name] = item
+    return flat
+
+
+def _documents(path: Path) -> tuple[Document, ...]:
+    return tuple(
+        Document(
+            document=row["document"],
+            path=row.get("path", ""),
+            status=row["status"],
+            pages=_count(row.get("pages", ""), path, "pages"),
+            accepted=_count(row.get("accepted", ""), path, "accepted"),
+            refused=_count(row.get("refused", ""), path, "refused"),
+            reasons=row.get("reasons", ""),
+            message=row.get("message", ""),
+            category=row.get("category", ""),
+            language=row.get("language", ""),
+            licence=row.get("licence", ""),
+        )
+        for row in _rows(path, ("document", "status"))
+    )
+
+
+def _selection(rows: Iterable[Mapping[str, str]]) -> tuple[dict[str, int], int]:
+    """Count refused pages per reason (most frequent first) and accepted pages."""
+    refused: dict[str, int] = {}
+    accepted = 0
+    for row in rows:
+        if row["accepted"].strip().lower() in _TRUE:
+            accepted += 1
+        else:
+            reason = row["reason"].strip() or "no reason given"
+            refused[reason] = refused.get(reason, 0) + 1
+    return dict(sorted(refused.items(), key=lambda item: (-item[1], item[0]))), accepted
+
+
+def _split(name: str, records: Sequence[Mapping[str, Any]]) -> Split:
+    return Split(
+        name=name,
+        documents=len({str(record.get("document", "")) for record in records}),
+        pages=len(records),
+        characters=sum(len(_answer(record, "gpt")) for record in records),
+        corrections=sum(record.get("label_source") == "correction" for record in records),
+    )
+
+
+def _overlap(
+    test: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], selection: Iterable[Mapping[str, str]]
+) -> Overlap:
+    """Count what the test split shares with the others, from the files and not from what the split intended."""
+    cluster_of = {row["document"]: row["document_cluster"] for row in selection if row["document_cluster"]}
+
+    def values(records: Iterable[Mapping[str, Any]], key: str) -> list[str]:
+        return [str(record[key]) for record in records if record.get(key)]
+
+    def clusters(records: Iterable[Mapping[str, Any]]) -> set[str]:
+        return {cluster_of[document] for document in values(records, "document") if document in cluster_of}
+
+    def shared_pages(key: str) -> int:
+        elsewhere = set(values(others, key))
+        return sum(value in elsewhere for value in values(test, key))
+
+    return Overlap(
+        documents=len(set(values(test, "document")) & set(values(others, "document"))),
+        clusters=len(clusters(test) & clusters(others)),
+        images=shared_pages("image_sha256"),
+        labels=shared_pages("label_sha256"),
+    )
+
+
+def _training_log(path: Path) -> tuple[LogRow, ...]:
+    rows = []
+    for row in _rows(path, ("step",)):
+        values = {
+            column: _number(row.get(column, ""), path, column)
+            for column in ("step", "epoch", "loss", "learning_rate", "validation_loss")
+        }
+        step = values["step"]
+        if step is None:
+            LOGGER.warning("%s: a row without a step is left out: %s", path, row)
+            continue
+        rows.append(LogRow(step, values["epoch"], values["loss"], values["learning_rate"], values["validation_loss"]))
+    return tuple(sorted(rows, key=lambda row: row.step))

@@ -1,0 +1,144 @@
+"""The sample corpus: seeded small-format documents, compiled to PDF, with the Markdown they were made from.
+
+It stands in while a user has no PDFs of their own, and label extraction is tested against its truth. `plan` is cheap:
+it is called whenever the Snakefile is read, so neither Typst nor PyMuPDF is imported for it.
+"""
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scribetune import files
+from scribetune.errors import UserError
+
+if TYPE_CHECKING:
+    from scribetune.blocks import Page
+    from scribetune.typesetting import Typesetter
+
+logger = logging.getLogger(__name__)
+
+KINDS = ("financial", "invoice", "lab", "memo")
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True)
+class SampleSpec:
+    """One document of the sample corpus, before it is made.
+
+    Attributes:
+        name: File name without its ending, unique in the corpus.
+        kind: One of `KINDS`.
+        language: One of `LANGUAGES`.
+        seed: The corpus's seed.
+        index: Counted from 1.
+    """
+
+    name: str
+    kind: str
+    language: str
+    seed: int
+    index: int
+
+
+@dataclass(frozen=True)
+class SampleDocument:
+    """A composed document.
+
+    Attributes:
+        source: Typst source.
+        pages: Blocks by page.
+        truths: Markdown by page.
+    """
+
+    source: str
+    pages: "tuple[Page, ...]"
+    truths: tuple[str, ...]
+
+
+def plan(count: int, seed: int, languages: Sequence[str]) -> list[SampleSpec]:
+    """Name the documents of a corpus; languages and kinds take turns.
+
+    A document depends on its own index alone: a larger corpus begins with the smaller one's documents.
+
+    Args:
+        count: Number of documents.
+        seed: Seed of the content.
+        languages: In turn.
+
+    Raises:
+        UserError: `languages` is empty or holds an unknown one.
+    """
+    if not languages or not set(languages) <= set(LANGUAGES):
+        raise UserError(
+            "Unknown languages of the sample corpus",
+            value=list(languages),
+            accepted=f"one or more of {', '.join(LANGUAGES)}",
+            todo="correct samples.languages",
+        )
+    specs = []
+    for number in range(count):
+        language = languages[number % len(languages)]
+        kind = KINDS[number // len(languages) % len(KINDS)]
+        specs.append(SampleSpec(f"sample-{language}-{kind}-{number + 1:03d}", kind, language, seed, number + 1))
+    return specs
+
+
+def generate(spec: SampleSpec) -> SampleDocument:
+    """Compose a document from its seed; the same specification always gives the same document.
+
+    Raises:
+        DoesNotFitError: See `Composer.document`.
+    """
+    from scribetune.compositions import Composer
+    from scribetune.typesetting import source
+
+    # A string seed is hashed by its content (SHA-512), so documents are independent of each other and of the process.
+    rng = random.Random(f"{spec.seed}/{spec.language}/{spec.kind}/{spec.index}")  # noqa: S311 (content, no secret)
+    composer = Composer(spec.language, rng)
+    pages = composer.document(spec.kind)
+    return SampleDocument(source(pages, composer.style), pages, tuple(page.markdown() for page in pages))
+
+
+def compile_pdf(document: SampleDocument, typesetter: "Typesetter") -> bytes:
+    """Compile a document and make sure that each page is where its truth says.
+
+    Returns:
+        A tagged PDF, the same bytes on every run.
+
+    Raises:
+        RuntimeError: It does not compile, or has another number of pages than truths.
+    """
+    import pymupdf
+
+    data = typesetter.pdf(document.source)
+    with pymupdf.open(stream=data, filetype="pdf") as pdf:
+        if pdf.page_count != len(document.truths):
+            raise RuntimeError(f"a sample page overflows: {pdf.page_count} pages instead of {len(document.truths)}")
+    return data
+
+
+def build(specs: Sequence[SampleSpec], pdf_folder: Path, truth_folder: Path) -> None:
+    """Write `<pdf_folder>/<name>.pdf` and `<truth_folder>/<name>/p0001.md` for every document, atomically.
+
+    Raises:
+        RuntimeError: See `compile_pdf`.
+        OSError: A file cannot be written.
+    """
+    from scribetune.typesetting import Typesetter
+
+    pages = 0
+    with Typesetter() as typesetter:
+        for spec in specs:
+            document = generate(spec)
+            try:
+                data = compile_pdf(document, typesetter)
+            except RuntimeError as error:
+                raise RuntimeError(f"{spec.name} (seed {spec.seed}): {error}") from error
+            for number, truth in enumerate(document.truths, start=1):
+                files.write_text(truth_folder / spec.name / f"p{number:04d}.md", truth)
+            files.write_bytes(pdf_folder / f"{spec.name}.pdf", data)
+            pages += len(document.truths)
+    logger.info("%d sample documents with %d pages in %s", len(specs), pages, pdf_folder)

@@ -1,0 +1,430 @@
+"""Scoring predictions against labels: one row per page, then one set of aggregates per model.
+
+`score_pages` makes the frame behind reports/samples.csv, `aggregate` the content of reports/metrics.json, and
+`score_records` the same for one set of predictions from anywhere. Metrics are defined in `scribetune.metrics`.
+"""
+
+import csv
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scribetune import files
+from scribetune.errors import UserError
+from scribetune.metrics import loops, paired, text
+from scribetune.metrics.markdown import formula_exact
+from scribetune.metrics.tables import page_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOGGER = logging.getLogger(__name__)
+
+Records = Sequence[Mapping[str, Any]]
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True)
+class PageScore:
+    """Every metric of one page; None where the metric does not apply to the page ("not counted").
+
+    Attributes:
+        cer: Character error rate on raw text; can exceed 1.
+        cer_normalised: The same after NFC, line ends, digit folding and removal of ZWNJ.
+        wer: Word error rate, jiwer's default words.
+        ned: Edit distance / longer length; None where both texts are empty.
+        bleu: Sentence BLEU, 0 to 100; tokeniser by the reference's script.
+        rouge1: ROUGE-1 F over words.
+        rouge2: ROUGE-2 F over words.
+        rougeL: ROUGE-L F over words.
+        rouge1_char: ROUGE-1 F over characters.
+        rouge2_char: ROUGE-2 F over characters.
+        rougeL_char: ROUGE-L F over characters.
+        table_f1: GriTS_Con F1 over the page's tables; None where neither text has a table.
+        table_struct_f1: GriTS_Top F1, counted like `table_f1`.
+        table_adj_f1: ICDAR-2013 adjacency F1, counted like `table_f1`.
+        formula_exact: Share of the reference's formulas read exactly; None where it has none.
+        loop: The output repeats itself and the reference does not (a page full of rules is no failure).
+        loop_olmocr: olmOCR's rule on the output alone.
+        empty: The output is blank, the page is not.
+        truncated: Generation stopped at the token limit; None where the reason is unknown.
+    """
+
+    cer: float
+    cer_normalised: float
+    wer: float
+    ned: float | None
+    bleu: float
+    rouge1: float
+    rouge2: float
+    rougeL: float  # noqa: N815 - the metric's own name
+    rouge1_char: float
+    rouge2_char: float
+    rougeL_char: float  # noqa: N815 - the metric's own name
+    table_f1: float | None
+    table_struct_f1: float | None
+    table_adj_f1: float | None
+    formula_exact: float | None
+    loop: bool
+    loop_olmocr: bool
+    empty: bool
+    truncated: bool | None
+
+
+MODELS = ("base", "tuned")
+PAGE_COLUMNS = ("index", "id", "document", "page", "image", "category", "language", "reference_characters")
+METRICS = (*(field.name for field in fields(PageScore)), "tokens")
+"""Metrics of samples.csv in the order of their columns, each as `<metric>_base` and `<metric>_tuned`."""
+SAMPLE_COLUMNS = (*PAGE_COLUMNS, *(f"{metric}_{model}" for metric in METRICS for model in MODELS))
+
+_TEXT_COLUMNS = frozenset({"id", "document", "image", "category", "language"})
+_WHOLE_METRICS = ("loop", "loop_olmocr", "empty", "truncated", "tokens")
+_RATES = {"loop": "loop_rate", "loop_olmocr": "loop_olmocr_rate", "empty": "empty_rate", "truncated": "truncated_rate"}
+_MEANS = {
+    "cer": "cer_mean",
+    "cer_normalised": "cer_normalised_mean",
+    "wer": "wer_mean",
+    "ned": "ned_mean",
+    **{name: name for name in METRICS if name.startswith(("rouge", "table_", "formula_"))},
+}
+_COMPARED = {"cer": True, "wer": True, "bleu": False, "rougeL_char": False, "table_f1": False, "loop": True}
+"""Metrics compared page by page in `change`, and whether lower is better."""
+
+REDO = "run the build again: `snakemake --cores 1 --resources gpu=1`"
+
+
+def score_page(reference: str, hypothesis: str, stop_reason: str | None = None) -> PageScore:
+    """Score one page.
+
+    Args:
+        reference: The label.
+        hypothesis: What the model read.
+        stop_reason: Why generation stopped ("eos" or "length"); None where unknown.
+    """
+    words, characters = text.rouge(reference, hypothesis), text.rouge_characters(reference, hypothesis)
+    tables = page_tables(reference, hypothesis)
+    return PageScore(
+        cer=text.cer(reference, hypothesis),
+        cer_normalised=text.cer_normalised(reference, hypothesis),
+        wer=text.wer(reference, hypothesis),
+        ned=text.ned(reference, hypothesis) if reference or hypothesis else None,
+        bleu=text.sentence_bleu(reference, hypothesis),
+        rouge1=words.rouge1,
+        rouge2=words.rouge2,
+        rougeL=words.rougeL,
+        rouge1_char=characters.rouge1,
+        rouge2_char=characters.rouge2,
+        rougeL_char=characters.rougeL,
+        table_f1=tables.content_f1 if tables else None,
+        table_struct_f1=tables.structure_f1 if tables else None,
+        table_adj_f1=tables.adjacency_f1 if tables else None,
+        formula_exact=formula_exact(reference, hypothesis),
+        loop=loops.has_loop(hypothesis) and not loops.has_loop(reference),
+        loop_olmocr=loops.has_olmocr_loop(hypothesis),
+        empty=loops.is_empty(reference, hypothesis),
+        truncated=None if stop_reason is None else loops.is_truncated(stop_reason),
+    )
+
+
+def reference_text(record: Mapping[str, Any]) -> str:
+    """Return the label of a ShareGPT record: what "gpt" says.
+
+    Raises:
+        UserError: The record has no answer.
+    """
+    for turn in record.get("conversations", ()):
+        if turn.get("from") == "gpt":
+            return str(turn["value"])
+    raise UserError(
+        "A test record has no label", value=record.get("id"), accepted="a turn from 'gpt' in 'conversations'", todo=REDO
+    )
+
+
+def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataFrame":
+    """Score both models on every test page.
+
+    Args:
+        references: Records of test.jsonl (ShareGPT).
+        base: Records of predictions/base.jsonl.
+        tuned: Records of predictions/tuned.jsonl.
+
+    Returns:
+        One row per test page in the order of `references`, columns `SAMPLE_COLUMNS`; NaN (NA in whole-number columns)
+        where a metric is not counted.
+
+    Raises:
+        UserError: There are no test pages, or the three do not hold the same page ids, each once.
+    """
+    import pandas as pd
+
+    by_model = {
+        "base": _matched(references, base, "the base model's predictions"),
+        "tuned": _matched(references, tuned, "the tuned model's predictions"),
+    }
+    rows = []
+    for index, record in enumerate(references):
+        reference = reference_text(record)
+        images = record.get("images") or [""]
+        row: dict[str, Any] = {
+            "index": index,
+            "id": str(record["id"]),
+            "document": str(record.get("document", "")),
+            "page": record.get("page"),
+            "image": str(images[0]),
+            "category": str(record.get("category") or ""),
+            "language": str(record.get("language") or ""),
+            "reference_characters": len(reference.strip()),
+        }
+        for model, predictions in by_model.items():
+            prediction = predictions[index]
+            scores = asdict(score_page(reference, str(prediction["text"]), prediction.get("stop_reason")))
+            scores["tokens"] = prediction.get("tokens")
+            row |= {f"{metric}_{model}": value for metric, value in scores.items()}
+        rows.append(row)
+    return _typed(pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS)))
+
+
+def score_records(references: Records, predictions: Records) -> "pd.DataFrame":
+    """Score anybody's predictions: records `{"id", "text"}` on both sides, further keys are ignored.
+
+    Returns:
+        One row per reference, in their order: id, reference_characters and every metric; NaN where not counted.
+
+    Raises:
+        UserError: There are no references, or the ids differ or repeat.
+    """
+    import pandas as pd
+
+    matched = _matched(references, predictions, "the predictions")
+    _matched(references, references, "the references")
+    rows = [
+        {
+            "id": str(record["id"]),
+            "reference_characters": len(str(record["text"]).strip()),
+            **asdict(score_page(str(record["text"]), str(prediction["text"]), prediction.get("stop_reason"))),
+            "tokens": prediction.get("tokens"),
+        }
+        for record, prediction in zip(references, matched, strict=True)
+    ]
+    return _typed(pd.DataFrame(rows, columns=["id", "reference_characters", *METRICS]))
+
+
+def aggregate_records(frame: "pd.DataFrame", references: Records, predictions: Records) -> Numbers:
+    """Return the aggregates of `score_records`, with the keys that `aggregate` gives for each model.
+
+    Args:
+        frame: What `score_records` returned for these records.
+        references: Records `{"id", "text"}`.
+        predictions: Records `{"id", "text"}`.
+    """
+    texts = [str(record["text"]) for record in _matched(references, predictions, "the predictions")]
+    return _aggregate(frame[list(METRICS)], [str(record["text"]) for record in references], texts)
+
+
+def aggregate(frame: "pd.DataFrame", references: Records, base: Records, tuned: Records) -> dict[str, Numbers]:
+    """Return the content of reports/metrics.json: finite numbers only.
+
+    `base` and `tuned` hold pages, cer_mean, cer_median, cer_p90, cer_corpus, cer_share_above_1, cer_normalised_mean,
+    wer_mean, wer_corpus, ned_mean, bleu (corpus, 0 to 100), rouge1, rouge2, rougeL and their `_char` variants (mean F),
+    table_f1, table_struct_f1, table_adj_f1, tables (pages counted by them), formula_exact, formulas (pages counted by
+    it), loop_rate, loop_olmocr_rate, empty_rate, truncated_rate, tokens (sum). Means run over the pages that are
+    counted.
+
+    `change` compares page by page over the pages counted for both models: for each of cer, wer, bleu (sentence),
+    rougeL_char, table_f1 and loop the keys `<metric>_gain` (mean; positive where tuned is better), `_gain_low`,
+    `_gain_high` (95 % bootstrap interval), `_relative_gain`, `_wins`, `_ties`, `_losses`, `_p` and `_pages`.
+
+    A key whose value is undefined is left out: table_f1 and its like where no page has a table, formula_exact where
+    none has a formula, truncated_rate where no stop reason is known, `_relative_gain` where the base's mean is 0.
+
+    Args:
+        frame: What `score_pages` returned for these records.
+        references: Records of test.jsonl.
+        base: Records of predictions/base.jsonl.
+        tuned: Records of predictions/tuned.jsonl.
+
+    Raises:
+        UserError: The records do not hold the same page ids, or not those of the frame.
+    """
+    ids = [str(record["id"]) for record in references]
+    if ids != frame["id"].tolist():
+        raise UserError(
+            "The scores are of other pages than the test set", value=_some(set(ids) ^ set(frame["id"])), todo=REDO
+        )
+    texts = [reference_text(record) for record in references]
+    result: dict[str, Numbers] = {}
+    for model, records in (("base", base), ("tuned", tuned)):
+        matched = _matched(references, records, f"the {model} model's predictions")
+        columns = frame[[f"{metric}_{model}" for metric in METRICS]].set_axis(list(METRICS), axis="columns")
+        result[model] = _aggregate(columns, texts, [str(record["text"]) for record in matched])
+    result["change"] = _change(frame)
+    return result
+
+
+def _aggregate(frame: "pd.DataFrame", references: Sequence[str], hypotheses: Sequence[str]) -> Numbers:
+    """Aggregate one model; `frame` has one column per metric and one row per page."""
+    cer = frame["cer"]
+    bleu = text.corpus_bleu(references, hypotheses)
+    LOGGER.info("BLEU %.2f: %s", bleu.score, "; ".join(bleu.signatures))
+    numbers: dict[str, float] = {
+        "pages": len(frame),
+        "cer_median": float(cer.median()),
+        "cer_p90": float(cer.quantile(0.9)),
+        "cer_share_above_1": float((cer > 1).mean()),
+        "cer_corpus": text.pooled_rate(map(text.character_edits, references, hypotheses)),
+        "wer_corpus": text.pooled_rate(map(text.word_edits, references, hypotheses)),
+        "bleu": bleu.score,
+        "tables": int(frame["table_f1"].count()),
+        "formulas": int(frame["formula_exact"].count()),
+    }
+    for metric, key in (_MEANS | _RATES).items():
+        counted = frame[metric].dropna()
+        if len(counted):
+            numbers[key] = float(counted.mean())
+    tokens = frame["tokens"].dropna()
+    if len(tokens):
+        numbers["tokens"] = int(tokens.sum())
+    return {key: value for key, value in numbers.items() if math.isfinite(value)}
+
+
+def _change(frame: "pd.DataFrame") -> Numbers:
+    numbers: dict[str, float | None] = {}
+    for metric, lower_is_better in _COMPARED.items():
+        both = frame[[f"{metric}_{model}" for model in MODELS]].dropna().astype("float64")
+        if both.empty:
+            continue
+        found = paired.compare(
+            both[f"{metric}_base"].tolist(), both[f"{metric}_tuned"].tolist(), lower_is_better=lower_is_better
+        )
+        numbers |= {
+            f"{metric}_pages": found.pages,
+            f"{metric}_gain": found.mean_gain,
+            f"{metric}_gain_low": found.gain_low,
+            f"{metric}_gain_high": found.gain_high,
+            f"{metric}_relative_gain": found.relative_gain,
+            f"{metric}_wins": found.wins,
+            f"{metric}_ties": found.ties,
+            f"{metric}_losses": found.losses,
+            f"{metric}_p": found.p_value,
+        }
+    return {key: value for key, value in numbers.items() if value is not None and math.isfinite(value)}
+
+
+def write_samples(frame: "pd.DataFrame", path: Path) -> None:
+    """Write reports/samples.csv atomically: floats in their shortest exact form, flags 0 or 1, "" if not counted."""
+    # csv.QUOTE_MINIMAL and "\n" whatever the platform: the file is an artefact, compared byte by byte.
+    files.write_text(path, frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL))
+
+
+def read_samples(path: Path) -> "pd.DataFrame":
+    """Read what `write_samples` wrote: the same frame, to the last digit.
+
+    Raises:
+        UserError: The file is missing, is no such table, or lacks columns.
+    """
+    import pandas as pd
+
+    try:
+        # As text first: a document called "NA" stays one, and numbers are read by Python, which rounds correctly.
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError("There are no scores", value=str(path), todo=REDO) from error
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UserError(f"The scores cannot be read ({error})", value=str(path), todo=REDO) from error
+    missing = [column for column in SAMPLE_COLUMNS if column not in frame.columns]
+    if missing:
+        raise UserError("The scores lack columns", value=f"{path}: {', '.join(missing[:5])}", todo=REDO)
+    for column in frame.columns:
+        if column not in _TEXT_COLUMNS:
+            frame[column] = [float(value) if value else math.nan for value in frame[column]]
+    return _typed(frame)
+
+
+def before_after_table(frame: "pd.DataFrame", metric: str = "cer") -> "pd.DataFrame":
+    """Return the table in its published form: a row per page (index, before, after), then their means.
+
+    Args:
+        frame: What `score_pages` returned.
+        metric: One of `METRICS`. Pages on which it is counted for neither model are left out; each mean is over the
+        pages
+            counted for that model.
+
+    Returns:
+        Columns index (as text; "mean" in the last row), before and after (NaN where not counted).
+
+    Raises:
+        UserError: No such metric.
+    """
+    import pandas as pd
+
+    if metric not in METRICS:
+        raise UserError("No such metric", value=metric, accepted=", ".join(METRICS))
+    values = frame[[f"{metric}_{model}" for model in MODELS]].astype("float64").set_axis(["before", "after"], axis=1)
+    rows = values.assign(index=frame["index"].astype(str))[["index", "before", "after"]]
+    rows = rows.dropna(subset=["before", "after"], how="all")
+    mean = pd.DataFrame({"index": ["mean"], "before": [rows["before"].mean()], "after": [rows["after"].mean()]})
+    return pd.concat([rows, mean], ignore_index=True)
+
+
+def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Give columns their types: text, whole numbers that may be missing, floats."""
+    whole = {"index", "page", "reference_characters"}
+    for metric in _WHOLE_METRICS:
+        whole |= {metric, *(f"{metric}_{model}" for model in MODELS)}
+    types = {
+        column: "str" if column in _TEXT_COLUMNS else "Int64" if column in whole else "float64"
+        for column in frame.columns
+    }
+    return frame.astype(types)
+
+
+def _matched(references: Records, predictions: Records, what: str) -> list[Mapping[str, Any]]:
+    """Return the predictions in the order of the references.
+
+    Raises:
+        UserError: There is nothing to score, or ids differ or repeat.
+    """
+    if not references:
+        raise UserError("There are no pages to score", accepted="at least one reference", todo="check the test split")
+    for name, records in (("the references", references), (what, predictions)):
+        nameless = [number for number, record in enumerate(records, start=1) if "id" not in record]
+        if nameless:
+            raise UserError(f"Records of {name} have no id", value=_some(nameless), accepted='"id" in every record')
+    wanted = [str(record["id"]) for record in references]
+    found = {str(record["id"]): record for record in predictions}
+    for name, ids, records in (("the references", set(wanted), references), (what, set(found), predictions)):
+        if len(ids) != len(records):
+            raise UserError(f"Page ids repeat in {name}", value=_repeated(records), accepted="each id once", todo=REDO)
+    for name, ids in (
+        (f"{what} lack", set(wanted) - set(found)),
+        (f"{what} have others than", set(found) - set(wanted)),
+    ):
+        if ids:
+            raise UserError(f"{name[0].upper()}{name[1:]} the pages to score", value=_some(ids), todo=REDO)
+    ordered = [found[page_id] for page_id in wanted]
+    silent = [
+        page_id for page_id, record in zip(wanted, ordered, strict=True) if not isinstance(record.get("text"), str)
+    ]
+    if silent:
+        raise UserError(
+            f"Records of {what} have no text", value=_some(silent), accepted='"text" in every record', todo=REDO
+        )
+    return ordered
+
+
+def _repeated(records: Records) -> str:
+    seen: set[str] = set()
+    repeated: set[str] = set()
+    for record in records:
+        page_id = str(record["id"])
+        (repeated if page_id in seen else seen).add(page_id)
+    return _some(repeated)
+
+
+def _some(values: Sequence[object] | set[str]) -> str:
+    """Name up to five of the values and say how many more there are."""
+    names = sorted(map(str, values))
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,305 @@
+"""Page selection: which pages are good enough, with a reason for every one that is not, and near-duplicate clusters."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import pandas as pd
+
+from scribetune import manifests
+from scribetune.config import Selection
+from scribetune.documents import DocumentStatus, SheetRow
+
+_SHINGLE_CHARACTERS = 8
+_PERMUTATIONS = 128
+
+
+class Reason(StrEnum):
+    """Why a page is refused; "" for a page that is accepted."""
+
+    ACCEPTED = ""
+    IMAGE_FAILED = "image_failed"
+    BLANK = "blank"
+    LABEL_FAILED = "label_failed"
+    NO_TEXT = "no_text"
+    GARBAGE_TEXT = "garbage_text"
+    LOW_RECALL = "low_recall"
+    FORMULA_LOST = "formula_lost"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    DUPLICATE = "duplicate"
+
+
+PAGE_TEXT_COLUMNS = ("document", "image", "image_sha256", "mode", "status", "message")
+LABEL_TEXT_COLUMNS = ("document", "label", "label_sha256", "label_source", "reviewer", "status", "message")
+DOCUMENT_TEXT_COLUMNS = ("document", "path", "sha256", "status", "message")
+SELECTION_TEXT_COLUMNS = (
+    "document", "image", "image_sha256", "label", "label_sha256", "label_source", "reviewer", "reason",
+    "document_cluster", "page_cluster", "category", "language",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SelectedPage:
+    """One page in data/manifests/selection: accepted, or refused with a reason.
+
+    `document_cluster` and `page_cluster` name the smallest document (page) id of a group of near-duplicates.
+    """
+
+    document: str
+    page: int
+    image: str
+    image_sha256: str
+    label: str
+    label_sha256: str
+    label_source: str
+    reviewer: str
+    accepted: bool
+    reason: str
+    characters: int
+    tables: int
+    formulas: int
+    document_cluster: str
+    page_cluster: str
+    category: str
+    language: str
+
+
+def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
+    """Return why a page is refused, or `Reason.ACCEPTED`.
+
+    Args:
+        row: Its page row and label row joined (`status_page`, `status_label`, `characters`, `word_recall`, …).
+        limits: The gates. Labels made by people pass all but the one for emptiness.
+    """
+    if row["status_page"] == "error":
+        return Reason.IMAGE_FAILED
+    human = row["label_source"] == "correction"
+    gates = (
+        (row["status_page"] == "blank" and not human, Reason.BLANK),
+        (row["status_label"] == "no_text", Reason.NO_TEXT),
+        (row["status_label"] != "ok", Reason.LABEL_FAILED),
+        (not human and row["unmapped_share"] > limits.max_unmapped_share, Reason.GARBAGE_TEXT),
+        (not human and row["word_recall"] < limits.min_word_recall, Reason.LOW_RECALL),
+        (not human and row["formulas_lost"] > 0, Reason.FORMULA_LOST),
+        (not human and row["characters"] < limits.min_characters, Reason.TOO_SHORT),
+        (not human and row["characters"] > limits.max_characters, Reason.TOO_LONG),
+    )
+    return next((reason for failed, reason in gates if failed), Reason.ACCEPTED)
+
+
+class Clusters:
+    """Groups that grow by union; each is named by its smallest member (union–find)."""
+
+    def __init__(self, members: Iterable[str]) -> None:
+        self._parent = {member: member for member in members}
+
+    def find(self, member: str) -> str:
+        """Return the name of the member's group."""
+        while self._parent[member] != member:
+            self._parent[member] = self._parent[self._parent[member]]
+            member = self._parent[member]
+        return member
+
+    def join(self, first: str, second: str) -> None:
+        """Make one group of the two members' groups."""
+        a, b = sorted((self.find(first), self.find(second)))
+        self._parent[b] = a
+
+
+def near_duplicates(texts: Mapping[str, str], similarity: float) -> Clusters:
+    """Cluster texts whose Jaccard similarity over character 8-grams is about `similarity` or more.
+
+    MinHash with 128 permutations finds candidates (Broder 1997; datasketch's LSH); each pair found is checked against
+    the exact similarity, so that no chance collision joins two texts.
+
+    Args:
+        texts: Name → text; white space and case do not count.
+        similarity: Threshold in (0, 1].
+
+    Returns:
+        Clusters over the names.
+    """
+    from datasketch import MinHash, MinHashLSH
+
+    clusters = Clusters(texts)
+    index = MinHashLSH(threshold=min(similarity, 0.99) * 0.9, num_perm=_PERMUTATIONS)
+    sets: dict[str, frozenset[bytes]] = {}
+    for name in sorted(texts):
+        shingles = _shingles(texts[name])
+        if not shingles:
+            continue
+        sketch = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=_hash32)
+        sketch.update_batch(sorted(shingles))
+        for other in sorted(index.query(sketch)):
+            shared = len(shingles & sets[other])
+            if shared / (len(shingles) + len(sets[other]) - shared) >= similarity:
+                clusters.join(name, other)
+        index.insert(name, sketch)
+        sets[name] = shingles
+    return clusters
+
+
+def _shingles(text: str) -> frozenset[bytes]:
+    dense = "".join(text.lower().split())
+    count = max(1, len(dense) - _SHINGLE_CHARACTERS + 1) if dense else 0
+    return frozenset(dense[i : i + _SHINGLE_CHARACTERS].encode() for i in range(count))
+
+
+def _hash32(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=4).digest(), "little")
+
+
+def select(
+    documents: pd.DataFrame,
+    pages: pd.DataFrame,
+    labels: pd.DataFrame,
+    texts: Mapping[tuple[str, int], str],
+    sheet: Mapping[str, SheetRow],
+    limits: Selection,
+) -> list[SelectedPage]:
+    """Decide on every page.
+
+    Args:
+        documents: data/manifests/documents, all shards.
+        pages: data/manifests/pages, all shards.
+        labels: data/manifests/labels, all shards.
+        texts: (document, page) → label, for pages that have one.
+        sheet: Document id → what the sheet says.
+        limits: The gates.
+
+    Returns:
+        One row per page, sorted by document and page. Of documents with the same bytes only the first is kept.
+    """
+    copies = duplicate_documents(documents)
+    keys = ["document", "page"]
+    joined = pages.merge(labels, on=keys, how="left", suffixes=("_page", "_label"))
+    joined = joined.fillna(
+        {"status_label": "error", "label": "", "label_sha256": "", "label_source": "", "reviewer": ""}
+    )
+    numeric = ["characters", "word_recall", "unmapped_share", "formulas", "formulas_lost", "tables"]
+    joined[numeric] = joined[numeric].apply(pd.to_numeric).fillna(0)
+    decided = []
+    for row in manifests.rows(joined.sort_values(keys)):
+        reason = Reason.DUPLICATE if row["document"] in copies else refuse(row, limits)
+        decided.append((row, reason))
+    accepted = {
+        (row["document"], int(row["page"])): texts[row["document"], int(row["page"])]
+        for row, reason in decided
+        if reason == Reason.ACCEPTED
+    }
+    whole: dict[str, str] = {}
+    for (document, _), text in sorted(accepted.items()):
+        whole[document] = whole.get(document, "") + text
+    document_clusters = near_duplicates(whole, limits.duplicate_similarity)
+    page_clusters = near_duplicates(
+        {page_id(document, page): text for (document, page), text in accepted.items()}, limits.duplicate_similarity
+    )
+    return [_selected(row, reason, document_clusters, page_clusters, sheet) for row, reason in decided]
+
+
+def page_id(document: str, page: int) -> str:
+    """Return the id of a page, as in splits and predictions: `report-2024/p0001`."""
+    return f"{document}/p{page:04d}"
+
+
+def _selected(
+    row: Mapping[str, Any], reason: Reason, by_document: Clusters, by_page: Clusters, sheet: Mapping[str, SheetRow]
+) -> SelectedPage:
+    document, page = row["document"], int(row["page"])
+    accepted = reason == Reason.ACCEPTED
+    said = sheet.get(document, SheetRow())
+    return SelectedPage(
+        document=document,
+        page=page,
+        image=row["image"],
+        image_sha256=row["image_sha256"],
+        label=row["label"],
+        label_sha256=row["label_sha256"],
+        label_source=row["label_source"],
+        reviewer=row["reviewer"],
+        accepted=accepted,
+        reason=str(reason),
+        characters=int(row["characters"]),
+        tables=int(row["tables"]),
+        formulas=int(row["formulas"]),
+        document_cluster=by_document.find(document) if accepted else "",
+        page_cluster=by_page.find(page_id(document, page)) if accepted else "",
+        category=said.category,
+        language=said.language,
+    )
+
+
+def duplicate_documents(documents: pd.DataFrame) -> dict[str, str]:
+    """Return {document: the one that is kept} for documents with the same bytes as an earlier one."""
+    first: dict[str, str] = {}
+    copies: dict[str, str] = {}
+    for row in manifests.rows(documents.sort_values("document")):
+        if row["status"] != DocumentStatus.OK:
+            continue
+        kept = first.setdefault(row["sha256"], row["document"])
+        if kept != row["document"]:
+            copies[row["document"]] = kept
+    return copies
+
+
+DOCUMENT_REPORT_COLUMNS = (
+    "document", "path", "sha256", "bytes", "status", "pages", "accepted", "refused", "reasons", "message",
+    "category", "language", "licence",
+)  # fmt: skip
+
+
+def document_report(
+    documents: pd.DataFrame, selected: Sequence[SelectedPage], sheet: Mapping[str, SheetRow]
+) -> list[dict[str, Any]]:
+    """Return the rows of reports/documents.csv: one per input document, saying what became of it and why."""
+    copies = duplicate_documents(documents)
+    by_document: dict[str, list[SelectedPage]] = {}
+    for page in selected:
+        by_document.setdefault(page.document, []).append(page)
+    rows = []
+    for row in manifests.rows(documents.sort_values("document")):
+        document = row["document"]
+        pages = by_document.get(document, [])
+        accepted = sum(page.accepted for page in pages)
+        reasons = pd.Series([page.reason for page in pages if not page.accepted], dtype=str).value_counts()
+        status, message = row["status"], row["message"]
+        if document in copies:
+            status, message = DocumentStatus.DUPLICATE, f"the same file as {copies[document]}"
+        elif status == DocumentStatus.OK and not accepted:
+            status, message = DocumentStatus.NO_USABLE_PAGE, "every page was refused: see reasons"
+        said = sheet.get(document, SheetRow())
+        rows.append(
+            {
+                "document": document,
+                "path": row["path"],
+                "sha256": row["sha256"],
+                "bytes": int(row["bytes"]),
+                "status": str(status),
+                "pages": int(row["pages"]),
+                "accepted": accepted,
+                "refused": len(pages) - accepted,
+                "reasons": "; ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())),
+                "message": message,
+                "category": said.category,
+                "language": said.language,
+                "licence": said.licence,
+            }
+        )
+    return rows
+
+
+def label_texts(labels: pd.DataFrame, read: Any) -> dict[tuple[str, int], str]:
+    """Read the labels a manifest names.
+
+    Args:
+        labels: data/manifests/labels.
+        read: Function from a path to its text.
+
+    Returns:
+        (document, page) → text, for rows that have a label.
+    """
+    rows = labels[labels["label"] != ""] if len(labels) else labels
+    return {(str(row["document"]), int(row["page"])): read(row["label"]) for row in manifests.rows(rows)}

@@ -1,0 +1,269 @@
+"""Markdown from the tags of a tagged (accessible) PDF: headings, lists, tables, formulas as their author meant them.
+
+ISO 32000-1, 14.8 (tagged PDF). MuPDF gives the structure elements of a page with their text (TEXT_COLLECT_STRUCTURE).
+Tags are used only where they cover the page's text and their tables are whole; `labels` falls back to layout analysis.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+_HEADING = re.compile(r"H([1-6])")
+_GROUPS = frozenset({"Document", "Part", "Art", "Sect", "Div", "Aside", "BlockQuote", "NonStruct", "DocumentFragment"})
+_TEXT_BLOCKS = frozenset({"P", "Caption", "Note", "Code", "Title", "Lbl", "TOCI", "BibEntry", "H"})
+_INLINE = frozenset({"Span", "Link", "Em", "Strong", "Quote", "Reference", "Annot", "Formula", "Sub", "Lbl", "P"})
+_SAME_LINE_OVERLAP = 0.5
+_BLANK_SHARE_OF_SIZE = 0.15
+_BOLD = 16  # span flag of MuPDF
+
+
+class UnusableTagsError(Exception):
+    """The page's tags do not say enough to write it down: a table with holes, or an element of an unknown kind."""
+
+
+@dataclass
+class _Line:
+    """Text under way: pieces that follow each other, joined by where they stand."""
+
+    text: str = ""
+    bbox: tuple[float, float, float, float] | None = None
+    bold: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(self, piece: str, bbox: tuple[float, float, float, float], *, bold: bool = False) -> None:
+        """Append a piece, with a blank where one is seen: a gap on the line, or a line's end between two words."""
+        if not piece:
+            return
+        if self.text and self.bbox is not None and self._needs_blank(piece, bbox):
+            self.text += " "
+        start = len(self.text)
+        self.text += piece
+        if bold:
+            self.bold.append((start, len(self.text)))
+        self.bbox = bbox
+
+    def _needs_blank(self, piece: str, bbox: tuple[float, float, float, float]) -> bool:
+        assert self.bbox is not None  # noqa: S101  narrows the type
+        if self.text[-1].isspace() or piece[0].isspace():
+            return False
+        height = min(self.bbox[3] - self.bbox[1], bbox[3] - bbox[1])
+        overlap = min(self.bbox[3], bbox[3]) - max(self.bbox[1], bbox[1])
+        if height > 0 and overlap / height >= _SAME_LINE_OVERLAP:
+            return bbox[0] - self.bbox[2] > _BLANK_SHARE_OF_SIZE * height
+        # Chinese and Japanese have no blank at a line's end.
+        return not (is_cjk(self.text[-1]) or is_cjk(piece[0]))
+
+    def markdown(self, *, emphasis: bool) -> str:
+        """Return the text; bold runs marked where `emphasis` is asked for."""
+        text = self.text
+        if emphasis:
+            for start, end in reversed(self._bold_runs()):
+                inner = text[start:end]
+                kept = inner.strip()
+                if kept:
+                    at = start + inner.index(kept)
+                    text = f"{text[:at]}**{kept}**{text[at + len(kept) :]}"
+        return " ".join(text.split())
+
+    def _bold_runs(self) -> list[tuple[int, int]]:
+        runs: list[tuple[int, int]] = []
+        for start, end in self.bold:
+            if runs and not self.text[runs[-1][1] : start].strip():
+                runs[-1] = (runs[-1][0], end)
+            else:
+                runs.append((start, end))
+        return runs
+
+
+def is_cjk(character: str) -> bool:
+    """Return whether a character is Han, kana, or full-width punctuation."""
+    return "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or "\uff00" <= character <= "\uffef"
+
+
+@dataclass(frozen=True)
+class TaggedPage:
+    """A page written from its tags.
+
+    Attributes:
+        text: Markdown.
+        words: Its text without formulas, to be compared with the text layer.
+        formula_words: What the text layer has in the places of the formulas.
+        tables: Number of tables.
+        formulas: Number of formulas with LaTeX.
+        marks: Number of headings, lists and tables: none means that everything was tagged as plain paragraphs.
+    """
+
+    text: str
+    words: str
+    formula_words: str
+    tables: int
+    formulas: int
+    marks: int
+
+
+class _Writer:
+    def __init__(self, alternatives: list[str], *, html_tables: bool) -> None:
+        self._alternatives = iter(alternatives)
+        self._html_tables = html_tables
+        self.plain: list[str] = []
+        self.formula_words: list[str] = []
+        self.tables = 0
+        self.formulas = 0
+        self.marks = 0
+
+    def unwritten_formulas(self) -> bool:
+        """Return whether the structure tree names formulas that the page did not show."""
+        return next(self._alternatives, None) is not None
+
+    def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
+        """Return the Markdown blocks of sibling elements."""
+        written: list[str] = []
+        for element in elements:
+            written.extend(self._block(element))
+        return [block for block in written if block]
+
+    def _block(self, element: dict[str, Any]) -> list[str]:
+        kind = element.get("std") or ""
+        children = element.get("blocks", [])
+        if kind in _GROUPS:
+            return self.blocks(children)
+        heading = _HEADING.fullmatch(kind)
+        if heading or kind in ("L", "Table"):
+            self.marks += 1
+        if heading:
+            return [f"{'#' * int(heading.group(1))} {self._inline(element, emphasis=False)}"]
+        if kind == "L":
+            return ["\n".join(self._list(children, indent=""))]
+        if kind == "Table":
+            return [self._table(element)]
+        if kind == "Formula":
+            return [self._formula(element, display=True)]
+        if kind == "Figure":
+            return self.blocks(children) if children else [self._inline(element, emphasis=False)]
+        if kind in _TEXT_BLOCKS or kind in _INLINE or not kind:
+            return [self._inline(element, emphasis=True)]
+        raise UnusableTagsError(f"element {kind}")
+
+    def _inline(self, element: dict[str, Any], *, emphasis: bool) -> str:
+        line = _Line()
+        self._collect(element, line)
+        return line.markdown(emphasis=emphasis)
+
+    def _collect(self, element: dict[str, Any], line: _Line) -> None:
+        for row in element.get("lines", []):
+            for span in row["spans"]:
+                self.plain.append(span["text"])
+                line.add(span["text"], tuple(span["bbox"]), bold=bool(span["flags"] & _BOLD))
+        for child in element.get("blocks", []):
+            kind = child.get("std") or ""
+            if kind == "Formula":
+                line.add(self._formula(child, display=False), tuple(child["bbox"]))
+            elif kind in _INLINE or not kind:
+                self._collect(child, line)
+            else:
+                raise UnusableTagsError(f"{kind} inside running text")
+
+    def _formula(self, element: dict[str, Any], *, display: bool) -> str:
+        latex = next(self._alternatives, None)
+        glyphs = " ".join(_texts(element))
+        if latex is None:
+            raise UnusableTagsError("more formulas on the page than in the structure tree")
+        if not latex:
+            self.plain.append(glyphs)
+            return glyphs
+        self.formula_words.append(glyphs)
+        self.formulas += 1
+        return f"$${latex}$$" if display else f"${latex}$"
+
+    def _list(self, items: list[dict[str, Any]], indent: str) -> list[str]:
+        lines: list[str] = []
+        for item in items:
+            if item.get("std") == "L":
+                lines.extend(self._list(item.get("blocks", []), indent + "  "))
+                continue
+            if item.get("std") != "LI":
+                raise UnusableTagsError(f"{item.get('std')} in a list")
+            marker, body = "-", _Line()
+            nested: list[str] = []
+            for part in item.get("blocks", []):
+                if part.get("std") == "Lbl":
+                    label = " ".join("".join(_texts(part)).split())
+                    self.plain.append(label)
+                    marker = label if re.fullmatch(r"\(?\w{1,4}[.)]", label) else "-"
+                elif part.get("std") == "L":
+                    nested.extend(self._list(part.get("blocks", []), indent + "  "))
+                else:
+                    inner = [child for child in part.get("blocks", []) if child.get("std") == "L"]
+                    rest = {**part, "blocks": [c for c in part.get("blocks", []) if c.get("std") != "L"]}
+                    self._collect(rest, body)
+                    for child in inner:
+                        nested.extend(self._list(child.get("blocks", []), indent + "  "))
+            lines.append(f"{indent}{marker} {body.markdown(emphasis=True)}")
+            lines.extend(nested)
+        return lines
+
+    def _table(self, table: dict[str, Any]) -> str:
+        grid = [
+            [" ".join(self._inline(cell, emphasis=False).split("\n")) for cell in row.get("blocks", [])]
+            for row in _rows(table)
+        ]
+        if not grid or len({len(row) for row in grid}) != 1:
+            raise UnusableTagsError("a table with holes or spans")
+        self.tables += 1
+        if self._html_tables:
+            rows = ("".join(f"<td>{html.escape(cell, quote=False)}</td>" for cell in row) for row in grid)
+            return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+        escaped = [[cell.replace("|", "\\|") for cell in row] for row in grid]
+        lines = ["| " + " | ".join(row) + " |" for row in escaped]
+        return "\n".join([lines[0], "|" + "---|" * len(grid[0]), *lines[1:]])
+
+
+def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for part in table.get("blocks", []):
+        if part.get("std") == "TR":
+            yield part
+        elif part.get("std") in ("THead", "TBody", "TFoot"):
+            yield from _rows(part)
+        elif part.get("std") != "Caption":
+            raise UnusableTagsError(f"{part.get('std')} in a table")
+
+
+def _texts(element: dict[str, Any]) -> Iterator[str]:
+    for line in element.get("lines", []):
+        yield "".join(span["text"] for span in line["spans"])
+    for child in element.get("blocks", []):
+        yield from _texts(child)
+
+
+def read(page: Any, alternatives: list[str], *, html_tables: bool) -> TaggedPage | None:
+    """Write a page down from its tags.
+
+    Args:
+        page: A pymupdf.Page.
+        alternatives: LaTeX of its formulas (see `formulas.alternative_texts`).
+        html_tables: Tables as HTML instead of Markdown.
+
+    Returns:
+        The page; None where it has no tags.
+
+    Raises:
+        UnusableTagsError: The tags do not say enough.
+    """
+    import pymupdf
+
+    blocks = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE)["blocks"]
+    if not any(block.get("std") for block in blocks):
+        return None
+    writer = _Writer(alternatives, html_tables=html_tables)
+    written = writer.blocks([block for block in blocks if block.get("type") != 1])
+    if writer.unwritten_formulas():
+        raise UnusableTagsError("fewer formulas on the page than in the structure tree")
+    return TaggedPage(
+        "\n\n".join(written),
+        " ".join(writer.plain),
+        " ".join(writer.formula_words),
+        writer.tables,
+        writer.formulas,
+        writer.marks,
+    )

@@ -1,0 +1,80 @@
+"""Character-level differences between a reference and a reading of it, as safe HTML."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+from rapidfuzz.distance import Levenshtein
+
+from scribetune.visible_text import visible, visible_everything
+
+SHOWN_CHARACTERS = 20_000
+"""Longest text compared and shown; alignment is quadratic, and nobody reads more of a page than this."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a reading did to its reference.
+
+    Attributes:
+        html: The reading with `<ins>` around characters that the reference lacks and `<del>` around characters of the
+            reference that the reading lacks; everything else is escaped text. Without the `<ins>` parts it spells the
+            reference, without the `<del>` parts the reading (both stripped, as CER strips them).
+        edits: Number of insertions, deletions and substitutions: CER's numerator for the characters shown.
+        reference_characters: Length of the stripped reference as shown: CER's denominator.
+        omitted: Characters of the longer text that lie beyond `SHOWN_CHARACTERS` and were not compared.
+    """
+
+    html: Markup
+    edits: int
+    reference_characters: int
+    omitted: int
+
+
+def difference(reference: str, hypothesis: str, limit: int = SHOWN_CHARACTERS) -> Difference:
+    """Align two texts by Levenshtein distance (rapidfuzz opcodes) and mark the edits.
+
+    Args:
+        reference: What the page says.
+        hypothesis: What a model read.
+        limit: Characters of each text that are compared.
+
+    Returns:
+        The marked text and its counts; the number of marked characters is what the edit distance counts, so the colours
+        and CER never disagree.
+    """
+    reference, hypothesis = reference.strip(), hypothesis.strip()
+    omitted = max(len(reference), len(hypothesis), limit) - limit
+    reference, hypothesis = reference[:limit], hypothesis[:limit]
+    parts: list[Markup] = []
+    missing: list[str] = []
+    added: list[str] = []
+    edits = 0
+
+    def flush() -> None:
+        if missing:
+            parts.append(Markup("<del>{}</del>").format(_edited("".join(missing), line_breaks=False)))
+        if added:
+            parts.append(Markup("<ins>{}</ins>").format(_edited("".join(added), line_breaks=True)))
+        missing.clear()
+        added.clear()
+
+    for opcode in Levenshtein.opcodes(reference, hypothesis):
+        before = reference[opcode.src_start : opcode.src_end]
+        after = hypothesis[opcode.dest_start : opcode.dest_end]
+        if opcode.tag == "equal":
+            flush()
+            parts.append(escape(visible(after)))
+            continue
+        edits += max(len(before), len(after))
+        missing.append(before)
+        added.append(after)
+        missing[:] = [text for text in missing if text]
+        added[:] = [text for text in added if text]
+    flush()
+    return Difference(Markup("").join(parts), edits, len(reference), omitted)
+
+
+def _edited(text: str, *, line_breaks: bool) -> Markup:
+    """Escape changed text; a changed line end is shown as ↵, and still breaks the line where the reading has it."""
+    symbol = Markup('<span class="nl">↵</span>')
+    return (symbol + ("\n" if line_breaks else "")).join(escape(line) for line in visible_everything(text).split("\n"))

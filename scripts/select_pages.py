@@ -1,0 +1,52 @@
+"""Select pages: a decision with its reason for every page, and one row for every document."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scribetune import manifests, selection
+from scribetune.config import Selection, restrict
+from scribetune.documents import SheetRow
+from scribetune.jobs import rule_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(
+    document_manifests: Sequence[str],
+    page_manifests: Sequence[str],
+    label_manifests: Sequence[str],
+    sheet: Mapping[str, SheetRow],
+    limits: Selection,
+    selection_manifest: Path,
+    document_report: Path,
+) -> None:
+    """Join the manifests of all shards, decide, and write both tables."""
+    documents = manifests.read(map(Path, document_manifests), selection.DOCUMENT_TEXT_COLUMNS)
+    pages = manifests.read(map(Path, page_manifests), selection.PAGE_TEXT_COLUMNS)
+    labels = manifests.read(map(Path, label_manifests), selection.LABEL_TEXT_COLUMNS)
+    texts = selection.label_texts(labels, lambda path: Path(path).read_text(encoding="utf-8"))
+    selected = selection.select(documents, pages, labels, texts, sheet, limits)
+    manifests.write(
+        selection_manifest, [asdict(page) for page in selected], manifests.columns_of(selection.SelectedPage)
+    )
+    manifests.write(
+        document_report, selection.document_report(documents, selected, sheet), selection.DOCUMENT_REPORT_COLUMNS
+    )
+
+
+if __name__ == "__main__":
+    with rule_job(snakemake):
+        main(
+            snakemake.input.documents,
+            snakemake.input.pages,
+            snakemake.input.labels,
+            {name: SheetRow(*cells) for name, cells in snakemake.params.sheet.items()},
+            restrict(snakemake.params.settings).selection,
+            Path(snakemake.output.selection),
+            Path(snakemake.output.report),
+        )

@@ -1,0 +1,54 @@
+"""Split documents into train, validation and test; write ShareGPT records and who went where."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scribetune import files, manifests, selection, splits
+from scribetune.config import Splits, restrict
+from scribetune.jobs import rule_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(
+    selection_manifest: Path,
+    document_manifests: Sequence[str],
+    pins: Mapping[str, Sequence[str]],
+    settings: Splits,
+    prompt: str,
+    split_files: Mapping[str, Path],
+    assignment_manifest: Path,
+) -> None:
+    """Assign the documents that have accepted pages, and write one record per page."""
+    pages = manifests.read([selection_manifest], selection.SELECTION_TEXT_COLUMNS)
+    accepted = [row for row in manifests.rows(pages) if str(row["accepted"]) == "True"]
+    documents = manifests.read(map(Path, document_manifests), selection.DOCUMENT_TEXT_COLUMNS)
+    assignments = splits.assign(
+        {row["document"]: row["document_cluster"] for row in accepted},
+        dict(zip(documents["document"], documents["sha256"], strict=True)),
+        {document: cells[0] for document, cells in pins.items()},
+        settings,
+    )
+    texts = {row["label"]: Path(row["label"]).read_text(encoding="utf-8") for row in accepted}
+    records = splits.records(accepted, assignments, texts, prompt)
+    for name, path in split_files.items():
+        files.write_jsonl(path, records[name])
+    manifests.write(assignment_manifest, [asdict(row) for row in assignments], manifests.columns_of(splits.Assignment))
+
+
+if __name__ == "__main__":
+    with rule_job(snakemake):
+        main(
+            Path(snakemake.input.selection),
+            snakemake.input.documents,
+            snakemake.params.pins,
+            restrict(snakemake.params.settings).splits,
+            snakemake.params.prompt,
+            {name: Path(snakemake.output[name]) for name in splits.NAMES},
+            Path(snakemake.output.assignments),
+        )

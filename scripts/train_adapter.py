@@ -1,0 +1,100 @@
+"""Train the adapter: models/adapter/ with its log, its lineage and its model card."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scribetune import files, layout, lineage, manifests, provenance, selection, training
+from scribetune.config import Config, restrict
+from scribetune.jobs import rule_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(
+    config: Config,
+    base_path: str,
+    base_files: Sequence[str],
+    split_files: Mapping[str, Path],
+    assignment_manifest: Path,
+    selection_manifest: Path,
+    document_manifests: Sequence[str],
+    history: Mapping[str, Any],
+    adapter_folder: Path,
+) -> None:
+    """Train, then write down what the adapter was made from.
+
+    Args:
+        config: The keys of training.
+        base_path: Folder or hub id to load.
+        base_files: Files of a local base model.
+        split_files: Split → its JSONL.
+        assignment_manifest: Which document went where.
+        selection_manifest: Which pages were accepted.
+        document_manifests: Documents of every shard.
+        history: "configuration", "code" and "environment" of this stage and those before it.
+        adapter_folder: Where the adapter goes.
+    """
+    pages = manifests.rows(manifests.read([selection_manifest], selection.SELECTION_TEXT_COLUMNS))
+    sources = lineage.Sources(
+        records={name: files.read_jsonl(path) for name, path in split_files.items()},
+        assignments=manifests.rows(manifests.read([assignment_manifest], ("document", "split", "cluster"))),
+        documents=manifests.rows(manifests.read(map(Path, document_manifests), selection.DOCUMENT_TEXT_COLUMNS)),
+        reviewers={selection.page_id(row["document"], int(row["page"])): row["reviewer"] for row in pages},
+        configuration=history["configuration"],
+        code=history["code"],
+        environment=history["environment"],
+        lock=provenance.lock_in_use().name,
+        base=lineage.base_model(config.base_model.name, config.base_model.revision, map(Path, base_files)),
+    )
+    result = training.train(
+        config,
+        base_path,
+        split_files["train"],
+        split_files["validation"],
+        adapter_folder,
+        checkpoint_folder(sources, config),
+    )
+    made = [path for path in sorted(adapter_folder.iterdir()) if path.name not in ("lineage.json", "README.md")]
+    record = lineage.of_adapter(sources, lineage.training_facts(result), made)
+    files.write_json(adapter_folder / "lineage.json", record)
+    files.write_text(adapter_folder / "README.md", lineage.model_card(record))
+
+
+def checkpoint_folder(sources: lineage.Sources, config: Config) -> Path:
+    """Return a folder named by everything that decides about the training: another training never resumes from it."""
+    decisive = {
+        "records": sources.records["train"],
+        "validation": sources.records["validation"],
+        "base": sources.base,
+        "config": config.model_dump(mode="json"),
+        "code": sources.code,
+        "environment": sources.environment,
+    }
+    return Path(layout.CHECKPOINTS) / files.sha256_json(decisive)[:16]
+
+
+if __name__ == "__main__":
+    with rule_job(snakemake):
+        main(
+            config=restrict(snakemake.params.settings),
+            base_path=snakemake.params.base_path,
+            base_files=snakemake.input.base,
+            split_files={
+                "train": Path(snakemake.input.train),
+                "validation": Path(snakemake.input.validation),
+                "test": Path(snakemake.input.test),
+            },
+            assignment_manifest=Path(snakemake.input.assignments),
+            selection_manifest=Path(snakemake.input.selection),
+            document_manifests=snakemake.input.documents,
+            history={
+                "configuration": {**snakemake.params.configuration, **snakemake.params.settings},
+                "code": {**snakemake.params.codes, "train_adapter": snakemake.params.code},
+                "environment": snakemake.params.environment,
+            },
+            adapter_folder=Path(snakemake.output.weights).parent,
+        )

@@ -1,0 +1,43 @@
+"""Write the report people read: reports/index.html."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scribetune import report
+from scribetune.config import restrict
+from scribetune.jobs import rule_job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import Snakemake
+
+    snakemake: Snakemake
+
+
+def main(inputs: report.ReportInputs, html: Path) -> None:
+    """Render the report."""
+    report.write(inputs, html)
+
+
+if __name__ == "__main__":
+    with rule_job(snakemake):
+        settings = restrict(snakemake.params.settings).report
+        main(
+            report.ReportInputs(
+                samples_csv=Path(snakemake.input.samples),
+                metrics_json=Path(snakemake.input.metrics),
+                train_jsonl=Path(snakemake.input.train),
+                validation_jsonl=Path(snakemake.input.validation),
+                test_jsonl=Path(snakemake.input.test),
+                base_predictions=Path(snakemake.input.base),
+                tuned_predictions=Path(snakemake.input.tuned),
+                documents_csv=Path(snakemake.input.documents),
+                selection_csv=Path(snakemake.input.selection),
+                training_log_csv=Path(snakemake.input.training_log),
+                lineage_json=Path(snakemake.input.lineage),
+                merge_proof_json=Path(snakemake.input.proof),
+                working_directory=Path(),
+                title=settings.title,
+                embed_pages=settings.embed_pages,
+            ),
+            Path(snakemake.output.html),
+        )

@@ -1,0 +1,29 @@
+"""Shared fixtures: PDFs that the project makes itself, and the material of the workplace where it is there."""
+
+import os
+from pathlib import Path
+
+import pytest
+from build import SMALL, snakemake
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+# One thread: tests run side by side, and results must not depend on the number of cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of conformance material beside the repository; a user does not have it."""
+    folder = REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"no conformance material at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole build from the sample corpus, in a folder beside nothing: code and profile come from the repository."""
+    folder = tmp_path_factory.mktemp("small-build")
+    (folder / "mine.yaml").write_text(SMALL, encoding="utf-8")
+    snakemake(folder)
+    return folder

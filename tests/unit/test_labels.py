@@ -1,0 +1,100 @@
+"""Promises about labels: text and tables arrive, LaTeX comes from /Alt, people override, quality is measured."""
+
+from pathlib import Path
+
+import pdf_factory
+import pymupdf
+import pytest
+import typst
+
+from scribetune import formulas, labels
+from scribetune.documents import Document
+
+SETTINGS = labels.LabelSettings(
+    headers_footers="keep", tables="markdown", formulas="alt", tags="use", timeout_s_per_page=60.0, code="test"
+)
+FORMULA_PAGE = r"""
+#set document(date: none)
+#set page(width: 320pt, height: 320pt, margin: 18pt)
+#set text(size: 11pt)
+= Quarterly report
+Revenue rose, with a rate of #math.equation(alt: "r = \\frac{a}{b}", $r = a/b$) in the year, and more text follows here.
+
+#math.equation(block: true, alt: "g = \\frac{R_1 - R_0}{R_0} \\times 100", $ g = (R_1 - R_0)/R_0 times 100 $)
+
+The last sentence stands below the formula.
+"""
+
+
+@pytest.fixture(scope="module")
+def formula_pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("formula")
+    (folder / "page.typ").write_text(FORMULA_PAGE, encoding="utf-8")
+    typst.compile(str(folder / "page.typ"), output=str(folder / "page.pdf"))
+    return folder / "page.pdf"
+
+
+def read(path: Path, settings: labels.LabelSettings = SETTINGS) -> labels.PageText:
+    pdf = pymupdf.open(path)
+    return labels.read_page(pdf, 0, settings, formulas.alternative_texts(pdf))
+
+
+def test_latex_comes_from_the_alternative_text(formula_pdf: Path) -> None:
+    page = read(formula_pdf)
+    assert "rate of $r = \\frac{a}{b}$ in the year" in page.text
+    assert "\n\n$$g = \\frac{R_1 - R_0}{R_0} \\times 100$$\n\n" in page.text
+    assert (page.formulas, page.formulas_lost) == (2, 0)
+    assert page.text.startswith("# Quarterly report\n")
+    assert "below the formula" in page.text
+    assert page.word_recall == 1.0
+
+
+def test_formulas_stay_unicode_where_asked(formula_pdf: Path) -> None:
+    settings = labels.LabelSettings("keep", "markdown", "text", "ignore", 60.0, "test")
+    assert "\\frac" not in read(formula_pdf, settings).text
+
+
+def test_tables_are_kept(tmp_path: Path) -> None:
+    page = read(pdf_factory.healthy(tmp_path / "a.pdf", 7))
+    rows = [line for line in page.text.split("\n") if line.startswith("| ")]
+    assert len(rows) == 4
+    assert labels.count_tables(page.text) == 1
+    assert page.word_recall > 0.95
+
+
+def test_word_recall_counts_a_multiset() -> None:
+    assert labels.word_recall("a a b c", "**a** b | x") == 0.5
+    assert labels.word_recall("", "anything") == 1.0
+
+
+def test_glyphs_without_a_character_are_counted() -> None:
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_text((50, 50), "healthy text")
+    assert labels.unmapped_share(page) == 0.0
+
+
+@pytest.mark.slow
+def test_a_correction_overrides_the_machine_and_names_its_reviewer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = pdf_factory.healthy(tmp_path / "raw" / "a.pdf", 7, pages=2)
+    human = tmp_path / "data" / "corrections" / "a" / "p0002.md"
+    human.parent.mkdir(parents=True)
+    human.write_text("<!-- reviewer: Ada -->\n# Right\n", encoding="utf-8")
+    documents, rendered = [Document("a", path, "a.pdf")], {"a": ("sha", [1, 2])}
+
+    def run(corrections: dict[tuple[str, int], Path]) -> list[labels.LabelRow]:
+        return labels.label_shard(documents, rendered, {}, corrections, SETTINGS, workers=1)
+
+    first, second = run(labels.corrections_by_page([human]))
+    assert first.label_source == "machine"
+    assert (second.label_source, second.reviewer) == ("correction", "Ada")
+    assert Path(second.label).read_text(encoding="utf-8") == "# Right\n"
+
+    # Withdrawn again: the machine's label comes back.
+    first_again, second_again = run({})
+    assert first_again == first
+    assert second_again.label_source == "machine"
+    assert "Right" not in Path(second_again.label).read_text(encoding="utf-8")

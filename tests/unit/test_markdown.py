@@ -1,0 +1,36 @@
+"""Promises about the normal form of labels."""
+
+from scribetune import markdown
+
+
+def test_normalising_twice_changes_nothing() -> None:
+    text = "# **Title**  \r\n\r\n\r\n\r\ntext \n|a|b|\n|:--|---|\n|1| x\\|y |\n"
+    once = markdown.normalise(text)
+    assert markdown.normalise(once) == once
+    assert once == "# Title\n\ntext\n| a | b |\n|---|---|\n| 1 | x\\|y |\n"
+
+
+def test_text_in_pictures_stays_and_their_markers_go() -> None:
+    text = "before\n\n<!-- Start of picture text -->\none<br>\ntwo<br>\n<!-- End of picture text -->\n\nafter"
+    assert markdown.normalise(text) == "before\n\none\ntwo\n\nafter\n"
+    assert markdown.normalise("a\n\n**==> picture [10 x 10] intentionally omitted <==**\n\nb") == "a\n\nb\n"
+
+
+def test_a_page_without_text_is_empty() -> None:
+    assert markdown.normalise(" \n\n ") == ""
+
+
+def test_words_ignore_marks_and_split_chinese() -> None:
+    assert markdown.words("# Net **income**: 1,234<br>营收") == ["Net", "income", "1", "234", "营", "收"]
+
+
+def test_emphasis_goes_and_identifiers_stay() -> None:
+    assert markdown.strip_emphasis("**Net** *result* of snake_case_name and 2*3*4") == (
+        "Net result of snake_case_name and 2*3*4"
+    )
+
+
+def test_lists_are_tight_and_have_one_kind_of_bullet() -> None:
+    assert markdown.normalise("• one\n\n– two\n\n- three\n\ntext\n\n1. a\n\n2. b\n") == (
+        "- one\n- two\n- three\n\ntext\n\n1. a\n2. b\n"
+    )

@@ -1,0 +1,50 @@
+"""Running the real workflow in tests, in a folder of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+SMALL = """\
+samples: {count: 8}
+train: {epochs: 1, checkpoint_steps: 2}
+generate: {max_new_tokens: 24}
+"""
+"""A build of seconds: few documents, one epoch, short answers."""
+
+
+def snakemake(folder: Path, *arguments: str, config: str = "", repository: Path = REPOSITORY) -> str:
+    """Run Snakemake in `folder` with `repository`'s workflow and return what it printed; fails loudly.
+
+    Args:
+        folder: Working directory of the build.
+        arguments: Targets and flags.
+        config: A `--config` value such as "train={epochs: 2}".
+        repository: Whose Snakefile.
+    """
+    result = attempt(folder, *arguments, config=config, repository=repository)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def attempt(
+    folder: Path, *arguments: str, config: str = "", repository: Path = REPOSITORY
+) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake like `snakemake` does, and return whatever came of it."""
+    command = [sys.executable, "-m", "snakemake", "-s", str(repository / "Snakefile"), "--directory", str(folder)]
+    command += ["--cores", "2", "--resources", "gpu=1", *arguments]
+    if (folder / "mine.yaml").exists():
+        command += ["--configfile", str(folder / "mine.yaml")]
+    if config:
+        command += ["--config", config]
+    environment = os.environ | {"PYTHONPATH": str(repository / "scripts"), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def planned_jobs(output: str) -> set[str]:
+    """Return the rules that a dry run would execute (targets left out)."""
+    targets = {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit"}
+    return set(re.findall(r"^(?:local)?rule (\w+):$", output, flags=re.MULTILINE)) - targets

@@ -1,0 +1,179 @@
+"""Promises about a whole build: all outputs of the contract, and exactly the work that a change asks for."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pdf_factory
+import pytest
+from build import REPOSITORY, attempt, planned_jobs, snakemake
+
+pytestmark = pytest.mark.slow
+
+AFTER_TRAINING = {"merge_adapter", "predict_tuned", "score_predictions", "write_report", "write_lineage"}
+EVERYTHING = AFTER_TRAINING | {
+    "make_samples", "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter", "predict_base",
+}  # fmt: skip
+
+
+def test_every_output_of_the_contract_is_there(small_build: Path) -> None:
+    for name in (
+        "models/adapter/adapter_model.safetensors", "models/adapter/adapter_config.json", "models/adapter/lineage.json",
+        "models/adapter/training_log.csv", "models/adapter/README.md", "models/merged/merge_proof.json",
+        "reports/metrics.json", "reports/index.html", "reports/documents.csv", "reports/samples.csv",
+        "reports/lineage.json", "reports/predictions/base.jsonl", "reports/predictions/tuned.jsonl",
+        "data/splits/train.jsonl", "data/splits/validation.jsonl", "data/splits/test.jsonl",
+    ):  # fmt: skip
+        assert (small_build / name).stat().st_size > 0, name
+    assert list((small_build / "models/merged").glob("*.safetensors"))
+
+
+def test_metrics_are_numbers_for_base_and_tuned(small_build: Path) -> None:
+    metrics = json.loads((small_build / "reports/metrics.json").read_text(encoding="utf-8"))
+    wanted = {"cer_mean", "cer_median", "cer_corpus", "wer_mean", "bleu", "rougeL", "table_f1"}
+    for model in ("base", "tuned"):
+        assert wanted <= set(metrics[model])
+        assert all(isinstance(value, int | float) for value in metrics[model].values())
+
+
+def test_lineage_names_every_page_of_the_splits(small_build: Path) -> None:
+    lineage = json.loads((small_build / "models/adapter/lineage.json").read_text(encoding="utf-8"))
+    records = {
+        split: [
+            json.loads(line) for line in (small_build / f"data/splits/{split}.jsonl").read_text("utf-8").splitlines()
+        ]
+        for split in ("train", "validation", "test")
+    }
+    in_splits = {(r["id"], split, r["image_sha256"]) for split, rows in records.items() for r in rows}
+    assert {(p["id"], p["split"], p["image_sha256"]) for p in lineage["pages"]} == in_splits
+    assert {d["document"] for d in lineage["documents"]} == {r["document"] for rows in records.values() for r in rows}
+    assert lineage["base_model"]["files"]["config.json"]
+    assert lineage["configuration"]["train"]["learning_rate"] == 1e-3
+
+
+def test_no_document_is_in_two_splits(small_build: Path) -> None:
+    documents = {
+        split: {
+            json.loads(line)["document"] for line in (small_build / f"data/splits/{split}.jsonl").open(encoding="utf-8")
+        }
+        for split in ("train", "validation", "test")
+    }
+    assert not documents["train"] & documents["test"]
+    assert not documents["train"] & documents["validation"]
+    assert not documents["validation"] & documents["test"]
+
+
+def test_a_second_run_has_nothing_to_do(small_build: Path) -> None:
+    assert "Nothing to be done" in snakemake(small_build)
+
+
+def test_touching_every_file_re_runs_nothing(small_build: Path) -> None:
+    later = time.time() + 10
+    for path in [*small_build.rglob("*"), *REPOSITORY.glob("scripts/**/*.py"), *REPOSITORY.glob("rules/*")]:
+        if path.is_file() and ".snakemake" not in path.parts:
+            os.utime(path, (later, later))
+    for path in REPOSITORY.glob("models/tiny/*"):
+        os.utime(path, (later, later))
+    assert "Nothing to be done" in snakemake(small_build, "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("change", "jobs"),
+    [
+        ("train={learning_rate: 0.0005}", AFTER_TRAINING | {"train_adapter"}),
+        ("generate={max_new_tokens: 25}", {"predict_base", *AFTER_TRAINING} - {"merge_adapter"}),
+        ("report={title: Another}", {"write_report"}),
+        ("merge={precision: bfloat16}", AFTER_TRAINING),
+        ("splits={seed: 5}", EVERYTHING - {"make_samples", "render_pages", "label_pages", "select_pages"}),
+        ("labels={tables: html}", EVERYTHING - {"make_samples", "render_pages"}),
+        ("pages={long_side_px: 700}", EVERYTHING - {"make_samples"}),
+        ("samples={count: 8}", set()),
+    ],
+)
+def test_a_changed_key_re_runs_what_reads_it_and_what_follows(small_build: Path, change: str, jobs: set[str]) -> None:
+    assert planned_jobs(snakemake(small_build, "--dry-run", config=change)) == jobs
+
+
+def test_a_dry_run_imports_no_model_library_and_is_quick(small_build: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "snakemake", "-s", str(REPOSITORY / "Snakefile")]
+    command += ["--directory", str(small_build), "--configfile", str(small_build / "mine.yaml"), "--cores", "1", "-n"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    imported = {
+        line.rsplit("|", 1)[1].strip() for line in result.stderr.splitlines() if line.startswith("import time:")
+    }
+    assert "scribetune.plan" in imported
+    assert not imported & {"torch", "transformers", "peft", "trl", "pymupdf", "pandas", "typst"}
+
+
+def test_the_users_pdfs_take_the_place_of_the_samples(tmp_path: Path) -> None:
+    for seed in range(4):
+        pdf_factory.healthy(tmp_path / "data" / "raw" / "deep er" / f"报告 {seed}.pdf", seed)
+    output = snakemake(tmp_path, "splits", "--dry-run")
+    assert "render_pages" in output
+    assert "make_samples" not in output
+
+
+def test_the_data_stages_take_bad_and_good_pdfs_and_say_what_became_of_each(tmp_path: Path) -> None:
+    raw = tmp_path / "some folder"
+    expected = pdf_factory.bad_ones(raw) | {f"good-{seed}.pdf": "ok" for seed in range(4)}
+    for seed in range(4):
+        pdf_factory.healthy(raw / f"good-{seed}.pdf", seed)
+    (raw / "copy {of} 0.pdf").write_bytes((raw / "good-0.pdf").read_bytes())
+    output = snakemake(tmp_path, "splits", config="documents={raw: some folder}")
+    rows = {row["path"]: row for row in csv.DictReader((tmp_path / "reports/documents.csv").open(encoding="utf-8"))}
+    assert {name: row["status"] for name, row in rows.items() if name in expected} == {
+        **expected,
+        "good-0.pdf": rows["good-0.pdf"]["status"],
+    }
+    assert {rows["good-0.pdf"]["status"], rows["copy {of} 0.pdf"]["status"]} == {"ok", "duplicate"}
+    assert "4 used, 7 refused" in output
+    assert "Traceback" not in output
+    labels = list((tmp_path / "data/labels/good-1").glob("*.md"))
+    assert labels
+    assert "| " in labels[0].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("train={learning_rat: 1}", "Did you mean 'learning_rate'?"),
+        ("documents={raw: nowhere}", "The folder of input PDFs does not exist: 'nowhere'"),
+        ("documents={raw: .}", "No PDF below documents.raw"),
+        ("base_model={name: models/tinny}", "folder does not exist"),
+        ("splits={test: 0}", "splits.test = 0"),
+    ],
+)
+def test_a_users_mistake_stops_before_any_work_without_a_traceback(tmp_path: Path, config: str, message: str) -> None:
+    result = attempt(tmp_path, config=config)
+    output = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert message in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "data" / "pages").exists()
+
+
+def test_a_split_that_must_be_empty_stops_before_any_work(tmp_path: Path) -> None:
+    for seed in range(2):
+        pdf_factory.healthy(tmp_path / "data" / "raw" / f"{seed}.pdf", seed)
+    result = attempt(tmp_path)
+    assert result.returncode != 0
+    assert "the test split would be empty: '2 document(s) in data/raw'" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    assert not (tmp_path / "data" / "pages").exists()
+
+
+def test_lint_is_clean() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--lint"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Congratulations" in result.stdout + result.stderr
+
+
+def test_snakemakes_own_report_works(small_build: Path) -> None:
+    snakemake(small_build, "--report", str(small_build / "snakemake-report.html"))
+    assert "index.html" in (small_build / "snakemake-report.html").read_text(encoding="utf-8")
