@@ -9,7 +9,7 @@ OUTPUTS: data/splits/{train,validation,test}.jsonl (ShareGPT), data/manifests/sp
 rule split_documents:
     """Assign documents by the hash of their content, near-duplicates together; a pin in the sheet comes first."""
     input:
-        selection=plan.when_enough_documents("data/manifests/selection/all.csv"),
+        selection=plan.splittable("data/manifests/selection/all.csv"),
         documents=expand("data/manifests/documents/{shard}.csv", shard=plan.shards),
     output:
         train="data/splits/train.jsonl",

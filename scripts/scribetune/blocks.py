@@ -186,8 +186,8 @@ class Page:
     blocks: tuple[Block, ...]
 
     def typst(self) -> str:
-        """Return the page's Typst source."""
-        return "\n".join(block.typst() for block in self.blocks)
+        """Return the page's Typst source; blocks are separated by an empty line, or Typst would set lists tight."""
+        return "\n\n".join(block.typst() for block in self.blocks)
 
     def markdown(self) -> str:
         """Return the page's Markdown: blocks separated by one empty line, one final newline."""

@@ -45,6 +45,10 @@ class Part:
     optional: bool = False
 
 
+Make = Callable[[], Sequence[Part]]
+"""Composes the parts of one page; each call composes them anew."""
+
+
 def part(*blocks: Block) -> Part:
     """Return blocks that the page must have."""
     return Part(blocks)
@@ -91,7 +95,7 @@ class Composer:
                 self.style = choose_style(self.rng, self.writer.phrases.language)
         raise reason
 
-    def _page(self, make: Callable[[], Sequence[Part]]) -> Page:
+    def _page(self, make: Make) -> Page:
         for _ in range(_ATTEMPTS):
             page = self._fitted(make())
             if page is not None:
@@ -165,7 +169,7 @@ class Composer:
 
     # Financial summaries
 
-    def financial(self) -> list[Callable[[], Sequence[Part]]]:
+    def financial(self) -> Sequence[Make]:
         """A summary with a table and a formula, on one page or several."""
         pages = self.rng.choice((1, 1, 2, 2, 3))
         if pages == 1:
@@ -215,6 +219,8 @@ class Composer:
         decimals = rng.choice((0, 1))
         shape = rng.choice(("change", "plan", "share", "units", "quarters"))
         first = [rng.randint(110, 9900) / 10 for _ in names]
+        header: tuple[str, ...]
+        cells: list[tuple[str, ...]]
         if shape in ("change", "plan"):
             second = [round(value * rng.uniform(0.8, 1.3), 1) for value in first]
             purposes = ("before", "now") if shape == "change" else ("plan", "actual")
@@ -239,7 +245,7 @@ class Composer:
 
     # Invoices
 
-    def invoice(self) -> list[Callable[[], Sequence[Part]]]:
+    def invoice(self) -> Sequence[Make]:
         """An invoice with numbered items and totals; sometimes a page of terms."""
         return [self._invoice_items, self._invoice_terms][: self.rng.choice((1, 2))]
 
@@ -262,8 +268,8 @@ class Composer:
         ]
 
     def _invoice_terms(self) -> list[Part]:
-        formula, _ = self._formula(sample_formulas.BILLING)
-        lead = Paragraph((self.writer.text("invoice.interest"),))
+        formula, name = self._formula(sample_formulas.BILLING)
+        lead = Paragraph((self.writer.text("invoice.lead", name=name),))
         return [
             part(self._title("invoice.terms_title"), self._paragraph("invoice.terms")),
             part(lead, DisplayFormula(formula.expression)),
@@ -296,7 +302,7 @@ class Composer:
 
     # Lab sheets
 
-    def lab(self) -> list[Callable[[], Sequence[Part]]]:
+    def lab(self) -> Sequence[Make]:
         """A table of measurements; a formula and notes on the same page or the next."""
         experiment = self.rng.choice(sorted(sample_formulas.EXPERIMENTS))
 
@@ -344,7 +350,7 @@ class Composer:
 
     # Memos
 
-    def memo(self) -> list[Callable[[], Sequence[Part]]]:
+    def memo(self) -> Sequence[Make]:
         """Headings, paragraphs, a bulleted and a numbered list."""
         return [self._memo_first, self._memo_second][: self.rng.choice((1, 2))]
 
@@ -371,7 +377,7 @@ class Composer:
         ]
 
 
-_KINDS: Mapping[str, Callable[[Composer], list[Callable[[], Sequence[Part]]]]] = MappingProxyType(
+_KINDS: Mapping[str, Callable[[Composer], Sequence[Make]]] = MappingProxyType(
     {
         "financial": Composer.financial,
         "invoice": Composer.invoice,

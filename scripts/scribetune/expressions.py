@@ -10,14 +10,14 @@ from types import MappingProxyType
 
 _GREEK: Mapping[str, str] = MappingProxyType(
     {
-        "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ϵ", "eta": "η", "theta": "θ",
+        "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "varepsilon": "ε", "eta": "η", "theta": "θ",
         "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ",
         "omega": "ω", "Delta": "Δ", "Sigma": "Σ", "Omega": "Ω",
     }
 )  # fmt: skip
 
-_TYPST_GREEK: Mapping[str, str] = MappingProxyType({"epsilon": "epsilon.alt"})
-"""Names that differ: LaTeX's \\epsilon is the lunate form, which Typst calls epsilon.alt."""
+_TYPST_GREEK: Mapping[str, str] = MappingProxyType({"varepsilon": "epsilon"})
+"""Names that differ from LaTeX's."""
 
 _OPERATORS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {

@@ -3,13 +3,10 @@
 PDF 1.7 (ISO 32000-1), 14.8.4.5 (illustration elements) and 14.9.3 (alternate descriptions).
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_REFERENCE = re.compile(r"(\d+) 0 R")
-_MAX_ELEMENTS = 200_000
 _BAR_MARGIN = (-2, -2, 2, 2)  # fraction bars and radicals reach a little beyond the glyphs, in points
 # Elements that hold running text: a formula below one of them stands in a line.
 _INLINE_PARENTS = frozenset({"P", "Span", "LBody", "Lbl", "TD", "TH", "H1", "H2", "H3", "H4", "H5", "H6", "Caption"})
@@ -32,42 +29,12 @@ class Formula:
     lines: tuple[tuple[float, float, float, float], ...]
 
 
-def alternative_texts(pdf: Any) -> dict[int, list[str]]:
-    """Return the /Alt of every /Formula element, in document order, by the xref of its page ("" where it has none).
-
-    Args:
-        pdf: A pymupdf.Document.
-    """
-    root = pdf.xref_get_key(pdf.pdf_catalog(), "StructTreeRoot")
-    texts: dict[int, list[str]] = {}
-    if root[0] != "xref":
-        return texts
-    waiting = [int(root[1].split()[0])]
-    seen: set[int] = set()
-    while waiting and len(seen) < _MAX_ELEMENTS:
-        xref = waiting.pop()
-        if xref in seen:
-            continue
-        seen.add(xref)
-        if pdf.xref_get_key(xref, "S")[1] == "/Formula":
-            page = pdf.xref_get_key(xref, "Pg")
-            if page[0] == "xref":
-                alt = pdf.xref_get_key(xref, "Alt")
-                text = " ".join(alt[1].split()) if alt[0] == "string" else ""
-                texts.setdefault(int(page[1].split()[0]), []).append(text)
-            continue
-        kids = pdf.xref_get_key(xref, "K")
-        # Pushed in reverse, so that they come off the stack in document order.
-        waiting.extend(int(number) for number in reversed(_REFERENCE.findall(kids[1])))
-    return texts
-
-
 def on_page(page: Any, alternatives: list[str]) -> list[Formula]:
     """Return the page's formulas that have LaTeX, in reading order of the structure tree.
 
     Args:
         page: A pymupdf.Page.
-        alternatives: Its entry of `alternative_texts`.
+        alternatives: Its entry of `TagTree.formulas`.
 
     Returns:
         The formulas; none where the boxes found on the page do not match the elements one to one (then nothing can

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from scribetune import files, formulas, isolation, layout, markdown, structure
+from scribetune import files, formulas, isolation, layout, markdown, structure, tag_tree
 from scribetune.documents import Document, DocumentStatus
 from scribetune.pages import open_pdf
 from scribetune.progress import bar
@@ -91,78 +91,97 @@ class PageText:
     formulas_lost: int
 
 
-def read_page(pdf: Any, index: int, settings: LabelSettings, alternatives: Mapping[int, list[str]]) -> PageText:
-    """Extract one page as Markdown.
+class PageReader:
+    """Reads the pages of one PDF.
+
+    The file is opened twice: pymupdf4llm removes the structure tree from the Document it works on, and later pages
+    would lose their tags.
 
     Args:
-        pdf: A pymupdf.Document; changed in memory (formulas become stand-ins).
-        index: Page, counted from 0.
-        settings: How.
-        alternatives: See `formulas.alternative_texts`.
+        path: The PDF.
+        password: Password or "".
+        settings: How to read.
 
-    Returns:
-        Markdown in normal form with what is known about its quality.
+    Raises:
+        UnreadablePdfError: It cannot be opened.
     """
-    import pymupdf
 
-    page = pdf[index]
-    unmapped = unmapped_share(page)
-    layer = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT)
-    held = alternatives.get(page.xref, []) if settings.formulas == "alt" else []
-    tagged = _tagged(page, held, layer, settings)
-    if tagged is not None and tagged.marks:
-        return _from_tags(tagged, unmapped)
-    analysed = _analysed(pdf, index, held, unmapped, settings)
-    # Everything tagged as paragraphs: layout analysis knows better where it sees a table.
-    if tagged is not None and not count_tables(analysed.text):
-        return _from_tags(tagged, unmapped)
-    return analysed
+    def __init__(self, path: str, password: str, settings: LabelSettings) -> None:
+        self._pdf, status, message = open_pdf(path, password)
+        if self._pdf is None:
+            raise UnreadablePdfError(f"{status}: {message}")
+        self._for_analysis, _, _ = open_pdf(path, password)
+        self._tags = tag_tree.read(self._pdf)
+        self._settings = settings
+
+    def read(self, index: int) -> PageText:
+        """Extract one page as Markdown in normal form, with what is known about its quality.
+
+        Args:
+            index: Page, counted from 0.
+        """
+        import pymupdf
+
+        page = self._pdf[index]
+        unmapped = unmapped_share(page)
+        tagged = self._tagged(page, page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT))
+        if tagged is not None and tagged.marks:
+            return _from_tags(tagged, unmapped)
+        analysed = self._analysed(page, unmapped)
+        # Everything tagged as paragraphs: layout analysis knows better where it sees a table.
+        if tagged is not None and not count_tables(analysed.text):
+            return _from_tags(tagged, unmapped)
+        return analysed
+
+    def _tagged(self, page: Any, layer: str) -> structure.TaggedPage | None:
+        """Return the page as its tags say it, if they cover the text layer."""
+        if self._settings.tags != "use":
+            return None
+        latex, html = self._settings.formulas == "alt", self._settings.tables == "html"
+        try:
+            tagged = structure.read(page, self._tags, latex=latex, html_tables=html)
+        except structure.UnusableTagsError as error:
+            logger.info("page %d: tags are not used: %s", page.number + 1, error)
+            return None
+        if tagged is None or word_recall(layer, f"{tagged.words} {tagged.formula_words}") < _MIN_TAG_COVERAGE:
+            return None
+        return tagged
+
+    def _analysed(self, page: Any, unmapped: float) -> PageText:
+        """Return the page as pymupdf4llm's layout analysis reads it, with LaTeX from /Alt in place."""
+        import pymupdf
+        import pymupdf4llm
+
+        held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
+        found = formulas.on_page(page, held)
+        lost = sum(bool(latex) for latex in held) - len(found)
+        changed = self._for_analysis[page.number]
+        tokens = formulas.Placeholders.put(changed, found) if found else formulas.Placeholders({})
+        keep = self._settings.headers_footers == "keep"
+        # The library prints progress and advice to stdout.
+        with contextlib.redirect_stdout(io.StringIO()):
+            raw = pymupdf4llm.to_markdown(
+                self._for_analysis,
+                pages=[page.number],
+                use_ocr=False,  # the default is True, and would change the Document
+                ignore_code=True,  # code fences lose their blanks
+                header=keep,
+                footer=keep,
+                render_html_tables=self._settings.tables == "html",
+                show_progress=False,
+            )
+        text = markdown.normalise(raw)
+        recall = word_recall(changed.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT), text)
+        filled, misplaced = tokens.fill(text)
+        return PageText(markdown.normalise(filled), recall, unmapped, len(found) - misplaced, lost + misplaced)
 
 
-def _tagged(page: Any, held: list[str], layer: str, settings: LabelSettings) -> structure.TaggedPage | None:
-    """Return the page as its tags say it, if they cover the text layer."""
-    if settings.tags != "use":
-        return None
-    try:
-        tagged = structure.read(page, held, html_tables=settings.tables == "html")
-    except structure.UnusableTagsError as error:
-        logger.info("page %d: tags are not used: %s", page.number + 1, error)
-        return None
-    if tagged is None or word_recall(layer, f"{tagged.words} {tagged.formula_words}") < _MIN_TAG_COVERAGE:
-        return None
-    return tagged
+class UnreadablePdfError(Exception):
+    """A PDF that was rendered can no longer be opened."""
 
 
 def _from_tags(tagged: structure.TaggedPage, unmapped: float) -> PageText:
     return PageText(markdown.normalise(tagged.text), 1.0, unmapped, tagged.formulas, 0)
-
-
-def _analysed(pdf: Any, index: int, held: list[str], unmapped: float, settings: LabelSettings) -> PageText:
-    """Return the page as pymupdf4llm's layout analysis reads it."""
-    import pymupdf
-    import pymupdf4llm
-
-    page = pdf[index]
-    found = formulas.on_page(page, held)
-    lost = sum(bool(latex) for latex in held) - len(found)
-    tokens = formulas.Placeholders.put(page, found) if found else formulas.Placeholders({})
-    keep = settings.headers_footers == "keep"
-    # The library prints progress and advice to stdout.
-    with contextlib.redirect_stdout(io.StringIO()):
-        raw = pymupdf4llm.to_markdown(
-            pdf,
-            pages=[index],
-            use_ocr=False,  # the default is True, and would change the Document
-            ignore_code=True,  # code fences lose their blanks
-            header=keep,
-            footer=keep,
-            render_html_tables=settings.tables == "html",
-            show_progress=False,
-        )
-    text = markdown.normalise(raw)
-    recall = word_recall(page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT), text)
-    filled, misplaced = tokens.fill(text)
-    return PageText(markdown.normalise(filled), recall, unmapped, len(found) - misplaced, lost + misplaced)
 
 
 def unmapped_share(page: Any) -> float:
@@ -200,14 +219,14 @@ def label_document(
     Returns:
         One row per page asked for. A page that fails has status `error`, the others go on.
     """
-    pdf, status, message = open_pdf(path, password)
-    if pdf is None:
-        return [_without_label(document, page, LabelStatus.ERROR, f"{status}: {message}") for page in pages]
-    alternatives = formulas.alternative_texts(pdf)
+    try:
+        reader = PageReader(path, password, settings)
+    except UnreadablePdfError as error:
+        return [_without_label(document, page, LabelStatus.ERROR, str(error)) for page in pages]
     rows = []
     for page in pages:
         try:
-            read = read_page(pdf, page - 1, settings, alternatives)
+            read = reader.read(page - 1)
         except Exception as error:  # the layout analysis raises whatever it meets; the page is refused with its reason
             rows.append(_without_label(document, page, LabelStatus.ERROR, f"{type(error).__name__}: {error}"[:300]))
             continue

@@ -13,6 +13,7 @@ ADAPTER = "models/adapter"
 MERGED = "models/merged"
 REPORTS = "reports"
 PREDICTIONS = "reports/predictions"
+ALIASES = "work/aliases"
 CHECKPOINTS = "work/checkpoints"
 
 

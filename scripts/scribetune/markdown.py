@@ -52,9 +52,9 @@ def _table_row(line: str) -> str:
 
 
 def strip_emphasis(text: str) -> str:
-    """Remove paired `**`, `__`, `*` and `_` around words; the words stay. Texts beyond 2,000 characters stay as they are.
+    """Remove paired `**`, `__`, `*` and `_` around words; the words stay.
 
-    The expressions take quadratic time on text that holds many unpaired marks.
+    Texts of over 2,000 characters stay as they are: the expressions take quadratic time on many unpaired marks.
     """
     if len(text) > _LONGEST_EMPHASIS:
         return text

@@ -1,4 +1,4 @@
-"""Tables of measurements for lab sheets: seeded numbers that obey the law of their experiment, with a little scatter."""
+"""Tables of measurements for lab sheets: seeded numbers that obey their experiment's law, with a little scatter."""
 
 import math
 import random

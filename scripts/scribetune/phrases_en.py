@@ -187,9 +187,9 @@ _TEXTS = MappingProxyType(
             "Pallets are charged at {small_amount} unless returned.", "Our bank in {place} has changed its name.",
             "Returns are free until {date}.", "Late payment adds {small_amount} per reminder.",
         ),
-        "invoice.interest": (
-            "Late payments bear interest:", "Interest on arrears is computed as:", "After {nn} days we charge:",
-            "For each day of delay we add:", "The discount is found from:", "The price index clause reads:",
+        "invoice.lead": (
+            "The {name} is computed as:", "The {name} follows from:", "We work out the {name} like this:",
+            "After {nn} days, the {name} is:", "For this contract, the {name} is:", "From {date}, the {name} equals:",
         ),
         "invoice.step": (
             "check the goods on arrival", "report damage within {n} days", "quote the number {nnn}-{nn}",

@@ -120,8 +120,8 @@ _TEXTS = MappingProxyType(
             "如有疑问，请与{person}联系。", "只接受银行转账。", "退货请在{date}前办理。",
             "我方在{place}的开户银行已更名。",
         ),
-        "invoice.interest": (
-            "逾期付款按下式计息：", "超过{nn}天按下式收费：", "优惠价按下式计算：", "价格调整公式为：",
+        "invoice.lead": (
+            "{name}按下式计算：", "{nn}天后，{name}为：", "本合同的{name}为：", "从{date}起，{name}为：",
         ),
         "invoice.step": (
             "收货时检查包装", "{n}天内报告损坏", "注明编号{nnn}", "把{document}交给{person}", "保存单据{nn}天",

@@ -3,8 +3,7 @@
 Cheap on purpose: no model library, no PDF library, no data frame is imported here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -21,6 +20,9 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "make_samples": tuple(sorted(p.name for p in (provenance.PACKAGE_FOLDER / "templates").glob("*.typ"))),
 }
 """Files that a rule's code reads besides modules, by rule."""
+
+
+_LEAST_DOCUMENTS = 3
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ class Plan:
         return provenance.lock_in_use().stem
 
     def pdfs(self, shard: str) -> list[str]:
-        """Return the paths of a shard's PDFs, with braces doubled as Snakemake reads them."""
-        return [_escape(document.path.as_posix()) for document in self.shards[shard]]
+        """Return the paths of a shard's PDFs, as Snakemake can take them."""
+        return [_for_snakemake(document) for document in self.shards[shard]]
 
     def identities(self, shard: str) -> dict[str, list[str]]:
         """Return {document id: [relative path, variable of its password]} of a shard: what its job must know."""
@@ -87,7 +89,7 @@ class Plan:
         """Return the human labels for a shard's documents."""
         root = Path(self.config.labels.corrections)
         return [
-            _escape(path.as_posix())
+            path.as_posix()
             for document in self.shards[shard]
             for path in sorted((root / document.id).glob("p[0-9]*.md"))
         ]
@@ -98,56 +100,57 @@ class Plan:
         return {rule: _code_digest(rule) for rule in rules}
 
     def base_model(self, _wildcards: object) -> list[str]:
-        """Input function: the files of the base model; none where it comes from the hub.
-
-        Raises:
-            WorkflowError: The folder does not exist or is no model; before any work is done.
-        """
-        with shown_without_traceback():
+        """Input function: the files of the base model; none where it comes from the hub."""
+        try:
+            families.resolve(self.config.base_model, self._model_roots)
             found = families.base_model_files(self.config.base_model.name, self._model_roots)
-        return [_escape(_as_given(path)) for path in found]
+        except UserError as error:
+            return [_refuse(error)]
+        return [_as_given(path) for path in found]
 
     def base_path(self, _wildcards: object) -> str:
-        """Params function: where the base model is loaded from, a folder or a hub id.
-
-        Raises:
-            WorkflowError: As `base_model`; or a hub id without a pinned revision.
-        """
-        with shown_without_traceback():
+        """Params function: where the base model is loaded from, a folder or a hub id; "" where `base_model` refuses."""
+        try:
             return families.resolve(self.config.base_model, self._model_roots)
+        except UserError:
+            return ""
 
     def prompt(self, _wildcards: object) -> str:
-        """Params function: what the model is asked, in training, evaluation and serving.
-
-        Raises:
-            WorkflowError: The base model is of no supported family, or has no prompt for the task.
-        """
-        with shown_without_traceback():
+        """Params function: what the model is asked, everywhere; "" where `splittable` refuses."""
+        try:
             return prompts.prompt(self.config, self._model_roots)
+        except UserError:
+            return ""
+
+    def _check_number_of_documents(self) -> None:
+        if len(self.documents) < _LEAST_DOCUMENTS:
+            raise UserError(
+                "A training, a validation and a test split need a document each; the test split would be empty",
+                value=f"{len(self.documents)} document(s) in {self.config.documents.raw}",
+                accepted="at least three PDFs (fifty or more to learn from)",
+                todo="add PDFs; the targets pages and labels work with any number",
+            )
+
+    def splittable(self, path: str) -> Callable[[object], str]:
+        """Return an input function for `path` that refuses to start what must end in an empty split.
+
+        It also refuses a base model that is not there: its family decides on the prompt in the records.
+        """
+
+        def give(_wildcards: object) -> str:
+            try:
+                self._check_number_of_documents()
+                prompts.prompt(self.config, self._model_roots)
+            except UserError as error:
+                return _refuse(error)
+            return path
+
+        return give
 
     @property
     def _model_roots(self) -> tuple[Path, ...]:
         """A relative model folder is looked up in the working directory, then in the repository."""
         return (Path(), provenance.REPOSITORY)
-
-    def when_enough_documents(self, path: str) -> Callable[[object], str]:
-        """Return an input function for `path` that refuses to start what must end in an empty split.
-
-        It raises WorkflowError where there are fewer than three documents.
-        """
-
-        def give(_wildcards: object) -> str:
-            with shown_without_traceback():
-                if len(self.documents) < 3:
-                    raise UserError(
-                        "A training, a validation and a test split need a document each; the test split would be empty",
-                        value=f"{len(self.documents)} document(s) in {self.config.documents.raw}",
-                        accepted="at least three PDFs (fifty or more to learn from)",
-                        todo="add PDFs; the targets pages and labels work with any number",
-                    )
-            return path
-
-        return give
 
 
 def make_plan(values: Mapping[str, Any]) -> Plan:
@@ -157,10 +160,13 @@ def make_plan(values: Mapping[str, Any]) -> Plan:
         values: Snakemake's merged configuration; paths in it are relative to the current directory.
 
     Raises:
-        WorkflowError: Something the user can mend.
+        SystemExit: Something the user can mend, with the message. (Snakemake shows any exception of a Snakefile with
+            the lines it came through.)
     """
-    with shown_without_traceback():
+    try:
         return _make_plan(values)
+    except UserError as error:
+        raise SystemExit(f"\n{error}\n") from None
 
 
 def _make_plan(values: Mapping[str, Any]) -> Plan:
@@ -189,15 +195,20 @@ def _make_plan(values: Mapping[str, Any]) -> Plan:
     )
 
 
-@contextmanager
-def shown_without_traceback() -> Iterator[None]:
-    """Turn a `UserError` into the exception that Snakemake shows as a message alone."""
-    from snakemake.exceptions import WorkflowError
+def _refuse(error: UserError) -> str:
+    """Say why, and return an input that no rule makes: Snakemake then stops before any work, without a traceback.
 
-    try:
-        yield
-    except UserError as error:
-        raise WorkflowError(str(error)) from None
+    (An exception raised in an input function is shown with one, whatever its class.)
+    """
+    _say_once(str(error))
+    return f"[{error.what}]"
+
+
+@cache
+def _say_once(message: str) -> None:
+    from snakemake.logging import logger
+
+    logger.error(message)
 
 
 @cache
@@ -214,5 +225,18 @@ def _as_given(path: Path) -> str:
         return path.as_posix()
 
 
-def _escape(path: str) -> str:
-    return path.replace("{", "{{").replace("}", "}}")
+def _for_snakemake(document: Document) -> str:
+    """Return a document's path, or a link to it where Snakemake would read its name as something else.
+
+    Braces are wildcards to Snakemake, and a line break or a blank at an end is an error; there is no way to quote them.
+    """
+    path = document.path.as_posix()
+    if not set(path) & set("{}\n\r\t") and path == path.strip():
+        return path
+    link = Path(layout.ALIASES) / f"{document.id}.pdf"
+    target = document.path.resolve()
+    if not link.is_symlink() or link.readlink() != target:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+    return link.as_posix()

@@ -128,7 +128,7 @@ def _variance(rng: random.Random) -> NamedFormula:
 
 
 def _elasticity(rng: random.Random) -> NamedFormula:
-    symbol, quantity, price = _pick(rng, "epsilon", "eta"), _pick(rng, "Q", "q", "x"), _pick(rng, "p", "P")
+    symbol, quantity, price = _pick(rng, "varepsilon", "eta"), _pick(rng, "Q", "q", "x"), _pick(rng, "p", "P")
     change = Fraction(row(Symbol("Delta"), quantity), row(Symbol("Delta"), price))
     return NamedFormula("elasticity", symbol, row(symbol, "=", change, "·", Fraction(price, quantity)))
 
@@ -186,7 +186,7 @@ def _deviation(rng: random.Random) -> NamedFormula:
 
 
 def _error(rng: random.Random) -> NamedFormula:
-    symbol, value = _pick(rng, "epsilon", "delta", "f"), _pick(rng, "x", "g", "A", "rho")
+    symbol, value = _pick(rng, "varepsilon", "delta", "f"), _pick(rng, "x", "g", "A", "rho")
     true = _indexed(value, Number("0"))
     return NamedFormula("error", symbol, row(symbol, "=", Fraction(row(value, "-", true), true), "×", HUNDRED))
 

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from scribetune.tag_tree import TagTree
+
 _HEADING = re.compile(r"H([1-6])")
 _GROUPS = frozenset({"Document", "Part", "Art", "Sect", "Div", "Aside", "BlockQuote", "NonStruct", "DocumentFragment"})
-_TEXT_BLOCKS = frozenset({"P", "Caption", "Note", "Code", "Title", "Lbl", "TOCI", "BibEntry", "H"})
+_TEXT_BLOCKS = frozenset({"P", "Figure", "Caption", "Note", "Code", "Title", "Lbl", "TOCI", "BibEntry", "H"})
 _INLINE = frozenset({"Span", "Link", "Em", "Strong", "Quote", "Reference", "Annot", "Formula", "Sub", "Lbl", "P"})
 _SAME_LINE_OVERLAP = 0.5
 _BLANK_SHARE_OF_SIZE = 0.15
+_CJK_BLANK_SHARE_OF_SIZE = 0.4  # formulas beside Chinese stand off a little, without a blank
 _BOLD = 16  # span flag of MuPDF
 
 
@@ -50,7 +53,8 @@ class _Line:
         height = min(self.bbox[3] - self.bbox[1], bbox[3] - bbox[1])
         overlap = min(self.bbox[3], bbox[3]) - max(self.bbox[1], bbox[1])
         if height > 0 and overlap / height >= _SAME_LINE_OVERLAP:
-            return bbox[0] - self.bbox[2] > _BLANK_SHARE_OF_SIZE * height
+            among_cjk = is_cjk(self.text[-1]) or is_cjk(piece[0])
+            return bbox[0] - self.bbox[2] > height * (_CJK_BLANK_SHARE_OF_SIZE if among_cjk else _BLANK_SHARE_OF_SIZE)
         # Chinese and Japanese have no blank at a line's end.
         return not (is_cjk(self.text[-1]) or is_cjk(piece[0]))
 
@@ -103,8 +107,9 @@ class TaggedPage:
 
 
 class _Writer:
-    def __init__(self, alternatives: list[str], *, html_tables: bool) -> None:
+    def __init__(self, alternatives: list[str], *, latex: bool, html_tables: bool) -> None:
         self._alternatives = iter(alternatives)
+        self._latex = latex
         self._html_tables = html_tables
         self.plain: list[str] = []
         self.formula_words: list[str] = []
@@ -126,7 +131,7 @@ class _Writer:
     def _block(self, element: dict[str, Any]) -> list[str]:
         kind = element.get("std") or ""
         children = element.get("blocks", [])
-        if kind in _GROUPS:
+        if kind in _GROUPS or (kind == "Figure" and children):
             return self.blocks(children)
         heading = _HEADING.fullmatch(kind)
         if heading or kind in ("L", "Table"):
@@ -139,8 +144,6 @@ class _Writer:
             return [self._table(element)]
         if kind == "Formula":
             return [self._formula(element, display=True)]
-        if kind == "Figure":
-            return self.blocks(children) if children else [self._inline(element, emphasis=False)]
         if kind in _TEXT_BLOCKS or kind in _INLINE or not kind:
             return [self._inline(element, emphasis=True)]
         raise UnusableTagsError(f"element {kind}")
@@ -169,7 +172,7 @@ class _Writer:
         glyphs = " ".join(_texts(element))
         if latex is None:
             raise UnusableTagsError("more formulas on the page than in the structure tree")
-        if not latex:
+        if not latex or not self._latex:
             self.plain.append(glyphs)
             return glyphs
         self.formula_words.append(glyphs)
@@ -204,16 +207,18 @@ class _Writer:
         return lines
 
     def _table(self, table: dict[str, Any]) -> str:
+        # MuPDF leaves out cells without text; `index` is a cell's place among its row's elements.
+        rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
+        width = max((max(row) + 1 for row in rows if row), default=0)
+        if width < 2 or not all(rows):
+            raise UnusableTagsError("a table of one column, or with an empty row")
         grid = [
-            [" ".join(self._inline(cell, emphasis=False).split("\n")) for cell in row.get("blocks", [])]
-            for row in _rows(table)
+            [self._inline(row[place], emphasis=False) if place in row else "" for place in range(width)] for row in rows
         ]
-        if not grid or len({len(row) for row in grid}) != 1:
-            raise UnusableTagsError("a table with holes or spans")
         self.tables += 1
         if self._html_tables:
-            rows = ("".join(f"<td>{html.escape(cell, quote=False)}</td>" for cell in row) for row in grid)
-            return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+            cells = ("".join(f"<td>{html.escape(cell, quote=False)}</td>" for cell in row) for row in grid)
+            return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
         escaped = [[cell.replace("|", "\\|") for cell in row] for row in grid]
         lines = ["| " + " | ".join(row) + " |" for row in escaped]
         return "\n".join([lines[0], "|" + "---|" * len(grid[0]), *lines[1:]])
@@ -236,12 +241,13 @@ def _texts(element: dict[str, Any]) -> Iterator[str]:
         yield from _texts(child)
 
 
-def read(page: Any, alternatives: list[str], *, html_tables: bool) -> TaggedPage | None:
+def read(page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False) -> TaggedPage | None:
     """Write a page down from its tags.
 
     Args:
         page: A pymupdf.Page.
-        alternatives: LaTeX of its formulas (see `formulas.alternative_texts`).
+        tags: The document's structure tree.
+        latex: Formulas as the LaTeX of their /Alt; else as the characters on the page.
         html_tables: Tables as HTML instead of Markdown.
 
     Returns:
@@ -255,8 +261,11 @@ def read(page: Any, alternatives: list[str], *, html_tables: bool) -> TaggedPage
     blocks = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE)["blocks"]
     if not any(block.get("std") for block in blocks):
         return None
-    writer = _Writer(alternatives, html_tables=html_tables)
+    alternatives = tags.formulas.get(page.xref, [])
+    writer = _Writer(alternatives, latex=latex, html_tables=html_tables)
     written = writer.blocks([block for block in blocks if block.get("type") != 1])
+    if writer.tables and tags.has_spanning_cells(page.xref):
+        raise UnusableTagsError("a table with spanning cells")
     if writer.unwritten_formulas():
         raise UnusableTagsError("fewer formulas on the page than in the structure tree")
     return TaggedPage(

@@ -145,13 +145,13 @@ def choose_style(rng: random.Random, language: str) -> Style:
         heading_scale=rng.choice((1.4, 1.5, 1.6)),
         subheading_scale=rng.choice((1.2, 1.25)),
         title_align=rng.choice(("left", "left", "center")),
-        bullet=rng.choice(("•", "•", "▪")),
+        bullet="•",  # readers of PDFs without tags miss others
         indent=rng.choice((0.0, 4.0, 8.0)),
         rules=rng.choice(("grid", "filled", "open")),
         line_width=rng.choice((0.4, 0.6, 0.8)),
         line_ink=rng.choice((0, 60, 120)),
         shade=rng.choice(light),
-        wide=rng.random() < 0.5,
+        wide=rng.random() < 0.75,
         inset_x=rng.choice((4.0, 5.0)),
         inset_y=rng.choice((4.0, 5.0)),
     )
@@ -275,7 +275,9 @@ def _lines(count: int, style: Style, scale: float = 1.0) -> float:
 def _block_height(block: Block, style: Style) -> float:
     if isinstance(block, Heading):
         scale = style.heading_scale if block.level == 1 else style.subheading_scale
-        return _lines(line_count(block.text, style, style.line_length, scale=scale, bold=True), style, scale)
+        # The space around a heading is in em of its own size.
+        around = style.spacing * style.size * (scale - 1) * 2
+        return _lines(line_count(block.text, style, style.line_length, scale=scale, bold=True), style, scale) + around
     if isinstance(block, Paragraph):
         return _lines(_run_lines(block.runs, style, style.line_length), style)
     if isinstance(block, BulletList | NumberedList):
@@ -378,4 +380,5 @@ def _name_table(names: Mapping[int, str]) -> bytes:
 
 def _checksum(table: bytes) -> int:
     padded = table + b"\0" * (-len(table) % 4)
-    return sum(struct.unpack(f">{len(padded) // 4}I", padded)) & 0xFFFFFFFF
+    words: tuple[int, ...] = struct.unpack(f">{len(padded) // 4}I", padded)
+    return sum(words) & 0xFFFFFFFF

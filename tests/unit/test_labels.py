@@ -7,7 +7,7 @@ import pymupdf
 import pytest
 import typst
 
-from scribetune import formulas, labels
+from scribetune import labels
 from scribetune.documents import Document
 
 SETTINGS = labels.LabelSettings(
@@ -34,9 +34,8 @@ def formula_pdf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page.pdf"
 
 
-def read(path: Path, settings: labels.LabelSettings = SETTINGS) -> labels.PageText:
-    pdf = pymupdf.open(path)
-    return labels.read_page(pdf, 0, settings, formulas.alternative_texts(pdf))
+def read(path: Path, settings: labels.LabelSettings = SETTINGS, page: int = 0) -> labels.PageText:
+    return labels.PageReader(str(path), "", settings).read(page)
 
 
 def test_latex_comes_from_the_alternative_text(formula_pdf: Path) -> None:
@@ -47,6 +46,24 @@ def test_latex_comes_from_the_alternative_text(formula_pdf: Path) -> None:
     assert page.text.startswith("# Quarterly report\n")
     assert "below the formula" in page.text
     assert page.word_recall == 1.0
+
+
+ANALYSED = labels.LabelSettings("keep", "markdown", "alt", "ignore", 60.0, "test")
+
+
+def test_latex_finds_its_place_through_layout_analysis_too(formula_pdf: Path) -> None:
+    page = read(formula_pdf, ANALYSED)
+    assert "rate of $r = \\frac{a}{b}$ in the year" in page.text
+    assert "\n\n$$g = \\frac{R_1 - R_0}{R_0} \\times 100$$\n\n" in page.text
+    assert (page.formulas, page.formulas_lost) == (2, 0)
+
+
+def test_later_pages_keep_their_tags_after_layout_analysis(tmp_path: Path) -> None:
+    """pymupdf4llm removes the structure tree of the Document it works on."""
+    (tmp_path / "pages.typ").write_text(FORMULA_PAGE + "\n#pagebreak()\n" + FORMULA_PAGE[40:], encoding="utf-8")
+    typst.compile(str(tmp_path / "pages.typ"), output=str(tmp_path / "pages.pdf"))
+    reader = labels.PageReader(str(tmp_path / "pages.pdf"), "", ANALYSED)
+    assert [reader.read(page).formulas for page in range(2)] == [2, 2]
 
 
 def test_formulas_stay_unicode_where_asked(formula_pdf: Path) -> None:

@@ -83,14 +83,11 @@ def frames(count: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[t
             for n in names
         ]
     )
-    labels = pd.DataFrame(
-        [
-            {"document": n, "page": 1, "label": f"{n}.md", "label_sha256": "l", "label_source": "machine", "reviewer": "",
-             "status": "ok", "message": "", "characters": 500, "word_recall": 1.0, "unmapped_share": 0.0, "tables": 0,
-             "formulas": 0, "formulas_lost": 0}
-            for n in names
-        ]
-    )  # fmt: skip
+    label = {
+        "page": 1, "label_sha256": "l", "label_source": "machine", "reviewer": "", "status": "ok", "message": "",
+        "characters": 500, "word_recall": 1.0, "unmapped_share": 0.0, "tables": 0, "formulas": 0, "formulas_lost": 0,
+    }  # fmt: skip
+    labels = pd.DataFrame([{"document": n, "label": f"{n}.md", **label} for n in names])
     return documents, pages, labels, {(n, 1): prose(i) for i, n in enumerate(names)}
 
 

@@ -34,8 +34,9 @@ def attempt(
     folder: Path, *arguments: str, config: str = "", repository: Path = REPOSITORY
 ) -> subprocess.CompletedProcess[str]:
     """Run Snakemake like `snakemake` does, and return whatever came of it."""
-    command = [sys.executable, "-m", "snakemake", "-s", str(repository / "Snakefile"), "--directory", str(folder)]
-    command += ["--cores", "2", "--resources", "gpu=1", *arguments]
+    # Targets come first: --resources and --config take every word that follows.
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    command += ["-s", str(repository / "Snakefile"), "--directory", str(folder), "--cores", "2", "--resources", "gpu=1"]
     if (folder / "mine.yaml").exists():
         command += ["--configfile", str(folder / "mine.yaml")]
     if config:
