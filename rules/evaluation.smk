@@ -2,17 +2,41 @@
 Predictions and scores.
 
 REQUIRED INPUTS: data/splits/test.jsonl, the base model, models/merged/
-OUTPUTS: reports/predictions/{base,tuned}.jsonl, reports/samples.csv, reports/metrics.json
+OUTPUTS: data/retention/ (pages.jsonl and images), reports/predictions/{base,tuned}.jsonl (test pages),
+         reports/predictions/{base,tuned}_retention.jsonl, reports/samples.csv, reports/metrics.json
 """
+
+
+rule make_retention:
+    """Set plain-text pages that nobody trains on, so that forgetting shows."""
+    output:
+        records="data/retention/pages.jsonl",
+    log:
+        "logs/make_retention.log",
+    benchmark:
+        "benchmarks/jobs/make_retention.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        settings=plan.settings("retention", "pages.long_side_px"),
+        prompt=plan.prompt,
+        code=plan.code("make_retention"),
+        environment=plan.environment,
+    script:
+        "../scripts/make_retention.py"
 
 
 rule predict_base:
     """Read the test pages with the base model."""
     input:
         test="data/splits/test.jsonl",
+        retention="data/retention/pages.jsonl",
         base=plan.base_model,
     output:
         predictions="reports/predictions/base.jsonl",
+        retention="reports/predictions/base_retention.jsonl",
     log:
         "logs/predict_base.log",
     benchmark:
@@ -38,9 +62,11 @@ rule predict_tuned:
     """Read the test pages with the merged model, in the same way."""
     input:
         test="data/splits/test.jsonl",
+        retention="data/retention/pages.jsonl",
         proof="models/merged/merge_proof.json",
     output:
         predictions="reports/predictions/tuned.jsonl",
+        retention="reports/predictions/tuned_retention.jsonl",
     log:
         "logs/predict_tuned.log",
     benchmark:
@@ -67,6 +93,9 @@ rule score_predictions:
         test="data/splits/test.jsonl",
         base="reports/predictions/base.jsonl",
         tuned="reports/predictions/tuned.jsonl",
+        retention="data/retention/pages.jsonl",
+        base_retention="reports/predictions/base_retention.jsonl",
+        tuned_retention="reports/predictions/tuned_retention.jsonl",
     output:
         samples="reports/samples.csv",
         metrics="reports/metrics.json",

@@ -1,5 +1,6 @@
-"""Read the test pages with the merged model: reports/predictions/tuned.jsonl, one record per page."""
+"""Read the test and retention pages with the merged model: reports/predictions/tuned.jsonl, one record per page."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(config: Config, model: str, test: Path, predictions: Path) -> None:
-    """Read every page of `test` with the model in `model`."""
-    generation.predict(config, model, test, predictions)
+def main(config: Config, model: str, sets: Mapping[Path, Path]) -> None:
+    """Read every page of each set of records with the model in `model`; `sets` maps records to predictions."""
+    generation.predict(config, model, sets)
 
 
 if __name__ == "__main__":
@@ -23,6 +24,8 @@ if __name__ == "__main__":
         main(
             restrict(snakemake.params.settings),
             str(Path(snakemake.input.proof).parent),
-            Path(snakemake.input.test),
-            Path(snakemake.output.predictions),
+            {
+                Path(snakemake.input.test): Path(snakemake.output.predictions),
+                Path(snakemake.input.retention): Path(snakemake.output.retention),
+            },
         )

@@ -12,21 +12,26 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(test: Path, base: Path, tuned: Path, samples: Path, metrics: Path) -> None:
-    """Score page by page, then in aggregate."""
-    records = files.read_jsonl(test)
-    base_predictions, tuned_predictions = files.read_jsonl(base), files.read_jsonl(tuned)
-    frame = scoring.score_pages(records, base_predictions, tuned_predictions)
+def main(test: scoring.PredictedSet, retention: scoring.PredictedSet, samples: Path, metrics: Path) -> None:
+    """Score page by page, then in aggregate; the retention pages in aggregate alone."""
+    frame = scoring.score_set(test)
     scoring.write_samples(frame, samples)
-    files.write_json(metrics, scoring.aggregate(frame, records, base_predictions, tuned_predictions))
+    aggregates = scoring.aggregate_set(test, frame)
+    kept = scoring.aggregate_set(retention, scoring.score_set(retention))
+    files.write_json(metrics, {**aggregates, "retention": {"base": kept["base"], "tuned": kept["tuned"]}})
 
 
 if __name__ == "__main__":
     with rule_job(snakemake):
         main(
-            Path(snakemake.input.test),
-            Path(snakemake.input.base),
-            Path(snakemake.input.tuned),
+            scoring.PredictedSet.read(
+                Path(snakemake.input.test), Path(snakemake.input.base), Path(snakemake.input.tuned)
+            ),
+            scoring.PredictedSet.read(
+                Path(snakemake.input.retention),
+                Path(snakemake.input.base_retention),
+                Path(snakemake.input.tuned_retention),
+            ),
             Path(snakemake.output.samples),
             Path(snakemake.output.metrics),
         )

@@ -180,6 +180,25 @@ class DisplayFormula(Block):
 
 
 @dataclass(frozen=True)
+class Lines(Block):
+    """Plain text that is broken where it was written, like an address."""
+
+    lines: tuple[str, ...]
+
+    def typst(self) -> str:
+        """Return the block's Typst source."""
+        return "#(" + " + linebreak() + ".join(typst_string(line) for line in self.lines) + ")"
+
+    def markdown(self) -> str:
+        """Return the lines as they are."""
+        return "\n".join(self.lines)
+
+    def plain(self) -> list[str]:
+        """Return the lines."""
+        return list(self.lines)
+
+
+@dataclass(frozen=True)
 class Page:
     """The blocks of one page, from top to bottom."""
 

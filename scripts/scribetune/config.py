@@ -104,6 +104,17 @@ class Splits(Section):
         return self
 
 
+class Retention(Section):
+    """Plain-text pages outside the user's domain, never trained on, scored beside the test pages: forgetting shows."""
+
+    count: int = Field(default=12, ge=1)
+    """Number of pages."""
+    seed: int = 11
+    """Seed of their content."""
+    languages: tuple[Literal["en", "zh"], ...] = Field(default=("en", "zh"), min_length=1)
+    """Languages, in turn."""
+
+
 class BaseModelChoice(Section):
     """The model that is fine-tuned."""
 
@@ -218,6 +229,7 @@ class Config(Section):
     labels: Labels = Labels()
     selection: Selection = Selection()
     splits: Splits = Splits()
+    retention: Retention = Retention()
     base_model: BaseModelChoice = BaseModelChoice()
     task: Task = Task()
     train: Train = Train()

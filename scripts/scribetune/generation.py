@@ -1,7 +1,7 @@
 """Reading pages with a model: batched, greedy by default, guarded against loops, with a stop reason for every page."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -158,24 +158,24 @@ class Reader:
         )
 
 
-def predict(config: Config, model_path: str, test_jsonl: Path, predictions_jsonl: Path) -> None:
-    """Read every page of the test split and write one record per page, in the split's order.
+def predict(config: Config, model_path: str, sets: Mapping[Path, Path]) -> None:
+    """Read every page of each set and write one record per page, in the set's order; the model is loaded once.
 
     Args:
         config: The configuration (`task`, `generate`, and precision and threads of `train` are used).
         model_path: Folder of a base or merged model, or the base model's hub id.
-        test_jsonl: data/splits/test.jsonl.
-        predictions_jsonl: Where the predictions go.
+        sets: File of ShareGPT records → where the predictions go.
 
     Raises:
         UserError: No usable model there, or records that do not carry its prompt.
     """
     reader = Reader(config, model_path)
-    pages = read_pages(test_jsonl, reader.prompt)
-    found = dict(read_all(reader, pages, config.generate.batch))
-    write_jsonl(predictions_jsonl, [asdict(found[index]) for index in range(len(pages))])
-    cut = sum(prediction.stop_reason == "length" for prediction in found.values())
-    logger.info("%d pages read, %d of them up to the token limit", len(pages), cut)
+    for records, predictions in sets.items():
+        pages = read_pages(records, reader.prompt)
+        found = dict(read_all(reader, pages, config.generate.batch))
+        write_jsonl(predictions, [asdict(found[index]) for index in range(len(pages))])
+        cut = sum(prediction.stop_reason == "length" for prediction in found.values())
+        logger.info("%s: %d pages read, %d of them up to the token limit", records, len(pages), cut)
 
 
 def read_all(reader: Reader, pages: Sequence[Page], batch: int) -> Iterator[tuple[int, Prediction]]:

@@ -428,3 +428,27 @@ def _some(values: Sequence[object] | set[str]) -> str:
     """Name up to five of the values and say how many more there are."""
     names = sorted(map(str, values))
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+@dataclass(frozen=True)
+class PredictedSet:
+    """A set of pages with what both models read on them: ShareGPT records and two lists of prediction records."""
+
+    references: Records
+    base: Records
+    tuned: Records
+
+    @classmethod
+    def read(cls, references: Path, base: Path, tuned: Path) -> "PredictedSet":
+        """Read the three JSONL files."""
+        return cls(files.read_jsonl(references), files.read_jsonl(base), files.read_jsonl(tuned))
+
+
+def score_set(pages: PredictedSet) -> "pd.DataFrame":
+    """Score both models page by page; see `score_pages`."""
+    return score_pages(pages.references, pages.base, pages.tuned)
+
+
+def aggregate_set(pages: PredictedSet, frame: "pd.DataFrame") -> dict[str, Numbers]:
+    """Aggregate what `score_set` returned; see `aggregate`."""
+    return aggregate(frame, pages.references, pages.base, pages.tuned)

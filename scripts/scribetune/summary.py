@@ -69,6 +69,10 @@ def _scores(folder: Path) -> list[str]:
         before, after = metrics["base"].get(key), metrics["tuned"].get(key)
         if before is not None and after is not None:
             lines.append(f"{title} base {before:.4f} → tuned {after:.4f}")
+    retention = metrics.get("retention")
+    if retention:
+        before, after = retention["base"]["cer_mean"], retention["tuned"]["cer_mean"]
+        lines.append(f"retention  CER mean base {before:.4f} → tuned {after:.4f} (plain-text pages, never trained on)")
     return lines
 
 

@@ -18,6 +18,7 @@ from scribetune.blocks import (
     DisplayFormula,
     Heading,
     Inline,
+    Lines,
     NumberedList,
     Page,
     Paragraph,
@@ -284,6 +285,8 @@ def _block_height(block: Block, style: Style) -> float:
         inner = style.line_length - style.indent - 2.0 * style.size
         count = sum(_run_lines(item, style, inner) for item in block.items)
         return _lines(count, style) + 0.15 * style.leading * style.size * len(block.items)
+    if isinstance(block, Lines):
+        return _lines(len(block.lines), style)
     if isinstance(block, Table):
         return (len(block.rows) + 1) * (0.8 * style.size + 2 * style.inset_y + style.line_width)
     if isinstance(block, DisplayFormula):

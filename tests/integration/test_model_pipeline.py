@@ -134,7 +134,7 @@ def test_three_short_pages_are_learned_by_heart_and_the_merged_model_reads_them(
     assert result.final_loss < 0.1 * result.first_loss
     merging.merge(settings, str(TINY), tmp_path / "adapter", tmp_path / "merged")
     for name, model in (("base", TINY), ("tuned", tmp_path / "merged")):
-        generation.predict(settings, str(model), data / "three.jsonl", tmp_path / f"{name}.jsonl")
+        generation.predict(settings, str(model), {data / "three.jsonl": tmp_path / f"{name}.jsonl"})
     tuned = read_jsonl(tmp_path / "tuned.jsonl")
     assert [row["text"] for row in tuned] == list(ANSWERS[:3])
     assert [row["id"] for row in tuned] == [f"three-{number}/p0001" for number in range(3)]
@@ -332,7 +332,7 @@ def test_what_cannot_run_is_refused_before_any_work(run: Run, data: Path, tmp_pa
     rows[1]["conversations"][0]["value"] = "<image>\nRead this. "
     write_jsonl(tmp_path / "other.jsonl", rows)
     with pytest.raises(UserError, match="prompt of three-1/p0001 is not the one"):
-        generation.predict(configuration(), str(TINY), tmp_path / "other.jsonl", tmp_path / "predictions.jsonl")
+        generation.predict(configuration(), str(TINY), {tmp_path / "other.jsonl": tmp_path / "predictions.jsonl"})
 
 
 def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
@@ -368,6 +368,6 @@ def test_an_adapter_that_changes_nothing_is_not_merged(tmp_path: Path) -> None:
 def test_predictions_are_the_same_twice_and_come_in_the_order_of_the_split(tmp_path: Path) -> None:
     split = write_split(tmp_path, "test", ANSWERS[:5])
     for name in ("one", "two"):
-        generation.predict(configuration(), str(TINY), split, tmp_path / f"{name}.jsonl")
+        generation.predict(configuration(), str(TINY), {split: tmp_path / f"{name}.jsonl"})
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
     assert [row["document"] for row in read_jsonl(tmp_path / "one.jsonl")] == [f"test-{number}" for number in range(5)]

@@ -12,6 +12,7 @@ SMALL = """\
 samples: {count: 8}
 train: {epochs: 1, checkpoint_steps: 2}
 generate: {max_new_tokens: 24}
+retention: {count: 2}
 """
 """A build of seconds: few documents, one epoch, short answers."""
 

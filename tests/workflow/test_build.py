@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 AFTER_TRAINING = {"merge_adapter", "predict_tuned", "score_predictions", "write_report", "write_lineage"}
 EVERYTHING = AFTER_TRAINING | {
     "make_samples", "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter", "predict_base",
+    "make_retention",
 }  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def test_metrics_are_numbers_for_base_and_tuned(small_build: Path) -> None:
     metrics = json.loads((small_build / "reports/metrics.json").read_text(encoding="utf-8"))
     wanted = {"cer_mean", "cer_median", "cer_corpus", "wer_mean", "bleu", "rougeL", "table_f1"}
     for model in ("base", "tuned"):
+        assert metrics["retention"][model]["pages"] > 0
         assert wanted <= set(metrics[model])
         assert all(isinstance(value, int | float) for value in metrics[model].values())
 
@@ -89,9 +91,13 @@ def test_touching_every_file_re_runs_nothing(small_build: Path) -> None:
         ("generate={max_new_tokens: 25}", {"predict_base", *AFTER_TRAINING} - {"merge_adapter"}),
         ("report={title: Another}", {"write_report"}),
         ("merge={precision: bfloat16}", AFTER_TRAINING),
-        ("splits={seed: 5}", EVERYTHING - {"make_samples", "render_pages", "label_pages", "select_pages"}),
-        ("labels={tables: html}", EVERYTHING - {"make_samples", "render_pages"}),
+        (
+            "splits={seed: 5}",
+            EVERYTHING - {"make_samples", "render_pages", "label_pages", "select_pages", "make_retention"},
+        ),
+        ("labels={tables: html}", EVERYTHING - {"make_samples", "render_pages", "make_retention"}),
         ("pages={long_side_px: 700}", EVERYTHING - {"make_samples"}),
+        ("retention={seed: 12}", {"make_retention", "predict_base", *AFTER_TRAINING} - {"merge_adapter"}),
         ("samples={count: 8}", set()),
     ],
 )
