@@ -249,6 +249,23 @@ def random_model(seed: int, widths: Widths = STAND_IN) -> Any:
     return model
 
 
+def save(model: Any, processor: Any, folder: Path) -> None:
+    """Write a model in bfloat16 (its weights are rounded in place), with its processor and tokenizer, atomically.
+
+    Args:
+        model: Of the native class.
+        processor: Its processor.
+        folder: Where to; made if missing, files of the same names are replaced.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        staged = Path(temporary)
+        model.bfloat16().save_pretrained(staged, save_original_format=False)
+        processor.save_pretrained(staged)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(staged.iterdir()):
+            write_bytes(folder / path.name, path.read_bytes())
+
+
 def make(folder: Path, seed: int = SEED) -> int:
     """Write the model, processor, tokenizer, generation configuration and model card.
 
@@ -262,14 +279,8 @@ def make(folder: Path, seed: int = SEED) -> int:
     model = random_model(seed)
     processor = page_processor()
     words = processor.tokenizer
-    count = sum(weight.numel() for weight in model.parameters())
-    with tempfile.TemporaryDirectory() as temporary:
-        staged = Path(temporary)
-        model.bfloat16().save_pretrained(staged, save_original_format=False)
-        processor.save_pretrained(staged)
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(staged.iterdir()):
-            write_bytes(folder / path.name, path.read_bytes())
+    count: int = sum(weight.numel() for weight in model.parameters())
+    save(model, processor, folder)
     write_text(folder / "README.md", _card(count, len(words), seed))
     return count
 

@@ -1,0 +1,198 @@
+"""Batches for pre-training: pages by index, drawn in worker processes, as the tensors the model and its heads need."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from scribetune.families import FAMILIES
+from scribetune.pretraining_fonts import Font
+from scribetune.pretraining_pages import PAD_GRAY, Limits, Sample, draw_page
+from scribetune.pretraining_typst import draw_entry, entries
+from scribetune.tiny_model import PAGE_PX, page_processor
+
+IGNORED = -100
+_LENGTH_STEP = 32
+"""Sequences are padded to a multiple of it, so that few shapes occur."""
+TYPESET_FROM = 8
+"""Typeset pages have as many lines as they have: they come in once the curriculum is here."""
+TYPESET_ROUGH = 0.4
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The question as token ids, with what is needed to write and read answers.
+
+    Attributes:
+        ids: Start token, image tokens, text.
+        end: End token.
+        pad: Padding token.
+        tokenizer: Of the processor.
+    """
+
+    ids: tuple[int, ...]
+    end: int
+    pad: int
+    tokenizer: Any
+
+    @staticmethod
+    def of_family() -> "Prompt":
+        """Return the family's own prompt for plain text, encoded by its own processor."""
+        family = FAMILIES["deepseek_ocr2"]
+        processor = page_processor()
+        encoded = family.encode(processor, [Image.new("RGB", (PAGE_PX, PAGE_PX))], family.prompts["free_ocr"])
+        words = processor.tokenizer
+        return Prompt(encoded.prompt_ids[0], words.eos_token_id, words.pad_token_id, words)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pages as tensors.
+
+    Attributes:
+        pixels: (pages, 768, 768) uint8.
+        box: (pages, 4) left, top, right, bottom of the page in the square.
+        tint: (pages, 2, 3) what black and white become.
+        grid: (pages, 48, 48) class of each patch.
+        ids: (pages, length).
+        mask: (pages, length), 1 where there is a token.
+        labels: (pages, length), `IGNORED` but for answer and end token.
+    """
+
+    pixels: torch.Tensor
+    box: torch.Tensor
+    tint: torch.Tensor
+    grid: torch.Tensor
+    ids: torch.Tensor
+    mask: torch.Tensor
+    labels: torch.Tensor
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """Return the batch on another device."""
+        return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+
+    def pin_memory(self) -> "Batch":
+        """Return the batch in page-locked memory; the loader calls it."""
+        return Batch(*(getattr(self, field.name).pin_memory() for field in fields(self)))
+
+
+def collate(samples: Sequence[Sample], prompt: Prompt) -> Batch:
+    """Put pages together; answers are padded on the right."""
+    rows = []
+    for sample in samples:
+        answer = prompt.tokenizer(sample.text, add_special_tokens=False)["input_ids"]
+        rows.append([*prompt.ids, *answer, prompt.end])
+    length = -(-max(map(len, rows)) // _LENGTH_STEP) * _LENGTH_STEP
+    ids = torch.full((len(rows), length), prompt.pad, dtype=torch.long)
+    mask = torch.zeros((len(rows), length), dtype=torch.long)
+    labels = torch.full((len(rows), length), IGNORED, dtype=torch.long)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = torch.tensor(row)
+        mask[number, : len(row)] = 1
+        labels[number, len(prompt.ids) : len(row)] = ids[number, len(prompt.ids) : len(row)]
+    return Batch(
+        pixels=torch.from_numpy(np.stack([sample.pixels for sample in samples])),
+        box=torch.tensor([sample.box for sample in samples]),
+        tint=torch.tensor([[sample.tint.ink, sample.tint.paper] for sample in samples]),
+        grid=torch.from_numpy(np.stack([sample.grid for sample in samples])),
+        ids=ids,
+        mask=mask,
+        labels=labels,
+    )
+
+
+def model_pixels(batch: Batch) -> torch.Tensor:
+    """Return (pages, 3, 768, 768) as the processor makes them: coloured, padding gray, normalised to -1 … 1."""
+    gray = batch.pixels.unsqueeze(1).float() / 255
+    ink, paper = batch.tint[:, 0, :, None, None], batch.tint[:, 1, :, None, None]
+    color = ink + (paper - ink) * gray
+    places = torch.arange(PAGE_PX, device=gray.device)
+    left, top, right, bottom = (batch.box[:, number, None] for number in range(4))
+    across = (places >= left) & (places < right)
+    down = (places >= top) & (places < bottom)
+    inside = (down[:, :, None] & across[:, None, :]).unsqueeze(1)
+    return (torch.where(inside, color, torch.full_like(color, PAD_GRAY / 255)) - 0.5) / 0.5
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What training pages are made of.
+
+    Attributes:
+        seed: Of the sequence of pages.
+        fonts: All fonts.
+        pack: Typeset pages; None for none.
+        typeset: Their share, once pages have `TYPESET_FROM` lines.
+    """
+
+    seed: int
+    fonts: tuple[Font, ...]
+    pack: Path | None
+    typeset: float = 0.3
+
+    def page(self, index: int, lines: int) -> Sample:
+        """Return a page of the sequence, with up to that many lines; the same arguments give the same page."""
+        rng = random.Random(f"{self.seed}/kind/{index}")  # noqa: S311 (content, no secret)
+        if self.pack is not None and lines >= TYPESET_FROM and rng.random() < self.typeset:
+            return draw_entry(rng.choice(entries(self.pack, "train")), rng, TYPESET_ROUGH)
+        return draw_page(self.seed, index, self.fonts, Limits(lines=lines))
+
+
+class Pages(torch.utils.data.Dataset[Sample]):
+    """The sequence of pages; a key is (index, lines)."""
+
+    def __init__(self, mixture: Mixture) -> None:
+        self._mixture = mixture
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        return self._mixture.page(*key)
+
+
+class Curriculum:
+    """Yields the keys of each batch, from a step on; `lines` may be raised meanwhile.
+
+    Batches already asked for keep their number of lines: with workers a raise takes effect some steps later.
+    """
+
+    def __init__(self, first_step: int, batch: int, lines: int) -> None:
+        self._step, self._batch, self.lines = first_step, batch, lines
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        step = self._step
+        while True:
+            yield [(index, self.lines) for index in range(step * self._batch, (step + 1) * self._batch)]
+            step += 1
+
+
+class _Collate:
+    """`collate` with its prompt, for worker processes."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+
+    def __call__(self, samples: Sequence[Sample]) -> Batch:
+        return collate(samples, self._prompt)
+
+
+def loader(mixture: Mixture, curriculum: Curriculum, prompt: Prompt, workers: int, *, pinned: bool) -> Iterator[Batch]:
+    """Return an endless iterator of batches, drawn ahead by worker processes (0: in this one)."""
+    return iter(
+        torch.utils.data.DataLoader(
+            Pages(mixture),
+            batch_sampler=curriculum,
+            num_workers=workers,
+            collate_fn=_Collate(prompt),
+            prefetch_factor=2 if workers else None,
+            pin_memory=pinned,
+            worker_init_fn=_single_thread,
+        )
+    )
+
+
+def _single_thread(_: int) -> None:
+    torch.set_num_threads(1)
