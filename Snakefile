@@ -11,7 +11,6 @@ reports/                                     documents, predictions, samples, me
 
 import sys
 from pathlib import Path
-
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -40,6 +39,7 @@ include: "rules/merging.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
+include: "rules/pretraining.smk"
 
 
 onsuccess:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scribetune import pretraining, pretraining_export
+from scribetune.config import Pretraining, restrict
 from scribetune.jobs import rule_job
 
 if TYPE_CHECKING:
@@ -12,31 +13,26 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(
-    fonts: Path, pack: Path, run: Path, model: Path, steps: int, batch: int, seconds: float, workers: int, pages: int
-) -> None:
+def main(settings: Pretraining, fonts: Path, pack: Path, run: Path, model: Path, workers: int) -> None:
     """Train one sitting, going on where an earlier one stopped, and export what there is.
 
     Args:
+        settings: Length, batch, seed and evaluation.
         fonts: Folder made by `scribetune.pretraining_fonts`.
         pack: Folder made by `scribetune.pretraining_typst`.
         run: Folder of the run.
         model: Model folder to write.
-        steps: Steps of the whole run.
-        batch: Pages a step.
-        seconds: Longest training time of this sitting.
         workers: Processes that draw pages.
-        pages: Pages of each evaluation set.
     """
     pretraining.run(
-        pretraining.Recipe(steps, batch),
+        pretraining.Recipe(settings.steps, settings.batch, seed=settings.seed),
         fonts,
         pack,
         run,
-        seconds=seconds,
+        seconds=settings.seconds,
         workers=workers,
         resume=(run / pretraining.CHECKPOINT).exists() or (run / pretraining.CARRY).exists(),
-        evaluation_pages=pages,
+        evaluation_pages=settings.evaluation_pages,
     )
     pretraining_export.export(run / pretraining.CARRY, model)
 
@@ -44,13 +40,10 @@ def main(
 if __name__ == "__main__":
     with rule_job(snakemake):
         main(
-            Path(snakemake.params.fonts),
-            Path(snakemake.params.pack),
+            restrict(snakemake.params.settings).pretraining,
+            Path(snakemake.input.fonts).parent,
+            Path(snakemake.input.pages).parent,
             Path(snakemake.params.run),
             Path(snakemake.output.weights).parent,
-            snakemake.params.steps,
-            snakemake.params.batch,
-            snakemake.params.seconds,
-            snakemake.threads,
-            snakemake.params.pages,
+            max(1, snakemake.threads - 1),
         )

@@ -211,6 +211,23 @@ class Generate(Section):
     """Pages read at once."""
 
 
+class Pretraining(Section):
+    """Pre-training of the embedded base model (`snakemake pretrained`); no part of a usual build."""
+
+    documents: int = Field(default=4800, ge=2)
+    """Typeset documents, in English and Chinese, that a share of the pages comes from."""
+    steps: int = Field(default=6000, ge=1)
+    """Optimiser steps of the whole run."""
+    batch: int = Field(default=128, ge=1)
+    """Pages per step."""
+    seconds: float = Field(default=1300.0, gt=0)
+    """Longest training time of one sitting; the next call goes on from there."""
+    evaluation_pages: int = Field(default=96, ge=1)
+    """Pages of each held-out set."""
+    seed: int = 2026
+    """Seed of weights and pages."""
+
+
 class Report(Section):
     """The HTML report."""
 
@@ -236,6 +253,7 @@ class Config(Section):
     merge: Merge = Merge()
     generate: Generate = Generate()
     report: Report = Report()
+    pretraining: Pretraining = Pretraining()
 
 
 TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
