@@ -93,6 +93,10 @@ def card(
     widths = Widths(**recipe["widths"])
     devices = ", ".join(sorted({sitting["device"] for sitting in progress["sittings"]}))
     versions = ", ".join(sorted({sitting["torch"] for sitting in progress["sittings"]}))
+    sittings = ", ".join(
+        f"{sitting['steps']:,} steps in {sitting['seconds']:.0f} s" for sitting in progress["sittings"]
+    )
+    last_rate = float(log[-1]["learning_rate"]) if log else 0.0
     score_rows = "\n".join(
         f"| {_SETS[name]} | {row['pages']} | {row['characters_mean']:.0f} | {row['cer_mean']:.4f} | "
         f"{row['cer_median']:.4f} | {row['exact']} | {row['loops']} |"
@@ -143,12 +147,15 @@ one linear line, such as `g = (R_1 - R_0)/R_0`.
 
 ## Training
 
-{recipe["total_steps"]:,} steps of {recipe["batch"]} pages were planned, {progress["step"]:,} taken, in \
-{progress["seconds"]:,.0f} s on {devices} (torch {versions}), in {len(progress["sittings"])} sitting(s). AdamW \
-{tuple(recipe["betas"])}, weight decay {recipe["weight_decay"]}, peak learning rate {recipe["learning_rate"]} after \
-{recipe["warmup_steps"]} steps, cosine to zero over the second half, bfloat16 autocast, gradients clipped at \
-{recipe["max_gradient_norm"]}. Two auxiliary heads, dropped since, learned the character at each patch; pages grew by a
-line whenever the loss was below {recipe["threshold"]}.
+{progress["step"]:,} steps of {recipe["batch"]} pages in {progress["seconds"]:,.0f} s on {devices} \
+(torch {versions}), in {len(progress["sittings"])} sitting(s): {sittings}. AdamW {tuple(recipe["betas"])}, \
+weight decay {recipe["weight_decay"]}, peak learning rate {recipe["learning_rate"]} after \
+{recipe["warmup_steps"]} steps, falling as a cosine over the second half of the plan to {last_rate:.1e} at the last
+logged step (the plan may be lengthened between sittings: the run's log has every rate), bfloat16 autocast, gradients
+clipped at {recipe["max_gradient_norm"]}. Two
+auxiliary heads, dropped since, learned the character at each patch. Pages grew by a line whenever the smoothed loss was
+below {recipe["threshold"]}, and at least as fast as from {recipe["first_lines"]} to {recipe["most_lines"]} lines \
+between {recipe["rise"][0]:.0%} and {recipe["rise"][1]:.0%} of the plan.
 
 | Step | Pages | Seconds | Lines ≤ | LM loss | Patch loss | Query loss |
 |---|---|---|---|---|---|---|

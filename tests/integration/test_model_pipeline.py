@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stand_in
 import torch
 from PIL import Image, ImageDraw
 
@@ -14,7 +15,7 @@ from scribetune.errors import UserError
 from scribetune.files import read_jsonl, sha256_file, write_jsonl
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = ROOT / "models" / "tiny"
+TINY = stand_in.folder()
 FAMILY = families.family_of(TINY)
 PROMPT = families.prompt_of(FAMILY, "free_ocr")
 ANSWERS = ("Total 12", "季度 34", "Name: x", "<td>5</td>", "| a | b |", "6 %")

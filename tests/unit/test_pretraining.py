@@ -121,7 +121,7 @@ def test_a_run_trains_logs_carries_and_exports(
     for name, weight in learner.model.state_dict().items():
         assert torch.equal(weight.bfloat16(), model.state_dict()[name]), name
     text = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
-    assert "4 taken" in text
+    assert "4 steps of 2 pages" in text
     assert f"{scores['cer_mean']:.4f}" in text
 
     # On another machine there is no checkpoint: weights are carried, the optimiser begins anew.
