@@ -26,7 +26,7 @@ test: env
 
 lint: env
 	. $(BIN)/activate; ruff check .; ruff format --check .; mypy; snakefmt --check Snakefile rules
-	. $(BIN)/activate; scribetune config; snakemake --lint
+	. $(BIN)/activate; scribetune config; python envs/conda.py --check; snakemake --lint
 
 format: env
 	. $(BIN)/activate; ruff format .; ruff check --fix .; snakefmt Snakefile rules
