@@ -35,9 +35,11 @@ from scribetune.report_tables import (
     facts,
     group_rows,
     headline_rows,
+    is_paired,
     lineage_facts,
     metric_rows,
     number,
+    paired,
     verdict,
 )
 from scribetune.text_diff import SHOWN_CHARACTERS, Difference, difference
@@ -129,7 +131,10 @@ def render(inputs: ReportInputs) -> str:
             further_metrics=[
                 facts(group, dict(values))
                 for group, values in data.metrics.items()
-                if group not in ("base", "tuned") and values
+                if group not in ("base", "tuned") and values and not is_paired(values)
+            ],
+            paired_metrics=[
+                (group, metric_rows(paired(values))) for group, values in data.metrics.items() if is_paired(values)
             ],
             categories=group_rows(data.pages, lambda page: page.category),
             languages=group_rows(data.pages, lambda page: page.language),

@@ -185,6 +185,19 @@ def metric_rows(metrics: Mapping[str, Mapping[str, float | None]]) -> tuple[Metr
     return tuple(metric_row(key, Pair(base.get(key), tuned.get(key))) for key in ordered)
 
 
+def is_paired(values: Mapping[str, float | None]) -> bool:
+    """Return whether a further object of metrics.json holds base and tuned, like the retention set's."""
+    return bool(values) and all(key.startswith(("base.", "tuned.")) for key in values)
+
+
+def paired(values: Mapping[str, float | None]) -> dict[str, dict[str, float | None]]:
+    """Return such an object (dotted keys) as {"base": …, "tuned": …}."""
+    return {
+        model: {key.removeprefix(f"{model}."): value for key, value in values.items() if key.startswith(f"{model}.")}
+        for model in ("base", "tuned")
+    }
+
+
 def headline_rows(metrics: Mapping[str, Mapping[str, float | None]]) -> tuple[MetricRow, ...]:
     """Return the aggregates of the headline, present or not."""
     return tuple(metric_row(key, Pair(metrics["base"].get(key), metrics["tuned"].get(key))) for key in HEADLINE_KEYS)

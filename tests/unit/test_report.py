@@ -540,3 +540,15 @@ def test_twenty_pages_take_under_three_seconds_and_few_megabytes(tmp_path: Path)
     size = len(render(inputs).encode("utf-8"))
     assert time.process_time() - started < 3.0
     assert size < 4_000_000
+
+
+def test_the_retention_set_is_shown_base_beside_tuned(tmp_path: Path) -> None:
+    inputs = build(tmp_path, SAMPLES)
+    metrics = json.loads(inputs.metrics_json.read_text(encoding="utf-8"))
+    metrics["retention"] = {"base": {"cer_mean": 0.0123}, "tuned": {"cer_mean": 0.0456}}
+    inputs.metrics_json.write_text(json.dumps(metrics), encoding="utf-8")
+    page = lxml.html.fromstring(render(inputs))
+    row = page.xpath('//table[@id="retention"]//tr[@data-metric="cer_mean"]')[0].text_content()
+    assert "0.0123" in row
+    assert "0.0456" in row
+    assert "worse" in row
