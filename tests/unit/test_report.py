@@ -547,8 +547,8 @@ def test_the_retention_set_is_shown_base_beside_tuned(tmp_path: Path) -> None:
     metrics = json.loads(inputs.metrics_json.read_text(encoding="utf-8"))
     metrics["retention"] = {"base": {"cer_mean": 0.0123}, "tuned": {"cer_mean": 0.0456}}
     inputs.metrics_json.write_text(json.dumps(metrics), encoding="utf-8")
-    page = lxml.html.fromstring(render(inputs))
-    row = page.xpath('//table[@id="retention"]//tr[@data-metric="cer_mean"]')[0].text_content()
+    table = next(element for element in parse(render(inputs)).iter("table") if element.get("id") == "retention")
+    row = next(text_of(row) for row in table.iter("tr") if row.get("data-metric") == "cer_mean")
     assert "0.0123" in row
     assert "0.0456" in row
     assert "worse" in row
