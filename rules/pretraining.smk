@@ -1,7 +1,7 @@
 """
 Pre-training of the embedded base model. No part of `all`: `snakemake pretrained --cores 16 --resources gpu=1`.
 
-REQUIRED INPUTS: the Debian font packages and pyftsubset named in scripts/scribetune/pretraining_fonts.py
+REQUIRED INPUTS: the Debian font packages and pyftsubset named in scripts/scribetune/pretraining/fonts.py
 OUTPUTS: work/pretraining/{fonts,pack}/ (what pages are drawn from), work/pretraining/tiny/ (a model folder, to be
          looked at and then copied to models/tiny)
 """

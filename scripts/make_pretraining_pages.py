@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import pretraining_fonts, pretraining_typst
 from scribetune.config import restrict
 from scribetune.jobs import rule_job
+from scribetune.pretraining import fonts as pretraining_fonts
+from scribetune.pretraining import typst as pretraining_typst
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import pretraining, pretraining_export
 from scribetune.config import Pretraining, restrict
 from scribetune.jobs import rule_job
+from scribetune.pretraining import export as pretraining_export
+from scribetune.pretraining import trainer
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -18,23 +19,23 @@ def main(settings: Pretraining, fonts: Path, pack: Path, run: Path, model: Path,
 
     Args:
         settings: Length, batch, seed and evaluation.
-        fonts: Folder made by `scribetune.pretraining_fonts`.
-        pack: Folder made by `scribetune.pretraining_typst`.
+        fonts: Folder made by `scribetune.pretraining.fonts`.
+        pack: Folder made by `scribetune.pretraining.typst`.
         run: Folder of the run.
         model: Model folder to write.
         workers: Processes that draw pages.
     """
-    pretraining.run(
-        pretraining.Recipe(settings.steps, settings.batch, seed=settings.seed),
+    trainer.run(
+        trainer.Recipe(settings.steps, settings.batch, seed=settings.seed),
         fonts,
         pack,
         run,
         seconds=settings.seconds,
         workers=workers,
-        resume=(run / pretraining.CHECKPOINT).exists() or (run / pretraining.CARRY).exists(),
+        resume=(run / trainer.CHECKPOINT).exists() or (run / trainer.CARRY).exists(),
         evaluation_pages=settings.evaluation_pages,
     )
-    pretraining_export.export(run / pretraining.CARRY, model)
+    pretraining_export.export(run / trainer.CARRY, model)
 
 
 if __name__ == "__main__":

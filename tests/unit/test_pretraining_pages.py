@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scribetune import pretraining_fonts, pretraining_pages, pretraining_typst, samples
+from scribetune import samples
 from scribetune.errors import UserError
-from scribetune.pretraining_pages import BLANK, GRID, PATCH_PX, Glyph, Limits, Sample, draw_page
+from scribetune.pretraining import fonts as pretraining_fonts
+from scribetune.pretraining import pages as pretraining_pages
+from scribetune.pretraining import typst as pretraining_typst
+from scribetune.pretraining.pages import BLANK, GRID, PATCH_PX, Glyph, Limits, Sample, draw_page
 from scribetune.sample_formulas import BILLING, EXPERIMENTS, FINANCE, STATISTICS
 from scribetune.tiny_model import characters
 from scribetune.typesetting import cjk_font
@@ -97,7 +100,7 @@ def test_targets_turn_with_the_page(angle: float) -> None:
 
 
 def test_a_page_is_padded_as_the_processor_does(fonts: tuple[pretraining_fonts.Font, ...]) -> None:
-    from scribetune.pretraining_batches import Prompt, collate, model_pixels
+    from scribetune.pretraining.batches import Prompt, collate, model_pixels
     from scribetune.tiny_model import page_processor
 
     image = Image.new("L", (768, 600), 255)
@@ -147,7 +150,7 @@ def test_every_sample_formula_has_a_linear_form_within_the_vocabulary() -> None:
 
 
 def test_missing_fonts_and_packs_say_how_to_make_them(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="pretraining_fonts"):
+    with pytest.raises(UserError, match="pretraining.fonts"):
         pretraining_fonts.read(tmp_path)
-    with pytest.raises(UserError, match="pretraining_typst"):
+    with pytest.raises(UserError, match="pretraining.typst"):
         pretraining_typst.entries(tmp_path, "train")

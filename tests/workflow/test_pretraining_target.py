@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from build import snakemake
 
-from scribetune import pretraining_fonts, pretraining_typst
+from scribetune.pretraining import fonts as pretraining_fonts
+from scribetune.pretraining import typst as pretraining_typst
 from scribetune.typesetting import cjk_font
 
 pytestmark = pytest.mark.slow

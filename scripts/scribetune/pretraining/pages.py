@@ -1,4 +1,4 @@
-"""Pages for pre-training, drawn with Pillow: text of `pretraining_text` in many layouts, worn like scans.
+"""Pages for pre-training, drawn with Pillow: text of `scribetune.pretraining.text` in many layouts, worn like scans.
 
 Every page follows from (seed, index, limits) alone. The renderer knows where each character stands: beside its text, a
 page comes with the character under each patch of the model. Text is transcribed as it is printed: one line of the
@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from scribetune.pretraining_fonts import Font
-from scribetune.pretraining_text import Piece, Source, is_han
+from scribetune.pretraining.corruption import Shown
+from scribetune.pretraining.fonts import Font
+from scribetune.pretraining.text import Piece, Source, is_han
 from scribetune.tiny_model import PAGE_PX, tokenizer
 
 PATCH_PX = 16
@@ -48,7 +49,7 @@ class Limits:
     lines: int
     characters: int = 430
     chinese: float = 0.35
-    rough: float = 0.6
+    rough: float = 0.5
 
 
 HAN_WEIGHT = 2.4
@@ -72,6 +73,7 @@ class Sample:
         grid: (48, 48) token id of the character at the centre of each 16 px patch, or `BLANK`.
         box: Left, top, right and bottom of the page within the square.
         tint: Its colours.
+        shown: The answer as it is shown in training, where that is corrupted.
     """
 
     pixels: Gray
@@ -79,6 +81,7 @@ class Sample:
     grid: NDArray[np.int16]
     box: tuple[int, int, int, int]
     tint: Tint
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True)
@@ -456,7 +459,7 @@ def _compose(rng: random.Random, fonts: Sequence[Font], limits: Limits, *, held_
     han = [font for font in fonts if font.script == "han" and font.held_out == held_out]
     wide = rng.choice(han)
     face = Face(wide if rng.random() < 0.1 + 0.15 * chinese else rng.choice(latin), wide)
-    scale = rng.choice((1.0, 1.0, 1.0, 1.25, 1.6))
+    scale = rng.choice((1.0, 1.0, 1.0, 1.0, 1.25, 1.6))
     proportion = rng.choice((0.7, 0.76, 0.8, 0.86, 0.92, 1.0, 1.0))
     long, short = round(PAGE_PX * scale), round(PAGE_PX * scale * proportion)
     width, height = (short, long) if rng.random() < 0.55 else (long, short)
@@ -512,7 +515,7 @@ def finish(image: Image.Image, glyphs: Sequence[Glyph], text: str, rng: random.R
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     angle = 0.0
     if rng.random() < rough:
-        angle = rng.uniform(-1.5, 1.5) if rng.random() < 0.5 else 0.0
+        angle = rng.uniform(-1.5, 1.5) if rng.random() < 0.4 else 0.0
         image = _worn(image, size, angle, rng)
     elif image.size != size:
         image = image.resize(size, Image.Resampling.BICUBIC)
@@ -567,7 +570,7 @@ def _shadows() -> tuple[Image.Image, ...]:
 def _worn(image: Image.Image, size: tuple[int, int], angle: float, rng: random.Random) -> Image.Image:
     """Rotate, blur, shade, add noise and compress; each by chance."""
     if rng.random() < 0.15:  # scanned at a lower resolution
-        low = rng.uniform(0.65, 0.95)
+        low = rng.uniform(0.75, 0.95)
         image = image.resize((round(size[0] * low), round(size[1] * low)), Image.Resampling.BILINEAR)
     if image.size != size:
         image = image.resize(size, rng.choice((Image.Resampling.BICUBIC, Image.Resampling.BILINEAR)))
@@ -575,7 +578,7 @@ def _worn(image: Image.Image, size: tuple[int, int], angle: float, rng: random.R
         fill = int(np.asarray(image)[:8, :8].mean())
         image = image.rotate(angle, Image.Resampling.BILINEAR, fillcolor=fill)
     if rng.random() < 0.3:
-        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.0)))
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.9)))
     if rng.random() < 0.6:
         values = np.asarray(image).astype(np.int16)
         if rng.random() < 0.5:
@@ -588,7 +591,7 @@ def _worn(image: Image.Image, size: tuple[int, int], angle: float, rng: random.R
         image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     if rng.random() < 0.25:
         buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=rng.randint(35, 90))
+        image.save(buffer, "JPEG", quality=rng.randint(45, 90))
         image = Image.open(buffer).convert("L")
     return image
 

@@ -7,7 +7,7 @@ Three things make it learn within minutes of one GPU: two auxiliary heads that l
 SAM and from the queries, dropped at the end; pages that grow by a line whenever the loss is low; and text that cannot
 be guessed. A run goes on over several sittings: `base/checkpoint.pt` holds everything, `base/carry/` the weights in
 bfloat16 in files under 15 MB with log and scores, from which a run can go on too (the optimiser then begins anew).
-`scribetune.pretraining_export` turns `carry/` into a model folder.
+`scribetune.pretraining.export` turns `carry/` into a model folder.
 """
 
 import argparse
@@ -28,11 +28,21 @@ from torch.nn import functional
 
 from scribetune import files
 from scribetune.errors import UserError
-from scribetune.pretraining_batches import Batch, Curriculum, Mixture, Prompt, loader, model_pixels
-from scribetune.pretraining_evaluation import evaluate
-from scribetune.pretraining_fonts import read as read_fonts
-from scribetune.pretraining_pages import BLANK, GRID
-from scribetune.pretraining_typst import entries
+from scribetune.pretraining.batches import (
+    Batch,
+    Curriculum,
+    Mixture,
+    Prompt,
+    Replay,
+    fresh_batches,
+    loader,
+    model_pixels,
+)
+from scribetune.pretraining.evaluation import evaluate
+from scribetune.pretraining.fonts import read as read_fonts
+from scribetune.pretraining.pages import BLANK, GRID
+from scribetune.pretraining.speed import StackedMuon, prepare
+from scribetune.pretraining.typst import entries
 from scribetune.tiny_model import EMBEDDED, SEED, Widths, random_model
 
 logger = logging.getLogger(__name__)
@@ -41,7 +51,7 @@ CHECKPOINT, CARRY = "checkpoint.pt", "carry"
 LOG_COLUMNS = (
     "step", "pages", "seconds", "lines", "lm_loss", "patch_loss", "query_loss", "learning_rate", "wait_seconds",
 )  # fmt: skip
-_BLANK_WEIGHT = 0.05
+_BLANK_SHARE = 0.05
 _QUERIES_SIDE, _PATCHES_A_QUERY = 12, 4
 _BOTTLENECK = 96
 _SHARD_BYTES = 14_000_000
@@ -58,7 +68,7 @@ class Recipe:
         total_seconds: Training time after which the run is over too, on a machine lent for so long. Whichever is
             nearer its end decides about learning rate and lines; a run cut by time is not repeated to the last digit.
         batch: Pages a step.
-        learning_rate: Peak.
+        learning_rate: Peak, of AdamW and of Muon alike.
         warmup_steps: Steps of linear warm-up.
         weight_decay: Of AdamW.
         betas: Of AdamW.
@@ -73,15 +83,15 @@ class Recipe:
 
     total_steps: int
     batch: int = 128
-    learning_rate: float = 8e-4
+    learning_rate: float = 2e-3
     warmup_steps: int = 300
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
     max_gradient_norm: float = 1.0
     first_lines: int = 4
     most_lines: int = 16
-    threshold: float = 0.25
-    rise: tuple[float, float] = (0.3, 0.6)
+    threshold: float = 0.35
+    rise: tuple[float, float] = (0.2, 0.45)
     total_seconds: float | None = None
     widths: Widths = EMBEDDED
     seed: int = SEED
@@ -141,17 +151,20 @@ class Heads(nn.Module):
         self.spread = nn.Linear(hidden, _PATCHES_A_QUERY**2 * _BOTTLENECK)
         self.query = nn.Linear(_BOTTLENECK, vocabulary)
 
-    def forward(self, patches: torch.Tensor, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return two times (pages, 48, 48, vocabulary).
+    def forward(
+        self, patches: torch.Tensor, queries: torch.Tensor, chosen: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return two times (chosen patches, vocabulary).
 
         Args:
             patches: (pages, 48, 48, sam).
             queries: (pages, 144, hidden); each stands for 4×4 patches, in rows of 12.
+            chosen: (pages, 48, 48), which patches are asked for.
         """
         pages, side, part = len(queries), _QUERIES_SIDE, _PATCHES_A_QUERY
         spread = self.spread(queries).view(pages, side, side, part, part, _BOTTLENECK)
         spread = spread.permute(0, 1, 3, 2, 4, 5).reshape(pages, GRID, GRID, _BOTTLENECK)
-        return self.patch(patches), self.query(spread)
+        return self.patch(patches[chosen]), self.query(spread[chosen])
 
 
 @dataclass(frozen=True)
@@ -172,23 +185,37 @@ class Learner:
         vocabulary = self.model.config.text_config.vocab_size
         torch.manual_seed(recipe.seed + 1)
         self.heads = Heads(recipe.widths.sam, recipe.widths.hidden, vocabulary).to(device)
-        self._weights = torch.ones(vocabulary, device=device)
-        self._weights[BLANK] = _BLANK_WEIGHT
         self.parameters = [*self.model.parameters(), *self.heads.parameters()]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=recipe.learning_rate,
-            betas=recipe.betas,
-            weight_decay=recipe.weight_decay,
-            fused=device == "cuda",
-        )
+        self.optimizers = self._optimizers()
         self._seen: dict[str, torch.Tensor] = {}
         tower = self.model.model.vision_tower
-        tower.sam_encoder.layers[-1].register_forward_hook(self._keep_patches)
+        tower.sam_encoder.neck.register_forward_pre_hook(self._keep_patches)
         tower.vision_encoder.register_forward_hook(self._keep_queries)
+        prepare(self.model, compiled=device == "cuda")
 
-    def _keep_patches(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
-        self._seen["patches"] = output[0] if isinstance(output, tuple) else output
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """Return Muon for the matrices of the layers and AdamW for everything else."""
+        recipe = self.recipe
+        matrices = [
+            weight
+            for name, weight in self.model.named_parameters()
+            if weight.ndim in (2, 3) and ".layers." in name and not name.endswith(".gate.weight")
+        ]
+        chosen = set(map(id, matrices))
+        others = [weight for weight in self.parameters if id(weight) not in chosen]
+        return [
+            torch.optim.AdamW(
+                others,
+                lr=recipe.learning_rate,
+                betas=recipe.betas,
+                weight_decay=recipe.weight_decay,
+                fused=self.device == "cuda",
+            ),
+            StackedMuon(matrices, lr=recipe.learning_rate, weight_decay=recipe.weight_decay),
+        ]
+
+    def _keep_patches(self, _module: nn.Module, inputs: Any) -> None:
+        self._seen["patches"] = inputs[0]
 
     def _keep_queries(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
         self._seen["queries"] = output.last_hidden_state[:, -(_QUERIES_SIDE**2) :]
@@ -198,29 +225,30 @@ class Learner:
         with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
             language = self.model(
                 input_ids=batch.ids,
-                attention_mask=batch.mask,
+                attention_mask=None,  # padding is on the right: causal attention never sees it
                 pixel_values=model_pixels(batch),
                 num_local_patches=[0] * len(batch.ids),
                 labels=batch.labels,
             ).loss
-            patches, queries = self.heads(self._seen.pop("patches"), self._seen.pop("queries"))
-        target = batch.grid.long().flatten()
-        patch, query = (
-            functional.cross_entropy(logits.float().flatten(0, 2), target, self._weights)
-            for logits in (patches, queries)
-        )
+            # Most patches are blank; a few of those say as much as all, at a third of the cost.
+            chosen = (batch.grid != BLANK) | (torch.rand(batch.grid.shape, device=batch.grid.device) < _BLANK_SHARE)
+            patches, queries = self.heads(self._seen.pop("patches"), self._seen.pop("queries"), chosen)
+        target = batch.grid[chosen].long()
+        patch, query = (functional.cross_entropy(logits.float(), target) for logits in (patches, queries))
         return Losses(language, patch, query)
 
     def step(self, batch: Batch, rate: float) -> Losses:
         """Take one optimiser step and return the losses before it."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         losses = self.losses(batch)
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         total: Any = losses.language + losses.patch + losses.query
         total.backward()
         nn.utils.clip_grad_norm_(self.parameters, self.recipe.max_gradient_norm)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         return losses
 
 
@@ -252,11 +280,12 @@ def train(recipe: Recipe, mixture: Mixture, out: Path, seconds: float, workers: 
         )
     # The workers are forked before the GPU is in use.
     progress = read_progress(out) if resume else Progress(0, 0.0, recipe.first_lines)
-    curriculum = Curriculum(progress.step, recipe.batch, progress.lines)
+    curriculum = Curriculum(fresh_batches(progress.step), recipe.batch, progress.lines)
     prompt = Prompt.of_family()
     if mixture.pack is not None:
         entries(mixture.pack, "train")  # read once, before the workers are forked
-    batches = loader(mixture, curriculum, prompt, workers, pinned=device == "cuda")
+    fresh = loader(mixture, curriculum, prompt, workers, pinned=device == "cuda")
+    batches = Replay(fresh, progress.step, device)
     if device == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
@@ -275,7 +304,7 @@ def train(recipe: Recipe, mixture: Mixture, out: Path, seconds: float, workers: 
         rate = recipe.rate(progress.step, progress.seconds)
         if progress.rewarm_from is not None:
             rate *= min(1.0, (progress.step - progress.rewarm_from + 1) / _REWARM_STEPS)
-        losses = learner.step(batch.to(device), rate)
+        losses = learner.step(batch, rate)
         progress.step += 1
         progress.seconds = first_seconds + time.monotonic() - started
         if progress.step % _CHECK_STEPS == 0:
@@ -336,7 +365,7 @@ def save(learner: Learner, progress: Progress, out: Path) -> None:
     state = {
         "model": learner.model.state_dict(),
         "heads": learner.heads.state_dict(),
-        "optimizer": learner.optimizer.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in learner.optimizers],
         "progress": asdict(progress),
     }
     torch.save(state, buffer)
@@ -423,7 +452,8 @@ def load(learner: Learner, out: Path) -> Progress:
         state = torch.load(out / CHECKPOINT, map_location=learner.device, weights_only=True)
         learner.model.load_state_dict(state["model"])
         learner.heads.load_state_dict(state["heads"])
-        learner.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, stored in zip(learner.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(stored)
     else:
         weights = carried_weights(out / CARRY)
         learner.model.load_state_dict(part_of(weights, "model."))
@@ -446,8 +476,8 @@ def run(
 
     Args:
         recipe: Settings.
-        fonts: Folder made by `pretraining_fonts`.
-        pack: Folder made by `pretraining_typst`.
+        fonts: Folder made by `scribetune.pretraining.fonts`.
+        pack: Folder made by `scribetune.pretraining.typst`.
         out: Folder of the run.
         seconds: Longest training time of this sitting.
         workers: Processes that draw pages.
@@ -455,7 +485,7 @@ def run(
         evaluation_pages: Pages of each evaluation set; 0 for no evaluation.
 
     Raises:
-        UserError: See `train`, `pretraining_fonts.read` and `pretraining_typst.entries`.
+        UserError: See `train`, `scribetune.pretraining.fonts.read` and `scribetune.pretraining.typst.entries`.
     """
     found = read_fonts(fonts)
     learner = train(recipe, Mixture(recipe.seed, found, pack), out, seconds, workers, resume=resume)
@@ -470,14 +500,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one sitting as the command line says."""
     parser = argparse.ArgumentParser(description="Pre-train the embedded base model, one sitting.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--fonts", type=Path, required=True, help="made by scribetune.pretraining_fonts")
-    parser.add_argument("--pack", type=Path, required=True, help="made by scribetune.pretraining_typst")
+    parser.add_argument("--fonts", type=Path, required=True, help="made by scribetune.pretraining.fonts")
+    parser.add_argument("--pack", type=Path, required=True, help="made by scribetune.pretraining.typst")
     parser.add_argument("--seconds", type=float, required=True, help="longest training time of this sitting")
     parser.add_argument("--total-steps", type=int, required=True, help="steps of the whole run")
     parser.add_argument("--total-seconds", type=float, help="training time after which the whole run ends too")
     parser.add_argument("--batch", type=int, default=128, help="pages a step (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=8, help="processes that draw pages (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=8e-4, help="peak (default: %(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="peak (default: %(default)s)")
     parser.add_argument("--evaluation-pages", type=int, default=96, help="of each set; 0: none (default: %(default)s)")
     parser.add_argument("--resume", action="store_true", help="go on from the folder of the run")
     options = parser.parse_args(arguments)
@@ -493,7 +523,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
         resume=options.resume,
         evaluation_pages=options.evaluation_pages,
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,11 @@
 """Batches for pre-training: pages by index, drawn in worker processes, as the tensors the model and its heads need."""
 
+import itertools
 import random
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,10 @@ import torch
 from PIL import Image
 
 from scribetune.families import FAMILIES
-from scribetune.pretraining_fonts import Font
-from scribetune.pretraining_pages import PAD_GRAY, Limits, Sample, draw_page
-from scribetune.pretraining_typst import draw_entry, entries
+from scribetune.pretraining.corruption import corrupt
+from scribetune.pretraining.fonts import Font
+from scribetune.pretraining.pages import PAD_GRAY, Limits, Sample, draw_page
+from scribetune.pretraining.typst import draw_entry, entries
 from scribetune.tiny_model import PAGE_PX, page_processor
 
 IGNORED = -100
@@ -22,6 +26,7 @@ _LENGTH_STEP = 32
 TYPESET_FROM = 8
 """Typeset pages have as many lines as they have: they come in once the curriculum is here."""
 TYPESET_ROUGH = 0.4
+REPLAY_BATCHES = 16
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Batch:
         grid: (pages, 48, 48) class of each patch.
         ids: (pages, length).
         mask: (pages, length), 1 where there is a token.
-        labels: (pages, length), `IGNORED` but for answer and end token.
+        labels: (pages, length), what is to be said there; `IGNORED` but for answer and end token.
     """
 
     pixels: torch.Tensor
@@ -81,12 +86,32 @@ class Batch:
         return Batch(*(getattr(self, field.name).pin_memory() for field in fields(self)))
 
 
+def _answer(sample: Sample, prompt: Prompt) -> tuple[list[int], list[int]]:
+    """Return an answer's tokens as shown, and what is to be said at each of them (one more: the first)."""
+    true = [*prompt.tokenizer(sample.text, add_special_tokens=False)["input_ids"], prompt.end]
+    if sample.shown is None:
+        return true, true
+    vocabulary = _vocabulary(prompt)
+    shown = [vocabulary[piece] for piece in sample.shown.pieces]
+    return [*shown, prompt.end], [true[0], *(true[following] for following in sample.shown.following)]
+
+
+@lru_cache(maxsize=1)
+def _vocabulary(prompt: Prompt) -> dict[str, int]:
+    found: dict[str, int] = prompt.tokenizer.get_vocab()
+    return found
+
+
 def collate(samples: Sequence[Sample], prompt: Prompt) -> Batch:
-    """Put pages together; answers are padded on the right."""
-    rows = []
+    """Put pages together; answers are padded on the right.
+
+    Where an answer is shown corrupted, `labels` still says what is printed: it is no copy of `ids` then.
+    """
+    rows, targets = [], []
     for sample in samples:
-        answer = prompt.tokenizer(sample.text, add_special_tokens=False)["input_ids"]
-        rows.append([*prompt.ids, *answer, prompt.end])
+        shown, said = _answer(sample, prompt)
+        rows.append([*prompt.ids, *shown])
+        targets.append(said)
     length = -(-max(map(len, rows)) // _LENGTH_STEP) * _LENGTH_STEP
     ids = torch.full((len(rows), length), prompt.pad, dtype=torch.long)
     mask = torch.zeros((len(rows), length), dtype=torch.long)
@@ -94,7 +119,7 @@ def collate(samples: Sequence[Sample], prompt: Prompt) -> Batch:
     for number, row in enumerate(rows):
         ids[number, : len(row)] = torch.tensor(row)
         mask[number, : len(row)] = 1
-        labels[number, len(prompt.ids) : len(row)] = ids[number, len(prompt.ids) : len(row)]
+        labels[number, len(prompt.ids) : len(row)] = torch.tensor(targets[number])
     return Batch(
         pixels=torch.from_numpy(np.stack([sample.pixels for sample in samples])),
         box=torch.tensor([sample.box for sample in samples]),
@@ -128,19 +153,29 @@ class Mixture:
         fonts: All fonts.
         pack: Typeset pages; None for none.
         typeset: Their share, once pages have `TYPESET_FROM` lines.
+        corrupted: Share of pages whose answer is shown corrupted (half of it before that).
+        chinese: Share of drawn pages in Chinese (half of it before that).
     """
 
     seed: int
     fonts: tuple[Font, ...]
     pack: Path | None
     typeset: float = 0.3
+    corrupted: float = 0.5
+    chinese: float = 0.35
 
     def page(self, index: int, lines: int) -> Sample:
         """Return a page of the sequence, with up to that many lines; the same arguments give the same page."""
         rng = random.Random(f"{self.seed}/kind/{index}")  # noqa: S311 (content, no secret)
+        early = 0.5 if lines < TYPESET_FROM else 1.0
         if self.pack is not None and lines >= TYPESET_FROM and rng.random() < self.typeset:
-            return draw_entry(rng.choice(entries(self.pack, "train")), rng, TYPESET_ROUGH)
-        return draw_page(self.seed, index, self.fonts, Limits(lines=lines))
+            sample = draw_entry(rng.choice(entries(self.pack, "train")), rng, TYPESET_ROUGH)
+        else:
+            limits = Limits(lines=lines, chinese=self.chinese * early)
+            sample = draw_page(self.seed, index, self.fonts, limits)
+        if rng.random() < self.corrupted * early:
+            sample = replace(sample, shown=corrupt(sample.text, rng))
+        return sample
 
 
 class Pages(torch.utils.data.Dataset[Sample]):
@@ -154,19 +189,49 @@ class Pages(torch.utils.data.Dataset[Sample]):
 
 
 class Curriculum:
-    """Yields the keys of each batch, from a step on; `lines` may be raised meanwhile.
+    """Yields the keys of each batch, from a number on; `lines` may be raised meanwhile.
 
     Batches already asked for keep their number of lines: with workers a raise takes effect some steps later.
     """
 
-    def __init__(self, first_step: int, batch: int, lines: int) -> None:
-        self._step, self._batch, self.lines = first_step, batch, lines
+    def __init__(self, first: int, batch: int, lines: int) -> None:
+        self._first, self._batch, self.lines = first, batch, lines
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        step = self._step
-        while True:
-            yield [(index, self.lines) for index in range(step * self._batch, (step + 1) * self._batch)]
-            step += 1
+        for number in itertools.count(self._first):
+            yield [(index, self.lines) for index in range(number * self._batch, (number + 1) * self._batch)]
+
+
+class Replay:
+    """Yields fresh batches, two of three times, and once an earlier one: training is faster than drawing.
+
+    Args:
+        fresh: Batches; number `fresh_batches(first_step)` comes first.
+        first_step: The step that the first batch yielded is for.
+        device: Where they are kept.
+    """
+
+    def __init__(self, fresh: Iterator[Batch], first_step: int, device: str) -> None:
+        self._fresh, self._step, self._device = fresh, first_step, device
+        self._kept: deque[Batch] = deque(maxlen=REPLAY_BATCHES)
+
+    def __iter__(self) -> "Replay":
+        return self
+
+    def __next__(self) -> Batch:
+        """Return the batch of the next step, on the device."""
+        again = self._step % 3 == 2 and bool(self._kept)
+        self._step += 1
+        if again:
+            return self._kept.popleft()
+        batch = next(self._fresh).to(self._device)
+        self._kept.append(batch)
+        return batch
+
+
+def fresh_batches(steps: int) -> int:
+    """Return how many batches so many steps draw."""
+    return steps - steps // 3
 
 
 class _Collate:

@@ -5,7 +5,7 @@
         fonts-open-sans fonts-lato fonts-inconsolata fonts-ebgaramond fonts-cantarell fonts-noto-cjk \
         fonts-wqy-microhei fonts-wqy-zenhei fonts-arphic-ukai fonts-arphic-uming
     pip install fonttools
-    python -m scribetune.pretraining_fonts --out fonts
+    python -m scribetune.pretraining.fonts --out fonts
 
 The folder (about 3 MB) is what `scribetune.pretraining --fonts` reads; it needs Pillow alone there.
 """
@@ -80,7 +80,7 @@ def read(folder: Path) -> tuple[Font, ...]:
         raise UserError(
             "There is no catalogue of fonts",
             value=str(path),
-            accepted="a folder made by `python -m scribetune.pretraining_fonts --out DIR`",
+            accepted="a folder made by `python -m scribetune.pretraining.fonts --out DIR`",
             todo="make it, and name it with --fonts",
         )
     rows = json.loads(path.read_text(encoding="utf-8"))

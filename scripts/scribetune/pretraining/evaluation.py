@@ -13,10 +13,10 @@ import torch
 
 from scribetune.metrics.loops import has_loop
 from scribetune.metrics.text import cer
-from scribetune.pretraining_batches import Batch, Prompt, collate, model_pixels
-from scribetune.pretraining_fonts import Font
-from scribetune.pretraining_pages import Limits, Sample, draw_page
-from scribetune.pretraining_typst import draw_entry, entries
+from scribetune.pretraining.batches import Batch, Prompt, collate, model_pixels
+from scribetune.pretraining.fonts import Font
+from scribetune.pretraining.pages import Limits, Sample, draw_page
+from scribetune.pretraining.typst import draw_entry, entries
 
 logger = logging.getLogger(__name__)
 

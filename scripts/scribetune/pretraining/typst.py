@@ -1,10 +1,10 @@
 """Typeset pages for pre-training: documents like the sample corpus's, packed as a few PDFs with what each page says.
 
-    python -m scribetune.pretraining_typst --out pack --fonts fonts
+    python -m scribetune.pretraining.typst --out pack --fonts fonts
 
 The pack is made where Typst and PyMuPDF are installed (about 2 KB a page); reading it takes PyMuPDF or PDFium. Pages
-are transcribed as they are printed, like those of `pretraining_pages`: line for line, bullets as drawn. A formula
-becomes one linear line: `g = (R_1 - R_0)/R_0`, `x̄ = 1/n Σ_(i=1)^n x_i`.
+are transcribed as they are printed, like those of `scribetune.pretraining.pages`: line for line, bullets as drawn. A
+formula becomes one linear line: `g = (R_1 - R_0)/R_0`, `x̄ = 1/n Σ_(i=1)^n x_i`.
 """
 
 import argparse
@@ -39,10 +39,10 @@ from scribetune.blocks import (
 )
 from scribetune.errors import UserError
 from scribetune.expressions import Expression, Fraction, Mean, Number, Parentheses, Root, Row, Scripted, Sum, Symbol
-from scribetune.pretraining_fonts import Font
-from scribetune.pretraining_fonts import read as read_fonts
-from scribetune.pretraining_pages import Face, Glyph, Sample, classes, finish, transcribable, wrap
-from scribetune.pretraining_text import Source
+from scribetune.pretraining.fonts import Font
+from scribetune.pretraining.fonts import read as read_fonts
+from scribetune.pretraining.pages import Face, Glyph, Sample, classes, finish, transcribable, wrap
+from scribetune.pretraining.text import Source
 from scribetune.tiny_model import PAGE_PX
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ UNIT = 20
 """Positions in a pack are in twentieths of a point."""
 _DOCUMENTS_A_FILE = 400
 _SIGNS = {"−": "-", "∑": "Σ", "⋅": "·"}
-_CLEAN_SCALES = (1.0, 1.0, 1.0, 1.3, 1.6)
+_CLEAN_SCALES = (1.0, 1.0, 1.0, 1.0, 1.3, 1.6)
 
 
 @dataclass(frozen=True)
@@ -447,7 +447,7 @@ def entries(folder: Path, part: str) -> tuple[Entry, ...]:
         raise UserError(
             "There are no typeset pages",
             value=f"{folder}/{part}-*.json.xz",
-            accepted="a folder made by `python -m scribetune.pretraining_typst --out DIR`",
+            accepted="a folder made by `python -m scribetune.pretraining.typst --out DIR`",
             todo="make it, and name it with --pack",
         )
     return tuple(found)
@@ -459,7 +459,7 @@ def draw_entry(entry: Entry, rng: random.Random, rough: float) -> Sample:
     Args:
         entry: The page.
         rng: Source of every choice.
-        rough: Share of pages that are worn; see `pretraining_pages.finish`.
+        rough: Share of pages that are worn; see `scribetune.pretraining.pages.finish`.
     """
     scale = rng.choice(_CLEAN_SCALES) if rough else 1.0
     color = _rasterise(entry.pdf, entry.number, round(PAGE_PX * scale), max(entry.width, entry.height))
@@ -509,7 +509,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Make the pack in the folder given on the command line."""
     parser = argparse.ArgumentParser(description="Typeset pages for pre-training.")
     parser.add_argument("--out", type=Path, required=True, help="where to write them")
-    parser.add_argument("--fonts", type=Path, required=True, help="folder made by scribetune.pretraining_fonts")
+    parser.add_argument("--fonts", type=Path, required=True, help="folder made by scribetune.pretraining.fonts")
     parser.add_argument("--documents", type=int, default=4800, help="documents to train with (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=71_000, help="seed of the documents (default: %(default)s)")
     options = parser.parse_args(arguments)

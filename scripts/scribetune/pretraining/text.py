@@ -44,6 +44,9 @@ _FREQUENT = (
     "milestone schedule resource "
 )
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_CAPITALS_AND_DIGITS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_UNLIKE = (_LETTERS, _LETTERS, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abdefghijkmnqrtyABDEFGHJKLMNQRTY", _CAPITALS_AND_DIGITS)
+"""Alphabets of strings that nothing but their shapes tells: without letters that look the same in many fonts."""
 _ACCENTED: Mapping[str, str] = MappingProxyType(
     {"a": "àáâãäå", "c": "ç", "e": "èéêë", "i": "ìíîï", "n": "ñ", "o": "òóôõöø", "u": "ùúûü", "s": "šß", "y": "ýÿ"}
 )
@@ -297,14 +300,14 @@ def _word(rng: random.Random) -> str:  # noqa: PLR0911 (one return for each kind
     elif chance < 0.56:
         word = _cased(rng, _accented(rng))
     elif chance < 0.64:
-        return "".join(rng.choices(_LETTERS + _LETTERS.upper(), k=rng.randint(1, 9)))
-    elif chance < 0.80:
+        return "".join(rng.choices(rng.choice(_UNLIKE), k=rng.randint(1, 9)))
+    elif chance < 0.82:
         return _number(rng)
-    elif chance < 0.90:
+    elif chance < 0.92:
         return _code(rng)
-    elif chance < 0.94:
+    elif chance < 0.96:
         return rng.choice(_GREEK) + rng.choice(("", "", "²", "³", "1", "(x)"))
-    elif chance < 0.97:
+    elif chance < 0.98:
         return rng.choice(_STRAY)
     else:
         return "".join(rng.choices(_STRAY + _LETTERS + "0123456789", k=rng.randint(2, 6)))
@@ -362,7 +365,7 @@ def _code(rng: random.Random) -> str:
         lambda: f"+{_digits(rng, 2, 2)} {_digits(rng, 3, 3)} {_digits(rng, 5, 8)}",
         lambda: f"{_invented(rng)}@{_invented(rng)}.{rng.choice(('com', 'org', 'net', 'de', 'cn'))}",
         lambda: f"www.{_invented(rng)}.{rng.choice(('com', 'org', 'eu'))}",
-        lambda: "".join(rng.choices(_LETTERS.upper() + "0123456789", k=rng.randint(4, 12))),
+        lambda: "".join(rng.choices(_CAPITALS_AND_DIGITS, k=rng.randint(4, 12))),
         lambda: f"{rng.choice(_LETTERS.upper())}. {_name(rng)}",
     )
     return rng.choice(makers)()

@@ -1,6 +1,6 @@
 """From a pre-training run to a model folder: weights without the auxiliary heads, processor, tokenizer and model card.
 
-python -m scribetune.pretraining_export base/carry models/tiny
+python -m scribetune.pretraining.export base/carry models/tiny
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Any
 
 from scribetune import files
 from scribetune.errors import UserError
-from scribetune.pretraining import carried_weights, part_of
+from scribetune.pretraining.trainer import carried_weights, part_of
 from scribetune.tiny_model import MAX_TOKENS, PAGE_PX, Widths, page_processor, random_model, save
 
 logger = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ first layer dense |
 ## Data
 
 {progress["step"] * recipe["batch"]:,} pages, each made for one step from seed {recipe["seed"]}; no page from the world.
-Most are drawn with Pillow in fonts of Debian packages (see `scripts/scribetune/pretraining_fonts.py`): words, invented
+Most are drawn with Pillow in fonts of Debian packages (see `scripts/scribetune/pretraining/fonts.py`): words, invented
 words, random strings, numbers, codes, signs and Chinese, as paragraphs, headings, lists, forms and tables, with noise,
 blur, shade, rotation and compression. The rest are documents like the sample corpus's, of other seeds, set by Typst.
 Everything is transcribed as printed, line for line; the cells of a table row with one blank between them; formulas as
@@ -174,7 +174,7 @@ Greedy decoding, weights rounded to bfloat16; character error rate (CER) against
 It reads clean or lightly worn pages with text of 22 to 44 px and up to about 400 Latin or 150 Chinese characters, in
 the characters of its vocabulary. Handwriting, photographs, smaller text, longer pages and other scripts are beyond it.
 Signs that look alike are told apart by context only. It was made by
-`python -m scribetune.pretraining` and `python -m scribetune.pretraining_export`.
+`python -m scribetune.pretraining` and `python -m scribetune.pretraining.export`.
 """
 
 
