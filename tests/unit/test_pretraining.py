@@ -12,7 +12,7 @@ from scribetune.pretraining import evaluation as pretraining_evaluation
 from scribetune.pretraining import export as pretraining_export
 from scribetune.pretraining import fonts as pretraining_fonts
 from scribetune.pretraining import trainer
-from scribetune.pretraining.batches import Batch, Curriculum, Mixture, Prompt, loader
+from scribetune.pretraining.batches import Batch, Curriculum, Mixture, Prompt, Replay, fresh_batches, loader
 from scribetune.pretraining.pages import Limits, draw_page
 from scribetune.pretraining.trainer import CARRY, CHECKPOINT, Learner, Progress, Recipe
 from scribetune.tiny_model import Widths
@@ -56,6 +56,15 @@ def test_only_answer_and_end_are_learned(mixture: Mixture, prompt: Prompt) -> No
         assert prompt.tokenizer.decode(learned[:-1]) == text
         assert batch.ids[number, : len(prompt.ids)].tolist() == list(prompt.ids)
         assert int(batch.mask[number].sum()) == len(prompt.ids) + len(learned)
+
+
+def test_every_third_step_sees_an_earlier_batch_again(mixture: Mixture, prompt: Prompt) -> None:
+    fresh = batches(mixture, prompt, 7)
+    steps = Replay(iter(fresh), first_step=0, device="cpu")
+    seen = [next(steps) for _ in range(9)]
+    numbers = [next(n for n, other in enumerate(fresh) if torch.equal(batch.pixels, other.pixels)) for batch in seen]
+    assert numbers == [0, 1, 0, 2, 3, 1, 4, 5, 2]
+    assert fresh_batches(9) == 6
 
 
 def test_the_loss_falls_within_a_few_steps(mixture: Mixture, prompt: Prompt) -> None:

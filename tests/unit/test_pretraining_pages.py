@@ -150,7 +150,7 @@ def test_every_sample_formula_has_a_linear_form_within_the_vocabulary() -> None:
 
 
 def test_missing_fonts_and_packs_say_how_to_make_them(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="pretraining.fonts"):
+    with pytest.raises(UserError, match=r"pretraining\.fonts"):
         pretraining_fonts.read(tmp_path)
-    with pytest.raises(UserError, match="pretraining.typst"):
+    with pytest.raises(UserError, match=r"pretraining\.typst"):
         pretraining_typst.entries(tmp_path, "train")

@@ -47,18 +47,18 @@ class StackedMuon(torch.optim.Optimizer):
         if closure is not None:
             raise ValueError("a closure is not supported")
         for group in self.param_groups:
-            by_shape: dict[tuple[int, ...], list[nn.Parameter]] = {}
+            by_shape: dict[tuple[int, int], list[torch.Tensor]] = {}
             for weight in group["params"]:
                 if weight.grad is not None:
-                    by_shape.setdefault(tuple(weight.shape[-2:]), []).append(weight)
+                    by_shape.setdefault((weight.shape[-2], weight.shape[-1]), []).append(weight)
             for (rows, columns), weights in by_shape.items():
-                gradients = [weight.grad for weight in weights]
+                gradients = [weight.grad for weight in weights if weight.grad is not None]
                 buffers = [self.state[w].setdefault("momentum_buffer", torch.zeros_like(w)) for w in weights]
                 torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
                 updates = torch._foreach_lerp(gradients, buffers, group["momentum"])
                 stacked = torch.cat([update.reshape(-1, rows, columns) for update in updates])
                 ortho = orthogonal(stacked, group["iterations"]).to(weights[0].dtype)
-                parts = ortho.split([weight.numel() // (rows * columns) for weight in weights])
+                parts = torch.split(ortho, [weight.numel() // (rows * columns) for weight in weights])
                 torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
                 torch._foreach_add_(
                     weights,
@@ -101,7 +101,8 @@ def dense_experts(self: Any, hidden: torch.Tensor, chosen: torch.Tensor, weights
     """
     experts = self.gate_up_proj.shape[0]
     gates = torch.zeros(len(hidden), experts, dtype=weights.dtype, device=hidden.device).scatter(1, chosen, weights)
-    gate, up = functional.linear(hidden, self.gate_up_proj.flatten(0, 1)).unflatten(1, (experts, -1)).chunk(2, dim=-1)
+    both = functional.linear(hidden, self.gate_up_proj.flatten(0, 1))
+    gate, up = both.view(len(hidden), experts, -1).chunk(2, dim=-1)
     inner = self.act_fn(gate) * up * gates.unsqueeze(-1).to(up.dtype)
     return functional.linear(inner.flatten(1), self.down_proj.transpose(0, 1).flatten(1)).to(hidden.dtype)
 
@@ -118,7 +119,7 @@ def prepare(model: nn.Module, *, compiled: bool) -> None:
             module.forward = MethodType(dense_experts, module)
     if not compiled:
         return
-    inner: Any = model.model  # type: ignore[attr-defined]
+    inner: Any = model.model
     for layer in (*inner.vision_tower.sam_encoder.layers, *inner.vision_tower.vision_encoder.layers):
         layer.compile(dynamic=False)
     for layer in inner.language_model.layers:
