@@ -22,7 +22,7 @@ from scribetune.blocks import (
 from scribetune.expressions import Expression
 from scribetune.phrases import Phrases, Writer
 from scribetune.sample_formulas import Builder, NamedFormula
-from scribetune.typesetting import choose_style, fits, table_width_pt
+from scribetune.typesetting import Style, choose_style, fits, table_width_pt
 
 PHRASES: Mapping[str, Phrases] = MappingProxyType({"en": phrases_en.PHRASES, "zh": phrases_zh.PHRASES})
 MAX_LATIN, MAX_CHINESE = 400, 150
@@ -74,11 +74,12 @@ class Composer:
     Args:
         language: "en" or "zh".
         rng: Every choice comes from it, in order.
+        style: Look of the document; None: chosen.
     """
 
-    def __init__(self, language: str, rng: random.Random) -> None:
+    def __init__(self, language: str, rng: random.Random, style: Style | None = None) -> None:
         self.rng = rng
-        self.style = choose_style(rng, language)
+        self.style = style or choose_style(rng, language)
         self.writer = Writer(PHRASES[language], rng)
 
     def document(self, kind: str) -> tuple[Page, ...]:

@@ -45,6 +45,8 @@ class Samples(Section):
     """Seed of the templates' content."""
     languages: tuple[Literal["en", "zh"], ...] = Field(default=("en",), min_length=1)
     """Languages of the templates, in turn."""
+    designs: int = Field(default=1, ge=0)
+    """House styles per language, in turn; 0: every document has a look of its own."""
 
 
 class Pages(Section):

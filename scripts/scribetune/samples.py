@@ -34,6 +34,7 @@ class SampleSpec:
         language: One of `LANGUAGES`.
         seed: The corpus's seed.
         index: Counted from 1.
+        design: Number of its house style, counted from 1; 0: a look of its own.
     """
 
     name: str
@@ -41,6 +42,7 @@ class SampleSpec:
     language: str
     seed: int
     index: int
+    design: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ class SampleDocument:
     truths: tuple[str, ...]
 
 
-def plan(count: int, seed: int, languages: Sequence[str]) -> list[SampleSpec]:
-    """Name the documents of a corpus; languages and kinds take turns.
+def plan(count: int, seed: int, languages: Sequence[str], designs: int = 0) -> list[SampleSpec]:
+    """Name the documents of a corpus; languages, kinds and designs take turns.
 
     A document depends on its own index alone: a larger corpus begins with the smaller one's documents.
 
@@ -67,6 +69,7 @@ def plan(count: int, seed: int, languages: Sequence[str]) -> list[SampleSpec]:
         count: Number of documents.
         seed: Seed of the content.
         languages: In turn.
+        designs: House styles per language; 0: every document has a look of its own.
 
     Raises:
         UserError: `languages` is empty or holds an unknown one.
@@ -82,7 +85,8 @@ def plan(count: int, seed: int, languages: Sequence[str]) -> list[SampleSpec]:
     for number in range(count):
         language = languages[number % len(languages)]
         kind = KINDS[number // len(languages) % len(KINDS)]
-        specs.append(SampleSpec(f"sample-{language}-{kind}-{number + 1:03d}", kind, language, seed, number + 1))
+        design = number // len(languages) // len(KINDS) % designs + 1 if designs else 0
+        specs.append(SampleSpec(f"sample-{language}-{kind}-{number + 1:03d}", kind, language, seed, number + 1, design))
     return specs
 
 
@@ -93,11 +97,12 @@ def generate(spec: SampleSpec) -> SampleDocument:
         DoesNotFitError: See `Composer.document`.
     """
     from scribetune.compositions import Composer
-    from scribetune.typesetting import source
+    from scribetune.typesetting import house_style, source
 
     # A string seed is hashed by its content (SHA-512), so documents are independent of each other and of the process.
     rng = random.Random(f"{spec.seed}/{spec.language}/{spec.kind}/{spec.index}")  # noqa: S311 (content, no secret)
-    composer = Composer(spec.language, rng)
+    style = house_style(spec.seed, spec.language, spec.design) if spec.design else None
+    composer = Composer(spec.language, rng, style)
     pages = composer.document(spec.kind)
     return SampleDocument(source(pages, composer.style), pages, tuple(page.markdown() for page in pages))
 

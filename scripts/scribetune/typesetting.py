@@ -158,6 +158,26 @@ def choose_style(rng: random.Random, language: str) -> Style:
     )
 
 
+_ROOMY_EM, _ROOMY_LINES = 22.0, 26.0
+
+
+def house_style(seed: int, language: str, design: int) -> Style:
+    """Choose a look that many documents share, with room for whatever the templates put on a page.
+
+    Args:
+        seed: The corpus's seed.
+        language: "en" or "zh".
+        design: Number of the style; other numbers give other looks.
+    """
+    rng = random.Random(f"{seed}/{language}/design/{design}")  # noqa: S311  reproducible, not secret
+    while True:
+        style = choose_style(rng, language)
+        lines = (style.height - 2 * style.margin) / style.size
+        has_bold = style.has_bold or language == "zh"  # the Chinese font has none
+        if has_bold and style.line_length / style.size >= _ROOMY_EM and lines >= _ROOMY_LINES:
+            return style
+
+
 def source(pages: Sequence[Page], style: Style) -> str:
     """Return the Typst source of a document, each page behind a page break.
 
