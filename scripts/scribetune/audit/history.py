@@ -24,7 +24,6 @@ LOCK = "dvc.lock"
 BUILD = f"{layout.REPORTS}/{records.FILE_NAME}"
 ADAPTER = f"{layout.ADAPTER}/{records.FILE_NAME}"
 WORKING_TREE = "working tree"
-FETCH_ALL = "dvc fetch --all-commits"
 
 _BUILD_FIRST = "build first: snakemake --cores 1 --resources gpu=1"
 
@@ -164,11 +163,12 @@ def walk(folder: Path) -> Iterator[Entry | Unreadable]:
         yield Entry(path, here[path], commits, names, in_working_tree=True, lineage=lineage)
     for output, commits in committed.items():
         try:
-            md5, content, origin = _content(folder, output)
+            md5 = _file_md5(folder, output, commits[0])
             if (output.path, md5) in told:
                 continue
             told.add((output.path, md5))
-            lineage = records.parse(content, f"{commits[-1].short}:{output.path} ({origin})")
+            content = _cached(folder, md5, output, commits[0])
+            lineage = records.parse(content, f"{commits[-1].short}:{output.path}")
         except _UnreadableError as error:
             yield Unreadable(output.path, output.md5, commits, error.reason, error.todo)
         except UserError as error:
@@ -213,7 +213,8 @@ def at(folder: Path, revision: str) -> Entry:
         )  # fmt: skip
     output = outputs[0]
     try:
-        md5, content, _ = _content(folder, output)
+        md5 = _file_md5(folder, output, commit)
+        content = _cached(folder, md5, output, commit)
     except _UnreadableError as error:
         raise UserError(
             f"The lineage at {revision} cannot be read: {error.reason}", value=output.md5, todo=error.todo
@@ -320,7 +321,7 @@ def _naming(
     """Return the commits and tags whose dvc.lock names the file with that MD5."""
     for output, commits in committed.items():
         try:
-            named = output.path == path and _file_md5(folder, output) == md5
+            named = output.path == path and _file_md5(folder, output, commits[0]) == md5
         except _UnreadableError:
             continue  # `walk` tells of it
         if named:
@@ -430,47 +431,50 @@ def _outputs(lock: bytes) -> list[_Output]:
     return found
 
 
-def _content(folder: Path, output: _Output) -> tuple[str, bytes, str]:
-    """Return (MD5 of the lineage, its bytes, "DVC cache" and the like).
+def _file_md5(folder: Path, output: _Output, commit: Commit) -> str:
+    """Return the MD5 of the lineage itself; for the adapter's folder it is looked up in the folder's list.
 
     Raises:
-        _UnreadableError: Not in the cache, or damaged there.
+        _UnreadableError: The list is not in the cache, or has no lineage.
     """
-    md5 = _file_md5(folder, output)
-    if not md5:
-        raise _UnreadableError(
-            f"{layout.ADAPTER} as recorded there has no {records.FILE_NAME}", f"dvc list . {layout.ADAPTER}"
-        )
-    return md5, _cached(folder, md5, output), f"DVC cache {md5}"
-
-
-def _file_md5(folder: Path, output: _Output) -> str:
-    """Return the MD5 of the lineage itself; for a folder it is looked up in the folder's list; "" where it has none."""
     if not output.md5.endswith(".dir"):
         return output.md5
     try:
-        listed = json.loads(_cached(folder, output.md5, output))
-    except ValueError as error:
-        raise _UnreadableError(f"the list of {layout.ADAPTER} in DVC's cache is damaged", FETCH_ALL) from error
-    return next((str(row["md5"]) for row in listed if row["relpath"] == records.FILE_NAME), "")
+        listed = json.loads(_cached(folder, output.md5, output, commit))
+        found = next((str(row["md5"]) for row in listed if row["relpath"] == records.FILE_NAME), "")
+    except (ValueError, TypeError, KeyError) as error:
+        raise _UnreadableError(
+            f"the list of {layout.ADAPTER} in DVC's cache is damaged", _fetch(output, commit)
+        ) from error
+    if not found:
+        raise _UnreadableError(
+            f"{layout.ADAPTER} as recorded there has no {records.FILE_NAME}", "nothing: it was never recorded"
+        )
+    return found
 
 
-def _cached(folder: Path, md5: str, output: _Output) -> bytes:
-    cache = cache_folder(folder)
-    path = cache / "files" / "md5" / md5[:2] / md5[2:]
-    target = layout.ADAPTER if output.path == ADAPTER else output.path
-    fetch = f"{FETCH_ALL} {target}"
+def _cached(folder: Path, md5: str, output: _Output, commit: Commit) -> bytes:
+    """Return a file of DVC's cache by its MD5.
+
+    Raises:
+        _UnreadableError: It is not there, or its content is not what its name says.
+    """
+    path = cache_folder(folder) / "files" / "md5" / md5[:2] / md5[2:]
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise _UnreadableError(f"{output.path} ({md5}) is not in DVC's cache {cache}", fetch) from None
+        raise _UnreadableError(f"{output.path} is not in DVC's cache", _fetch(output, commit)) from None
     except OSError as error:
-        raise _UnreadableError(
-            f"{path} cannot be read ({error.strerror})", f"correct its permissions, or {fetch}"
-        ) from None
+        raise _UnreadableError(f"{path} cannot be read ({error.strerror})", "correct its permissions (ls -l)") from None
     if _md5_bytes(content) != md5.removesuffix(".dir"):
-        raise _UnreadableError(f"{path} is damaged: its MD5 is not its name", f"remove that file, then {fetch}")
+        raise _UnreadableError(f"{path} is damaged: its MD5 is not its name", f"rm -f {path}; {_fetch(output, commit)}")
     return content
+
+
+def _fetch(output: _Output, commit: Commit) -> str:
+    # Not `dvc fetch --all-commits`: DVC 3.67.1 fetches one version per path with it (treeverse/dvc issue 10617).
+    target = layout.ADAPTER if output.path == ADAPTER else output.path
+    return f"git checkout {commit.short} -- {LOCK}; dvc fetch {target}; git checkout HEAD -- {LOCK}"
 
 
 def _md5(path: Path) -> str:
