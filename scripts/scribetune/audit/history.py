@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,10 @@ class Entry:
         if self.in_working_tree:
             names.append(WORKING_TREE)
         return ", ".join(names)
+
+    def without_rows(self) -> "Entry":
+        """Return the entry without documents and pages: an answer over a long history must not hold all of them."""
+        return replace(self, lineage=replace(self.lineage, documents=(), pages=()))
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ def limits(folder: Path) -> tuple[str, ...]:
     return ()
 
 
-def walk(folder: Path) -> Iterator[Entry | Unreadable]:
+def walk(folder: Path, revision: str | None = None) -> Iterator[Entry | Unreadable]:
     """Yield each lineage once, newest first: those of the working tree, then those that any ref's history names.
 
     One lineage is held at a time, so that a long history of large builds fits into memory. A lineage that cannot be
@@ -148,13 +152,19 @@ def walk(folder: Path) -> Iterator[Entry | Unreadable]:
 
     Args:
         folder: Where dvc.lock, models/ and reports/ are; need not be a git repository, nor its top folder.
+        revision: The history of this git revision alone, without the working tree.
+
+    Raises:
+        UserError: No such revision.
     """
+    if revision is not None:
+        revision = _resolved(folder, revision)
     here = {path: _md5(folder / path) for path in (BUILD, ADAPTER) if (folder / path).is_file()}
-    committed, damaged = ({}, []) if _not_a_repository(folder) else _committed(folder)
+    committed, damaged = ({}, []) if _not_a_repository(folder) else _committed(folder, revision or "--all")
     tags = _tags(folder) if committed else {}
     told: set[tuple[str, str]] = set()
 
-    for path, lineage in _on_disk(folder, here):
+    for path, lineage in _on_disk(folder, here) if revision is None else ():
         if isinstance(lineage, Unreadable):
             yield lineage
             continue
@@ -174,7 +184,8 @@ def walk(folder: Path) -> Iterator[Entry | Unreadable]:
         except UserError as error:
             yield Unreadable(output.path, output.md5, commits, error.what, error.todo)
         else:
-            yield Entry(output.path, md5, commits, tags.get(output, ()), in_working_tree=False, lineage=lineage)
+            same = here.get(output.path) == md5
+            yield Entry(output.path, md5, commits, tags.get(output, ()), in_working_tree=same, lineage=lineage)
     yield from damaged
 
 
@@ -184,19 +195,7 @@ def at(folder: Path, revision: str) -> Entry:
     Raises:
         UserError: Not a git repository, no such revision, nothing recorded there, or the content is not in the cache.
     """
-    refused = _not_a_repository(folder)
-    if refused:
-        raise UserError(
-            "A revision can only be read in a git repository", value=revision, accepted="the working tree (no --rev)",
-            todo=f"leave --rev out ({refused})",
-        )  # fmt: skip
-    found = _try_git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if found is None:
-        raise UserError(
-            "No such revision", value=revision, accepted="a tag, a branch or a commit of this repository",
-            todo="see git log --oneline and git tag; scribetune log lists those with an adapter",
-        )  # fmt: skip
-    commit = _commit(folder, found.decode().strip())
+    commit = _commit(folder, _resolved(folder, revision))
     lock = _try_git(folder, "cat-file", "blob", f"{commit.hash}:{_prefix(folder)}{LOCK}")
     try:
         outputs = _outputs(lock) if lock is not None else []
@@ -295,6 +294,23 @@ def cache_folder(folder: Path) -> Path:
     return chosen
 
 
+def _resolved(folder: Path, revision: str) -> str:
+    """Return the hash of the commit that a revision means; see `at`."""
+    refused = _not_a_repository(folder)
+    if refused:
+        raise UserError(
+            "A revision can only be read in a git repository", value=revision, accepted="the working tree (no --rev)",
+            todo=f"leave --rev out ({refused})",
+        )  # fmt: skip
+    found = _try_git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if found is None:
+        raise UserError(
+            "No such revision", value=revision, accepted="a tag, a branch or a commit of this repository",
+            todo="see git log --oneline and git tag; scribetune log lists those with an adapter",
+        )  # fmt: skip
+    return found.decode().strip()
+
+
 def _on_disk(folder: Path, here: Mapping[str, str]) -> Iterator[tuple[str, Lineage | Unreadable]]:
     """Yield the working tree's lineages: the build's, and the adapter's own where it is of another training."""
     build: Lineage | None = None
@@ -329,10 +345,10 @@ def _naming(
     return (), ()
 
 
-def _committed(folder: Path) -> tuple[dict[_Output, tuple[Commit, ...]], list[Unreadable]]:
+def _committed(folder: Path, whose: str = "--all") -> tuple[dict[_Output, tuple[Commit, ...]], list[Unreadable]]:
     """Return lineage → commits that name it (newest first), newest lineage first; and the dvc.lock that are damaged."""
     # --full-history: a branch that was merged with its dvc.lock discarded, and deleted since, had its adapter too.
-    log = _git(folder, "log", "--all", "--full-history", "--date-order", "--format=%H%x00%cI%x00%s", "--", LOCK)
+    log = _git(folder, "log", whose, "--full-history", "--date-order", "--format=%H%x00%cI%x00%s", "--", LOCK)
     commits = [Commit(*line.split("\0")) for line in log.decode("utf-8", "replace").splitlines() if line]
     naming: dict[_Output, list[Commit]] = {}
     damaged: list[Unreadable] = []
