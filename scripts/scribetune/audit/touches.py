@@ -235,7 +235,7 @@ def touched_by(folder: Path, target: str, revision: str | None = None) -> Touche
     limits = () if revision else history.limits(folder)
     refused = "" if touches else _refused(folder, search)
     if not touches and not refused and not search.given:
-        raise _unknown(target, known, missing, limits)
+        raise _unknown(target, known, missing, limits, revision)
     return Touched(target, tuple(sorted(search.contents)), tuple(touches), refused, tuple(missing), limits)
 
 
@@ -279,7 +279,9 @@ def _refused(folder: Path, search: _Search) -> str:
     return ""
 
 
-def _unknown(target: str, known: set[str], missing: list[Unreadable], limits: tuple[str, ...]) -> UserError:
+def _unknown(
+    target: str, known: set[str], missing: list[Unreadable], limits: tuple[str, ...], revision: str | None
+) -> UserError:
     name = target.rpartition("/p")[0] if _PAGE_ID.fullmatch(target) and target not in known else target
     close = difflib.get_close_matches(
         Path(name).name if name.endswith(".pdf") else name, sorted(known), n=3, cutoff=0.5
@@ -288,8 +290,9 @@ def _unknown(target: str, known: set[str], missing: list[Unreadable], limits: tu
     if name in known:
         hint = f"the document {name} is known, this page of it is in no split; "
     unread = f"; {len(missing)} lineages could not be read (scribetune log says which)" if missing else ""
+    place = f"the lineage at {revision} (without --rev, all of history is asked)" if revision else "any of the lineages"
     return UserError(
-        f"No document or page of this name or hash is in any of the lineages{unread}",
+        f"No document or page of this name or hash is in {place}{unread}",
         value=target,
         accepted="a PDF on disk, a path as in reports/documents.csv, a document id, a page id (DOCUMENT/p0001) or a "
         "SHA-256",

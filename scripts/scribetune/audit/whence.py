@@ -116,6 +116,11 @@ def whence(folder: Path, target: str, revision: str | None = None) -> Answer:
     Raises:
         UserError: The target is unknown, or there is no lineage.
     """
+    if target.lower().endswith(".pdf"):
+        raise UserError(
+            "A PDF is what a build starts from: nothing here made it", value=target, accepted=ACCEPTED,
+            todo=f"to see what was made from it: scribetune touched-by {target}",
+        )  # fmt: skip
     path = _inside(folder, target)
     if path == layout.ADAPTER or path.startswith(f"{layout.ADAPTER}/"):
         return _adapter(folder, target, revision)
@@ -317,7 +322,7 @@ def _unknown(target: str, lineage: Lineage) -> UserError:
         known = [page.id for page in lineage.pages]
     close = difflib.get_close_matches(target, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}? " if close else ""
-    if any(target in (row.document, row.path) for row in lineage.documents) or target.lower().endswith(".pdf"):
+    if any(row.document == target for row in lineage.documents):
         hint = f"for a document, ask: scribetune touched-by {target}. "
     return UserError(
         f"Nothing of this name is in {lineage.origin}", value=target, accepted=ACCEPTED,
