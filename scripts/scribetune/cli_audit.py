@@ -129,6 +129,7 @@ def touched_by(
 
     Keys of --json:
     target: as asked; sha256: the contents searched for;
+    learned_by: SHA-256 of each adapter that learned from it;
     touches: one object per lineage and document, newest first, with
     lineage: path, md5, commits (hash, date, subject), tags, working_tree;
     adapter: SHA-256 of its weights; merged: file to SHA-256;
@@ -150,6 +151,9 @@ def touched_by(
         console = _console()
         if found.touches:
             _show_touches(console, found.touches)
+            count = len(found.learned_by)
+            learned = f"{count} adapter{'' if count == 1 else 's'}" if count else "No adapter"
+            _line(console, f"{learned} learned from it.")
         elif found.refused:
             _line(console, f"{target} went into nothing. reports/documents.csv says {found.refused}")
         else:
@@ -319,7 +323,8 @@ def _show_missing(console: "Console", missing: "Sequence[Unreadable]", limits: S
         _line(console, limit)
     if not missing:
         return
-    _line(console, f"This answer is not complete: {len(missing)} recorded lineages could not be read.")
+    lineages = "1 recorded lineage" if len(missing) == 1 else f"{len(missing):,} recorded lineages"
+    _line(console, f"This answer is not complete: {lineages} could not be read.")
     for item in missing:
         where = ", ".join(commit.short for commit in item.commits) or "working tree"
         _line(console, f"  {where}: {item.reason}. What to do: {item.todo}")

@@ -240,6 +240,8 @@ def test_a_test_document_went_into_reports_alone(project: Project) -> None:
     newer, older = touches.touched_by(project.folder, "b").touches
     assert newer.went_into == ("adapter", "merged", "report")
     assert older.went_into == ("report",)
+    assert touches.touched_by(project.folder, "b").learned_by == (digest("second"),)
+    assert "No adapter learned from it" in scribetune(project, "touched-by", "d")
     assert touches.touched_by(project.folder, "c").touches[0].use is Use.VALIDATED
     assert touches.touched_by(project.folder, "c").touches[0].went_into == ("report",)
 
@@ -311,12 +313,21 @@ def test_a_refused_document_went_into_nothing_and_the_reason_is_told(project: Pr
     assert "encrypted: needs a password" in scribetune(project, "touched-by", "locked.pdf")
 
 
+def test_a_duplicate_that_was_set_aside_is_followed_by_its_content(project: Project) -> None:
+    (project.folder / "reports/documents.csv").write_text(
+        f"document,path,sha256,status,reasons,message\ncopy,copy.pdf,{digest('b')},duplicate,,same content as b2\n",
+        encoding="utf-8",
+    )
+    found = touches.touched_by(project.folder, "copy.pdf")
+    assert [touch.document.document for touch in found.touches] == ["b2", "b"]
+
+
 def test_an_answer_that_misses_a_lineage_says_so(project: Project) -> None:
     lost = project.record(lineage({"a": ("train", 1)}, "third"), "Third", "v3", "third")
     project.record(SECOND, "Second again", weights="second")
     project.cached(lost).unlink()
     printed = scribetune(project, "touched-by", "a")
-    assert "This answer is not complete: 1 recorded lineages could not be read" in printed
+    assert "This answer is not complete: 1 recorded lineage could not be read" in printed
     assert "dvc fetch reports/lineage.json" in printed
     assert len(json.loads(scribetune(project, "touched-by", "a", "--json"))["unreadable"]) == 1
 

@@ -86,11 +86,17 @@ class Touched:
     unreadable: tuple[Unreadable, ...]
     limits: tuple[str, ...]
 
+    @property
+    def learned_by(self) -> tuple[str, ...]:
+        """SHA-256 of the weights of every adapter that learned from it, newest first, each once."""
+        return tuple(dict.fromkeys(t.entry.lineage.weights_sha256 for t in self.touches if t.use is Use.TRAINED))
+
     def as_json(self) -> dict[str, Any]:
         """Return the answer as plain values; the command's help documents the keys."""
         return {
             "target": self.target,
             "sha256": list(self.sha256),
+            "learned_by": list(self.learned_by),
             "touches": [_touch_json(touch) for touch in self.touches],
             "refused": self.refused,
             "unreadable": unreadable_json(self.unreadable),
@@ -212,6 +218,9 @@ def touched_by(folder: Path, target: str, revision: str | None = None) -> Touche
         UserError: Nothing is known under that name, or an abbreviated hash means several documents.
     """
     search = _search(folder, target)
+    table = _documents_table(folder)
+    # A duplicate that the build set aside is in no lineage, and its content went in under the name of the one kept.
+    search.contents |= {row["sha256"] for row in _rows_named(search, table) if row.get("sha256")}
     missing: list[Unreadable] = []
     known: set[str] = set()
     touches: list[Touch] = []
@@ -233,7 +242,7 @@ def touched_by(folder: Path, target: str, revision: str | None = None) -> Touche
         if not taught_late:
             break
     limits = () if revision else history.limits(folder)
-    refused = "" if touches else _refused(folder, search)
+    refused = "" if touches else _refused(search, table)
     if not touches and not refused and not search.given:
         raise _unknown(target, known, missing, limits, revision)
     return Touched(target, tuple(sorted(search.contents)), tuple(touches), refused, tuple(missing), limits)
@@ -261,17 +270,24 @@ def _search(folder: Path, target: str) -> _Search:
     return _Search(target, path, None, target, prefix=prefix)
 
 
-def _refused(folder: Path, search: _Search) -> str:
-    """Return "status: message" of a document that the last build knew and used nothing of."""
+def _documents_table(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of reports/documents.csv, the last build's word on every input; [] where there is none."""
     table = folder / layout.REPORTS / "documents.csv"
     if not table.is_file():
-        return ""
+        return []
     with table.open(encoding="utf-8", newline="") as stream:
-        rows = {row.get("document", ""): row for row in csv.DictReader(stream)}
-    named = search.named(DocumentRow(name, row.get("path", ""), "", "") for name, row in rows.items())
-    for name, row in rows.items():
-        if name not in named and row.get("sha256", "") not in search.contents:
-            continue
+        return list(csv.DictReader(stream))
+
+
+def _rows_named(search: _Search, table: list[dict[str, str]]) -> list[dict[str, str]]:
+    named = search.named(DocumentRow(row.get("document", ""), row.get("path", ""), "", "") for row in table)
+    return [row for row in table if row.get("document", "") in named]
+
+
+def _refused(search: _Search, table: list[dict[str, str]]) -> str:
+    """Return "status: message" of a document that the last build knew and used nothing of; "" where it knew none."""
+    by_content = [row for row in table if row.get("sha256", "") in search.contents]
+    for row in [*_rows_named(search, table), *by_content]:
         if row.get("status") != "ok":
             return f"{row.get('status')}: {row.get('message') or row.get('reasons') or 'no page of it was accepted'}"
         if search.page is None:
