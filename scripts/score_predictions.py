@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 def main(test: scoring.PredictedSet, retention: scoring.PredictedSet, samples: Path, metrics: Path) -> None:
-    """Score page by page, then in aggregate; the retention pages in aggregate alone."""
+    """Score page by page, then in aggregate; the retention pages in aggregate alone, and by what is read alone."""
     frame = scoring.score_set(test)
     scoring.write_samples(frame, samples)
     aggregates = scoring.aggregate_set(test, frame)
-    kept = scoring.aggregate_set(retention, scoring.score_set(retention))
+    plain = retention.plain()
+    kept = scoring.aggregate_set(plain, scoring.score_set(plain))
     files.write_json(metrics, {**aggregates, "retention": {"base": kept["base"], "tuned": kept["tuned"]}})
 
 

@@ -21,7 +21,7 @@ from scribetune.blocks import (
 )
 from scribetune.expressions import Expression
 from scribetune.phrases import Phrases, Writer
-from scribetune.sample_formulas import Builder, NamedFormula
+from scribetune.sample_formulas import Builder, NamedFormula, T
 from scribetune.typesetting import Style, choose_style, fits, table_width_pt
 
 PHRASES: Mapping[str, Phrases] = MappingProxyType({"en": phrases_en.PHRASES, "zh": phrases_zh.PHRASES})
@@ -119,6 +119,9 @@ class Composer:
 
     # Pieces of pages
 
+    def _usual(self, options: Sequence[T], count: int) -> Sequence[T]:
+        return sample_formulas.habitual(self.rng, options, count)
+
     def _runs(self, text: str, symbol: Expression | None = None) -> tuple[Inline, ...]:
         """Turn `**bold**` and `<symbol>` into what they stand for; bold stays plain where the font has none."""
         runs: list[Inline] = []
@@ -178,7 +181,7 @@ class Composer:
         return [self._financial_overview, self._financial_method, self._financial_outlook][:pages]
 
     def _financial_single(self) -> list[Part]:
-        formula, name = self._formula(sample_formulas.FINANCE)
+        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 4))
         lead, _ = self._formula_parts("financial", formula, name)
         return [
             part(self._title("financial.title"), self._paragraph("financial.opening")),
@@ -196,7 +199,7 @@ class Composer:
         ]
 
     def _financial_method(self) -> list[Part]:
-        formula, name = self._formula(sample_formulas.FINANCE)
+        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 4))
         lead, symbol = self._formula_parts("financial", formula, name)
         return [
             part(self._title("financial.formula_title", name=name)),
@@ -305,7 +308,7 @@ class Composer:
 
     def lab(self) -> Sequence[Make]:
         """A table of measurements; a formula and notes on the same page or the next."""
-        experiment = self.rng.choice(sorted(sample_formulas.EXPERIMENTS))
+        experiment = self.rng.choice(self._usual(sorted(sample_formulas.EXPERIMENTS), 4))
 
         def readings() -> list[Part]:
             return self._lab_measurements(experiment, with_formula=False)
@@ -333,7 +336,7 @@ class Composer:
 
     def _lab_analysis(self, experiment: str) -> list[Part]:
         law = sample_formulas.EXPERIMENTS[experiment]
-        formula, name = self._formula([law, law, *sample_formulas.STATISTICS])
+        formula, name = self._formula([law, law, *self._usual(sample_formulas.STATISTICS, 2)])
         lead, symbol = self._formula_parts("lab", formula, name)
         return [
             part(self._title("lab.analysis_title")),

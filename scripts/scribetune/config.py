@@ -39,11 +39,11 @@ class Documents(Section):
 class Samples(Section):
     """The sample corpus that stands in while data/raw is empty."""
 
-    count: int = Field(default=60, ge=3)
+    count: int = Field(default=112, ge=3)
     """Number of documents."""
     seed: int = 20
     """Seed of the templates' content."""
-    languages: tuple[Literal["en", "zh"], ...] = Field(default=("en",), min_length=1)
+    languages: tuple[Literal["en", "zh"], ...] = Field(default=("en", "zh"), min_length=1)
     """Languages of the templates, in turn."""
     designs: int = Field(default=1, ge=0)
     """House styles per language, in turn; 0: every document has a look of its own."""
@@ -262,7 +262,17 @@ TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "pages": {"long_side_px": 768},
         "base_model": {"name": "models/tiny"},
-        "train": {"learning_rate": 1e-3, "micro_batch": 8, "max_tokens": 4096, "gradient_checkpointing": False},
+        "train": {
+            "rank": 32,
+            "alpha": 64,
+            "dropout": 0.0,
+            "learning_rate": 2e-3,
+            "effective_batch": 1,
+            "micro_batch": 1,
+            "max_tokens": 4096,
+            "gradient_checkpointing": False,
+            "checkpoint_steps": 100,
+        },
         "merge": {"precision": "float32"},
         "generate": {"max_new_tokens": 512, "batch": 16},
     }

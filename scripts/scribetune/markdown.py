@@ -68,3 +68,22 @@ def words(text: str) -> list[str]:
     return re.findall(
         r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+", unicodedata.normalize("NFKC", plain)
     )
+
+
+_LINE_MARK = re.compile(r"^\s*(?:#{1,6} |[-*+•] |> |\|)+", re.MULTILINE)
+_DELIMITER_ROW = re.compile(r"^[ \t|:-]*-{2,}[ \t|:-]*$", re.MULTILINE)
+_WIDE = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"
+
+
+def plain_text(text: str) -> str:
+    """Return what is read on a page, without Markdown's marks and line structure, for comparing reading alone.
+
+    Delimiter rows, marks of headings, lists, quotes and table cells, emphasis and `$` go; runs of blanks and line ends
+    become one blank, and none beside Chinese characters. The same page transcribed as plain lines or as Markdown gives
+    the same text, but for formulas.
+    """
+    text = _DELIMITER_ROW.sub("", unicodedata.normalize("NFC", text))
+    text = _LINE_MARK.sub("", text)
+    text = re.sub(r"\*\*|[$`|]", " ", text)
+    text = " ".join(text.split())
+    return re.sub(rf"(?<={_WIDE}) | (?={_WIDE})", "", text)

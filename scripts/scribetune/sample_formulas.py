@@ -1,11 +1,14 @@
 """Formulas of the sample corpus: seeded variants of what financial reports, invoices and lab sheets contain."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
 from scribetune.expressions import Expression, Fraction, Mean, Number, Parentheses, Root, Scripted, Sum, Symbol, row
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,29 @@ class NamedFormula:
 ONE, TWO, HUNDRED = Number("1"), Number("2"), Number("100%")
 
 
+class HouseRandom(random.Random):
+    """Random numbers of a document whose house has habits: the same choice of symbols, formulas and experiments.
+
+    Attributes:
+        house: Names the house; other names give other habits.
+    """
+
+    house: str = ""
+
+    def habit(self, options: Sequence[T], count: int) -> list[T]:
+        """Return the few of these options that the house uses, always the same, in their order."""
+        names = [getattr(option, "__name__", str(option)) for option in options]
+        found = random.Random(f"{self.house}/{names}")  # noqa: S311  reproducible, not secret
+        return [options[index] for index in sorted(found.sample(range(len(options)), min(count, len(options))))]
+
+
+def habitual(rng: random.Random, options: Sequence[T], count: int) -> Sequence[T]:
+    """Return the options that a house uses; all of them for a document that belongs to none."""
+    return rng.habit(options, count) if isinstance(rng, HouseRandom) else options
+
+
 def _pick(rng: random.Random, *names: str) -> Symbol:
-    return Symbol(rng.choice(names))
+    return Symbol(rng.choice(habitual(rng, names, 1)))
 
 
 def _indexed(base: Symbol, index: Expression | None) -> Expression:

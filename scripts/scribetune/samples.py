@@ -97,12 +97,17 @@ def generate(spec: SampleSpec) -> SampleDocument:
         DoesNotFitError: See `Composer.document`.
     """
     from scribetune.compositions import Composer
+    from scribetune.sample_formulas import HouseRandom
     from scribetune.typesetting import house_style, source
 
     # A string seed is hashed by its content (SHA-512), so documents are independent of each other and of the process.
-    rng = random.Random(f"{spec.seed}/{spec.language}/{spec.kind}/{spec.index}")  # noqa: S311 (content, no secret)
-    style = house_style(spec.seed, spec.language, spec.design) if spec.design else None
-    composer = Composer(spec.language, rng, style)
+    seed = f"{spec.seed}/{spec.language}/{spec.kind}/{spec.index}"
+    if spec.design:
+        house = HouseRandom(seed)
+        house.house = f"{spec.seed}/{spec.language}/{spec.design}"
+        composer = Composer(spec.language, house, house_style(spec.seed, spec.language, spec.design))
+    else:
+        composer = Composer(spec.language, random.Random(seed))  # noqa: S311
     pages = composer.document(spec.kind)
     return SampleDocument(source(pages, composer.style), pages, tuple(page.markdown() for page in pages))
 

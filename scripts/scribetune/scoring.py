@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from scribetune import files
 from scribetune.errors import UserError
+from scribetune.markdown import plain_text
 from scribetune.metrics import loops, paired, text
 from scribetune.metrics.markdown import formula_exact
 from scribetune.metrics.tables import page_tables
@@ -442,6 +443,23 @@ class PredictedSet:
     def read(cls, references: Path, base: Path, tuned: Path) -> "PredictedSet":
         """Read the three JSONL files."""
         return cls(files.read_jsonl(references), files.read_jsonl(base), files.read_jsonl(tuned))
+
+    def plain(self) -> "PredictedSet":
+        """Return the set with every text reduced to what is read (`markdown.plain_text`).
+
+        Pages that show forgetting are scored so: that the tuned model writes Markdown where the base model writes lines
+        is what it was tuned for; a character that it no longer reads is what it forgot.
+        """
+        references = []
+        for record in self.references:
+            question, answer = record["conversations"]
+            plain = {**answer, "value": plain_text(answer["value"])}
+            references.append({**record, "conversations": [question, plain]})
+        base, tuned = (
+            [{**record, "text": plain_text(record["text"])} for record in records]
+            for records in (self.base, self.tuned)
+        )
+        return PredictedSet(references, base, tuned)
 
 
 def score_set(pages: PredictedSet) -> "pd.DataFrame":

@@ -34,3 +34,14 @@ def test_lists_are_tight_and_have_one_kind_of_bullet() -> None:
     assert markdown.normalise("• one\n\n– two\n\n- three\n\ntext\n\n1. a\n\n2. b\n") == (
         "- one\n- two\n- three\n\ntext\n\n1. a\n2. b\n"
     )
+
+
+def test_plain_text_is_the_same_for_lines_and_for_markdown() -> None:
+    lines = "Quarterly report\nRegion Revenue\nNorth 12.5\nThe margin rose\nto 12 %.\n• Tax paid\n季度财务\n报告 5"
+    label = (
+        "# Quarterly report\n\n| Region | Revenue |\n|---|---:|\n| North | 12.5 |\n\nThe **margin** rose to 12 %.\n\n"
+        "- Tax paid\n\n## 季度财务报告 5\n"
+    )
+    assert markdown.plain_text(lines) == markdown.plain_text(label)
+    assert markdown.plain_text(lines).startswith("Quarterly report Region Revenue North 12.5 The margin")
+    assert markdown.plain_text("a - b\n-5 % and 3*4") == "a - b -5 % and 3*4", "signs inside a line are content"

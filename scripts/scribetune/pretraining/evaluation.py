@@ -154,7 +154,10 @@ def evaluate(
     published = rounded(model)
     result = {}
     for name, samples in sets(fonts, pack, pages):
-        result[name] = score(read(published, prompt, samples, batch, MAX_NEW_TOKENS))
+        # Half as much again as there is to read: what is longer is a loop, and it counts as cut off.
+        longest = max(len(sample.text) for sample in samples)
+        limit = min(MAX_NEW_TOKENS, longest + longest // 2 + 16)
+        result[name] = score(read(published, prompt, samples, batch, limit))
         shown = {key: value for key, value in result[name].items() if key != "worst"}
         logger.info("%s: %s", name, shown)
     return result
