@@ -2,7 +2,7 @@
 The audit.
 
 REQUIRED INPUTS: models/adapter/lineage.json, models/merged/merge_proof.json, predictions and scores
-OUTPUTS: reports/lineage.json
+OUTPUTS: reports/lineage.json, reports/model_card.md
 """
 
 
@@ -34,8 +34,34 @@ rule write_lineage:
         "../scripts/write_lineage.py"
 
 
+rule write_model_card:
+    """Write the adapter's Hugging Face model card with the scores of base and tuned model."""
+    input:
+        lineage="reports/lineage.json",
+        documents="reports/documents.csv",
+        train="data/splits/train.jsonl",
+        validation="data/splits/validation.jsonl",
+        test="data/splits/test.jsonl",
+    output:
+        card="reports/model_card.md",
+    log:
+        "logs/write_model_card.log",
+    benchmark:
+        "benchmarks/jobs/write_model_card.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        code=plan.code("write_model_card"),
+        environment=plan.environment,
+    script:
+        "../scripts/write_model_card.py"
+
+
 rule audit:
     """Target: the audit, machine-readable."""
     input:
         "reports/lineage.json",
+        "reports/model_card.md",
     localrule: True
