@@ -58,4 +58,5 @@ rule all:
         "reports/lineage.json",
         "reports/model_card.md",
         "models/adapter/README.md",
+        "ro-crate-metadata.json",
     localrule: True

@@ -15,7 +15,7 @@ from build import REPOSITORY, attempt, planned_jobs, snakemake
 
 pytestmark = pytest.mark.slow
 
-AFTER_SCORING = {"write_report", "write_lineage", "write_model_card"}
+AFTER_SCORING = {"write_report", "write_lineage", "write_model_card", "write_crate"}
 AFTER_TRAINING = AFTER_SCORING | {"merge_adapter", "predict_tuned", "score_predictions"}
 EVERYTHING = AFTER_TRAINING | {
     "make_samples", "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter",
@@ -91,7 +91,7 @@ def test_touching_every_file_re_runs_nothing(small_build: Path) -> None:
     [
         ("train={learning_rate: 0.0005}", AFTER_TRAINING | {"train_adapter", "write_adapter_card"}),
         ("generate={max_new_tokens: 25}", {"predict_base", *AFTER_TRAINING} - {"merge_adapter"}),
-        ("report={title: Another}", {"write_report"}),
+        ("report={title: Another}", {"write_report", "write_crate"}),
         ("merge={precision: bfloat16}", AFTER_TRAINING),
         (
             "splits={seed: 5}",
