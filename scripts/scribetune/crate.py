@@ -283,6 +283,11 @@ def content_uri(sha256: str) -> str:
     return "ni:///sha-256;" + base64.urlsafe_b64encode(bytes.fromhex(sha256)).decode().rstrip("=")
 
 
+def _is_below(path: Path) -> bool:
+    """Whether a path, relative to the root or absolute, lies in a folder or file below it."""
+    return path != Path() and not path.is_absolute() and ".." not in path.parts
+
+
 def _expand(path: str, shards: Sequence[str]) -> list[str]:
     return [path.format(shard=shard) for shard in shards] if "{shard}" in path else [path]
 
@@ -303,6 +308,7 @@ class _Writer:
         described = config.keys()
         self.meanings = {f"{section}.{key}": field.description for section, key, field in described}
         self.pdfs: dict[str, Any] = {}
+        self.corrections: list[Any] = []
 
     def written(self) -> dict[str, Any]:
         """Add everything, and return the metadata."""
@@ -311,6 +317,8 @@ class _Writer:
         self._datasets()
         self.pdfs = self._documents()
         self.base = self._base_model()
+        self.entities[f"{layout.ADAPTER}/"]["isBasedOn"] = _single(self.base)
+        self.entities[f"{layout.MERGED}/"]["isBasedOn"] = [*self.base, self.entities[f"{layout.ADAPTER}/"]]
         parameters = {name: self._parameter(*name) for name in self._keys(all_settings())}
         actions, steps, controls, tools = [], [], [], []
         for position, step in enumerate(self._steps(), start=1):
@@ -419,6 +427,11 @@ class _Writer:
             (layout.MERGED, "Base model with the adapter merged in", ""),
         ):
             self._folder(path, name, told)
+        corrections = Path(self.sources.settings.get("labels", {}).get("corrections", ""))
+        corrected = any(page["label_source"] == "correction" for page in self.sources.lineage["pages"])
+        if corrected and _is_below(corrections) and (self.sources.root / corrections).is_dir():
+            told = "Listed with their SHA-256 and reviewers in data/manifests/labels"
+            self.corrections = [self._folder(corrections.as_posix(), "Human labels", told)]
         for path in sorted(self.hashes):
             self._file(path)
         for folder in (layout.ADAPTER, layout.MERGED):
@@ -435,7 +448,7 @@ class _Writer:
     def _documents(self) -> dict[str, Any]:
         """Add every input PDF, and return {document id: entity}."""
         place = Path(self.sources.raw)
-        is_inside = not place.is_absolute() and ".." not in place.parts
+        is_inside = place == Path() or _is_below(place)
         found: dict[str, Any] = {}
         parts = []
         for row in sorted(self.sources.documents, key=lambda row: row["document"]):
@@ -483,7 +496,7 @@ class _Writer:
         parts = []
         for path in sorted(paths):
             digest = base["files"].get(path.name) or files.sha256_file(self.sources.root / path)
-            if path.is_absolute() or ".." in path.parts:
+            if not _is_below(path):
                 size = (self.sources.root / path).stat().st_size
                 parts.append(self._outside(f"{base['name']}/{path.name}", digest, size))
             else:
@@ -521,6 +534,7 @@ class _Writer:
                 url={"@id": f"https://pypi.org/project/{quote(name)}/"},
             )
             for name, version in sorted(self.sources.lineage["environment"]["libraries"].items())
+            if version != "not installed"
         ]
         self.crate.root_dataset["mainEntity"] = workflow
         self.entities[path] = workflow
@@ -573,6 +587,8 @@ class _Writer:
     def _action(self, step: Step, shard: str, tool: Any, parameters: Mapping[tuple[str, str], tuple[Any, Any]]) -> Any:
         read = [entity for path in step.inputs for entity in self._meant(path, shard)]
         made = [entity for path in step.outputs for entity in self._meant(path, shard)]
+        if step.rule == "label_pages":
+            read += self.corrections
         if step.rule == "score_predictions":
             made += self._metrics()
         given = [parameters[name][1] for name in self._keys(step.settings)]

@@ -201,6 +201,13 @@ def test_documents_in_another_folder_are_named_by_content_and_no_path_of_the_mac
     assert str(tmp_path) not in Path(crate.METADATA).read_text(encoding="utf-8")
 
 
+def test_human_labels_are_read_by_the_labelling(build: dict[str, Any]) -> None:
+    files.write_text(Path("data/corrections/b/p0001.md"), "# By hand")
+    entities = written(build)
+    assert "data/corrections/" in references(entities[f"#run/label_pages/{SHARDS[0]}"], "object")
+    assert "data/corrections/" in references(entities["./"], "hasPart")
+
+
 def test_the_name_of_a_content_is_that_of_rfc_6920() -> None:
     # The example of RFC 6920, section 8.1: the words "Hello World!".
     digest = files.sha256_bytes(b"Hello World!")
