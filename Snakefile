@@ -56,4 +56,7 @@ rule all:
         "reports/index.html",
         "reports/metrics.json",
         "reports/lineage.json",
+        "reports/model_card.md",
+        "models/adapter/README.md",
+        "ro-crate-metadata.json",
     localrule: True

@@ -33,7 +33,8 @@ rule merge_adapter:
 
 
 rule merged:
-    """Target: the merged model."""
+    """Target: the merged model, and the adapter in it with its card."""
     input:
         "models/merged/merge_proof.json",
+        "models/adapter/README.md",
     localrule: True

@@ -21,7 +21,6 @@ rule train_adapter:
         config="models/adapter/adapter_config.json",
         log="models/adapter/training_log.csv",
         lineage="models/adapter/lineage.json",
-        card="models/adapter/README.md",
     log:
         "logs/train_adapter.log",
     benchmark:
@@ -47,8 +46,34 @@ rule train_adapter:
         "../scripts/train_adapter.py"
 
 
+rule write_adapter_card:
+    """Write the adapter's Hugging Face model card; a rule of its own, so that its wording never trains anew."""
+    input:
+        lineage="models/adapter/lineage.json",
+        documents="reports/documents.csv",
+        train="data/splits/train.jsonl",
+        validation="data/splits/validation.jsonl",
+        test="data/splits/test.jsonl",
+    output:
+        card="models/adapter/README.md",
+    log:
+        "logs/write_adapter_card.log",
+    benchmark:
+        "benchmarks/jobs/write_adapter_card.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        code=plan.code("write_adapter_card"),
+        environment=plan.environment,
+    script:
+        "../scripts/write_adapter_card.py"
+
+
 rule adapter:
-    """Target: the adapter."""
+    """Target: the adapter with its card."""
     input:
         "models/adapter/adapter_model.safetensors",
+        "models/adapter/README.md",
     localrule: True

@@ -1,4 +1,4 @@
-"""Train the adapter: models/adapter/ with its log, its lineage and its model card."""
+"""Train the adapter: models/adapter/ with its log and its lineage."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -61,7 +61,8 @@ def main(
     made = [path for path in sorted(adapter_folder.iterdir()) if path.name not in ("lineage.json", "README.md")]
     record = lineage.of_adapter(sources, lineage.training_facts(result), made)
     files.write_json(adapter_folder / "lineage.json", record)
-    files.write_text(adapter_folder / "README.md", lineage.model_card(record))
+    # PEFT's own card, or that of another training: `write_adapter_card` makes the one that fits.
+    (adapter_folder / "README.md").unlink(missing_ok=True)
 
 
 def checkpoint_folder(sources: lineage.Sources, config: Config) -> Path:

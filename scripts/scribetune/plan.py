@@ -3,7 +3,7 @@
 Cheap on purpose: no model library, no PDF library, no data frame is imported here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -68,6 +68,16 @@ class Plan:
     def kind(self) -> str:
         """Kind of this environment, "cpu" or "gpu": the conda file of rules that run models."""
         return provenance.lock_in_use().stem
+
+    @property
+    def raw_folder(self) -> str:
+        """The folder that the documents' relative paths count from."""
+        return layout.SAMPLES if self.sample_specs else self.config.documents.raw
+
+    @staticmethod
+    def as_given(paths: Iterable[Path]) -> list[str]:
+        """Return files of the repository as Snakemake takes them: relative where they lie in the working directory."""
+        return [_as_given(path) for path in paths]
 
     def pdfs(self, shard: str) -> list[str]:
         """Return the paths of a shard's PDFs, as Snakemake can take them."""

@@ -40,10 +40,3 @@ def test_documents_without_a_page_in_a_split_are_left_out(tmp_path: Path) -> Non
     assert record["adapter"] == {"adapter_model.safetensors": files.sha256_bytes(b"weights")}
     assert record["environment"]["libraries"]["torch"] != "not installed"
     assert record == lineage.of_adapter(sources(), TRAINING, [weights])
-
-
-def test_the_model_card_names_base_counts_and_settings(tmp_path: Path) -> None:
-    card = lineage.model_card(lineage.of_adapter(sources(), TRAINING, []))
-    assert card.startswith("---\nbase_model: models/tiny\n")
-    assert "| train | 1 | 1 |" in card
-    assert "- rank: 16" in card

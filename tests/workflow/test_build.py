@@ -15,10 +15,11 @@ from build import REPOSITORY, attempt, planned_jobs, snakemake
 
 pytestmark = pytest.mark.slow
 
-AFTER_TRAINING = {"merge_adapter", "predict_tuned", "score_predictions", "write_report", "write_lineage"}
+AFTER_SCORING = {"write_report", "write_lineage", "write_model_card", "write_crate"}
+AFTER_TRAINING = AFTER_SCORING | {"merge_adapter", "predict_tuned", "score_predictions"}
 EVERYTHING = AFTER_TRAINING | {
-    "make_samples", "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter", "predict_base",
-    "make_retention",
+    "make_samples", "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter",
+    "write_adapter_card", "predict_base", "make_retention",
 }  # fmt: skip
 
 
@@ -27,7 +28,8 @@ def test_every_output_of_the_contract_is_there(small_build: Path) -> None:
         "models/adapter/adapter_model.safetensors", "models/adapter/adapter_config.json", "models/adapter/lineage.json",
         "models/adapter/training_log.csv", "models/adapter/README.md", "models/merged/merge_proof.json",
         "reports/metrics.json", "reports/index.html", "reports/documents.csv", "reports/samples.csv",
-        "reports/lineage.json", "reports/predictions/base.jsonl", "reports/predictions/tuned.jsonl",
+        "reports/lineage.json", "reports/model_card.md", "reports/predictions/base.jsonl",
+        "reports/predictions/tuned.jsonl",
         "data/splits/train.jsonl", "data/splits/validation.jsonl", "data/splits/test.jsonl",
     ):  # fmt: skip
         assert (small_build / name).stat().st_size > 0, name
@@ -87,9 +89,9 @@ def test_touching_every_file_re_runs_nothing(small_build: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "jobs"),
     [
-        ("train={learning_rate: 0.0005}", AFTER_TRAINING | {"train_adapter"}),
+        ("train={learning_rate: 0.0005}", AFTER_TRAINING | {"train_adapter", "write_adapter_card"}),
         ("generate={max_new_tokens: 25}", {"predict_base", *AFTER_TRAINING} - {"merge_adapter"}),
-        ("report={title: Another}", {"write_report"}),
+        ("report={title: Another}", {"write_report", "write_crate"}),
         ("merge={precision: bfloat16}", AFTER_TRAINING),
         (
             "splits={seed: 5}",
