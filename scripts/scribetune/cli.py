@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from scribetune import cli_verify
 from scribetune.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -72,3 +73,6 @@ def commit(
     with _told_in_words():
         for line in ledger.commit(Path(), if_ready=if_ready):
             sys.stdout.write(f"{line}\n")
+
+
+cli_verify.register(app)
