@@ -1,6 +1,7 @@
 """Promises about `scribetune verify`: whatever was altered, is missing, or was recorded by nothing is named."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -140,6 +141,15 @@ def test_an_older_dvc_lock_is_said_and_not_taken_for_an_alteration(build: Path) 
     result = verify.verify(build)
     assert result.holds
     assert "scribetune commit" in result.notes[0]
+
+
+def test_manifests_of_an_older_grouping_into_shards_do_not_count(build: Path) -> None:
+    old = build / "data/manifests/pages/000-of-002.csv"
+    audited_folder.write_csv(
+        old, [{"document": "a", "page": 1, "image": "data/pages/a/p0001.png", "image_sha256": "0"}]
+    )
+    os.utime(old, (1, 1))
+    assert named(build) == []
 
 
 def test_exit_status_0_1_2_and_the_json(build: Path, tmp_path: Path) -> None:

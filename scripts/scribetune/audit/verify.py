@@ -271,9 +271,29 @@ def _pdfs(root: Path) -> Iterator[Path]:
     return (path for path in root.rglob("*") if path.suffix.lower() == ".pdf") if root.is_dir() else iter(())
 
 
+def current_manifests(folder: Path, stage: str) -> list[Path]:
+    """Return the shards' manifests of a stage, sorted.
+
+    As a folder grows, documents are grouped into more shards, and the manifests of the old grouping stay behind
+    (`000-of-001.csv` beside `000-of-002.csv`): those that were made last count.
+    """
+    groups: dict[str, list[Path]] = {}
+    for path in sorted((folder / layout.MANIFESTS / stage).glob("*-of-*.csv")):
+        groups.setdefault(path.stem.rpartition("-")[2], []).append(path)
+    if len(groups) < 2:
+        return [path for paths in groups.values() for path in paths]
+    ends = _job_ends(folder)
+
+    def made(paths: list[Path]) -> tuple[float, float]:
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        return max(ends.get(name, 0.0) for name in names), max(path.stat().st_mtime for path in paths)
+
+    return max(groups.values(), key=made)
+
+
 def _manifests(found: _Collection, stage: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
     """Yield (path, rows) of the manifests of a stage; a damaged one becomes a finding."""
-    for path in sorted((found.folder / layout.MANIFESTS / stage).glob("*.csv")):
+    for path in current_manifests(found.folder, stage):
         name = path.relative_to(found.folder).as_posix()
         try:
             with path.open(encoding="utf-8", newline="") as stream:
