@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from scribetune.errors import UserError
 
 if TYPE_CHECKING:
     from scribetune.audit.verify import Verification
+    from scribetune.audit.withdraw import Purge
 
 _MOST_ROWS = 20
 NOTHING_TO_VERIFY = 2
@@ -25,6 +26,7 @@ Folder = Annotated[Path, typer.Option(help="Working directory of the build.")]
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(verify)
+    app.command()(forget)
 
 
 @contextmanager
@@ -68,6 +70,103 @@ def verify(
         raise typer.Exit(NOTHING_TO_VERIFY)
     if not result.holds:
         raise typer.Exit(1)
+
+
+def forget(
+    pdf: Annotated[
+        str, typer.Argument(help="A PDF on disk, its path or id as in reports/documents.csv, or its SHA-256.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; kept in config/withdrawn.csv.")] = "",
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Remove the PDF, its pages, labels, corrections and cached copies here.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing.")] = False,
+    rebuild: Annotated[bool, typer.Option(help="Build again without it.")] = True,
+    configfile: Annotated[
+        list[Path] | None, typer.Option(help="Configuration files of your builds, for the build without it.")
+    ] = None,
+    cores: Annotated[int, typer.Option(min=1, help="Cores for that build.")] = 1,
+    folder: Folder = Path(),
+    raw: Annotated[
+        Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw a document: keep it out from now on, list what it touched, and build without it.
+
+    Exit status: 0 done, 1 not done (the message says what was). With --json: {documents: [{sha256, path, document,
+    bytes, file}], already_withdrawn, labels, refused_elsewhere: [page id], touched: [{where, commits, in_working_tree,
+    weights_sha256, splits, learned_from}], unreadable: [text], purged: [path], remains: [text], rebuilt}.
+    """
+    import datetime
+
+    from scribetune.audit import withdraw
+
+    with _told_in_words():
+        named = withdraw.find(folder, pdf, raw)
+        labels = withdraw.labels_here(folder, named)
+        reach, past_labels = withdraw.touched(folder, {row.sha256 for row in named}, labels)
+        chosen = withdraw.plan_purge(folder, named, labels | past_labels) if purge else withdraw.Purge((), ())
+        if (chosen.paths or chosen.objects) and not yes:
+            sys.stderr.write(_purge_text(chosen))
+            typer.confirm("Remove all of these?", abort=True, err=True)
+        # The list comes first: whatever is interrupted after it, the document stays out.
+        today = datetime.datetime.now(tz=datetime.UTC).date()
+        recorded = withdraw.record(folder, named, reason, today, labels | past_labels)
+        withdraw.purge(chosen)
+        remains = withdraw.remains(folder, named, reach, purged=purge)
+        said = withdraw.as_json(named, recorded, reach) | {
+            "purged": [str(path) for path in (*chosen.paths, *chosen.objects)],
+            "remains": list(remains),
+            "rebuilt": rebuild,
+        }
+        if not as_json:
+            sys.stdout.write(_forgotten_text(said))
+            sys.stdout.flush()
+        if rebuild:
+            withdraw.build_without(folder, configfile or [], cores)
+        if as_json:
+            sys.stdout.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.write(_next_steps(folder, rebuilt=rebuild))
+
+
+def _purge_text(chosen: "Purge") -> str:
+    lines = [f"  {_printable(str(path))}" for path in chosen.paths]
+    if chosen.objects:
+        lines.append(f"  {len(chosen.objects)} objects in DVC's cache that nothing else refers to")
+    return "\n".join(["To be removed from this machine:", *lines, ""])
+
+
+def _forgotten_text(said: dict[str, Any]) -> str:
+    names = ", ".join(_printable(row["path"] or row["sha256"]) for row in said["documents"])
+    already = " (it was already)" if said["already_withdrawn"] else ""
+    lines = [f"Withdrawn{already}: {names}; {said['labels']} page label(s) are refused in any document"]
+    if said["refused_elsewhere"]:
+        shown = ", ".join(said["refused_elsewhere"][:_MOST_ROWS])
+        lines.append(f"{len(said['refused_elsewhere'])} page(s) of other documents have the same text: {shown}")
+    lines.append(
+        "It touched:" if said["touched"] else "No adapter or report in the history that can be read touched it"
+    )
+    for item in said["touched"]:
+        pages = ", ".join(f"{count} {split}" for split, count in sorted(item["splits"].items()))
+        use = "trained with it" if item["learned_from"] else "only measured on it"
+        lines.append(f"  adapter {item['weights_sha256'][:12]} ({item['where']}): {pages} page(s), {use}")
+    lines += [f"  not readable: {text}" for text in said["unreadable"]]
+    if said["purged"]:
+        lines.append(f"Removed: {len(said['purged'])} files, folders and cached objects")
+    if said["remains"]:
+        lines += ["What remains:", *(f"  {_printable(text)}" for text in said["remains"])]
+    return "\n".join([*lines, ""])
+
+
+def _next_steps(folder: Path, *, rebuilt: bool) -> str:
+    steps = [] if rebuilt else ["build without it: snakemake --cores 1 --resources gpu=1"]
+    if (folder / ".dvc").is_dir():
+        steps.append("record the build: scribetune commit")
+    if (folder / ".git").exists():
+        steps.append("record the withdrawal: git add config/withdrawn.csv dvc.lock, then git commit")
+    return "".join(f"Next: {step}\n" for step in steps)
 
 
 def _verification_text(result: "Verification") -> str:

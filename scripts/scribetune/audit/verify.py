@@ -231,7 +231,7 @@ def digests(path: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def _collect_documents(found: _Collection, raw: Path | None) -> None:
-    candidates = [raw] if raw is not None else _raw_folders(found.folder)
+    candidates = [raw] if raw is not None else raw_folders(found.folder)
     known: set[str] = set()
     for manifest, rows in _manifests(found, "documents"):
         for row in rows:
@@ -252,7 +252,7 @@ def _collect_documents(found: _Collection, raw: Path | None) -> None:
             found.notes.append(f"{new} PDF(s) in {candidates[0]} are newer than the build: snakemake takes them in")
 
 
-def _raw_folders(folder: Path) -> list[Path]:
+def raw_folders(folder: Path) -> list[Path]:
     """Return where input PDFs may be: as configured, then the default, then the sample corpus."""
     folders = [folder / layout.RAW, folder / layout.SAMPLES]
     config = folder / "config" / "config.yaml"
