@@ -547,14 +547,14 @@ def _compare(found: _Collection, pool: ThreadPoolExecutor) -> Iterator[Finding]:
     hashed = dict(
         zip(wanted, pool.map(lambda item: _digests(found.place(item[0]), item[1]), wanted.items()), strict=True)
     )
-    ends = _job_ends(found.folder)
+    ends, withdrawn = _job_ends(found.folder), _withdrawn(found.folder)
     for expected in found.expected:
         here, why = hashed[expected.path]
         actual = here.get("md5" if expected.md5 else "sha256", "")
         if actual == expected.hash:
             continue
         state = State.ALTERED if actual or why else State.MISSING
-        note = why or _note(expected, state, ends)
+        note = why or _note(expected, state, ends, withdrawn)
         yield Finding(expected.kind, state, expected.path, expected.recorded_by, expected.hash, actual, note)
 
 
@@ -568,9 +568,11 @@ def _digests(path: Path, names: Iterable[str]) -> tuple[dict[str, str], str]:
         return {}, f"cannot be read ({error.strerror})"
 
 
-def _note(expected: _Expected, state: State, ends: Mapping[str, float]) -> str:
+def _note(expected: _Expected, state: State, ends: Mapping[str, float], withdrawn: set[str]) -> str:
     if expected.kind == CACHE_OBJECT:
         owner = f"belongs to {expected.recorded_by}"
+        if state == State.MISSING and withdrawn & set(Path(expected.recorded_by).parts):
+            return f"{owner}, of a withdrawn document; scribetune commit records the build without it"
         if state == State.MISSING:
             return f"{owner}; dvc fetch brings it from a remote"
         return f"{owner}; remove it, then dvc fetch (or scribetune commit, if the file in the working tree is good)"

@@ -465,12 +465,15 @@ def remains(folder: Path, named: Iterable[Named], reach: Reach, *, purged: bool)
                                                                                                  layout.LABELS)
                           if row.document):  # fmt: skip
         found.append(f"its folders in {layout.PAGES} and {layout.LABELS} (--purge removes them)")
+    learned: dict[str, list[str]] = {}
     for item in reach.touched:
         if item.learned_from:
-            found.append(
-                f"adapter {item.weights_sha256[:12]} ({item.where}) was trained with it, and so its merged model and "
-                "its predictions come from it: what they learned cannot be taken out of them; stop using them"
-            )
+            learned.setdefault(item.weights_sha256, []).append(item.where)
+    for weights, places in learned.items():
+        found.append(
+            f"adapter {weights[:12]} ({'; '.join(places)}) was trained with it, and its merged model and predictions "
+            "come from that: what they learned cannot be taken out of them; stop using them"
+        )
     in_git = [path for path in (_corrections(folder) / row.document for row in wanted if row.document)
               if _in_git_history(folder, path)]  # fmt: skip
     in_git += [row.file for row in wanted if row.file is not None and _in_git_history(folder, row.file)]
