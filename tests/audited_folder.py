@@ -50,7 +50,7 @@ def make(folder: Path) -> Path:
         image, label = f"data/pages/{name}/p0001.png", f"data/labels/{name}/p0001.md"
         pdf_hash = write(folder / "data" / "raw" / f"{name}.pdf", f"%PDF-1.7 {name}")
         image_hash, label_hash = write(folder / image, f"image {name}"), write(folder / label, text)
-        write_json(folder / "data" / "pages" / name / "document.json", {})
+        write_json(folder / "data" / "pages" / name / "document.json", {"document": {"sha256": pdf_hash}})
         write_json(folder / "data" / "labels" / name / "document.json", {"pages": [{"label_sha256": label_hash}]})
         documents.append({"document": name, "path": f"{name}.pdf", "sha256": pdf_hash, "status": "ok"})
         pages.append({"document": name, "page": 1, "image": image, "image_sha256": image_hash})
