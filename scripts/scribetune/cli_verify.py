@@ -12,6 +12,7 @@ import typer
 from scribetune.errors import UserError
 
 if TYPE_CHECKING:
+    from scribetune.audit.reproduce import Reproduction
     from scribetune.audit.verify import Verification
     from scribetune.audit.withdraw import Purge
 
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(verify)
     app.command()(forget)
+    app.command()(reproduce)
 
 
 @contextmanager
@@ -131,6 +133,65 @@ def forget(
             sys.stdout.write(_next_steps(folder, rebuilt=rebuild))
 
 
+def reproduce(
+    revision: Annotated[str, typer.Argument(metavar="REV", help="Tag, branch or commit with a recorded build.")],
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Leave the rebuilt folder there instead of removing it.")
+    ] = None,
+    configfile: Annotated[
+        list[Path] | None, typer.Option(help="Configuration files that build was made with, besides its own.")
+    ] = None,
+    cores: Annotated[int, typer.Option(min=1, help="Cores for the build.")] = 1,
+    folder: Folder = Path(),
+    raw: Annotated[
+        Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build a revision again with its own code, in a scratch folder, and compare hash by hash with its record.
+
+    Exit status: 0 identical, 1 different (or it could not be built: the message says why). With --json: {revision,
+    commit, identical, same: {kind: files}, differences: [{kind, path, state, detail}], notes: [text], kept}.
+    """
+    from scribetune.audit import reproduce as reproduction
+
+    with _told_in_words():
+        result = reproduction.reproduce(folder, revision, keep=keep, raw=raw, configfiles=configfile or [], cores=cores)
+    if as_json:
+        sys.stdout.write(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(_reproduction_text(result))
+    if not result.identical:
+        raise typer.Exit(1)
+
+
+def _reproduction_text(result: "Reproduction") -> str:
+    kinds = list(dict.fromkeys([*result.same, *(item.kind for item in result.differences)]))
+    width = max(map(len, kinds), default=0)
+    lines = [f"{'':<{width}}  same  different"]
+    for kind in kinds:
+        different = [item for item in result.differences if item.kind == kind]
+        lines.append(f"{kind:<{width}}  {result.same.get(kind, 0):>4}  {len(different):>9}")
+    for kind in kinds:
+        different = [item for item in result.differences if item.kind == kind]
+        lines += [
+            f"  {item.state}: {_printable(item.path)}  {_printable(item.detail)}" for item in different[:_MOST_ROWS]
+        ]
+        if len(different) > _MOST_ROWS:
+            lines.append(f"  … and {len(different) - _MOST_ROWS} more {kind} (--json lists all)")
+    lines += [f"Note: {_printable(note)}" for note in result.notes]
+    if result.kept:
+        lines.append(f"Kept: {result.kept} (git worktree remove --force {result.kept} removes it)")
+    count = sum(result.same.values())
+    name = f"{result.revision} ({result.commit[:12]})"
+    verdict = f"{name} was reproduced: all {count} files are identical"
+    if not result.identical:
+        verdict = (
+            f"{name} was not reproduced: {len(result.differences)} of {count + len(result.differences)} files differ"
+        )
+    return "\n".join([*lines, verdict, ""])
+
+
 def _purge_text(chosen: "Purge") -> str:
     lines = [f"  {_printable(str(path))}" for path in chosen.paths]
     if chosen.objects:
@@ -152,7 +213,7 @@ def _forgotten_text(said: dict[str, Any]) -> str:
         pages = ", ".join(f"{count} {split}" for split, count in sorted(item["splits"].items()))
         use = "trained with it" if item["learned_from"] else "only measured on it"
         lines.append(f"  adapter {item['weights_sha256'][:12]} ({item['where']}): {pages} page(s), {use}")
-    lines += [f"  not readable: {text}" for text in said["unreadable"]]
+    lines += [f"  note: {text}" for text in said["unreadable"]]
     if said["purged"]:
         lines.append(f"Removed: {len(said['purged'])} files, folders and cached objects")
     if said["remains"]:

@@ -342,6 +342,7 @@ def touched(folder: Path, hashes: Iterable[str], labels: Iterable[str] = ()) -> 
                 learned_from=any(page.split == "train" and page.id not in lineage.skipped_pages for page in pages),
             )
         )
+    unreadable += history.limits(folder)
     return Reach(tuple(found), tuple(unreadable)), frozenset(known_labels - {_EMPTY})
 
 
