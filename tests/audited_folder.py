@@ -112,7 +112,12 @@ def record_in_dvc(folder: Path) -> None:
             key=lambda row: row["relpath"],
         )  # fmt: skip
         outs.append({"path": path, "md5": _store(folder, json.dumps(listed).encode(), ".dir")})
-    write(folder / "dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": {"all": {"outs": outs}}}))
+    raw = sorted((file for file in (folder / "data" / "raw").rglob("*") if file.is_file()), key=str)
+    listed = [
+        {"md5": md5(file.read_bytes()), "relpath": file.relative_to(folder / "data" / "raw").as_posix()} for file in raw
+    ]
+    deps = [{"path": "data/raw", "md5": f"{md5(json.dumps(listed).encode())}.dir"}]
+    write(folder / "dvc.lock", yaml.safe_dump({"schema": "2.0", "stages": {"all": {"deps": deps, "outs": outs}}}))
     stages = {"all": {"metrics": [{"reports/metrics.json": {"cache": False}}]}}
     write(folder / "dvc.yaml", yaml.safe_dump({"stages": stages}))
 

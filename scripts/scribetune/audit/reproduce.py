@@ -213,10 +213,16 @@ def _take_documents(
     folder: Path, place: Path, raw: Path | None, lineage: records.Lineage | None, found: _Comparison
 ) -> None:
     """Link the input PDFs of the revision: from DVC's cache where it tracked them, else from the working tree."""
+    withdrawn = withdrawals.refused(withdrawals.read(folder / layout.WITHDRAWN)).documents
+    again = [row.path for row in lineage.documents if row.sha256 in withdrawn] if lineage else []
+    if again:
+        found.notes.append(
+            f"{len(again)} document(s) were withdrawn since, and are read again for this: "
+            + ", ".join(again[:_MOST_KEYS])
+        )
     target = place / _raw_of(place)
     if any(target.rglob("*.pdf")) or _dependency(place, _raw_of(place).as_posix()) == _EMPTY_FOLDER:
         return  # in git, or none: the sample corpus was used
-    withdrawn = withdrawals.refused(withdrawals.read(folder / layout.WITHDRAWN)).documents
     tracked = next((o for o in cache.outputs(place) if (place / o.path) == target), None)
     if tracked is not None:
         _link_from_cache(folder, target, tracked)
@@ -228,12 +234,6 @@ def _take_documents(
         recorded = _dependency(place, _raw_of(place).as_posix())
         if recorded and recorded != _folder_md5(target):
             _keep_recorded(source, target, lineage, found)
-    again = [row.path for row in lineage.documents if row.sha256 in withdrawn] if lineage else []
-    if again:
-        found.notes.append(
-            f"{len(again)} document(s) were withdrawn since, and are read again for this: "
-            + ", ".join(again[:_MOST_KEYS])
-        )
 
 
 def _raw_of(place: Path) -> Path:
