@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from scribetune import cli_verify
+from scribetune import cli_audit, cli_verify
 from scribetune.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+cli_audit.register(app)
 
 
 @contextmanager

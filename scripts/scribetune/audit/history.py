@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ LOCK = "dvc.lock"
 BUILD = f"{layout.REPORTS}/{records.FILE_NAME}"
 ADAPTER = f"{layout.ADAPTER}/{records.FILE_NAME}"
 WORKING_TREE = "working tree"
-FETCH_ALL = "dvc fetch --all-commits"
 
 _BUILD_FIRST = "build first: snakemake --cores 1 --resources gpu=1"
 
@@ -75,6 +74,10 @@ class Entry:
         if self.in_working_tree:
             names.append(WORKING_TREE)
         return ", ".join(names)
+
+    def without_rows(self) -> "Entry":
+        """Return the entry without documents and pages: an answer over a long history must not hold all of them."""
+        return replace(self, lineage=replace(self.lineage, documents=(), pages=()))
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def limits(folder: Path) -> tuple[str, ...]:
     return ()
 
 
-def walk(folder: Path) -> Iterator[Entry | Unreadable]:
+def walk(folder: Path, revision: str | None = None) -> Iterator[Entry | Unreadable]:
     """Yield each lineage once, newest first: those of the working tree, then those that any ref's history names.
 
     One lineage is held at a time, so that a long history of large builds fits into memory. A lineage that cannot be
@@ -149,13 +152,19 @@ def walk(folder: Path) -> Iterator[Entry | Unreadable]:
 
     Args:
         folder: Where dvc.lock, models/ and reports/ are; need not be a git repository, nor its top folder.
+        revision: The history of this git revision alone, without the working tree.
+
+    Raises:
+        UserError: No such revision.
     """
+    if revision is not None:
+        revision = _resolved(folder, revision)
     here = {path: _md5(folder / path) for path in (BUILD, ADAPTER) if (folder / path).is_file()}
-    committed, damaged = ({}, []) if _not_a_repository(folder) else _committed(folder)
+    committed, damaged = ({}, []) if _not_a_repository(folder) else _committed(folder, revision or "--all")
     tags = _tags(folder) if committed else {}
     told: set[tuple[str, str]] = set()
 
-    for path, lineage in _on_disk(folder, here):
+    for path, lineage in _on_disk(folder, here) if revision is None else ():
         if isinstance(lineage, Unreadable):
             yield lineage
             continue
@@ -164,17 +173,19 @@ def walk(folder: Path) -> Iterator[Entry | Unreadable]:
         yield Entry(path, here[path], commits, names, in_working_tree=True, lineage=lineage)
     for output, commits in committed.items():
         try:
-            md5, content, origin = _content(folder, output)
+            md5 = _file_md5(folder, output, commits[0])
             if (output.path, md5) in told:
                 continue
             told.add((output.path, md5))
-            lineage = records.parse(content, f"{commits[-1].short}:{output.path} ({origin})")
+            content = _cached(folder, md5, output, commits[0])
+            lineage = records.parse(content, f"{commits[-1].short}:{output.path}")
         except _UnreadableError as error:
             yield Unreadable(output.path, output.md5, commits, error.reason, error.todo)
         except UserError as error:
             yield Unreadable(output.path, output.md5, commits, error.what, error.todo)
         else:
-            yield Entry(output.path, md5, commits, tags.get(output, ()), in_working_tree=False, lineage=lineage)
+            same = here.get(output.path) == md5
+            yield Entry(output.path, md5, commits, tags.get(output, ()), in_working_tree=same, lineage=lineage)
     yield from damaged
 
 
@@ -184,19 +195,7 @@ def at(folder: Path, revision: str) -> Entry:
     Raises:
         UserError: Not a git repository, no such revision, nothing recorded there, or the content is not in the cache.
     """
-    refused = _not_a_repository(folder)
-    if refused:
-        raise UserError(
-            "A revision can only be read in a git repository", value=revision, accepted="the working tree (no --rev)",
-            todo=f"leave --rev out ({refused})",
-        )  # fmt: skip
-    found = _try_git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if found is None:
-        raise UserError(
-            "No such revision", value=revision, accepted="a tag, a branch or a commit of this repository",
-            todo="see git log --oneline and git tag; scribetune log lists those with an adapter",
-        )  # fmt: skip
-    commit = _commit(folder, found.decode().strip())
+    commit = _commit(folder, _resolved(folder, revision))
     lock = _try_git(folder, "cat-file", "blob", f"{commit.hash}:{_prefix(folder)}{LOCK}")
     try:
         outputs = _outputs(lock) if lock is not None else []
@@ -213,7 +212,8 @@ def at(folder: Path, revision: str) -> Entry:
         )  # fmt: skip
     output = outputs[0]
     try:
-        md5, content, _ = _content(folder, output)
+        md5 = _file_md5(folder, output, commit)
+        content = _cached(folder, md5, output, commit)
     except _UnreadableError as error:
         raise UserError(
             f"The lineage at {revision} cannot be read: {error.reason}", value=output.md5, todo=error.todo
@@ -294,6 +294,23 @@ def cache_folder(folder: Path) -> Path:
     return chosen
 
 
+def _resolved(folder: Path, revision: str) -> str:
+    """Return the hash of the commit that a revision means; see `at`."""
+    refused = _not_a_repository(folder)
+    if refused:
+        raise UserError(
+            "A revision can only be read in a git repository", value=revision, accepted="the working tree (no --rev)",
+            todo=f"leave --rev out ({refused})",
+        )  # fmt: skip
+    found = _try_git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if found is None:
+        raise UserError(
+            "No such revision", value=revision, accepted="a tag, a branch or a commit of this repository",
+            todo="see git log --oneline and git tag; scribetune log lists those with an adapter",
+        )  # fmt: skip
+    return found.decode().strip()
+
+
 def _on_disk(folder: Path, here: Mapping[str, str]) -> Iterator[tuple[str, Lineage | Unreadable]]:
     """Yield the working tree's lineages: the build's, and the adapter's own where it is of another training."""
     build: Lineage | None = None
@@ -320,7 +337,7 @@ def _naming(
     """Return the commits and tags whose dvc.lock names the file with that MD5."""
     for output, commits in committed.items():
         try:
-            named = output.path == path and _file_md5(folder, output) == md5
+            named = output.path == path and _file_md5(folder, output, commits[0]) == md5
         except _UnreadableError:
             continue  # `walk` tells of it
         if named:
@@ -328,10 +345,10 @@ def _naming(
     return (), ()
 
 
-def _committed(folder: Path) -> tuple[dict[_Output, tuple[Commit, ...]], list[Unreadable]]:
+def _committed(folder: Path, whose: str = "--all") -> tuple[dict[_Output, tuple[Commit, ...]], list[Unreadable]]:
     """Return lineage → commits that name it (newest first), newest lineage first; and the dvc.lock that are damaged."""
     # --full-history: a branch that was merged with its dvc.lock discarded, and deleted since, had its adapter too.
-    log = _git(folder, "log", "--all", "--full-history", "--date-order", "--format=%H%x00%cI%x00%s", "--", LOCK)
+    log = _git(folder, "log", whose, "--full-history", "--date-order", "--format=%H%x00%cI%x00%s", "--", LOCK)
     commits = [Commit(*line.split("\0")) for line in log.decode("utf-8", "replace").splitlines() if line]
     naming: dict[_Output, list[Commit]] = {}
     damaged: list[Unreadable] = []
@@ -430,47 +447,50 @@ def _outputs(lock: bytes) -> list[_Output]:
     return found
 
 
-def _content(folder: Path, output: _Output) -> tuple[str, bytes, str]:
-    """Return (MD5 of the lineage, its bytes, "DVC cache" and the like).
+def _file_md5(folder: Path, output: _Output, commit: Commit) -> str:
+    """Return the MD5 of the lineage itself; for the adapter's folder it is looked up in the folder's list.
 
     Raises:
-        _UnreadableError: Not in the cache, or damaged there.
+        _UnreadableError: The list is not in the cache, or has no lineage.
     """
-    md5 = _file_md5(folder, output)
-    if not md5:
-        raise _UnreadableError(
-            f"{layout.ADAPTER} as recorded there has no {records.FILE_NAME}", f"dvc list . {layout.ADAPTER}"
-        )
-    return md5, _cached(folder, md5, output), f"DVC cache {md5}"
-
-
-def _file_md5(folder: Path, output: _Output) -> str:
-    """Return the MD5 of the lineage itself; for a folder it is looked up in the folder's list; "" where it has none."""
     if not output.md5.endswith(".dir"):
         return output.md5
     try:
-        listed = json.loads(_cached(folder, output.md5, output))
-    except ValueError as error:
-        raise _UnreadableError(f"the list of {layout.ADAPTER} in DVC's cache is damaged", FETCH_ALL) from error
-    return next((str(row["md5"]) for row in listed if row["relpath"] == records.FILE_NAME), "")
+        listed = json.loads(_cached(folder, output.md5, output, commit))
+        found = next((str(row["md5"]) for row in listed if row["relpath"] == records.FILE_NAME), "")
+    except (ValueError, TypeError, KeyError) as error:
+        raise _UnreadableError(
+            f"the list of {layout.ADAPTER} in DVC's cache is damaged", _fetch(output, commit)
+        ) from error
+    if not found:
+        raise _UnreadableError(
+            f"{layout.ADAPTER} as recorded there has no {records.FILE_NAME}", "nothing: it was never recorded"
+        )
+    return found
 
 
-def _cached(folder: Path, md5: str, output: _Output) -> bytes:
-    cache = cache_folder(folder)
-    path = cache / "files" / "md5" / md5[:2] / md5[2:]
-    target = layout.ADAPTER if output.path == ADAPTER else output.path
-    fetch = f"{FETCH_ALL} {target}"
+def _cached(folder: Path, md5: str, output: _Output, commit: Commit) -> bytes:
+    """Return a file of DVC's cache by its MD5.
+
+    Raises:
+        _UnreadableError: It is not there, or its content is not what its name says.
+    """
+    path = cache_folder(folder) / "files" / "md5" / md5[:2] / md5[2:]
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise _UnreadableError(f"{output.path} ({md5}) is not in DVC's cache {cache}", fetch) from None
+        raise _UnreadableError(f"{output.path} is not in DVC's cache", _fetch(output, commit)) from None
     except OSError as error:
-        raise _UnreadableError(
-            f"{path} cannot be read ({error.strerror})", f"correct its permissions, or {fetch}"
-        ) from None
+        raise _UnreadableError(f"{path} cannot be read ({error.strerror})", "correct its permissions (ls -l)") from None
     if _md5_bytes(content) != md5.removesuffix(".dir"):
-        raise _UnreadableError(f"{path} is damaged: its MD5 is not its name", f"remove that file, then {fetch}")
+        raise _UnreadableError(f"{path} is damaged: its MD5 is not its name", f"rm -f {path}; {_fetch(output, commit)}")
     return content
+
+
+def _fetch(output: _Output, commit: Commit) -> str:
+    # Not `dvc fetch --all-commits`: DVC 3.67.1 fetches one version per path with it (treeverse/dvc issue 10617).
+    target = layout.ADAPTER if output.path == ADAPTER else output.path
+    return f"git checkout {commit.short} -- {LOCK}; dvc fetch {target}; git checkout HEAD -- {LOCK}"
 
 
 def _md5(path: Path) -> str:
