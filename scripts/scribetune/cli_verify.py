@@ -45,6 +45,9 @@ def verify(
     raw: Annotated[
         Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")
     ] = None,
+    allowed_signers: Annotated[
+        Path | None, typer.Option(help="The lineage must be signed by one of these (ssh-keygen's ALLOWED SIGNERS).")
+    ] = None,
     cache: Annotated[bool, typer.Option("--cache", help="Check the objects in DVC's cache too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -56,8 +59,8 @@ def verify(
     """
     from scribetune.audit import verify as verification
 
-    with _told_in_words(NOTHING_TO_VERIFY):
-        result = verification.verify(folder, raw, with_cache=cache)
+    with _told_in_words(1 if folder.is_dir() else NOTHING_TO_VERIFY):
+        result = verification.verify(folder, raw, with_cache=cache, allowed_signers=allowed_signers)
     if as_json:
         sys.stdout.write(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n")
     elif not result.is_empty:
@@ -254,7 +257,7 @@ def _verification_text(result: "Verification") -> str:
                     lines.append(f"    {_printable(finding.note)}")
             if len(found) > _MOST_ROWS:
                 lines.append(f"  … and {len(found) - _MOST_ROWS} more (--json lists all)")
-    lines += ["", *(f"Note: {note}" for note in result.notes)]
+    lines += ["", *(f"Note: {_printable(note)}" for note in result.notes)]
     total = sum(result.checked.values())
     verdict = (
         f"All {total} recorded hashes hold" if result.holds else f"{len(result.findings)} finding(s) in {total} hashes"

@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import audited_folder
 import pytest
 from typer.testing import CliRunner
 
+from scribetune import signature
 from scribetune.audit import verify
 from scribetune.cli import app
 
@@ -150,6 +152,24 @@ def test_manifests_of_an_older_grouping_into_shards_do_not_count(build: Path) ->
     )
     os.utime(old, (1, 1))
     assert named(build) == []
+
+
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
+def test_a_signature_is_checked_and_one_that_is_asked_for_must_be_there(build: Path, tmp_path: Path) -> None:
+    signers = tmp_path / "signers"
+    signers.write_text("")
+    said = [(f.kind, str(f.state)) for f in verify.verify(build, allowed_signers=signers).findings]
+    assert said == [("signature", "missing")]
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    signature.sign(build / "reports/lineage.json", key)
+    assert "Signature of reports/lineage.json: signed" in verify.verify(build).notes[0]
+    assert [str(f.state) for f in verify.verify(build, allowed_signers=signers).findings] == ["altered"]
+    signers.write_text(f"ada {key.with_suffix('.pub').read_text()}")
+    assert verify.verify(build, allowed_signers=signers).findings == ()
+    lineage = build / "reports/lineage.json"
+    lineage.write_text(lineage.read_text() + " ")
+    assert named(build) == [("signature", "altered", "reports/lineage.json.sig")]
 
 
 def test_exit_status_0_1_2_and_the_json(build: Path, tmp_path: Path) -> None:

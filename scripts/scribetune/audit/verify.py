@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from scribetune import layout
+from scribetune import layout, signature
 from scribetune.audit import cache, history, records
 from scribetune.errors import UserError
 
@@ -31,17 +31,17 @@ ADAPTER = "adapter"
 MERGED = "merged model"
 PREDICTIONS = "predictions"
 REPORT = "report"
+SIGNATURE = "signature"
 DVC_OUTPUT = "DVC output"
 CACHE_OBJECT = "DVC cache object"
 KINDS = (
-    DOCUMENT, PAGE_IMAGE, LABEL, MANIFEST, SPLIT, RETENTION, BASE_MODEL, ADAPTER, MERGED, PREDICTIONS, REPORT,
+    DOCUMENT, PAGE_IMAGE, LABEL, MANIFEST, SPLIT, RETENTION, BASE_MODEL, ADAPTER, MERGED, PREDICTIONS, REPORT, SIGNATURE,
     DVC_OUTPUT, CACHE_OBJECT,
 )  # fmt: skip
 
 _BLOCK = 1 << 20
 _DOCUMENT_RECORD = "document.json"
 _PROOF = f"{layout.MERGED}/merge_proof.json"
-_PREDICTION_ANSWER = ("conversations", 1, "value")
 _SWEPT: Mapping[str, str] = {
     layout.PAGES: PAGE_IMAGE,
     layout.LABELS: LABEL,
@@ -171,20 +171,29 @@ class _Collection:
         return self.places.get(path, self.folder / path)
 
 
-def verify(folder: Path, raw: Path | None = None, *, with_cache: bool = False, workers: int = 0) -> Verification:
+def verify(
+    folder: Path,
+    raw: Path | None = None,
+    *,
+    with_cache: bool = False,
+    allowed_signers: Path | None = None,
+    workers: int = 0,
+) -> Verification:
     """Compute every recorded hash again.
 
     Args:
         folder: Working directory of a build.
         raw: Folder of the input PDFs; by default the one that config/config.yaml names, data/raw or data/samples.
         with_cache: Whether the objects in DVC's cache are checked too.
+        allowed_signers: File that says whose keys may sign reports/lineage.json; by default git's. Where it is given,
+            a signature must be there, and by one of them.
         workers: Threads that hash; 0 for one per core.
 
     Returns:
         What was checked and what does not hold; empty where nothing was ever recorded.
 
     Raises:
-        UserError: `folder` is no folder.
+        UserError: `folder` is no folder, or there is no such file of allowed signers.
     """
     if not folder.is_dir():
         raise UserError(
@@ -196,6 +205,7 @@ def verify(folder: Path, raw: Path | None = None, *, with_cache: bool = False, w
     _collect_pages(found)
     _collect_lineage(found)
     _collect_retention(found)
+    signed = _check_signature(found, allowed_signers)
     locked = _collect_dvc(found)
     if with_cache:
         _collect_cache(found)
@@ -206,6 +216,8 @@ def verify(folder: Path, raw: Path | None = None, *, with_cache: bool = False, w
     checked: dict[str, int] = {}
     for expected in found.expected:
         checked[expected.kind] = checked.get(expected.kind, 0) + 1
+    if signed:
+        checked[SIGNATURE] = 1
     if locked:
         checked[DVC_OUTPUT] = checked.get(DVC_OUTPUT, 0) + len(locked)
     order = {kind: number for number, kind in enumerate(KINDS)}
@@ -439,7 +451,7 @@ def _check_splits(found: _Collection, lineage: records.Lineage) -> None:
 
 def _answers_its_label(record: Mapping[str, Any]) -> bool:
     """Say whether the text that is learned is the label whose hash is recorded (a label ends in a line break)."""
-    answer = record[_PREDICTION_ANSWER[0]][_PREDICTION_ANSWER[1]][_PREDICTION_ANSWER[2]]
+    answer = record["conversations"][1]["value"]
     hashes = {hashlib.sha256(text.encode()).hexdigest() for text in (answer, f"{answer}\n")}
     return record["label_sha256"] in hashes
 
@@ -448,6 +460,32 @@ def _jsonl(path: Path) -> Iterator[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8").split("\n"):
         if line.strip():
             yield json.loads(line)
+
+
+def _check_signature(found: _Collection, allowed_signers: Path | None) -> bool:
+    """Check the signature of reports/lineage.json where there is one; say whether there was anything to check."""
+    lineage = found.folder / history.BUILD
+    if not lineage.is_file():
+        return False
+    path = f"{history.BUILD}.sig"
+    if not signature.path_of(lineage).exists():
+        if allowed_signers is not None:
+            note = "the lineage is not signed (scribetune sign)"
+            found.findings.append(Finding(SIGNATURE, State.MISSING, path, note=note))
+        return allowed_signers is not None
+    try:
+        result = signature.check(lineage, allowed_signers)
+    except UserError as error:
+        if allowed_signers is not None:
+            raise
+        found.notes.append(f"The signature of {history.BUILD} was not checked: {error.what}")
+        return False
+    unknown = result.state == signature.SignatureState.UNKNOWN_SIGNER
+    if result.state == signature.SignatureState.BAD or (unknown and allowed_signers is not None):
+        found.findings.append(Finding(SIGNATURE, State.ALTERED, path, note=result.detail))
+    else:
+        found.notes.append(f"Signature of {history.BUILD}: {result.detail}")
+    return True
 
 
 def _collect_retention(found: _Collection) -> None:
