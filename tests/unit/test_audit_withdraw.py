@@ -71,6 +71,17 @@ def test_of_a_file_changed_since_the_build_both_contents_are_meant(build: Path) 
     assert named(build, A) == [(A, "a", False)]
 
 
+def test_a_file_that_happens_to_have_the_name_is_not_taken_for_the_document(
+    build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_bytes(b"notes")
+    assert named(build, "a") == [(A, "a", True)]
+    Path("a.pdf").write_bytes(b"another document")
+    with pytest.raises(UserError, match="The name means two documents"):
+        withdraw.find(build, "a.pdf")
+
+
 def test_a_document_of_an_older_build_is_found_in_history(build: Path) -> None:
     for stage in ("documents", "pages", "labels"):
         (build / f"data/manifests/{stage}/000-of-001.csv").unlink()

@@ -261,7 +261,7 @@ def _link_from_cache(folder: Path, target: Path, tracked: cache.Output) -> None:
         what = tracked.path if members is None else f"{len(lacking)} of {len(members)} files of {tracked.path}"
         raise UserError(
             "The input PDFs of that revision are not in DVC's cache", value=what,
-            accepted="a cache that has them", todo=f"dvc fetch {tracked.path} in a checkout of that revision (git worktree add), with the same cache",
+            accepted="a cache that has them", todo=f"dvc fetch {tracked.path} in a checkout of that revision",
         )  # fmt: skip
     for member in members:
         _link(cache.object_path(home, member.md5), target / member.path)

@@ -128,11 +128,18 @@ def find(folder: Path, target: str, raw: Path | None = None) -> tuple[Named, ...
     """
     roots = [raw] if raw is not None else verify.raw_folders(folder)
     known = _known(folder)
-    on_disk = next((path for path in (Path(target), folder / target) if path.is_file()), None)
+    # Only a PDF: a document's id may happen to be the name of any file here.
+    places = (Path(target), folder / target) if target.lower().endswith(".pdf") else ()
+    on_disk = next((path for path in places if path.is_file()), None)
     if on_disk is not None:
         relative = _below(on_disk, roots)
-        found = {row for row in known if relative and row.path == relative}
-        found.add(_of_file(on_disk, relative))
+        file = _of_file(on_disk, relative)
+        if not relative and any(row.path == target and row.sha256 != file.sha256 for row in known):
+            raise UserError(
+                f"The name means two documents: {on_disk}, and another that the build knows by it", value=target,
+                accepted="a name that means one document", todo="give its document id or its SHA-256, or a longer path",
+            )  # fmt: skip
+        found = {file, *(row for row in known if relative and row.path == relative)}
     else:
         found = {row for row in known if target in (row.sha256, row.path, row.document)}
         if not found:
