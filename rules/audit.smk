@@ -1,7 +1,7 @@
 """
 The audit.
 
-REQUIRED INPUTS: models/adapter/lineage.json, models/merged/merge_proof.json, predictions and scores
+REQUIRED INPUTS: models/adapter/lineage.json, models/merged/merge_proof.json, manifests, splits, predictions and scores
 OUTPUTS: reports/lineage.json, reports/model_card.md, ro-crate-metadata.json (reports/workflow/ with it, where the build's
          working directory is not the repository)
 """
@@ -17,11 +17,27 @@ rule write_lineage:
     input:
         adapter="models/adapter/lineage.json",
         proof="models/merged/merge_proof.json",
-        test="data/splits/test.jsonl",
-        base="reports/predictions/base.jsonl",
-        tuned="reports/predictions/tuned.jsonl",
         metrics="reports/metrics.json",
-        documents="reports/documents.csv",
+        recorded=[
+            *expand(
+                "data/splits/{split}.jsonl", split=["train", "validation", "test"]
+            ),
+            *expand(
+                "data/manifests/{stage}/{shard}.csv",
+                stage=["documents", "pages", "labels"],
+                shard=plan.shards,
+            ),
+            "data/manifests/selection/all.csv",
+            "data/manifests/splits/all.csv",
+            "data/retention/pages.jsonl",
+            *expand(
+                "reports/predictions/{model}{pages}.jsonl",
+                model=["base", "tuned"],
+                pages=["", "_retention"],
+            ),
+            "reports/documents.csv",
+            "reports/samples.csv",
+        ],
     output:
         lineage="reports/lineage.json",
     log:

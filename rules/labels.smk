@@ -54,6 +54,7 @@ rule select_pages:
     params:
         settings=plan.settings("selection"),
         sheet=plan.said("category", "language", "licence"),
+        withdrawn=plan.refused,
         code=plan.code("select_pages"),
         environment=plan.environment,
     script:

@@ -25,6 +25,7 @@ rule render_pages:
     params:
         settings=plan.settings("pages", "documents.timeout_s_per_page"),
         documents=lambda wildcards: plan.identities(wildcards.shard),
+        withdrawn=lambda wildcards: plan.withdrawn_in(wildcards.shard),
         code=plan.code("render_pages"),
         environment=plan.environment,
     script:

@@ -21,12 +21,13 @@ def main(
     identities: Mapping[str, Sequence[str]],
     settings: pages.RenderSettings,
     workers: int,
+    withdrawn: Mapping[str, str],
     document_manifest: Path,
     page_manifest: Path,
 ) -> None:
-    """Render `pdfs` with `workers` processes and write the two manifests."""
+    """Render `pdfs` with `workers` processes, all but those withdrawn, and write the two manifests."""
     documents, variables = identify(pdfs, identities)
-    rendered = pages.render_shard(documents, open_passwords(variables), settings, workers)
+    rendered = pages.render_shard(documents, open_passwords(variables), settings, workers, withdrawn)
     manifests.write(
         document_manifest, [asdict(result.document) for result in rendered], manifests.columns_of(pages.DocumentRow)
     )
@@ -48,6 +49,7 @@ if __name__ == "__main__":
                 snakemake.params.code,
             ),
             snakemake.threads,
+            snakemake.params.withdrawn,
             Path(snakemake.output.documents),
             Path(snakemake.output.pages),
         )

@@ -9,6 +9,7 @@ from scribetune import manifests, selection
 from scribetune.config import Selection, restrict
 from scribetune.documents import SheetRow
 from scribetune.jobs import rule_job
+from scribetune.withdrawals import Withdrawn
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -22,6 +23,7 @@ def main(
     label_manifests: Sequence[str],
     sheet: Mapping[str, SheetRow],
     limits: Selection,
+    withdrawn: Withdrawn,
     selection_manifest: Path,
     document_report: Path,
 ) -> None:
@@ -30,12 +32,14 @@ def main(
     pages = manifests.read(map(Path, page_manifests), selection.PAGE_TEXT_COLUMNS)
     labels = manifests.read(map(Path, label_manifests), selection.LABEL_TEXT_COLUMNS)
     texts = selection.label_texts(labels, lambda path: Path(path).read_text(encoding="utf-8"))
-    selected = selection.select(documents, pages, labels, texts, sheet, limits)
+    selected = selection.select(documents, pages, labels, texts, sheet, limits, withdrawn)
     manifests.write(
         selection_manifest, [asdict(page) for page in selected], manifests.columns_of(selection.SelectedPage)
     )
     manifests.write(
-        document_report, selection.document_report(documents, selected, sheet), selection.DOCUMENT_REPORT_COLUMNS
+        document_report,
+        selection.document_report(documents, selected, sheet, withdrawn),
+        selection.DOCUMENT_REPORT_COLUMNS,
     )
 
 
@@ -47,6 +51,9 @@ if __name__ == "__main__":
             snakemake.input.labels,
             {name: SheetRow(*cells) for name, cells in snakemake.params.sheet.items()},
             restrict(snakemake.params.settings).selection,
+            Withdrawn(
+                frozenset(snakemake.params.withdrawn["documents"]), frozenset(snakemake.params.withdrawn["labels"])
+            ),
             Path(snakemake.output.selection),
             Path(snakemake.output.report),
         )

@@ -33,7 +33,15 @@ if __name__ == "__main__":
             Path(snakemake.input.adapter),
             Path(snakemake.input.proof),
             Path(snakemake.input.metrics),
-            [Path(snakemake.input[name]) for name in ("test", "base", "tuned", "metrics", "documents")],
+            [
+                Path(path)
+                for path in (
+                    snakemake.input.adapter,
+                    snakemake.input.proof,
+                    snakemake.input.metrics,
+                    *snakemake.input.recorded,
+                )
+            ],
             snakemake.params.settings["generate"],
             Path(snakemake.output.lineage),
         )

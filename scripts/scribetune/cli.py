@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune import cli_audit, cli_sign
+from scribetune import cli_audit, cli_sign, cli_verify
 from scribetune.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -76,4 +76,5 @@ def commit(
             sys.stdout.write(f"{line}\n")
 
 
+cli_verify.register(app)
 cli_sign.register(app, _told_in_words)

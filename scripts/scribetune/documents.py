@@ -28,6 +28,7 @@ class DocumentStatus(StrEnum):
     CRASHED = "crashed"
     ERROR = "error"
     DUPLICATE = "duplicate"
+    WITHDRAWN = "withdrawn"
     NO_USABLE_PAGE = "no_usable_page"
 
 

@@ -16,6 +16,7 @@ REPORTS = "reports"
 PREDICTIONS = "reports/predictions"
 ALIASES = "work/aliases"
 CHECKPOINTS = "work/checkpoints"
+WITHDRAWN = "config/withdrawn.csv"
 
 
 def page_name(page: int) -> str:

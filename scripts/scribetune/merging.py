@@ -124,7 +124,7 @@ def merge(config: Config, base_path: str, adapter_folder: Path, merged_folder: P
         proof = {
             "base": {"name": config.base_model.name, "revision": config.base_model.revision, "sha256": _hashes(folder)},
             "adapter": {"sha256": _hashes(adapter_folder, (adapters.WEIGHTS, adapters.CONFIG))},
-            "merged": {"layout": config.merge.layout, "precision": _name(dtype), "sha256": _hashes(staged)},
+            "merged": {"layout": config.merge.layout, "precision": _name(dtype), "sha256": _every_hash(staged)},
             "tensors": {
                 "total": len(base_shapes),
                 "unchanged": len(base_shapes) - len(changes),
@@ -289,6 +289,11 @@ def _hashes(folder: Path, names: tuple[str, ...] = ()) -> dict[str, str]:
         [folder / name for name in names] if names else [*sorted(folder.glob("*.safetensors")), folder / "config.json"]
     )
     return {path.name: sha256_file(path) for path in chosen}
+
+
+def _every_hash(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file in a folder: processor and tokenizer decide about predictions too."""
+    return {path.name: sha256_file(path) for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def _replace(staged: Path, folder: Path) -> None:

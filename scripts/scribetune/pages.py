@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from scribetune import files, isolation, layout
@@ -188,7 +189,11 @@ class RenderSettings:
 
 
 def render_shard(
-    documents: Sequence[Document], passwords: Mapping[str, str], settings: RenderSettings, workers: int
+    documents: Sequence[Document],
+    passwords: Mapping[str, str],
+    settings: RenderSettings,
+    workers: int,
+    withdrawn: Mapping[str, str] = MappingProxyType({}),
 ) -> list[RenderedDocument]:
     """Render a shard's documents; those whose content, settings and code are unchanged are taken as they are.
 
@@ -197,6 +202,7 @@ def render_shard(
         passwords: Document id → password or "".
         settings: What decides about the images.
         workers: Number of worker processes.
+        withdrawn: Document id → sha256 of the content that must not be read; it gets a row that says so, and no image.
 
     Returns:
         One result per document, in the same order.
@@ -204,6 +210,9 @@ def render_shard(
     results: dict[str, RenderedDocument] = {}
     waiting: list[tuple[Document, str, str]] = []
     for document in documents:
+        if document.id in withdrawn and files.sha256_file(document.path) == withdrawn[document.id]:
+            results[document.id] = _failed(document, DocumentStatus.WITHDRAWN, f"see {layout.WITHDRAWN}")
+            continue
         password = passwords.get(document.id, "")
         key = _key(document, password, settings)
         kept = _load_record(document.id, key)
@@ -211,7 +220,7 @@ def render_shard(
             results[document.id] = kept
         else:
             waiting.append((document, password, key))
-    logger.info("%d documents unchanged, %d to render", len(results), len(waiting))
+    logger.info("%d documents unchanged or withdrawn, %d to render", len(results), len(waiting))
 
     limit = settings.timeout_s_per_page
     counts = list(

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import config as configuration
-from scribetune import families, layout, prompts, provenance, samples
+from scribetune import families, layout, prompts, provenance, samples, withdrawals
 from scribetune.config import Config
 from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, read_sheet
 from scribetune.errors import UserError
+from scribetune.withdrawals import Withdrawal
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "write_report": tuple(sorted(p.name for p in (provenance.PACKAGE_FOLDER / "templates").glob("report*"))),
@@ -36,6 +37,8 @@ class Plan:
         shards: Shard → documents.
         sheet: Document id → what the sheet says.
         sample_specs: The sample corpus, where it stands in for the user's PDFs; else empty.
+        withdrawals: What config/withdrawn.csv says.
+        withdrawn: Document id → sha256, of those among the documents.
     """
 
     config: Config
@@ -44,6 +47,8 @@ class Plan:
     shards: Mapping[str, tuple[Document, ...]]
     sheet: Mapping[str, SheetRow]
     sample_specs: tuple[samples.SampleSpec, ...] = field(repr=False)
+    withdrawals: tuple[Withdrawal, ...] = ()
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
 
     def settings(self, *wanted: str) -> dict[str, dict[str, Any]]:
         """Return the configuration keys a rule reads, for its `params`: "pages" or "pages.color" each."""
@@ -95,6 +100,18 @@ class Plan:
         rows = {name: [getattr(row, column) for column in columns] for name, row in sorted(self.sheet.items())}
         return {name: cells for name, cells in rows.items() if any(cells)}
 
+    def withdrawn_in(self, shard: str) -> dict[str, str]:
+        """Return {document id: sha256} of a shard's withdrawn documents: a withdrawal re-runs their shards alone."""
+        return {
+            document.id: self.withdrawn[document.id] for document in self.shards[shard] if document.id in self.withdrawn
+        }
+
+    @property
+    def refused(self) -> dict[str, list[str]]:
+        """The hashes that selection refuses: {"documents": of PDFs, "labels": of labels}, sorted."""
+        found = withdrawals.refused(self.withdrawals)
+        return {"documents": sorted(found.documents), "labels": sorted(found.labels)}
+
     def corrections(self, shard: str) -> list[str]:
         """Return the human labels for a shard's documents."""
         root = Path(self.config.labels.corrections)
@@ -133,10 +150,12 @@ class Plan:
             return ""
 
     def _check_number_of_documents(self) -> None:
-        if len(self.documents) < _LEAST_DOCUMENTS:
+        usable = len(self.documents) - len(self.withdrawn)
+        if usable < _LEAST_DOCUMENTS:
+            besides = f", {len(self.withdrawn)} more withdrawn" if self.withdrawn else ""
             raise UserError(
                 "A training, a validation and a test split need a document each; the test split would be empty",
-                value=f"{len(self.documents)} document(s) in {self.config.documents.raw}",
+                value=f"{usable} document(s) in {self.config.documents.raw}{besides}",
                 accepted="at least three PDFs (fifty or more to learn from)",
                 todo="add PDFs; the targets pages and labels work with any number",
             )
@@ -197,6 +216,7 @@ def _make_plan(values: Mapping[str, Any]) -> Plan:
             accepted="a folder with *.pdf files at any depth",
             todo=f"put PDFs there, or use {layout.RAW} and leave it empty for the sample corpus",
         )
+    withdrawn = withdrawals.read(Path(layout.WITHDRAWN))
     return Plan(
         config=config,
         working_directory=Path.cwd(),
@@ -204,6 +224,8 @@ def _make_plan(values: Mapping[str, Any]) -> Plan:
         shards=assign_shards(found, config.documents.per_shard),
         sheet=read_sheet(Path(config.documents.sheet), found),
         sample_specs=specs,
+        withdrawals=withdrawn,
+        withdrawn=withdrawals.among(found, withdrawn),
     )
 
 

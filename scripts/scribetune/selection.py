@@ -8,10 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from scribetune import manifests
+from scribetune import layout, manifests
 from scribetune.config import Selection
 from scribetune.documents import DocumentStatus, SheetRow
+from scribetune.withdrawals import Withdrawn
 
+NOTHING_WITHDRAWN = Withdrawn()
 _SHINGLE_CHARACTERS = 8
 _PERMUTATIONS = 128
 
@@ -30,6 +32,7 @@ class Reason(StrEnum):
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
     DUPLICATE = "duplicate"
+    WITHDRAWN = "withdrawn"
 
 
 PAGE_TEXT_COLUMNS = ("document", "image", "image_sha256", "mode", "status", "message")
@@ -159,6 +162,7 @@ def select(
     texts: Mapping[tuple[str, int], str],
     sheet: Mapping[str, SheetRow],
     limits: Selection,
+    withdrawn: Withdrawn = NOTHING_WITHDRAWN,
 ) -> list[SelectedPage]:
     """Decide on every page.
 
@@ -169,11 +173,13 @@ def select(
         texts: (document, page) → label, for pages that have one.
         sheet: Document id → what the sheet says.
         limits: The gates.
+        withdrawn: Pages of these PDFs, and pages with these labels, are refused whatever else holds of them.
 
     Returns:
         One row per page, sorted by document and page. Of documents with the same bytes only the first is kept.
     """
     copies = duplicate_documents(documents)
+    gone = withdrawn_documents(documents, withdrawn)
     keys = ["document", "page"]
     joined = pages.merge(labels, on=keys, how="left", suffixes=("_page", "_label"))
     joined = joined.fillna(
@@ -183,7 +189,10 @@ def select(
     joined[numeric] = joined[numeric].apply(pd.to_numeric).fillna(0)
     decided = []
     for row in manifests.rows(joined.sort_values(keys)):
-        reason = Reason.DUPLICATE if row["document"] in copies else refuse(row, limits)
+        if row["document"] in gone or row["label_sha256"] in withdrawn.labels:
+            reason = Reason.WITHDRAWN
+        else:
+            reason = Reason.DUPLICATE if row["document"] in copies else refuse(row, limits)
         decided.append((row, reason))
     accepted = {
         (row["document"], int(row["page"])): texts[row["document"], int(row["page"])]
@@ -245,6 +254,15 @@ def duplicate_documents(documents: pd.DataFrame) -> dict[str, str]:
     return copies
 
 
+def withdrawn_documents(documents: pd.DataFrame, withdrawn: Withdrawn) -> set[str]:
+    """Return the ids of documents whose content is withdrawn, under whatever name."""
+    return {
+        row["document"]
+        for row in manifests.rows(documents)
+        if row["sha256"] in withdrawn.documents or row["status"] == DocumentStatus.WITHDRAWN
+    }
+
+
 DOCUMENT_REPORT_COLUMNS = (
     "document", "path", "sha256", "bytes", "status", "pages", "accepted", "refused", "reasons", "message",
     "category", "language", "licence",
@@ -252,10 +270,14 @@ DOCUMENT_REPORT_COLUMNS = (
 
 
 def document_report(
-    documents: pd.DataFrame, selected: Sequence[SelectedPage], sheet: Mapping[str, SheetRow]
+    documents: pd.DataFrame,
+    selected: Sequence[SelectedPage],
+    sheet: Mapping[str, SheetRow],
+    withdrawn: Withdrawn = NOTHING_WITHDRAWN,
 ) -> list[dict[str, Any]]:
     """Return the rows of reports/documents.csv: one per input document, saying what became of it and why."""
     copies = duplicate_documents(documents)
+    gone = withdrawn_documents(documents, withdrawn)
     by_document: dict[str, list[SelectedPage]] = {}
     for page in selected:
         by_document.setdefault(page.document, []).append(page)
@@ -266,7 +288,11 @@ def document_report(
         accepted = sum(page.accepted for page in pages)
         reasons = pd.Series([page.reason for page in pages if not page.accepted], dtype=str).value_counts()
         status, message = row["status"], row["message"]
-        if document in copies:
+        if document in gone:
+            status, message = DocumentStatus.WITHDRAWN, f"see {layout.WITHDRAWN}"
+        elif pages and all(page.reason == Reason.WITHDRAWN for page in pages):
+            status, message = DocumentStatus.WITHDRAWN, f"all its pages are in {layout.WITHDRAWN}, saved anew"
+        elif document in copies:
             status, message = DocumentStatus.DUPLICATE, f"the same file as {copies[document]}"
         elif status == DocumentStatus.OK and not accepted:
             status, message = DocumentStatus.NO_USABLE_PAGE, "every page was refused: see reasons"

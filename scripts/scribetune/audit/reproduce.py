@@ -1,0 +1,574 @@
+"""Reproducing a revision: its own code builds it again in a scratch folder, and every file is compared with its record.
+
+What is compared is what dvc.lock recorded at that revision, by MD5; where the recorded content is still in DVC's cache,
+the difference itself is described (largest difference of weights, first differing keys, number of pages).
+"""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from scribetune import files, layout, provenance, withdrawals
+from scribetune.audit import cache, history, records, verify
+from scribetune.errors import UserError
+
+KINDS: Mapping[str, str] = {
+    layout.PAGES: "page images",
+    layout.LABELS: "labels",
+    layout.MANIFESTS: "manifests",
+    layout.SPLITS: "splits",
+    layout.RETENTION: "retention pages",
+    layout.ADAPTER: "adapter",
+    layout.MERGED: "merged model",
+    layout.PREDICTIONS: "predictions",
+}
+"""Recorded folder → what it holds; everything else is "report data"."""
+
+REPORT_DATA = "report data"
+_EMPTY_FOLDER = hashlib.md5(b"[]", usedforsecurity=False).hexdigest() + ".dir"
+_NAMES_HARDWARE = ("lineage.json", "index.html", "README.md", "model_card.md", "ro-crate-metadata.json")
+_MOST_KEYS = 3
+_ERROR_LINES = 15
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file that is not as it was recorded.
+
+    Attributes:
+        kind: A value of `KINDS`, or `REPORT_DATA`.
+        path: Relative to the build's folder.
+        state: "different", "missing" (recorded, and not made again) or "new" (made, and not recorded).
+        detail: Where and how much it differs, as far as the recorded content is at hand.
+    """
+
+    kind: str
+    path: str
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of building a revision again.
+
+    Attributes:
+        revision: As it was asked for.
+        commit: Its hash.
+        same: Kind → number of files that are the same, byte for byte.
+        differences: What is not.
+        notes: What may explain a difference, and what was set aside.
+        kept: Where the rebuilt folder is; "" where it was removed.
+    """
+
+    revision: str
+    commit: str
+    same: Mapping[str, int]
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+    kept: str
+
+    @property
+    def identical(self) -> bool:
+        """Whether everything recorded was made again, byte for byte, and nothing else."""
+        return not self.differences
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values: revision, commit, identical, same, differences, notes, kept."""
+        return asdict(self) | {"identical": self.identical, "differences": [asdict(d) for d in self.differences]}
+
+
+@dataclass
+class _Comparison:
+    same: dict[str, int] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def reproduce(
+    folder: Path,
+    revision: str,
+    *,
+    keep: Path | None = None,
+    raw: Path | None = None,
+    configfiles: Sequence[Path] = (),
+    cores: int = 1,
+) -> Reproduction:
+    """Build a revision again with its own code, in a git worktree of its own, and compare.
+
+    Args:
+        folder: The repository with the build; nothing in it is changed.
+        revision: Tag, branch or commit that `scribetune commit` recorded a build for.
+        keep: Where to leave the rebuilt folder; by default it is a temporary one that is removed.
+        raw: Folder of the input PDFs; by default as `verify.raw_folders` finds it.
+        configfiles: Configuration files that build was made with, besides its own config/config.yaml.
+        cores: For Snakemake.
+
+    Raises:
+        UserError: No such revision, nothing recorded there, inputs that are not to be had, or its build fails.
+    """
+    commit = _commit(folder, revision)
+    with _checkout(folder, commit, keep) as place:
+        recorded = cache.outputs(place)
+        if not any(output.recorded_by == cache.LOCK for output in recorded):
+            raise UserError(
+                f"No build is recorded at {revision}: dvc.lock is not there or names no output", value=commit[:12],
+                accepted="a revision made after scribetune commit", todo="scribetune log lists those with an adapter",
+            )  # fmt: skip
+        found = _Comparison()
+        lineage = _lineage(folder, revision, found)
+        _take_documents(folder, place, raw, lineage, found)
+        _take_base_model(folder, place, lineage)
+        _compare_environment(place, lineage, found)
+        _build(place, _configuration(place, lineage, configfiles), cores, revision)
+        _compare(folder, place, recorded, found)
+        if lineage is not None:
+            _set_hardware_aside(place, lineage, found)
+        kept = "" if keep is None else str(place)
+        return Reproduction(revision, commit, found.same, tuple(found.differences), tuple(found.notes), kept)
+
+
+# ---- checking out
+
+
+def _commit(folder: Path, revision: str) -> str:
+    asked = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if asked.returncode != 0:
+        raise UserError(
+            "No such revision, or no git repository", value=revision,
+            accepted="a tag, a branch or a commit of the repository in --folder", todo="see git log and git tag",
+        )  # fmt: skip
+    return asked.stdout.strip()
+
+
+@contextlib.contextmanager
+def _checkout(folder: Path, commit: str, keep: Path | None) -> Iterator[Path]:
+    """Yield the build's folder in a new git worktree at a commit; it is removed afterwards, unless it is to be kept."""
+    if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise UserError(
+            "The folder to keep the rebuilt revision in is not empty", value=str(keep),
+            accepted="a folder that does not exist yet", todo="name another one",
+        )  # fmt: skip
+    prefix = _git(folder, "rev-parse", "--show-prefix").stdout.strip()
+    temporary = None if keep is not None else Path(tempfile.mkdtemp(prefix="scribetune-reproduce-"))
+    target = (temporary / "worktree" if temporary is not None else keep or Path()).resolve()
+    try:
+        # Without hooks: DVC's own would check data out into it.
+        added = _git(
+            folder, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--detach", "--quiet", str(target), commit
+        )
+        if added.returncode != 0:
+            raise UserError(
+                f"The revision could not be checked out into {target}", value=added.stderr.strip()[-500:],
+                accepted="a folder with room for it", todo="see what git says above; --keep DIR names another place",
+            )  # fmt: skip
+        place = target / prefix
+        # Records of jobs whose results are not there: the build starts from nothing.
+        shutil.rmtree(place / ".snakemake", ignore_errors=True)
+        yield place
+    finally:
+        if temporary is not None:
+            _git(folder, "worktree", "remove", "--force", str(target))
+            shutil.rmtree(temporary, ignore_errors=True)
+            _git(folder, "worktree", "prune")
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603  an argument list, no shell
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False,  # noqa: S607
+        )  # fmt: skip
+    except OSError as error:
+        raise UserError(
+            f"git cannot be run there ({error.strerror})", value=str(folder), accepted="a git repository, and git",
+            todo="correct --folder, or install git",
+        ) from error  # fmt: skip
+
+
+def _lineage(folder: Path, revision: str, found: _Comparison) -> records.Lineage | None:
+    try:
+        return history.at(folder, revision).lineage
+    except UserError as error:
+        found.notes.append(f"{error.what}: only the hashes in dvc.lock are compared ({error.todo})")
+        return None
+
+
+# ---- inputs
+
+
+def _take_documents(
+    folder: Path, place: Path, raw: Path | None, lineage: records.Lineage | None, found: _Comparison
+) -> None:
+    """Link the input PDFs of the revision: from DVC's cache where it tracked them, else from the working tree."""
+    withdrawn = withdrawals.refused(withdrawals.read(folder / layout.WITHDRAWN)).documents
+    again = [row.path for row in lineage.documents if row.sha256 in withdrawn] if lineage else []
+    if again:
+        found.notes.append(
+            f"{len(again)} document(s) were withdrawn since, and are read again for this: "
+            + ", ".join(again[:_MOST_KEYS])
+        )
+    target = place / _raw_of(place)
+    if any(target.rglob("*.pdf")) or _dependency(place, _raw_of(place).as_posix()) == _EMPTY_FOLDER:
+        return  # in git, or none: the sample corpus was used
+    tracked = next((o for o in cache.outputs(place) if (place / o.path) == target), None)
+    if tracked is not None:
+        _link_from_cache(folder, target, tracked)
+    else:
+        source = (raw if raw is not None else next(iter(verify.raw_folders(folder)))).resolve()
+        for path in sorted(source.rglob("*")) if source != (folder / layout.SAMPLES).resolve() else ():
+            if path.is_file():
+                _link(path, target / path.relative_to(source))
+        recorded = _dependency(place, _raw_of(place).as_posix())
+        if recorded and recorded != _folder_md5(target):
+            _keep_recorded(source, target, lineage, found)
+
+
+def _raw_of(place: Path) -> Path:
+    try:
+        return Path(str(yaml.safe_load((place / "config" / "config.yaml").read_bytes())["documents"]["raw"]))
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return Path(layout.RAW)
+
+
+def _dependency(place: Path, path: str) -> str:
+    """Return the MD5 that dvc.lock has for something that a stage read; "" where it has none."""
+    try:
+        stages = yaml.safe_load((place / cache.LOCK).read_bytes())["stages"]
+        found = {dep["path"]: dep.get("md5", "") for stage in stages.values() for dep in stage.get("deps", ())}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return ""
+    return str(found.get(path, ""))
+
+
+def _link_from_cache(folder: Path, target: Path, tracked: cache.Output) -> None:
+    home = history.cache_folder(folder).resolve()
+    members = cache.members(home, tracked)
+    lacking = [member for member in members or () if not cache.object_path(home, member.md5).is_file()]
+    if members is None or lacking:
+        what = tracked.path if members is None else f"{len(lacking)} of {len(members)} files of {tracked.path}"
+        raise UserError(
+            "The input PDFs of that revision are not in DVC's cache", value=what,
+            accepted="a cache that has them", todo=f"dvc fetch {tracked.path} in a checkout of that revision",
+        )  # fmt: skip
+    for member in members:
+        _link(cache.object_path(home, member.md5), target / member.path)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        target.symlink_to(source.resolve())
+
+
+def _folder_md5(folder: Path) -> str:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return cache.folder_md5(
+        cache.Member(path.relative_to(folder).as_posix(), verify.digests(path, ("md5",))["md5"]) for path in paths
+    )
+
+
+def _keep_recorded(source: Path, target: Path, lineage: records.Lineage | None, found: _Comparison) -> None:
+    """The folder of PDFs changed since: leave in the documents that the lineage names, and say what is lacking."""
+    if lineage is None:
+        found.notes.append(f"{source} is not what it was at that revision, and no lineage says what it held")
+        return
+    wanted = {row.path: row.sha256 for row in lineage.documents}
+    by_hash: dict[str, Path] = {}
+    for path in sorted(target.rglob("*")):
+        if path.is_file():
+            by_hash.setdefault(files.sha256_file(path), path.resolve())
+            relative = path.relative_to(target).as_posix()
+            if wanted.get(relative) != files.sha256_file(path):
+                path.unlink()
+    lacking = []
+    for relative, sha256 in wanted.items():
+        if not (target / relative).exists():
+            if sha256 in by_hash:
+                _link(by_hash[sha256], target / relative)
+            else:
+                lacking.append(relative)
+    found.notes.append(
+        f"{source} is not what it was at that revision: the {len(wanted) - len(lacking)} documents that its splits "
+        "name were taken, those that it refused were not (reports/documents.csv differs by them)"
+    )
+    if lacking:
+        found.notes.append(f"{len(lacking)} documents are not here any more: {', '.join(lacking[:_MOST_KEYS])}")
+
+
+def _take_base_model(folder: Path, place: Path, lineage: records.Lineage | None) -> None:
+    """Link a base model that lies in the working tree and not in git."""
+    if lineage is None or Path(lineage.base_model.name).is_absolute():
+        return
+    name = lineage.base_model.name
+    if lineage.base_model.files and not (place / name).exists() and (folder / name).is_dir():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).symlink_to((folder / name).resolve(), target_is_directory=True)
+
+
+def _compare_environment(place: Path, lineage: records.Lineage | None, found: _Comparison) -> None:
+    """Say which installed packages are not those that the revision's lock pins."""
+    name = lineage.environment.lock if lineage is not None else provenance.lock_in_use().name
+    lock = place / "envs" / name
+    if not lock.is_file():
+        return
+    differing = []
+    for package, pinned in provenance.lock_pins(lock).items():
+        try:
+            installed = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            installed = "not installed"
+        if installed.partition("+")[0] != pinned:
+            differing.append(f"{package} {pinned} → {installed}")
+    if differing:
+        shown = ", ".join(differing[:5]) + (", …" if len(differing) > 5 else "")
+        found.notes.append(
+            f"This environment is not that of the revision (envs/{name}): {len(differing)} package(s) differ: {shown}"
+        )
+
+
+# ---- building
+
+
+def _configuration(place: Path, lineage: records.Lineage | None, configfiles: Sequence[Path]) -> list[Path]:
+    """Return configuration files for the build: those given, then what the lineage says was configured.
+
+    A build with --config or --configfile is repeated as it was, for all keys that a lineage records.
+    """
+    given = [path.resolve() for path in configfiles]
+    if lineage is None:
+        return given
+    recorded: dict[str, Any] = {section: dict(values) for section, values in lineage.configuration.items()}
+    if lineage.generation:
+        recorded["generate"] = dict(lineage.generation)
+    # Below work/, which neither git nor DVC looks into.
+    path = place / "work" / "reproduce.json"
+    files.write_json(path, recorded)
+    return [*given, path]
+
+
+def _build(place: Path, configfiles: Sequence[Path], cores: int, revision: str) -> None:
+    command = [sys.executable, "-m", "snakemake", "all", "--snakefile", str(place / "Snakefile")]
+    command += ["--directory", str(place), "--cores", str(cores), "--resources", "gpu=1"]
+    command += ["--configfile", *map(str, configfiles)] if configfiles else []
+    environment = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"}
+    environment["PYTHONPATH"] = str(place / "scripts")
+    done = subprocess.run(  # noqa: S603  an argument list, no shell
+        command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-_ERROR_LINES:])
+        sys.stderr.write(f"{tail}\n")
+        raise UserError(
+            f"The build of {revision} failed (the end of its output is above)", value=f"status {done.returncode}",
+            accepted="an environment and inputs with which that revision builds",
+            todo="--keep DIR leaves the folder with its logs/ to look into",
+        )  # fmt: skip
+
+
+# ---- comparing
+
+
+def kind_of(path: str) -> str:
+    """Return what a path of the build holds: a value of `KINDS`, or `REPORT_DATA`."""
+    return next(
+        (kind for folder, kind in KINDS.items() if path == folder or path.startswith(f"{folder}/")), REPORT_DATA
+    )
+
+
+def _compare(folder: Path, place: Path, recorded: Sequence[cache.Output], found: _Comparison) -> None:
+    home = history.cache_folder(folder)
+    raw = _raw_of(place).as_posix()
+    aside: list[str] = []
+    for output in recorded:
+        if output.recorded_by != cache.LOCK or output.path == raw:
+            continue
+        if not output.is_folder:
+            _compare_file(home, place, output.path, output.md5, found)
+            continue
+        members = cache.members(home, output)
+        if members is None:
+            _compare_whole(place, output, found)
+            continue
+        for member in members:
+            path = f"{output.path}/{member.path}"
+            if not (place / path).exists() and _is_left_over(place, path):
+                aside.append(path)
+                continue
+            _compare_file(home, place, path, member.md5, found)
+        known = {f"{output.path}/{member.path}" for member in members}
+        for new in sorted((place / output.path).rglob("*")):
+            name = new.relative_to(place).as_posix()
+            if new.is_file() and name not in known:
+                found.differences.append(Difference(kind_of(name), name, "new"))
+    if aside:
+        found.notes.append(
+            f"{len(aside)} recorded file(s) were left over from builds before that one, which made no use of them: "
+            + ", ".join(aside[:_MOST_KEYS])
+        )
+
+
+def _is_left_over(place: Path, path: str) -> bool:
+    """Say whether a recorded file is of a document or a shard that the rebuilt revision does not know at all."""
+    parts = PurePosixPath(path)
+    if path.startswith((f"{layout.PAGES}/", f"{layout.LABELS}/")):
+        known = {
+            row["document"]: row["status"]
+            for manifest in verify.current_manifests(place, "documents")
+            for row in csv.DictReader(manifest.open(encoding="utf-8", newline=""))
+        }
+        return known.get(parts.parts[2]) in (None, "withdrawn")
+    if path.startswith(f"{layout.MANIFESTS}/"):
+        group = parts.stem.rpartition("-of-")[2]
+        made = {other.stem.rpartition("-of-")[2] for other in (place / parts.parent).glob("*-of-*.csv")}
+        return "-of-" in parts.stem and bool(made) and group not in made
+    return False
+
+
+def _compare_file(home: Path, place: Path, path: str, md5: str, found: _Comparison) -> None:
+    made = place / path
+    if not made.is_file():
+        found.differences.append(Difference(kind_of(path), path, "missing"))
+    elif verify.digests(made, ("md5",))["md5"] == md5:
+        found.same[kind_of(path)] = found.same.get(kind_of(path), 0) + 1
+    else:
+        was = cache.object_path(home, md5)
+        detail = describe(was, made) if was.is_file() else "the recorded content is not in DVC's cache (dvc fetch)"
+        found.differences.append(Difference(kind_of(path), path, "different", detail))
+
+
+def _compare_whole(place: Path, output: cache.Output, found: _Comparison) -> None:
+    kind = kind_of(output.path)
+    if not (place / output.path).is_dir():
+        found.differences.append(Difference(kind, output.path, "missing"))
+    elif _folder_md5(place / output.path) == output.md5:
+        count = sum(path.is_file() for path in (place / output.path).rglob("*"))
+        found.same[kind] = found.same.get(kind, 0) + count
+    else:
+        detail = "as a whole; its list of files is not in DVC's cache (dvc fetch), so they cannot be told apart"
+        found.differences.append(Difference(kind, output.path, "different", detail))
+
+
+def describe(was: Path, made: Path) -> str:
+    """Say where and how much two files differ; the ending of `made` decides how they are read.
+
+    Args:
+        was: The recorded content.
+        made: The content made again.
+    """
+    try:
+        if made.suffix == ".safetensors":
+            return _tensors(was, made)
+        if made.suffix == ".jsonl":
+            return _records(was, made)
+        if made.suffix == ".json":
+            return _keys(_flat(json.loads(was.read_bytes())), _flat(json.loads(made.read_bytes())), "keys")
+        if made.suffix == ".csv":
+            return _keys(_cells(was), _cells(made), "cells")
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        return f"cannot be compared ({str(error).splitlines()[0]})"
+    return f"{was.stat().st_size} bytes recorded, {made.stat().st_size} made"
+
+
+def _tensors(was: Path, made: Path) -> str:
+    from safetensors import safe_open
+
+    changed, largest, where = 0, 0.0, ""
+    with safe_open(was, framework="pt") as before, safe_open(made, framework="pt") as after:
+        names, others = set(before.keys()), set(after.keys())
+        for name in sorted(names & others):
+            first, second = before.get_tensor(name), after.get_tensor(name)
+            if first.shape != second.shape:
+                return f"tensor {name}: shape {tuple(first.shape)} recorded, {tuple(second.shape)} made"
+            apart = float((first.double() - second.double()).abs().max()) if first.numel() else 0.0
+            if apart:
+                changed += 1
+                if apart > largest:
+                    largest, where = apart, name
+    if names != others:
+        return f"{len(names ^ others)} tensor(s) are in one of the two only: {', '.join(sorted(names ^ others)[:3])}"
+    if not changed:
+        return f"all {len(names)} tensors are equal; the files differ in their header"
+    return f"{changed} of {len(names)} tensors; largest absolute difference {largest:.3g} (in {where})"
+
+
+def _records(was: Path, made: Path) -> str:
+    def by_id(path: Path) -> dict[str, Any]:
+        rows = files.read_jsonl(path)
+        return {str(row.get("id", number)): row for number, row in enumerate(rows)}
+
+    before, after = by_id(was), by_id(made)
+    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
+    if not names:
+        return f"the same {len(before)} pages in another order or notation"
+    first = names[0]
+    fields = sorted(
+        key
+        for key in {*before.get(first, {}), *after.get(first, {})}
+        if before.get(first, {}).get(key) != after.get(first, {}).get(key)
+    )
+    return f"{len(names)} of {len({*before, *after})} pages; first {first}: {', '.join(fields[:_MOST_KEYS])}"
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Return {path of keys: value} of a JSON value's leaves; rows of a list go by their id where they have one."""
+    if isinstance(value, dict):
+        items = [(str(key), inner) for key, inner in value.items()]
+    elif isinstance(value, list):
+        items = [
+            (str(inner.get("id", inner.get("document", number)) if isinstance(inner, dict) else number), inner)
+            for number, inner in enumerate(value)
+        ]
+    else:
+        return {name: value}
+    flat: dict[str, Any] = {}
+    for key, inner in items:
+        flat |= _flat(inner, f"{name}.{key}" if name else key)
+    return flat
+
+
+def _cells(path: Path) -> dict[str, Any]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return {f"line {number} {key}": value for number, row in enumerate(rows, start=2) for key, value in row.items()}
+
+
+def _keys(before: Mapping[str, Any], after: Mapping[str, Any], what: str) -> str:
+    absent = object()
+    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name, absent) != after.get(name, absent)]
+    if not names:
+        return "the same values in another order or notation"
+    shown = "; ".join(
+        f"{name}: {before.get(name, 'nothing')!s:.60} → {after.get(name, 'nothing')!s:.60}"
+        for name in names[:_MOST_KEYS]
+    )
+    return f"{len(names)} {what}: {shown}"
+
+
+def _set_hardware_aside(place: Path, lineage: records.Lineage, found: _Comparison) -> None:
+    """On another machine, files that name the machine differ; where nothing else does, that is no difference."""
+    made = place / history.BUILD
+    if not made.is_file() or records.read(made).hardware == lineage.hardware:
+        return
+    found.notes.append(
+        "This is another machine than the one that built the revision (hardware in lineage.json): floating-point "
+        "results may differ in the last digits"
+    )
+    weighty = [item for item in found.differences if PurePosixPath(item.path).name not in _NAMES_HARDWARE]
+    if not weighty and found.differences:
+        found.notes.append(
+            "Set aside, since they name the machine: " + ", ".join(item.path for item in found.differences)
+        )
+        found.differences.clear()
