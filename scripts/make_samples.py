@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def main(settings: Samples, pdf_folder: Path, truth_folder: Path) -> None:
     """Compile every sample document into `pdf_folder`, its Markdown into `truth_folder`."""
-    samples.build(samples.plan(settings.count, settings.seed, settings.languages, settings.designs), pdf_folder, truth_folder)
+    samples.build(
+        samples.plan(settings.count, settings.seed, settings.languages, settings.designs), pdf_folder, truth_folder
+    )
 
 
 if __name__ == "__main__":

@@ -205,9 +205,9 @@ def _make_plan(values: Mapping[str, Any]) -> Plan:
     found = [] if is_default and not raw.exists() else find_pdfs(raw)
     specs: tuple[samples.SampleSpec, ...] = ()
     if not found and is_default:
-        specs = tuple(samples.plan(
-            config.samples.count, config.samples.seed, config.samples.languages, config.samples.designs
-        ))
+        specs = tuple(
+            samples.plan(config.samples.count, config.samples.seed, config.samples.languages, config.samples.designs)
+        )
         found = sorted(Document(s.name, Path(layout.SAMPLES, f"{s.name}.pdf"), f"{s.name}.pdf") for s in specs)
     if not found:
         raise UserError(
