@@ -181,7 +181,7 @@ class Composer:
         return [self._financial_overview, self._financial_method, self._financial_outlook][:pages]
 
     def _financial_single(self) -> list[Part]:
-        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 4))
+        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 3))
         lead, _ = self._formula_parts("financial", formula, name)
         return [
             part(self._title("financial.title"), self._paragraph("financial.opening")),
@@ -199,7 +199,7 @@ class Composer:
         ]
 
     def _financial_method(self) -> list[Part]:
-        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 4))
+        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 3))
         lead, symbol = self._formula_parts("financial", formula, name)
         return [
             part(self._title("financial.formula_title", name=name)),
@@ -272,7 +272,7 @@ class Composer:
         ]
 
     def _invoice_terms(self) -> list[Part]:
-        formula, name = self._formula(sample_formulas.BILLING)
+        formula, name = self._formula(self._usual(sample_formulas.BILLING, 1))
         lead = Paragraph((self.writer.text("invoice.lead", name=name),))
         return [
             part(self._title("invoice.terms_title"), self._paragraph("invoice.terms")),
@@ -308,7 +308,7 @@ class Composer:
 
     def lab(self) -> Sequence[Make]:
         """A table of measurements; a formula and notes on the same page or the next."""
-        experiment = self.rng.choice(self._usual(sorted(sample_formulas.EXPERIMENTS), 4))
+        experiment = self.rng.choice(self._usual(sorted(sample_formulas.EXPERIMENTS), 3))
 
         def readings() -> list[Part]:
             return self._lab_measurements(experiment, with_formula=False)
@@ -336,7 +336,7 @@ class Composer:
 
     def _lab_analysis(self, experiment: str) -> list[Part]:
         law = sample_formulas.EXPERIMENTS[experiment]
-        formula, name = self._formula([law, law, *self._usual(sample_formulas.STATISTICS, 2)])
+        formula, name = self._formula([law, law, *self._usual(sample_formulas.STATISTICS, 1)])
         lead, symbol = self._formula_parts("lab", formula, name)
         return [
             part(self._title("lab.analysis_title")),

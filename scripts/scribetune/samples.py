@@ -104,7 +104,7 @@ def generate(spec: SampleSpec) -> SampleDocument:
     seed = f"{spec.seed}/{spec.language}/{spec.kind}/{spec.index}"
     if spec.design:
         house = HouseRandom(seed)
-        house.house = f"{spec.seed}/{spec.language}/{spec.design}"
+        house.house = f"{spec.seed}/{spec.design}"
         composer = Composer(spec.language, house, house_style(spec.seed, spec.language, spec.design))
     else:
         composer = Composer(spec.language, random.Random(seed))  # noqa: S311
