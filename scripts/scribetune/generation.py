@@ -170,12 +170,16 @@ def predict(config: Config, model_path: str, sets: Mapping[Path, Path]) -> None:
         UserError: No usable model there, or records that do not carry its prompt.
     """
     reader = Reader(config, model_path)
+    by_set = {records: read_pages(records, reader.prompt) for records in sets}
+    # All sets in one go: the last batch of a set is seldom full, and a batch takes as long as its longest page.
+    found = dict(read_all(reader, [page for pages in by_set.values() for page in pages], config.generate.batch))
+    start = 0
     for records, predictions in sets.items():
-        pages = read_pages(records, reader.prompt)
-        found = dict(read_all(reader, pages, config.generate.batch))
-        write_jsonl(predictions, [asdict(found[index]) for index in range(len(pages))])
-        cut = sum(prediction.stop_reason == "length" for prediction in found.values())
-        logger.info("%s: %d pages read, %d of them up to the token limit", records, len(pages), cut)
+        rows = [found[index] for index in range(start, start + len(by_set[records]))]
+        start += len(rows)
+        write_jsonl(predictions, [asdict(prediction) for prediction in rows])
+        cut = sum(prediction.stop_reason == "length" for prediction in rows)
+        logger.info("%s: %d pages read, %d of them up to the token limit", records, len(rows), cut)
 
 
 def read_all(reader: Reader, pages: Sequence[Page], batch: int) -> Iterator[tuple[int, Prediction]]:

@@ -1,27 +1,16 @@
 """The console script `scribetune`."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scribetune import cli_audit, cli_sign, cli_verify
-from scribetune.errors import UserError
+from scribetune.cli import checks, queries, signing
+from scribetune.cli.messages import told_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-cli_audit.register(app)
-
-
-@contextmanager
-def _told_in_words() -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        raise typer.Exit(1) from None
+queries.register(app)
 
 
 @app.callback()
@@ -60,7 +49,7 @@ def summary(
     """Say in a few lines what the last build used, refused and achieved, and where to look."""
     from scribetune import summary as build_summary
 
-    with _told_in_words():
+    with told_in_words():
         sys.stdout.write(build_summary.text(folder))
 
 
@@ -71,10 +60,10 @@ def commit(
     """Record an up-to-date build in dvc.lock; refuses while Snakemake would still run something."""
     from scribetune import ledger
 
-    with _told_in_words():
+    with told_in_words():
         for line in ledger.commit(Path(), if_ready=if_ready):
             sys.stdout.write(f"{line}\n")
 
 
-cli_verify.register(app)
-cli_sign.register(app, _told_in_words)
+checks.register(app)
+signing.register(app)

@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scribetune.cli.messages import shown, told_in_words
 from scribetune.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,15 +33,6 @@ def register(app: typer.Typer) -> None:
     app.command("whence")(whence)
     app.command("touched-by")(touched_by)
     app.command("log")(log)
-
-
-@contextmanager
-def _told_in_words() -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        sys.stderr.write(f"{_shown(str(error), lines=True)}\n")
-        raise typer.Exit(1) from None
 
 
 def whence(
@@ -91,7 +82,7 @@ def whence(
     adapter, metrics: name to before, after; version: before, after;
     words: what is printed without --json.
     """
-    with _told_in_words():
+    with told_in_words():
         if diff is not None:
             _differences(folder, diff, target or rev, as_json=as_json)
             return
@@ -141,7 +132,7 @@ def touched_by(
     refused: why the last build used nothing of it;
     unreadable: what, md5, commits, reason, todo; limits: text.
     """
-    with _told_in_words():
+    with told_in_words():
         from scribetune.audit import touches as query
 
         found = query.touched_by(folder, target, rev)
@@ -178,7 +169,7 @@ def log(
     headline: metric to base, tuned;
     unreadable: what, md5, commits, reason, todo; limits: text.
     """
-    with _told_in_words():
+    with told_in_words():
         from scribetune.audit import timeline as query
 
         found = query.timeline(folder, rev)
@@ -380,7 +371,7 @@ def _console() -> "Console":
 
 
 def _line(console: "Console", text: str) -> None:
-    console.print(_shown(text), soft_wrap=True)
+    console.print(shown(text), soft_wrap=True)
 
 
 def _table(console: "Console", columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -390,18 +381,8 @@ def _table(console: "Console", columns: Sequence[str], rows: Sequence[Sequence[s
 
     table = Table(*columns, box=box.SIMPLE_HEAD)
     for row in rows:
-        table.add_row(*(Text(_shown(cell), overflow="fold") for cell in row))
+        table.add_row(*(Text(shown(cell), overflow="fold") for cell in row))
     console.print(table)
-
-
-def _shown(text: str, *, lines: bool = False) -> str:
-    """Return text with control signs as escapes: names of files and commits are other people's."""
-    if text.isprintable():
-        return text
-    return "".join(
-        sign if sign.isprintable() or (lines and sign == "\n") else sign.encode("unicode_escape").decode()
-        for sign in text
-    )
 
 
 def _write_json(value: Mapping[str, Any]) -> None:

@@ -2,13 +2,12 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scribetune.cli.messages import told_in_words
 from scribetune.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,15 +30,6 @@ def register(app: typer.Typer) -> None:
     app.command()(reproduce)
 
 
-@contextmanager
-def _told_in_words(status: int = 1) -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        raise typer.Exit(status) from None
-
-
 def verify(
     folder: Folder = Path(),
     raw: Annotated[
@@ -59,7 +49,7 @@ def verify(
     """
     from scribetune.audit import verify as verification
 
-    with _told_in_words(1 if folder.is_dir() else NOTHING_TO_VERIFY):
+    with told_in_words(1 if folder.is_dir() else NOTHING_TO_VERIFY):
         result = verification.verify(folder, raw, with_cache=cache, allowed_signers=allowed_signers)
     if as_json:
         sys.stdout.write(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n")
@@ -107,7 +97,7 @@ def forget(
 
     from scribetune.audit import withdraw
 
-    with _told_in_words():
+    with told_in_words():
         named = withdraw.find(folder, pdf, raw)
         labels = withdraw.labels_here(folder, named)
         reach, past_labels = withdraw.touched(folder, {row.sha256 for row in named}, labels)
@@ -158,7 +148,7 @@ def reproduce(
     """
     from scribetune.audit import reproduce as reproduction
 
-    with _told_in_words():
+    with told_in_words():
         result = reproduction.reproduce(folder, revision, keep=keep, raw=raw, configfiles=configfile or [], cores=cores)
     if as_json:
         sys.stdout.write(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n")
