@@ -218,11 +218,11 @@ class Pretraining(Section):
 
     documents: int = Field(default=4800, ge=2)
     """Typeset documents, in English and Chinese, that a share of the pages comes from."""
-    steps: int = Field(default=6000, ge=1)
+    steps: int = Field(default=14_000, ge=1)
     """Optimiser steps of the whole run."""
     batch: int = Field(default=128, ge=1)
     """Pages per step."""
-    seconds: float = Field(default=1300.0, gt=0)
+    seconds: float = Field(default=1740.0, gt=0)
     """Longest training time of one sitting; the next call goes on from there."""
     evaluation_pages: int = Field(default=96, ge=1)
     """Pages of each held-out set."""

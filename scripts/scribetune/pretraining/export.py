@@ -13,6 +13,7 @@ from typing import Any
 
 from scribetune import files
 from scribetune.errors import UserError
+from scribetune.pretraining.batches import fresh_batches
 from scribetune.pretraining.trainer import carried_weights, part_of
 from scribetune.tiny_model import MAX_TOKENS, PAGE_PX, Widths, page_processor, random_model, save
 
@@ -96,6 +97,8 @@ def card(
     sittings = ", ".join(
         f"{sitting['steps']:,} steps in {sitting['seconds']:.0f} s" for sitting in progress["sittings"]
     )
+    restart = progress.get("rewarm_from")
+    restarted = "" if restart is None else f", their state begun anew at step {restart:,} (another machine)"
     last_rate = float(log[-1]["learning_rate"]) if log else 0.0
     score_rows = "\n".join(
         f"| {_SETS[name]} | {row['pages']} | {row['characters_mean']:.0f} | {row['cer_mean']:.4f} | "
@@ -138,18 +141,21 @@ first layer dense |
 
 ## Data
 
-{progress["step"] * recipe["batch"]:,} pages, each made for one step from seed {recipe["seed"]}; no page from the world.
+{fresh_batches(progress["step"]) * recipe["batch"]:,} pages made from seed {recipe["seed"]}, half of them seen twice; no page
+from the world.
 Most are drawn with Pillow in fonts of Debian packages (see `scripts/scribetune/pretraining/fonts.py`): words, invented
 words, random strings, numbers, codes, signs and Chinese, as paragraphs, headings, lists, forms and tables, with noise,
 blur, shade, rotation and compression. The rest are documents like the sample corpus's, of other seeds, set by Typst.
 Everything is transcribed as printed, line for line; the cells of a table row with one blank between them; formulas as
-one linear line, such as `g = (R_1 - R_0)/R_0`.
+one linear line, such as `g = (R_1 - R_0)/R_0`. The answers of half of the pages (a quarter at first) are shown to the
+decoder corrupted: characters replaced, dropped and inserted, lines joined, and Markdown-like marks at the gaps. What it
+has to say next stays the printed text: it never learns to write marks, it learns to keep its place among them.
 
 ## Training
 
 {progress["step"]:,} steps of {recipe["batch"]} pages in {progress["seconds"]:,.0f} s on {devices} \
-(torch {versions}), in {len(progress["sittings"])} sitting(s): {sittings}. AdamW {tuple(recipe["betas"])}, \
-weight decay {recipe["weight_decay"]}, peak learning rate {recipe["learning_rate"]} after \
+(torch {versions}), in {len(progress["sittings"])} sitting(s): {sittings}.
+Muon for the layers' matrices and AdamW {tuple(recipe["betas"])} for everything else{restarted}, weight decay {recipe["weight_decay"]}, peak learning rate {recipe["learning_rate"]} after \
 {recipe["warmup_steps"]} steps, falling as a cosine over the second half of the plan to {last_rate:.1e} at the last
 logged step (the plan may be lengthened between sittings: the run's log has every rate), bfloat16 autocast, gradients
 clipped at {recipe["max_gradient_norm"]}. Two

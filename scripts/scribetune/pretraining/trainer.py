@@ -1,12 +1,13 @@
 """Pre-training of the embedded base model: a small DeepSeek-OCR-2 learns to read from random weights.
 
-    python -m scribetune.pretraining --out base --fonts fonts --pack pack --seconds 520 --total-steps 6000 \
+    python -m scribetune.pretraining --out base --fonts fonts --pack pack --seconds 520 --total-steps 14000 \
         --batch 128 --workers 15 [--resume]
 
 Three things make it learn within minutes of one GPU: two auxiliary heads that learn the character at each patch from
 SAM and from the queries, dropped at the end; pages that grow by a line whenever the loss is low; and text that cannot
-be guessed. A run goes on over several sittings: `base/checkpoint.pt` holds everything, `base/carry/` the weights in
-bfloat16 in files under 15 MB with log and scores, from which a run can go on too (the optimiser then begins anew).
+be guessed. A fourth makes it a base that can be fine-tuned: `scribetune.pretraining.corruption`. A run goes on over
+several sittings: `base/checkpoint.pt` holds everything, `base/carry/` the weights in bfloat16 in files under 15 MB with
+log and scores, from which a run can go on too (the optimiser then begins anew).
 `scribetune.pretraining.export` turns `carry/` into a model folder.
 """
 
