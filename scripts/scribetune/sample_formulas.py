@@ -54,6 +54,18 @@ def _pick(rng: random.Random, *names: str) -> Symbol:
     return Symbol(rng.choice(habitual(rng, names, 1)))
 
 
+def _either(rng: random.Random, label: str, *options: T) -> T:
+    """Choose how a formula is written; a house always writes it the same way.
+
+    Args:
+        rng: Of the document.
+        label: Names the choice.
+        options: Ways to write it; their numbers may differ from document to document.
+    """
+    names = [f"{label} {number}" for number in range(len(options))]
+    return options[names.index(rng.choice(habitual(rng, names, 1)))]
+
+
 def _indexed(base: Symbol, index: Expression | None) -> Expression:
     return Scripted(base, below=index)
 
@@ -68,15 +80,19 @@ def _periods(rng: random.Random) -> tuple[Expression, Expression]:
         (row(time, "-", ONE), time),
         (Number(str(year)), Number(str(year + 1))),
     )
-    return rng.choice(choices)
+    return _either(rng, "periods", *choices)
 
 
 def _change_rate(rng: random.Random) -> NamedFormula:
     base, (before, now) = _pick(rng, "R", "S", "U", "E"), _periods(rng)
     symbol = _pick(rng, "g", "w", "r", "delta")
     old, new = _indexed(base, before), _indexed(base, now)
-    right: Expression = rng.choice((Fraction(row(new, "-", old), old), row(Fraction(new, old), "-", ONE)))
-    whole = row(symbol, "=", right, "×", HUNDRED) if isinstance(right, Fraction) and rng.random() < 0.5 else None
+    right: Expression = _either(rng, "change", Fraction(row(new, "-", old), old), row(Fraction(new, old), "-", ONE))
+    whole = (
+        row(symbol, "=", right, "×", HUNDRED)
+        if isinstance(right, Fraction) and _either(rng, "percent", True, False)
+        else None
+    )
     return NamedFormula("change_rate", symbol, whole or row(symbol, "=", *_parts(right)))
 
 
@@ -97,7 +113,7 @@ def _change_numbers(rng: random.Random) -> NamedFormula:
 
 def _margin(rng: random.Random) -> NamedFormula:
     symbol, profit, revenue = _pick(rng, "m", "M", "mu"), _pick(rng, "P", "G", "E"), _pick(rng, "R", "S", "U")
-    if rng.random() < 0.5:
+    if _either(rng, "margin", True, False):
         top, bottom = rng.randint(21, 240), rng.randint(300, 990)
         share = Number(f"{top / bottom * 100:.1f}%")
         ratio = Fraction(Number(str(top)), Number(str(bottom)))
@@ -122,10 +138,10 @@ def _annual_growth(rng: random.Random) -> NamedFormula:
 
 def _present_value(rng: random.Random) -> NamedFormula:
     symbol, flow, rate, index = _pick(rng, "V", "W", "B"), _pick(rng, "C", "Z", "A"), _pick(rng, "i", "r"), Symbol("t")
-    end: Expression = rng.choice((Symbol("n"), Symbol("T"), Number(str(rng.randint(3, 12)))))
+    end: Expression = _either(rng, "end", Symbol("n"), Symbol("T"), Number(str(rng.randint(3, 12))))
     term = Fraction(_indexed(flow, index), Scripted(Parentheses(row(ONE, "+", rate)), above=index))
     return NamedFormula(
-        "present_value", symbol, row(symbol, "=", Sum(index, rng.choice((ONE, Number("0"))), end, term))
+        "present_value", symbol, row(symbol, "=", Sum(index, _either(rng, "start", ONE, Number("0")), end, term))
     )
 
 
@@ -145,7 +161,9 @@ def _weighted_mean(rng: random.Random) -> NamedFormula:
 def _variance(rng: random.Random) -> NamedFormula:
     value, index = _pick(rng, "x", "r", "y"), _pick(rng, "i", "j", "k")
     symbol = Scripted(_pick(rng, "sigma", "s"), above=TWO)
-    term = Scripted(Parentheses(row(_indexed(value, index), "-", rng.choice((Mean(value), Symbol("mu"))))), above=TWO)
+    term = Scripted(
+        Parentheses(row(_indexed(value, index), "-", _either(rng, "centre", Mean(value), Symbol("mu")))), above=TWO
+    )
     return NamedFormula(
         "variance", symbol, row(symbol, "=", Fraction(ONE, Symbol("n")), Sum(index, ONE, Symbol("n"), term))
     )
@@ -175,7 +193,7 @@ def _turnover(rng: random.Random) -> NamedFormula:
 
 def _interest(rng: random.Random) -> NamedFormula:
     symbol, amount, rate, days = _pick(rng, "Z", "I", "J"), _pick(rng, "K", "A", "B"), _pick(rng, "p", "r", "i"), "d"
-    year = Number(rng.choice(("360", "365")))
+    year = Number(_either(rng, "year", "360", "365"))
     return NamedFormula("interest", symbol, row(symbol, "=", amount, "·", rate, "·", Fraction(Symbol(days), year)))
 
 
@@ -204,7 +222,7 @@ def _deviation(rng: random.Random) -> NamedFormula:
     value, index, count = _pick(rng, "x", "t", "y"), _pick(rng, "i", "k"), _pick(rng, "n", "N")
     symbol = _pick(rng, "s", "sigma")
     square = Scripted(Parentheses(row(_indexed(value, index), "-", Mean(value))), above=TWO)
-    bottom = rng.choice((row(count, "-", ONE), count))
+    bottom = _either(rng, "sample", row(count, "-", ONE), count)
     whole = Fraction(Sum(index, ONE, count, square), bottom)
     return NamedFormula("deviation", symbol, row(symbol, "=", Root(whole)))
 
@@ -238,7 +256,7 @@ def _density(rng: random.Random) -> NamedFormula:
 
 def _pendulum(rng: random.Random) -> NamedFormula:
     length, period = _pick(rng, "L", "l"), Symbol("T")
-    if rng.random() < 0.5:
+    if _either(rng, "pendulum", True, False):
         inner = Root(Fraction(length, Symbol("g")))
         return NamedFormula("pendulum", Symbol("g"), row(period, "=", TWO, Symbol("pi"), inner))
     top = row(Number("4"), Scripted(Symbol("pi"), above=TWO), length)
@@ -249,7 +267,7 @@ def _ohm(rng: random.Random) -> NamedFormula:
     volts, milliamperes = rng.randint(2, 9), rng.randint(20, 190)
     ratio = Fraction(Symbol("U"), Symbol("I"))
     value = Number(f"{volts / milliamperes * 1000:.1f}")
-    index: Expression | None = rng.choice((None, Symbol("x"), ONE))
+    index: Expression | None = _either(rng, "index", None, Symbol("x"), ONE)
     symbol = Symbol("R") if index is None else _indexed(Symbol("R"), index)
     return NamedFormula("ohm", symbol, row(symbol, "=", ratio, "≈", value, Symbol("Omega")))
 
@@ -260,7 +278,7 @@ def _fall(rng: random.Random) -> NamedFormula:
 
 
 def _cooling(rng: random.Random) -> NamedFormula:
-    base, room, constant = _pick(rng, "T", "theta"), rng.choice((Symbol("u"), Symbol("a"))), _pick(rng, "k", "lambda")
+    base, room, constant = _pick(rng, "T", "theta"), _pick(rng, "u", "a"), _pick(rng, "k", "lambda")
     outside = _indexed(base, room)
     decay = Scripted(Symbol("e"), above=row("-", constant, Symbol("t")))
     difference = Parentheses(row(_indexed(base, Number("0")), "-", outside))
@@ -274,20 +292,20 @@ def _spring(rng: random.Random) -> NamedFormula:
 
 
 def _lens(rng: random.Random) -> NamedFormula:
-    first, second = rng.choice((("a", "b"), ("u", "v"), ("g", "b")))
+    first, second = _either(rng, "lens", ("a", "b"), ("u", "v"), ("g", "b"))
     parts = [Fraction(ONE, Symbol(name)) for name in ("f", first, second)]
     return NamedFormula("lens", Symbol("f"), row(parts[0], "=", parts[1], "+", parts[2]))
 
 
 def _titration(rng: random.Random) -> NamedFormula:
-    acid, base = rng.choice((("a", "b"), ("s", "b"), ("x", "t")))
+    acid, base = _either(rng, "titration", ("a", "b"), ("s", "b"), ("x", "t"))
     symbol = _indexed(Symbol("c"), Symbol(acid))
     top = row(_indexed(Symbol("c"), Symbol(base)), _indexed(Symbol("V"), Symbol(base)))
     return NamedFormula("titration", symbol, row(symbol, "=", Fraction(top, _indexed(Symbol("V"), Symbol(acid)))))
 
 
 def _gas(rng: random.Random) -> NamedFormula:
-    if rng.random() < 0.5:
+    if _either(rng, "gas", True, False):
         whole = row(Symbol("p"), "=", Fraction(row(Symbol("n"), Symbol("R"), Symbol("T")), Symbol("V")))
         return NamedFormula("gas", Symbol("p"), whole)
     symbol = _indexed(Symbol("p"), TWO)

@@ -141,8 +141,8 @@ first layer dense |
 
 ## Data
 
-{fresh_batches(progress["step"]) * recipe["batch"]:,} pages made from seed {recipe["seed"]}, half of them seen twice; no page
-from the world.
+{fresh_batches(progress["step"]) * recipe["batch"]:,} pages made from seed {recipe["seed"]}, half of them seen twice;
+no page from the world.
 Most are drawn with Pillow in fonts of Debian packages (see `scripts/scribetune/pretraining/fonts.py`): words, invented
 words, random strings, numbers, codes, signs and Chinese, as paragraphs, headings, lists, forms and tables, with noise,
 blur, shade, rotation and compression. The rest are documents like the sample corpus's, of other seeds, set by Typst.
@@ -155,7 +155,8 @@ has to say next stays the printed text: it never learns to write marks, it learn
 
 {progress["step"]:,} steps of {recipe["batch"]} pages in {progress["seconds"]:,.0f} s on {devices} \
 (torch {versions}), in {len(progress["sittings"])} sitting(s): {sittings}.
-Muon for the layers' matrices and AdamW {tuple(recipe["betas"])} for everything else{restarted}, weight decay {recipe["weight_decay"]}, peak learning rate {recipe["learning_rate"]} after \
+Muon for the layers' matrices and AdamW {tuple(recipe["betas"])} for everything else{restarted},
+weight decay {recipe["weight_decay"]}, peak learning rate {recipe["learning_rate"]} after \
 {recipe["warmup_steps"]} steps, falling as a cosine over the second half of the plan to {last_rate:.1e} at the last
 logged step (the plan may be lengthened between sittings: the run's log has every rate), bfloat16 autocast, gradients
 clipped at {recipe["max_gradient_norm"]}. Two
