@@ -181,7 +181,7 @@ class Composer:
         return [self._financial_overview, self._financial_method, self._financial_outlook][:pages]
 
     def _financial_single(self) -> list[Part]:
-        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 3))
+        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 2))
         lead, _ = self._formula_parts("financial", formula, name)
         return [
             part(self._title("financial.title"), self._paragraph("financial.opening")),
@@ -199,7 +199,7 @@ class Composer:
         ]
 
     def _financial_method(self) -> list[Part]:
-        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 3))
+        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 2))
         lead, symbol = self._formula_parts("financial", formula, name)
         return [
             part(self._title("financial.formula_title", name=name)),
@@ -308,7 +308,7 @@ class Composer:
 
     def lab(self) -> Sequence[Make]:
         """A table of measurements; a formula and notes on the same page or the next."""
-        experiment = self.rng.choice(self._usual(sorted(sample_formulas.EXPERIMENTS), 3))
+        experiment = self.rng.choice(self._usual(sorted(sample_formulas.EXPERIMENTS), 2))
 
         def readings() -> list[Part]:
             return self._lab_measurements(experiment, with_formula=False)

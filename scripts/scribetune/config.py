@@ -39,7 +39,7 @@ class Documents(Section):
 class Samples(Section):
     """The sample corpus that stands in while data/raw is empty."""
 
-    count: int = Field(default=112, ge=3)
+    count: int = Field(default=104, ge=3)
     """Number of documents."""
     seed: int = 20
     """Seed of the templates' content."""
@@ -261,12 +261,13 @@ class Config(Section):
 TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "pages": {"long_side_px": 768},
+        "splits": {"validation": 0.06, "test": 0.12},
         "base_model": {"name": "models/tiny"},
         "train": {
             "rank": 32,
             "alpha": 64,
             "dropout": 0.0,
-            "learning_rate": 1.5e-3,
+            "learning_rate": 2e-3,
             "effective_batch": 1,
             "micro_batch": 1,
             "max_tokens": 4096,

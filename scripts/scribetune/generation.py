@@ -183,9 +183,14 @@ def predict(config: Config, model_path: str, sets: Mapping[Path, Path]) -> None:
 
 
 def read_all(reader: Reader, pages: Sequence[Page], batch: int) -> Iterator[tuple[int, Prediction]]:
-    """Yield (position in `pages`, prediction) batch by batch; pages with as many image tokens are read together."""
+    """Yield (position in `pages`, prediction) batch by batch; pages with as many image tokens are read together.
+
+    Among those, pages whose image files are of a size: a batch takes as long as its longest answer, and more text makes
+    a larger file.
+    """
     torch.manual_seed(_SAMPLING_SEED)
-    order = sorted(range(len(pages)), key=lambda index: (reader.image_tokens(pages[index]), index))
+    costs = [(reader.image_tokens(page), page.image.stat().st_size) for page in pages]
+    order = sorted(range(len(pages)), key=lambda index: (costs[index], index))
     with progress.bar("Reading pages", len(pages), "pages") as advance:
         for start in range(0, len(order), batch):
             part = order[start : start + batch]
