@@ -143,6 +143,7 @@ EMBEDDED = Widths()
 STAND_IN = Widths(
     sam=96,
     sam_layers=3,
+    sam_window=14,
     neck=64,
     hidden=128,
     heads=4,

@@ -13,6 +13,8 @@ import pdf_factory
 import pytest
 from build import REPOSITORY, attempt, planned_jobs, snakemake
 
+from scribetune.config import TINY_PRESET
+
 pytestmark = pytest.mark.slow
 
 AFTER_SCORING = {"write_report", "write_lineage", "write_model_card", "write_crate"}
@@ -57,7 +59,7 @@ def test_lineage_names_every_page_of_the_splits(small_build: Path) -> None:
     assert {(p["id"], p["split"], p["image_sha256"]) for p in lineage["pages"]} == in_splits
     assert {d["document"] for d in lineage["documents"]} == {r["document"] for rows in records.values() for r in rows}
     assert lineage["base_model"]["files"]["config.json"]
-    assert lineage["configuration"]["train"]["learning_rate"] == 1e-3
+    assert lineage["configuration"]["train"]["learning_rate"] == TINY_PRESET["train"]["learning_rate"]
 
 
 def test_no_document_is_in_two_splits(small_build: Path) -> None:

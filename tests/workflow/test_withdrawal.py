@@ -19,7 +19,7 @@ def test_a_withdrawal_re_runs_what_read_the_document_and_an_empty_list_nothing(
     shutil.copytree(small_build, copy, symlinks=True)
     withdrawals.write(copy / layout.WITHDRAWN, [])
     assert "Nothing to be done" in snakemake(copy, "--dry-run")
-    (named,) = withdraw.find(copy, "sample-en-memo-004")
+    (named,) = withdraw.find(copy, "sample-en-memo-007")
     withdrawals.write(copy / layout.WITHDRAWN, [withdrawals.Withdrawal(named.sha256, document="another-name")])
     # A line without a size is known by its name alone until the selection: no page is rendered again for it.
     assert "render_pages" not in planned_jobs(snakemake(copy, "--dry-run"))
@@ -28,4 +28,5 @@ def test_a_withdrawal_re_runs_what_read_the_document_and_an_empty_list_nothing(
     assert planned_jobs(snakemake(copy, "--dry-run")) == {
         "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter", "merge_adapter",
         "predict_base", "predict_tuned", "score_predictions", "write_lineage", "write_report",
+        "write_adapter_card", "write_model_card", "write_crate",
     }  # fmt: skip
