@@ -5,12 +5,16 @@ reports/model_card.md is the same card with them. (dvc.yaml's stage `train` owns
 stage that put scores into it would make DVC call the adapter changed.)
 """
 
+import csv
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from scribetune import files
 from scribetune.report_tables import MEASURES, Measure
 
 SPLITS = ("train", "validation", "test")
@@ -335,3 +339,22 @@ def _provenance(sources: CardSources) -> str:
 def _code(value: object) -> str:
     """Return a short value in a code span; a backtick would end it, and a `|` a table's cell."""
     return f"`{' '.join(re.sub('[`|]', ' ', str(value)).split()) or ' '}`"
+
+
+def write(lineage: Path, documents: Path, splits: Mapping[str, Path], card: Path) -> None:
+    """Write the card that `text` composes from a build's files, with scores where the lineage has them.
+
+    Args:
+        lineage: models/adapter/lineage.json, or reports/lineage.json, which has the scores.
+        documents: reports/documents.csv.
+        splits: Split → its JSONL.
+        card: The file to write.
+    """
+    with documents.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    sources = CardSources(
+        lineage=json.loads(lineage.read_text(encoding="utf-8")),
+        documents=rows,
+        splits={split: files.sha256_file(path) for split, path in splits.items()},
+    )
+    files.write_text(card, text(sources))

@@ -11,7 +11,6 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from lineage_factory import lineage
 from markdown_it import MarkdownIt
 
-import write_model_card
 from scribetune import files, model_card
 
 NASTY = "x`|<img src=1>](http://bad) **b** \n---\n# h: {{ }} @everyone & www.bad.org"
@@ -127,13 +126,13 @@ def test_an_escaped_value_is_shown_as_it_is(value: str) -> None:
     assert rendered == shown
 
 
-def test_the_script_writes_the_card_from_the_files_of_a_build(tmp_path: Path) -> None:
+def test_the_card_is_written_from_the_files_of_a_build(tmp_path: Path) -> None:
     files.write_json(tmp_path / "lineage.json", lineage())
     files.write_text(tmp_path / "documents.csv", "document,licence,language,category\na,MIT,en,forms\n")
     for split in model_card.SPLITS:
         files.write_text(tmp_path / f"{split}.jsonl", split)
     splits = {split: tmp_path / f"{split}.jsonl" for split in model_card.SPLITS}
-    write_model_card.main(tmp_path / "lineage.json", tmp_path / "documents.csv", splits, tmp_path / "card.md")
+    model_card.write(tmp_path / "lineage.json", tmp_path / "documents.csv", splits, tmp_path / "card.md")
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert files.sha256_bytes(b"train") in text
     assert "MIT (1)" in text

@@ -19,7 +19,7 @@ class StackedMuon(torch.optim.Optimizer):
     of three dimensions, such as stacked experts, count as several matrices.
 
     Args:
-        params: Weights of two or three dimensions, with their names for grouping by the caller.
+        params: Weights of two or three dimensions.
         lr: Learning rate, on AdamW's scale.
         weight_decay: Decoupled.
         momentum: Of the gradients (Nesterov).
