@@ -1,4 +1,4 @@
-"""Promises about the rules: each that makes something can be watched, measured, placed, and knows what it depends on."""
+"""Promises about the rules: each can be watched, measured and placed, and carries the digests of what it depends on."""
 
 import ast
 from collections.abc import Iterator
