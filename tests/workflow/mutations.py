@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -302,7 +302,7 @@ def _function(module: str, name: str) -> Callable[[Path], None]:
     return apply
 
 
-def _keys(**values: dict[str, Any]) -> Callable[[Path], None]:
+def _keys(**values: Mapping[str, Any]) -> Callable[[Path], None]:
     return lambda project: configure(project, values)
 
 
