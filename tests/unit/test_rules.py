@@ -88,11 +88,11 @@ def test_every_rule_names_its_conda_environment(rules: dict[str, Any]) -> None:
     _all_named(rules, {name: [] if rule.conda_env else ["conda"] for name, rule in rules.items()})
 
 
-def test_every_rule_carries_the_digests_of_its_code_and_environment(rules: dict[str, Any]) -> None:
+def test_every_rule_carries_the_digests_of_its_code_and_environment_and_its_repairs(rules: dict[str, Any]) -> None:
     _all_named(
         rules,
         {
-            name: [param for param in ("code", "environment") if param not in set(rule.params.keys())]
+            name: [param for param in ("code", "environment", "repairs") if param not in set(rule.params.keys())]
             for name, rule in rules.items()
         },
     )

@@ -50,7 +50,6 @@ CONFIG = {
     "train": {"epochs": 1, "effective_batch": 8},
     "retention": {"count": 2},
     "generate": {"max_new_tokens": 4},
-    "base_model": {"name": "models/small"},
 }
 """A build of a minute, half of which is the import of model libraries."""
 
@@ -189,7 +188,7 @@ def make_project(project: Path) -> None:
     for document in sum(DOCUMENTS.values(), ()):
         pdf_factory.healthy(project / f"data/raw/{document}.pdf", int(document[-1]))
     _correct(project, "report-6", "# Corrected\n\nThis page was read by a person.\n")
-    shutil.copytree(stand_in.folder(), project / "models" / "small")
+    shutil.copytree(stand_in.folder(), project / "models" / "tiny")
     configure(project, CONFIG)
 
 
@@ -285,15 +284,14 @@ def _reword_docstrings(project: Path) -> None:
         path.write_text(source.replace('"""', '"""So to say: ', 1), encoding="utf-8")
 
 
-def _function(module: str, name: str) -> Callable[[Path], None]:
-    """Return a mutation that puts one more statement at the start of a function's body."""
+def _definition(module: str, name: str) -> Callable[[Path], None]:
+    """Return a mutation that puts one more statement into a function or a class."""
 
     def apply(project: Path) -> None:
         path = project / "scripts" / module
         source = path.read_text(encoding="utf-8")
-        (found,) = [
-            node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef) and node.name == name
-        ]
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        (found,) = [node for node in ast.parse(source).body if isinstance(node, kinds) and node.name == name]
         body = found.body[1:] if ast.get_docstring(found) is not None else found.body
         lines = source.splitlines(keepends=True)
         lines.insert(body[0].lineno - 1, f"{' ' * body[0].col_offset}pass\n")
@@ -378,12 +376,12 @@ def _sheet(row: str) -> Callable[[Path], None]:
 
 
 def _other_base(project: Path) -> None:
-    shutil.copytree(project / "models/small", project / "models/other")
+    shutil.copytree(project / "models/tiny", project / "models/other")
     configure(project, {"base_model": {"name": "models/other"}})
 
 
 def _retrained_base(project: Path) -> None:
-    _flip(project / "models/small/model.safetensors")
+    _flip(project / "models/tiny/model.safetensors")
 
 
 def _flip(path: Path) -> None:
@@ -462,17 +460,25 @@ MUTATIONS: tuple[Mutation, ...] = (
         CODE, "every module is reformatted, comments removed", "the syntax tree is the same", _reformat, NOTHING,
     ),
     Mutation(
-        CODE, "a function that no stage uses", "the command line alone lists keys", _function("scribetune/config.py",
+        CODE, "a function that no stage uses", "the command line alone lists keys", _definition("scribetune/config.py",
         "keys"),
         NOTHING,
     ),
     Mutation(
-        CODE, "a function that one stage uses", "the report escapes with it", _function("scribetune/report.py",
-        "write"),
+        CODE, "a function that one stage uses", "the report's own", _definition("scribetune/report.py", "write"),
         jobs("write_report", "write_crate"), builds="all",
     ),
     Mutation(
-        CODE, "a script's own `main`", "a script is one rule's", _function("write_lineage.py", "main"),
+        CODE, "a class that three stages use", "how measures are named is in the report and on both cards",
+        _definition("scribetune/report_tables.py", "Measure"),
+        jobs("write_report", "write_adapter_card", "write_model_card", "write_crate"), builds="all",
+    ),
+    Mutation(
+        CODE, "a function that four stages use", "labels, selection, splits and training read manifests with it",
+        _definition("scribetune/manifests.py", "read"), from_labels(*SHARDS),
+    ),
+    Mutation(
+        CODE, "a script's own `main`", "a script is one rule's", _definition("write_lineage.py", "main"),
         jobs("write_lineage", "write_model_card", "write_crate"), builds="all",
     ),
     Mutation(
@@ -482,7 +488,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         CODE, "the wording of the model cards", "both cards are written by rules of their own, so nothing trains anew",
-        _function("scribetune/model_card.py", "_opening"), jobs("write_adapter_card", "write_model_card",
+        _definition("scribetune/model_card.py", "_opening"), jobs("write_adapter_card", "write_model_card",
         "write_crate"),
         builds="all",
     ),
