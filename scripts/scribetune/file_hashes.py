@@ -66,3 +66,10 @@ class FileHashes:
         if self._known.get(path, ("", ""))[0] != state:
             self._known[path] = self._new[path] = (state, files.sha256_file(full))
         return self._known[path][1]
+
+    def find(self, path: str) -> str:
+        """Return `sha256`, or "" where the file is not there."""
+        try:
+            return self.sha256(path)
+        except FileNotFoundError:
+            return ""

@@ -18,6 +18,7 @@ from scribetune.errors import UserError
 from scribetune.withdrawals import Withdrawal
 
 _LEAST_DOCUMENTS = 3
+_MOST_PATHS = 5
 
 
 @dataclass(frozen=True)
@@ -237,17 +238,20 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
             todo=f"put PDFs there, or use {layout.RAW} and leave it empty for the sample corpus",
         )
     withdrawn = withdrawals.read(Path(layout.WITHDRAWN))
-    repairs = receipts.repairs(Path(), decide=not in_job)
+    shards = assign_shards(found, config.documents.per_shard)
+    repairs = receipts.repairs(Path(), decide=not in_job, shards=shards)
     for job, paths in repairs.altered.items():
+        more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
         _say_once(
-            f"Not what {job} made: {', '.join(paths)}\n  It was edited, or git has moved on without `dvc pull`.\n"
+            f"Not what {job} made: {', '.join(paths[:_MOST_PATHS])}{more}\n"
+            "  It was edited, or git has moved on without `dvc pull`.\n"
             "  The job runs again; to have its result back without that: dvc pull (or dvc checkout)"
         )
     return Plan(
         config=config,
         working_directory=Path.cwd(),
         documents=tuple(found),
-        shards=assign_shards(found, config.documents.per_shard),
+        shards=shards,
         sheet=read_sheet(Path(config.documents.sheet), found),
         sample_specs=specs,
         withdrawals=withdrawn,

@@ -10,11 +10,12 @@ times, so that the same build gives the same bytes.
     .snakemake/receipts/environments/<digest>.json           {package: version}: what an environment digest stands for
 """
 
+import csv
 import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,13 @@ _ASIDE = Path("work/altered")
 
 WHOLE_FOLDERS: Mapping[str, str] = {"merge_adapter": layout.MERGED, "make_retention": layout.RETENTION}
 """Rules that make more files than Snakemake is told of, and the folder they lie in."""
+
+NAMED_IN_MANIFESTS: Mapping[str, tuple[str, str]] = {
+    "render_pages": (f"{layout.MANIFESTS}/pages/", "image"),
+    "label_pages": (f"{layout.MANIFESTS}/labels/", "label"),
+}
+"""Rules that make a file for each page, named in a manifest: where it lies, and the column of the paths (the column
+"<that>_sha256" has their hashes)."""
 
 NOT_SETTINGS = ("code", "environment", "repairs")
 
@@ -146,7 +154,7 @@ def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, lis
     """Return {job: outputs that are there but are not what it made}.
 
     Missing outputs are Snakemake's business: it makes them where something needs them. Of files it is not told of
-    (`WHOLE_FOLDERS`) a missing one counts as altered.
+    (`WHOLE_FOLDERS`, `NAMED_IN_MANIFESTS`) a missing one counts as altered.
 
     Hashes are remembered by size, times and inode of a file, so that a second look costs a `stat` each.
     """
@@ -157,8 +165,21 @@ def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, lis
             changed = [path for path in there if hashes.sha256(path) != receipt.outputs[path]]
             if receipt.rule in WHOLE_FOLDERS and there:
                 changed += sorted(set(receipt.outputs) - set(there))
+            if not changed:
+                changed = [path for path, sha256 in _of_pages(receipt, folder).items() if hashes.find(path) != sha256]
             if changed:
                 found[receipt.job] = changed
+    return found
+
+
+def _of_pages(receipt: Receipt, folder: Path) -> dict[str, str]:
+    """Return {path: sha256} of the page images or labels that a job made, as its manifest says; {} of other jobs."""
+    where, column = NAMED_IN_MANIFESTS.get(receipt.rule, ("", ""))
+    found: dict[str, str] = {}
+    for path in receipt.outputs:
+        if column and path.startswith(where) and (folder / path).is_file():
+            with (folder / path).open(encoding="utf-8", newline="") as stream:
+                found |= {row[column]: row[f"{column}_sha256"] for row in csv.DictReader(stream) if row[column]}
     return found
 
 
@@ -213,7 +234,7 @@ class Repairs:
     altered: Mapping[str, list[str]]
 
 
-def repairs(folder: Path, *, decide: bool) -> Repairs:
+def repairs(folder: Path, *, decide: bool, shards: Collection[str] | None = None) -> Repairs:
     """Return what must run again because files are not what receipts say.
 
     The decision is noted for the processes in which jobs run: these read the workflow once more, after Snakemake has
@@ -222,8 +243,13 @@ def repairs(folder: Path, *, decide: bool) -> Repairs:
     Args:
         folder: Working directory of the build.
         decide: Look at the files, and note the decision; else take the decision that was noted.
+        shards: The build's shards; receipts of others are left over from fewer or more documents. None: all there are.
     """
-    known = read(folder)
+    known = {
+        job: receipt
+        for job, receipt in read(folder).items()
+        if shards is None or receipt.wildcards.get("shard") in (None, *shards)
+    }
     counts = {job: receipt.repairs for job, receipt in known.items()}
     note = folder / _DECISIONS
     if not decide:

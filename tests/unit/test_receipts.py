@@ -84,6 +84,39 @@ def test_of_files_that_snakemake_does_not_know_a_missing_one_is_noticed(tmp_path
     assert receipts.altered(receipts.read(tmp_path).values(), tmp_path) == {"merge_adapter": [weights]}
 
 
+@pytest.mark.parametrize(
+    ("rule", "stage", "column"), [("render_pages", "pages", "image"), ("label_pages", "labels", "label")]
+)
+def test_a_page_that_is_not_what_its_manifest_says_is_noticed(
+    tmp_path: Path, rule: str, stage: str, column: str
+) -> None:
+    pages = [f"data/{stage}/a/p0001", f"data/{stage}/a/p0002"]
+    for name in ("in.csv", *pages):
+        files.write_text(tmp_path / name, name)
+    rows = [f"a,{name},{files.sha256_bytes(name.encode())}" for name in pages]
+    manifest = f"data/manifests/{stage}/000-of-001.csv"
+    # A page that could not be rendered has no file.
+    files.write_text(tmp_path / manifest, "\n".join([f"document,{column},{column}_sha256", *rows, "a,,", ""]))
+    receipts.write(job(rule, {"shard": "000-of-001"}, output=[manifest]), tmp_path)
+    known = receipts.read(tmp_path).values()
+    assert receipts.altered(known, tmp_path) == {}
+    files.write_text(tmp_path / pages[0], "another")
+    assert receipts.altered(known, tmp_path) == {f"{rule}/000-of-001": pages[:1]}
+    (tmp_path / pages[1]).unlink()
+    assert receipts.altered(known, tmp_path) == {f"{rule}/000-of-001": pages}
+
+
+def test_a_receipt_of_a_shard_that_is_no_more_asks_for_nothing(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "in.csv", "read")
+    files.write_text(tmp_path / OUTPUT, "made")
+    receipts.write(job("label_pages", {"shard": "000-of-001"}), tmp_path)
+    files.write_text(tmp_path / OUTPUT, "made by a job of another shard")
+    assert receipts.repairs(tmp_path, decide=True, shards=("000-of-002", "001-of-002")).altered == {}
+    assert receipts.repairs(tmp_path, decide=True, shards=("000-of-001",)).altered == {
+        "label_pages/000-of-001": [OUTPUT]
+    }
+
+
 def test_an_altered_output_makes_its_job_run_once(folder: Path) -> None:
     def param(*, decide: bool) -> str:
         return receipts.repairs(folder, decide=decide).counts["split_documents"]

@@ -471,7 +471,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         CODE, "a class that three stages use", "how measures are named is in the report and on both cards",
         _definition("scribetune/report_tables.py", "Measure"),
-        jobs("write_report", "write_adapter_card", "write_model_card", "write_crate"), builds="all",
+        jobs("write_report", "write_adapter_card", "write_model_card", "write_crate"),
     ),
     Mutation(
         CODE, "a function that four stages use", "labels, selection, splits and training read manifests with it",
@@ -479,12 +479,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         CODE, "a script's own `main`", "a script is one rule's", _definition("write_lineage.py", "main"),
-        jobs("write_lineage", "write_model_card", "write_crate"), builds="all",
+        jobs("write_lineage", "write_model_card", "write_crate"),
     ),
     Mutation(
         CODE, "the style sheet of the report", "a template is code of its rule",
         _comment("scripts/scribetune/templates/report.css", "\np { margin: 0 }\n"), jobs("write_report", "write_crate"),
-        builds="all",
     ),
     Mutation(
         CODE, "the wording of the model cards", "both cards are written by rules of their own, so nothing trains anew",
@@ -495,7 +494,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         CODE, "a comment in a rule file", "the crate holds the workflow's text", _comment("rules/pages.smk",
         "\n# why\n"),
-        CRATE, builds="all",
+        CRATE,
     ),
     Mutation(
         CODE, "a library is upgraded in the lock", "every result depends on the libraries", _upgrade("cpu", "pandas"),
@@ -544,12 +543,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         KEYS, "title of the report", "the report alone, and the crate that describes it",
-        _keys(report={"title": "Another"}), jobs("write_report", "write_crate"), builds="all",
+        _keys(report={"title": "Another"}), jobs("write_report", "write_crate"),
     ),
     Mutation(
-        DATA, "add a PDF", "its shard, then what sees all documents", _pdf("report-8", 8), from_pages(FIRST), "all",
+        DATA, "add a PDF", "its shard, then what sees all documents", _pdf("report-8", 8), from_pages(FIRST), "splits",
     ),
-    Mutation(DATA, "change a PDF", "its shard alone is rendered", _pdf("report-3", 33), from_pages(SECOND), "splits"),
+    Mutation(DATA, "change a PDF", "its shard alone is rendered", _pdf("report-3", 33), from_pages(SECOND)),
     Mutation(
         DATA, "rename a PDF (same content)",
         "its name is in every record: the shard that lost it and the one that got it",
@@ -563,7 +562,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         DATA, "a file that is no PDF", "only *.pdf is read", _create("data/raw/notes.txt"), NOTHING,
     ),
-    Mutation(DATA, "add a correction", "labels of its shard", _correction("report-2"), from_labels(SECOND), "splits"),
+    Mutation(DATA, "add a correction", "labels of its shard", _correction("report-2"), from_labels(SECOND)),
     Mutation(DATA, "change a correction", "labels of its shard", _correction("report-6"), from_labels(FIRST)),
     Mutation(
         DATA, "remove a correction", "the machine's label comes back", _delete("data/corrections/report-6/p0001.md"),
@@ -596,7 +595,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         ACCIDENTS, "delete the report", "it was asked for", _delete("reports/index.html"),
-        jobs("write_report", "write_crate"), builds="all",
+        jobs("write_report", "write_crate"),
     ),
     Mutation(
         ACCIDENTS, "an intermediate manifest is altered", "it is made again, never built upon",
@@ -616,7 +615,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         ACCIDENTS, "a label is altered", "its shard is labelled again", _tamper("data/labels/report-3/p0001.md"),
-        from_labels(SECOND), "splits",
+        from_labels(SECOND),
     ),
     Mutation(
         ACCIDENTS, "the adapter's weights are altered", "it is trained again, never merged",
