@@ -34,6 +34,8 @@ DOCUMENTS = {
 """Shard → its documents. A shard is a matter of a document's name: adding "report-8" goes to the first."""
 SHARDS = tuple(DOCUMENTS)
 FIRST, SECOND, THIRD = SHARDS
+MORE_SHARDS = ("002-of-008", "003-of-008", "004-of-008", "006-of-008")
+"""The shards once "report-9" is added too: nine documents are too many for four shards of about two."""
 TARGETS = frozenset({"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit"})
 STAGES = (
     "make_retention", "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter",
@@ -460,9 +462,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         CODE, "every module is reformatted, comments removed", "the syntax tree is the same", _reformat, NOTHING,
     ),
     Mutation(
-        CODE, "a function that no stage uses", "the command line alone lists keys", _definition("scribetune/config.py",
-        "keys"),
-        NOTHING,
+        CODE, "a function that no stage uses", "the sheet is read when a build is planned; what it says is compared",
+        _definition("scribetune/documents.py", "read_sheet"), NOTHING,
     ),
     Mutation(
         CODE, "a function that one stage uses", "the report's own", _definition("scribetune/report.py", "write"),
@@ -487,14 +488,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         CODE, "the wording of the model cards", "both cards are written by rules of their own, so nothing trains anew",
-        _definition("scribetune/model_card.py", "_opening"), jobs("write_adapter_card", "write_model_card",
-        "write_crate"),
-        builds="all",
+        _definition("scribetune/model_card.py", "_opening"),
+        jobs("write_adapter_card", "write_model_card", "write_crate"), builds="all",
     ),
     Mutation(
-        CODE, "a comment in a rule file", "the crate holds the workflow's text", _comment("rules/pages.smk",
-        "\n# why\n"),
-        CRATE,
+        CODE, "a comment in a rule file", "the crate holds the workflow's text",
+        _comment("rules/pages.smk", "\n# why\n"), CRATE,
     ),
     Mutation(
         CODE, "a library is upgraded in the lock", "every result depends on the libraries", _upgrade("cpu", "pandas"),
@@ -507,8 +506,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(CODE, "a comment in the lock", "the pins are the same", _comment("envs/cpu.txt", "# why\n"), NOTHING),
     Mutation(
         KEYS, "a key that no stage of the build uses", "`pretraining` is no part of it",
-        _keys(pretraining={"steps": 7}),
-        NOTHING,
+        _keys(pretraining={"steps": 7}), NOTHING,
     ),
     Mutation(
         KEYS, "a comment in config.yaml", "values count", _comment("config/config.yaml", "\n# why\n"), NOTHING,
@@ -558,6 +556,10 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         DATA, "delete the only PDF of a shard", "its shard is gone, no other is rendered",
         _delete("data/raw/report-1.pdf"), FROM_SELECTION,
+    ),
+    Mutation(
+        DATA, "more PDFs than the shards hold", "there are twice as many shards, each a job of its own; what is known "
+        "of a document is taken over", _both(_pdf("report-8", 8), _pdf("report-9", 9)), from_pages(*MORE_SHARDS),
     ),
     Mutation(
         DATA, "a file that is no PDF", "only *.pdf is read", _create("data/raw/notes.txt"), NOTHING,
