@@ -15,6 +15,12 @@ _NOT_BUILT_WITH = ("tests/", "docs/", "benchmarks/", ".snakemake/")
 _IDENTITY = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")
 
 
+def is_possible() -> bool:
+    """Whether git knows here which files belong to the repository; an unpacked archive has none to clone."""
+    inside = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=REPOSITORY, capture_output=True, check=False)
+    return inside.returncode == 0
+
+
 def copy_code(folder: Path) -> None:
     """Copy what a build needs of the repository, as it lies here (uncommitted edits too), without any build.
 
