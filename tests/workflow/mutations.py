@@ -149,6 +149,12 @@ def build(project: Path, target: str = "all") -> Jobs:
     return frozenset(job for job, when in written_logs(project).items() if before.get(job) != when)
 
 
+_HEEDS_INTERRUPTS = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from snakemake.cli import main; main()"
+)
+"""A shell starts its background jobs deaf to SIGINT, and programs inherit that: tests may run in the background."""
+
+
 def interrupted(project: Path, target: str, *, after: int, signal: int) -> Jobs:
     """Build a target and send a signal to the whole build once so many jobs are done; return the jobs that are done.
 
@@ -156,7 +162,7 @@ def interrupted(project: Path, target: str, *, after: int, signal: int) -> Jobs:
     """
     before = written_logs(project)
     process = subprocess.Popen(
-        ["snakemake", target, "--cores", "1", "--resources", "gpu=1"],
+        [sys.executable, "-c", _HEEDS_INTERRUPTS, target, "--cores", "1", "--resources", "gpu=1"],
         cwd=project,
         env=clone.environment(project),
         stdout=subprocess.DEVNULL,
