@@ -52,7 +52,7 @@ if __name__ == "__main__":
     with rule_job(snakemake):
         config = restrict(snakemake.params.settings)
         main(
-            snakemake.input.pdfs,
+            [str(Path(snakemake.params.raw, cells[0])) for cells in snakemake.params.documents.values()],
             snakemake.params.documents,
             Path(snakemake.input.documents),
             Path(snakemake.input.pages),
