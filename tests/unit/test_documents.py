@@ -64,7 +64,7 @@ def test_a_folder_may_be_given_in_any_way(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "raw" / "deep").mkdir(parents=True)
     (tmp_path / "raw" / "deep" / "a.pdf").touch()
     monkeypatch.chdir(tmp_path / "raw")
-    for folder in (Path("."), Path("../raw"), tmp_path / "raw", Path("./")):
+    for folder in (Path(), Path("../raw"), tmp_path / "raw", Path("./")):
         (found,) = documents.find_pdfs(folder)
         assert (found.relative_path, found.path) == ("deep/a.pdf", folder / "deep" / "a.pdf")
 
