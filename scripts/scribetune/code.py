@@ -11,12 +11,15 @@ but a name, always counts as executed).
 
 import ast
 import hashlib
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from scribetune import files
 from scribetune.provenance import PACKAGE, PACKAGE_FOLDER, SCRIPTS_FOLDER
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -32,6 +35,9 @@ AROUND_A_JOB = frozenset({f"{PACKAGE}.jobs", f"{PACKAGE}.receipts", f"{PACKAGE}.
 
 DECLARATIONS = frozenset({f"{PACKAGE}.config"})
 """Modules whose classes only declare: the values reach a job through its settings, so a new key re-runs nothing."""
+
+_REMEMBERED = Path(".snakemake/code.json")
+"""What was found the last time, in the working directory of a build; git does not track it."""
 
 _Import = tuple[str, str]
 """What an imported name stands for: (module, name in it), the name empty where it is the module itself."""
@@ -75,13 +81,13 @@ class _Module:
 
 def rule_definitions(rule: str) -> dict[str, str]:
     """Return `definitions` of a rule's script and templates."""
-    return definitions(SCRIPTS_FOLDER / f"{rule}.py", TEMPLATES.get(rule, ()))
+    return dict(_of_rules()[rule])
 
 
 @cache
 def rule_digest(rule: str) -> str:
     """Return `digest` of a rule's script and templates."""
-    return digest(SCRIPTS_FOLDER / f"{rule}.py", TEMPLATES.get(rule, ()))
+    return _digest_of(rule_definitions(rule))
 
 
 def definitions(script: Path, templates: tuple[str, ...] = ()) -> dict[str, str]:
@@ -103,8 +109,34 @@ def definitions(script: Path, templates: tuple[str, ...] = ()) -> dict[str, str]
 
 def digest(script: Path, templates: tuple[str, ...] = ()) -> str:
     """Return 16 hex digits for `definitions(script, templates)`."""
-    lines = [f"{name} {value}" for name, value in definitions(script, templates).items()]
+    return _digest_of(definitions(script, templates))
+
+
+def _digest_of(found: Mapping[str, str]) -> str:
+    lines = [f"{name} {value}" for name, value in found.items()]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+@cache
+def _of_rules() -> dict[str, dict[str, str]]:
+    """Return {rule: definitions} of every script.
+
+    Taking a hundred modules apart costs most of a second, each time the workflow is read and after each job. So what
+    came of it is remembered, where Snakemake keeps its own records, for as long as no file changes its content.
+    """
+    sources = sorted([*SCRIPTS_FOLDER.rglob("*.py"), *(PACKAGE_FOLDER / "templates").glob("*")])
+    listed = [f"{path.relative_to(SCRIPTS_FOLDER)} {files.sha256_file(path)}" for path in sources if path.is_file()]
+    state = files.sha256_bytes("\n".join([sys.version, *listed]).encode())
+    try:
+        remembered = json.loads(_REMEMBERED.read_bytes())
+        if remembered["state"] == state:
+            return dict(remembered["definitions"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # never written, or not whole: it is no more than a memory
+    found = {script.stem: definitions(script, TEMPLATES.get(script.stem, ())) for script in SCRIPTS_FOLDER.glob("*.py")}
+    if _REMEMBERED.parent.is_dir():
+        files.write_json(_REMEMBERED, {"state": state, "definitions": found})
+    return found
 
 
 def _definitions(script: Path, templates: tuple[str, ...]) -> dict[str, str]:
@@ -212,6 +244,7 @@ def forget_files() -> None:
     """Read files again that may have been edited since this process read them."""
     _file_of.cache_clear()
     _read.cache_clear()
+    _of_rules.cache_clear()
 
 
 @cache

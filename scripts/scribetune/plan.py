@@ -106,7 +106,11 @@ class Plan:
 
     def pdfs(self, shard: str) -> list[str]:
         """Return the paths of a shard's PDFs, as Snakemake can take them."""
-        return [_for_snakemake(document) for document in self.shards[shard]]
+        return self._pdfs[shard]
+
+    @cached_property
+    def _pdfs(self) -> Mapping[str, list[str]]:
+        return {shard: [_for_snakemake(document) for document in members] for shard, members in self.shards.items()}
 
     def identities(self, shard: str) -> dict[str, list[str]]:
         """Return {document id: [relative path, variable of its password]} of a shard: what its job must know."""
@@ -134,12 +138,15 @@ class Plan:
 
     def corrections(self, shard: str) -> list[str]:
         """Return the human labels for a shard's documents."""
-        root = Path(self.config.labels.corrections)
-        return [
-            path.as_posix()
-            for document in self.shards[shard]
-            for path in sorted((root / document.id).glob("p[0-9]*.md"))
-        ]
+        return [path for document in self.shards[shard] for path in self._corrections.get(document.id, ())]
+
+    @cached_property
+    def _corrections(self) -> Mapping[str, list[str]]:
+        """Document → its human labels. Few documents have any: their folders are listed, not everyone's looked for."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(Path(self.config.labels.corrections).glob("*/p[0-9]*.md")):
+            found.setdefault(path.parent.name, []).append(path.as_posix())
+        return found
 
     @staticmethod
     def codes(*rules: str) -> dict[str, str]:

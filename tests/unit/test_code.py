@@ -179,3 +179,34 @@ def test_the_package_is_written_as_the_digests_need_it() -> None:
             if isinstance(node, ast.Name | ast.Attribute):
                 name = node.id if isinstance(node, ast.Name) else node.attr
                 assert name not in {"import_module", "__import__", "globals"}, f"{path}:{node.lineno}"
+
+
+def test_what_was_found_is_remembered_until_a_file_changes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+
+    def digest() -> str:
+        code.forget_files()
+        code.rule_digest.cache_clear()
+        return code.rule_digest("job")
+
+    first = digest()
+    assert not Path(".snakemake").exists()  # nothing is left in a folder that is no build's
+    Path(".snakemake").mkdir()
+    assert digest() == first
+    taken_apart: list[Path] = []
+    real = code.definitions
+
+    def definitions(script: Path, templates: tuple[str, ...] = ()) -> dict[str, str]:
+        taken_apart.append(script)
+        return real(script, templates)
+
+    monkeypatch.setattr(code, "definitions", definitions)
+    assert (digest(), taken_apart) == (first, [])
+    tables = project / "scribetune" / "tables.py"
+    tables.write_text(TABLES.replace("[|]", "[;]"), encoding="utf-8")
+    assert digest() != first
+    assert taken_apart
+    tables.write_text(TABLES, encoding="utf-8")
+    assert digest() == first
+    Path(".snakemake/code.json").write_text('{"state": 1', encoding="utf-8")
+    assert digest() == first
