@@ -1,6 +1,7 @@
 """SHA-256 of files, remembered from one command to the next, as git's index remembers them."""
 
 import logging
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -60,11 +61,11 @@ class FileHashes:
         Raises:
             OSError: It cannot be read.
         """
-        full = self._folder / path
-        stat = full.stat()
+        full = f"{self._folder}/{path}" if not path.startswith("/") else path
+        stat = os.stat(full)  # noqa: PTH116  every input of every job, whenever the Snakefile is read
         state = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
         if self._known.get(path, ("", ""))[0] != state:
-            self._known[path] = self._new[path] = (state, files.sha256_file(full))
+            self._known[path] = self._new[path] = (state, files.sha256_file(Path(full)))
         return self._known[path][1]
 
     def find(self, path: str) -> str:
@@ -73,3 +74,10 @@ class FileHashes:
             return self.sha256(path)
         except FileNotFoundError:
             return ""
+
+    def differs(self, path: str, sha256: str) -> bool:
+        """Return whether there is such a file and its content is another one."""
+        try:
+            return self.sha256(path) != sha256
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return False

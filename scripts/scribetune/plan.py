@@ -3,6 +3,7 @@
 Cheap on purpose: no model library, no PDF library, no data frame is imported here.
 """
 
+import gc
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -220,6 +221,9 @@ def make_plan(values: Mapping[str, Any], *, in_job: bool = False) -> Plan:
         SystemExit: Something the user can mend, with the message. (Snakemake shows any exception of a Snakefile with
             the lines it came through.)
     """
+    # Snakemake is about to make some dozen objects for each document, and to keep them: looking for garbage among them
+    # over and over takes an eighth of a start with 10,000.
+    gc.set_threshold(100_000, 50, 100)
     try:
         return _make_plan(values, in_job=in_job)
     except UserError as error:

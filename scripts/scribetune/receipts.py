@@ -212,9 +212,7 @@ def replaced(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, li
     with FileHashes(folder) as hashes:
         for receipt in known:
             changed = [
-                path
-                for path, sha256 in receipt.inputs.items()
-                if path not in made and (folder / path).is_file() and hashes.sha256(path) != sha256
+                path for path, sha256 in receipt.inputs.items() if path not in made and hashes.differs(path, sha256)
             ]
             if changed:
                 found[receipt.job] = changed
