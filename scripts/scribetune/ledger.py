@@ -1,6 +1,6 @@
-"""dvc.lock, the ledger of stages, and what git must have beside it: brought up to date after a build, never before it.
+"""dvc.lock, the ledger of stages, and what git must have beside it: brought up to date after a build, not before it.
 
-A commit may be interrupted anywhere, and two may be started at once: whoever comes next finds a state it can go on from.
+A commit may be interrupted anywhere, and two may be started at once: the next one goes on from what it finds.
 """
 
 import fcntl
@@ -9,12 +9,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scribetune import layout
+from scribetune import layout, receipts
 from scribetune.errors import UserError
 from scribetune.provenance import REPOSITORY
 
@@ -31,6 +31,8 @@ RECORDS = (
 _LOCK = Path(".snakemake", "scribetune-commit.lock")
 _LOCK_FILE = "dvc.lock"
 _PATIENCE_S = 20.0
+_MOST_NAMED = 5
+_SUMMARY_TABS = 4
 _BUILD = "snakemake --cores 1 --resources gpu=1"
 
 
@@ -77,7 +79,8 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
                 _record(work)
             elif stage == "samples":
                 _keep_raw(work)
-            _stage(work)
+            # Within a stage, dvc.lock is only half written.
+            _stage(work, [record for record in RECORDS if not (stage and record == _LOCK_FILE)])
             return work.said
     except UserError as error:
         # A build that is there must not fail for its ledger (a checkout without git).
@@ -148,16 +151,7 @@ def _require_up_to_date(work: _Commit, target: str) -> None:
             "dvc.lock is left as it is: a build is running in this folder, or was killed", value=str(locks),
             accepted="a finished build", todo=f"wait for it; if none is running: snakemake --unlock, then {_BUILD}",
         )  # fmt: skip
-    # The workflow beside dvc.yaml: in DVC's temporary workspaces it is not the one that this package lies in.
-    beside = work.folder / "Snakefile"
-    snakefile = beside if beside.exists() else REPOSITORY / "Snakefile"
-    plan = work.run("snakemake", target, "--snakefile", str(snakefile.resolve()), "--cores", "1", "--dry-run")
-    said = plan.stdout + plan.stderr
-    if plan.returncode != 0:
-        raise UserError(
-            f"dvc.lock is left as it is: snakemake -n failed\n{_last_lines(said)}",
-            accepted="a build in which snakemake -n says nothing is to be done", todo=f"mend that, then {_BUILD}",
-        )  # fmt: skip
+    said = _snakemake(work, target, "--dry-run")
     if NOTHING_TO_DO not in said:
         raise UserError(
             "dvc.lock is left as it is: with config/config.yaml, Snakemake would still run something",
@@ -165,12 +159,40 @@ def _require_up_to_date(work: _Commit, target: str) -> None:
             accepted="a build in which snakemake -n says nothing is to be done",
             todo=f"run {_BUILD}, then scribetune commit",
         )
-    if "missing provenance" in said.lower():
+    unproven = _unproven(work.folder, _snakemake(work, target, "--summary"))
+    if "missing provenance" in said.lower() or unproven:
+        more = f", and {len(unproven) - _MOST_NAMED} more" if len(unproven) > _MOST_NAMED else ""
         raise UserError(
-            "dvc.lock is left as it is: there are results that Snakemake has no record of making",
-            accepted="results of this build, or of git and dvc pull together",
-            todo=f"remove those results (or git pull and dvc pull both), then {_BUILD}",
+            "dvc.lock is left as it is: there are results without a record of what made them",
+            value=", ".join(unproven[:_MOST_NAMED]) + more or target,
+            accepted="results with the records of their making, in .snakemake/metadata and .snakemake/receipts",
+            todo=f"git pull and dvc pull both (records and results); or remove those results, then {_BUILD}",
         )
+
+
+def _snakemake(work: _Commit, target: str, *arguments: str) -> str:
+    # The workflow beside dvc.yaml: in DVC's temporary workspaces it is not the one that this package lies in.
+    beside = work.folder / "Snakefile"
+    snakefile = beside if beside.exists() else REPOSITORY / "Snakefile"
+    done = work.run("snakemake", target, "--snakefile", str(snakefile.resolve()), "--cores", "1", *arguments)
+    if done.returncode != 0:
+        raise UserError(
+            f"dvc.lock is left as it is: snakemake -n failed\n{_last_lines(done.stderr + done.stdout)}",
+            accepted="a build in which snakemake -n says nothing is to be done", todo=f"mend that, then {_BUILD}",
+        )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def _unproven(folder: Path, summary: str) -> list[str]:
+    """Return the outputs in Snakemake's summary (`output_file … rule …`, tabs between) that no receipt proves."""
+    rows = [line.split("\t") for line in summary.splitlines() if line.count("\t") >= _SUMMARY_TABS]
+    heads = [row for row in rows if row[0] == "output_file"]
+    if not heads:
+        return []
+    column = heads[0].index("rule")
+    made_by = {row[0]: row[column] for row in rows if row[0] != "output_file"}
+    jobs = {path: job for job, receipt in receipts.read(folder).items() for path in receipt.outputs}
+    return receipts.unproven(folder, {path: jobs.get(path, rule) for path, rule in made_by.items()})
 
 
 def _jobs(plan: str) -> list[str]:
@@ -239,19 +261,19 @@ def _patiently(attempt: Callable[[], UserError | None], may_pass: Callable[[User
 # ---- git's index
 
 
-def _stage(work: _Commit) -> None:
+def _stage(work: _Commit, records: Sequence[str]) -> None:
     """Stage the records, and only them; what else is staged stays so.
 
     git add leaves index.lock behind when it is killed, and nobody can tell whose it is. So the records are added to a
     copy of the index, under an index.lock that is a hard link to a file of ours: the next commit knows it again.
     """
-    paths = _changed_records(work)
-    if not paths:
-        return
     index = Path(_git(work, "rev-parse", "--git-path", "index").strip())
     index = index if index.is_absolute() else work.folder / index
     lock, ours, copy = (index.with_name(f"{index.name}{end}") for end in (".lock", ".scribetune", ".scribetune-copy"))
     _remove_left_over(lock, ours, copy)
+    paths = _changed_records(work, records)
+    if not paths:
+        return
     ours.write_text("scribetune commit\n", encoding="utf-8")
 
     def take() -> UserError | None:
@@ -260,7 +282,8 @@ def _stage(work: _Commit) -> None:
         except FileExistsError:
             return UserError(
                 "Another git is at work in this repository: its records are not staged", value=str(lock),
-                accepted="no such file", todo="run scribetune commit again when it is done; if no git is running, remove the file",
+                accepted="no such file",
+                todo="run scribetune commit again when it is done; if no git is running, remove the file",
             )  # fmt: skip
         return None
 
@@ -282,14 +305,12 @@ def _remove_left_over(lock: Path, ours: Path, copy: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _changed_records(work: _Commit) -> list[str]:
+def _changed_records(work: _Commit, records: Sequence[str]) -> list[str]:
     """Return the records whose content is not what the index has (changed, new or removed)."""
-    # Refuse to guess from `git status`: it hides new files where status.showUntrackedFiles says so.
-    listed = _git(
-        work, "ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard", "--", *RECORDS
-    )  # fmt: skip
+    # Not `git status`: it hides new files where status.showUntrackedFiles says so.
+    listed = _git(work, "ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard", "--", *records)
     changed = [name for name in listed.split("\0") if name]
-    return [record for record in RECORDS if any(name == record or name.startswith(f"{record}/") for name in changed)]
+    return [record for record in records if any(name == record or name.startswith(f"{record}/") for name in changed)]
 
 
 def _git(work: _Commit, *arguments: str, environment: dict[str, str] | None = None) -> str:

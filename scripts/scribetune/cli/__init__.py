@@ -28,8 +28,8 @@ def config_command(
     from scribetune.provenance import REPOSITORY
 
     stale = False
-    for path, text in config_files.rendered(folder or REPOSITORY / "config").items():
-        if path.exists() and path.read_text(encoding="utf-8") == text:
+    for path, text in config_files.rendered(folder or REPOSITORY / "config", keep_values=True).items():
+        if config_files.is_current(path, text):
             continue
         if write:
             files.write_text(path, text)
@@ -57,7 +57,11 @@ def summary(
 def commit(
     if_ready: Annotated[bool, typer.Option(help="Do nothing, and say why, while the build is not up to date.")] = False,
 ) -> None:
-    """Record an up-to-date build in dvc.lock; refuses while Snakemake would still run something."""
+    """Record an up-to-date build in dvc.lock and stage its records for git (dvc.lock, .snakemake/, metrics).
+
+    Refuses, with exit status 1, while Snakemake would still run something or a result has no record of what made it.
+    Nothing of yours is staged, and nothing is committed: git commit is yours.
+    """
     from scribetune import ledger
 
     with told_in_words():
