@@ -33,7 +33,7 @@ class Plan:
         sample_specs: The sample corpus, where it stands in for the user's PDFs; else empty.
         withdrawals: What config/withdrawn.csv says.
         withdrawn: Document id → sha256, of those among the documents.
-        repair_counts: Job → how often it was run again for an altered output.
+        repair_counts: Job → how often it ran again because files were not what its receipt said.
         altered: Job → its outputs that are not what it made.
     """
 
@@ -81,7 +81,7 @@ class Plan:
         return provenance.environment_digest(provenance.lock_in_use())
 
     def repairs(self, rule: str) -> Callable[[Mapping[str, str]], str]:
-        """Return a params function: it changes where an output of the job is not what the job made."""
+        """Return a params function: its value changes where files are not what the job's receipt says."""
 
         def count(wildcards: Mapping[str, str]) -> str:
             return self.repair_counts.get(receipts.job_name(rule, dict(wildcards.items())), receipts.NO_REPAIRS)
@@ -244,8 +244,8 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
             todo=f"put PDFs there, or use {layout.RAW} and leave it empty for the sample corpus",
         )
     withdrawn = withdrawals.read(Path(layout.WITHDRAWN))
-    repair_counts, altered = receipts.repairs(Path(), decide=not in_job)
-    for job, paths in altered.items():
+    repairs = receipts.repairs(Path(), decide=not in_job)
+    for job, paths in repairs.altered.items():
         _say_once(
             f"Not what {job} made: {', '.join(paths)}\n  It was edited, or git has moved on without `dvc pull`.\n"
             "  The job runs again; to have its result back without that: dvc pull (or dvc checkout)"
@@ -259,8 +259,8 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
         sample_specs=specs,
         withdrawals=withdrawn,
         withdrawn=withdrawals.among(found, withdrawn),
-        repair_counts=repair_counts,
-        altered=altered,
+        repair_counts=repairs.counts,
+        altered=repairs.altered,
     )
 
 

@@ -1,8 +1,9 @@
 """Receipts: what each job read, was told, ran with and made, as hashes, beside Snakemake's own records and kept in git.
 
-Snakemake decides by modification times first, and it never looks at the content of what a job made. A receipt does:
-an output that is not what its job made (edited by hand, or left behind by `git pull` without `dvc pull`) is noticed
-when the workflow is read, and made anew. Receipts hold no times, so that the same build gives the same bytes.
+Snakemake decides by modification times first, and it never looks at the content of what a job made. A receipt does: an
+output that is not what its job made (edited by hand, or left behind by `git pull` without `dvc pull`) is noticed when
+the workflow is read, and made anew; so is an input that was replaced by a file of an older date. Receipts hold no
+times, so that the same build gives the same bytes.
 
     .snakemake/receipts/<rule>.json, <rule>/<shard>.json     one per job
     .snakemake/receipts/code/<digest>.json                   {definition: digest}: what a code digest stands for
@@ -28,10 +29,10 @@ _CODE, _ENVIRONMENTS = FOLDER / "code", FOLDER / "environments"
 _DECISIONS = Path(".snakemake/repairs.json")
 _ASIDE = Path("work/altered")
 
-_WHOLE_FOLDERS: Mapping[str, str] = {"merge_adapter": layout.MERGED, "make_retention": layout.RETENTION}
+WHOLE_FOLDERS: Mapping[str, str] = {"merge_adapter": layout.MERGED, "make_retention": layout.RETENTION}
 """Rules that make more files than Snakemake is told of, and the folder they lie in."""
 
-_NOT_SETTINGS = ("code", "environment", "repairs")
+NOT_SETTINGS = ("code", "environment", "repairs")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Receipt:
         settings: Its other params by name.
         code: Digest of its code (`code.digest`).
         environment: Digest of its lock file.
-        repairs: How often it ran again because an output had been altered: "0 repairs".
+        repairs: How often it ran again because files were not what its receipt said: "0 repairs".
     """
 
     rule: str
@@ -99,7 +100,7 @@ def write(job: Any, folder: Path = Path()) -> Receipt:
     params = dict(job.params.items())
     wildcards = {key: str(value) for key, value in job.wildcards.items()}
     outputs = [str(path) for path in job.output]
-    if whole := _WHOLE_FOLDERS.get(job.rule):
+    if whole := WHOLE_FOLDERS.get(job.rule):
         outputs += [path.relative_to(folder).as_posix() for path in (folder / whole).rglob("*") if path.is_file()]
     with FileHashes(folder) as hashes:
         receipt = Receipt(
@@ -107,7 +108,7 @@ def write(job: Any, folder: Path = Path()) -> Receipt:
             wildcards=wildcards,
             inputs={path: hashes.sha256(path) for path in sorted({str(path) for path in job.input})},
             outputs={path: hashes.sha256(path) for path in sorted(set(outputs))},
-            settings={name: value for name, value in sorted(params.items()) if name not in _NOT_SETTINGS},
+            settings={name: value for name, value in sorted(params.items()) if name not in NOT_SETTINGS},
             code=str(params["code"]),
             environment=str(params["environment"]),
             repairs=str(params["repairs"]),
@@ -145,7 +146,7 @@ def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, lis
     """Return {job: outputs that are there but are not what it made}.
 
     Missing outputs are Snakemake's business: it makes them where something needs them. Of files it is not told of
-    (`_WHOLE_FOLDERS`) a missing one counts as altered.
+    (`WHOLE_FOLDERS`) a missing one counts as altered.
 
     Hashes are remembered by size, times and inode of a file, so that a second look costs a `stat` each.
     """
@@ -154,7 +155,7 @@ def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, lis
         for receipt in receipts:
             there = [path for path in receipt.outputs if (folder / path).is_file()]
             changed = [path for path in there if hashes.sha256(path) != receipt.outputs[path]]
-            if receipt.rule in _WHOLE_FOLDERS and there:
+            if receipt.rule in WHOLE_FOLDERS and there:
                 changed += sorted(set(receipt.outputs) - set(there))
             if changed:
                 found[receipt.job] = changed
@@ -179,28 +180,60 @@ def unproven(folder: Path, outputs: Mapping[str, str]) -> list[str]:
         ]
 
 
-def repairs(folder: Path, *, decide: bool) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Return {job: its `repairs` param} and {job: altered outputs}.
+def replaced(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, list[str]]:
+    """Return {job: files it read that no job made, and whose content is another now}.
 
-    The param is what the receipt says, so that nothing re-runs; where an output was altered it counts one more, and
-    Snakemake runs the job again. The decision is noted for the processes in which jobs run: these read the workflow
-    once more, after Snakemake has removed the altered output.
+    Snakemake finds those that are newer than what was made from them; a file put in place with an old date is not.
+    """
+    known = list(receipts)
+    made = {path for receipt in known for path in receipt.outputs}
+    found: dict[str, list[str]] = {}
+    with FileHashes(folder) as hashes:
+        for receipt in known:
+            changed = [
+                path
+                for path, sha256 in receipt.inputs.items()
+                if path not in made and (folder / path).is_file() and hashes.sha256(path) != sha256
+            ]
+            if changed:
+                found[receipt.job] = changed
+    return found
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What must run again because files are not what receipts say.
+
+    Attributes:
+        counts: Job → its `repairs` param: as the receipt says, so that nothing re-runs, or one more.
+        altered: Job → outputs of it that are not what it made.
+    """
+
+    counts: Mapping[str, str]
+    altered: Mapping[str, list[str]]
+
+
+def repairs(folder: Path, *, decide: bool) -> Repairs:
+    """Return what must run again because files are not what receipts say.
+
+    The decision is noted for the processes in which jobs run: these read the workflow once more, after Snakemake has
+    removed the altered output.
 
     Args:
         folder: Working directory of the build.
-        decide: Look for altered outputs, and note the decision; else take the decision that was noted.
+        decide: Look at the files, and note the decision; else take the decision that was noted.
     """
     known = read(folder)
     counts = {job: receipt.repairs for job, receipt in known.items()}
     note = folder / _DECISIONS
     if not decide:
         noted = _meaning(note) or {}
-        return counts | {job: count for job, count in noted.items() if count == _one_more(counts.get(job))}, {}
+        return Repairs(counts | {job: count for job, count in noted.items() if count == _one_more(counts.get(job))}, {})
     found = altered(known.values(), folder)
-    decisions = {job: _one_more(counts[job]) for job in found}
+    decisions = {job: _one_more(counts[job]) for job in {*found, *replaced(known.values(), folder)}}
     if decisions or note.exists():
         files.write_json(note, decisions)
-    return counts | decisions, found
+    return Repairs(counts | decisions, found)
 
 
 NO_REPAIRS = "0 repairs"

@@ -86,7 +86,7 @@ def test_of_files_that_snakemake_does_not_know_a_missing_one_is_noticed(tmp_path
 
 def test_an_altered_output_makes_its_job_run_once(folder: Path) -> None:
     def param(*, decide: bool) -> str:
-        return receipts.repairs(folder, decide=decide)[0]["split_documents"]
+        return receipts.repairs(folder, decide=decide).counts["split_documents"]
 
     assert param(decide=True) == "0 repairs"
     (folder / OUTPUT).write_text("edited", encoding="utf-8")
@@ -101,10 +101,18 @@ def test_an_altered_output_makes_its_job_run_once(folder: Path) -> None:
 
 def test_a_file_that_is_put_back_needs_no_repair(folder: Path) -> None:
     (folder / OUTPUT).write_text("edited", encoding="utf-8")
-    assert receipts.repairs(folder, decide=True)[0]["split_documents"] == "1 repairs"
+    assert receipts.repairs(folder, decide=True).counts["split_documents"] == "1 repairs"
     (folder / OUTPUT).write_text("made", encoding="utf-8")
-    assert receipts.repairs(folder, decide=True)[0]["split_documents"] == "0 repairs"
-    assert receipts.repairs(folder, decide=False)[0]["split_documents"] == "0 repairs"
+    assert receipts.repairs(folder, decide=True).counts["split_documents"] == "0 repairs"
+    assert receipts.repairs(folder, decide=False).counts["split_documents"] == "0 repairs"
+
+
+def test_an_input_replaced_by_an_older_file_makes_its_job_run(folder: Path) -> None:
+    files.write_text(folder / "in.csv", "another")
+    os.utime(folder / "in.csv", (1, 1))
+    found = receipts.repairs(folder, decide=True)
+    assert found.counts["split_documents"] == "1 repairs"
+    assert found.altered == {}
 
 
 def test_what_was_altered_is_kept(folder: Path) -> None:
