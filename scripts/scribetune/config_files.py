@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from scribetune import files
 from scribetune.config import TINY_PRESET, Config, keys
 
 REGENERATE = "scribetune config --write"
@@ -15,6 +16,24 @@ REGENERATE = "scribetune config --write"
 
 _TABLE_START = "<!-- keys: generated, see above -->"
 _TABLE_END = "<!-- end of keys -->"
+
+
+def link_is_broken(folder: Path) -> bool:
+    """Tell whether config.yaml should be a link to the repository's params.yaml and is a file that says something else.
+
+    DVC looks for parameters in params.yaml, so that is the file; tools that write a new file in place of the old one
+    (`sed -i`) cut the link.
+    """
+    config, params = folder / "config.yaml", folder.resolve().parent / "params.yaml"
+    return config.is_file() and params.is_file() and config.read_bytes() != params.read_bytes()
+
+
+def mend_link(folder: Path) -> None:
+    """Make config.yaml a link to params.yaml again; what it says, edited last, is kept."""
+    config, params = folder / "config.yaml", folder.resolve().parent / "params.yaml"
+    files.write_bytes(params, config.read_bytes())
+    config.unlink()
+    config.symlink_to(Path("..", params.name))
 
 
 def is_current(path: Path, text: str) -> bool:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scribetune import layout, receipts
+from scribetune import config_files, layout, receipts
 from scribetune.errors import UserError
 from scribetune.provenance import REPOSITORY
 
@@ -145,6 +145,11 @@ def _set_damaged_aside(work: _Commit) -> None:
 
 
 def _require_up_to_date(work: _Commit, target: str) -> None:
+    if config_files.link_is_broken(work.folder / "config"):
+        raise UserError(
+            "dvc.lock is left as it is: config/config.yaml is no longer a link to params.yaml, which DVC reads",
+            accepted="one file under both names", todo=config_files.REGENERATE,
+        )  # fmt: skip
     locks = work.folder / ".snakemake" / "locks"
     if locks.is_dir() and any(locks.iterdir()):
         raise UserError(

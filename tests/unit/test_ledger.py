@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scribetune import ledger
+from scribetune import ledger, plan
 from scribetune.errors import UserError
 
 CURRENT = "Nothing to be done"
@@ -284,3 +284,15 @@ def test_two_at_once_take_turns(project: Path) -> None:
     assert [process.wait(timeout=60) for process in both] == [0, 0]
     assert (project / "turns.txt").read_text(encoding="utf-8") == "[][]"
     assert staged(project) == RECORDS
+
+
+def test_pdfs_that_dvc_keeps_and_that_are_not_here_are_not_replaced_by_the_sample_corpus(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    record = project / "data" / "raw.dvc"
+    record.write_text("outs:\n- md5: 12.dir\n  size: 0\n  nfiles: 0\n  hash: md5\n  path: raw\n", encoding="utf-8")
+    assert plan.make_plan({}).sample_specs
+    record.write_text("outs:\n- md5: 12.dir\n  size: 9\n  nfiles: 3\n  hash: md5\n  path: raw\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match="DVC keeps 3 PDFs in data/raw, and the folder holds none"):
+        plan.make_plan({})

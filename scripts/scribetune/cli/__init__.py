@@ -27,12 +27,20 @@ def config_command(
     from scribetune import config_files, files
     from scribetune.provenance import REPOSITORY
 
+    folder = folder or REPOSITORY / "config"
     stale = False
-    for path, text in config_files.rendered(folder or REPOSITORY / "config", keep_values=True).items():
+    if config_files.link_is_broken(folder):
+        if write:
+            config_files.mend_link(folder)
+            sys.stdout.write("config.yaml is a link to params.yaml again, with what it said\n")
+        else:
+            stale = True
+            sys.stdout.write("differs: config.yaml is no longer a link to params.yaml, where DVC reads parameters\n")
+    for path, text in config_files.rendered(folder, keep_values=True).items():
         if config_files.is_current(path, text):
             continue
         if write:
-            files.write_text(path, text)
+            files.write_text(path.resolve(), text)  # config.yaml is a link
             sys.stdout.write(f"written: {path}\n")
         else:
             stale = True
