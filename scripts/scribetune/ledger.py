@@ -156,6 +156,14 @@ def _require_up_to_date(work: _Commit, target: str) -> None:
             "dvc.lock is left as it is: a build is running in this folder, or was killed", value=str(locks),
             accepted="a finished build", todo=f"wait for it; if none is running: snakemake --unlock, then {_BUILD}",
         )  # fmt: skip
+    found = receipts.altered(receipts.read(work.folder).values(), work.folder)
+    altered = [path for paths in found.values() for path in paths]
+    if altered:
+        raise UserError(
+            "dvc.lock is left as it is: there are results that are not what their jobs made", value=_named(altered),
+            accepted="results as their receipts in .snakemake/receipts say",
+            todo=f"remove them and dvc checkout (dvc pull), for the recorded ones; or {_BUILD}, to make them anew",
+        )  # fmt: skip
     said = _snakemake(work, target, "--dry-run")
     if NOTHING_TO_DO not in said:
         raise UserError(
@@ -166,10 +174,9 @@ def _require_up_to_date(work: _Commit, target: str) -> None:
         )
     unproven = _unproven(work.folder, _snakemake(work, target, "--summary"))
     if "missing provenance" in said.lower() or unproven:
-        more = f", and {len(unproven) - _MOST_NAMED} more" if len(unproven) > _MOST_NAMED else ""
         raise UserError(
             "dvc.lock is left as it is: there are results without a record of what made them",
-            value=", ".join(unproven[:_MOST_NAMED]) + more or target,
+            value=_named(unproven) or target,
             accepted="results with the records of their making, in .snakemake/metadata and .snakemake/receipts",
             todo=f"git pull and dvc pull both (records and results); or remove those results, then {_BUILD}",
         )
@@ -198,6 +205,11 @@ def _unproven(folder: Path, summary: str) -> list[str]:
     made_by = {row[0]: row[column] for row in rows if row[0] != "output_file"}
     jobs = {path: job for job, receipt in receipts.read(folder).items() for path in receipt.outputs}
     return receipts.unproven(folder, {path: jobs.get(path, rule) for path, rule in made_by.items()})
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = f", and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return ", ".join(paths[:_MOST_NAMED]) + more
 
 
 def _jobs(plan: str) -> list[str]:

@@ -198,7 +198,7 @@ def test_an_experiment_can_be_run_shown_applied_and_left(clone: Path) -> None:
 
     # git alone, without dvc checkout: the records are then of another build than the results, and that is noticed.
     git(clone, "checkout", "-q", "slower")
-    assert "would still run something: 'train_adapter" in run(clone, "scribetune", "commit", fails=True)
+    assert "not what their jobs made: 'models/adapter" in run(clone, "scribetune", "commit", fails=True)
     git(clone, "checkout", "-q", "main")
 
 
@@ -227,14 +227,20 @@ def test_a_corrupted_cache_entry_is_noticed_and_named(pulled: Path) -> None:
     assert "DVC cache object: 1 altered" in said
     assert weights in said
 
-    # DVC does not hand it out: it takes the entry for missing and names the file …
+    # DVC hands it out in silence, and only then says that the output is not in its cache; the receipt names the file.
     (pulled / weights).unlink()
-    refusal = run(pulled, "dvc", "checkout", fails=True)
-    assert "models/adapter" in refusal
-    # … and a remote mends it.
+    run(pulled, "dvc", "checkout")
+    assert (pulled / weights).read_bytes() != content
+    assert "not in cache:       models/adapter" in run(pulled, "dvc", "status")
+    assert f"not what their jobs made: '{weights}'" in run(pulled, "scribetune", "commit", fails=True)
+    assert f"adapter: 1 altered\n  {weights}" in run(pulled, "scribetune", "verify", fails=True)
+    # What the messages say mends it.
+    (pulled / weights).unlink()
+    entry.unlink(missing_ok=True)
     run(pulled, "dvc", "pull")
     assert (pulled / weights).read_bytes() == content
     assert "recorded hashes hold" in run(pulled, "scribetune", "verify", "--cache")
+    assert_both_agree(pulled)
 
 
 def test_pdfs_in_data_raw_are_seen_by_dvc_repro_and_travel_with_a_push(pulled: Path) -> None:
