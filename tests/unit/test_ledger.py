@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from scribetune import ledger, plan
+from scribetune import files, ledger, plan, receipts
 from scribetune.errors import UserError
 
 CURRENT = "Nothing to be done"
@@ -93,6 +94,19 @@ def test_what_is_not_proven_up_to_date_is_not_recorded(
     assert staged(project) == set()
     assert message in ledger.commit(project, if_ready=True)[0]  # a build that is there does not fail for its ledger
     assert ("dvc commit" in calls) == ("dvc commit" in answers)
+
+
+def test_results_that_are_not_what_their_jobs_made_are_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = play(monkeypatch)
+    (project / "made.csv").write_text("as made", encoding="utf-8")
+    receipt = receipts.Receipt("make", {}, {}, {"made.csv": files.sha256_bytes(b"as made")}, {}, "", "", "0 repairs")
+    files.write_json(project / receipts.FOLDER / "make.json", asdict(receipt))
+    assert ledger.commit(project, if_ready=False)
+    (project / "made.csv").write_text("edited", encoding="utf-8")
+    calls.clear()
+    with pytest.raises(UserError, match=r"not what their jobs made: 'made\.csv'"):
+        ledger.commit(project, if_ready=False)
+    assert calls == []
 
 
 def test_the_records_are_staged_and_nothing_of_the_users(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,7 +198,7 @@ def test_an_experiment_can_be_run_shown_applied_and_left(clone: Path) -> None:
 
     # git alone, without dvc checkout: the records are then of another build than the results, and that is noticed.
     git(clone, "checkout", "-q", "slower")
-    assert "not what their jobs made: 'models/adapter" in run(clone, "scribetune", "commit", fails=True)
+    assert "not what their jobs made: 'models/merged" in run(clone, "scribetune", "commit", fails=True)
     git(clone, "checkout", "-q", "main")
 
 
