@@ -26,3 +26,10 @@ if plan.sample_specs:
             repairs=plan.repairs("make_samples"),
         script:
             "../scripts/make_samples.py"
+
+
+rule samples:
+    """Target: the sample corpus; nothing where PDFs of the user's are there."""
+    input:
+        [f"data/samples/{spec.name}.pdf" for spec in plan.sample_specs],
+    localrule: True

@@ -123,6 +123,15 @@ def find_pdfs(folder: Path) -> list[Document]:
     return sorted(found, key=_ID)
 
 
+def kept_by_dvc(folder: Path) -> int:
+    """Return how many files `<folder>.dvc` says DVC keeps of a folder; 0 where there is no such file."""
+    record = folder.with_name(f"{folder.name}.dvc")
+    if not record.is_file():
+        return 0
+    found = re.search(r"^\s*nfiles: (\d+)$", record.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
 def assign_shards(documents: Iterable[Document], per_shard: int) -> dict[str, tuple[Document, ...]]:
     """Group documents into shards by a hash of their ids.
 

@@ -14,7 +14,7 @@ from typing import Any
 from scribetune import code, families, layout, prompts, provenance, receipts, samples, withdrawals
 from scribetune import config as configuration
 from scribetune.config import Config
-from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, read_sheet
+from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
 from scribetune.errors import UserError
 from scribetune.withdrawals import Withdrawal
 
@@ -235,6 +235,13 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
     raw = Path(config.documents.raw)
     is_default = config.documents.raw.rstrip("/") == layout.RAW
     found = [] if is_default and not raw.exists() else find_pdfs(raw)
+    if is_default and not found and (kept := kept_by_dvc(raw)):
+        raise UserError(
+            f"DVC keeps {kept} PDFs in {layout.RAW}, and the folder holds none",
+            value=f"{layout.RAW}.dvc",
+            accepted="the PDFs; or no such record, for the sample corpus",
+            todo=f"dvc pull (or dvc checkout); for the sample corpus, dvc remove {layout.RAW}.dvc",
+        )
     specs: tuple[samples.SampleSpec, ...] = ()
     if not found and is_default:
         specs = tuple(
