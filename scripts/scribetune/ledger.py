@@ -72,6 +72,7 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
         with _locked(folder) as lock:
             work = _Commit(folder, lock)
             stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
+            _mend_configuration(work)
             _require_up_to_date(work, STAGE_TARGETS.get(stage, "all"))
             if not stage:
                 _set_damaged_aside(work)
@@ -144,12 +145,26 @@ def _set_damaged_aside(work: _Commit) -> None:
         work.said.append(f"{_LOCK_FILE} was damaged (an interrupted DVC?); moved to .dvc/tmp, to be written anew")
 
 
-def _require_up_to_date(work: _Commit, target: str) -> None:
-    if config_files.link_is_broken(work.folder / "config"):
+def _mend_configuration(work: _Commit) -> None:
+    """Where an editor put a file in place of the link config/config.yaml, make the link again, with what it says.
+
+    DVC reads params.yaml, Snakemake config/config.yaml: they are one file under two names.
+    """
+    folder = work.folder / "config"
+    if not config_files.link_is_broken(folder):
+        return
+    if work.run("git", "diff", "--quiet", "HEAD", "--", "params.yaml").returncode != 0:
         raise UserError(
-            "dvc.lock is left as it is: config/config.yaml is no longer a link to params.yaml, which DVC reads",
-            accepted="one file under both names", todo=config_files.REGENERATE,
-        )  # fmt: skip
+            "dvc.lock is left as it is: config/config.yaml is no longer a link to params.yaml, and both were edited",
+            accepted="one file under both names",
+            todo=f"{config_files.REGENERATE} keeps what config/config.yaml says; or git checkout config/config.yaml, "
+            "to keep what params.yaml says",
+        )
+    config_files.mend_link(folder)
+    work.said.append("config/config.yaml is a link to params.yaml again, with what it said")
+
+
+def _require_up_to_date(work: _Commit, target: str) -> None:
     locks = work.folder / ".snakemake" / "locks"
     if locks.is_dir() and any(locks.iterdir()):
         raise UserError(

@@ -46,6 +46,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def cut_link(project: Path) -> Path:
+    """Put config/config.yaml under params.yaml, commit, and edit it as `sed -i` does; returns it."""
+    link = project / "config" / "config.yaml"
+    link.parent.mkdir()
+    (project / "params.yaml").write_text("train:\n  epochs: 3\n", encoding="utf-8")
+    link.symlink_to(Path("..", "params.yaml"))
+    git(project, "add", "params.yaml", "config")
+    git(project, "commit", "-qm", "configuration")
+    link.unlink()
+    link.write_text("train:\n  epochs: 5\n", encoding="utf-8")
+    return link
+
+
 def play(monkeypatch: pytest.MonkeyPatch, answers: dict[str, tuple[int, str]] | None = None) -> list[str]:
     """Answer for Snakemake and DVC; returns the calls that were made."""
     known = {"snakemake -n": (0, CURRENT), "snakemake summary": (0, ""), "dvc status": (1, ""), "dvc commit": (0, "")}
@@ -310,3 +323,24 @@ def test_pdfs_that_dvc_keeps_and_that_are_not_here_are_not_replaced_by_the_sampl
     record.write_text("outs:\n- md5: 12.dir\n  size: 9\n  nfiles: 3\n  hash: md5\n  path: raw\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="DVC keeps 3 PDFs in data/raw, and the folder holds none"):
         plan.make_plan({})
+
+
+def test_a_link_that_an_editor_cut_is_made_again_with_what_was_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(monkeypatch)
+    link = cut_link(project)
+    said = ledger.commit(project, if_ready=False)
+    assert "config/config.yaml is a link to params.yaml again, with what it said" in said
+    assert link.is_symlink()
+    assert (project / "params.yaml").read_text(encoding="utf-8") == "train:\n  epochs: 5\n"
+    assert staged(project) == RECORDS
+
+
+def test_two_configurations_are_not_made_one_by_guessing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch)
+    link = cut_link(project)
+    (project / "params.yaml").write_text("train:\n  epochs: 7\n", encoding="utf-8")
+    with pytest.raises(UserError, match="both were edited"):
+        ledger.commit(project, if_ready=False)
+    assert not link.is_symlink()
