@@ -283,7 +283,7 @@ class PageTrainer(SFTTrainer):
         else:
             # The fused optimiser reads this on the device and does nothing where it is 1: no step waits for the host.
             fused: Any = self.optimizer
-            fused.optimizer.found_inf = (~torch.isfinite(norm)).float().reshape(1)
+            fused.optimizer.found_inf = (~torch.isfinite(norm)).float().reshape(())
         return norm
 
     # ---- After a step ----
