@@ -85,18 +85,17 @@ def test_five_kills_at_random_moments_change_neither_adapter_nor_loss_curve(
     assert finish(processes, folder) == wanted
 
 
-@pytest.mark.parametrize(
-    ("place", "at_call"), [("optimiser", 4), ("seal", 5), ("rename", 6), ("reading", 2), ("adapter", 1)]
-)
-def test_a_kill_at_the_worst_moment_changes_nothing(
-    place: str, at_call: int, processes: Any, reference: tuple[list[str], float], tmp_path: Path
+def test_kills_at_the_worst_moments_change_nothing(
+    processes: Any, reference: tuple[list[str], float], tmp_path: Path
 ) -> None:
     folder = prepared(tmp_path)
-    process, _ = start(processes, folder, place, at_call)
-    process.join(_LONGEST_S)
-    assert process.exitcode == -signal.SIGKILL
-    left = {path.name for path in (folder / "checkpoints").iterdir()}
-    if place in ("optimiser", "seal", "rename"):
-        assert f".checkpoint-{at_call}.partial" in left and f"checkpoint-{at_call}" not in left
-    assert not (folder / "adapter").exists()
+    # Half-way through a checkpoint's files, before its seal, before its name, while a validation page is read, and
+    # after the last step but before the adapter is there; each goes on where the one before it died.
+    for place, at_call in (("optimiser", 2), ("seal", 2), ("rename", 2), ("reading", 2), ("adapter", 1)):
+        process, _ = start(processes, folder, place, at_call)
+        process.join(_LONGEST_S)
+        assert process.exitcode == -signal.SIGKILL
+        partial = [path.name for path in (folder / "checkpoints").glob(".checkpoint-*.partial")]
+        assert len(partial) == (place in ("optimiser", "seal", "rename"))
+        assert not (folder / "adapter").exists()
     assert finish(processes, folder) == reference[0]
