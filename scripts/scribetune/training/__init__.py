@@ -1,6 +1,7 @@
 """LoRA training: `train` is the way in; see `training.run`.
 
 course       everything a checkpoint holds beside weights, optimiser and random numbers
+drafting     greedy reading with the label as a draft
 loss         cross-entropy over target tokens, in pieces
 memory       memory in use, and what is said when it runs out
 monitor      live line, log, TensorBoard

@@ -14,7 +14,7 @@ from scribetune.config import Generate
 from scribetune.errors import UserError
 from scribetune.generation import WindowedNgramGuard
 from scribetune.metrics.text import cer
-from scribetune.training import memory
+from scribetune.training import drafting, memory
 from scribetune.training.course import Validation
 from scribetune.training.loss import token_loss
 
@@ -160,42 +160,73 @@ class Validator:
         return batch // 2
 
     def _texts(self, model: Any, part: Sequence[int]) -> list[str]:
-        """Read pages greedily with the n-gram guard, up to a quarter more tokens than the longest of their labels has.
+        """Read pages greedily with the n-gram guard, up to a quarter more tokens than their labels have.
 
         A page that goes on for longer is wrong by then, and its CER bounded.
         """
-        pages = self._pages(part)
-        prompts = [page["input_ids"][: page["prompt_tokens"]] for page in pages]
-        ids = pad_rows([prompt.tolist() for prompt in prompts], self._pad, left=True)
-        mask = pad_rows([[1] * len(prompt) for prompt in prompts], 0, left=True)
-        length = ids.shape[1]
         native = model.get_base_model()
-        longest = max(len(self._examples[index].answer_ids) for index in part)
+        pages = self._pages(part)
+        if drafting.has_plain_positions(native):
+            rows = [self._read_page(native, page, index) for page, index in zip(pages, part, strict=True)]
+        else:
+            rows = self._generate(native, pages, part)
+        return [self._text(row) for row in rows]
+
+    def _limit(self, native: Any, length: int, answer_tokens: int) -> int:
         room = int(native.config.get_text_config().max_position_embeddings) - length
-        guard = WindowedNgramGuard(self._guard.ngram_guard, self._guard.ngram_window, length, self._exempt)
-        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
-        # The answers in these pages are not used: only pixels or features are.
-        vision = assemble(pages, self._pad)
+        return max(1, min(int(answer_tokens * _LONGER_BY) + _SPARE_TOKENS, room))
+
+    def _prompt(self, native: Any, pages: Sequence[dict[str, Any]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return ids, attention mask and embeddings of the prompts of pages, padded on the left."""
+        prompts = [page["input_ids"][: page["prompt_tokens"]].tolist() for page in pages]
+        ids = pad_rows(prompts, self._pad, left=True).to(native.device)
+        mask = pad_rows([[1] * len(prompt) for prompt in prompts], 0, left=True).to(native.device)
+        # Of the whole batch only pixels or features are used here: the answers in it are what is to be read.
+        batch = on_device(assemble(pages, self._pad), native.device)
         for name in ("input_ids", "attention_mask", "labels", "logits_to_keep"):
-            vision.pop(name)
-        inputs = on_device(inputs | vision, model.device)
-        prompt_ids = inputs["input_ids"]
-        inputs = with_features(self._family, native, inputs)
-        if "inputs_embeds" not in inputs:
-            features = torch.cat(self._family.vision_features(native, {name: inputs.pop(name) for name in vision}))
-            inputs["inputs_embeds"] = self._family.embed(native, prompt_ids, features)
-            inputs.pop("input_ids")
+            batch.pop(name)
+        features = batch.get("image_features")
+        if features is None:
+            features = torch.cat(self._family.vision_features(native, batch))
+        return ids, mask, self._family.embed(native, ids, features)
+
+    def _read_page(self, native: Any, page: dict[str, Any], index: int) -> list[int]:
+        answer = self._examples[index].answer_ids
+        _, _, embedded = self._prompt(native, [page])
+        limit = self._limit(native, embedded.shape[1], len(answer))
+        return drafting.read(
+            native, embedded, (*answer, self._end), end=self._end, limit=limit, guard=self._without_loops
+        )
+
+    def _without_loops(self, written: Sequence[int], scores: torch.Tensor) -> torch.Tensor:
+        """Apply the n-gram guard to the scores (vocabulary) of one position."""
+        size, window = self._guard.ngram_guard, self._guard.ngram_window
+        tail = list(written[len(written) - size + 1 :])
+        starts = range(max(0, len(written) - window), len(written) - size + 1)
+        # Hardly ever: looked up here, so that the device is not asked about every token.
+        if not any(list(written[start : start + size - 1]) == tail for start in starts):
+            return scores
+        ids: Any = torch.tensor([list(written)], device=scores.device)
+        row: Any = scores.unsqueeze(0)
+        return WindowedNgramGuard(size, window, 0, self._exempt)(ids, row)[0]
+
+    def _generate(self, native: Any, pages: Sequence[dict[str, Any]], part: Sequence[int]) -> list[list[int]]:
+        ids, mask, embedded = self._prompt(native, pages)
+        length = ids.shape[1]
+        guard = WindowedNgramGuard(self._guard.ngram_guard, self._guard.ngram_window, length, self._exempt)
         output = native.generate(
-            input_ids=prompt_ids,
-            **inputs,
-            max_new_tokens=max(1, min(int(longest * _LONGER_BY) + _SPARE_TOKENS, room)),
+            input_ids=ids,
+            inputs_embeds=embedded,
+            attention_mask=mask,
+            max_new_tokens=self._limit(native, length, max(len(self._examples[index].answer_ids) for index in part)),
             eos_token_id=self._end,
             pad_token_id=self._pad,
             logits_processor=LogitsProcessorList([guard]),
             do_sample=False,
             use_cache=True,
         )
-        return [self._text(row) for row in output[:, length:].tolist()]
+        rows: list[list[int]] = output[:, length:].tolist()
+        return rows
 
     def _text(self, row: list[int]) -> str:
         return self._family.decode(self._processor, row[: row.index(self._end)] if self._end in row else row)
