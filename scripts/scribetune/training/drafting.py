@@ -2,8 +2,8 @@
 
 The label's next tokens are fed at once. As far as each of them is the model's own likeliest token, they are what it
 would have written; at the first that is not, the model's token is taken, the draft is brought back into step, and
-would have written; at the first that is not, the token of the model is taken, the draft is brought back into step and
-at once may differ in the last bit). A model that reads well is read in a fiftieth of the passes.
+reading goes on from there. The text is the model's, however wrong the draft (up to rounding: sums over several
+positions at once may differ in the last bit). A model that reads well needs a small part of the passes.
 """
 
 from collections.abc import Callable, Sequence
