@@ -45,7 +45,7 @@ _RATES = {
     "H100": (1.5e14, 0.035),
     "A100": (8e13, 0.04),
     "cuda": (5e13, 0.05),
-    "cpu": (1.5e10, 0.02),
+    "cpu": (4e10, 0.02),
 }
 """FLOP/s and seconds per forward pass: H200 from FACTS.md, cpu per thread from the default build, others guessed."""
 
