@@ -291,6 +291,7 @@ TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "max_tokens": 4096,
             "gradient_checkpointing": False,
             "checkpoint_steps": 100,
+            "validation_pages": 8,
         },
         "merge": {"precision": "float32"},
         "generate": {"max_new_tokens": 512, "batch": 16},

@@ -41,7 +41,6 @@ def read(
     from transformers import DynamicCache
 
     cache = DynamicCache()
-    length = prompt.shape[1]
     written: list[int] = []
 
     def choose(scores: torch.Tensor, likeliest: int) -> int:
@@ -69,7 +68,8 @@ def read(
         place += taken
         width = min(_WIDEST, 2 * width) if taken == len(guess) else max(_LEAST_WIDTH, min(width, 2 * taken))
         # What was fed beyond the last token that was taken never happened.
-        cache.crop(length + len(written))
+        if taken < len(guess):
+            cache.crop(taken - len(guess))
 
 
 def in_step(draft: Sequence[int], place: int, written: Sequence[int]) -> int:
