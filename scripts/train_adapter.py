@@ -56,7 +56,7 @@ def main(
         split_files["train"],
         split_files["validation"],
         adapter_folder,
-        checkpoint_folder(sources, config),
+        training.WorkFolders(checkpoint_folder(sources, config), Path(layout.VISION), curves_folder(sources, config)),
     )
     made = [path for path in sorted(adapter_folder.iterdir()) if path.name not in ("lineage.json", "README.md")]
     record = lineage.of_adapter(sources, lineage.training_facts(result), made)
@@ -67,6 +67,15 @@ def main(
 
 def checkpoint_folder(sources: lineage.Sources, config: Config) -> Path:
     """Return a folder named by everything that decides about the training: another training never resumes from it."""
+    return Path(layout.CHECKPOINTS) / _name(sources, config)
+
+
+def curves_folder(sources: lineage.Sources, config: Config) -> Path:
+    """Return the folder of this training's TensorBoard curves."""
+    return Path(layout.TENSORBOARD) / _name(sources, config)
+
+
+def _name(sources: lineage.Sources, config: Config) -> str:
     decisive = {
         "records": sources.records["train"],
         "validation": sources.records["validation"],
@@ -75,7 +84,7 @@ def checkpoint_folder(sources: lineage.Sources, config: Config) -> Path:
         "code": sources.code,
         "environment": sources.environment,
     }
-    return Path(layout.CHECKPOINTS) / files.sha256_json(decisive)[:16]
+    return files.sha256_json(decisive)[:16]
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Files that a rule's code reads besides modules, by rule."""
 
-AROUND_A_JOB = frozenset({f"{PACKAGE}.jobs", f"{PACKAGE}.receipts", f"{PACKAGE}.progress"})
+AROUND_A_JOB = frozenset(
+    {f"{PACKAGE}.jobs", f"{PACKAGE}.receipts", f"{PACKAGE}.progress", f"{PACKAGE}.training.monitor"}
+)
 """Modules that log, show and record a job: they decide about no result, so an edit there re-runs nothing."""
 
 DECLARATIONS = frozenset({f"{PACKAGE}.config"})

@@ -14,7 +14,7 @@ from scribetune.families import Family
 from scribetune.files import read_jsonl
 
 if TYPE_CHECKING:
-    from scribetune.vision_cache import VisionCache
+    from scribetune.vision_cache import FeatureStore
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +45,12 @@ class Page:
 
 @dataclass(frozen=True)
 class Example:
-    """A page with its answer as token ids, and the length of the whole sequence in tokens."""
+    """A page with its answer as token ids, the length of the whole sequence, and the image tokens in it."""
 
     page: Page
     answer_ids: tuple[int, ...]
     tokens: int
+    image_tokens: int
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def make_examples(
         if tokens > max_tokens:
             skipped.append(SkippedPage(page.id, tokens))
         else:
-            examples.append(Example(page, answer, tokens))
+            examples.append(Example(page, answer, tokens, cost.tokens))
     if shrunk:
         logger.warning(
             "%d of %d pages have more pixels than the model looks at, and are scaled down by its processor; "
@@ -164,45 +165,90 @@ def pad_rows(rows: Sequence[Sequence[int]], value: int, *, left: bool = False) -
 
 
 class Collator:
-    """Makes a batch from dataset rows `{"index": i}`: only the answer and its end token carry labels.
+    """Makes the pages of a batch from dataset rows `{"index": i}`; `assemble` makes a forward pass of any of them.
 
-    With a vision cache the batch holds `image_features` (all image tokens of the batch in order, hidden size) in place
-    of the pixels.
+    A page is a dict of `index` and `prompt_tokens` (numbers), `input_ids` (one row of int64), and either
+    `image_features` (image tokens, hidden size) or `pixels` (the image tensors of this page alone). Pages stay apart
+    until they are computed, so that a batch can be divided where memory runs out.
     """
 
     def __init__(
-        self, family: Family, processor: Any, examples: Sequence[Example], cache: "VisionCache | None" = None
+        self, family: Family, processor: Any, examples: Sequence[Example], features: "FeatureStore | None" = None
     ) -> None:
-        self._family, self._processor, self._examples, self._cache = family, processor, examples, cache
-        self._pad: int = processor.tokenizer.pad_token_id
+        self._family, self._processor, self._examples, self._features = family, processor, examples, features
         self._end: int = processor.tokenizer.eos_token_id
 
-    def __call__(self, rows: Sequence[Mapping[str, int]]) -> dict[str, torch.Tensor]:
-        """Build input_ids, attention_mask, labels (batch, longest) and the pixels or features."""
-        indices = [row["index"] for row in rows]
-        examples = [self._examples[index] for index in indices]
-        vision: dict[str, torch.Tensor]
-        if self._cache is None:
-            encoded = self._family.encode(
-                self._processor, [load_image(example.page.image) for example in examples], examples[0].page.prompt
-            )
-            prompts, vision = encoded.prompt_ids, dict(encoded.pixels)
+    def __call__(self, rows: Sequence[Mapping[str, int]]) -> dict[str, list[dict[str, Any]]]:
+        """Return {"pages": one dict per row}."""
+        return {"pages": [self.page(row["index"]) for row in rows]}
+
+    def page(self, index: int) -> dict[str, Any]:
+        """Return one page.
+
+        Raises:
+            RuntimeError: The sequence is not as long as `make_examples` said.
+        """
+        example = self._examples[index]
+        vision: dict[str, Any]
+        if self._features is None:
+            encoded = self._family.encode(self._processor, [load_image(example.page.image)], example.page.prompt)
+            prompt, vision = encoded.prompt_ids[0], {"pixels": dict(encoded.pixels)}
         else:
-            prompts = tuple(self._cache.prompt_ids[index] for index in indices)
-            vision = {"image_features": torch.cat([self._cache.features[index] for index in indices])}
-        sequences, labels = [], []
-        for prompt, example in zip(prompts, examples, strict=True):
-            answer = (*example.answer_ids, self._end)
-            if len(prompt) + len(answer) != example.tokens:
-                raise RuntimeError(
-                    f"{example.page.id}: {len(prompt) + len(answer)} tokens, where {example.tokens} were announced"
-                )
-            sequences.append((*prompt, *answer))
-            labels.append((*[IGNORED] * len(prompt), *answer))
-        mask = pad_rows([[1] * len(sequence) for sequence in sequences], 0)
+            seen = self._features.get(index)
+            prompt, vision = seen.prompt_ids, {"image_features": seen.features}
+        sequence = (*prompt, *example.answer_ids, self._end)
+        if len(sequence) != example.tokens:
+            raise RuntimeError(f"{example.page.id}: {len(sequence)} tokens, where {example.tokens} were announced")
         return {
-            "input_ids": pad_rows(sequences, self._pad),
-            "attention_mask": mask,
-            "labels": pad_rows(labels, IGNORED),
+            "index": index,
+            "prompt_tokens": len(prompt),
+            "input_ids": torch.tensor(sequence, dtype=torch.long),
             **vision,
         }
+
+
+def target_tokens(pages: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many tokens of these pages are learned: their answers and end tokens."""
+    return sum(len(page["input_ids"]) - page["prompt_tokens"] for page in pages)
+
+
+def assemble(pages: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Any]:
+    """Make one forward pass of pages: only the answers and their end tokens carry labels.
+
+    Args:
+        pages: Pages of a `Collator`, all with features or all with pixels, on any device.
+        pad: Token id of the padding, which comes behind the shorter rows.
+
+    Returns:
+        input_ids, attention_mask and labels (pages, longest); `image_features` (all image tokens in order, hidden
+        size) or the pixel tensors; and `logits_to_keep`, the number of positions at the end that any label needs.
+    """
+    rows = [page["input_ids"] for page in pages]
+    longest = max(len(row) for row in rows)
+    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad)
+    labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
+    for number, (page, row) in enumerate(zip(pages, rows, strict=True)):
+        mask[number, : len(row)] = 1
+        labels[number, page["prompt_tokens"] : len(row)] = row[page["prompt_tokens"] :]
+    vision: dict[str, Any]
+    if "pixels" in pages[0]:
+        vision = _joined([page["pixels"] for page in pages])
+    else:
+        vision = {"image_features": torch.cat([page["image_features"] for page in pages])}
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "labels": labels,
+        # The logits of a position are about the next token: the position before the first answer counts.
+        "logits_to_keep": longest - min(page["prompt_tokens"] for page in pages) + 1,
+        **vision,
+    }
+
+
+def _joined(pixels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Join the image tensors of single pages along their first dimension; a page may lack one (it has no tiles)."""
+    joined: dict[str, Any] = {}
+    for name in dict.fromkeys(name for one in pixels for name in one):
+        found = [one[name] for one in pixels if name in one]
+        joined[name] = torch.cat(found) if torch.is_tensor(found[0]) else [value for part in found for value in part]
+    return joined

@@ -163,7 +163,7 @@ class Train(Section):
     effective_batch: int = Field(default=8, ge=1)
     """Pages per optimiser step."""
     micro_batch: int = Field(default=1, ge=1)
-    """Pages per forward pass; must divide effective_batch."""
+    """Pages per forward pass; must divide effective_batch. Halved, and said aloud, where memory runs out."""
     max_tokens: int = Field(default=8192, ge=64)
     """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -172,10 +172,28 @@ class Train(Section):
     """Recompute activations to save memory."""
     cache_vision: bool = True
     """Compute vision features once and reuse them in every epoch (where the scope leaves the encoder frozen)."""
+    vision_memory_gb: float = Field(default=16.0, ge=0.0)
+    """Vision features up to this size are kept in main memory; more are read from work/vision page by page."""
+    vision_disk_gb: float = Field(default=100.0, ge=0.0)
+    """Largest size of work/vision, where features wait for the next training; the oldest go first. 0: not kept."""
     cpu_threads: int = Field(default=1, ge=1)
     """Threads of a CPU run; part of what makes two runs give the same adapter."""
-    checkpoint_steps: int = Field(default=50, ge=1)
-    """Optimiser steps between checkpoints; an interrupted training goes on from the last."""
+    checkpoint_steps: int = Field(default=500, ge=1)
+    """Most optimiser steps between checkpoints; an interrupted training goes on from the last."""
+    checkpoint_minutes: float = Field(default=10.0, ge=0.0)
+    """Most minutes between checkpoints; 0: by steps alone."""
+    validate_steps: int = Field(default=0, ge=0)
+    """Optimiser steps between validations (the last is one too); 0: every epoch or 4,000 pages, whichever is less."""
+    validation_pages: int = Field(default=32, ge=0)
+    """Validation pages that are really read for the CER, a fixed choice; 0: none, and the loss alone decides."""
+    keep: Literal["best", "last"] = "best"
+    """best: the adapter of the validation with the lowest CER (then the lowest loss); last: that of the last step."""
+    patience: int = Field(default=10, ge=0)
+    """Validations in a row without a better one after which training stops; 0: it never stops early."""
+    max_skipped_steps: int = Field(default=0, ge=0)
+    """Steps whose gradient is not finite that may be skipped, and are counted, before training stops with advice."""
+    tensorboard: bool = True
+    """Write curves for TensorBoard into work/tensorboard."""
     seed: int = 3407
     """Seed of initialisation, order and dropout."""
 
@@ -273,6 +291,7 @@ TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "max_tokens": 4096,
             "gradient_checkpointing": False,
             "checkpoint_steps": 100,
+            "validation_pages": 8,
         },
         "merge": {"precision": "float32"},
         "generate": {"max_new_tokens": 512, "batch": 16},

@@ -16,6 +16,8 @@ REPORTS = "reports"
 PREDICTIONS = "reports/predictions"
 ALIASES = "work/aliases"
 CHECKPOINTS = "work/checkpoints"
+VISION = "work/vision"
+TENSORBOARD = "work/tensorboard"
 WITHDRAWN = "config/withdrawn.csv"
 
 

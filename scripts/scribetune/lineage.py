@@ -4,7 +4,7 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,8 +123,7 @@ def training_facts(result: "TrainingResult") -> dict[str, Any]:
 
     Whether it was interrupted is left out: a resumed training gives the same adapter, and so the same lineage.
     """
-    facts = {field.name: getattr(result, field.name) for field in fields(result) if field.name != "resumed_from"}
-    return facts | {"trainable": dict(result.trainable), "skipped": [asdict(page) for page in result.skipped]}
+    return {name: value for name, value in asdict(result).items() if name != "resumed_from"}
 
 
 def base_model(name: str, revision: str | None, model_files: Iterable[Path]) -> dict[str, Any]:

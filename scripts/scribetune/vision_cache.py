@@ -1,53 +1,265 @@
-"""Vision features computed once per page and reused in every epoch, where the scope leaves the encoder as it is."""
+"""Vision features computed once per page and reused: in main memory, or on disk for pages that do not fit there.
 
-from collections.abc import Sequence
+A file in the cache holds one page's features and prompt; its name begins with the page image's SHA-256 and goes on with
+a hash of everything else that decides about them (weights, processor, prompt, number format, device, versions). Every
+page is computed alone, so that what comes from the cache is what would be computed, to the last bit, whichever pages
+were there before.
+"""
+
+import json
+import logging
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
 from scribetune import progress
 from scribetune.collation import Example, load_image
-from scribetune.families import Family
+from scribetune.families import Family, ImageTokenError
+from scribetune.files import sha256_bytes, sha256_file, sha256_json, write_bytes
+
+logger = logging.getLogger(__name__)
+
+GIGABYTE = 10**9
+_CHECK = "sha256"
+_PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True)
-class VisionCache:
-    """Features and prompts by example, in main memory.
+class Features:
+    """What the language model gets to see of a page.
 
     Attributes:
-        features: For each example a tensor (image tokens, hidden size) in the model's number format.
-        prompt_ids: For each example the token ids of its prompt as the processor made it.
+        features: (image tokens, hidden size), in the model's number format.
+        prompt_ids: Token ids of the prompt as the processor made it.
     """
 
-    features: tuple[torch.Tensor, ...]
-    prompt_ids: tuple[tuple[int, ...], ...]
+    features: torch.Tensor
+    prompt_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Features by example: held in memory, or read from disk when asked for.
+
+    Attributes:
+        held: For each example its features, or the file they lie in.
+        expected: For each example its number of image tokens.
+        bytes: Size of all features.
+        computed: Pages that the encoder ran for; the others were in the cache.
+    """
+
+    held: tuple[Features | Path, ...]
+    expected: tuple[int, ...]
+    bytes: int
+    computed: int
+
+    def get(self, index: int) -> Features:
+        """Return the features of an example.
+
+        Raises:
+            RuntimeError: Its file was removed or damaged since the training began.
+        """
+        held = self.held[index]
+        if isinstance(held, Features):
+            return held
+        found = _read(held, self.expected[index])
+        if found is None:
+            raise RuntimeError(f"{held} was removed or damaged during the training; start it again: it goes on")
+        return found
 
     @property
-    def bytes(self) -> int:
-        """Size of all features."""
-        return sum(feature.numel() * feature.element_size() for feature in self.features)
+    def in_memory(self) -> bool:
+        """Whether no file is read during the training."""
+        return all(isinstance(held, Features) for held in self.held)
 
 
-def compute(family: Family, model: Any, processor: Any, examples: Sequence[Example], batch: int) -> VisionCache:
-    """Run the encoder once over all examples.
+@dataclass(frozen=True)
+class Limits:
+    """How much may be kept.
+
+    Attributes:
+        folder: The disk cache; None: no disk cache.
+        memory_bytes: Features up to this size are held in memory.
+        disk_bytes: Largest size of the folder.
+    """
+
+    folder: Path | None
+    memory_bytes: float
+    disk_bytes: float
+
+
+def size(tokens: Sequence[int], hidden_size: int, dtype: torch.dtype) -> int:
+    """Return the bytes of the features of pages with so many image tokens."""
+    return sum(tokens) * hidden_size * dtype.itemsize
+
+
+def fits(needed_bytes: int, limits: Limits) -> bool:
+    """Tell whether features of that size can be kept at all, in memory or on disk."""
+    on_disk = limits.disk_bytes if limits.folder is not None else 0.0
+    return needed_bytes <= max(limits.memory_bytes, on_disk)
+
+
+def model_key(folder: Path, base_digest: str, dtype: torch.dtype, device: str) -> str:
+    """Return a hash of everything but page and prompt that decides about features.
+
+    Args:
+        folder: The base model's folder, for its configuration and processor settings.
+        base_digest: Hash of its weights.
+        dtype: Number format that the encoder runs in.
+        device: cpu or cuda.
+    """
+    facts = {
+        "weights": base_digest,
+        "files": {
+            name: sha256_file(folder / name) for name in ("config.json", *_PROCESSOR_FILES) if (folder / name).is_file()
+        },
+        "dtype": str(dtype),
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "versions": {name: version(name) for name in ("torch", "transformers", "pillow")},
+    }
+    return sha256_json(facts)
+
+
+class _Pixels(torch.utils.data.Dataset[tuple[tuple[int, ...], dict[str, Any]]]):
+    """Pages through the processor, one at a time; what the workers of a DataLoader do."""
+
+    def __init__(self, family: Family, processor: Any, examples: Sequence[Example]) -> None:
+        self._family, self._processor, self._examples = family, processor, examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int) -> tuple[tuple[int, ...], dict[str, Any]]:
+        page = self._examples[index].page
+        encoded = self._family.encode(self._processor, [load_image(page.image)], page.prompt)
+        return encoded.prompt_ids[0], dict(encoded.pixels)
+
+
+def compute(
+    family: Family,
+    model: Any,
+    processor: Any,
+    examples: Sequence[Example],
+    *,
+    limits: Limits,
+    key: str,
+    needed_bytes: int,
+    workers: int = 0,
+) -> FeatureStore:
+    """Get the features of all examples, from the cache or from the encoder.
 
     Args:
         family: The model's family.
         model: The model, in evaluation mode (dropout would be frozen into the features).
         processor: Its processor.
         examples: The pages.
-        batch: Pages per pass.
+        limits: Where features may lie.
+        key: From `model_key`.
+        needed_bytes: From `size`; decides whether memory is enough. Call only where `fits` says so.
+        workers: Processes that prepare pixels while the encoder runs; 0: this one.
+
+    Raises:
+        ImageTokenError: A page has another number of image tokens than its resolution calls for.
     """
-    features: list[torch.Tensor] = []
-    prompts: list[tuple[int, ...]] = []
+    in_memory = needed_bytes <= limits.memory_bytes
+    folder = limits.folder if limits.folder is not None and needed_bytes <= limits.disk_bytes else None
+    paths = [None if folder is None else folder / _name(example, key) for example in examples]
+    expected = tuple(example.image_tokens for example in examples)
+    held: dict[int, Features | Path] = {}
+    for index, path in enumerate(paths):
+        found = None if path is None else _read(path, expected[index])
+        if found is not None and path is not None:
+            held[index] = found if in_memory else path
+            path.touch()
+    missing = [index for index in range(len(examples)) if index not in held]
+    if folder is not None:
+        _make_room(folder, limits.disk_bytes - size_of_missing(needed_bytes, expected, missing), keep=set(paths))
+    loader = torch.utils.data.DataLoader(
+        _Pixels(family, processor, [examples[index] for index in missing]),
+        batch_size=None,
+        num_workers=workers,
+        # Otherwise every pass would draw from the random numbers of the training.
+        generator=torch.Generator(),
+    )
     with progress.bar("Reading pages", len(examples), "pages") as advance, torch.no_grad():
-        for start in range(0, len(examples), batch):
-            part = examples[start : start + batch]
-            encoded = family.encode(
-                processor, [load_image(example.page.image) for example in part], part[0].page.prompt
-            )
-            prompts.extend(encoded.prompt_ids)
-            features.extend(feature.cpu() for feature in family.vision_features(model, encoded.pixels))
-            advance(len(part))
-    return VisionCache(tuple(features), tuple(prompts))
+        advance(len(held))
+        for index, (prompt_ids, pixels) in zip(missing, loader, strict=True):
+            (feature,) = family.vision_features(model, pixels)
+            seen = Features(feature.cpu(), tuple(int(token) for token in prompt_ids))
+            if len(seen.features) != expected[index]:
+                raise ImageTokenError(
+                    f"{examples[index].page.id} calls for {expected[index]} image tokens, the encoder made "
+                    f"{len(seen.features)}"
+                )
+            path = paths[index]
+            if path is not None:
+                write_bytes(path, _packed(seen))
+            held[index] = seen if in_memory or path is None else path
+            advance()
+    return FeatureStore(tuple(held[index] for index in range(len(examples))), expected, needed_bytes, len(missing))
+
+
+def size_of_missing(needed_bytes: int, expected: Sequence[int], missing: Sequence[int]) -> float:
+    """Return the bytes that the features still to be written will take."""
+    return needed_bytes * sum(expected[index] for index in missing) / max(1, sum(expected))
+
+
+def _name(example: Example, key: str) -> str:
+    image = sha256_file(example.page.image)
+    return f"{image[:2]}/{image}-{sha256_bytes(f'{key} {example.page.prompt}'.encode())[:24]}.safetensors"
+
+
+def _packed(seen: Features) -> bytes:
+    tensors = {
+        "features": seen.features.contiguous(),
+        "prompt_ids": torch.tensor(seen.prompt_ids, dtype=torch.int32),
+    }
+    return save(tensors, metadata={_CHECK: _checksum(tensors)})
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor]) -> str:
+    return sha256_bytes(b"".join(tensors[name].view(torch.uint8).numpy().tobytes() for name in sorted(tensors)))
+
+
+def _read(path: Path, expected: int) -> Features | None:
+    """Return what a file holds; None where it is missing, damaged, or of another number of image tokens."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in ("features", "prompt_ids")}
+            recorded = (file.metadata() or {}).get(_CHECK)
+    except FileNotFoundError:
+        return None
+    except (OSError, SafetensorError, ValueError, KeyError, struct.error, json.JSONDecodeError) as error:
+        logger.warning("Vision features are computed again: %s is damaged (%s)", path, error)
+        return None
+    if recorded != _checksum(tensors) or len(tensors["features"]) != expected:
+        logger.warning("Vision features are computed again: %s is damaged", path)
+        return None
+    return Features(tensors["features"], tuple(tensors["prompt_ids"].tolist()))
+
+
+def _make_room(folder: Path, limit_bytes: float, keep: set[Path | None]) -> None:
+    """Remove the files that were not used for longest until the folder is within the limit; never those to keep."""
+    files = sorted(_files(folder), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    total = sum(path.stat().st_size for path in files)
+    removed = 0
+    for path in files:
+        if total <= limit_bytes:
+            break
+        if path not in keep:
+            total -= path.stat().st_size
+            path.unlink()
+            removed += 1
+    if removed:
+        logger.info("%s: the features of %d pages, unused for longest, were removed", folder, removed)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return folder.glob("??/*.safetensors")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,9 @@ def random_adapter(scope: str, folder: Path) -> Any:
 def test_three_short_pages_are_learned_by_heart_and_the_merged_model_reads_them(
     run: Run, data: Path, tmp_path: Path
 ) -> None:
-    settings = configuration(epochs=50, effective_batch=3, micro_batch=3, dropout=0.0)
+    settings = configuration(epochs=80, effective_batch=3, micro_batch=3, dropout=0.0, keep="last", patience=0)
     result = run(settings, split="three")
-    assert (result.train_pages, result.validation_pages, result.steps) == (3, 1, 50)
+    assert (result.train_pages, result.validation_pages, result.steps) == (3, 1, 80)
     assert result.backend == "peft" and result.backend_reason
     assert result.cached_vision_bytes == 4 * 145 * 128 * 4
     assert result.final_loss < 0.1 * result.first_loss
@@ -198,16 +199,18 @@ class InterruptedRunError(Exception):
 
 @pytest.fixture
 def interrupt_after(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
-    seal = checkpoints.seal
+    writing = checkpoints.writing
 
     def arm(step: int) -> None:
-        def sealed(folder: Path, mark: str) -> None:
-            seal(folder, mark)
-            if folder.name == f"checkpoint-{step}":
-                monkeypatch.setattr(checkpoints, "seal", seal)
+        @contextmanager
+        def written(folder: Path, at_step: int, mark: str) -> Iterator[Path]:
+            with writing(folder, at_step, mark) as staged:
+                yield staged
+            if at_step == step:
+                monkeypatch.setattr(checkpoints, "writing", writing)
                 raise InterruptedRunError
 
-        monkeypatch.setattr(checkpoints, "seal", sealed)
+        monkeypatch.setattr(checkpoints, "writing", written)
 
     return arm  # type: ignore[return-value]
 
@@ -304,7 +307,8 @@ def test_pages_that_are_too_long_are_left_out_and_listed(data: Path, tmp_path: P
 def test_only_the_answer_and_its_end_are_learned(data: Path, processor: Any) -> None:
     pages = collation.read_pages(data / "three.jsonl", PROMPT)
     examples, _ = collation.make_examples(FAMILY, processor, pages, 4096)
-    batch = collation.Collator(FAMILY, processor, examples)([{"index": index} for index in range(3)])
+    pages_made = collation.Collator(FAMILY, processor, examples)([{"index": index} for index in range(3)])["pages"]
+    batch = collation.assemble(pages_made, processor.tokenizer.pad_token_id)
     for row, (labels, answer) in enumerate(zip(batch["labels"], ANSWERS, strict=False)):
         learned = labels[labels != collation.IGNORED].tolist()
         assert FAMILY.decode(processor, learned[:-1]) == answer
@@ -312,6 +316,9 @@ def test_only_the_answer_and_its_end_are_learned(data: Path, processor: Any) -> 
         kept = batch["attention_mask"][row].bool()
         assert int(kept.sum()) == examples[row].tokens
         assert int((batch["input_ids"][row] == processor.image_token_id).sum()) == 145
+        # Every label lies within the positions whose logits are asked for, the first of them one before it.
+        assert (labels[: -batch["logits_to_keep"] + 1] == collation.IGNORED).all()
+    assert collation.target_tokens(pages_made) == sum(len(answer) + 1 for answer in ANSWERS[:3])
 
 
 def test_a_diverging_training_stops_with_advice(run: Run) -> None:

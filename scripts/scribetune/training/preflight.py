@@ -1,0 +1,315 @@
+"""What a training will cost, said before any GPU work: parameters, tokens, memory, time; refused where it cannot fit.
+
+The memory forecast, in bytes (s: bytes of a weight; T: tokens of the longest forward pass, pages × longest page; A: its
+answer tokens; h: hidden size; w: width of the MLP that a token passes, that is the routed experts it is sent to and the
+shared ones; V: vocabulary):
+
+    weights      parameters of the base × s
+    adapter      trainable × 4, and as much for gradients, and twice as much for AdamW
+    activations  T · Σ over layers (16 h + 3 w) · s; with gradient checkpointing T · (layers · h + 16 h + 3 w) · s
+    logits       A · V · (2 s) + 2,048 · V · 12
+    encoder      the same sum as for activations over its own layers and its own tokens, where the scope trains it
+    workspace    an eighth of activations and logits, and 1 GB on a GPU (context, kernels, fragmentation)
+
+It was compared with peaks measured on one H200, full-size DeepSeek-OCR-2, 1732 tokens a page, attention scope:
+11.3 GB at one page and 42 GB at eight, of a loss over all positions. The time is the arithmetic (2 FLOP per weight and
+token forward, 2 backward, 2 more with checkpointing) over a rate, plus a constant for each forward pass; both belong to
+a kind of device and are no measurement of this one.
+"""
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scribetune import adapters
+from scribetune.backends import Placement
+from scribetune.collation import Example
+from scribetune.config import Train
+from scribetune.errors import UserError
+from scribetune.families import Family
+from scribetune.training.memory import GIGABYTE
+
+logger = logging.getLogger(__name__)
+
+_ATTENTION_WIDTHS, _MLP_WIDTHS = 16, 3
+_LOSS_PIECE = 2048
+_ADAMW_BYTES = 4 + 4 + 8
+_ENCODER_PASSES_PER_TOKEN = 4.0
+_RATES = {
+    "H200": (1.67e14, 0.035),
+    "H100": (1.5e14, 0.035),
+    "A100": (8e13, 0.04),
+    "cuda": (5e13, 0.05),
+    "cpu": (4e10, 0.02),
+}
+"""FLOP/s and seconds per forward pass: H200 from FACTS.md, cpu per thread from the default build, others guessed."""
+
+
+@dataclass(frozen=True)
+class MemoryForecast:
+    """Bytes that the training will hold at its peak; see the module's text for the formula."""
+
+    weights: int
+    adapter: int
+    activations: int
+    logits: int
+    encoder: int
+    workspace: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.weights + self.adapter + self.activations + self.logits + self.encoder + self.workspace
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What is known before the training begins.
+
+    Attributes:
+        trainable: Trainable parameters by group.
+        base_parameters: Parameters of the base model.
+        longest_tokens: Tokens of the longest page learned from.
+        p95_tokens: 95 % of these pages have no more.
+        longest_image_tokens: Most image tokens of a page.
+        servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
+        memory: Forecast of memory at `train.micro_batch`.
+        cached_features_bytes: Vision features to be kept in main memory or on disk; 0 where they are not cached.
+        device_bytes: Memory of the device.
+        steps: Optimiser steps of the whole training.
+        estimated_seconds: Time without validations.
+        estimate_basis: What the estimate rests on.
+    """
+
+    trainable: Mapping[str, int]
+    base_parameters: int
+    longest_tokens: int
+    p95_tokens: int
+    longest_image_tokens: int
+    servable_as_lora: bool
+    memory: MemoryForecast
+    cached_features_bytes: int
+    device_bytes: int
+    steps: int
+    estimated_seconds: float
+    estimate_basis: str
+
+    def lines(self) -> list[str]:
+        """Return it for people, one line each."""
+        parts = ", ".join(f"{group} {count:,}" for group, count in self.trainable.items())
+        memory = ", ".join(
+            f"{name} {getattr(self.memory, name) / GIGABYTE:.2f}"
+            for name in ("weights", "adapter", "activations", "logits", "encoder", "workspace")
+            if getattr(self.memory, name)
+        )
+        served = "vLLM can load it beside the base model" if self.servable_as_lora else "merge it before serving"
+        return [
+            f"Trainable parameters: {sum(self.trainable.values()):,} ({parts}) of {self.base_parameters:,}; {served}",
+            f"Tokens per page: at most {self.longest_tokens:,} ({self.longest_image_tokens:,} of them image), "
+            f"95 % have no more than {self.p95_tokens:,}",
+            f"Memory forecast: {self.memory.total / GIGABYTE:.2f} of {self.device_bytes / GIGABYTE:.1f} GB ({memory}); "
+            f"cached vision features {self.cached_features_bytes / GIGABYTE:.2f} GB",
+            f"Time: about {_duration(self.estimated_seconds)} for {self.steps:,} steps ({self.estimate_basis})",
+        ]
+
+
+def skeleton(folder: Path, dtype: torch.dtype) -> Any:
+    """Return the base model without its weights (on the meta device): shapes and names cost no memory."""
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    with torch.device("meta"):
+        return AutoModelForImageTextToText.from_config(settings, dtype=dtype, trust_remote_code=False)
+
+
+def check(
+    *,
+    family: Family,
+    folder: Path,
+    settings: Train,
+    placement: Placement,
+    learned: Sequence[Example],
+    steps: int,
+    cached_features_bytes: int,
+    device_bytes: int,
+) -> Preflight:
+    """Work out what a training will cost.
+
+    Args:
+        family: The model's family.
+        folder: The base model's folder.
+        settings: Configuration of the training.
+        placement: Device and number format.
+        learned: Pages to learn from.
+        steps: Optimiser steps.
+        cached_features_bytes: Size of the vision features to be kept; 0: none are.
+        device_bytes: Memory of the device.
+
+    Raises:
+        UserError: It cannot fit into the device's memory, even one page at a time.
+    """
+    model = skeleton(folder, placement.dtype)
+    base_parameters = sum(weight.numel() for weight in model.parameters())
+    text = model.config.get_text_config()
+    vision_parameters = sum(
+        weight.numel() for name, weight in model.named_parameters() if family.group_of(name) == "vision"
+    )
+    encoders = list(_encoders(getattr(model.config, "vision_config", None)))
+    with torch.device("meta"):
+        trainable = adapters.count_trainable(family, adapters.attach(family, model, settings), settings.scope)
+    tokens = sorted(example.tokens for example in learned)
+    longest = max(learned, key=lambda example: (example.tokens, len(example.answer_ids)))
+
+    def forecast(pages: int) -> MemoryForecast:
+        return _memory(
+            text,
+            encoders if not family.scopes[settings.scope].freezes_encoder else [],
+            settings,
+            placement,
+            weights=base_parameters,
+            trainable=sum(trainable.values()),
+            longest=longest,
+            pages=pages,
+        )
+
+    seconds, basis = _time(text, vision_parameters, settings, placement, learned, cached=cached_features_bytes > 0)
+    found = Preflight(
+        trainable=dict(trainable),
+        base_parameters=base_parameters,
+        longest_tokens=longest.tokens,
+        p95_tokens=tokens[max(0, math.ceil(0.95 * len(tokens)) - 1)],
+        longest_image_tokens=max(example.image_tokens for example in learned),
+        servable_as_lora=family.scopes[settings.scope].servable_as_lora,
+        memory=forecast(min(settings.micro_batch, len(learned))),
+        cached_features_bytes=cached_features_bytes,
+        device_bytes=device_bytes,
+        steps=steps,
+        estimated_seconds=seconds,
+        estimate_basis=basis,
+    )
+    for line in found.lines():
+        logger.info("%s", line)
+    _refuse_or_warn(found, forecast(1), settings)
+    return found
+
+
+def _refuse_or_warn(found: Preflight, smallest: MemoryForecast, settings: Train) -> None:
+    """Stop what cannot fit one page at a time; warn where the micro batch will have to be made smaller."""
+    if smallest.total > found.device_bytes > 0:
+        advice = [] if settings.gradient_checkpointing else ["set train.gradient_checkpointing to true"]
+        advice += [
+            f"lower train.max_tokens (the longest page has {found.longest_tokens:,} tokens)",
+            "choose a smaller train.scope or train.rank, or a device with more memory",
+        ]
+        raise UserError(
+            f"The training needs about {smallest.total / GIGABYTE:.1f} GB even with one page at a time; the device has",
+            value=f"{found.device_bytes / GIGABYTE:.1f} GB",
+            accepted="a training that fits into the device's memory",
+            todo="; ".join(advice),
+        )
+    if found.memory.total > found.device_bytes > 0:
+        logger.warning(
+            "train.micro_batch %d probably does not fit; it will be halved where memory runs out, with the same result",
+            settings.micro_batch,
+        )
+
+
+def _widths(text: Any) -> list[int]:
+    """Return for each layer of the language model the width of the MLP that a token passes."""
+    layers = int(text.num_hidden_layers)
+    dense = int(getattr(text, "intermediate_size", 4 * text.hidden_size))
+    sent_to = int(getattr(text, "num_experts_per_tok", 0) or 0)
+    if not sent_to:
+        return [dense] * layers
+    expert = int(getattr(text, "moe_intermediate_size", dense) or dense)
+    sparse = expert * (sent_to + int(getattr(text, "n_shared_experts", 0) or 0))
+    kinds = getattr(text, "mlp_layer_types", None) or ["sparse"] * layers
+    return [sparse if kind == "sparse" else dense for kind in kinds]
+
+
+def _memory(
+    text: Any,
+    encoders: Sequence[tuple[float, int, int, int]],
+    settings: Train,
+    placement: Placement,
+    *,
+    weights: int,
+    trainable: int,
+    longest: Example,
+    pages: int,
+) -> MemoryForecast:
+    bytes_each, hidden = placement.dtype.itemsize, int(text.hidden_size)
+    layers = [_ATTENTION_WIDTHS * hidden + _MLP_WIDTHS * width for width in _widths(text)]
+    kept = len(layers) * hidden + max(layers) if settings.gradient_checkpointing else sum(layers)
+    answers = pages * (len(longest.answer_ids) + 1)
+    activations = pages * longest.tokens * kept * bytes_each
+    logits = answers * text.vocab_size * 2 * bytes_each + min(_LOSS_PIECE, answers) * text.vocab_size * 12
+    encoder = 0
+    for per_token, width, mlp, depth in encoders:
+        one = _ATTENTION_WIDTHS * width + _MLP_WIDTHS * mlp
+        held = depth * width + one if settings.gradient_checkpointing else depth * one
+        encoder += int(pages * longest.image_tokens * per_token * held * bytes_each)
+    spare = (activations + logits + encoder) // 8 + (GIGABYTE if placement.device == "cuda" else 0)
+    return MemoryForecast(
+        weights=weights * bytes_each,
+        adapter=trainable * _ADAMW_BYTES,
+        activations=activations,
+        logits=logits,
+        encoder=encoder,
+        workspace=spare,
+    )
+
+
+def _encoders(vision: Any) -> Iterator[tuple[float, int, int, int]]:
+    """Yield for each stack of the encoder (its tokens per image token, width, width of its MLP, layers)."""
+    if vision is None:
+        return
+    parts = [getattr(vision, name) for name in ("sam_config", "encoder_config") if hasattr(vision, name)] or [vision]
+    for part in parts:
+        width = getattr(part, "hidden_size", None)
+        depth = getattr(part, "num_hidden_layers", None) or getattr(part, "depth", None)
+        if width is None or depth is None:
+            continue
+        mlp = getattr(part, "intermediate_size", None) or getattr(part, "mlp_dim", None) or 4 * width
+        # SAM sees 16 patches, and the query encoder a patch and a query, for each token it gives; others merge four.
+        per_token = 16.0 if hasattr(part, "global_attn_indexes") else 2.0 if len(parts) > 1 else 4.0
+        yield per_token, int(width), int(mlp), int(depth)
+
+
+def _time(
+    text: Any,
+    vision_parameters: int,
+    settings: Train,
+    placement: Placement,
+    learned: Sequence[Example],
+    *,
+    cached: bool,
+) -> tuple[float, str]:
+    """Return seconds for the whole training, and on which constants they rest."""
+    name = "cpu" if placement.device == "cpu" else torch.cuda.get_device_name()
+    kind = next((known for known in _RATES if known in name), "cuda")
+    rate, per_pass = _RATES[kind]
+    rate *= settings.cpu_threads if kind == "cpu" else 1
+    hidden = int(text.hidden_size)
+    per_token = sum(4 * hidden * hidden + 3 * hidden * width for width in _widths(text))
+    passes = 6 if settings.gradient_checkpointing else 4
+    language = sum(
+        passes * (example.tokens * per_token + (len(example.answer_ids) + 1) * hidden * text.vocab_size)
+        for example in learned
+    )
+    encoder = 2 * _ENCODER_PASSES_PER_TOKEN * vision_parameters * sum(example.image_tokens for example in learned)
+    epochs = settings.epochs
+    flop = epochs * language + (1 if cached else epochs) * encoder
+    forward_passes = epochs * math.ceil(len(learned) / settings.micro_batch)
+    return flop / rate + forward_passes * per_pass, f"constants for {kind}, not measured here"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

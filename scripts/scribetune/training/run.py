@@ -1,0 +1,460 @@
+"""LoRA fine-tuning through TRL's SFTTrainer: seeded, resumable, and the same bytes on every run of one machine.
+
+Batches are built by the model's own processor; only answers are learned; pages that are too long are left out and
+listed. Where the scope leaves the encoder as it is, vision features are computed once and reused in every epoch.
+"""
+
+import logging
+import math
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from scribetune import adapters, backends, checkpoints, families, vision_cache
+from scribetune.collation import Collator, Example, SkippedPage, make_examples, read_pages
+from scribetune.config import Config, Train
+from scribetune.errors import UserError
+from scribetune.files import sha256_file, write_text
+from scribetune.training import memory, monitor, preflight
+from scribetune.training.course import LOG_NAME, Course, log_csv
+from scribetune.training.order import LengthBuckets
+from scribetune.training.result import TrainingResult
+from scribetune.training.validation import Validator
+
+if TYPE_CHECKING:
+    from scribetune.training.trainer import Schedule
+
+logger = logging.getLogger(__name__)
+
+_MOST_LOG_ROWS = 500
+_PAGES_BETWEEN_VALIDATIONS = 4000
+_VALIDATIONS_OF_SHORT_EPOCHS = 20
+_MOST_WORKERS = 8
+_NOT_DECISIVE = frozenset(
+    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb")
+)
+"""Keys that change nothing about the adapter: training goes on from a checkpoint that was written with others."""
+
+
+@dataclass(frozen=True)
+class WorkFolders:
+    """Where a training keeps what is no result.
+
+    Attributes:
+        checkpoints: Checkpoints, kept between interrupted calls.
+        vision: Vision features, kept between trainings; None: not on disk.
+        tensorboard: Curves; None: none.
+    """
+
+    checkpoints: Path
+    vision: Path | None = None
+    tensorboard: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What is decided before a model is loaded."""
+
+    config: Config
+    choice: backends.BackendChoice
+    placement: backends.Placement
+    folder: Path
+    family: families.Family
+    processor: Any
+    learned: tuple[Example, ...]
+    validated: tuple[Example, ...]
+    skipped: tuple[SkippedPage, ...]
+    base_digest: str
+    features_bytes: int
+    why_not_cached: str
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """Pages to learn from, then those to validate on."""
+        return (*self.learned, *self.validated)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps of one pass over the training pages."""
+        return math.ceil(len(self.learned) / self.config.train.effective_batch)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole training."""
+        return self.steps_per_epoch * self.config.train.epochs
+
+
+def train(
+    config: Config,
+    base_path: str,
+    train_jsonl: Path,
+    validation_jsonl: Path,
+    adapter_folder: Path,
+    work: WorkFolders | Path,
+) -> TrainingResult:
+    """Fine-tune the base model on the training split.
+
+    An interrupted call goes on from the last whole checkpoint of the same training (same configuration, data, base
+    model and versions) and ends with the same adapter as an uninterrupted one. Checkpoints are removed at the end.
+
+    Args:
+        config: The configuration (`base_model`, `task` and `train` are used).
+        base_path: Folder of the base model, or its hub id.
+        train_jsonl: data/splits/train.jsonl.
+        validation_jsonl: data/splits/validation.jsonl; may hold no record.
+        adapter_folder: Gets adapter_model.safetensors, adapter_config.json and training_log.csv.
+        work: Work folders; a path is the one of the checkpoints, without the others.
+
+    Raises:
+        UserError: No usable base model, no page short enough, an unsloth backend without CUDA, dropout on experts, a
+            training that cannot fit into memory, or one whose loss or gradient is no longer a number.
+        AdapterError: The scope did not get the weights it names, or a checkpoint did not load whole.
+    """
+    folders = WorkFolders(work) if isinstance(work, Path) else work
+    setup = _prepare(config, base_path, train_jsonl, validation_jsonl, folders)
+    settings, placement = config.train, setup.placement
+    found = preflight.check(
+        family=setup.family,
+        folder=setup.folder,
+        settings=settings,
+        placement=placement,
+        learned=setup.learned,
+        steps=setup.steps,
+        cached_features_bytes=setup.features_bytes,
+        device_bytes=memory.total_bytes(placement.device),
+    )
+    mark = _mark(setup, [train_jsonl, validation_jsonl])
+    resume = checkpoints.last_valid(folders.checkpoints, mark)
+    checkpoints.clear(folders.checkpoints, resume)
+
+    _seed(settings.seed, placement.device)
+    model = backends.load(setup.choice, setup.family, setup.folder, settings, placement)
+    trainable = adapters.count_trainable(setup.family, model, settings.scope)
+    features = _features(setup, model, folders.vision)
+    _seed(settings.seed, placement.device)
+    course = _fit(setup, model, features, folders, resume, mark)
+
+    adapters.save(
+        model,
+        adapter_folder,
+        base_name=config.base_model.name,
+        base_folder=setup.folder,
+        revision=config.base_model.revision,
+    )
+    adapters.check_arrived(model, adapter_folder / adapters.WEIGHTS)
+    rows = course.table()
+    write_text(adapter_folder / LOG_NAME, log_csv(rows))
+    shutil.rmtree(folders.checkpoints, ignore_errors=True)
+    losses = [row["loss"] for row in rows if "loss" in row]
+    steps = int(rows[-1]["step"])
+    kept = course.best if settings.keep == "best" else course.validations[-1] if course.validations else None
+    return TrainingResult(
+        train_pages=len(setup.learned),
+        validation_pages=len(setup.validated),
+        skipped=setup.skipped,
+        longest_tokens=max(example.tokens for example in setup.learned),
+        steps=steps,
+        resumed_from=checkpoints.step_of(resume),
+        backend=setup.choice.name,
+        backend_reason=setup.choice.reason,
+        device=placement.device,
+        precision=placement.precision,
+        precision_reason=placement.reason,
+        scope=settings.scope,
+        trainable=dict(trainable),
+        cached_vision_bytes=setup.features_bytes,
+        first_loss=losses[0],
+        final_loss=losses[-1],
+        validation_loss=kept.loss if kept else None,
+        validation_cer=kept.cer if kept else None,
+        validations=tuple(course.validations),
+        kept_step=kept.step if kept else steps,
+        stopped=course.finished,
+        skipped_steps=tuple(course.skipped_steps),
+        micro_batch=course.micro_batch,
+        memory_events=tuple(course.memory_events),
+        preflight=found,
+    )
+
+
+def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl: Path, folders: WorkFolders) -> _Setup:
+    """Choose backend, placement and family, and read the splits; no model is loaded."""
+    settings = config.train
+    choice = backends.choose(settings.backend)
+    if choice.name == "unsloth":
+        _patch_first()
+    placement = backends.place(settings.precision, settings.cpu_threads)
+    folder = families.local_folder(base_path, config.base_model.revision)
+    family = families.family_of(folder, config.base_model.family)
+    prompt = families.prompt_of(family, config.task.prompt)
+    logger.info("Backend %s: %s", choice.name, choice.reason)
+    logger.info("Precision %s", placement.reason)
+
+    processor = family.load_processor(folder)
+    learned, skipped_train = make_examples(family, processor, read_pages(train_jsonl, prompt), settings.max_tokens)
+    validated, skipped_validation = make_examples(
+        family, processor, read_pages(validation_jsonl, prompt), settings.max_tokens
+    )
+    for page in (*skipped_train, *skipped_validation):
+        logger.warning("Left out: %s has %d tokens, train.max_tokens is %d", page.id, page.tokens, settings.max_tokens)
+    if not learned:
+        raise UserError(
+            f"There is no page to train on ({len(skipped_train)} were too long)",
+            value=settings.max_tokens if skipped_train else None,
+            accepted="at least one page of the training split within train.max_tokens",
+            todo="raise train.max_tokens" if skipped_train else "add documents",
+        )
+    needed = _features_bytes(folder, placement.dtype, [*learned, *validated])
+    if not settings.cache_vision:
+        why = "train.cache_vision is off"
+    elif not family.scopes[settings.scope].freezes_encoder:
+        why = f"scope {settings.scope} trains the encoder"
+    elif not vision_cache.fits(needed, _limits(settings, folders.vision)):
+        why = (
+            f"they need {needed / vision_cache.GIGABYTE:.1f} GB, more than train.vision_memory_gb "
+            f"({settings.vision_memory_gb:g}) and train.vision_disk_gb ({settings.vision_disk_gb:g})"
+        )
+    else:
+        why = ""
+    return _Setup(
+        config=config,
+        choice=choice,
+        placement=placement,
+        folder=folder,
+        family=family,
+        processor=processor,
+        learned=tuple(learned),
+        validated=tuple(validated),
+        skipped=(*skipped_train, *skipped_validation),
+        base_digest=adapters.base_digest(folder),
+        features_bytes=0 if why else needed,
+        why_not_cached=why,
+    )
+
+
+def _limits(settings: Train, folder: Path | None) -> vision_cache.Limits:
+    gigabyte = vision_cache.GIGABYTE
+    return vision_cache.Limits(folder, settings.vision_memory_gb * gigabyte, settings.vision_disk_gb * gigabyte)
+
+
+def _features_bytes(folder: Path, dtype: torch.dtype, examples: Sequence[Example]) -> int:
+    from transformers import AutoConfig
+
+    settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    tokens = [example.image_tokens for example in examples]
+    return vision_cache.size(tokens, int(settings.get_text_config().hidden_size), dtype)
+
+
+def _mark(setup: _Setup, splits: Sequence[Path]) -> str:
+    """Return the fingerprint of a training: all that decides about its adapter."""
+    settings = setup.config.train.model_dump(mode="json")
+    return checkpoints.fingerprint(
+        {
+            "train": {name: value for name, value in settings.items() if name not in _NOT_DECISIVE},
+            "prompt": families.prompt_of(setup.family, setup.config.task.prompt),
+            "base": setup.base_digest,
+            "splits": [sha256_file(path) for path in splits],
+            "backend": setup.choice.name,
+            "placement": [setup.placement.device, setup.placement.precision],
+            "versions": {name: version(name) for name in ("torch", "transformers", "trl", "peft", "accelerate")},
+        }
+    )
+
+
+def _patch_first() -> None:
+    """Import unsloth before transformers' models: it patches them on import."""
+    import unsloth  # noqa: F401
+
+
+def _seed(seed: int, device: str) -> None:
+    """Seed Python, NumPy and torch; on a GPU also ask for deterministic kernels where there are any."""
+    from transformers import set_seed
+
+    set_seed(seed)
+    if device != "cpu":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _workers(placement: backends.Placement) -> int:
+    """Return how many processes prepare pages: on a CPU they would only take time from the training itself."""
+    return 0 if placement.device == "cpu" else min(_MOST_WORKERS, max(1, (os.cpu_count() or 2) - 1))
+
+
+def _features(setup: _Setup, model: Any, folder: Path | None) -> vision_cache.FeatureStore | None:
+    """Get vision features where they can be kept; say why where they cannot."""
+    if setup.why_not_cached:
+        logger.info("Vision features are computed in every step: %s", setup.why_not_cached)
+        return None
+    model.eval()
+    store = vision_cache.compute(
+        setup.family,
+        model,
+        setup.processor,
+        setup.examples,
+        limits=_limits(setup.config.train, folder),
+        key=vision_cache.model_key(setup.folder, setup.base_digest, setup.placement.dtype, setup.placement.device),
+        needed_bytes=setup.features_bytes,
+        workers=_workers(setup.placement),
+    )
+    logger.info(
+        "Vision features of %d pages, computed once: %.1f MB in %s; %d were computed now, %d were there",
+        len(setup.examples),
+        store.bytes / 1e6,
+        "memory" if store.in_memory else folder,
+        store.computed,
+        len(setup.examples) - store.computed,
+    )
+    return store
+
+
+def _schedule(setup: _Setup) -> "Schedule":
+    from scribetune.training.trainer import Schedule
+
+    settings = setup.config.train
+    # Many short epochs: not every one. Long epochs: several times in one.
+    apart = max(setup.steps_per_epoch, math.ceil(setup.steps / _VALIDATIONS_OF_SHORT_EPOCHS))
+    apart = min(apart, max(1, _PAGES_BETWEEN_VALIDATIONS // settings.effective_batch))
+    return Schedule(
+        total=setup.steps,
+        row=max(1, setup.steps // _MOST_LOG_ROWS),
+        validation=settings.validate_steps or apart,
+        checkpoint=settings.checkpoint_steps,
+        checkpoint_s=settings.checkpoint_minutes * 60,
+    )
+
+
+def _fit(
+    setup: _Setup,
+    model: Any,
+    features: vision_cache.FeatureStore | None,
+    folders: WorkFolders,
+    resume: Path | None,
+    mark: str,
+) -> Course:
+    """Run the training loop, leave the adapter to be kept in the model, and return the course."""
+    from scribetune.training import trainer
+
+    settings = setup.config.train
+    course, best = trainer.course_of(resume) if resume else (Course(settings.micro_batch), None)
+    collator = Collator(setup.family, setup.processor, setup.examples, features)
+    schedule = _schedule(setup)
+    validator = None
+    if setup.validated:
+        validator = Validator(
+            setup.family,
+            setup.processor,
+            setup.validated,
+            collator,
+            offset=len(setup.learned),
+            read_pages=settings.validation_pages,
+            batch=settings.micro_batch,
+            seed=settings.seed,
+        )
+        logger.info(
+            "Validation every %d steps: loss of %d pages, CER of %d",
+            schedule.validation,
+            validator.loss_pages,
+            len(validator.page_ids),
+        )
+    curves = folders.tensorboard if settings.tensorboard else None
+    device = setup.placement.device
+    with monitor.watching(schedule.total, settings.effective_batch, device, curves) as shown:
+        equipment = trainer.Equipment(
+            family=setup.family,
+            settings=settings,
+            schedule=schedule,
+            order=LengthBuckets([page.tokens for page in setup.learned], settings.effective_batch, settings.seed),
+            page_ids=[example.page.id for example in setup.examples],
+            pad=int(setup.processor.tokenizer.pad_token_id),
+            own_loss=setup.choice.name == "peft",
+            autocast=torch.bfloat16 if _own_autocast(setup) else None,
+            validator=validator,
+            course=course,
+            best=best,
+            monitor=shown,
+            folder=folders.checkpoints,
+            mark=mark,
+        )
+        if course.finished and resume:
+            # Killed after its last step, before the adapter was written.
+            trainer.restore(model, resume / adapters.WEIGHTS)
+        else:
+            _run(setup, model, collator, equipment, resume, in_memory=features is not None and features.in_memory)
+    if settings.keep == "best" and equipment.best is not None:
+        trainer.put(model, equipment.best)
+        logger.info("The adapter of step %d is kept", course.best.step if course.best else schedule.total)
+    return course
+
+
+def _own_autocast(setup: _Setup) -> bool:
+    """Tell whether the forward pass sets its number format itself; unsloth expects Trainer to do it."""
+    return setup.placement.precision == "bfloat16" and setup.choice.name == "peft"
+
+
+def _run(
+    setup: _Setup, model: Any, collator: Collator, equipment: Any, resume: Path | None, *, in_memory: bool
+) -> None:
+    from datasets import Dataset
+    from transformers import PrinterCallback
+    from trl import SFTConfig  # type: ignore[attr-defined]
+
+    from scribetune.training.trainer import PageTrainer, Watch
+
+    settings, placement, total = setup.config.train, setup.placement, setup.steps
+    on_cpu = placement.device == "cpu"
+    arguments = SFTConfig(
+        output_dir=str(equipment.folder),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.micro_batch,
+        gradient_accumulation_steps=settings.effective_batch // settings.micro_batch,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.schedule,
+        # Rounded down: the first warm-up step has rate 0, and a training of one step must not be spent on it.
+        warmup_steps=math.floor(total * settings.warmup_share),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_gradient_norm,
+        # The fused one can be told on the device to leave a step out; see `PageTrainer._get_grad_norm`.
+        optim="adamw_torch" if on_cpu else "adamw_torch_fused",
+        bf16=placement.precision == "bfloat16" and not _own_autocast(setup),
+        use_cpu=on_cpu,
+        gradient_checkpointing=settings.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if settings.gradient_checkpointing else None,
+        # The whole course (rows, validations, checkpoints) is PageTrainer's: Trainer would lose what lies between two
+        # rows of the log when a training is resumed, and wait for the device in every step.
+        eval_strategy="no",
+        save_strategy="no",
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        loss_type="nll",
+        seed=settings.seed,
+        data_seed=settings.seed,
+        # Pixels are prepared, and features read from disk, in workers where a GPU would wait for them.
+        dataloader_num_workers=0 if in_memory else _workers(placement),
+        dataloader_pin_memory=not on_cpu,
+        label_names=["labels"],
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        report_to="none",
+        disable_tqdm=True,
+        push_to_hub=False,
+    )
+    made = PageTrainer(
+        equipment,
+        model=model,
+        args=arguments,
+        data_collator=collator,
+        train_dataset=Dataset.from_dict({"index": list(range(len(setup.learned)))}),
+        processing_class=setup.processor,
+        callbacks=[Watch(equipment.monitor, resume)],
+    )
+    # With tqdm off the trainer would print every log as a bare dictionary instead.
+    made.remove_callback(PrinterCallback)
+    made.train(resume_from_checkpoint=str(resume) if resume else None)

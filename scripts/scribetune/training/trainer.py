@@ -1,0 +1,494 @@
+"""TRL's SFTTrainer, taught what a training here needs: whole pages, exact resuming, real validation.
+
+Imported by `training.run` alone, and late: unsloth must be imported before trl and transformers' models.
+"""
+
+import contextlib
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import TrainerCallback
+from trl import SFTTrainer  # type: ignore[attr-defined]
+
+from scribetune import adapters, checkpoints
+from scribetune.collation import assemble, target_tokens
+from scribetune.config import Train
+from scribetune.errors import UserError
+from scribetune.families import Family
+from scribetune.files import write_text
+from scribetune.training import memory
+from scribetune.training.course import Course, MemoryEvent, StepFigures
+from scribetune.training.loss import token_loss
+from scribetune.training.monitor import Monitor
+from scribetune.training.order import LengthBuckets
+from scribetune.training.validation import Validator, with_features
+
+logger = logging.getLogger(__name__)
+
+COURSE = "course.json"
+BEST = "best.safetensors"
+_PAGES_NAMED = 8
+_UNSLOTH_LOGITS = "UNSLOTH_RETURN_LOGITS"
+"""Unsloth's forward pass gives logits only where this variable is 1."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When what happens, in optimiser steps.
+
+    Attributes:
+        total: Steps of the whole training.
+        row: Steps between rows of the log.
+        validation: Steps between validations; 0: none.
+        checkpoint: Most steps between checkpoints.
+        checkpoint_s: Most seconds between checkpoints; 0: any.
+    """
+
+    total: int
+    row: int
+    validation: int
+    checkpoint: int
+    checkpoint_s: float
+
+
+@dataclass
+class Equipment:
+    """What `PageTrainer` needs beside Trainer's own arguments.
+
+    Attributes:
+        family: The model's family.
+        settings: Configuration of the training.
+        schedule: When what happens.
+        order: The order of pages.
+        page_ids: Page id by index.
+        pad: Token id of the padding.
+        own_loss: Whether the loss is computed here from logits of the answers alone (else by the model, as its backend
+            patched it).
+        autocast: Number format that arithmetic is done in beside the adapter's own; None: that of the weights.
+        validator: Measures the model; None without validation pages.
+        course: The course so far.
+        best: Adapter tensors of the best validation, in main memory.
+        monitor: Shows what happens.
+        folder: Where checkpoints go.
+        mark: Fingerprint of the training.
+    """
+
+    family: Family
+    settings: Train
+    schedule: Schedule
+    order: LengthBuckets
+    page_ids: Sequence[str]
+    pad: int
+    own_loss: bool
+    autocast: torch.dtype | None
+    validator: Validator | None
+    course: Course
+    best: dict[str, torch.Tensor] | None
+    monitor: Monitor
+    folder: Path
+    mark: str
+
+
+@dataclass
+class _Step:
+    """Sums over the effective batch that is being worked on; tensors stay on the device until a row is due."""
+
+    pages: list[list[dict[str, Any]]]
+    indices: list[int]
+    targets: int
+    loss: torch.Tensor
+    correct: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A finished step whose figures were not read from the device yet."""
+
+    step: int
+    epoch: float
+    learning_rate: float
+    loss: torch.Tensor
+    norm: torch.Tensor
+    correct: torch.Tensor
+    targets: int
+    indices: tuple[int, ...]
+
+
+class PageTrainer(SFTTrainer):
+    """SFTTrainer over whole pages.
+
+    What differs from its parents:
+
+    - the loss is summed over the answers' tokens and divided by their number in the whole effective batch, so that the
+      split into micro batches changes nothing;
+    - nothing is read from the device in a step: loss and norm are collected and read when a row is due;
+    - a gradient that is not finite never reaches the weights;
+    - when memory runs out, the micro batch is halved and the step done again;
+    - validation reads pages; checkpoints are written beside their name, with the whole course in them.
+    """
+
+    def __init__(self, equipment: Equipment, **arguments: Any) -> None:
+        self.equipment = equipment
+        super().__init__(**arguments)
+        # The loss below is normalised by the targets of the effective batch; Trainer must not divide once more.
+        self.model_accepts_loss_kwargs = True
+        self._device = self.args.device
+        self._waiting: list[_Done] = []
+        self._handled = 0
+        self._saved_at = time.monotonic()
+        self._saved_step = 0
+        self._current = self._fresh_step(0, [])
+
+    # ---- Pages ----
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthBuckets:  # noqa: ARG002
+        return self.equipment.order
+
+    def _run_epoch(self, *arguments: Any, **named: Any) -> Any:
+        self.equipment.order.set_epoch(named["epoch"])
+        return super()._run_epoch(*arguments, **named)  # type: ignore[no-untyped-call]
+
+    def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> tuple[list[Any], int]:
+        """Take the batches of one optimiser step, and count what they teach."""
+        batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
+        pages = [page for batch in batches for page in batch["pages"]]
+        targets = target_tokens(pages)
+        if self.args.world_size > 1:
+            targets = int(self.accelerator.gather(torch.tensor(targets, device=device)).sum())
+        self._current = self._fresh_step(targets, [page["index"] for page in pages])
+        return batches, targets
+
+    def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002
+        """Return 0: the parent's count is of whole sequences, and is used nowhere."""
+        return 0
+
+    def _fresh_step(self, targets: int, indices: list[int]) -> _Step:
+        zero = torch.zeros((), device=self._device)
+        return _Step([], indices, targets, zero, zero.clone())
+
+    # ---- One step ----
+
+    def training_step(self, model: Any, inputs: Mapping[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        """Compute gradients of one batch, with smaller forward passes and once more where memory runs out."""
+        self._current.pages.append(inputs["pages"])
+        done = self._attempt(model, self._current.pages[-1:], num_items_in_batch)
+        while not done:
+            self._shrink()
+            # Part of the gradients may be there already: the step begins anew, with its earlier batches.
+            model.zero_grad()
+            again = self._fresh_step(self._current.targets, self._current.indices)
+            again.pages = self._current.pages
+            self._current = again
+            done = self._attempt(model, self._current.pages, num_items_in_batch)
+        return torch.zeros((), device=self._device)
+
+    def _attempt(self, model: Any, batches: Sequence[Sequence[dict[str, Any]]], targets: Any) -> bool:
+        """Compute the gradients of batches; return whether memory was enough."""
+        size = self.equipment.course.micro_batch
+        try:
+            for pages in batches:
+                for start in range(0, len(pages), size):
+                    inputs = assemble(pages[start : start + size], self.equipment.pad)
+                    loss = super().training_step(model, inputs, targets)  # type: ignore[no-untyped-call]
+                    self._current.loss += loss.float() / self._processes
+        except torch.OutOfMemoryError:
+            # The exception holds the frames, and with them the tensors, of what failed: nothing is done about it here.
+            return False
+        return True
+
+    def _shrink(self) -> None:
+        """Halve the micro batch and say so.
+
+        Raises:
+            UserError: It is one page already, or other processes would not know.
+        """
+        course, settings = self.equipment.course, self.equipment.settings
+        memory.release()
+        step = self.state.global_step + 1
+        longest = max(len(page["input_ids"]) for pages in self._current.pages for page in pages)
+        if course.micro_batch == 1:
+            raise memory.too_small(step, longest, checkpointing=settings.gradient_checkpointing)
+        if self.args.world_size > 1:
+            raise UserError(
+                f"Memory ran out at step {step} on one of {self.args.world_size} devices; train.micro_batch is",
+                value=settings.micro_batch,
+                accepted="a micro batch that fits on every device",
+                todo="halve train.micro_batch; train.effective_batch, and so the result, stays",
+            )
+        event = MemoryEvent(step, course.micro_batch, course.micro_batch // 2)
+        course.micro_batch = event.micro_batch_after
+        course.memory_events.append(event)
+        logger.warning(
+            "Memory ran out at step %d: from now on %d instead of %d pages in a forward pass, and as many more passes; "
+            "the effective batch of %d pages, and so the result, stays",
+            step,
+            event.micro_batch_after,
+            event.micro_batch_before,
+            settings.effective_batch,
+        )
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the loss of one forward pass: cross-entropy summed over its targets, per target of the whole step."""
+        inputs = with_features(self.equipment.family, self.accelerator.unwrap_model(model), dict(inputs))
+        keep = inputs.pop("logits_to_keep")
+        if not self.equipment.own_loss:
+            self._current.correct += math.nan
+            return super().compute_loss(  # type: ignore[no-untyped-call]
+                model, inputs, return_outputs, num_items_in_batch=num_items_in_batch
+            )
+        labels = inputs.pop("labels")
+        outputs = model(**inputs, use_cache=False, logits_to_keep=keep)
+        # A backend that patches the model may give all positions all the same.
+        total, correct = token_loss(outputs.logits[:, -keep:-1], labels[:, -keep + 1 :])
+        self._current.correct += correct
+        # Gradients of several processes are averaged, where they should be summed.
+        loss = total / max(1, int(num_items_in_batch or 1)) * self._processes
+        return (loss, outputs) if return_outputs else loss
+
+    def autocast_smart_context_manager(
+        self, cache_enabled: bool | None = True
+    ) -> contextlib.AbstractContextManager[Any]:
+        """Return the number format of a forward pass.
+
+        Not Trainer's own, which goes with a copy of all logits in float32: the largest tensor there is.
+        """
+        kind = self.equipment.autocast
+        if kind is None:
+            return contextlib.nullcontext()
+        return torch.autocast(self._device.type, dtype=kind, cache_enabled=bool(cache_enabled))
+
+    @property
+    def _processes(self) -> int:
+        return int(self.args.world_size)
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> torch.Tensor:
+        """Return the norm as a tensor, and see to it that a gradient that is not finite changes no weight."""
+        found = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
+        norm = torch.as_tensor(found, device=self._device).detach().float()
+        if self._device.type == "cpu":
+            if not math.isfinite(float(norm)):
+                for weight in model.parameters():
+                    weight.grad = None
+        else:
+            # The fused optimiser reads this on the device and does nothing where it is 1: no step waits for the host.
+            fused: Any = self.optimizer
+            fused.optimizer.found_inf = (~torch.isfinite(norm)).float().reshape(())
+        return norm
+
+    # ---- After a step ----
+
+    def _maybe_log_save_evaluate(
+        self,
+        tr_loss: torch.Tensor,  # noqa: ARG002  what `training_step` returned: zeros
+        grad_norm: Any,
+        model: Any,
+        trial: Any,
+        epoch: Any,  # noqa: ARG002
+        ignore_keys_for_eval: Any = None,  # noqa: ARG002
+        start_time: Any = None,  # noqa: ARG002
+        learning_rate: float | None = None,
+    ) -> None:
+        step = int(self.state.global_step)
+        if step == self._handled or grad_norm is None:
+            return  # Trainer calls this once more at the end of an epoch
+        self._handled = step
+        self._note(step, grad_norm, learning_rate)
+        course, schedule = self.equipment.course, self.equipment.schedule
+        last = step == schedule.total
+        row_due = last or step == 1 or step % schedule.row == 0
+        validation_due = self.equipment.validator is not None and (last or step % schedule.validation == 0)
+        if row_due or validation_due or self._checkpoint_due(step) or self._device.type == "cpu":
+            self._read()
+        if row_due:
+            self.equipment.monitor.row(course.add_row())
+        if validation_due:
+            self._validate(step)
+        if last:
+            course.finished = course.finished or "steps"
+        if course.finished:
+            self.control.should_training_stop = True
+        if course.finished or self._checkpoint_due(step):
+            self._read()
+            self._save_checkpoint(model, trial)
+
+    def _note(self, step: int, norm: torch.Tensor, learning_rate: float | None) -> None:
+        """Keep a step's figures where they are, on the device."""
+        current = self._current
+        self._waiting.append(
+            _Done(
+                step=step,
+                epoch=float(self.state.epoch),
+                learning_rate=float(learning_rate or 0.0),
+                loss=current.loss,
+                norm=norm,
+                correct=current.correct,
+                targets=current.targets,
+                indices=tuple(current.indices),
+            )
+        )
+        self._current = self._fresh_step(0, [])
+        self.equipment.monitor.step()
+
+    def _checkpoint_due(self, step: int) -> bool:
+        schedule = self.equipment.schedule
+        # Clocks of several processes differ; all must write the same checkpoints.
+        by_time = self._processes == 1 and 0 < schedule.checkpoint_s <= time.monotonic() - self._saved_at
+        return step != self._saved_step and (step % schedule.checkpoint == 0 or by_time)
+
+    def _read(self) -> None:
+        """Read the figures of the steps since the last time from the device, at once, and look at them.
+
+        Raises:
+            UserError: More steps than `train.max_skipped_steps` had a loss or gradient that is not finite.
+        """
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        stacked = torch.stack([torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting])
+        figures = self.accelerator.reduce(stacked, reduction="sum").tolist()
+        course = self.equipment.course
+        for done, (loss, norm, correct) in zip(waiting, figures, strict=True):
+            step = StepFigures(done.step, done.epoch, loss, done.learning_rate, norm, correct, done.targets)
+            course.window.append(step)
+            if not step.is_finite:
+                course.skipped_steps.append(step.step)
+                self._not_finite(step, done.indices)
+
+    def _not_finite(self, step: StepFigures, indices: Sequence[int]) -> None:
+        settings, course = self.equipment.settings, self.equipment.course
+        pages = [self.equipment.page_ids[index] for index in indices]
+        named = ", ".join(pages[:_PAGES_NAMED]) + (
+            f" and {len(pages) - _PAGES_NAMED} more" if pages[_PAGES_NAMED:] else ""
+        )
+        if len(course.skipped_steps) <= settings.max_skipped_steps:
+            logger.warning(
+                "Step %d was skipped (%d of at most %d): loss %s, gradient norm %s; pages %s",
+                step.step,
+                len(course.skipped_steps),
+                settings.max_skipped_steps,
+                step.loss,
+                step.gradient_norm,
+                named,
+            )
+            return
+        last = checkpoints.last_valid(self.equipment.folder, self.equipment.mark)
+        kept = f"the checkpoint of step {checkpoints.step_of(last)} is kept" if last else "there is no checkpoint yet"
+        raise UserError(
+            f"The training came apart at step {step.step}: its loss is {step.loss}, its gradient norm "
+            f"{step.gradient_norm}, its learning rate {step.learning_rate:g} (no weight was changed by this step; "
+            f"{kept}). Its pages are {named}; train.learning_rate is",
+            value=settings.learning_rate,
+            accepted="a rate at which loss and gradient stay finite",
+            todo="lower train.learning_rate or train.max_gradient_norm, look at these pages' labels, set "
+            "train.precision to float32, or allow for single bad steps with train.max_skipped_steps",
+        )
+
+    def _validate(self, step: int) -> None:
+        course, settings = self.equipment.course, self.equipment.settings
+        if self.equipment.validator is None:
+            return
+        model = self.accelerator.unwrap_model(self.model)
+        if not self.equipment.own_loss:
+            os.environ[_UNSLOTH_LOGITS] = "1"
+        with self.autocast_smart_context_manager():
+            validation = self.equipment.validator.measure(model, step)
+        os.environ.pop(_UNSLOTH_LOGITS, None)
+        if not math.isfinite(validation.loss):
+            raise UserError(
+                f"The training came apart before step {step}: its validation loss is {validation.loss}; "
+                "train.learning_rate is",
+                value=settings.learning_rate,
+                accepted="a rate at which the loss stays finite",
+                todo="lower train.learning_rate, or set train.precision to float32",
+            )
+        best = course.add_validation(validation, float(self.state.epoch))
+        if best and settings.keep == "best":
+            self.equipment.best = copied(model)
+        self.equipment.monitor.validated(validation, best=best)
+        if settings.patience and course.stale >= settings.patience and step < self.equipment.schedule.total:
+            course.finished = "patience"
+            logger.info("Stopping at step %d: no better validation in the last %d", step, course.stale)
+
+    # ---- Checkpoints ----
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ARG002
+        """Write adapter, best adapter, optimiser, schedule, random numbers and course, as one whole."""
+        step = int(self.state.global_step)
+        if self.is_world_process_zero():
+            self._write_checkpoint(step)
+        self.accelerator.wait_for_everyone()
+        self._saved_at, self._saved_step = time.monotonic(), step
+
+    def _write_checkpoint(self, step: int) -> None:
+        equipment = self.equipment
+        with checkpoints.writing(equipment.folder, step, equipment.mark) as folder:
+            save_file(copied(self.accelerator.unwrap_model(self.model)), folder / adapters.WEIGHTS)
+            if equipment.best is not None:
+                save_file(equipment.best, folder / BEST)
+            self._save_optimizer_and_scheduler(str(folder))
+            self._save_rng_state(str(folder))
+            self.state.save_to_json(str(folder / "trainer_state.json"))
+            # Not `write_json`: a skipped step has figures that are no numbers, which strict JSON lacks.
+            write_text(folder / COURSE, json.dumps(equipment.course.to_json(), sort_keys=True))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Put the adapter of a checkpoint into the model, tensor by tensor, and prove that it is all there."""
+        restore(model if model is not None else self.model, Path(resume_from_checkpoint) / adapters.WEIGHTS)
+
+
+class Watch(TrainerCallback):
+    """Tells the monitor where a training begins."""
+
+    def __init__(self, monitor: Monitor, resume: Path | None) -> None:
+        self._monitor, self._resume = monitor, resume
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Say from where the training goes on."""
+        if self._resume is not None:
+            logger.info("Going on from step %d (%s)", state.global_step, self._resume)
+        self._monitor.begin(int(state.global_step))
+
+
+def copied(model: Any) -> dict[str, torch.Tensor]:
+    """Return a copy of a model's adapter tensors in main memory, by their names in a file."""
+    return {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in adapters.tensors(model).items()}
+
+
+def put(model: Any, stored: Mapping[str, torch.Tensor]) -> None:
+    """Put adapter tensors into a model.
+
+    Raises:
+        AdapterError: The names are not those of the model's adapter.
+    """
+    held = adapters.tensors(model)
+    if set(held) != set(stored):
+        raise adapters.AdapterError(
+            f"{len(set(held) ^ set(stored))} tensors of a checkpoint are not those of the model"
+        )
+    with torch.no_grad():
+        for name, tensor in held.items():
+            tensor.copy_(stored[name])
+
+
+def restore(model: Any, path: Path) -> None:
+    """Put the adapter in a checkpoint's file into a model; see `put`."""
+    put(model, load_file(path))
+    adapters.check_arrived(model, path)
+
+
+def course_of(checkpoint: Path) -> tuple[Course, dict[str, torch.Tensor] | None]:
+    """Return the course in a checkpoint, and the best adapter's tensors where it has them."""
+    course = Course.from_json(json.loads((checkpoint / COURSE).read_text(encoding="utf-8")))
+    best = checkpoint / BEST
+    return course, load_file(best) if best.is_file() else None

@@ -1,0 +1,247 @@
+"""Validation during training: the loss, and the CER of pages that are really read with the adapter as it is now."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import LogitsProcessorList
+
+from scribetune import families
+from scribetune.collation import Collator, Example, assemble, pad_rows, target_tokens
+from scribetune.config import Generate
+from scribetune.errors import UserError
+from scribetune.generation import WindowedNgramGuard
+from scribetune.metrics.text import cer
+from scribetune.training import drafting, memory
+from scribetune.training.course import Validation
+from scribetune.training.loss import token_loss
+
+logger = logging.getLogger(__name__)
+
+_LOSS_PAGES_PER_READ_PAGE = 16
+_LEAST_LOSS_PAGES = 512
+_READ_AT_ONCE = 8
+_LONGER_BY = 1.25
+_SPARE_TOKENS = 16
+
+
+class Validator:
+    """Measures a model in training, always on the same pages, and leaves everything about the training as it was.
+
+    Args:
+        family: The model's family.
+        processor: Its processor.
+        examples: Validation pages.
+        collator: Gives page `offset + i` of the training for `examples[i]`.
+        offset: See `collator`.
+        read_pages: Up to this many pages are read for the CER.
+        batch: Pages per forward pass of the loss.
+        seed: Chooses the pages, by a hash of each page's id: a page stays chosen as the split grows, mostly.
+    """
+
+    def __init__(
+        self,
+        family: families.Family,
+        processor: Any,
+        examples: Sequence[Example],
+        collator: Collator,
+        *,
+        offset: int,
+        read_pages: int,
+        batch: int,
+        seed: int,
+    ) -> None:
+        def chance(index: int) -> str:
+            return hashlib.sha256(f"{seed} {examples[index].page.id}".encode()).hexdigest()
+
+        shuffled = sorted(range(len(examples)), key=chance)
+        most = max(_LEAST_LOSS_PAGES, _LOSS_PAGES_PER_READ_PAGE * read_pages)
+        self._family, self._processor, self._examples, self._collator = family, processor, examples, collator
+        self._offset, self._batch, self._read_batch = offset, batch, _READ_AT_ONCE
+        # Pages of like length together: less padding, and a batch takes as long as its longest answer.
+        self._measured = sorted(shuffled[:most], key=lambda index: (-examples[index].tokens, index))
+        self._read = sorted(shuffled[:read_pages], key=lambda index: (-len(examples[index].answer_ids), index))
+        tokenizer = processor.tokenizer
+        vocabulary = tokenizer.get_vocab()
+        self._exempt = [vocabulary[token] for token in family.guard_exempt_tokens if token in vocabulary]
+        self._end: int = tokenizer.eos_token_id
+        self._pad: int = tokenizer.pad_token_id
+        self._guard = Generate()
+
+    @property
+    def page_ids(self) -> tuple[str, ...]:
+        """Ids of the pages that are read, sorted."""
+        return tuple(sorted(self._examples[index].page.id for index in self._read))
+
+    @property
+    def loss_pages(self) -> int:
+        """Pages that the loss is measured on."""
+        return len(self._measured)
+
+    def measure(self, model: Any, step: int) -> Validation:
+        """Validate a model; random numbers, mode and gradients of the training stay as they were.
+
+        Args:
+            model: The PEFT model, unwrapped.
+            step: Optimiser steps done.
+
+        Raises:
+            UserError: A single page does not fit into memory.
+        """
+        training = model.training
+        devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+        with torch.random.fork_rng(devices=devices), torch.no_grad():
+            model.eval()
+            try:
+                loss, accuracy = self._loss(model, step)
+                error_rate = self._error_rate(model, step)
+            finally:
+                model.train(training)
+        return Validation(step, loss, accuracy, error_rate)
+
+    def _pages(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        return [self._collator.page(self._offset + index) for index in indices]
+
+    def _loss(self, model: Any, step: int) -> tuple[float, float]:
+        summed, correct, targets = [], [], 0
+        place = 0
+        while place < len(self._measured):
+            pages = self._pages(self._measured[place : place + self._batch])
+            try:
+                inputs = on_device(assemble(pages, self._pad), model.device)
+                labels, keep = inputs.pop("labels"), inputs["logits_to_keep"]
+                inputs = with_features(self._family, model, inputs)
+                logits = model(**inputs, use_cache=False).logits[:, -keep:]
+                total, right = token_loss(logits[:, :-1], labels[:, -keep + 1 :])
+            except torch.OutOfMemoryError:
+                too_large = True
+            else:
+                too_large = False
+                summed.append(total)
+                correct.append(right)
+                targets += target_tokens(pages)
+                place += len(pages)
+            if too_large:
+                self._batch = self._smaller(self._batch, step, "the validation loss")
+        if not targets:
+            return float("nan"), float("nan")
+        return float(torch.stack(summed).sum()) / targets, float(torch.stack(correct).sum()) / targets
+
+    def _error_rate(self, model: Any, step: int) -> float | None:
+        if not self._read:
+            return None
+        rates: list[float] = []
+        place = 0
+        while place < len(self._read):
+            part = self._read[place : place + self._read_batch]
+            try:
+                texts = self._texts(model, part)
+            except torch.OutOfMemoryError:
+                texts = None
+            if texts is None:
+                self._read_batch = self._smaller(self._read_batch, step, "reading validation pages")
+                continue
+            rates += [cer(self._examples[index].page.answer, text) for index, text in zip(part, texts, strict=True)]
+            place += len(part)
+        return sum(rates) / len(rates)
+
+    def _smaller(self, batch: int, step: int, doing: str) -> int:
+        memory.release()
+        if batch == 1:
+            raise UserError(
+                f"Memory ran out at step {step} in {doing}, one page at a time",
+                todo="set train.validation_pages to 0, lower train.max_tokens, or use a GPU with more memory",
+            )
+        logger.warning(
+            "Memory ran out at step %d in %s: %d pages at once instead of %d", step, doing, batch // 2, batch
+        )
+        return batch // 2
+
+    def _texts(self, model: Any, part: Sequence[int]) -> list[str]:
+        """Read pages greedily with the n-gram guard, up to a quarter more tokens than their labels have.
+
+        A page that goes on for longer is wrong by then, and its CER bounded.
+        """
+        native = model.get_base_model()
+        pages = self._pages(part)
+        if drafting.has_plain_positions(native):
+            rows = [self._read_page(native, page, index) for page, index in zip(pages, part, strict=True)]
+        else:
+            rows = self._generate(native, pages, part)
+        return [self._text(row) for row in rows]
+
+    def _limit(self, native: Any, length: int, answer_tokens: int) -> int:
+        room = int(native.config.get_text_config().max_position_embeddings) - length
+        return max(1, min(int(answer_tokens * _LONGER_BY) + _SPARE_TOKENS, room))
+
+    def _prompt(self, native: Any, pages: Sequence[dict[str, Any]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return ids, attention mask and embeddings of the prompts of pages, padded on the left."""
+        prompts = [page["input_ids"][: page["prompt_tokens"]].tolist() for page in pages]
+        ids = pad_rows(prompts, self._pad, left=True).to(native.device)
+        mask = pad_rows([[1] * len(prompt) for prompt in prompts], 0, left=True).to(native.device)
+        # Of the whole batch only pixels or features are used here: the answers in it are what is to be read.
+        batch = on_device(assemble(pages, self._pad), native.device)
+        for name in ("input_ids", "attention_mask", "labels", "logits_to_keep"):
+            batch.pop(name)
+        features = batch.get("image_features")
+        if features is None:
+            features = torch.cat(self._family.vision_features(native, batch))
+        return ids, mask, self._family.embed(native, ids, features)
+
+    def _read_page(self, native: Any, page: dict[str, Any], index: int) -> list[int]:
+        answer = self._examples[index].answer_ids
+        _, _, embedded = self._prompt(native, [page])
+        limit = self._limit(native, embedded.shape[1], len(answer))
+        return drafting.read(
+            native, embedded, (*answer, self._end), end=self._end, limit=limit, guard=self._without_loops
+        )
+
+    def _without_loops(self, written: Sequence[int], scores: torch.Tensor) -> torch.Tensor:
+        """Apply the n-gram guard to the scores (vocabulary) of one position."""
+        size, window = self._guard.ngram_guard, self._guard.ngram_window
+        tail = list(written[len(written) - size + 1 :])
+        starts = range(max(0, len(written) - window), len(written) - size + 1)
+        # Hardly ever: looked up here, so that the device is not asked about every token.
+        if not any(list(written[start : start + size - 1]) == tail for start in starts):
+            return scores
+        ids: Any = torch.tensor([list(written)], device=scores.device)
+        row: Any = scores.unsqueeze(0)
+        return WindowedNgramGuard(size, window, 0, self._exempt)(ids, row)[0]
+
+    def _generate(self, native: Any, pages: Sequence[dict[str, Any]], part: Sequence[int]) -> list[list[int]]:
+        ids, mask, embedded = self._prompt(native, pages)
+        length = ids.shape[1]
+        guard = WindowedNgramGuard(self._guard.ngram_guard, self._guard.ngram_window, length, self._exempt)
+        output = native.generate(
+            input_ids=ids,
+            inputs_embeds=embedded,
+            attention_mask=mask,
+            max_new_tokens=self._limit(native, length, max(len(self._examples[index].answer_ids) for index in part)),
+            eos_token_id=self._end,
+            pad_token_id=self._pad,
+            logits_processor=LogitsProcessorList([guard]),
+            do_sample=False,
+            use_cache=True,
+        )
+        rows: list[list[int]] = output[:, length:].tolist()
+        return rows
+
+    def _text(self, row: list[int]) -> str:
+        return self._family.decode(self._processor, row[: row.index(self._end)] if self._end in row else row)
+
+
+def on_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """Move the tensors of a batch to a device."""
+    return {
+        name: value.to(device, non_blocking=True) if torch.is_tensor(value) else value for name, value in inputs.items()
+    }
+
+
+def with_features(family: families.Family, model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Put cached vision features, where the batch has them, in the places of the image tokens."""
+    if "image_features" not in inputs:
+        return inputs
+    rest = {name: value for name, value in inputs.items() if name not in ("input_ids", "image_features")}
+    return rest | {"inputs_embeds": family.embed(model, inputs["input_ids"], inputs["image_features"])}
