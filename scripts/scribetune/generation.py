@@ -89,19 +89,40 @@ class Reader:
     def __init__(self, config: Config, model_path: str) -> None:
         placement = backends.place(config.train.precision, config.train.cpu_threads)
         folder = families.local_folder(model_path, config.base_model.revision)
-        self.family = families.family_of(folder, config.base_model.family)
-        self.prompt = families.prompt_of(self.family, config.task.prompt)
-        self.processor = self.family.load_processor(folder)
-        self.model = self.family.load_model(folder, dtype=placement.dtype, device=placement.device)
-        self._device = placement.device
+        family = families.family_of(folder, config.base_model.family)
+        processor = family.load_processor(folder)
+        model = family.load_model(folder, dtype=placement.dtype, device=placement.device)
+        self._set_up(config, family, processor, model, placement.device)
+        logger.info("Model %s, precision %s", folder, placement.reason)
+
+    @classmethod
+    def around(cls, config: Config, family: families.Family, processor: Any, model: Any, device: str) -> "Reader":
+        """Return a reader over a model that is in memory already, an adapter around it included.
+
+        The model is used as it is: put it in evaluation mode before reading (dropout would be read along), and back
+        afterwards.
+
+        Args:
+            config: `task.prompt` and `generate` are used.
+            family: The model's family.
+            processor: The model's processor.
+            model: The model, with or without an adapter around it.
+            device: Where the model is: "cpu", "cuda", …
+        """
+        reader = cls.__new__(cls)
+        reader._set_up(config, family, processor, model, device)
+        return reader
+
+    def _set_up(self, config: Config, family: families.Family, processor: Any, model: Any, device: str) -> None:
+        self.family, self.processor, self.model, self._device = family, processor, model, device
+        self.prompt = families.prompt_of(family, config.task.prompt)
         self._settings: Generate = config.generate
-        tokenizer = self.processor.tokenizer
+        tokenizer = processor.tokenizer
         vocabulary = tokenizer.get_vocab()
-        self._exempt = [vocabulary[token] for token in self.family.guard_exempt_tokens if token in vocabulary]
+        self._exempt = [vocabulary[token] for token in family.guard_exempt_tokens if token in vocabulary]
         self._end: int = tokenizer.eos_token_id
         self._pad: int = tokenizer.pad_token_id
-        self._longest = int(self.model.config.get_text_config().max_position_embeddings)
-        logger.info("Model %s, precision %s", folder, placement.reason)
+        self._longest = int(model.config.get_text_config().max_position_embeddings)
 
     def image_tokens(self, page: Page) -> int:
         """Return how many image tokens a page costs."""
