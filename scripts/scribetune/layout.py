@@ -16,6 +16,7 @@ REPORTS = "reports"
 PREDICTIONS = "reports/predictions"
 ALIASES = "work/aliases"
 CHECKPOINTS = "work/checkpoints"
+PREDICTION_JOURNALS = "work/predictions"
 WITHDRAWN = "config/withdrawn.csv"
 
 
