@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from transformers import LogitsProcessorList
 from scribetune import config, families
 from scribetune.collation import Page, load_image
 from scribetune.errors import UserError
-from scribetune.generation import Prediction, Reader, capacity, reader
+from scribetune.generation import Prediction, Reader, capacity, decoding, reader
 from scribetune.generation.decoding import Decoder
 from scribetune.generation.slots import SlotCache, contents, kv_bytes_per_token
 
@@ -101,8 +102,8 @@ def test_every_page_gets_the_tokens_that_generate_writes_for_it_alone(
 
 
 def test_the_number_of_pages_read_at_once_changes_no_text(pages: list[Page]) -> None:
-    by_batch = [in_order(make_reader(stand_in.folder(), batch=batch).stream(pages, LIMITS)) for batch in (1, 2, 7)]
-    assert by_batch[0] == by_batch[1] == by_batch[2]
+    by_batch = [in_order(make_reader(stand_in.folder(), batch=batch).stream(pages, LIMITS)) for batch in (2, 7)]
+    assert by_batch[0] == by_batch[1]
     assert [page.id for page in by_batch[0]] == [page.id for page in pages]
 
 
@@ -134,10 +135,43 @@ def test_pages_with_prompts_of_different_lengths_are_read_together(
         )
 
 
+@pytest.mark.parametrize("batch", [3, 7])
+def test_steps_recorded_for_more_rows_and_a_longer_look_back_write_the_same(
+    batch: int, pages: list[Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a GPU does (several steps at a time, rounded shapes, groups of pages), with the CPU's launches."""
+    expected = in_order(make_reader(stand_in.folder(), batch=1).stream(pages, LIMITS))
+    shapes: list[tuple[int, int]] = []
+
+    def record(self: Decoder, rows: int, view: int) -> SimpleNamespace:
+        shapes.append((rows, view))
+        return SimpleNamespace(replay=functools.partial(self._compute, rows, view))
+
+    prepared, planned = Decoder.__init__, reader._Run.__init__
+
+    def prepare(self: Decoder, *args: Any, **named: Any) -> None:
+        prepared(self, *args, **named)
+        self.mode = "graphs"
+
+    def plan(self: Any, *args: Any) -> None:
+        planned(self, *args)
+        self._steps, self._group = 8, 2
+
+    monkeypatch.setattr(decoding, "_VIEW_STEP", 32)
+    monkeypatch.setattr(Decoder, "__init__", prepare)
+    monkeypatch.setattr(Decoder, "_record", record)
+    monkeypatch.setattr(reader._Run, "__init__", plan)
+    assert in_order(make_reader(stand_in.folder(), batch=batch).stream(pages, LIMITS)) == expected
+    assert len(shapes) == len(set(shapes)), "a step is recorded twice"
+    assert len({view for _, view in shapes if view % 32}) <= 1, "only the capacity is no multiple"
+    assert {rows for rows, _ in shapes} <= {1, 2, 4, batch}
+
+
 def test_draws_depend_on_the_page_alone(pages: list[Page]) -> None:
+    pages = pages[:4]
     cold = make_reader(stand_in.folder(), batch=1, max_new_tokens=10).read(pages)
     one = make_reader(stand_in.folder(), batch=1, max_new_tokens=10, temperature=1.0).read(pages)
-    many = make_reader(stand_in.folder(), batch=4, max_new_tokens=10, temperature=1.0).read(pages[::-1])
+    many = make_reader(stand_in.folder(), batch=3, max_new_tokens=10, temperature=1.0).read(pages[::-1])
     assert one == many[::-1]
     assert texts(one) != texts(cold)
 
@@ -145,6 +179,7 @@ def test_draws_depend_on_the_page_alone(pages: list[Page]) -> None:
 def test_without_memory_fewer_pages_are_read_at_once_with_the_same_text(
     pages: list[Page], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    pages = pages[:5]
     expected = make_reader(stand_in.folder(), batch=1, max_new_tokens=8).read(pages)
     advance = Decoder.advance
 
@@ -155,9 +190,8 @@ def test_without_memory_fewer_pages_are_read_at_once_with_the_same_text(
 
     monkeypatch.setattr(Decoder, "advance", cramped)
     with caplog.at_level("WARNING"):
-        assert make_reader(stand_in.folder(), batch=6, max_new_tokens=8).read(pages) == expected
-    assert "Out of memory with 6 pages at once: 7 pages are read on with 3 at once" in caplog.text
-    assert "3 pages at once: 7 pages are read on with 1 at once" in caplog.text
+        assert make_reader(stand_in.folder(), batch=5, max_new_tokens=8).read(pages) == expected
+    assert "Out of memory with 5 pages at once: 5 pages are read on with 2 at once" in caplog.text
 
 
 def test_a_device_without_memory_for_one_page_is_a_message(pages: list[Page], monkeypatch: pytest.MonkeyPatch) -> None:

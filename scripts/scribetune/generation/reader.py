@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 
@@ -107,7 +107,7 @@ class Reader:
         logger.info("Model %s, precision %s", folder, placement.reason)
 
     @classmethod
-    def around(cls, config: Config, family: families.Family, processor: Any, model: Any, device: str) -> "Reader":
+    def around(cls, config: Config, family: families.Family, processor: Any, model: Any, device: str) -> Self:
         """Return a reader over a model that is in memory already, an adapter around it included.
 
         The model is used as it is: put it in evaluation mode before reading (dropout would be read along), and back
