@@ -153,9 +153,9 @@ def gap(reader: Reader, page: Page, alone: Sequence[int], ours: Sequence[int]) -
 
 
 class Measurement:
-    """Seconds and peak memory of a block."""
+    """Seconds, seconds of processor time (what counts on a shared CPU) and peak memory of a block."""
 
-    seconds = 0.0
+    seconds = processor_seconds = 0.0
     peak = ""
 
     def __enter__(self) -> "Measurement":
@@ -163,7 +163,7 @@ class Measurement:
         if self._cuda:
             torch.cuda.synchronize()
             torch.cuda.reset_peak_memory_stats()
-        self._began = time.perf_counter()
+        self._began, self._processor_began = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -174,11 +174,16 @@ class Measurement:
             kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             self.peak = f"{kilobytes / 1e6:.2f} GB of the process so far"
         self.seconds = time.perf_counter() - self._began
+        self.processor_seconds = time.process_time() - self._processor_began
 
     def say(self, what: str, pages: int, tokens: int) -> None:
         """Print a line."""
         rate = f"{pages / self.seconds:.3f} pages/s, {tokens / self.seconds:.0f} tokens/s"
-        print(f"{what}: {pages} pages, {tokens} tokens in {self.seconds:.1f} s: {rate}; peak {self.peak}", flush=True)
+        print(
+            f"{what}: {pages} pages, {tokens} tokens in {self.seconds:.1f} s: {rate}; "
+            f"{self.processor_seconds:.1f} s of processor time; peak {self.peak}",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -238,11 +243,15 @@ def compare(reader: Recorder, pages: Sequence[Page], limits: Sequence[int], alon
     if in_batches:
         rows = reader.tally.rows
         order = sorted(range(len(pages)), key=lambda index: -pages[index].image.stat().st_size)
+        steps = 0
         with Measurement() as batches:
             for start in range(0, len(order), rows):
                 part = order[start : start + rows]
                 dict(reader.stream([pages[index] for index in part], [limits[index] for index in part]))
-        batches.say(f"batches of {rows}, finished rows taken out", len(pages), sum(map(len, reader.ids.values())))
+                steps += reader.tally.steps
+        batches.say(
+            f"batches of {rows}, finished rows taken out, {steps} steps", len(pages), sum(map(len, reader.ids.values()))
+        )
     pace = (len(found) / together.seconds) / (alone / one_at_a_time.seconds)
     same = [ids[page.id] == row for page, row in zip(pages, expected, strict=False)]
     print(f"{pace:.1f} times the pages/s; same text: {sum(same)} of {len(same)} pages")

@@ -74,7 +74,7 @@ class Tally:
         seconds = max(self.seconds, 1e-9)
         return (
             f"{self.pages} pages, {self.tokens} tokens in {self.seconds:.1f} s: {self.pages / seconds:.2f} pages/s, "
-            f"{self.tokens / seconds:.0f} tokens/s, up to {self.rows} pages at once, "
+            f"{self.tokens / seconds:.0f} tokens/s, {self.steps} steps, up to {self.rows} pages at once, "
             f"{self.tokens / max(1, self.row_steps):.0%} of the computed tokens used"
         )
 
