@@ -9,7 +9,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from scribetune import layout, provenance
+from scribetune import code, layout
 from scribetune.adapters import base_digest
 from scribetune.collation import Page, read_pages
 from scribetune.config import Config
@@ -112,7 +112,7 @@ def _decisive(config: Config, reader: Reader) -> str:
             "precision": str(reader.dtype),
             "device": reader.device,
             "threads": config.train.cpu_threads,
-            "code": provenance.code_digest(Path(__file__)),
+            "code": code.digest(Path(__file__)),
             "libraries": {name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")},
         }
     )
