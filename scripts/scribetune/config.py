@@ -227,8 +227,10 @@ class Generate(Section):
     """Length of n-grams that must not repeat; 0 switches the guard off."""
     ngram_window: int = Field(default=90, ge=1)
     """How many tokens back the guard looks."""
-    batch: int = Field(default=8, ge=1)
-    """Pages read at once."""
+    batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Pages read at once; auto: as many as the memory holds with the longest answers. It changes no text."""
+    stop_loops: bool = False
+    """End an answer that repeats itself, instead of letting it run to max_new_tokens; the text then ends there."""
 
 
 class Pretraining(Section):
@@ -294,7 +296,7 @@ TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "validation_pages": 8,
         },
         "merge": {"precision": "float32"},
-        "generate": {"max_new_tokens": 512, "batch": 16},
+        "generate": {"max_new_tokens": 512},
     }
 )
 """What config/config.yaml says differently from the defaults, to suit the embedded model on one CPU core."""

@@ -18,6 +18,7 @@ ALIASES = "work/aliases"
 CHECKPOINTS = "work/checkpoints"
 VISION = "work/vision"
 TENSORBOARD = "work/tensorboard"
+PREDICTION_JOURNALS = "work/predictions"
 WITHDRAWN = "config/withdrawn.csv"
 
 

@@ -379,3 +379,20 @@ def test_predictions_are_the_same_twice_and_come_in_the_order_of_the_split(tmp_p
         generation.predict(configuration(), str(TINY), {split: tmp_path / f"{name}.jsonl"})
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
     assert [row["document"] for row in read_jsonl(tmp_path / "one.jsonl")] == [f"test-{number}" for number in range(5)]
+
+
+def test_a_reader_around_a_model_in_memory_reads_as_one_that_loaded_it(processor: Any, data: Path) -> None:
+    pages = collation.read_pages(data / "three.jsonl", PROMPT)
+    loaded = generation.Reader(configuration(), str(TINY))
+    around = generation.Reader.around(configuration(), FAMILY, processor, load_base(), "cpu")
+    assert around.read(pages) == loaded.read(pages)
+
+
+def test_a_reader_reads_with_the_adapter_around_its_model(processor: Any, data: Path, tmp_path: Path) -> None:
+    pages = collation.read_pages(data / "three.jsonl", PROMPT)
+    model = random_adapter("language", tmp_path / "adapter")
+    tuned = generation.Reader.around(configuration(), FAMILY, processor, model, "cpu").read(pages)
+    with model.disable_adapter():
+        base = generation.Reader.around(configuration(), FAMILY, processor, model, "cpu").read(pages)
+    assert [page.text for page in tuned] != [page.text for page in base]
+    assert base == generation.Reader(configuration(), str(TINY)).read(pages)

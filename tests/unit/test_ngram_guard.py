@@ -5,7 +5,7 @@ import random
 import pytest
 import torch
 
-from scribetune.generation import WindowedNgramGuard
+from scribetune.generation.guard import NOTHING, WindowedNgramGuard
 
 VOCABULARY = 6
 
@@ -40,6 +40,24 @@ def test_guard_forbids_what_the_rule_forbids(ngram: int, window: int) -> None:
         assert found == [forbidden_by_the_rule(row, ngram, window, {1}) for row in rows]
         seen += sum(map(len, found))
     assert seen, "the case forbids nothing and so shows nothing"
+
+
+@pytest.mark.parametrize(("ngram", "window"), [(1, 3), (2, 4), (3, 9), (4, 4), (5, 12), (3, 2), (30, 90)])
+def test_rows_of_different_lengths_are_guarded_each_by_itself(ngram: int, window: int) -> None:
+    rng = random.Random(ngram + window)
+    seen = 0
+    for _ in range(20):
+        # Two symbols with a long period: long n-grams repeat too.
+        unit = [rng.randrange(3) for _ in range(rng.randrange(1, 2 * ngram))]
+        rows = [(unit * 100)[: rng.randrange(0, 3 * window)] for _ in range(8)]
+        rows += [[rng.randrange(3) for _ in range(rng.randrange(0, 40))] for _ in range(8)]
+        recent = [[NOTHING] * (window - len(row[-window:])) + row[-window:] for row in rows]
+        guard = WindowedNgramGuard(ngram, window, exempt=[1])
+        scores = guard.forbid(torch.tensor(recent), torch.zeros(len(rows), VOCABULARY))
+        found = [set(torch.isinf(row).nonzero().flatten().tolist()) for row in scores]
+        assert found == [forbidden_by_the_rule(row, ngram, window, {1}) for row in rows]
+        seen += sum(map(len, found))
+    assert seen or window < ngram, "the case forbids nothing and so shows nothing"
 
 
 def test_the_prompt_is_not_searched_and_exempt_tokens_may_repeat() -> None:
