@@ -4,6 +4,7 @@ The base is read and the merged model written one tensor at a time, into a folde
 everything there is proved does it take the merged model's name.
 """
 
+import copy
 import importlib.metadata
 import json
 import logging
@@ -74,8 +75,9 @@ def merge(
     layout = config.merge.layout
 
     adapters.read_settings(adapter_folder)  # before gigabytes are hashed
-    base = ModelFiles(Checkpoint(folder), Layouts(layouts.skeleton(folder)))
-    adapter = deltas.outline(layouts.skeleton(folder), adapter_folder)
+    skeleton = layouts.skeleton(folder)
+    adapter = deltas.outline(copy.deepcopy(skeleton), adapter_folder)
+    base = ModelFiles(Checkpoint(folder), Layouts(skeleton))
     hashes = adapters.base_hashes(folder)
     adapters.check_base(adapter_folder, folder, hashes)
     prompt = families.prompt_of(family, config.task.prompt)
