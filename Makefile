@@ -31,10 +31,12 @@ lint: env
 format: env
 	. $(BIN)/activate; ruff format .; ruff check --fix .; snakefmt Snakefile rules
 
-# The local part of a version (+cpu) names a build, not a release: it is taken off.
+# The local part of a version (+cpu) names a build, not a release: it is taken off. What cpu.txt pins is left out of
+# dev.txt, which goes with gpu.txt too, and there another version may be pinned.
 lock: env
 	$(COMPILE) -o envs/cpu.txt envs/cpu.in
 	sed -i -E 's/^(torch==[0-9.]+)\+[a-z0-9]+/\1/' envs/cpu.txt
 	$(COMPILE) -o envs/dev.txt envs/dev.in
+	sed -i '/# via -c /d' envs/dev.txt
 	$(COMPILE) -o envs/gpu.txt envs/gpu.in
 	$(BIN)/python envs/conda.py

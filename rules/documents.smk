@@ -23,5 +23,13 @@ if plan.sample_specs:
             settings=plan.settings("samples"),
             code=plan.code("make_samples"),
             environment=plan.environment,
+            repairs=plan.repairs("make_samples"),
         script:
             "../scripts/make_samples.py"
+
+
+rule samples:
+    """Target: the sample corpus; nothing where PDFs of the user's are there."""
+    input:
+        [f"data/samples/{spec.name}.pdf" for spec in plan.sample_specs],
+    localrule: True

@@ -1,7 +1,8 @@
 """
 Markdown labels and the choice of pages.
 
-REQUIRED INPUTS: data/manifests/{documents,pages}/<shard>.csv, the PDFs, data/corrections/<doc>/p<NNNN>.md
+REQUIRED INPUTS: data/manifests/{documents,pages}/<shard>.csv, data/corrections/<doc>/p<NNNN>.md. The PDFs are read too;
+         the edge is the documents' manifest, which has the hash of each: 10,000 more edges make every start slower
 OUTPUTS: data/manifests/labels/<shard>.csv (labels lie in data/labels), data/manifests/selection/all.csv,
          reports/documents.csv
 """
@@ -12,7 +13,6 @@ rule label_pages:
     input:
         documents="data/manifests/documents/{shard}.csv",
         pages="data/manifests/pages/{shard}.csv",
-        pdfs=lambda wildcards: plan.pdfs(wildcards.shard),
         corrections=lambda wildcards: plan.corrections(wildcards.shard),
     output:
         labels="data/manifests/labels/{shard}.csv",
@@ -28,8 +28,10 @@ rule label_pages:
     params:
         settings=plan.settings("labels", "documents.timeout_s_per_page"),
         documents=lambda wildcards: plan.identities(wildcards.shard),
+        raw=plan.raw_folder,
         code=plan.code("label_pages"),
         environment=plan.environment,
+        repairs=plan.repairs("label_pages"),
     script:
         "../scripts/label_pages.py"
 
@@ -57,6 +59,7 @@ rule select_pages:
         withdrawn=plan.refused,
         code=plan.code("select_pages"),
         environment=plan.environment,
+        repairs=plan.repairs("select_pages"),
     script:
         "../scripts/select_pages.py"
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scribetune import labels, manifests
 from scribetune.config import restrict
@@ -30,12 +30,11 @@ def main(
     """Label the pages that were rendered, put corrections in place, write the manifest."""
     documents, variables = identify(pdfs, identities)
     states = manifests.rows(manifests.read([document_manifest], DOCUMENT_TEXT_COLUMNS))
-    page_rows = manifests.rows(manifests.read([page_manifest], PAGE_TEXT_COLUMNS))
+    page_rows: dict[str, list[dict[str, Any]]] = {}
+    for row in manifests.rows(manifests.read([page_manifest], PAGE_TEXT_COLUMNS)):
+        page_rows.setdefault(row["document"], []).append(row)
     rendered = {
-        row["document"]: (
-            row["sha256"],
-            labels.usable_pages(row["status"], [p for p in page_rows if p["document"] == row["document"]]),
-        )
+        row["document"]: (row["sha256"], labels.usable_pages(row["status"], page_rows.get(row["document"], [])))
         for row in states
     }
     rows = labels.label_shard(
@@ -53,7 +52,7 @@ if __name__ == "__main__":
     with rule_job(snakemake):
         config = restrict(snakemake.params.settings)
         main(
-            snakemake.input.pdfs,
+            [str(Path(snakemake.params.raw, cells[0])) for cells in snakemake.params.documents.values()],
             snakemake.params.documents,
             Path(snakemake.input.documents),
             Path(snakemake.input.pages),

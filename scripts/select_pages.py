@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import manifests, selection
+from scribetune import leftovers, manifests, selection
 from scribetune.config import Selection, restrict
 from scribetune.documents import SheetRow
 from scribetune.jobs import rule_job
@@ -41,6 +41,7 @@ def main(
         selection.document_report(documents, selected, sheet, withdrawn),
         selection.DOCUMENT_REPORT_COLUMNS,
     )
+    leftovers.remove(set(documents["document"]), {Path(path).stem for path in document_manifests})
 
 
 if __name__ == "__main__":

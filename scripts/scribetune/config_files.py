@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from scribetune import files
 from scribetune.config import TINY_PRESET, Config, keys
 
 REGENERATE = "scribetune config --write"
@@ -17,30 +18,97 @@ _TABLE_START = "<!-- keys: generated, see above -->"
 _TABLE_END = "<!-- end of keys -->"
 
 
-def rendered(folder: Path) -> dict[Path, str]:
-    """Return {file: what it should hold} for every generated file below a configuration folder."""
+def link_is_broken(folder: Path) -> bool:
+    """Tell whether config.yaml should be a link to the repository's params.yaml and is a file that says something else.
+
+    DVC looks for parameters in params.yaml, so that is the file; tools that write a new file in place of the old one
+    (`sed -i`) cut the link.
+    """
+    config, params = folder / "config.yaml", folder.resolve().parent / "params.yaml"
+    return config.is_file() and params.is_file() and config.read_bytes() != params.read_bytes()
+
+
+def mend_link(folder: Path) -> None:
+    """Make config.yaml a link to params.yaml again; what it says, edited last, is kept."""
+    config, params = folder / "config.yaml", folder.resolve().parent / "params.yaml"
+    files.write_bytes(params, config.read_bytes())
+    config.unlink()
+    config.symlink_to(Path("..", params.name))
+
+
+def is_current(path: Path, text: str) -> bool:
+    """Tell whether a generated file is as it should be.
+
+    The values in a YAML file are the user's, and DVC writes it in another layout (`dvc exp run -S`): there, the keys
+    and the comments count.
+
+    Args:
+        path: The file.
+        text: What `rendered` says of it.
+    """
+    if not path.exists():
+        return False
+    there = path.read_text(encoding="utf-8")
+    if there == text or path.suffix != ".yaml":
+        return there == text
+    try:
+        return _keys_and_comments(there) == _keys_and_comments(text)
+    except yaml.YAMLError:
+        return False
+
+
+def _keys_and_comments(text: str) -> tuple[list[str], list[str]]:
+    values = yaml.safe_load(text)
+    sections = values.items() if isinstance(values, dict) else ()
+    keys = [f"{name}.{key}" for name, section in sections if isinstance(section, dict) for key in section]
+    return sorted(keys), [line.strip() for line in text.split("\n") if line.lstrip().startswith("#")]
+
+
+def _values_in(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what a configuration file says, where it can be read."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    sections = values.items() if isinstance(values, dict) else ()
+    return {name: section for name, section in sections if isinstance(section, dict)}
+
+
+def rendered(folder: Path, *, keep_values: bool = False) -> dict[Path, str]:
+    """Return {file: what it should hold} for every generated file below a configuration folder.
+
+    Args:
+        folder: The configuration folder.
+        keep_values: Of the values in its YAML files, keep those that are there; else they are the preset's.
+    """
     readme = folder / "README.md"
+    config, full_size = folder / "config.yaml", folder / "deepseek-ocr-2.yaml"
     return {
-        folder / "config.yaml": preset_yaml(
+        config: preset_yaml(
             "The build's configuration: the preset for the embedded model, on one CPU core.",
             TINY_PRESET,
+            _values_in(config) if keep_values else {},
         ),
-        folder / "deepseek-ocr-2.yaml": preset_yaml(
+        full_size: preset_yaml(
             "A full-size model on a GPU: snakemake --configfile config/deepseek-ocr-2.yaml …\n"
             "Set base_model.name to a local folder, or keep the hub id and pin base_model.revision to a commit.",
             {},
+            _values_in(full_size) if keep_values else {},
         ),
         folder / "schema.json": json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n",
         readme: with_key_table(readme.read_text(encoding="utf-8") if readme.exists() else ""),
     }
 
 
-def preset_yaml(purpose: str, preset: Mapping[str, Mapping[str, Any]]) -> str:
+def preset_yaml(
+    purpose: str, preset: Mapping[str, Mapping[str, Any]], values: Mapping[str, Mapping[str, Any]] | None = None
+) -> str:
     """Write every key with its description; where the preset differs from the default, the default is named.
 
     Args:
         purpose: First lines of the file.
         preset: {section: {key: value}} that differs from the defaults.
+        values: {section: {key: value}} that a user set instead; the comments stay the preset's.
     """
     lines = [f"# {line}" for line in purpose.split("\n")]
     lines.append(f"# Generated from scripts/scribetune/config.py by `{REGENERATE}`; edit the values freely.")
@@ -55,7 +123,7 @@ def preset_yaml(purpose: str, preset: Mapping[str, Mapping[str, Any]]) -> str:
         if value != default:
             comment += f" (preset; the default is {_scalar(default)})"
         lines += [f"  # {line}" for line in textwrap.wrap(comment, 112)]
-        lines.append(f"  {key}: {_scalar(value)}")
+        lines.append(f"  {key}: {_scalar((values or {}).get(section, {}).get(key, value))}")
     return "\n".join(lines) + "\n"
 
 

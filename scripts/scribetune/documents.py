@@ -3,17 +3,20 @@
 import csv
 import hashlib
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from operator import attrgetter
+from pathlib import Path
 
 from scribetune.errors import UserError
 
 SHEET_COLUMNS = ("path", "category", "language", "licence", "split", "password_variable")
 SPLIT_PINS = ("", "train", "validation", "test")
 _MAX_SLUG_CHARACTERS = 60
+_NOT_KEPT = re.compile(r"[^\w.-]")  # \w: letters and digits of any script, and "_"
 
 
 class DocumentStatus(StrEnum):
@@ -47,6 +50,10 @@ class Document:
     relative_path: str
 
 
+_ID = attrgetter("id")
+"""Sorts documents: no two of a folder share an id."""
+
+
 @dataclass(frozen=True)
 class SheetRow:
     """What the sheet says of one document; empty where it says nothing."""
@@ -65,9 +72,10 @@ def document_id(relative_path: str) -> str:
     blanks, other signs, length, case of the extension), eight hex digits of the path's SHA-256 follow, so that two
     paths never share an id.
     """
-    path = PurePosixPath(unicodedata.normalize("NFC", relative_path))
-    stem = str(path.with_suffix(""))
-    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in stem).strip("-.")[:_MAX_SLUG_CHARACTERS].strip("-.")
+    folder, slash, name = unicodedata.normalize("NFC", relative_path).rpartition("/")
+    dot = name.rfind(".")
+    stem = folder + slash + (name[:dot] if 0 < dot < len(name) - 1 else name)
+    kept = _NOT_KEPT.sub("-", stem).strip("-.")[:_MAX_SLUG_CHARACTERS].strip("-.")
     if f"{kept}.pdf" == relative_path:
         return kept
     digest = hashlib.sha256(relative_path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
@@ -104,14 +112,24 @@ def find_pdfs(folder: Path) -> list[Document]:
         ) from error
 
     found: list[Document] = []
+    top = len(os.path.join(folder, ""))  # noqa: PTH118  this runs whenever the Snakefile is read: paths stay strings
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             if name.lower().endswith(".pdf") and not name.startswith("."):
-                path = Path(parent) / name
-                relative = path.relative_to(folder).as_posix()
-                found.append(Document(document_id(relative), path, relative))
-    return sorted(found)
+                path = os.path.join(parent, name)  # noqa: PTH118
+                relative = path[top:]
+                found.append(Document(document_id(relative), Path(path), relative))
+    return sorted(found, key=_ID)
+
+
+def kept_by_dvc(folder: Path) -> int:
+    """Return how many files `<folder>.dvc` says DVC keeps of a folder; 0 where there is no such file."""
+    record = folder.with_name(f"{folder.name}.dvc")
+    if not record.is_file():
+        return 0
+    found = re.search(r"^\s*nfiles: (\d+)$", record.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def assign_shards(documents: Iterable[Document], per_shard: int) -> dict[str, tuple[Document, ...]]:
@@ -127,7 +145,7 @@ def assign_shards(documents: Iterable[Document], per_shard: int) -> dict[str, tu
     Returns:
         Shard name (`000-of-001`) → its documents, sorted; shards without documents are left out.
     """
-    everything = sorted(documents)
+    everything = sorted(documents, key=_ID)
     count = 1
     while count * per_shard < len(everything):
         count *= 2

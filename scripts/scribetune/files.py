@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,13 @@ def write_bytes(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def keep_only(folder: Path, pattern: str, kept: Collection[str]) -> None:
+    """Remove the files of `folder` that match `pattern` and whose POSIX path is not in `kept`."""
+    for path in sorted(folder.glob(pattern)):
+        if path.as_posix() not in kept:
+            path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,11 +1,13 @@
 """Work on untrusted documents in worker processes with a time limit: a hang or a crash costs that document alone."""
 
+import contextlib
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, Self
 
 logger = logging.getLogger(__name__)
 
@@ -28,25 +30,59 @@ class Outcome:
     message: str = ""
 
 
-def run(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
-    """Run tasks in reused worker processes and yield their outcomes in the order of the tasks.
+@contextlib.contextmanager
+def _main_stays_here() -> Iterator[None]:
+    """Keep new processes from importing the program that started them.
 
-    A worker that hangs is killed at its limit, one that dies is replaced; the other tasks go on.
+    spawn imports it in each, in case a task's function is defined there. Here that program is a rule's script, which
+    loads Snakemake and pandas: a second and 150 MB for every worker, more than most documents take. Tasks are functions
+    of modules, which are found without it.
+    """
+    program = sys.modules["__main__"]
+    file = program.__dict__.pop("__file__", None)
+    try:
+        yield
+    finally:
+        if file is not None:
+            program.__file__ = file
+
+
+class Workers:
+    """Worker processes that run tasks; use as a context manager. None is started before the first task.
 
     Args:
-        tasks: What to do.
-        workers: Number of processes.
-
-    Yields:
-        One outcome per task.
+        count: Number of processes.
     """
-    from pebble import ProcessExpired, ProcessPool
 
-    if not tasks:
-        return
-    # spawn: forking a process that has threads (onnxruntime, pandas) can deadlock.
-    with ProcessPool(max_workers=max(1, min(workers, len(tasks))), context=get_context("spawn")) as pool:
-        futures = [pool.schedule(t.function, args=list(t.arguments), timeout=t.timeout_s) for t in tasks]
+    def __init__(self, count: int) -> None:
+        from pebble import ProcessPool
+
+        # spawn: forking a process that has threads (onnxruntime, pandas) can deadlock.
+        self._pool = ProcessPool(max_workers=max(1, count), context=get_context("spawn"))
+        self._started = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        self._started.enter_context(_main_stays_here())
+        self._started.enter_context(self._pool)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._started.close()
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Run tasks and yield their outcomes in the order of the tasks.
+
+        A worker that hangs is killed at its limit, one that dies is replaced; the other tasks go on.
+
+        Args:
+            tasks: What to do; functions of modules, not of the program itself.
+
+        Yields:
+            One outcome per task.
+        """
+        from pebble import ProcessExpired
+
+        futures = [self._pool.schedule(t.function, args=list(t.arguments), timeout=t.timeout_s) for t in tasks]
         for task, future in zip(tasks, futures, strict=True):
             try:
                 yield Outcome(future.result())
@@ -57,3 +93,17 @@ def run(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
             except Exception as error:
                 logger.warning("a task failed in its worker", exc_info=error)
                 yield Outcome(None, "error", f"{type(error).__name__}: {error}")
+
+
+def run(tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
+    """Run tasks in worker processes of their own; see `Workers.run`.
+
+    Args:
+        tasks: What to do.
+        workers: Number of processes, if there are as many tasks.
+
+    Yields:
+        One outcome per task.
+    """
+    with Workers(min(workers, len(tasks))) as started:
+        yield from started.run(tasks)

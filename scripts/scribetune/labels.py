@@ -288,7 +288,7 @@ def correct(row: LabelRow, correction: Path) -> LabelRow:
     text, reviewer = read_correction(correction)
     target = layout.page_label(row.document, row.page)
     data = text.encode("utf-8")
-    files.write_bytes(target, data)
+    _write_changed(target, data)
     return LabelRow(
         document=row.document,
         page=row.page,
@@ -328,7 +328,7 @@ def label_shard(
     Returns:
         One row per rendered page, in order.
     """
-    rows: dict[str, list[LabelRow]] = {}
+    known: dict[str, _Record] = {}
     waiting: list[tuple[Document, str, Sequence[int]]] = []
     for document in documents:
         digest, pages = rendered.get(document.id, ("", ()))
@@ -339,8 +339,8 @@ def label_shard(
         if kept is None:
             waiting.append((document, key, pages))
         else:
-            rows[document.id] = kept
-    logger.info("%d documents unchanged, %d to label", len(rows), len(waiting))
+            known[document.id] = kept
+    logger.info("%d documents unchanged, %d to label", len(known), len(waiting))
     tasks = [
         isolation.Task(
             label_document,
@@ -353,19 +353,46 @@ def label_shard(
         for (document, key, pages), outcome in zip(waiting, isolation.run(tasks, workers), strict=True):
             if outcome.failure:
                 status = LabelStatus(outcome.failure)
-                rows[document.id] = [_without_label(document.id, page, status, outcome.message) for page in pages]
+                failed = [_without_label(document.id, page, status, outcome.message) for page in pages]
+                known[document.id] = _Record("", tuple(failed), {})
                 logger.warning("%s: %s: %s", document.relative_path, outcome.failure, outcome.message)
             else:
-                rows[document.id] = outcome.value
-                files.write_json(_record_path(document.id), {"key": key, "pages": [asdict(r) for r in outcome.value]})
+                known[document.id] = _Record(key, tuple(outcome.value), {})
+                _store_record(document.id, known[document.id])
             advance(note=document.id)
-    labelled = [row for document in documents for row in rows.get(document.id, [])]
-    return [_with_correction(row, corrections) for row in labelled]
+    return [
+        row
+        for document in documents
+        if document.id in known
+        for row in _with_corrections(document.id, known[document.id], corrections)
+    ]
 
 
-def _with_correction(row: LabelRow, corrections: Mapping[tuple[str, int], Path]) -> LabelRow:
-    path = corrections.get((row.document, row.page))
-    return row if path is None else correct(row, path)
+def _with_corrections(document: str, record: "_Record", corrections: Mapping[tuple[str, int], Path]) -> list[LabelRow]:
+    """Put a document's corrections in place, and take back those that are gone; returns the rows that result."""
+    replaced: dict[int, str] = {}
+    for row in record.rows:
+        target = layout.page_label(document, row.page)
+        if (document, row.page) in corrections:
+            if row.label:
+                text = record.replaced.get(row.page)
+                replaced[row.page] = target.read_bytes().decode("utf-8") if text is None else text
+        elif row.page in record.replaced:
+            _write_changed(target, record.replaced[row.page].encode("utf-8"))
+    # The record comes first: whatever is interrupted after it, the machine's text is not lost.
+    if record.key and replaced != record.replaced:
+        _store_record(document, _Record(record.key, record.rows, replaced))
+    found = ((row, corrections.get((document, row.page))) for row in record.rows)
+    rows = [row if path is None else correct(row, path) for row, path in found]
+    # Of pages that the PDF no longer has, and of corrections taken back where the machine can read nothing.
+    files.keep_only(Path(layout.LABELS) / document, "p*.md", {row.label for row in rows})
+    return rows
+
+
+def _write_changed(path: Path, data: bytes) -> None:
+    """Write a file unless it has that content: what is untouched keeps its time."""
+    if not (path.exists() and path.read_bytes() == data):
+        files.write_bytes(path, data)
 
 
 def usable_pages(status: str, page_rows: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -375,25 +402,54 @@ def usable_pages(status: str, page_rows: Sequence[Mapping[str, Any]]) -> list[in
     return [int(row["page"]) for row in page_rows if row["image"]]
 
 
+@dataclass(frozen=True)
+class _Record:
+    """data/labels/<doc>/document.json: what the machine made of a document.
+
+    Attributes:
+        key: Hash of everything that decided about the labels; "" where that is not to be kept.
+        rows: One per page, as the machine labelled it.
+        replaced: Page → the machine's text, where a correction stands in its place on disk. So a correction costs no
+            reading of the document, neither when it comes, nor later, nor when it is taken back.
+    """
+
+    key: str
+    rows: tuple[LabelRow, ...]
+    replaced: Mapping[int, str]
+
+
 def _record_path(document: str) -> Path:
     return Path(layout.LABELS) / document / "document.json"
 
 
-def _load_record(document: str, key: str) -> list[LabelRow] | None:
-    """Return earlier machine labels if their key is the same and every file is what it was."""
+def _store_record(document: str, record: _Record) -> None:
+    replaced = {f"{page:04d}": text for page, text in record.replaced.items()}
+    content = {"key": record.key, "pages": [asdict(row) for row in record.rows], "replaced": replaced}
+    files.write_json(_record_path(document), content)
+
+
+def _load_record(document: str, key: str) -> _Record | None:
+    """Return the earlier machine labels if their key is the same and every file is what it was."""
     path = _record_path(document)
     if not path.exists():
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["key"] != key:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["key"] != key:
             return None
-        rows = [LabelRow(**row) for row in record["pages"]]
-    except (ValueError, KeyError, TypeError) as error:
+        rows = tuple(LabelRow(**row) for row in content["pages"])
+        replaced = {int(page): str(text) for page, text in content["replaced"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         logger.warning("%s is not readable (%s): the document is labelled again", path, error)
         return None
     for row in rows:
-        # A label that a correction has overwritten is read again too, should the correction be withdrawn.
-        if row.label and not (Path(row.label).exists() and files.sha256_file(Path(row.label)) == row.label_sha256):
+        if not row.label:
+            continue
+        if row.page in replaced:
+            is_whole = files.sha256_bytes(replaced[row.page].encode("utf-8")) == row.label_sha256
+        else:
+            is_whole = Path(row.label).exists() and files.sha256_file(Path(row.label)) == row.label_sha256
+        if not is_whole:
+            logger.warning("%s is missing or altered: the document is labelled again", row.label)
             return None
-    return rows
+    return _Record(key, rows, replaced)

@@ -223,33 +223,45 @@ def render_shard(
     logger.info("%d documents unchanged or withdrawn, %d to render", len(results), len(waiting))
 
     limit = settings.timeout_s_per_page
-    counts = list(
-        isolation.run([isolation.Task(page_count, (str(d.path), word), limit) for d, word, _ in waiting], workers)
-    )
-    tasks = [
-        isolation.Task(
-            render_document,
-            (d.id, str(d.path), d.relative_path, word, settings.long_side_px, settings.color),
-            limit * max(1, count.value or 1),
+    with (
+        isolation.Workers(min(workers, len(waiting))) as started,
+        bar("Rendering", len(waiting), "documents") as advance,
+    ):
+        counts = list(started.run([isolation.Task(page_count, (str(d.path), word), limit) for d, word, _ in waiting]))
+        outcomes = started.run(
+            [
+                isolation.Task(
+                    render_document,
+                    (d.id, str(d.path), d.relative_path, word, settings.long_side_px, settings.color),
+                    limit * max(1, count.value or 1),
+                )
+                for (d, word, _), count in zip(waiting, counts, strict=True)
+                if not count.failure
+            ]
         )
-        for (d, word, _), count in zip(waiting, counts, strict=True)
-        if not count.failure
-    ]
-    outcomes = isolation.run(tasks, workers)
-    with bar("Rendering", len(waiting), "documents") as advance:
-        for (document, _, key), count in zip(waiting, counts, strict=True):
+        for (document, password, key), count in zip(waiting, counts, strict=True):
             outcome = count if count.failure else next(outcomes)
             if outcome.failure:
                 result = _failed(document, outcome.failure, outcome.message)
             else:
                 result = outcome.value
-                if result.document.status == DocumentStatus.OK:
+                if _is_lasting(result.document.status, password):
                     _store_record(result, key)
             if result.document.status != DocumentStatus.OK:
                 logger.warning("%s: %s: %s", document.relative_path, result.document.status, result.document.message)
+            files.keep_only(Path(layout.PAGES) / document.id, "p*.png", {row.image for row in result.pages})
             results[document.id] = result
             advance(note=document.id)
     return [results[document.id] for document in documents]
+
+
+def _is_lasting(status: str, password: str) -> bool:
+    """Return whether the same PDF would end the same way next time.
+
+    A time limit or a crash may have been the machine's fault (those never come here), and a password that does not
+    open a document may be another one next time, which the record's key does not tell.
+    """
+    return not (status == DocumentStatus.ENCRYPTED and password)
 
 
 def _failed(document: Document, failure: str, message: str) -> RenderedDocument:

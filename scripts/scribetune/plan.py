@@ -3,27 +3,23 @@
 Cheap on purpose: no model library, no PDF library, no data frame is imported here.
 """
 
+import gc
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from scribetune import code, families, layout, prompts, provenance, receipts, samples, withdrawals
 from scribetune import config as configuration
-from scribetune import families, layout, prompts, provenance, samples, withdrawals
 from scribetune.config import Config
-from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, read_sheet
+from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
 from scribetune.errors import UserError
 from scribetune.withdrawals import Withdrawal
 
-TEMPLATES: Mapping[str, tuple[str, ...]] = {
-    "write_report": tuple(sorted(p.name for p in (provenance.PACKAGE_FOLDER / "templates").glob("report*"))),
-    "make_samples": tuple(sorted(p.name for p in (provenance.PACKAGE_FOLDER / "templates").glob("*.typ"))),
-}
-"""Files that a rule's code reads besides modules, by rule."""
-
-
 _LEAST_DOCUMENTS = 3
+_MOST_PATHS = 5
 
 
 @dataclass(frozen=True)
@@ -39,6 +35,8 @@ class Plan:
         sample_specs: The sample corpus, where it stands in for the user's PDFs; else empty.
         withdrawals: What config/withdrawn.csv says.
         withdrawn: Document id → sha256, of those among the documents.
+        repair_counts: Job → how often it ran again because files were not what its receipt said.
+        altered: Job → its outputs that are not what it made.
     """
 
     config: Config
@@ -49,6 +47,8 @@ class Plan:
     sample_specs: tuple[samples.SampleSpec, ...] = field(repr=False)
     withdrawals: tuple[Withdrawal, ...] = ()
     withdrawn: Mapping[str, str] = field(default_factory=dict)
+    repair_counts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    altered: Mapping[str, list[str]] = field(default_factory=dict)
 
     def settings(self, *wanted: str) -> dict[str, dict[str, Any]]:
         """Return the configuration keys a rule reads, for its `params`: "pages" or "pages.color" each."""
@@ -59,15 +59,36 @@ class Plan:
             chosen.setdefault(section, {}).update({key: values[section][key]} if key else values[section])
         return chosen
 
+    def keep_altered(self) -> None:
+        """Put altered outputs aside and say where; called when a build starts, since Snakemake then removes them."""
+        for path in receipts.set_aside(self.altered):
+            _say_once(f"What was altered is kept in {path}")
+
+    @staticmethod
+    def say_summary() -> None:
+        """Say what a build used, refused and achieved; called when it has ended well."""
+        from scribetune import summary
+
+        if (Path(layout.REPORTS) / "documents.csv").exists():
+            sys.stderr.write(summary.text(Path()))
+
     @staticmethod
     def code(rule: str) -> str:
         """Return the digest of the code that a rule executes."""
-        return _code_digest(rule)
+        return code.rule_digest(rule)
 
     @cached_property
     def environment(self) -> str:
         """Digest of the lock file this environment was made from."""
         return provenance.environment_digest(provenance.lock_in_use())
+
+    def repairs(self, rule: str) -> Callable[[Mapping[str, str]], str]:
+        """Return a params function: its value changes where files are not what the job's receipt says."""
+
+        def count(wildcards: Mapping[str, str]) -> str:
+            return self.repair_counts.get(receipts.job_name(rule, dict(wildcards.items())), receipts.NO_REPAIRS)
+
+        return count
 
     @property
     def kind(self) -> str:
@@ -86,7 +107,11 @@ class Plan:
 
     def pdfs(self, shard: str) -> list[str]:
         """Return the paths of a shard's PDFs, as Snakemake can take them."""
-        return [_for_snakemake(document) for document in self.shards[shard]]
+        return self._pdfs[shard]
+
+    @cached_property
+    def _pdfs(self) -> Mapping[str, list[str]]:
+        return {shard: [_for_snakemake(document) for document in members] for shard, members in self.shards.items()}
 
     def identities(self, shard: str) -> dict[str, list[str]]:
         """Return {document id: [relative path, variable of its password]} of a shard: what its job must know."""
@@ -114,17 +139,20 @@ class Plan:
 
     def corrections(self, shard: str) -> list[str]:
         """Return the human labels for a shard's documents."""
-        root = Path(self.config.labels.corrections)
-        return [
-            path.as_posix()
-            for document in self.shards[shard]
-            for path in sorted((root / document.id).glob("p[0-9]*.md"))
-        ]
+        return [path for document in self.shards[shard] for path in self._corrections.get(document.id, ())]
+
+    @cached_property
+    def _corrections(self) -> Mapping[str, list[str]]:
+        """Document → its human labels. Few documents have any: their folders are listed, not everyone's looked for."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(Path(self.config.labels.corrections).glob("*/p[0-9]*.md")):
+            found.setdefault(path.parent.name, []).append(path.as_posix())
+        return found
 
     @staticmethod
     def codes(*rules: str) -> dict[str, str]:
         """Return {rule: digest of its code}."""
-        return {rule: _code_digest(rule) for rule in rules}
+        return {rule: code.rule_digest(rule) for rule in rules}
 
     def base_model(self, _wildcards: object) -> list[str]:
         """Input function: the files of the base model; none where it comes from the hub."""
@@ -182,27 +210,38 @@ class Plan:
         return (Path(), provenance.REPOSITORY)
 
 
-def make_plan(values: Mapping[str, Any]) -> Plan:
+def make_plan(values: Mapping[str, Any], *, in_job: bool = False) -> Plan:
     """Check the configuration and look at the inputs.
 
     Args:
         values: Snakemake's merged configuration; paths in it are relative to the current directory.
+        in_job: The workflow is read by the process of a job: what was decided when the build began, holds.
 
     Raises:
         SystemExit: Something the user can mend, with the message. (Snakemake shows any exception of a Snakefile with
             the lines it came through.)
     """
+    # Snakemake is about to make some dozen objects for each document, and to keep them: looking for garbage among them
+    # over and over takes an eighth of a start with 10,000.
+    gc.set_threshold(100_000, 50, 100)
     try:
-        return _make_plan(values)
+        return _make_plan(values, in_job=in_job)
     except UserError as error:
         raise SystemExit(f"\n{error}\n") from None
 
 
-def _make_plan(values: Mapping[str, Any]) -> Plan:
+def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
     config = configuration.load(values)
     raw = Path(config.documents.raw)
     is_default = config.documents.raw.rstrip("/") == layout.RAW
     found = [] if is_default and not raw.exists() else find_pdfs(raw)
+    if is_default and not found and (kept := kept_by_dvc(raw)):
+        raise UserError(
+            f"DVC keeps {kept} PDFs in {layout.RAW}, and the folder holds none",
+            value=f"{layout.RAW}.dvc",
+            accepted="the PDFs; or no such record, for the sample corpus",
+            todo=f"dvc pull (or dvc checkout); for the sample corpus, dvc remove {layout.RAW}.dvc",
+        )
     specs: tuple[samples.SampleSpec, ...] = ()
     if not found and is_default:
         specs = tuple(
@@ -217,15 +256,26 @@ def _make_plan(values: Mapping[str, Any]) -> Plan:
             todo=f"put PDFs there, or use {layout.RAW} and leave it empty for the sample corpus",
         )
     withdrawn = withdrawals.read(Path(layout.WITHDRAWN))
+    shards = assign_shards(found, config.documents.per_shard)
+    repairs = receipts.repairs(Path(), decide=not in_job, shards=shards)
+    for job, paths in repairs.altered.items():
+        more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
+        _say_once(
+            f"Not what {job} made: {', '.join(paths[:_MOST_PATHS])}{more}\n"
+            "  It was edited, or git has moved on without `dvc pull`.\n"
+            "  The job runs again; to have its result back without that: dvc pull (or dvc checkout)"
+        )
     return Plan(
         config=config,
         working_directory=Path.cwd(),
         documents=tuple(found),
-        shards=assign_shards(found, config.documents.per_shard),
+        shards=shards,
         sheet=read_sheet(Path(config.documents.sheet), found),
         sample_specs=specs,
         withdrawals=withdrawn,
         withdrawn=withdrawals.among(found, withdrawn),
+        repair_counts=repairs.counts,
+        altered=repairs.altered,
     )
 
 
@@ -243,12 +293,6 @@ def _say_once(message: str) -> None:
     from snakemake.logging import logger
 
     logger.error(message)
-
-
-@cache
-def _code_digest(rule: str) -> str:
-    script = provenance.SCRIPTS_FOLDER / f"{rule}.py"
-    return provenance.code_digest(script, TEMPLATES.get(rule, ()))
 
 
 def _as_given(path: Path) -> str:

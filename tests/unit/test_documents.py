@@ -21,6 +21,23 @@ def test_a_plain_file_name_is_its_own_id() -> None:
     assert documents.document_id("季度报告.pdf") == "季度报告"
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("deep er/报告 0.pdf", "deep-er-报告-0-2352f074"),
+        ("2024/q1.final.pdf", "2024-q1.final-fcfcae6c"),
+        ("a.PDF", "a-a86ed695"),
+        ("x{y}\n.pdf", "x-y-b54ce0d1"),
+        ("….pdf", "document-c6b8afbf"),
+        ("é.pdf", "é"),
+        ("A" * 70 + ".pdf", "A" * 60 + "-be68481e"),
+    ],
+)
+def test_an_id_never_changes_from_one_version_to_the_next(path: str, name: str) -> None:
+    """Corrections, splits and lineages of years name documents by it."""
+    assert documents.document_id(path) == name
+
+
 def test_ids_never_collide() -> None:
     names = ["a b.pdf", "a-b.pdf", "a/b.pdf", "a_b.pdf", "A-b.PDF", "a-b.pdf.pdf", "…/.pdf", "{x}.pdf", "x\ny.pdf"]
     names += [f"{'long' * 40}{i}.pdf" for i in range(50)]
@@ -41,6 +58,15 @@ def test_an_id_depends_on_the_relative_path_alone(tmp_path: Path) -> None:
     after = {d.relative_path: d.id for d in documents.find_pdfs(tmp_path)}
     assert before == {name: after[name] for name in before}
     assert set(after) - set(before) == {"another.pdf"}
+
+
+def test_a_folder_may_be_given_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "raw" / "deep").mkdir(parents=True)
+    (tmp_path / "raw" / "deep" / "a.pdf").touch()
+    monkeypatch.chdir(tmp_path / "raw")
+    for folder in (Path(), Path("../raw"), tmp_path / "raw", Path("./")):
+        (found,) = documents.find_pdfs(folder)
+        assert (found.relative_path, found.path) == ("deep/a.pdf", folder / "deep" / "a.pdf")
 
 
 def test_hidden_files_and_other_types_are_left_out(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Promises about worker processes: a hang, a crash or an error costs its own task and nothing else."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -44,3 +46,19 @@ def test_each_outcome_is_told_apart_and_the_others_go_on() -> None:
 
 def test_no_tasks_start_no_process(tmp_path: Path) -> None:
     assert list(isolation.run([], workers=4)) == []
+
+
+def test_a_worker_does_not_import_the_program_that_started_it(tmp_path: Path) -> None:
+    """A rule's script loads Snakemake and pandas: each worker would load them too."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\nfrom scribetune import isolation\nprint('imported', flush=True)\n"
+        "if __name__ == '__main__':\n"
+        "    print([o.value for o in isolation.run([isolation.Task(os.getcwd, (), 30.0)] * 2, workers=2)])\n"
+        "    print(__file__ == sys.modules['__main__'].__file__)\n",
+        encoding="utf-8",
+    )
+    here = os.environ | {"PYTHONPATH": str(Path(isolation.__file__).parents[1])}
+    command = [sys.executable, str(program)]
+    done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["imported", str([str(tmp_path)] * 2), "True"]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli import checks, queries, signing
+from scribetune.cli import checks, planning, queries, signing
 from scribetune.cli.messages import told_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -27,12 +27,20 @@ def config_command(
     from scribetune import config_files, files
     from scribetune.provenance import REPOSITORY
 
+    folder = folder or REPOSITORY / "config"
     stale = False
-    for path, text in config_files.rendered(folder or REPOSITORY / "config").items():
-        if path.exists() and path.read_text(encoding="utf-8") == text:
+    if config_files.link_is_broken(folder):
+        if write:
+            config_files.mend_link(folder)
+            sys.stdout.write("config.yaml is a link to params.yaml again, with what it said\n")
+        else:
+            stale = True
+            sys.stdout.write("differs: config.yaml is no longer a link to params.yaml, where DVC reads parameters\n")
+    for path, text in config_files.rendered(folder, keep_values=True).items():
+        if config_files.is_current(path, text):
             continue
         if write:
-            files.write_text(path, text)
+            files.write_text(path.resolve(), text)  # config.yaml is a link
             sys.stdout.write(f"written: {path}\n")
         else:
             stale = True
@@ -57,7 +65,11 @@ def summary(
 def commit(
     if_ready: Annotated[bool, typer.Option(help="Do nothing, and say why, while the build is not up to date.")] = False,
 ) -> None:
-    """Record an up-to-date build in dvc.lock; refuses while Snakemake would still run something."""
+    """Record an up-to-date build in dvc.lock and stage its records for git (dvc.lock, .snakemake/, metrics).
+
+    Refuses, with exit status 1, while Snakemake would still run something or a result has no record of what made it.
+    Nothing of yours is staged, and nothing is committed: git commit is yours.
+    """
     from scribetune import ledger
 
     with told_in_words():
@@ -65,5 +77,6 @@ def commit(
             sys.stdout.write(f"{line}\n")
 
 
+planning.register(app)
 checks.register(app)
 signing.register(app)

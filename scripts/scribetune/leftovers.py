@@ -1,0 +1,48 @@
+"""What earlier builds left of documents and shards that are no more: pages, labels, manifests, receipts.
+
+A PDF that was deleted, renamed or moved leaves its pages and labels behind, and another number of shards the manifests
+of the old ones. Nothing reads them, but the audit would find files that nobody explains. All of it can be made again.
+"""
+
+import logging
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from scribetune import layout, receipts
+
+logger = logging.getLogger(__name__)
+
+_PER_SHARD = {"documents": "render_pages", "pages": "render_pages", "labels": "label_pages"}
+"""Stage in data/manifests → the rule whose jobs are one per shard."""
+
+
+def remove(documents: Collection[str], shards: Collection[str], folder: Path = Path()) -> list[Path]:
+    """Remove what belongs to other documents and shards than these.
+
+    Args:
+        documents: Ids of all documents of the build.
+        shards: Its shards.
+        folder: Working directory of the build.
+
+    Returns:
+        What was removed, files and folders of documents.
+    """
+    removed: list[Path] = []
+    for root in (layout.PAGES, layout.LABELS):
+        removed += [path for path in _listed(folder / root) if path.is_dir() and path.name not in documents]
+    for stage, rule in _PER_SHARD.items():
+        removed += [path for path in _listed(folder / layout.MANIFESTS / stage) if path.stem not in shards]
+        removed += [path for path in _listed(folder / receipts.FOLDER / rule) if path.stem not in shards]
+    removed = sorted(set(removed))
+    for path in removed:
+        logger.info("Removed, since its document or shard is no more: %s", path)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return removed
+
+
+def _listed(folder: Path) -> Sequence[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []

@@ -1,0 +1,112 @@
+"""Promises about the rules: each can be watched, measured and placed, and carries the digests of what it depends on."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scribetune import provenance
+
+# What works with a model (DESIGN: only these import torch): a rule whose script calls one of them must ask for the GPU.
+_RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation", "pretraining.trainer"))
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Every rule of the workflow that makes something, as Snakemake holds it; target rules have nothing to run."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import OutputSettings, ResourceSettings
+
+    snakefile = provenance.REPOSITORY / "Snakefile"
+    folder = tmp_path_factory.mktemp("rules")
+    with SnakemakeApi(OutputSettings()) as api:
+        workflow = api.workflow(ResourceSettings(cores=1), snakefile=snakefile, workdir=folder)
+        # The API offers names only (list_rules); the loaded workflow behind it has the rules themselves.
+        loaded = workflow._workflow
+        yield {rule.name: rule for rule in loaded.rules if not rule.norun}
+
+
+def _all_named(rules: dict[str, Any], missing: dict[str, list[str]]) -> None:
+    assert rules, "no rule was found"
+    lacking = {name: what for name, what in missing.items() if what}
+    assert not lacking, f"rules that lack something: {lacking}"
+
+
+def test_every_script_is_a_rule_and_every_rule_a_script_of_its_name(rules: dict[str, Any]) -> None:
+    scripts = {path.stem for path in provenance.SCRIPTS_FOLDER.glob("*.py")}
+    assert set(rules) == scripts
+    assert {name: Path(rule.script).stem for name, rule in rules.items()} == {name: name for name in rules}
+
+
+def test_every_rule_says_what_it_does(rules: dict[str, Any]) -> None:
+    _all_named(rules, {name: [] if rule.docstring else ["docstring"] for name, rule in rules.items()})
+
+
+def test_every_rule_has_a_log_and_a_benchmark_of_its_name(rules: dict[str, Any]) -> None:
+    for name, rule in rules.items():
+        shard = "/{shard}" if rule.wildcard_names else ""
+        wildcards = "|".join(sorted(rule.wildcard_names))
+        assert wildcards in ("", "shard"), f"{name} has wildcards {wildcards}"
+        assert [_plain(path) for path in rule.log] == [f"logs/{name}{shard}.log"], name
+        assert rule.benchmark, f"{name} has no benchmark"
+        assert _plain(rule.benchmark) == f"benchmarks/jobs/{name}{shard}.tsv", name
+
+
+def _plain(path: object) -> str:
+    from snakemake.io import strip_wildcard_constraints
+
+    return str(strip_wildcard_constraints(str(path)))
+
+
+def test_every_rule_says_how_much_memory_it_needs(rules: dict[str, Any]) -> None:
+    _all_named(rules, {name: [] if "mem_mb" in rule.resources else ["mem_mb"] for name, rule in rules.items()})
+    for name, rule in rules.items():
+        assert rule.resources["mem_mb"].value >= 500, name
+
+
+def test_rules_that_run_models_ask_for_the_gpu_and_no_others_do(rules: dict[str, Any]) -> None:
+    asking = {name for name, rule in rules.items() if "gpu" in rule.resources}
+    assert asking == {name for name in rules if _runs_models(name)}
+    assert {"train_adapter", "merge_adapter", "predict_base", "predict_tuned"} <= asking
+    assert all(rules[name].resources["gpu"].value == 1 for name in asking)
+
+
+def _runs_models(name: str) -> bool:
+    tree = ast.parse((provenance.SCRIPTS_FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    imported = {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    return any(module.startswith(part) for module in imported for part in _RUNS_MODELS)
+
+
+def test_every_rule_names_its_conda_environment(rules: dict[str, Any]) -> None:
+    _all_named(rules, {name: [] if rule.conda_env else ["conda"] for name, rule in rules.items()})
+
+
+def test_every_rule_carries_the_digests_of_its_code_and_environment_and_its_repairs(rules: dict[str, Any]) -> None:
+    _all_named(
+        rules,
+        {
+            name: [param for param in ("code", "environment", "repairs") if param not in set(rule.params.keys())]
+            for name, rule in rules.items()
+        },
+    )
+
+
+def test_no_rule_makes_a_directory_or_a_temporary_file(rules: dict[str, Any]) -> None:
+    """Files are the edges: Snakemake compares the content of files, never that of directories."""
+    for name, rule in rules.items():
+        for path in rule.output:
+            assert not set(getattr(path, "flags", {})) & {"directory", "temp", "touch", "pipe"}, (name, str(path))
+
+
+def test_only_targets_have_nothing_to_run(rules: dict[str, Any]) -> None:
+    workflow = next(iter(rules.values())).workflow
+    targets = {rule.name: rule for rule in workflow.rules if rule.norun}
+    assert {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit"} <= set(targets)
+    assert all(not rule.output for rule in targets.values())
