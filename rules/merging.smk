@@ -1,17 +1,19 @@
 """
 Merging.
 
-REQUIRED INPUTS: the base model, models/adapter/
+REQUIRED INPUTS: the base model, models/adapter/, data/splits/{validation,test}.jsonl
 OUTPUTS: models/merged/ (weights, configuration, processor), models/merged/merge_proof.json
 """
 
 
 rule merge_adapter:
-    """Add the adapter to the base weights, and prove it: tensors, shapes, deltas, logits."""
+    """Add the adapter to the base weights, tensor by tensor, and prove it: names, shapes, deltas, logits on pages."""
     input:
         weights="models/adapter/adapter_model.safetensors",
         config="models/adapter/adapter_config.json",
         base=plan.base_model,
+        validation="data/splits/validation.jsonl",
+        test="data/splits/test.jsonl",
     output:
         proof="models/merged/merge_proof.json",
     log:

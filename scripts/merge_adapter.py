@@ -1,5 +1,6 @@
 """Merge the adapter into the base model: models/merged/ with merge_proof.json."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(config: Config, base_path: str, adapter_folder: Path, merged_folder: Path) -> None:
-    """Merge and prove it."""
-    merging.merge(config, base_path, adapter_folder, merged_folder)
+def main(config: Config, base_path: str, adapter_folder: Path, merged_folder: Path, records: Sequence[Path]) -> None:
+    """Merge, and prove it on pages of the first of `records` that has any."""
+    merging.merge(config, base_path, adapter_folder, merged_folder, records)
 
 
 if __name__ == "__main__":
@@ -25,4 +26,5 @@ if __name__ == "__main__":
             snakemake.params.base_path,
             Path(snakemake.input.weights).parent,
             Path(snakemake.output.proof).parent,
+            [Path(snakemake.input.validation), Path(snakemake.input.test)],
         )

@@ -7,13 +7,13 @@ this project therefore goes through `load`, which compares the file with the mod
 import json
 import struct
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from scribetune.config import Train
@@ -82,10 +82,20 @@ def count_trainable(family: Family, model: Any, scope_name: str) -> Mapping[str,
     return MappingProxyType(dict(sorted(counts.items())))
 
 
-def base_digest(folder: Path) -> str:
-    """Return one hash for the weights of a base model: over the names and SHA-256 of its safetensors files."""
-    lines = [f"{path.name} {sha256_file(path)}\n" for path in sorted(folder.glob("*.safetensors"))]
-    return sha256_bytes("".join(lines).encode())
+def base_hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each safetensors file of a base model, by name."""
+    return {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
+
+
+def base_digest(folder: Path, hashes: Mapping[str, str] | None = None) -> str:
+    """Return one hash for the weights of a base model: over the names and SHA-256 of its safetensors files.
+
+    Args:
+        folder: The base model's folder.
+        hashes: As `base_hashes` returned them, where they are known: hashing gigabytes takes its time.
+    """
+    found = base_hashes(folder) if hashes is None else hashes
+    return sha256_bytes("".join(f"{name} {digest}\n" for name, digest in sorted(found.items())).encode())
 
 
 def save(model: Any, folder: Path, *, base_name: str, base_folder: Path, revision: str | None) -> None:
@@ -110,13 +120,14 @@ def save(model: Any, folder: Path, *, base_name: str, base_folder: Path, revisio
     write_json(folder / CONFIG, settings)
 
 
-def load(model: Any, folder: Path, *, base_folder: Path) -> Any:
+def load(model: Any, folder: Path, *, base_folder: Path, hashes: Mapping[str, str] | None = None) -> Any:
     """Put a saved adapter around a model and prove that every tensor of the file arrived in it.
 
     Args:
         model: The base model.
         folder: Holds adapter_model.safetensors and adapter_config.json.
         base_folder: The base model's folder, to refuse an adapter that was trained on other weights.
+        hashes: `base_hashes` of that folder, where they are known.
 
     Returns:
         A PEFT model in evaluation mode.
@@ -127,17 +138,11 @@ def load(model: Any, folder: Path, *, base_folder: Path) -> Any:
     """
     from peft import PeftModel
 
-    path = folder / WEIGHTS
-    if not path.is_file() or not (folder / CONFIG).is_file():
-        raise UserError(
-            "There is no adapter in the folder",
-            value=str(folder),
-            accepted=f"a folder with {WEIGHTS} and {CONFIG}",
-            todo="train one first (target: adapter)",
-        )
-    _check_base(model, path, folder, base_folder)
+    settings = read_settings(folder)
+    check_base(folder, base_folder, hashes)
+    check_names({*dict(model.named_modules()), *dict(model.named_parameters())}, folder, settings)
     wrapped = PeftModel.from_pretrained(model, folder, adapter_name=_ADAPTER, local_files_only=True)
-    check_arrived(wrapped, path)
+    check_arrived(wrapped, folder / WEIGHTS)
     return wrapped.eval()
 
 
@@ -172,27 +177,83 @@ def tensors(model: Any) -> dict[str, torch.Tensor]:
     }
 
 
-def _check_base(model: Any, path: Path, folder: Path, base_folder: Path) -> None:
-    recorded = json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
-    with safe_open(path, framework="pt") as file:
-        digest = (file.metadata() or {}).get(_BASE_DIGEST)
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return adapter_config.json of an adapter's folder.
+
+    Raises:
+        UserError: No adapter there, or one whose settings cannot be read.
+    """
+    path = folder / CONFIG
+    if not path.is_file() or not (folder / WEIGHTS).is_file():
+        raise UserError(
+            "There is no adapter in the folder",
+            value=str(folder),
+            accepted=f"a folder with {WEIGHTS} and {CONFIG}",
+            todo="train one first (target: adapter)",
+        )
+    try:
+        settings: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(
+            f"The adapter's settings cannot be read ({error})",
+            value=str(path),
+            accepted="adapter_config.json as PEFT writes it",
+            todo="train or fetch the adapter again",
+        ) from error
+    return settings
+
+
+def check_base(folder: Path, base_folder: Path, hashes: Mapping[str, str] | None = None) -> None:
+    """Refuse an adapter that records other base weights than those of a folder.
+
+    Raises:
+        UserError: No adapter there, or one that was trained on other weights.
+    """
+    recorded = read_settings(folder).get("base_model_name_or_path")
+    digest = _header(folder / WEIGHTS)[1].get(_BASE_DIGEST)
     # Adapters made elsewhere carry no hash; for those, PEFT compares the shapes and `check_arrived` the rest.
-    if digest is not None and digest != base_digest(base_folder):
+    if digest is not None and digest != base_digest(base_folder, hashes):
         raise UserError(
             f"The adapter in {folder} was trained on other weights than those in {base_folder}; its base is",
             value=recorded,
             accepted="the model that it was trained on",
             todo="train again on this base model, or give base_model.name the model it was trained on",
         )
-    names = {name for name, _ in model.named_modules()} | {name for name, _ in model.named_parameters()}
-    strangers = sorted(name for name in map(_target_of, load_file(path)) if name not in names)
+
+
+def check_names(names: Collection[str], folder: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse an adapter with tensors for modules that a model does not have.
+
+    Args:
+        names: The model's modules and parameters.
+        folder: The adapter's.
+        settings: Of the adapter.
+
+    Raises:
+        UserError: The first such module; the adapter is of another architecture.
+    """
+    strangers = sorted(name for name in map(_target_of, _header(folder / WEIGHTS)[0]) if name not in names)
     if strangers:
         raise UserError(
-            f"The adapter in {folder} is of another architecture ({base_folder} has no {strangers[0]}); its base is",
-            value=recorded,
+            f"The adapter in {folder} is of another architecture (the base model has no {strangers[0]}); its base is",
+            value=settings.get("base_model_name_or_path"),
             accepted="the model that it was trained on",
             todo="train again on this base model",
         )
+
+
+def _header(path: Path) -> tuple[list[str], dict[str, str]]:
+    """Return names and metadata of a safetensors file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return list(file.keys()), file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"The adapter's weights cannot be read ({error})",
+            value=str(path),
+            accepted="a whole safetensors file",
+            todo="train or fetch the adapter again",
+        ) from error
 
 
 def _target_of(name: str) -> str:

@@ -214,6 +214,8 @@ class Merge(Section):
     """Names of the tensors on disk: the native class's own, or the original ones that vLLM reads."""
     precision: Literal["base", "float32", "bfloat16"] = "base"
     """Number format of the merged weights; base: as in the base model."""
+    shard_gb: float = Field(default=5.0, gt=0.0, le=50.0)
+    """Largest weights file, in gigabytes; a larger model is written in several, with an index."""
 
 
 class Generate(Section):

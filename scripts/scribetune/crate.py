@@ -129,7 +129,7 @@ STEPS = (
     Step(
         "merge_adapter",
         "Add the adapter to the base weights, and prove it",
-        (_WEIGHTS, _ADAPTER_CONFIG, BASE),
+        (_WEIGHTS, _ADAPTER_CONFIG, BASE, *_SPLITS[1:]),
         (_PROOF, "models/merged/"),
         ("merge", "base_model", "task", "train.cpu_threads"),
     ),
