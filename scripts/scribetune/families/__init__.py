@@ -14,10 +14,13 @@ from scribetune.config import BaseModelChoice
 from scribetune.errors import UserError
 from scribetune.families.deepseek_ocr2 import DeepseekOcr2
 from scribetune.families.interface import Family, ImageTokenError, PageCost, Scope
+from scribetune.families.qwen_vl import Qwen3VL, Qwen3VLMoe, Qwen25VL
 
 __all__ = ["FAMILIES", "Family", "ImageTokenError", "PageCost", "Scope", "base_model_files", "family_of", "resolve"]
 
-FAMILIES: Mapping[str, Family] = MappingProxyType({family.model_type: family for family in (DeepseekOcr2(),)})
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.model_type: family for family in (DeepseekOcr2(), Qwen25VL(), Qwen3VL(), Qwen3VLMoe())}
+)
 """Every supported family by the `model_type` of its config.json."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
