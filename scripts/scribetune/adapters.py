@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from scribetune.config import Train
 from scribetune.errors import UserError
-from scribetune.families import Family
+from scribetune.families import Family, expected_trainable
 from scribetune.files import sha256_bytes, sha256_file, write_bytes, write_json
 
 WEIGHTS = "adapter_model.safetensors"
@@ -63,13 +63,18 @@ def attach(family: Family, model: Any, train: Train) -> Any:
 
 
 def count_trainable(family: Family, model: Any, scope_name: str) -> Mapping[str, int]:
-    """Count trainable parameters by group, and check that the scope got exactly the groups it names.
+    """Count trainable parameters by group, and check them against the shapes of the layers that the scope names.
 
     Raises:
-        AdapterError: A group of the scope holds no trainable weight, another group does, or a weight that is not the
-            adapter's is trainable.
+        AdapterError: The scope names no layer of one of its groups, a group has another number of trainable weights
+            than rank and shapes call for, or a weight that is not the adapter's is trainable.
     """
-    expected = {str(name): scope for name, scope in family.scopes.items()}[scope_name].groups
+    expected = expected_trainable(family, model, family.scopes[scope_name], model.peft_config[_ADAPTER].r)
+    if set(expected) != family.scopes[scope_name].groups:
+        raise AdapterError(
+            f"scope {scope_name!r} stands for {sorted(family.scopes[scope_name].groups)}, but names layers of "
+            f"{sorted(expected)} in this {family.title} model"
+        )
     counts: dict[str, int] = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
@@ -77,8 +82,11 @@ def count_trainable(family: Family, model: Any, scope_name: str) -> Mapping[str,
                 raise AdapterError(f"{name} is trainable, but belongs to the base model")
             group = family.group_of(name)
             counts[group] = counts.get(group, 0) + weight.numel()
-    if set(counts) != expected:
-        raise AdapterError(f"scope {scope_name!r} trains {sorted(counts)}, but stands for {sorted(expected)}")
+    if counts != expected:
+        raise AdapterError(
+            f"scope {scope_name!r} trains {dict(sorted(counts.items()))}, but rank and shapes of the layers it names "
+            f"call for {dict(sorted(expected.items()))}"
+        )
     return MappingProxyType(dict(sorted(counts.items())))
 
 

@@ -127,11 +127,11 @@ class Reader:
             sampling = {"do_sample": True, "temperature": self._settings.temperature, "top_k": 0, "top_p": 1.0}
         with torch.inference_mode():
             features = torch.cat(self.family.vision_features(self.model, encoded.pixels))
-            ids = ids.to(self._device)
+            ids, mask = ids.to(self._device), mask.to(self._device)
             output = self.model.generate(
                 input_ids=ids,
-                inputs_embeds=self.family.embed(self.model, ids, features),
-                attention_mask=mask.to(self._device),
+                **self.family.model_inputs(self.model, ids, mask, features),
+                attention_mask=mask,
                 max_new_tokens=allowed,
                 eos_token_id=self._end,
                 pad_token_id=self._pad,

@@ -210,7 +210,8 @@ def _logits(family: families.Family, model: Any, sample: list[tuple[torch.Tensor
         for ids, pixels in sample:
             features = torch.cat(family.vision_features(model, pixels))
             placed = ids.to(features.device)
-            output = model(inputs_embeds=family.embed(model, placed, features), attention_mask=torch.ones_like(placed))
+            mask = torch.ones_like(placed)
+            output = model(**family.model_inputs(model, placed, mask, features), attention_mask=mask)
             rows.append(output.logits.float().cpu())
     return torch.cat(rows)
 

@@ -337,7 +337,8 @@ def _make_trainer(family: families.Family, **arguments: Any) -> Any:
             if "image_features" in inputs:
                 inputs = dict(inputs)
                 ids, features = inputs.pop("input_ids"), inputs.pop("image_features")
-                inputs["inputs_embeds"] = family.embed(self.accelerator.unwrap_model(model), ids, features)
+                unwrapped = self.accelerator.unwrap_model(model)
+                inputs |= family.model_inputs(unwrapped, ids, inputs["attention_mask"], features)
             return super().compute_loss(model, inputs, *rest, **named)  # type: ignore[no-untyped-call]
 
     return FeatureTrainer(**arguments)

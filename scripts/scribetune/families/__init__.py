@@ -13,10 +13,20 @@ from types import MappingProxyType
 from scribetune.config import BaseModelChoice
 from scribetune.errors import UserError
 from scribetune.families.deepseek_ocr2 import DeepseekOcr2
-from scribetune.families.interface import Family, ImageTokenError, PageCost, Scope
+from scribetune.families.interface import Family, ImageTokenError, PageCost, Scope, expected_trainable
 from scribetune.families.qwen_vl import Qwen3VL, Qwen3VLMoe, Qwen25VL
 
-__all__ = ["FAMILIES", "Family", "ImageTokenError", "PageCost", "Scope", "base_model_files", "family_of", "resolve"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "ImageTokenError",
+    "PageCost",
+    "Scope",
+    "base_model_files",
+    "expected_trainable",
+    "family_of",
+    "resolve",
+]
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {family.model_type: family for family in (DeepseekOcr2(), Qwen25VL(), Qwen3VL(), Qwen3VLMoe())}

@@ -4,6 +4,7 @@ Cheap facts (prompts, scopes, names) cost nothing to ask; torch and transformers
 load or run a model, so that a dry run of the build never pays for them.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -234,3 +235,40 @@ class Family(ABC):
     @abstractmethod
     def save(self, model: Any, folder: Path, layout: LayoutName) -> None:
         """Write the model's safetensors and config.json in the layout asked for."""
+
+
+def expected_trainable(family: Family, model: Any, scope: Scope, rank: int) -> dict[str, int]:
+    """Compute from the shapes of a model's layers how many weights LoRA of this rank must train in each group.
+
+    A linear layer (in, out) calls for rank × (in + out), a stack of matrices (n, a, b) for n × rank × (a + b).
+
+    Args:
+        family: The model's family.
+        model: The model, with or without an adapter around it.
+        scope: Which layers.
+        rank: LoRA rank.
+
+    Returns:
+        {group: weights}, of groups in which the scope names at least one layer.
+    """
+    # By plain name: PEFT wraps a layer in another of the same shape, and the layer itself lies inside as `base_layer`.
+    found: dict[str, int] = {}
+    layers = re.compile(scope.target_modules)
+    for name, module in model.named_modules():
+        plain = _plain(name)
+        if ".lora_" not in name and layers.fullmatch(plain) and hasattr(module, "in_features"):
+            found[f"{plain}.weight"] = rank * (module.in_features + module.out_features)
+    for name, weight in model.named_parameters():
+        plain = _plain(name)
+        if ".lora_" not in name and plain.endswith(tuple(f".{ending}" for ending in scope.target_parameters)):
+            stack, rows, columns = weight.shape
+            found[plain] = stack * rank * (rows + columns)
+    counts: dict[str, int] = {}
+    for plain, count in found.items():
+        group = family.group_of(plain)
+        counts[group] = counts.get(group, 0) + count
+    return counts
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("base_model.model.").replace(".base_layer", "")

@@ -18,7 +18,7 @@ class PageProcessor(ProcessorMixin):
     def __init__(self, image_processor: Any = None, tokenizer: Any = None, chat_template: str | None = None) -> None:
         self.image_token = IMAGE_TOKEN
         self.image_token_id: int = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
-        super().__init__(image_processor, tokenizer, chat_template=chat_template)
+        super().__init__(image_processor, tokenizer, chat_template=chat_template)  # type: ignore[no-untyped-call]
 
     def replace_image_token(self, image_inputs: Mapping[str, Any], image_idx: int, **_: Any) -> str:
         """Return the image tokens of one page: its patches, divided by the patches of a token."""
