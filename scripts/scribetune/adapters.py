@@ -38,7 +38,8 @@ def attach(family: Family, model: Any, train: Train) -> Any:
     """Put a fresh LoRA adapter around a model: B is zero, so nothing changes until it is trained.
 
     Raises:
-        UserError: Dropout with a scope that includes routed experts, which PEFT cannot do.
+        UserError: A scope that the family lacks, or dropout with one that includes routed experts (PEFT cannot do it).
+        AdapterError: The scope names no layer of one of its groups.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -50,6 +51,7 @@ def attach(family: Family, model: Any, train: Train) -> Any:
             accepted="0",
             todo="set train.dropout to 0, or train.scope to language",
         )
+    _due(family, model, train.scope, train.rank)
     settings = LoraConfig(
         r=train.rank,
         lora_alpha=train.alpha,
@@ -69,12 +71,7 @@ def count_trainable(family: Family, model: Any, scope_name: str) -> Mapping[str,
         AdapterError: The scope names no layer of one of its groups, a group has another number of trainable weights
             than rank and shapes call for, or a weight that is not the adapter's is trainable.
     """
-    expected = expected_trainable(family, model, family.scopes[scope_name], model.peft_config[_ADAPTER].r)
-    if set(expected) != family.scopes[scope_name].groups:
-        raise AdapterError(
-            f"scope {scope_name!r} stands for {sorted(family.scopes[scope_name].groups)}, but names layers of "
-            f"{sorted(expected)} in this {family.title} model"
-        )
+    expected = _due(family, model, scope_name, model.peft_config[_ADAPTER].r)
     counts: dict[str, int] = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
@@ -88,6 +85,18 @@ def count_trainable(family: Family, model: Any, scope_name: str) -> Mapping[str,
             f"call for {dict(sorted(expected.items()))}"
         )
     return MappingProxyType(dict(sorted(counts.items())))
+
+
+def _due(family: Family, model: Any, scope_name: str, rank: int) -> Mapping[str, int]:
+    """Return how many weights each group of a scope must train, by the model's shapes; none may be without any."""
+    scope = family.scopes[scope_name]
+    expected = expected_trainable(family, model, scope, rank)
+    if set(expected) != scope.groups:
+        raise AdapterError(
+            f"scope {scope_name!r} stands for {sorted(scope.groups)}, but names layers of {sorted(expected)} in this "
+            f"{family.title} model"
+        )
+    return expected
 
 
 def base_digest(folder: Path) -> str:

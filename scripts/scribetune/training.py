@@ -121,6 +121,7 @@ def train(
     placement = backends.place(settings.precision, settings.cpu_threads)
     folder = families.local_folder(base_path, config.base_model.revision)
     family = families.family_of(folder, config.base_model.family)
+    freezes_encoder = family.scopes[settings.scope].freezes_encoder  # or refused, before anything is loaded
     prompt = families.prompt_of(family, config.task.prompt)
     logger.info("Backend %s: %s", choice.name, choice.reason)
     logger.info("Precision %s", placement.reason)
@@ -169,7 +170,7 @@ def train(
 
     examples = [*learned, *validated]
     cache = None
-    if settings.cache_vision and family.scopes[settings.scope].freezes_encoder:
+    if settings.cache_vision and freezes_encoder:
         model.eval()
         cache = vision_cache.compute(family, model, processor, examples, settings.micro_batch)
         logger.info("Vision features of %d pages computed once: %.1f MB", len(examples), cache.bytes / 1e6)
