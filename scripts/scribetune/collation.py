@@ -201,11 +201,8 @@ class Collator:
             sequences.append((*prompt, *answer))
             labels.append((*[IGNORED] * len(prompt), *answer))
         mask = pad_rows([[1] * len(sequence) for sequence in sequences], 0)
-        ids = pad_rows(sequences, self._pad)
-        if self._cache is None:
-            vision |= self._family.pixel_inputs(self._processor, ids)
         return {
-            "input_ids": ids,
+            "input_ids": pad_rows(sequences, self._pad),
             "attention_mask": mask,
             "labels": pad_rows(labels, IGNORED),
             **vision,

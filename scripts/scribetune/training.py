@@ -335,11 +335,12 @@ def _make_trainer(family: families.Family, **arguments: Any) -> Any:
 
     class FeatureTrainer(SFTTrainer):
         def compute_loss(self, model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
+            inputs, unwrapped = dict(inputs), self.accelerator.unwrap_model(model)
             if "image_features" in inputs:
-                inputs = dict(inputs)
                 ids, features = inputs.pop("input_ids"), inputs.pop("image_features")
-                unwrapped = self.accelerator.unwrap_model(model)
                 inputs |= family.model_inputs(unwrapped, ids, inputs["attention_mask"], features)
+            else:
+                inputs |= family.pixel_inputs(unwrapped, inputs["input_ids"])
             return super().compute_loss(model, inputs, *rest, **named)  # type: ignore[no-untyped-call]
 
     return FeatureTrainer(**arguments)

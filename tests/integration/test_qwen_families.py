@@ -11,6 +11,7 @@ import stand_in
 import tiny_qwen
 import torch
 from PIL import Image, ImageDraw
+from safetensors.torch import load_file, save_file
 
 from scribetune import adapters, config, families, generation, merging, training
 from scribetune.collation import pad_rows
@@ -23,7 +24,7 @@ KINDS = pytest.mark.parametrize("kind", tiny_qwen.KINDS)
 SIZES = ((200, 150), (90, 300))
 
 
-def configuration(kind: str, **train: Any) -> config.Config:
+def configuration(kind: str, layout: str = "transformers", **train: Any) -> config.Config:
     settings = {
         "backend": "peft",
         "learning_rate": 1e-2,
@@ -40,7 +41,7 @@ def configuration(kind: str, **train: Any) -> config.Config:
         {
             "base_model": {"name": str(tiny_qwen.folder(kind))},
             "train": settings,
-            "merge": {"precision": "float32"},
+            "merge": {"precision": "float32", "layout": layout},
             "generate": {"max_new_tokens": 8, "batch": 2},
         }
     )
@@ -74,6 +75,10 @@ def write_split(folder: Path, name: str, kind: str, pages: int) -> Path:
 
 def load(kind: str, folder: Path | None = None) -> Any:
     return tiny_qwen.family(kind).load_model(folder or tiny_qwen.folder(kind), dtype=torch.float32, device="cpu")
+
+
+def on_disk(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
 
 
 def batch(kind: str, *, left: bool) -> tuple[torch.Tensor, torch.Tensor, Any, Any]:
@@ -152,9 +157,9 @@ def test_any_text_is_written_and_read_back_without_control_tokens(kind: str, tex
 @pytest.mark.parametrize("left", [False, True])
 def test_kept_features_give_the_same_logits_as_pixels(kind: str, left: bool) -> None:
     family, model = tiny_qwen.family(kind), load(kind)
-    ids, mask, pixels, processor = batch(kind, left=left)
+    ids, mask, pixels, _ = batch(kind, left=left)
     with torch.inference_mode():
-        expected = model(input_ids=ids, attention_mask=mask, **pixels, **family.pixel_inputs(processor, ids)).logits
+        expected = model(input_ids=ids, attention_mask=mask, **pixels, **family.pixel_inputs(model, ids)).logits
         features = torch.cat(family.vision_features(model, pixels))
         inputs = family.model_inputs(model, ids, mask, features)
         assert torch.equal(model(**inputs, attention_mask=mask).logits[mask.bool()], expected[mask.bool()])
@@ -165,7 +170,7 @@ def test_kept_features_give_the_same_logits_as_pixels(kind: str, left: bool) -> 
         assert not torch.allclose(plain[mask.bool()], expected[mask.bool()], atol=1e-3)
     native, _ = model.model.get_rope_index(
         ids,
-        mm_token_type_ids=family.pixel_inputs(processor, ids)["mm_token_type_ids"],
+        mm_token_type_ids=family.pixel_inputs(model, ids)["mm_token_type_ids"],
         image_grid_thw=pixels["image_grid_thw"],
         attention_mask=mask,
     )
@@ -192,7 +197,7 @@ def test_generation_from_kept_features_writes_what_generation_from_pixels_writes
     mask = pad_rows([[1] * len(row) for row in encoded.prompt_ids], 0, left=True)
     how: dict[str, Any] = {"max_new_tokens": 12, "do_sample": False, "eos_token_id": None}
     with torch.inference_mode():
-        given = family.pixel_inputs(processor, ids)
+        given = family.pixel_inputs(model, ids)
         expected = model.generate(input_ids=ids, attention_mask=mask, **encoded.pixels, **given, **how)
         inputs = family.model_inputs(model, ids, mask, torch.cat(family.vision_features(model, encoded.pixels)))
         assert torch.equal(model.generate(input_ids=ids, attention_mask=mask, **inputs, **how), expected)
@@ -207,12 +212,16 @@ def test_an_unlike_number_of_tokens_and_features_is_an_error(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "scope"),
-    [("qwen2_5_vl", "language"), ("qwen3_vl", "vision"), ("qwen3_vl_moe", "experts")],
+    ("kind", "scope", "layout"),
+    [
+        ("qwen2_5_vl", "language", "transformers"),
+        ("qwen3_vl", "vision", "original"),
+        ("qwen3_vl_moe", "experts", "transformers"),
+    ],
 )
-def test_trained_is_reloaded_is_merged_and_predicts(kind: str, scope: str, tmp_path: Path) -> None:
+def test_trained_is_reloaded_is_merged_and_predicts(kind: str, scope: str, layout: str, tmp_path: Path) -> None:
     family, folder = tiny_qwen.family(kind), tiny_qwen.folder(kind)
-    settings = configuration(kind, scope=scope)
+    settings = configuration(kind, layout, scope=scope)
     splits = [write_split(tmp_path, "train", kind, 4), write_split(tmp_path, "validation", kind, 1)]
     result = training.train(settings, str(folder), splits[0], splits[1], tmp_path / "adapter", tmp_path / "work")
     assert (result.steps, result.train_pages, result.skipped) == (2, 4, ())
@@ -220,16 +229,37 @@ def test_trained_is_reloaded_is_merged_and_predicts(kind: str, scope: str, tmp_p
     assert (result.cached_vision_bytes > 0) == family.scopes[scope].freezes_encoder
 
     merging.merge(settings, str(folder), tmp_path / "adapter", tmp_path / "merged")
-    ids, mask, pixels, processor = batch(kind, left=False)
-    inputs = {"input_ids": ids, "attention_mask": mask, **pixels, **family.pixel_inputs(processor, ids)}
+    ids, mask, pixels, _ = batch(kind, left=False)
+    inputs = {"input_ids": ids, "attention_mask": mask, **pixels, **family.pixel_inputs(load(kind), ids)}
     tuned = adapters.load(load(kind), tmp_path / "adapter", base_folder=folder)
     with torch.inference_mode():
         expected = tuned(**inputs).logits
         assert torch.allclose(load(kind, tmp_path / "merged")(**inputs).logits, expected, atol=1e-4)
         assert not torch.allclose(load(kind)(**inputs).logits, expected, atol=1e-4)
 
+    assert on_disk(tmp_path / "merged").keys() == on_disk(folder).keys()
+    assert {name: weight.shape for name, weight in on_disk(tmp_path / "merged").items()} == {
+        name: weight.shape for name, weight in on_disk(folder).items()
+    }
+
     generation.predict(settings, str(tmp_path / "merged"), {splits[0]: tmp_path / "predictions.jsonl"})
     assert [row["id"] for row in read_jsonl(tmp_path / "predictions.jsonl")] == [f"train-{n}/p0001" for n in range(4)]
+
+
+@pytest.mark.parametrize("layout", ["transformers", "original"])
+def test_the_names_that_a_model_has_on_the_hub_are_kept(layout: families.interface.LayoutName, tmp_path: Path) -> None:
+    # Qwen2.5-VL was published with names of before the class had a language_model.
+    folder = shutil.copytree(tiny_qwen.folder("qwen2_5_vl"), tmp_path / "model")
+    renamed = {
+        name.replace("model.language_model.", "model.").replace("model.visual.", "visual."): weight
+        for name, weight in on_disk(folder).items()
+    }
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    model = load("qwen2_5_vl", folder)
+    for name, weight in load("qwen2_5_vl").named_parameters():
+        assert torch.equal(dict(model.named_parameters())[name], weight)
+    tiny_qwen.family("qwen2_5_vl").save(model, tmp_path / "saved", layout)
+    assert on_disk(tmp_path / "saved").keys() == renamed.keys()
 
 
 def test_kept_features_train_like_pixels(tmp_path: Path) -> None:
