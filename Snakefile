@@ -1,12 +1,10 @@
 """A folder of PDFs → a document-OCR model fine-tuned for it, with evidence and lineage.
 
 data/raw/**/*.pdf                            input (while it is empty, a sample corpus stands in)
-data/pages/<doc>/p<NNNN>.png                 page images
-data/labels/<doc>/p<NNNN>.md                 Markdown labels
+data/{pages,labels}/<doc>/p<NNNN>.{png,md}   page images, Markdown labels
 data/manifests/<stage>/<shard>.csv           one row per page (document): the edges between rules
 data/splits/{train,validation,test}.jsonl    ShareGPT records
-models/{adapter,merged}/                     LoRA adapter, merged model
-reports/                                     documents, predictions, samples, metrics, index.html, lineage
+models/{adapter,merged}/, reports/           LoRA adapter, merged model; predictions, metrics, index.html, lineage
 """
 
 import sys
@@ -19,11 +17,10 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 from scribetune.plan import make_plan
 
 
-# Absolute, so that `--directory elsewhere` finds it; --configfile and --config override single keys.
 configfile: Path(workflow.basedir) / "config" / "config.yaml"
 
 
-plan = make_plan(config)
+plan = make_plan(config, in_job=not workflow.is_main_process)
 
 
 wildcard_constraints:
@@ -42,14 +39,14 @@ include: "rules/audit.smk"
 include: "rules/pretraining.smk"
 
 
+onstart:
+    plan.keep_altered()
+
+
 onsuccess:
-    from scribetune import summary
-
-    if Path("reports/documents.csv").exists():
-        sys.stderr.write(summary.text(Path()))
+    plan.say_summary()
 
 
-# Target: everything.
 rule all:
     default_target: True
     input:

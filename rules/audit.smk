@@ -52,6 +52,7 @@ rule write_lineage:
         settings=plan.settings("generate"),
         code=plan.code("write_lineage"),
         environment=plan.environment,
+        repairs=plan.repairs("write_lineage"),
     script:
         "../scripts/write_lineage.py"
 
@@ -77,6 +78,7 @@ rule write_model_card:
     params:
         code=plan.code("write_model_card"),
         environment=plan.environment,
+        repairs=plan.repairs("write_model_card"),
     script:
         "../scripts/write_model_card.py"
 
@@ -108,6 +110,7 @@ rule write_crate:
         has_samples=bool(plan.sample_specs),
         code=plan.code("write_crate"),
         environment=plan.environment,
+        repairs=plan.repairs("write_crate"),
     script:
         "../scripts/write_crate.py"
 

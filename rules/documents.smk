@@ -23,5 +23,6 @@ if plan.sample_specs:
             settings=plan.settings("samples"),
             code=plan.code("make_samples"),
             environment=plan.environment,
+            repairs=plan.repairs("make_samples"),
         script:
             "../scripts/make_samples.py"

@@ -24,6 +24,7 @@ rule make_retention:
         prompt=plan.prompt,
         code=plan.code("make_retention"),
         environment=plan.environment,
+        repairs=plan.repairs("make_retention"),
     script:
         "../scripts/make_retention.py"
 
@@ -54,6 +55,7 @@ rule predict_base:
         base_path=plan.base_path,
         code=plan.code("predict_base"),
         environment=plan.environment,
+        repairs=plan.repairs("predict_base"),
     script:
         "../scripts/predict_base.py"
 
@@ -83,6 +85,7 @@ rule predict_tuned:
         ),
         code=plan.code("predict_tuned"),
         environment=plan.environment,
+        repairs=plan.repairs("predict_tuned"),
     script:
         "../scripts/predict_tuned.py"
 
@@ -110,5 +113,6 @@ rule score_predictions:
     params:
         code=plan.code("score_predictions"),
         environment=plan.environment,
+        repairs=plan.repairs("score_predictions"),
     script:
         "../scripts/score_predictions.py"

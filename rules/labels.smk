@@ -30,6 +30,7 @@ rule label_pages:
         documents=lambda wildcards: plan.identities(wildcards.shard),
         code=plan.code("label_pages"),
         environment=plan.environment,
+        repairs=plan.repairs("label_pages"),
     script:
         "../scripts/label_pages.py"
 
@@ -57,6 +58,7 @@ rule select_pages:
         withdrawn=plan.refused,
         code=plan.code("select_pages"),
         environment=plan.environment,
+        repairs=plan.repairs("select_pages"),
     script:
         "../scripts/select_pages.py"
 

@@ -28,6 +28,7 @@ rule merge_adapter:
         base_path=plan.base_path,
         code=plan.code("merge_adapter"),
         environment=plan.environment,
+        repairs=plan.repairs("merge_adapter"),
     script:
         "../scripts/merge_adapter.py"
 

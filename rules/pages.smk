@@ -28,6 +28,7 @@ rule render_pages:
         withdrawn=lambda wildcards: plan.withdrawn_in(wildcards.shard),
         code=plan.code("render_pages"),
         environment=plan.environment,
+        repairs=plan.repairs("render_pages"),
     script:
         "../scripts/render_pages.py"
 

@@ -26,6 +26,7 @@ rule make_pretraining_pages:
         settings=plan.settings("pretraining.documents", "pretraining.seed"),
         code=plan.code("make_pretraining_pages"),
         environment=plan.environment,
+        repairs=plan.repairs("make_pretraining_pages"),
     script:
         "../scripts/make_pretraining_pages.py"
 
@@ -54,6 +55,7 @@ rule pretrain_base:
         run="work/pretraining/run",
         code=plan.code("pretrain_base"),
         environment=plan.environment,
+        repairs=plan.repairs("pretrain_base"),
     script:
         "../scripts/pretrain_base.py"
 

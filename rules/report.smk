@@ -37,6 +37,7 @@ rule write_report:
         settings=plan.settings("report"),
         code=plan.code("write_report"),
         environment=plan.environment,
+        repairs=plan.repairs("write_report"),
     script:
         "../scripts/write_report.py"
 

@@ -30,6 +30,7 @@ rule split_documents:
         pins=plan.said("split"),
         code=plan.code("split_documents"),
         environment=plan.environment,
+        repairs=plan.repairs("split_documents"),
     script:
         "../scripts/split_documents.py"
 

@@ -42,6 +42,7 @@ rule train_adapter:
         ),
         code=plan.code("train_adapter"),
         environment=plan.environment,
+        repairs=plan.repairs("train_adapter"),
     script:
         "../scripts/train_adapter.py"
 
@@ -67,6 +68,7 @@ rule write_adapter_card:
     params:
         code=plan.code("write_adapter_card"),
         environment=plan.environment,
+        repairs=plan.repairs("write_adapter_card"),
     script:
         "../scripts/write_adapter_card.py"
 

@@ -1,4 +1,4 @@
-"""What every rule's script does around its `main`: a log file, and errors told in words."""
+"""What every rule's script does around its `main`: a log file, errors told in words, and a receipt of what it did."""
 
 import contextlib
 import logging
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scribetune import receipts
 from scribetune.errors import UserError
 
 logger = logging.getLogger("scribetune")
@@ -17,7 +18,7 @@ def rule_job(job: Any) -> Iterator[None]:
     """Run the body of a rule's script.
 
     Log records go to the rule's log file, tracebacks included. On the terminal a user's mistake is one message; an
-    unexpected error is one line that names the log.
+    unexpected error is one line that names the log. A job that ends well leaves its receipt.
 
     Args:
         job: The `snakemake` object of the script.
@@ -38,6 +39,7 @@ def rule_job(job: Any) -> Iterator[None]:
     logger.info("rule %s", job.rule)
     try:
         yield
+        receipts.write(job)
     except UserError as error:
         logger.error("%s", error)  # noqa: TRY400  a user's mistake needs no traceback
         _say(f"\n{job.rule}: {error}\n")

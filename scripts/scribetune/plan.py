@@ -3,25 +3,19 @@
 Cheap on purpose: no model library, no PDF library, no data frame is imported here.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from scribetune import code, families, layout, prompts, provenance, receipts, samples, withdrawals
 from scribetune import config as configuration
-from scribetune import families, layout, prompts, provenance, samples, withdrawals
 from scribetune.config import Config
 from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, read_sheet
 from scribetune.errors import UserError
 from scribetune.withdrawals import Withdrawal
-
-TEMPLATES: Mapping[str, tuple[str, ...]] = {
-    "write_report": tuple(sorted(p.name for p in (provenance.PACKAGE_FOLDER / "templates").glob("report*"))),
-    "make_samples": tuple(sorted(p.name for p in (provenance.PACKAGE_FOLDER / "templates").glob("*.typ"))),
-}
-"""Files that a rule's code reads besides modules, by rule."""
-
 
 _LEAST_DOCUMENTS = 3
 
@@ -39,6 +33,8 @@ class Plan:
         sample_specs: The sample corpus, where it stands in for the user's PDFs; else empty.
         withdrawals: What config/withdrawn.csv says.
         withdrawn: Document id → sha256, of those among the documents.
+        repair_counts: Job → how often it ran again because files were not what its receipt said.
+        altered: Job → its outputs that are not what it made.
     """
 
     config: Config
@@ -49,6 +45,8 @@ class Plan:
     sample_specs: tuple[samples.SampleSpec, ...] = field(repr=False)
     withdrawals: tuple[Withdrawal, ...] = ()
     withdrawn: Mapping[str, str] = field(default_factory=dict)
+    repair_counts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    altered: Mapping[str, list[str]] = field(default_factory=dict)
 
     def settings(self, *wanted: str) -> dict[str, dict[str, Any]]:
         """Return the configuration keys a rule reads, for its `params`: "pages" or "pages.color" each."""
@@ -59,15 +57,36 @@ class Plan:
             chosen.setdefault(section, {}).update({key: values[section][key]} if key else values[section])
         return chosen
 
+    def keep_altered(self) -> None:
+        """Put altered outputs aside and say where; called when a build starts, since Snakemake then removes them."""
+        for path in receipts.set_aside(self.altered):
+            _say_once(f"What was altered is kept in {path}")
+
+    @staticmethod
+    def say_summary() -> None:
+        """Say what a build used, refused and achieved; called when it has ended well."""
+        from scribetune import summary
+
+        if (Path(layout.REPORTS) / "documents.csv").exists():
+            sys.stderr.write(summary.text(Path()))
+
     @staticmethod
     def code(rule: str) -> str:
         """Return the digest of the code that a rule executes."""
-        return _code_digest(rule)
+        return code.rule_digest(rule)
 
     @cached_property
     def environment(self) -> str:
         """Digest of the lock file this environment was made from."""
         return provenance.environment_digest(provenance.lock_in_use())
+
+    def repairs(self, rule: str) -> Callable[[Mapping[str, str]], str]:
+        """Return a params function: its value changes where files are not what the job's receipt says."""
+
+        def count(wildcards: Mapping[str, str]) -> str:
+            return self.repair_counts.get(receipts.job_name(rule, dict(wildcards.items())), receipts.NO_REPAIRS)
+
+        return count
 
     @property
     def kind(self) -> str:
@@ -124,7 +143,7 @@ class Plan:
     @staticmethod
     def codes(*rules: str) -> dict[str, str]:
         """Return {rule: digest of its code}."""
-        return {rule: _code_digest(rule) for rule in rules}
+        return {rule: code.rule_digest(rule) for rule in rules}
 
     def base_model(self, _wildcards: object) -> list[str]:
         """Input function: the files of the base model; none where it comes from the hub."""
@@ -182,23 +201,24 @@ class Plan:
         return (Path(), provenance.REPOSITORY)
 
 
-def make_plan(values: Mapping[str, Any]) -> Plan:
+def make_plan(values: Mapping[str, Any], *, in_job: bool = False) -> Plan:
     """Check the configuration and look at the inputs.
 
     Args:
         values: Snakemake's merged configuration; paths in it are relative to the current directory.
+        in_job: The workflow is read by the process of a job: what was decided when the build began, holds.
 
     Raises:
         SystemExit: Something the user can mend, with the message. (Snakemake shows any exception of a Snakefile with
             the lines it came through.)
     """
     try:
-        return _make_plan(values)
+        return _make_plan(values, in_job=in_job)
     except UserError as error:
         raise SystemExit(f"\n{error}\n") from None
 
 
-def _make_plan(values: Mapping[str, Any]) -> Plan:
+def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
     config = configuration.load(values)
     raw = Path(config.documents.raw)
     is_default = config.documents.raw.rstrip("/") == layout.RAW
@@ -217,6 +237,12 @@ def _make_plan(values: Mapping[str, Any]) -> Plan:
             todo=f"put PDFs there, or use {layout.RAW} and leave it empty for the sample corpus",
         )
     withdrawn = withdrawals.read(Path(layout.WITHDRAWN))
+    repairs = receipts.repairs(Path(), decide=not in_job)
+    for job, paths in repairs.altered.items():
+        _say_once(
+            f"Not what {job} made: {', '.join(paths)}\n  It was edited, or git has moved on without `dvc pull`.\n"
+            "  The job runs again; to have its result back without that: dvc pull (or dvc checkout)"
+        )
     return Plan(
         config=config,
         working_directory=Path.cwd(),
@@ -226,6 +252,8 @@ def _make_plan(values: Mapping[str, Any]) -> Plan:
         sample_specs=specs,
         withdrawals=withdrawn,
         withdrawn=withdrawals.among(found, withdrawn),
+        repair_counts=repairs.counts,
+        altered=repairs.altered,
     )
 
 
@@ -243,12 +271,6 @@ def _say_once(message: str) -> None:
     from snakemake.logging import logger
 
     logger.error(message)
-
-
-@cache
-def _code_digest(rule: str) -> str:
-    script = provenance.SCRIPTS_FOLDER / f"{rule}.py"
-    return provenance.code_digest(script, TEMPLATES.get(rule, ()))
 
 
 def _as_given(path: Path) -> str:

@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pdf_factory
 import pytest
 from build import REPOSITORY, attempt, planned_jobs, snakemake
+from typer.testing import CliRunner
 
+from scribetune.cli import app
 from scribetune.config import TINY_PRESET
 
 pytestmark = pytest.mark.slow
@@ -107,6 +110,23 @@ def test_touching_every_file_re_runs_nothing(small_build: Path) -> None:
 )
 def test_a_changed_key_re_runs_what_reads_it_and_what_follows(small_build: Path, change: str, jobs: set[str]) -> None:
     assert planned_jobs(snakemake(small_build, "--dry-run", config=change)) == jobs
+
+
+def test_why_names_the_key_and_what_follows_from_it(small_build: Path) -> None:
+    def why(*arguments: str) -> list[dict[str, Any]]:
+        mine = ["--folder", str(small_build), "--configfile", str(small_build / "mine.yaml"), "--json"]
+        result = CliRunner().invoke(app, ["why", *arguments, *mine])
+        assert result.exit_code == 0, result.output
+        jobs: list[dict[str, Any]] = json.loads(result.stdout)["jobs"]
+        return jobs
+
+    assert why() == why("models/adapter") == []
+    jobs = {row["job"]: row for row in why("--set", "generate.max_new_tokens=25")}
+    assert set(jobs) == {"predict_base", *AFTER_TRAINING} - {"merge_adapter"}
+    cause = {"kind": "key", "name": "generate.max_new_tokens", "change": "24 → 25"}
+    assert jobs["predict_tuned"]["causes"] == [cause]
+    assert jobs["score_predictions"]["causes"] == []
+    assert jobs["score_predictions"]["follows"] == ["predict_base", "predict_tuned"]
 
 
 def test_a_dry_run_imports_no_model_library(small_build: Path) -> None:

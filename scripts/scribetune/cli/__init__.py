@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli import checks, queries, signing
+from scribetune.cli import checks, planning, queries, signing
 from scribetune.cli.messages import told_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -65,5 +65,6 @@ def commit(
             sys.stdout.write(f"{line}\n")
 
 
+planning.register(app)
 checks.register(app)
 signing.register(app)

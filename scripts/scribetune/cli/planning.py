@@ -1,0 +1,82 @@
+"""Command of the plan: `scribetune why`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scribetune.cli.messages import shown, told_in_words
+from scribetune.errors import UserError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the console script's application."""
+    app.command("why")(why)
+
+
+def why(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TARGET…",
+            help="A target (pages, labels, splits, adapter, merged, report, audit), a file that the build makes, or a "
+            "folder such as models/adapter. Default: everything.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="SECTION.KEY=VALUE", help="Ask what another value would re-run; may be given again."
+        ),
+    ] = None,
+    config_files: Annotated[
+        list[Path] | None, typer.Option("--configfile", metavar="FILE", help="As with snakemake --configfile.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="The build's folder.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+) -> None:
+    """Say what a build would run and why: because of which file, key, function or library. Runs nothing.
+
+    Keys of --json:
+    targets: as asked;
+    jobs: upstream first: job; causes (kind, name, change), kind being file,
+    key, function, library, output, record or other; follows: jobs before it
+    whose outputs it reads.
+    """
+    with told_in_words():
+        from scribetune import reasons
+
+        explanation = reasons.explain(
+            folder, targets or (), config_files=config_files or (), config=_nested(settings or ())
+        )
+        if as_json:
+            sys.stdout.write(json.dumps(explanation.as_json(), ensure_ascii=False, indent=2) + "\n")
+        else:
+            sys.stdout.write("".join(f"{shown(line)}\n" for line in explanation.words()))
+
+
+def _nested(settings: list[str] | tuple[str, ...]) -> dict[str, Any]:
+    """Return {"train": {"learning_rate": 1e-4}} of ["train.learning_rate=1e-4"].
+
+    Raises:
+        UserError: Not SECTION.KEY=VALUE.
+    """
+    import yaml
+
+    found: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        section, dot, key = name.partition(".")
+        if not (equals and dot and section and key):
+            raise UserError(
+                "--set needs a key and a value",
+                value=setting,
+                accepted="SECTION.KEY=VALUE, such as train.epochs=5",
+                todo="config/README.md lists all keys",
+            )
+        # YAML 1.1 reads 1e-4 as text: the configuration's own checks turn it into a number.
+        found.setdefault(section, {})[key] = yaml.safe_load(value)
+    return found

@@ -1,0 +1,265 @@
+"""Receipts: what each job read, was told, ran with and made, as hashes, beside Snakemake's own records and kept in git.
+
+Snakemake decides by modification times first, and it never looks at the content of what a job made. A receipt does: an
+output that is not what its job made (edited by hand, or left behind by `git pull` without `dvc pull`) is noticed when
+the workflow is read, and made anew; so is an input that was replaced by a file of an older date. Receipts hold no
+times, so that the same build gives the same bytes.
+
+    .snakemake/receipts/<rule>.json, <rule>/<shard>.json     one per job
+    .snakemake/receipts/code/<digest>.json                   {definition: digest}: what a code digest stands for
+    .snakemake/receipts/environments/<digest>.json           {package: version}: what an environment digest stands for
+"""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from scribetune import code, files, layout, provenance
+from scribetune.file_hashes import FileHashes
+
+logger = logging.getLogger(__name__)
+
+FOLDER = Path(".snakemake/receipts")
+_CODE, _ENVIRONMENTS = FOLDER / "code", FOLDER / "environments"
+_DECISIONS = Path(".snakemake/repairs.json")
+_ASIDE = Path("work/altered")
+
+WHOLE_FOLDERS: Mapping[str, str] = {"merge_adapter": layout.MERGED, "make_retention": layout.RETENTION}
+"""Rules that make more files than Snakemake is told of, and the folder they lie in."""
+
+NOT_SETTINGS = ("code", "environment", "repairs")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One job.
+
+    Attributes:
+        rule: Its rule.
+        wildcards: {"shard": …}, or nothing.
+        inputs: Path → sha256 of everything it read.
+        outputs: Path → sha256 of everything it made.
+        settings: Its other params by name.
+        code: Digest of its code (`code.digest`).
+        environment: Digest of its lock file.
+        repairs: How often it ran again because files were not what its receipt said: "0 repairs".
+    """
+
+    rule: str
+    wildcards: Mapping[str, str]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    settings: Mapping[str, Any]
+    code: str
+    environment: str
+    repairs: str
+
+    @property
+    def job(self) -> str:
+        """Name of the job: "train_adapter", "render_pages/<shard>"."""
+        return job_name(self.rule, self.wildcards)
+
+
+def job_name(rule: str, wildcards: Mapping[str, str]) -> str:
+    """Return the name of a job: its rule, and its wildcards behind it."""
+    return "/".join([rule, *(wildcards[key] for key in sorted(wildcards))])
+
+
+def read(folder: Path) -> dict[str, Receipt]:
+    """Return the receipts of a build by job name, without those that cannot be read.
+
+    Args:
+        folder: Working directory of the build.
+    """
+    found: dict[str, Receipt] = {}
+    for path in sorted((folder / FOLDER).rglob("*.json")):
+        if path.parent.name in (_CODE.name, _ENVIRONMENTS.name) and path.parent.parent.name == FOLDER.name:
+            continue
+        try:
+            receipt = Receipt(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            # Its job then has no proof, and counts as such.
+            logger.warning("The receipt %s cannot be read: %s", path, error)
+            continue
+        found[receipt.job] = receipt
+    return found
+
+
+def write(job: Any, folder: Path = Path()) -> Receipt:
+    """Write the receipt of a job that has just ended well.
+
+    Args:
+        job: The `snakemake` object of its script.
+        folder: Working directory of the build.
+    """
+    params = dict(job.params.items())
+    wildcards = {key: str(value) for key, value in job.wildcards.items()}
+    outputs = [str(path) for path in job.output]
+    if whole := WHOLE_FOLDERS.get(job.rule):
+        outputs += [path.relative_to(folder).as_posix() for path in (folder / whole).rglob("*") if path.is_file()]
+    with FileHashes(folder) as hashes:
+        receipt = Receipt(
+            rule=job.rule,
+            wildcards=wildcards,
+            inputs={path: hashes.sha256(path) for path in sorted({str(path) for path in job.input})},
+            outputs={path: hashes.sha256(path) for path in sorted(set(outputs))},
+            settings={name: value for name, value in sorted(params.items()) if name not in NOT_SETTINGS},
+            code=str(params["code"]),
+            environment=str(params["environment"]),
+            repairs=str(params["repairs"]),
+        )
+    files.write_json(folder / FOLDER / f"{receipt.job}.json", asdict(receipt))
+    _explain(folder / _CODE, receipt.code, code.rule_definitions(receipt.rule))
+    _explain(folder / _ENVIRONMENTS, receipt.environment, provenance.lock_pins(provenance.lock_in_use()))
+    return receipt
+
+
+def _explain(folder: Path, digest: str, meaning: Mapping[str, str]) -> None:
+    path = folder / f"{digest}.json"
+    if not path.exists():
+        files.write_json(path, meaning)
+
+
+def definitions(folder: Path, digest: str) -> dict[str, str] | None:
+    """Return what a recorded code digest stands for, {definition: digest}; None where nothing says so."""
+    return _meaning(folder / _CODE / f"{digest}.json")
+
+
+def environment(folder: Path, digest: str) -> dict[str, str] | None:
+    """Return what a recorded environment digest stands for, {package: version}; None where nothing says so."""
+    return _meaning(folder / _ENVIRONMENTS / f"{digest}.json")
+
+
+def _meaning(path: Path) -> dict[str, str] | None:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, list[str]]:
+    """Return {job: outputs that are there but are not what it made}.
+
+    Missing outputs are Snakemake's business: it makes them where something needs them. Of files it is not told of
+    (`WHOLE_FOLDERS`) a missing one counts as altered.
+
+    Hashes are remembered by size, times and inode of a file, so that a second look costs a `stat` each.
+    """
+    found: dict[str, list[str]] = {}
+    with FileHashes(folder) as hashes:
+        for receipt in receipts:
+            there = [path for path in receipt.outputs if (folder / path).is_file()]
+            changed = [path for path in there if hashes.sha256(path) != receipt.outputs[path]]
+            if receipt.rule in WHOLE_FOLDERS and there:
+                changed += sorted(set(receipt.outputs) - set(there))
+            if changed:
+                found[receipt.job] = changed
+    return found
+
+
+def unproven(folder: Path, outputs: Mapping[str, str]) -> list[str]:
+    """Return the outputs, of those given, that are missing, have no receipt, or differ from it.
+
+    Args:
+        folder: Working directory of the build.
+        outputs: Output → its job, of the whole workflow.
+    """
+    receipts = read(folder)
+    with FileHashes(folder) as hashes:
+        return [
+            path
+            for path, job in outputs.items()
+            if job not in receipts
+            or not (folder / path).is_file()
+            or receipts[job].outputs.get(path) != hashes.sha256(path)
+        ]
+
+
+def replaced(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, list[str]]:
+    """Return {job: files it read that no job made, and whose content is another now}.
+
+    Snakemake finds those that are newer than what was made from them; a file put in place with an old date is not.
+    """
+    known = list(receipts)
+    made = {path for receipt in known for path in receipt.outputs}
+    found: dict[str, list[str]] = {}
+    with FileHashes(folder) as hashes:
+        for receipt in known:
+            changed = [
+                path
+                for path, sha256 in receipt.inputs.items()
+                if path not in made and (folder / path).is_file() and hashes.sha256(path) != sha256
+            ]
+            if changed:
+                found[receipt.job] = changed
+    return found
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What must run again because files are not what receipts say.
+
+    Attributes:
+        counts: Job → its `repairs` param: as the receipt says, so that nothing re-runs, or one more.
+        altered: Job → outputs of it that are not what it made.
+    """
+
+    counts: Mapping[str, str]
+    altered: Mapping[str, list[str]]
+
+
+def repairs(folder: Path, *, decide: bool) -> Repairs:
+    """Return what must run again because files are not what receipts say.
+
+    The decision is noted for the processes in which jobs run: these read the workflow once more, after Snakemake has
+    removed the altered output.
+
+    Args:
+        folder: Working directory of the build.
+        decide: Look at the files, and note the decision; else take the decision that was noted.
+    """
+    known = read(folder)
+    counts = {job: receipt.repairs for job, receipt in known.items()}
+    note = folder / _DECISIONS
+    if not decide:
+        noted = _meaning(note) or {}
+        return Repairs(counts | {job: count for job, count in noted.items() if count == _one_more(counts.get(job))}, {})
+    found = altered(known.values(), folder)
+    decisions = {job: _one_more(counts[job]) for job in {*found, *replaced(known.values(), folder)}}
+    if decisions or note.exists():
+        files.write_json(note, decisions)
+    return Repairs(counts | decisions, found)
+
+
+NO_REPAIRS = "0 repairs"
+
+
+def _one_more(count: str | None) -> str:
+    number = (count or NO_REPAIRS).split()[0]
+    return f"{int(number) + 1 if number.isdecimal() else 1} repairs"
+
+
+def set_aside(found: Mapping[str, Sequence[str]], folder: Path = Path()) -> list[Path]:
+    """Keep altered outputs before Snakemake removes them: somebody may have worked on them.
+
+    Returns:
+        Where they lie now (work/altered/<path>).
+    """
+    kept = []
+    for path in sorted({path for paths in found.values() for path in paths}):
+        source, target = folder / path, folder / _ASIDE / path
+        if not source.is_file():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(source, target)  # weights may be large
+        except OSError:
+            shutil.copy2(source, target)
+        kept.append(target)
+    return kept
