@@ -87,18 +87,6 @@ def count_trainable(family: Family, model: Any, scope_name: str) -> Mapping[str,
     return MappingProxyType(dict(sorted(counts.items())))
 
 
-def _due(family: Family, model: Any, scope_name: str, rank: int) -> Mapping[str, int]:
-    """Return how many weights each group of a scope must train, by the model's shapes; none may be without any."""
-    scope = family.scopes[scope_name]
-    expected = expected_trainable(family, model, scope, rank)
-    if set(expected) != scope.groups:
-        raise AdapterError(
-            f"scope {scope_name!r} stands for {sorted(scope.groups)}, but names layers of {sorted(expected)} in this "
-            f"{family.title} model"
-        )
-    return expected
-
-
 def base_digest(folder: Path) -> str:
     """Return one hash for the weights of a base model: over the names and SHA-256 of its safetensors files."""
     lines = [f"{path.name} {sha256_file(path)}\n" for path in sorted(folder.glob("*.safetensors"))]
@@ -210,6 +198,18 @@ def _check_base(model: Any, path: Path, folder: Path, base_folder: Path) -> None
             accepted="the model that it was trained on",
             todo="train again on this base model",
         )
+
+
+def _due(family: Family, model: Any, scope_name: str, rank: int) -> Mapping[str, int]:
+    """Return how many weights each group of a scope must train, by the model's shapes; none may be without any."""
+    scope = family.scopes[scope_name]
+    expected = expected_trainable(family, model, scope, rank)
+    if set(expected) != scope.groups:
+        raise AdapterError(
+            f"scope {scope_name!r} stands for {sorted(scope.groups)}, but names layers of {sorted(expected)} in this "
+            f"{family.title} model"
+        )
+    return expected
 
 
 def _target_of(name: str) -> str:

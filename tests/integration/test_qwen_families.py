@@ -214,8 +214,8 @@ def test_an_unlike_number_of_tokens_and_features_is_an_error(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "scope", "layout"),
     [
-        ("qwen2_5_vl", "language", "transformers"),
-        ("qwen3_vl", "vision", "original"),
+        ("qwen2_5_vl", "language", "original"),
+        ("qwen3_vl", "vision", "transformers"),
         ("qwen3_vl_moe", "experts", "transformers"),
     ],
 )
@@ -237,10 +237,11 @@ def test_trained_is_reloaded_is_merged_and_predicts(kind: str, scope: str, layou
         assert torch.allclose(load(kind, tmp_path / "merged")(**inputs).logits, expected, atol=1e-4)
         assert not torch.allclose(load(kind)(**inputs).logits, expected, atol=1e-4)
 
-    assert on_disk(tmp_path / "merged").keys() == on_disk(folder).keys()
-    assert {name: weight.shape for name, weight in on_disk(tmp_path / "merged").items()} == {
-        name: weight.shape for name, weight in on_disk(folder).items()
-    }
+    if layout == "original":
+        shapes = [
+            {name: weight.shape for name, weight in on_disk(where).items()} for where in (tmp_path / "merged", folder)
+        ]
+        assert shapes[0] == shapes[1]
 
     generation.predict(settings, str(tmp_path / "merged"), {splits[0]: tmp_path / "predictions.jsonl"})
     assert [row["id"] for row in read_jsonl(tmp_path / "predictions.jsonl")] == [f"train-{n}/p0001" for n in range(4)]
