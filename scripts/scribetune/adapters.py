@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from scribetune.config import Train
 from scribetune.errors import UserError
-from scribetune.families import Family
+from scribetune.families import Family, expected_trainable
 from scribetune.files import sha256_bytes, sha256_file, write_bytes, write_json
 
 WEIGHTS = "adapter_model.safetensors"
@@ -38,7 +38,8 @@ def attach(family: Family, model: Any, train: Train) -> Any:
     """Put a fresh LoRA adapter around a model: B is zero, so nothing changes until it is trained.
 
     Raises:
-        UserError: Dropout with a scope that includes routed experts, which PEFT cannot do.
+        UserError: A scope that the family lacks, or dropout with one that includes routed experts (PEFT cannot do it).
+        AdapterError: The scope names no layer of one of its groups.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -50,6 +51,7 @@ def attach(family: Family, model: Any, train: Train) -> Any:
             accepted="0",
             todo="set train.dropout to 0, or train.scope to language",
         )
+    _due(family, model, train.scope, train.rank)
     settings = LoraConfig(
         r=train.rank,
         lora_alpha=train.alpha,
@@ -63,13 +65,13 @@ def attach(family: Family, model: Any, train: Train) -> Any:
 
 
 def count_trainable(family: Family, model: Any, scope_name: str) -> Mapping[str, int]:
-    """Count trainable parameters by group, and check that the scope got exactly the groups it names.
+    """Count trainable parameters by group, and check them against the shapes of the layers that the scope names.
 
     Raises:
-        AdapterError: A group of the scope holds no trainable weight, another group does, or a weight that is not the
-            adapter's is trainable.
+        AdapterError: The scope names no layer of one of its groups, a group has another number of trainable weights
+            than rank and shapes call for, or a weight that is not the adapter's is trainable.
     """
-    expected = {str(name): scope for name, scope in family.scopes.items()}[scope_name].groups
+    expected = _due(family, model, scope_name, model.peft_config[_ADAPTER].r)
     counts: dict[str, int] = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
@@ -77,8 +79,11 @@ def count_trainable(family: Family, model: Any, scope_name: str) -> Mapping[str,
                 raise AdapterError(f"{name} is trainable, but belongs to the base model")
             group = family.group_of(name)
             counts[group] = counts.get(group, 0) + weight.numel()
-    if set(counts) != expected:
-        raise AdapterError(f"scope {scope_name!r} trains {sorted(counts)}, but stands for {sorted(expected)}")
+    if counts != expected:
+        raise AdapterError(
+            f"scope {scope_name!r} trains {dict(sorted(counts.items()))}, but rank and shapes of the layers it names "
+            f"call for {dict(sorted(expected.items()))}"
+        )
     return MappingProxyType(dict(sorted(counts.items())))
 
 
@@ -254,6 +259,18 @@ def _header(path: Path) -> tuple[list[str], dict[str, str]]:
             accepted="a whole safetensors file",
             todo="train or fetch the adapter again",
         ) from error
+
+
+def _due(family: Family, model: Any, scope_name: str, rank: int) -> Mapping[str, int]:
+    """Return how many weights each group of a scope must train, by the model's shapes; none may be without any."""
+    scope = family.scopes[scope_name]
+    expected = expected_trainable(family, model, scope, rank)
+    if set(expected) != scope.groups:
+        raise AdapterError(
+            f"scope {scope_name!r} stands for {sorted(scope.groups)}, but names layers of {sorted(expected)} in this "
+            f"{family.title} model"
+        )
+    return expected
 
 
 def _target_of(name: str) -> str:

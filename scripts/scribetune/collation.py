@@ -124,16 +124,17 @@ def make_examples(
     """
     examples: list[Example] = []
     skipped: list[SkippedPage] = []
+    around: dict[str, int] = {}
     shrunk = 0
     for page in pages:
         with Image.open(page.image) as image:
             width, height = image.size
         cost = family.page_cost(processor, width, height)
         shrunk += max(width, height) > cost.long_side_px
-        placeholders = processor.tokenizer(page.prompt)["input_ids"]
         answer = family.answer_ids(processor, page.answer)
-        # The one image placeholder of the prompt becomes `cost.tokens` image tokens; one end token follows the answer.
-        tokens = len(placeholders) - 1 + cost.tokens + len(answer) + 1
+        if page.prompt not in around:
+            around[page.prompt] = family.text_tokens(processor, page.prompt)
+        tokens = around[page.prompt] + cost.tokens + len(answer) + 1  # one end token follows the answer
         if tokens > max_tokens:
             skipped.append(SkippedPage(page.id, tokens))
         else:

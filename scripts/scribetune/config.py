@@ -124,8 +124,10 @@ class BaseModelChoice(Section):
     """A folder (looked up in the working directory, then in the repository) or a hub id such as owner/name."""
     revision: str | None = None
     """Commit of the hub repository (40 hex digits). Required for a hub id, so that a rebuild gets the same model."""
-    family: Literal["auto", "deepseek_ocr2"] = "auto"
+    family: Literal["auto", "deepseek_ocr2", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"] = "auto"
     """Which module of families/ handles it; auto reads it off the model's config.json."""
+    trust_remote_code: bool = False
+    """Consent to run the model repository's own Python code, at one revision. This version runs none and needs none."""
 
 
 class Task(Section):

@@ -217,8 +217,8 @@ def _loading(lineage: Mapping[str, Any]) -> str:
     return (
         "## How to load it\n\n"
         f"Trained with peft {escape(libraries.get('peft', '?'))} and transformers "
-        f"{escape(libraries.get('transformers', '?'))}; use these versions. (peft 0.20 to 0.21.2 load an adapter of "
-        "DeepSeek-OCR-2 as nothing, with no more than a warning.)\n\n"
+        f"{escape(libraries.get('transformers', '?'))}; use these versions. (peft 0.20 to 0.21.2 load adapters "
+        "of some architectures as nothing, with no more than a warning.)\n\n"
         f"```python\n{loading_code(lineage)}\n```"
     )
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MODEL_TYPE = "deepseek_ocr2"
+"""The family of the embedded model."""
 SEED = 2026
 PAGE_PX = 768
 MAX_TOKENS = 4096

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
@@ -20,9 +21,9 @@ def config_for(name: str, task: str = "free_ocr", family: str = "auto") -> Confi
     return Config(base_model=choice, task=Task.model_validate({"prompt": task}))
 
 
-def make_model(folder: Path, model_type: str = "deepseek_ocr2") -> Path:
+def make_model(folder: Path, model_type: str = "deepseek_ocr2", **settings: object) -> Path:
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"model_type": model_type}), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type, **settings}), encoding="utf-8")
     (folder / "model.safetensors").write_bytes(b"")
     (folder / "README.md").write_text("", encoding="utf-8")
     return folder
@@ -67,17 +68,166 @@ def test_a_folder_that_does_not_exist_is_a_message(name: str) -> None:
         families.base_model_files(name, [ROOT])
 
 
-def test_pickled_weights_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "model.pt"])
+def test_pickled_weights_are_refused_with_the_command_that_converts_them(name: str, tmp_path: Path) -> None:
     folder = make_model(tmp_path / "mine")
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(UserError, match=r"no \*.safetensors(?s:.*)convert pickled weights"):
+    (folder / "model.safetensors").rename(folder / name)
+    with pytest.raises(UserError, match=rf"no \*.safetensors, only pickled weights \({name}\)(?s:.*)save_pretrained"):
+        families.resolve(BaseModelChoice(name="mine"), [tmp_path])
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    (make_model(tmp_path / "mine") / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"no \*.safetensors(?s:.*)Accepted: a folder with config.json"):
+        families.resolve(BaseModelChoice(name="mine"), [tmp_path])
+
+
+def test_a_shard_that_the_index_names_and_the_folder_lacks_is_named(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "mine")
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"lacks 1 of the files that its index names \(model-00002-of-00002.safetensors"
+    ):
+        families.resolve(BaseModelChoice(name="mine"), [tmp_path])
+
+
+def test_pointers_of_git_lfs_are_told_from_weights(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "mine")
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"pointers(?s:.*)git lfs pull"):
         families.resolve(BaseModelChoice(name="mine"), [tmp_path])
 
 
 def test_an_unsupported_family_is_refused_with_the_list(tmp_path: Path) -> None:
     make_model(tmp_path / "mine", "resnet")
-    with pytest.raises(UserError, match=r"'resnet'(?s:.*)Accepted: deepseek_ocr2 \(DeepSeek-OCR-2\)"):
+    with pytest.raises(UserError, match=r"'resnet'(?s:.*)Accepted: deepseek_ocr2 \(DeepSeek-OCR-2\), qwen2_5_vl"):
         families.resolve(BaseModelChoice(name="mine"), [tmp_path])
+
+
+def test_the_configuration_names_every_family() -> None:
+    field = BaseModelChoice.model_fields["family"].annotation
+    assert set(get_args(field)) == {"auto", *families.FAMILIES}
+
+
+def test_nothing_outside_the_families_knows_one_by_name() -> None:
+    # tiny_model makes a model of one family, the configuration lists them all (tested above).
+    source = ROOT / "scripts"
+    exempt = {source / "scribetune" / "tiny_model.py", source / "scribetune" / "config.py"}
+    named = [
+        path.relative_to(source).as_posix()
+        for path in sorted(source.rglob("*.py"))
+        if path.parent.name != "families"
+        and path not in exempt
+        and any(f'"{model_type}"' in path.read_text(encoding="utf-8") for model_type in families.FAMILIES)
+    ]
+    assert named == []
+
+
+DEEPSEEK_OCR = ("deepseek_vl_v2", "DeepseekOCRForCausalLM", "DeepSeek-OCR")
+DEEPSEEK_VL2 = ("deepseek_vl_v2", "DeepseekVLV2ForCausalLM", "DeepSeek-VL2")
+ORIGINAL = ("deepseek_vl_v2", "DeepseekOCR2ForCausalLM", "DeepSeek-OCR-2 in its original layout")
+
+
+@pytest.mark.parametrize(("model_type", "architecture", "title"), [DEEPSEEK_OCR, DEEPSEEK_VL2, ORIGINAL])
+def test_models_with_code_of_their_own_are_known_by_name_and_told_what_they_need(
+    model_type: str, architecture: str, title: str, tmp_path: Path
+) -> None:
+    auto_map = {"AutoModel": f"modeling.{architecture}"}
+    make_model(tmp_path / "mine", model_type, architectures=[architecture], auto_map=auto_map)
+    needed = r"trust_remote_code: true with base_model.revision(?s:.*)transformers 4\.\d+"
+    with pytest.raises(UserError, match=rf"^{title} \(in (?s:.*)not run(?s:.*){architecture}(?s:.*){needed}"):
+        families.resolve(BaseModelChoice(name="mine"), [tmp_path])
+    trusted = BaseModelChoice(name="mine", revision=REVISION, trust_remote_code=True)
+    with pytest.raises(UserError, match=rf"^{title} (?s:.*)cannot be run in this environment(?s:.*)published for"):
+        families.resolve(trusted, [tmp_path])
+
+
+def test_unknown_code_is_not_run_even_when_trusted(tmp_path: Path) -> None:
+    make_model(tmp_path / "mine", "strange", architectures=["Strange"], auto_map={"AutoModel": "modeling.Strange"})
+    trusted = BaseModelChoice(name="mine", revision=REVISION, trust_remote_code=True)
+    with pytest.raises(UserError, match=r"Python code that it brings along is not run(?s:.*)strange \(Strange\)"):
+        families.resolve(trusted, [tmp_path])
+
+
+@pytest.mark.parametrize("revision", [None, "main", "0123456"])
+@pytest.mark.parametrize("name", ["mine", "someone/a-model"])
+def test_trust_in_remote_code_without_a_pinned_commit_is_refused(
+    name: str, revision: str | None, tmp_path: Path
+) -> None:
+    make_model(tmp_path / "mine")
+    choice = BaseModelChoice(name=name, revision=revision, trust_remote_code=True)
+    with pytest.raises(UserError, match=r"trust_remote_code(?s:.*)one commit(?s:.*)40 hexadecimal digits(?s:.*)false"):
+        families.resolve(choice, [tmp_path])
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A local hub cache that holds one repository at one commit, and no network."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    snapshot = tmp_path / "hub" / "models--someone--a-model" / "snapshots" / REVISION
+    make_model(snapshot)
+    return snapshot
+
+
+def test_a_pinned_commit_in_the_hubs_cache_is_used_without_a_network(hub: Path) -> None:
+    assert families.local_folder("someone/a-model", REVISION) == hub
+    assert prompts.prompt(config_for("someone/a-model"), [ROOT]) == "<image>\nFree OCR. "
+
+
+def test_a_model_that_is_not_there_offline_is_a_message(hub: Path) -> None:
+    for name, revision in (("someone/another", REVISION), ("someone/a-model", "f" * 40)):
+        with pytest.raises(UserError, match=rf"{revision} \(it is not on this machine(?s:.*)give its folder"):
+            families.local_folder(name, revision)
+    with pytest.raises(UserError, match=r"it is not on this machine"):
+        prompts.prompt(config_for("someone/another"), [ROOT])
+
+
+def test_a_hub_that_cannot_be_reached_is_a_message(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+    import huggingface_hub
+
+    def fail(*_: Any, **named: Any) -> str:
+        raise httpx.ConnectError("no route") if not named.get("local_files_only") else FileNotFoundError
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(UserError, match=r"the hub cannot be reached(?s:.*)check the network"):
+        families.local_folder("someone/a-model", REVISION)
+
+
+def test_half_a_model_in_the_hubs_cache_is_a_message(hub: Path) -> None:
+    (hub / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=rf"{REVISION} \(it is not on this machine, or not whole(?s:.*)HF_HUB_OFFLINE"):
+        families.local_folder("someone/a-model", REVISION)
+
+
+def test_only_safetensors_and_text_at_the_top_are_fetched_at_the_pinned_commit(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.utils._paths import filter_repo_objects
+
+    asked: dict[str, Any] = {}
+
+    def fetch(name: str, **named: Any) -> str:
+        if named.get("local_files_only"):
+            raise LocalEntryNotFoundError("not here")
+        asked.update(named, name=name)
+        return str(hub)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    families.local_folder("someone/a-model", REVISION)
+    assert (asked["name"], asked["revision"]) == ("someone/a-model", REVISION)
+    offered = ["config.json", "model.safetensors", "pytorch_model.bin", "modeling.py", "chat_template.jinja"]
+    offered += ["merges.txt", "onnx/config.json", "old/model.safetensors", "model.pt"]
+    kept = filter_repo_objects(
+        offered, allow_patterns=asked["allow_patterns"], ignore_patterns=asked["ignore_patterns"]
+    )
+    assert list(kept) == ["config.json", "model.safetensors", "chat_template.jinja", "merges.txt"]
 
 
 @pytest.mark.parametrize("revision", [None, "main"])

@@ -12,18 +12,30 @@ from types import MappingProxyType
 
 from scribetune.config import BaseModelChoice
 from scribetune.errors import UserError
+from scribetune.families import folders, remote_code
 from scribetune.families.deepseek_ocr2 import DeepseekOcr2
-from scribetune.families.interface import Family, ImageTokenError, PageCost, Scope
+from scribetune.families.interface import Family, ImageTokenError, PageCost, Scope, expected_trainable
+from scribetune.families.qwen_vl import Qwen3VL, Qwen3VLMoe, Qwen25VL
 
-__all__ = ["FAMILIES", "Family", "ImageTokenError", "PageCost", "Scope", "base_model_files", "family_of", "resolve"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "ImageTokenError",
+    "PageCost",
+    "Scope",
+    "base_model_files",
+    "expected_trainable",
+    "family_of",
+    "resolve",
+]
 
-FAMILIES: Mapping[str, Family] = MappingProxyType({family.model_type: family for family in (DeepseekOcr2(),)})
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.model_type: family for family in (DeepseekOcr2(), Qwen25VL(), Qwen3VL(), Qwen3VLMoe())}
+)
 """Every supported family by the `model_type` of its config.json."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _REVISION = re.compile(r"[0-9a-f]{40}")
-_LOADED = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
-_ACCEPTED = "a folder with config.json and *.safetensors, or a hub id (owner/name) with a revision"
 
 
 def base_model_files(name: str, search: Sequence[Path]) -> list[Path]:
@@ -40,49 +52,50 @@ def base_model_files(name: str, search: Sequence[Path]) -> list[Path]:
         UserError: A folder that does not exist, or holds no config.json or no *.safetensors.
     """
     folder = _find_folder(name, search)
-    return [] if folder is None else _folder_files(folder)
+    return [] if folder is None else folders.model_files(folder)
 
 
 def resolve(choice: BaseModelChoice, search: Sequence[Path]) -> str:
     """Check the choice of a base model without loading it, and return the folder or the hub id to load.
 
     Raises:
-        UserError: A folder that is missing, incomplete or of no supported family, or a hub id without a revision.
+        UserError: A folder that is missing, incomplete or of no supported family, a hub id without a revision, or
+            consent to remote code without one.
     """
+    remote_code.check_consent(
+        choice.name, choice.trust_remote_code, choice.revision, is_pinned=_is_commit(choice.revision)
+    )
     folder = _find_folder(choice.name, search)
     if folder is None:
         _check_revision(choice.name, choice.revision)
         return choice.name
-    _folder_files(folder)
-    family_of(folder, choice.family)
+    folders.model_files(folder)
+    family_of(folder, choice.family, trust_remote_code=choice.trust_remote_code)
     return str(folder)
 
 
-def family_of(folder: Path, wanted: str = "auto") -> Family:
+def family_of(folder: Path, wanted: str = "auto", *, trust_remote_code: bool = False) -> Family:
     """Return the family of the model in a local folder, read off its config.json.
 
     Args:
         folder: Holds config.json.
         wanted: `base_model.family` of the configuration; auto takes what config.json says.
+        trust_remote_code: `base_model.trust_remote_code`; decides only about what the refusal says.
 
     Raises:
         UserError: config.json cannot be read, names no supported family, or another one than `wanted`.
     """
     path = folder / "config.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        found = settings.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(
-            "The base model's config.json cannot be read", value=str(path), accepted=_ACCEPTED, todo=f"{error}"
+            "The base model's config.json cannot be read", value=str(path), accepted=folders.ACCEPTED, todo=f"{error}"
         ) from error
-    accepted = ", ".join(f"{name} ({family.title})" for name, family in sorted(FAMILIES.items()))
     if found not in FAMILIES:
-        raise UserError(
-            f"The base model in {folder} is of no supported family; its model_type is",
-            value=found,
-            accepted=accepted,
-            todo="choose another base_model.name; models that need remote code must be converted to the native class",
-        )
+        supported = [f"{name} ({family.title})" for name, family in sorted(FAMILIES.items())]
+        raise remote_code.refuse(str(folder), settings, trust=trust_remote_code, supported=supported)
     if wanted not in ("auto", found):
         raise UserError(
             f"base_model.family does not fit the model in {folder}, whose model_type is {found!r}",
@@ -105,23 +118,10 @@ def local_folder(name: str, revision: str | None) -> Path:
     """
     folder = _find_folder(name, [Path()])
     if folder is not None:
-        _folder_files(folder)
+        folders.model_files(folder)
         return folder
     _check_revision(name, revision)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        fetched = Path(snapshot_download(name, revision=revision, allow_patterns=[f"*{end}" for end in _LOADED]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise UserError(
-            f"The base model could not be fetched at revision {revision}",
-            value=name,
-            accepted=_ACCEPTED,
-            todo=f"check the id, the revision and the network, or fetch it once and give its folder ({error})",
-        ) from error
-    _folder_files(fetched)
-    return fetched
+    return folders.fetch(name, str(revision))
 
 
 def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> str:
@@ -137,7 +137,10 @@ def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> st
     else:
         where = resolve(choice, search)
         folder = _find_folder(choice.name, search)
-        family = family_of(folder if folder is not None else _hub_config_folder(where, choice.revision))
+        family = family_of(
+            folder if folder is not None else folders.fetch_config(where, choice.revision),
+            trust_remote_code=choice.trust_remote_code,
+        )
     return prompt_of(family, task)
 
 
@@ -178,30 +181,13 @@ def _find_folder(name: str, search: Sequence[Path]) -> Path | None:
     raise UserError(
         f"The base model's folder does not exist{looked_in}",
         value=name,
-        accepted=_ACCEPTED,
+        accepted=folders.ACCEPTED,
         todo="set base_model.name to one of these",
     )
 
 
-def _folder_files(folder: Path) -> list[Path]:
-    files = sorted(
-        path for path in folder.iterdir() if path.is_file() and path.suffix in _LOADED and not path.name.startswith(".")
-    )
-    names = {path.name for path in files}
-    weights = any(path.suffix == ".safetensors" for path in files)
-    if "config.json" not in names or not weights:
-        missing = "config.json" if "config.json" not in names else "*.safetensors"
-        raise UserError(
-            f"The base model's folder holds no {missing}",
-            value=str(folder),
-            accepted=_ACCEPTED,
-            todo="convert pickled weights (*.bin, *.pt) to safetensors first; they are never loaded",
-        )
-    return files
-
-
 def _check_revision(name: str, revision: str | None) -> None:
-    if revision is None or not _REVISION.fullmatch(revision):
+    if not _is_commit(revision):
         raise UserError(
             f"The base model {name} comes from a model hub and needs base_model.revision, the commit to pin",
             value=revision,
@@ -210,16 +196,5 @@ def _check_revision(name: str, revision: str | None) -> None:
         )
 
 
-def _hub_config_folder(name: str, revision: str | None) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(name, "config.json", revision=revision)).parent
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise UserError(
-            f"config.json of the base model could not be fetched at revision {revision}",
-            value=name,
-            accepted=_ACCEPTED,
-            todo=f"check the network, or set base_model.family ({error})",
-        ) from error
+def _is_commit(revision: str | None) -> bool:
+    return revision is not None and _REVISION.fullmatch(revision) is not None

@@ -5,7 +5,6 @@ A page is one square global view and, where the processor crops, up to six 768 p
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -13,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from scribetune.families.interface import (
     EncodedPages,
-    Family,
     ImageTokenError,
     LayoutName,
     PageCost,
     Scope,
-    ScopeName,
+    Scopes,
     TaskName,
 )
+from scribetune.families.native import NativeFamily, native, quiet, scatter
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +37,7 @@ _EXPERTS = ("mlp.experts.gate_up_proj", "mlp.experts.down_proj")
 _PIXELS_PER_TOKEN_SIDE = 64  # 16 px patches, downsampled by 4
 
 
-class DeepseekOcr2(Family):
+class DeepseekOcr2(NativeFamily):
     """DeepSeek-OCR-2, of any size."""
 
     model_type: ClassVar[str] = "deepseek_ocr2"
@@ -49,7 +48,8 @@ class DeepseekOcr2(Family):
             "markdown": "<image>\n<|grounding|>Convert the document to markdown. ",
         }
     )
-    scopes: ClassVar[Mapping[ScopeName, Scope]] = MappingProxyType(
+    scopes: ClassVar[Scopes] = Scopes(
+        title,
         {
             "attention": Scope(_LAYER + _ATTENTION, (), frozenset({"attention"}), True, True),
             "language": Scope(f"{_LAYER}(?:{_ATTENTION}|{_MLP})", (), frozenset({"attention", "mlp"}), True, True),
@@ -63,24 +63,9 @@ class DeepseekOcr2(Family):
                 False,
                 False,
             ),
-        }
+        },
     )
     guard_exempt_tokens: ClassVar[tuple[str, ...]] = ("<td>", "</td>")
-
-    def load_model(self, folder: Path, *, dtype: "torch.dtype | None", device: str) -> Any:
-        """Load the native class; see `Family.load_model`."""
-        from transformers import AutoModelForImageTextToText
-
-        _quiet()
-        model = AutoModelForImageTextToText.from_pretrained(
-            folder,
-            dtype="auto" if dtype is None else dtype,
-            device_map=None if device == "cpu" else device,
-            trust_remote_code=False,
-            use_safetensors=True,
-            local_files_only=True,
-        )
-        return model.eval()
 
     def load_processor(self, folder: Path) -> Any:
         """Load the native processor; the image processor falls back to its Pillow form where torchvision is absent."""
@@ -144,31 +129,19 @@ class DeepseekOcr2(Family):
             raise ImageTokenError(f"{tiles_due} tiles are called for, the processor made {tiles_made}.")
         return EncodedPages(rows, pixels)
 
-    def answer_ids(self, processor: Any, text: str) -> tuple[int, ...]:
-        """Tokenize an answer; see `Family.answer_ids`."""
-        tokenizer = processor.tokenizer
-        control = [
-            token
-            for token in (processor.image_token, tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token)
-            if token
-        ]
-        # A control token's text is cut after its first character; no tokenizer joins ids across separate calls.
-        pieces = re.split("(" + "|".join(re.escape(token) for token in dict.fromkeys(control)) + ")", text)
-        ids: list[int] = []
-        for piece in pieces:
-            for part in (piece[:1], piece[1:]) if piece in control else (piece,):
-                if part:
-                    ids.extend(tokenizer(part, add_special_tokens=False)["input_ids"])
-        return tuple(ids)
+    def text_tokens(self, processor: Any, prompt: str) -> int:
+        """Count the tokens of the prompt but its one image token; see `Family.text_tokens`."""
+        return len(processor.tokenizer(prompt)["input_ids"]) - 1
 
-    def decode(self, processor: Any, ids: Sequence[int]) -> str:
-        """Decode with every token kept (table cells are tokens of their own); see `Family.decode`."""
-        text: str = processor.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        return text
+    def control_tokens(self, processor: Any) -> Sequence[str]:
+        """Return placeholder, begin, end and padding; markup is written like text."""
+        tokenizer = processor.tokenizer
+        named = (processor.image_token, tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token)
+        return [token for token in named if token]
 
     def vision_features(self, model: Any, pixels: "Mapping[str, torch.Tensor]") -> "list[torch.Tensor]":
         """Run SAM, the query encoder and the projector; see `Family.vision_features`."""
-        weights = _native(model).model
+        weights = native(model).model
         dtype, device = weights.view_separator.dtype, weights.view_separator.device
         local = pixels.get("pixel_values_local")
         output = weights.get_image_features(
@@ -180,12 +153,8 @@ class DeepseekOcr2(Family):
 
     def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
         """Scatter features over the image tokens' embeddings; see `Family.embed`."""
-        native = _native(model)
-        places = input_ids == native.config.image_token_id
-        if int(places.sum()) != len(features):
-            raise ImageTokenError(f"{int(places.sum())} image tokens, but {len(features)} vision features.")
-        embedded: torch.Tensor = native.get_input_embeddings()(input_ids)
-        return embedded.masked_scatter(places.unsqueeze(-1), features.to(embedded.device, embedded.dtype))
+        base = native(model)
+        return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, features)
 
     def group_of(self, parameter: str) -> str:
         """Group a parameter by its name; see `Family.group_of`."""
@@ -199,17 +168,5 @@ class DeepseekOcr2(Family):
 
     def save(self, model: Any, folder: Path, layout: LayoutName) -> None:
         """Save with the native names, or with the original ones that vLLM reads; see `Family.save`."""
-        _quiet()
+        quiet()
         model.save_pretrained(folder, save_original_format=layout == "original", max_shard_size="5GB")
-
-
-def _quiet() -> None:
-    """Switch off the library's own bars for reading and writing weights: they fill logs with control characters."""
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-
-
-def _native(model: Any) -> Any:
-    """Return the native model inside an adapter, or the model itself."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model

@@ -4,11 +4,14 @@ Cheap facts (prompts, scopes, names) cost nothing to ask; torch and transformers
 load or run a model, so that a dry run of the build never pays for them.
 """
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from scribetune.errors import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +44,47 @@ class Scope:
     groups: frozenset[str]
     freezes_encoder: bool
     servable_as_lora: bool
+
+
+class UnknownScopeError(UserError, KeyError):
+    """A LoRA scope that a family does not have; a KeyError too, since a mapping of scopes raises it."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Scopes(Mapping[str, Scope]):
+    """A family's LoRA scopes by name; asking for one that it lacks is a message that says why.
+
+    Args:
+        title: The family's name, as shown to people.
+        scopes: What it has.
+        lacking: For each scope that it lacks, the reason, as part of a sentence.
+    """
+
+    def __init__(
+        self, title: str, scopes: Mapping[ScopeName, Scope], lacking: Mapping[ScopeName, str] | None = None
+    ) -> None:
+        self._title = title
+        self._scopes: dict[str, Scope] = {str(name): scope for name, scope in scopes.items()}
+        self._lacking: dict[str, str] = {str(name): reason for name, reason in (lacking or {}).items()}
+
+    def __getitem__(self, name: str) -> Scope:
+        if name in self._scopes:
+            return self._scopes[name]
+        reason = self._lacking.get(name, "no such scope is known")
+        raise UnknownScopeError(
+            f"{self._title} cannot be trained with this LoRA scope ({reason}); train.scope is",
+            value=name,
+            accepted=", ".join(self._scopes),
+            todo="set train.scope to one of these",
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scopes)
+
+    def __len__(self) -> int:
+        return len(self._scopes)
 
 
 @dataclass(frozen=True)
@@ -79,8 +123,10 @@ class Family(ABC):
     title: ClassVar[str]
     """Name shown to people."""
     prompts: ClassVar[Mapping[TaskName, str]]
-    """The prompt of each task, exactly as pre-training knows it."""
-    scopes: ClassVar[Mapping[ScopeName, Scope]]
+    """The prompt of each task, exactly as pre-training knows it, with one `<image>` in the page's place.
+
+    It is what the records of the splits say. A chat template, where the model has one, is put around it by `encode`."""
+    scopes: ClassVar[Scopes]
     """LoRA targets of each scope."""
     guard_exempt_tokens: ClassVar[tuple[str, ...]]
     """Tokens that may repeat under the n-gram guard (table cells); those the tokenizer lacks are ignored."""
@@ -115,6 +161,13 @@ class Family(ABC):
         """
 
     @abstractmethod
+    def text_tokens(self, processor: Any, prompt: str) -> int:
+        """Return how many tokens of an encoded prompt are not image tokens: text, template and marks around the page.
+
+        `encode` makes `text_tokens` + `page_cost(...).tokens` tokens of a prompt.
+        """
+
+    @abstractmethod
     def answer_ids(self, processor: Any, text: str) -> tuple[int, ...]:
         """Return the token ids of an answer, without the end token.
 
@@ -128,7 +181,11 @@ class Family(ABC):
 
     @abstractmethod
     def vision_features(self, model: Any, pixels: "Mapping[str, torch.Tensor]") -> "list[torch.Tensor]":
-        """Run the encoder and projector: one tensor (image tokens, hidden size) per page."""
+        """Run the encoder and projector: one tensor (image tokens, width) per page.
+
+        The width, and what the columns mean, are the family's own business: `model_inputs` alone reads them. They hold
+        all that the language model needs to know of a page, so that they can be kept and used again.
+        """
 
     @abstractmethod
     def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
@@ -137,11 +194,39 @@ class Family(ABC):
         Args:
             model: The model, with or without an adapter around it.
             input_ids: (batch, length).
-            features: (all image tokens of the batch in order, hidden size).
+            features: (all image tokens of the batch in order, width), as `vision_features` gives them.
 
         Raises:
             ImageTokenError: The numbers of image tokens and features differ.
         """
+
+    def model_inputs(
+        self,
+        model: Any,
+        input_ids: "torch.Tensor",
+        attention_mask: "torch.Tensor",  # noqa: ARG002 (families with positions of their own need it)
+        features: "torch.Tensor",
+    ) -> "dict[str, torch.Tensor]":
+        """Return what the model's forward takes in place of token ids and pixels, beside the attention mask.
+
+        Args:
+            model: The model, with or without an adapter around it.
+            input_ids: (batch, length).
+            attention_mask: (batch, length), 0 at padding on either side.
+            features: (all image tokens of the batch in order, width), as `vision_features` gives them.
+
+        Returns:
+            `inputs_embeds`, and `position_ids` (…, batch, length) where a page has other positions than a line of
+            text has. Tokens written afterwards go on from the last position in steps of one; `generate` does so.
+
+        Raises:
+            ImageTokenError: The numbers of image tokens and features differ.
+        """
+        return {"inputs_embeds": self.embed(model, input_ids, features)}
+
+    def pixel_inputs(self, model: Any, input_ids: "torch.Tensor") -> "dict[str, torch.Tensor]":  # noqa: ARG002
+        """Return what the model's forward takes beside token ids (batch, length) and `EncodedPages.pixels`."""
+        return {}
 
     @abstractmethod
     def group_of(self, parameter: str) -> str:
@@ -150,3 +235,40 @@ class Family(ABC):
     @abstractmethod
     def save(self, model: Any, folder: Path, layout: LayoutName) -> None:
         """Write the model's safetensors and config.json in the layout asked for."""
+
+
+def expected_trainable(family: Family, model: Any, scope: Scope, rank: int) -> dict[str, int]:
+    """Compute from the shapes of a model's layers how many weights LoRA of this rank must train in each group.
+
+    A linear layer (in, out) calls for rank × (in + out), a stack of matrices (n, a, b) for n × rank × (a + b).
+
+    Args:
+        family: The model's family.
+        model: The model, with or without an adapter around it.
+        scope: Which layers.
+        rank: LoRA rank.
+
+    Returns:
+        {group: weights}, of groups in which the scope names at least one layer.
+    """
+    # By plain name: PEFT wraps a layer in another of the same shape, and the layer itself lies inside as `base_layer`.
+    found: dict[str, int] = {}
+    layers = re.compile(scope.target_modules)
+    for name, module in model.named_modules():
+        plain = _plain(name)
+        if ".lora_" not in name and layers.fullmatch(plain) and hasattr(module, "in_features"):
+            found[f"{plain}.weight"] = rank * (module.in_features + module.out_features)
+    for name, weight in model.named_parameters():
+        plain = _plain(name)
+        if ".lora_" not in name and plain.endswith(tuple(f".{ending}" for ending in scope.target_parameters)):
+            stack, rows, columns = weight.shape
+            found[plain] = stack * rank * (rows + columns)
+    counts: dict[str, int] = {}
+    for plain, count in found.items():
+        group = family.group_of(plain)
+        counts[group] = counts.get(group, 0) + count
+    return counts
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("base_model.model.").replace(".base_layer", "")

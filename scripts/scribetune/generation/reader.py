@@ -400,12 +400,7 @@ class _Run:
         reader = self._reader
         ids = torch.tensor([page.prompt_ids for page in taken], device=reader.device)
         features = torch.cat([page.features for page in taken])
-        # Families whose pages have positions of their own say so in `model_inputs`.
-        model_inputs = getattr(reader.family, "model_inputs", None)
-        if model_inputs is None:
-            return {"inputs_embeds": reader.family.embed(reader.model, ids, features)}
-        given: Mapping[str, torch.Tensor] = model_inputs(reader.model, ids, torch.ones_like(ids), features)
-        return given
+        return reader.family.model_inputs(reader.model, ids, torch.ones_like(ids), features)
 
     def _seeds(self, taken: Sequence[Ready]) -> list[int] | None:
         """Return the seeds of draws, of the page image's content: the same whatever else is read."""

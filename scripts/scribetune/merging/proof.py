@@ -322,9 +322,10 @@ def _logits(family: families.Family, model: Any, inputs: Sequence[_Input]) -> to
         for one in inputs:
             features = torch.cat(family.vision_features(model, one.pixels))
             ids = one.ids.to(features.device)
+            mask = torch.ones_like(ids)
             output = model(
-                inputs_embeds=family.embed(model, ids, features),
-                attention_mask=torch.ones_like(ids),
+                **family.model_inputs(model, ids, mask, features),
+                attention_mask=mask,
                 logits_to_keep=one.answer + 1,
             )
             rows.append(output.logits[0].float().cpu())

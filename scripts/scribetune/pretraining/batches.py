@@ -18,7 +18,7 @@ from scribetune.pretraining.corruption import corrupt
 from scribetune.pretraining.fonts import Font
 from scribetune.pretraining.pages import PAD_GRAY, Limits, Sample, draw_page
 from scribetune.pretraining.typst import draw_entry, entries
-from scribetune.tiny_model import PAGE_PX, page_processor
+from scribetune.tiny_model import MODEL_TYPE, PAGE_PX, page_processor
 
 IGNORED = -100
 _LENGTH_STEP = 32
@@ -48,7 +48,7 @@ class Prompt:
     @staticmethod
     def of_family() -> "Prompt":
         """Return the family's own prompt for plain text, encoded by its own processor."""
-        family = FAMILIES["deepseek_ocr2"]
+        family = FAMILIES[MODEL_TYPE]
         processor = page_processor()
         encoded = family.encode(processor, [Image.new("RGB", (PAGE_PX, PAGE_PX))], family.prompts["free_ocr"])
         words = processor.tokenizer

@@ -192,6 +192,7 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
     placement = backends.place(settings.precision, settings.cpu_threads)
     folder = families.local_folder(base_path, config.base_model.revision)
     family = families.family_of(folder, config.base_model.family)
+    freezes_encoder = family.scopes[settings.scope].freezes_encoder  # or refused, before anything is read
     prompt = families.prompt_of(family, config.task.prompt)
     logger.info("Backend %s: %s", choice.name, choice.reason)
     logger.info("Precision %s", placement.reason)
@@ -213,7 +214,7 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
     needed = _features_bytes(folder, placement.dtype, [*learned, *validated])
     if not settings.cache_vision:
         why = "train.cache_vision is off"
-    elif not family.scopes[settings.scope].freezes_encoder:
+    elif not freezes_encoder:
         why = f"scope {settings.scope} trains the encoder"
     elif not vision_cache.fits(needed, _limits(settings, folders.vision)):
         why = (

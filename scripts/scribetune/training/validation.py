@@ -176,8 +176,10 @@ class Validator:
         room = int(native.config.get_text_config().max_position_embeddings) - length
         return max(1, min(int(answer_tokens * _LONGER_BY) + _SPARE_TOKENS, room))
 
-    def _prompt(self, native: Any, pages: Sequence[dict[str, Any]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return ids, attention mask and embeddings of the prompts of pages, padded on the left."""
+    def _prompt(
+        self, native: Any, pages: Sequence[dict[str, Any]]
+    ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+        """Return ids and attention mask of the prompts of pages, padded on the left, and what the model takes."""
         prompts = [page["input_ids"][: page["prompt_tokens"]].tolist() for page in pages]
         ids = pad_rows(prompts, self._pad, left=True).to(native.device)
         mask = pad_rows([[1] * len(prompt) for prompt in prompts], 0, left=True).to(native.device)
@@ -188,11 +190,12 @@ class Validator:
         features = batch.get("image_features")
         if features is None:
             features = torch.cat(self._family.vision_features(native, batch))
-        return ids, mask, self._family.embed(native, ids, features)
+        return ids, mask, self._family.model_inputs(native, ids, mask, features)
 
     def _read_page(self, native: Any, page: dict[str, Any], index: int) -> list[int]:
         answer = self._examples[index].answer_ids
-        _, _, embedded = self._prompt(native, [page])
+        _, _, inputs = self._prompt(native, [page])
+        embedded = inputs["inputs_embeds"]
         limit = self._limit(native, embedded.shape[1], len(answer))
         return drafting.read(
             native, embedded, (*answer, self._end), end=self._end, limit=limit, guard=self._without_loops
@@ -211,12 +214,12 @@ class Validator:
         return WindowedNgramGuard(size, window, 0, self._exempt)(ids, row)[0]
 
     def _generate(self, native: Any, pages: Sequence[dict[str, Any]], part: Sequence[int]) -> list[list[int]]:
-        ids, mask, embedded = self._prompt(native, pages)
+        ids, mask, inputs = self._prompt(native, pages)
         length = ids.shape[1]
         guard = WindowedNgramGuard(self._guard.ngram_guard, self._guard.ngram_window, length, self._exempt)
         output = native.generate(
             input_ids=ids,
-            inputs_embeds=embedded,
+            **inputs,
             attention_mask=mask,
             max_new_tokens=self._limit(native, length, max(len(self._examples[index].answer_ids) for index in part)),
             eos_token_id=self._end,
@@ -240,8 +243,13 @@ def on_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
 
 
 def with_features(family: families.Family, model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Put cached vision features, where the batch has them, in the places of the image tokens."""
+    """Put cached vision features, where the batch has them, in the places of the image tokens.
+
+    Returns:
+        What the model's forward takes, positions of the page's tokens included where the family has its own.
+    """
+    ids = inputs["input_ids"]
     if "image_features" not in inputs:
-        return inputs
+        return inputs | family.pixel_inputs(model, ids)
     rest = {name: value for name, value in inputs.items() if name not in ("input_ids", "image_features")}
-    return rest | {"inputs_embeds": family.embed(model, inputs["input_ids"], inputs["image_features"])}
+    return rest | family.model_inputs(model, ids, inputs["attention_mask"], inputs["image_features"])
