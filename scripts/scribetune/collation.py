@@ -169,7 +169,7 @@ class Collator:
     """Makes the pages of a batch from dataset rows `{"index": i}`; `assemble` makes a forward pass of any of them.
 
     A page is a dict of `index` and `prompt_tokens` (numbers), `input_ids` (one row of int64), and either
-    `image_features` (image tokens, hidden size) or `pixels` (the image tensors of this page alone). Pages stay apart
+    `image_features` (image tokens, width) or `pixels` (the image tensors of this page alone). Pages stay apart
     until they are computed, so that a batch can be divided where memory runs out.
     """
 

@@ -213,7 +213,8 @@ class Merge(Section):
     """The merged model."""
 
     layout: Literal["transformers", "original"] = "transformers"
-    """Names of the tensors on disk: the native class's own, or the original ones that vLLM reads."""
+    """Names of the tensors on disk: as in the family's models for transformers, or the original ones that vLLM reads;
+    in some families they are the same."""
     precision: Literal["base", "float32", "bfloat16"] = "base"
     """Number format of the merged weights; base: as in the base model."""
     shard_gb: float = Field(default=5.0, gt=0.0, le=50.0)

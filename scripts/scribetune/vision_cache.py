@@ -36,7 +36,7 @@ class Features:
     """What the language model gets to see of a page.
 
     Attributes:
-        features: (image tokens, hidden size), in the model's number format.
+        features: (image tokens, width), in the model's number format.
         prompt_ids: Token ids of the prompt as the processor made it.
     """
 
@@ -95,9 +95,9 @@ class Limits:
     disk_bytes: float
 
 
-def size(tokens: Sequence[int], hidden_size: int, dtype: torch.dtype) -> int:
-    """Return the bytes of the features of pages with so many image tokens."""
-    return sum(tokens) * hidden_size * dtype.itemsize
+def size(tokens: Sequence[int], width: int, dtype: torch.dtype) -> int:
+    """Return the bytes of the features of pages with so many image tokens, `width` numbers each."""
+    return sum(tokens) * width * dtype.itemsize
 
 
 def fits(needed_bytes: int, limits: Limits) -> bool:

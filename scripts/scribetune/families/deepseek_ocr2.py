@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from scribetune.families.interface import (
     EncodedPages,
     ImageTokenError,
-    LayoutName,
     PageCost,
     Scope,
     Scopes,
     TaskName,
 )
-from scribetune.families.native import NativeFamily, native, quiet, scatter
+from scribetune.families.native import NativeFamily, native, scatter
 
 if TYPE_CHECKING:
     import torch
@@ -165,8 +164,3 @@ class DeepseekOcr2(NativeFamily):
         if ".self_attn." in parameter:
             return "attention"
         return "mlp" if ".mlp." in parameter else "other"
-
-    def save(self, model: Any, folder: Path, layout: LayoutName) -> None:
-        """Save with the native names, or with the original ones that vLLM reads; see `Family.save`."""
-        quiet()
-        model.save_pretrained(folder, save_original_format=layout == "original", max_shard_size="5GB")

@@ -232,9 +232,22 @@ class Family(ABC):
     def group_of(self, parameter: str) -> str:
         """Return the group (attention, mlp, experts, vision, other) of a parameter, adapter weights included."""
 
-    @abstractmethod
-    def save(self, model: Any, folder: Path, layout: LayoutName) -> None:
-        """Write the model's safetensors and config.json in the layout asked for."""
+    def names_on_disk(self, layout: LayoutName) -> LayoutName:
+        """Return which of the two sets of names the tensors of a layout have in the files.
+
+        `transformers` are the native class's own names, `original` those of the model's authors. A family whose models
+        are published for transformers under their authors' names has these in both layouts: it is what
+        `save_pretrained` writes and what other tools expect.
+        """
+        return layout
+
+    def feature_width(self, config: Any) -> int:
+        """Return how many numbers `vision_features` gives for an image token.
+
+        Args:
+            config: The model's configuration.
+        """
+        return int(config.get_text_config().hidden_size)
 
 
 def expected_trainable(family: Family, model: Any, scope: Scope, rank: int) -> dict[str, int]:

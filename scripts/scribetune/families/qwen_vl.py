@@ -26,7 +26,7 @@ from scribetune.families.interface import (
     Scopes,
     TaskName,
 )
-from scribetune.families.native import NativeFamily, native, quiet, scatter
+from scribetune.families.native import NativeFamily, native, scatter
 
 if TYPE_CHECKING:
     import torch
@@ -212,10 +212,14 @@ class QwenVL(NativeFamily):
             return "attention"
         return "mlp" if ".mlp." in parameter else "other"
 
-    def save(self, model: Any, folder: Path, layout: LayoutName) -> None:  # noqa: ARG002 (vLLM reads the hub's layout)
-        """Save with the names that the models on the hub have, which vLLM and transformers both read, in any layout."""
-        quiet()
-        model.save_pretrained(folder, save_original_format=True, max_shard_size="5GB")
+    def names_on_disk(self, layout: LayoutName) -> LayoutName:  # noqa: ARG002 (one set of names serves both)
+        """Return the names that the models on the hub have, which vLLM and transformers both read, in any layout."""
+        return "original"
+
+    def feature_width(self, config: Any) -> int:
+        """Count the columns that `vision_features` describes; see `Family.feature_width`."""
+        deep = getattr(config.vision_config, "deepstack_visual_indexes", None) or ()
+        return int(config.get_text_config().hidden_size) * (1 + len(deep)) + 1
 
     @staticmethod
     def _scaled(processor: Any, width_px: int, height_px: int) -> tuple[int, int]:

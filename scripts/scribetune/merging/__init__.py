@@ -72,7 +72,7 @@ def merge(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(config.train.cpu_threads)
     dtype = None if config.merge.precision == "base" else getattr(torch, config.merge.precision)
-    layout = config.merge.layout
+    names = family.names_on_disk(config.merge.layout)
 
     adapters.read_settings(adapter_folder)  # before gigabytes are hashed
     skeleton = layouts.skeleton(folder)
@@ -82,7 +82,7 @@ def merge(
     adapters.check_base(adapter_folder, folder, hashes)
     prompt = families.prompt_of(family, config.task.prompt)
     pages = proof.sample_pages(records, prompt)
-    steps = streaming.plan(base, adapter, layout, dtype)
+    steps = streaming.plan(base, adapter, names, dtype)
     stored = _coarsest([one.dtype for step in steps for one in step.outlines])
 
     with _staged(merged_folder, sum(one.length for step in steps for one in step.outlines)) as staged:
@@ -91,7 +91,7 @@ def merge(
             base,
             adapter,
             staged,
-            layout=layout,
+            layout=names,
             shard_bytes=int(config.merge.shard_gb * _GIGABYTE),
             dtype=dtype,
             device=device,
@@ -123,7 +123,12 @@ def merge(
             "adapter": {
                 "sha256": {name: sha256_file(adapter_folder / name) for name in (adapters.WEIGHTS, adapters.CONFIG)}
             },
-            "merged": {"layout": layout, "precision": _name(stored), "sha256": _every_hash(staged)},
+            "merged": {
+                "layout": config.merge.layout,
+                "names": names,
+                "precision": _name(stored),
+                "sha256": _every_hash(staged),
+            },
             "tensors": tensors,
             "logits": logits,
             "versions": {"python": platform.python_version()}

@@ -211,7 +211,7 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
             accepted="at least one page of the training split within train.max_tokens",
             todo="raise train.max_tokens" if skipped_train else "add documents",
         )
-    needed = _features_bytes(folder, placement.dtype, [*learned, *validated])
+    needed = _features_bytes(family, folder, placement.dtype, [*learned, *validated])
     if not settings.cache_vision:
         why = "train.cache_vision is off"
     elif not freezes_encoder:
@@ -244,12 +244,12 @@ def _limits(settings: Train, folder: Path | None) -> vision_cache.Limits:
     return vision_cache.Limits(folder, settings.vision_memory_gb * gigabyte, settings.vision_disk_gb * gigabyte)
 
 
-def _features_bytes(folder: Path, dtype: torch.dtype, examples: Sequence[Example]) -> int:
+def _features_bytes(family: families.Family, folder: Path, dtype: torch.dtype, examples: Sequence[Example]) -> int:
     from transformers import AutoConfig
 
     settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     tokens = [example.image_tokens for example in examples]
-    return vision_cache.size(tokens, int(settings.get_text_config().hidden_size), dtype)
+    return vision_cache.size(tokens, family.feature_width(settings), dtype)
 
 
 def _mark(setup: _Setup, splits: Sequence[Path]) -> str:
