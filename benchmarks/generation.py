@@ -24,30 +24,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "scripts")]
+sys.path[:0] = [str(REPOSITORY / "scripts"), str(REPOSITORY / "benchmarks")]
 
+import full_size  # noqa: E402
 import torch  # noqa: E402  the folders above come first
 import transformers  # noqa: E402
 from PIL import Image, ImageDraw, ImageFont  # noqa: E402
-from transformers import (  # noqa: E402
-    DeepseekOcr2Config,
-    DeepseekOcr2ForConditionalGeneration,
-    DeepseekOcr2Processor,
-    LogitsProcessorList,
-)
-from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import (  # noqa: E402
-    DeepseekOcr2ImageProcessorPil,
-)
+from transformers import LogitsProcessorList  # noqa: E402
 
-from scribetune import backends, config, families, tiny_model  # noqa: E402
+from scribetune import backends, config, families  # noqa: E402
 from scribetune.collation import Page, load_image  # noqa: E402
 from scribetune.generation import Prediction, Reader, StopReason  # noqa: E402
-
-WORDS = ("revenue", "total", "report", "12,345", "quarterly", "income", "+15%", "balance", "notes", "section", "of")
-VOCABULARY = 129_280
 
 
 class Recorder(Reader):
@@ -60,37 +49,6 @@ class Recorder(Reader):
         return super()._prediction(page, ids, stopped)
 
 
-def full_size(device: str, dtype: torch.dtype, seed: int) -> tuple[Any, Any]:
-    """Make the DeepSeek-OCR-2 of full size with random weights, and its processor."""
-    words = tiny_model.tokenizer()
-    words.add_tokens([f"[{number}]" for number in range(len(words), VOCABULARY)])  # ids show in the text
-    text = {
-        "vocab_size": VOCABULARY, "hidden_size": 1280, "intermediate_size": 6848, "num_hidden_layers": 12,
-        "num_attention_heads": 10, "num_key_value_heads": 10, "moe_intermediate_size": 896, "n_routed_experts": 64,
-        "n_shared_experts": 2, "num_experts_per_tok": 6, "max_position_embeddings": 8192,
-        "mlp_layer_types": ["dense"] + ["sparse"] * 11, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2,
-    }  # fmt: skip
-    vision = {
-        "sam_config": {"initializer_range": 0.02},  # its default of 1e-10 would make all pages alike
-        "encoder_config": {"hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14,
-                           "num_key_value_heads": 2, "intermediate_size": 4864},
-    }  # fmt: skip
-    ids = {"image_token_id": words.convert_tokens_to_ids(tiny_model.IMAGE), "bos_token_id": 0, "eos_token_id": 1}
-    settings = DeepseekOcr2Config(text_config=text, vision_config=vision, pad_token_id=2, **ids)
-    torch.manual_seed(seed)
-    torch.set_default_dtype(dtype)
-    try:
-        with torch.device(device):
-            model = DeepseekOcr2ForConditionalGeneration(settings)
-    finally:
-        torch.set_default_dtype(torch.float32)
-    for weight in model.parameters():
-        if not torch.isfinite(weight).all():
-            weight.data.normal_(0.0, 0.02)
-    model.generation_config.update(bos_token_id=0, eos_token_id=1, pad_token_id=2)
-    return model.eval(), DeepseekOcr2Processor(image_processor=DeepseekOcr2ImageProcessorPil(), tokenizer=words)
-
-
 def draw_pages(folder: Path, count: int, prompt: str, long_side_px: int, seed: int) -> list[Page]:
     """Draw pages with seeded lines of words."""
     rng = random.Random(seed)  # noqa: S311  repeatable, not secret
@@ -100,7 +58,7 @@ def draw_pages(folder: Path, count: int, prompt: str, long_side_px: int, seed: i
         image = Image.new("L", (round(long_side_px / 2**0.5), long_side_px), 255)
         pen = ImageDraw.Draw(image)
         for line in range(rng.randrange(4, 12)):
-            text = " ".join(rng.choices(WORDS, k=rng.randrange(2, 5)))
+            text = " ".join(rng.choices(full_size.WORDS, k=rng.randrange(2, 5)))
             pen.text((long_side_px / 30, long_side_px / 30 * (1.5 * line + 1)), text, fill=0, font=font)
         path = folder / f"{number}.png"
         image.save(path, compress_level=1)
@@ -120,13 +78,14 @@ def read_alone(reader: Reader, page: Page, limit: int) -> list[int]:
     """Return the tokens that transformers' own `generate` writes for one page."""
     encoded = reader.family.encode(reader.processor, [load_image(page.image)], reader.prompt)
     ids = torch.tensor(encoded.prompt_ids, device=reader.device)
+    mask = torch.ones_like(ids)
     guard = reader.guard(ids.shape[1])
     with torch.inference_mode():
         features = torch.cat(reader.family.vision_features(reader.model, encoded.pixels))
         output = reader.model.generate(
             input_ids=ids,
-            inputs_embeds=reader.family.embed(reader.model, ids, features),
-            attention_mask=torch.ones_like(ids),
+            **reader.family.model_inputs(reader.model, ids, mask, features),
+            attention_mask=mask,
             max_new_tokens=limit,
             do_sample=False,
             logits_processor=LogitsProcessorList([guard] if guard else []),
@@ -145,8 +104,8 @@ def gap(reader: Reader, page: Page, alone: Sequence[int], ours: Sequence[int]) -
     ids = torch.tensor([[*encoded.prompt_ids[0], *alone[:place]]], device=reader.device)
     with torch.inference_mode():
         features = torch.cat(reader.family.vision_features(reader.model, encoded.pixels))
-        embedded = reader.family.embed(reader.model, ids, features)
-        scores = reader.model(inputs_embeds=embedded, logits_to_keep=1).logits[0, -1]
+        inputs = reader.family.model_inputs(reader.model, ids, torch.ones_like(ids), features)
+        scores = reader.model(**inputs, logits_to_keep=1).logits[0, -1]
     one, other = float(scores[alone[place]]), float(scores[ours[place]])
     spacing = 2.0 ** math.floor(math.log2(max(abs(one), 1e-9))) * torch.finfo(scores.dtype).eps
     return place, abs(one - other), spacing
@@ -209,7 +168,7 @@ def main() -> None:
     settings = config.load({"generate": {"max_new_tokens": longest, "batch": batch}})
     if given.full_size:
         family = families.FAMILIES["deepseek_ocr2"]
-        model, processor = full_size(placement.device, placement.dtype, given.seed)
+        model, processor = full_size.model_and_processor(placement.device, placement.dtype, given.seed)
     else:
         family = families.family_of(given.model)
         processor = family.load_processor(given.model)
