@@ -14,7 +14,6 @@ ADAPTER = "models/adapter"
 MERGED = "models/merged"
 REPORTS = "reports"
 PREDICTIONS = "reports/predictions"
-ALIASES = "work/aliases"
 CHECKPOINTS = "work/checkpoints"
 WITHDRAWN = "config/withdrawn.csv"
 
