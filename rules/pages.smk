@@ -1,7 +1,7 @@
 """
 Page images.
 
-REQUIRED INPUTS: the PDFs of a shard
+REQUIRED INPUTS: the PDFs of a shard: the sample corpus, or work/inputs/<shard>.json, which has the hash of each of the user's
 OUTPUTS: data/manifests/documents/<shard>.csv, data/manifests/pages/<shard>.csv; the images they name lie in data/pages
 """
 
@@ -25,6 +25,7 @@ rule render_pages:
     params:
         settings=plan.settings("pages", "documents.timeout_s_per_page"),
         documents=lambda wildcards: plan.identities(wildcards.shard),
+        raw=plan.raw_folder,
         withdrawn=lambda wildcards: plan.withdrawn_in(wildcards.shard),
         code=plan.code("render_pages"),
         environment=plan.environment,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main(
-    pdfs: Sequence[str],
+    raw: str,
     identities: Mapping[str, Sequence[str]],
     document_manifest: Path,
     page_manifest: Path,
@@ -28,7 +28,7 @@ def main(
     label_manifest: Path,
 ) -> None:
     """Label the pages that were rendered, put corrections in place, write the manifest."""
-    documents, variables = identify(pdfs, identities)
+    documents, variables = identify(raw, identities)
     states = manifests.rows(manifests.read([document_manifest], DOCUMENT_TEXT_COLUMNS))
     page_rows: dict[str, list[dict[str, Any]]] = {}
     for row in manifests.rows(manifests.read([page_manifest], PAGE_TEXT_COLUMNS)):
@@ -52,7 +52,7 @@ if __name__ == "__main__":
     with rule_job(snakemake):
         config = restrict(snakemake.params.settings)
         main(
-            [str(Path(snakemake.params.raw, cells[0])) for cells in snakemake.params.documents.values()],
+            snakemake.params.raw,
             snakemake.params.documents,
             Path(snakemake.input.documents),
             Path(snakemake.input.pages),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def main(
-    pdfs: Sequence[str],
+    raw: str,
     identities: Mapping[str, Sequence[str]],
     settings: pages.RenderSettings,
     workers: int,
@@ -25,8 +25,8 @@ def main(
     document_manifest: Path,
     page_manifest: Path,
 ) -> None:
-    """Render `pdfs` with `workers` processes, all but those withdrawn, and write the two manifests."""
-    documents, variables = identify(pdfs, identities)
+    """Render the PDFs below `raw` with `workers` processes, all but those withdrawn, and write the two manifests."""
+    documents, variables = identify(raw, identities)
     rendered = pages.render_shard(documents, open_passwords(variables), settings, workers, withdrawn)
     manifests.write(
         document_manifest, [asdict(result.document) for result in rendered], manifests.columns_of(pages.DocumentRow)
@@ -40,7 +40,7 @@ if __name__ == "__main__":
     with rule_job(snakemake):
         config = restrict(snakemake.params.settings)
         main(
-            snakemake.input.pdfs,
+            snakemake.params.raw,
             snakemake.params.documents,
             pages.RenderSettings(
                 config.pages.long_side_px,

@@ -201,19 +201,17 @@ def read_sheet(path: Path, known: Sequence[Document]) -> dict[str, SheetRow]:
     return rows
 
 
-def identify(paths: Sequence[str], identities: Mapping[str, Sequence[str]]) -> tuple[list[Document], dict[str, str]]:
-    """Join a job's input files with what its rule says of them.
+def identify(raw: str, identities: Mapping[str, Sequence[str]]) -> tuple[list[Document], dict[str, str]]:
+    """Return a job's documents from what its rule says of them.
 
     Args:
-        paths: PDFs, in the order of `identities`.
+        raw: The folder that their relative paths count from.
         identities: Document id → (relative path, variable that holds its password or "").
 
     Returns:
         (documents, document id → variable).
     """
-    documents = [
-        Document(name, Path(path), cells[0]) for (name, cells), path in zip(identities.items(), paths, strict=True)
-    ]
+    documents = [Document(name, Path(raw, cells[0]), cells[0]) for name, cells in identities.items()]
     return documents, {name: cells[1] for name, cells in identities.items()}
 
 

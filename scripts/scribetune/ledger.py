@@ -255,6 +255,8 @@ def _raw_is_configured(folder: Path) -> bool:
 
 
 def _record(work: _Commit) -> None:
+    # An output of stage `samples`, which makes none where there are PDFs: DVC wants the folder all the same.
+    (work.folder / layout.SAMPLES).mkdir(parents=True, exist_ok=True)
     status = work.run("dvc", "status", "--quiet")
     if status.returncode == 0:
         return

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from scribetune import layout, receipts
+from scribetune import layout, listings, receipts
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ def remove(documents: Collection[str], shards: Collection[str], folder: Path = P
     for stage, rule in _PER_SHARD.items():
         removed += [path for path in _listed(folder / layout.MANIFESTS / stage) if path.stem not in shards]
         removed += [path for path in _listed(folder / receipts.FOLDER / rule) if path.stem not in shards]
+    removed += [path for path in _listed(folder / listings.FOLDER) if path.stem not in shards]
     removed = sorted(set(removed))
     for path in removed:
         logger.info("Removed, since its document or shard is no more: %s", path)

@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from scribetune import code, families, layout, prompts, provenance, receipts, samples, withdrawals
+from scribetune import code, families, layout, listings, prompts, provenance, receipts, samples, withdrawals
 from scribetune import config as configuration
 from scribetune.config import Config
 from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
@@ -106,12 +106,10 @@ class Plan:
         return [_as_given(path) for path in paths]
 
     def pdfs(self, shard: str) -> list[str]:
-        """Return the paths of a shard's PDFs, as Snakemake can take them."""
-        return self._pdfs[shard]
-
-    @cached_property
-    def _pdfs(self) -> Mapping[str, list[str]]:
-        return {shard: [_for_snakemake(document) for document in members] for shard, members in self.shards.items()}
+        """Return a shard's PDFs as inputs: the sample PDFs, which a rule makes, or the listing of the user's."""
+        if self.sample_specs:
+            return [document.path.as_posix() for document in self.shards[shard]]
+        return [listings.path_of(shard)]
 
     def identities(self, shard: str) -> dict[str, list[str]]:
         """Return {document id: [relative path, variable of its password]} of a shard: what its job must know."""
@@ -257,6 +255,8 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
         )
     withdrawn = withdrawals.read(Path(layout.WITHDRAWN))
     shards = assign_shards(found, config.documents.per_shard)
+    if not specs and not in_job:
+        listings.write({shard: [document.path for document in members] for shard, members in shards.items()})
     repairs = receipts.repairs(Path(), decide=not in_job, shards=shards)
     for job, paths in repairs.altered.items():
         more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
@@ -301,20 +301,3 @@ def _as_given(path: Path) -> str:
         return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
     except ValueError:
         return path.as_posix()
-
-
-def _for_snakemake(document: Document) -> str:
-    """Return a document's path, or a link to it where Snakemake would read its name as something else.
-
-    Braces are wildcards to Snakemake, and a line break or a blank at an end is an error; there is no way to quote them.
-    """
-    path = document.path.as_posix()
-    if not set(path) & set("{}\n\r\t") and path == path.strip():
-        return path
-    link = Path(layout.ALIASES) / f"{document.id}.pdf"
-    target = document.path.resolve()
-    if not link.is_symlink() or link.readlink() != target:
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(target)
-    return link.as_posix()

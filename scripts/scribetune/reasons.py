@@ -249,11 +249,11 @@ def _altered(folder: Path, receipt: Receipt, hashes: FileHashes) -> Iterator[Cau
 
 
 def _inputs(folder: Path, job: "Job", receipt: Receipt, made_anew: set[str], hashes: FileHashes) -> Iterator[Cause]:
-    now = {str(path) for path in job.input}
-    yield from (Cause("file", path, "is new") for path in sorted(now - set(receipt.inputs)))
-    yield from (Cause("file", path, "is not read any more") for path in sorted(set(receipt.inputs) - now))
-    for path in sorted(now & set(receipt.inputs) - made_anew):
-        if (folder / path).is_file() and hashes.sha256(path) != receipt.inputs[path]:
+    now = receipts.input_hashes([str(path) for path in job.input], folder, hashes)
+    yield from (Cause("file", path, "is new") for path in sorted(now.keys() - receipt.inputs.keys()))
+    yield from (Cause("file", path, "is not read any more") for path in sorted(receipt.inputs.keys() - now.keys()))
+    for path in sorted(now.keys() & receipt.inputs.keys() - made_anew):
+        if now[path] and now[path] != receipt.inputs[path]:
             yield Cause("file", path, "has other content")
 
 

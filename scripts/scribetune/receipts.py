@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scribetune import code, files, layout, provenance
+from scribetune import code, files, layout, listings, provenance
 from scribetune.file_hashes import FileHashes
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def write(job: Any, folder: Path = Path()) -> Receipt:
         receipt = Receipt(
             rule=job.rule,
             wildcards=wildcards,
-            inputs={path: hashes.sha256(path) for path in sorted({str(path) for path in job.input})},
+            inputs=input_hashes(sorted({str(path) for path in job.input}), folder, hashes),
             outputs={path: hashes.sha256(path) for path in sorted(set(outputs))},
             settings={name: value for name, value in sorted(params.items()) if name not in NOT_SETTINGS},
             code=str(params["code"]),
@@ -125,6 +125,14 @@ def write(job: Any, folder: Path = Path()) -> Receipt:
     _explain(folder / _CODE, receipt.code, code.rule_definitions(receipt.rule))
     _explain(folder / _ENVIRONMENTS, receipt.environment, provenance.lock_pins(provenance.lock_in_use()))
     return receipt
+
+
+def input_hashes(paths: Iterable[str], folder: Path, hashes: FileHashes) -> dict[str, str]:
+    """Return {path: sha256} of a job's input files, a listing being told as the PDFs in it; "" where one is missing."""
+    found: dict[str, str] = {}
+    for path in paths:
+        found |= listings.read(folder / path) if listings.is_listing(path) else {path: hashes.find(path)}
+    return found
 
 
 def _explain(folder: Path, digest: str, meaning: Mapping[str, str]) -> None:

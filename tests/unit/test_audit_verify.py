@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import audited_folder
 import pytest
 from typer.testing import CliRunner
 
-from scribetune import signature
+from scribetune import receipts, signature
 from scribetune.audit import verify
 from scribetune.cli import app
 
@@ -70,6 +71,21 @@ def test_a_file_that_nothing_recorded_is_named(build: Path, path: str) -> None:
     audited_folder.write(build / path, "x")
     found = verify.verify(build).findings
     assert [(str(finding.state), finding.path) for finding in found] == [("unexplained", path)]
+
+
+def test_what_only_a_receipt_speaks_of_is_checked_too(build: Path) -> None:
+    page = build / "reports" / "index.html"
+    audited_folder.write(page, "<p>")
+    receipt = receipts.Receipt(
+        rule="write_report", wildcards={}, inputs={}, outputs={"reports/index.html": audited_folder.sha256(b"<p>")},
+        settings={}, code="", environment="", repairs=receipts.NO_REPAIRS,
+    )  # fmt: skip
+    audited_folder.write_json(build / receipts.FOLDER / "write_report.json", asdict(receipt))
+    assert named(build) == []
+    page.write_text("<p>better", encoding="utf-8")
+    assert named(build) == [("report", "altered", "reports/index.html")]
+    page.unlink()
+    assert named(build) == [("report", "missing", "reports/index.html")]
 
 
 def test_a_text_altered_in_a_split_is_found_even_if_its_hash_was_altered_with_it(build: Path) -> None:

@@ -337,6 +337,14 @@ def test_a_link_that_an_editor_cut_is_made_again_with_what_was_written(
     assert staged(project) == RECORDS
 
 
+def test_a_build_of_ones_own_pdfs_is_recorded_though_it_made_no_samples(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(monkeypatch)
+    ledger.commit(project, if_ready=False)
+    assert list((project / "data" / "samples").iterdir()) == []
+
+
 def test_two_configurations_are_not_made_one_by_guessing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
     link = cut_link(project)

@@ -47,15 +47,14 @@ class Shard:
         """Render and label as the rules do; returns what was worked on, and the files written, made or removed."""
         before, self.worked = states(), []
         found = documents.find_pdfs(Path(layout.RAW))
-        pdfs = [str(document.path) for document in found]
         identities = {d.id: [d.relative_path, "PASSWORD" if d.id == "locked" else ""] for d in found}
         tables = [Path(layout.MANIFESTS, stage, "all.csv") for stage in ("documents", "pages", "labels")]
         corrections = [path.as_posix() for path in sorted(CORRECTIONS.glob("*/*.md"))]
         with monkeypatch.context() as patch:
             patch.setattr(isolation.Workers, "run", self.run)
             patch.setattr(labels, "PageReader", Reader)
-            render_pages.main(pdfs, identities, RENDERING, 1, {}, tables[0], tables[1])
-            label_pages.main(pdfs, identities, tables[0], tables[1], corrections, LABELLING, 1, tables[2])
+            render_pages.main(layout.RAW, identities, RENDERING, 1, {}, tables[0], tables[1])
+            label_pages.main(layout.RAW, identities, tables[0], tables[1], corrections, LABELLING, 1, tables[2])
         after = states()
         return self.worked, {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 

@@ -45,14 +45,13 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def build(raw: Path) -> dict[str, dict[str, str]]:
     """Render, label and select as the rules do; returns reports/documents.csv by document."""
     made = plan.make_plan({})
-    for shard, members in made.shards.items():
+    for shard in made.shards:
         identities: Mapping[str, Sequence[str]] = made.identities(shard)
         manifests = {stage: Path(layout.MANIFESTS, stage, f"{shard}.csv") for stage in ("documents", "pages", "labels")}
-        pdfs = [str(document.path) for document in members]
         withdrawn = made.withdrawn_in(shard)
-        render_pages.main(pdfs, identities, RENDERING, 1, withdrawn, manifests["documents"], manifests["pages"])
+        render_pages.main(layout.RAW, identities, RENDERING, 1, withdrawn, manifests["documents"], manifests["pages"])
         label_pages.main(
-            pdfs, identities, manifests["documents"], manifests["pages"], [], LABELLING, 1, manifests["labels"]
+            layout.RAW, identities, manifests["documents"], manifests["pages"], [], LABELLING, 1, manifests["labels"]
         )
     documents_of, pages_of, labels_of = (
         [str(path) for path in sorted(Path(layout.MANIFESTS, stage).glob("*.csv"))]

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from scribetune import layout, signature
+from scribetune import layout, receipts, signature
 from scribetune.audit import cache, history, records
 from scribetune.errors import UserError
 
@@ -205,6 +205,7 @@ def verify(
     _collect_pages(found)
     _collect_lineage(found)
     _collect_retention(found)
+    _collect_receipts(found)
     signed = _check_signature(found, allowed_signers)
     locked = _collect_dvc(found)
     if with_cache:
@@ -486,6 +487,31 @@ def _check_signature(found: _Collection, allowed_signers: Path | None) -> bool:
     else:
         found.notes.append(f"Signature of {history.BUILD}: {result.detail}")
     return True
+
+
+_KIND_OF_OUTPUTS: Mapping[str, str] = {
+    f"{layout.MANIFESTS}/": MANIFEST,
+    f"{layout.SPLITS}/": SPLIT,
+    f"{layout.RETENTION}/": RETENTION,
+    f"{layout.SAMPLES}/": DOCUMENT,
+    f"{layout.ADAPTER}/": ADAPTER,
+    f"{layout.MERGED}/": MERGED,
+    f"{layout.PREDICTIONS}/": PREDICTIONS,
+}
+"""What jobs make, by the folder; anything else is a report."""
+
+
+def _collect_receipts(found: _Collection) -> None:
+    """Add what jobs made and no other record speaks of."""
+    recorded = {expected.path for expected in found.expected}
+    shards = {path.stem for path in current_manifests(found.folder, "documents")}
+    for job, receipt in receipts.read(found.folder).items():
+        if receipt.wildcards.get("shard", "") not in {"", *shards}:
+            continue  # of documents grouped in another way
+        for path, sha256 in receipt.outputs.items():
+            if path not in recorded:
+                kind = next((kind for start, kind in _KIND_OF_OUTPUTS.items() if path.startswith(start)), REPORT)
+                found.expect(kind, path, sha256, f"{receipts.FOLDER}/{job}.json")
 
 
 def _collect_retention(found: _Collection) -> None:

@@ -370,8 +370,6 @@ def plan_purge(folder: Path, named: Iterable[Named], labels: Iterable[str]) -> P
     for row in _here(folder, wanted):
         places = [folder / layout.PAGES, folder / layout.LABELS, corrections]
         paths |= {root / row.document for root in places if (root / row.document).is_dir()}
-        alias = folder / layout.ALIASES / f"{row.document}.pdf"
-        paths |= {alias} if alias.is_symlink() else set()
     paths |= {row.file for row in wanted if row.file is not None and not _is_sample(folder, row.file)}
     return Purge(tuple(sorted(paths)), tuple(sorted(_objects(folder, wanted, set(labels)))))
 
