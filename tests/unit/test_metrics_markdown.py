@@ -67,7 +67,7 @@ def test_tables_come_in_reading_order_whatever_they_are_written_in() -> None:
 
 
 def test_absurd_spans_and_nesting_fill_neither_memory_nor_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()  # other work on the machine does not count
     (wide,) = find_tables('<table><tr><td colspan="99999" rowspan="99999">x</td></tr></table>')
     assert wide.rows * wide.columns <= 10_000
     find_tables("<table>" * 3000)
@@ -76,7 +76,7 @@ def test_absurd_spans_and_nesting_fill_neither_memory_nor_time() -> None:
     find_tables("<table " * 50_000)
     for mark in ("\\[", "\\(", "$$ ", "$ ^", "$x ", "\\$", "$ " + "^" * 100):
         find_formulas(mark * 10_000)
-    assert time.monotonic() - started < 5.0
+    assert time.process_time() - started < 5.0
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_changed_new_and_gone_files_are_named_but_not_those_that_other_jobs_make
 
 def test_an_edited_function_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = code.rule_definitions("train_adapter")
-    name = "scribetune/training.py: train"
+    name = "scribetune/training/run.py: train"
     now = {key: value for key, value in before.items() if "checkpoint_folder" not in key}
     monkeypatch.setattr(code, "rule_definitions", lambda rule: now | {name: "edited", "new.py: f": "1"})
     monkeypatch.setattr(code, "rule_digest", lambda rule: "another")
