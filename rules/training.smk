@@ -30,7 +30,7 @@ rule train_adapter:
     threads: plan.config.train.cpu_threads
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=24000,
     params:
         settings=plan.settings("train", "task", "base_model"),
         configuration=plan.settings(
