@@ -292,7 +292,7 @@ TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "rank": 32,
             "alpha": 64,
             "dropout": 0.0,
-            "learning_rate": 2e-3,
+            "learning_rate": 1.5e-3,
             "effective_batch": 1,
             "micro_batch": 1,
             "max_tokens": 4096,

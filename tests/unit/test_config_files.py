@@ -35,7 +35,7 @@ def test_what_dvc_exp_run_writes_is_not_called_stale(folder: Path) -> None:
 
 def test_a_missing_key_or_comment_is_stale_and_writing_keeps_the_values(folder: Path) -> None:
     path = folder / "config.yaml"
-    text = path.read_text(encoding="utf-8").replace("learning_rate: 0.002", "learning_rate: 0.001")
+    text = path.read_text(encoding="utf-8").replace("learning_rate: 0.0015", "learning_rate: 0.001")
     path.write_text(text, encoding="utf-8")
     assert config(folder) == (0, "")
     for damaged in (text.replace("  # Peak learning rate.", "  # Speed."), text.replace("  epochs: 3\n", "")):
@@ -54,7 +54,7 @@ def test_a_link_cut_by_an_editor_is_named_and_mended(folder: Path) -> None:
         path.write_text(text, encoding="utf-8")
     link = repository / "config" / "config.yaml"
     (repository / "params.yaml").write_bytes(link.read_bytes())
-    edited = link.read_text(encoding="utf-8").replace("learning_rate: 0.002", "learning_rate: 0.001")
+    edited = link.read_text(encoding="utf-8").replace("learning_rate: 0.0015", "learning_rate: 0.001")
     link.write_text(edited, encoding="utf-8")
     status, said = config(repository / "config")
     assert status == 1

@@ -519,7 +519,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         KEYS, "a value is written in another way", "values count",
-        lambda project: edit(project / "config/config.yaml", "learning_rate: 0.002", "learning_rate: 2.0e-3"), NOTHING,
+        lambda project: edit(project / "config/config.yaml", "learning_rate: 0.0015", "learning_rate: 1.5e-3"), NOTHING,
     ),
     Mutation(
         KEYS, "page size", "every page is rendered, read and learned anew", _keys(pages={"long_side_px": 320}),
