@@ -18,6 +18,9 @@ CHECKPOINTS = "work/checkpoints"
 VISION = "work/vision"
 TENSORBOARD = "work/tensorboard"
 PREDICTION_JOURNALS = "work/predictions"
+ALTERED = "work/altered"
+CACHES = (CHECKPOINTS, VISION, PREDICTION_JOURNALS, ALTERED)
+"""Folders that hold something of documents, mixed, and that a build can do without."""
 WITHDRAWN = "config/withdrawn.csv"
 
 

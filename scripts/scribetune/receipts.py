@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 FOLDER = Path(".snakemake/receipts")
 _CODE, _ENVIRONMENTS = FOLDER / "code", FOLDER / "environments"
 _DECISIONS = Path(".snakemake/repairs.json")
-_ASIDE = Path("work/altered")
 
 WHOLE_FOLDERS: Mapping[str, str] = {"merge_adapter": layout.MERGED, "make_retention": layout.RETENTION}
 """Rules that make more files than Snakemake is told of, and the folder they lie in."""
@@ -284,7 +283,7 @@ def set_aside(found: Mapping[str, Sequence[str]], folder: Path = Path()) -> list
     """
     kept = []
     for path in sorted({path for paths in found.values() for path in paths}):
-        source, target = folder / path, folder / _ASIDE / path
+        source, target = folder / path, folder / layout.ALTERED / path
         if not source.is_file():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)

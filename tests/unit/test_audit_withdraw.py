@@ -146,6 +146,8 @@ def test_purging_removes_what_is_its_own_and_nothing_else(build: Path) -> None:
     audited_folder.write(build / "data/corrections/a/p0001.md", "mine")
     audited_folder.write(build / "data/labels/a/p0002.md", "shared")
     audited_folder.write(build / "data/labels/b/p0002.md", "shared")
+    for cache in layout.CACHES:
+        audited_folder.write(build / cache / "of-several-documents", "some of it theirs")
     audited_folder.record_in_dvc(build)
     before = {path for path in build.rglob("*") if path.is_file() and ".git" not in path.parts}
     status, output = forget(build, "a", "--purge", "--yes", "--json")
@@ -157,6 +159,7 @@ def test_purging_removes_what_is_its_own_and_nothing_else(build: Path) -> None:
         "data/raw/a.pdf", "data/pages/a/p0001.png", "data/pages/a/document.json", "data/labels/a/p0001.md",
         "data/labels/a/p0002.md", "data/labels/a/document.json", "data/corrections/a/p0001.md",
         *(audited_folder.cached(Path(), audited_folder.md5(data)).as_posix() for data in own),
+        *(f"{cache}/of-several-documents" for cache in layout.CACHES),
     }  # fmt: skip
 
 

@@ -345,7 +345,7 @@ def touched(folder: Path, hashes: Iterable[str], labels: Iterable[str] = ()) -> 
                 in_working_tree=entry.in_working_tree,
                 weights_sha256=lineage.weights_sha256,
                 splits=splits,
-                # Validation pages choose nothing here, and still shape what is reported; only train pages are learned.
+                # Validation pages may choose which step's adapter is kept; only train pages are learned.
                 learned_from=any(page.split == "train" and page.id not in lineage.skipped_pages for page in pages),
             )
         )
@@ -371,6 +371,8 @@ def plan_purge(folder: Path, named: Iterable[Named], labels: Iterable[str]) -> P
         places = [folder / layout.PAGES, folder / layout.LABELS, corrections]
         paths |= {root / row.document for root in places if (root / row.document).is_dir()}
     paths |= {row.file for row in wanted if row.file is not None and not _is_sample(folder, row.file)}
+    # Nothing says which of their files are of these documents: they go as a whole.
+    paths |= {folder / cache for cache in layout.CACHES if (folder / cache).is_dir()}
     return Purge(tuple(sorted(paths)), tuple(sorted(_objects(folder, wanted, set(labels)))))
 
 
