@@ -377,7 +377,7 @@ def main() -> None:
     results.shards = len(list((folder / layout.MANIFESTS / "documents").iterdir()))
     if "start" in wanted:
         measure_start(folder, results)
-    if "audit" in wanted:  # before the changes: pages of documents that are gone stay, and verify names them
+    if "audit" in wanted:
         measure_audit(folder, results)
     if "changes" in wanted:
         for what, make in changes(folder, given.documents, tagged=not given.untagged):

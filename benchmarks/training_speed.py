@@ -1,6 +1,6 @@
 """Pages per second and peak memory of training: Unsloth's notebook recipe beside this project's own training.
 
-    python benchmarks/training_speed.py --folder /tmp/speed                      # all comparisons, 8 minutes on a GPU
+    python benchmarks/training_speed.py --folder /tmp/speed                      # all comparisons
     python benchmarks/training_speed.py --folder /tmp/speed --only notebook vision-1
 
 DeepSeek-OCR-2 of full size with random weights (benchmarks/full_size.py), pages of 1,732 tokens (1,121 + 611),

@@ -247,18 +247,23 @@ def check_names(names: Collection[str], folder: Path, settings: Mapping[str, Any
         )
 
 
+def unreadable(path: Path, error: Exception) -> UserError:
+    """Return what to tell a user whose adapter's weights cannot be read."""
+    return UserError(
+        f"The adapter's weights cannot be read ({error})",
+        value=str(path),
+        accepted="a whole safetensors file",
+        todo="train or fetch the adapter again",
+    )
+
+
 def _header(path: Path) -> tuple[list[str], dict[str, str]]:
     """Return names and metadata of a safetensors file."""
     try:
         with safe_open(path, framework="pt") as file:
             return list(file.keys()), file.metadata() or {}
     except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"The adapter's weights cannot be read ({error})",
-            value=str(path),
-            accepted="a whole safetensors file",
-            todo="train or fetch the adapter again",
-        ) from error
+        raise unreadable(path, error) from error
 
 
 def _due(family: Family, model: Any, scope_name: str, rank: int) -> Mapping[str, int]:

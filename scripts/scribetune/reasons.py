@@ -285,7 +285,14 @@ def _code(folder: Path, receipt: Receipt, rule: str) -> Iterator[Cause]:
     if before is None:
         yield Cause("function", rule, f"its code is another than {receipt.code}, of which nothing more is recorded")
         return
-    yield from _changes("function", before, code.rule_definitions(rule), edited="was edited")
+    now = code.rule_definitions(rule)
+    for name in sorted({*before, *now}):
+        if name not in before:
+            yield Cause("function", name, "is used now")
+        elif name not in now:
+            yield Cause("function", name, "is not used any more")
+        elif before[name] != now[name]:
+            yield Cause("function", name, "was edited")
 
 
 def _libraries(folder: Path, receipt: Receipt) -> Iterator[Cause]:
@@ -302,13 +309,3 @@ def _libraries(folder: Path, receipt: Receipt) -> Iterator[Cause]:
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
             yield Cause("library", name, f"{before.get(name, 'not there')} → {now.get(name, 'not there')}")
-
-
-def _changes(kind: Kind, before: Mapping[str, str], now: Mapping[str, str], *, edited: str) -> Iterator[Cause]:
-    for name in sorted({*before, *now}):
-        if name not in before:
-            yield Cause(kind, name, "is used now")
-        elif name not in now:
-            yield Cause(kind, name, "is not used any more")
-        elif before[name] != now[name]:
-            yield Cause(kind, name, edited)

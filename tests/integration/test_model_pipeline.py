@@ -7,19 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stand_in
 import torch
-from PIL import Image, ImageDraw
+from training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 
-from scribetune import adapters, checkpoints, collation, config, families, generation, merging, tiny_model, training
+from scribetune import adapters, checkpoints, collation, config, generation, merging, tiny_model, training
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl, sha256_file, write_jsonl
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = stand_in.folder()
-FAMILY = families.family_of(TINY)
-PROMPT = families.prompt_of(FAMILY, "free_ocr")
-ANSWERS = ("Total 12", "季度 34", "Name: x", "<td>5</td>", "| a | b |", "6 %")
 
 
 def configuration(**train: Any) -> config.Config:
@@ -40,29 +35,6 @@ def configuration(**train: Any) -> config.Config:
             "generate": {"max_new_tokens": 16, "batch": 2},
         }
     )
-
-
-def write_split(folder: Path, name: str, answers: tuple[str, ...], size: tuple[int, int] = (543, 768)) -> Path:
-    rows = []
-    for number, answer in enumerate(answers):
-        document = f"{name}-{number}"
-        path = folder / "pages" / document / "p0001.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image = Image.new("L", size, 255)
-        ImageDraw.Draw(image).text((40, 40 + 60 * number), f"{answer} {'x' * number}", fill=0, font_size=40)
-        image.save(path)
-        conversation = [{"from": "human", "value": PROMPT}, {"from": "gpt", "value": answer}]
-        rows.append(
-            {
-                "id": f"{document}/p0001",
-                "document": document,
-                "page": 1,
-                "conversations": conversation,
-                "images": [str(path)],
-            }
-        )
-    write_jsonl(folder / f"{name}.jsonl", rows)
-    return folder / f"{name}.jsonl"
 
 
 @pytest.fixture(scope="module")

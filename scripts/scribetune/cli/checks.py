@@ -21,6 +21,7 @@ NOTHING_TO_VERIFY = 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Folder = Annotated[Path, typer.Option(help="Working directory of the build.")]
+Raw = Annotated[Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,9 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     folder: Folder = Path(),
-    raw: Annotated[
-        Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")
-    ] = None,
+    raw: Raw = None,
     allowed_signers: Annotated[
         Path | None, typer.Option(help="The lineage must be signed by one of these (ssh-keygen's ALLOWED SIGNERS).")
     ] = None,
@@ -82,9 +81,7 @@ def forget(
     ] = None,
     cores: Annotated[int, typer.Option(min=1, help="Cores for that build.")] = 1,
     folder: Folder = Path(),
-    raw: Annotated[
-        Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")
-    ] = None,
+    raw: Raw = None,
     as_json: AsJson = False,
 ) -> None:
     """Withdraw a document: keep it out from now on, list what it touched, and build without it.
@@ -136,9 +133,7 @@ def reproduce(
     ] = None,
     cores: Annotated[int, typer.Option(min=1, help="Cores for the build.")] = 1,
     folder: Folder = Path(),
-    raw: Annotated[
-        Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")
-    ] = None,
+    raw: Raw = None,
     as_json: AsJson = False,
 ) -> None:
     """Build a revision again with its own code, in a scratch folder, and compare hash by hash with its record.

@@ -280,12 +280,7 @@ def _read_tensors(
     try:
         stored = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"The adapter's weights cannot be read ({error})",
-            value=str(path),
-            accepted="a whole safetensors file",
-            todo="train or fetch the adapter again",
-        ) from error
+        raise adapters.unreadable(path, error) from error
     adapted = {name: delta.parameter for delta in deltas.values() for name in (delta.down, delta.up)}
     named = ((name, f" (it adapts {adapted[name]})") if name in adapted else (name, "") for name in sorted(stored))
     findings = {
