@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -161,7 +162,7 @@ def pad_rows(rows: Sequence[Sequence[int]], value: int, *, left: bool = False) -
     filled = torch.full((len(rows), longest), value, dtype=torch.long)
     for index, row in enumerate(rows):
         where = slice(longest - len(row), longest) if left else slice(0, len(row))
-        filled[index, where] = torch.tensor(row, dtype=torch.long)
+        filled[index, where] = torch.as_tensor(row, dtype=torch.long)
     return filled
 
 
@@ -196,7 +197,11 @@ class Collator:
             prompt, vision = encoded.prompt_ids[0], {"pixels": dict(encoded.pixels)}
         else:
             seen = self._features.get(index)
-            prompt, vision = seen.prompt_ids, {"image_features": seen.features}
+            prompt = seen.prompt_ids
+            if self._features.of_front:
+                vision = {"pixels": self._family.front_pixels(seen.features)}
+            else:
+                vision = {"image_features": seen.features}
         sequence = (*prompt, *example.answer_ids, self._end)
         if len(sequence) != example.tokens:
             raise RuntimeError(f"{example.page.id}: {len(sequence)} tokens, where {example.tokens} were announced")
@@ -204,6 +209,8 @@ class Collator:
             "index": index,
             "prompt_tokens": len(prompt),
             "input_ids": torch.tensor(sequence, dtype=torch.long),
+            # Not a tensor: Trainer's loader would send it to the device.
+            "ids_in_main_memory": np.array(sequence, dtype=np.int64),
             **vision,
         }
 

@@ -170,8 +170,16 @@ class Train(Section):
     """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 on a GPU that has it, else float32."""
-    gradient_checkpointing: bool = True
-    """Recompute activations to save memory."""
+    gradient_checkpointing: bool | Literal["auto"] = "auto"
+    """Recompute activations to save memory; auto: where the forecast says that they would not fit."""
+    quantization: Literal["none", "4bit"] = "none"
+    """4bit: the language model's frozen matrices in NF4 (QLoRA), experts too; merged into the unquantised weights."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """adamw_8bit: the optimiser's state in 8 bits, on a GPU; a quarter of the adapter's memory less."""
+    compile: bool | Literal["auto"] = "auto"
+    """Compile layers, which takes about a minute; auto: on a GPU, where the training is long enough."""
+    deterministic: bool = True
+    """Ask a GPU for kernels that give the same bits in every run; a CPU has no others."""
     cache_vision: bool = True
     """Compute vision features once and reuse them in every epoch (where the scope leaves the encoder frozen)."""
     vision_memory_gb: float = Field(default=16.0, ge=0.0)

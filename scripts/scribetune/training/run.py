@@ -20,8 +20,9 @@ from scribetune import adapters, backends, checkpoints, families, vision_cache
 from scribetune.collation import Collator, Example, SkippedPage, make_examples, read_pages
 from scribetune.config import Config, Train
 from scribetune.errors import UserError
+from scribetune.families.native import native
 from scribetune.files import sha256_file, write_text
-from scribetune.training import memory, monitor, preflight
+from scribetune.training import compiled, host_embedding, memory, monitor, preflight, quantized
 from scribetune.training.course import LOG_NAME, Course, log_csv
 from scribetune.training.order import LengthBuckets
 from scribetune.training.result import TrainingResult
@@ -72,6 +73,7 @@ class _Setup:
     skipped: tuple[SkippedPage, ...]
     base_digest: str
     features_bytes: int
+    features_of_front: bool
     why_not_cached: str
 
     @property
@@ -127,24 +129,29 @@ def train(
         learned=setup.learned,
         steps=setup.steps,
         cached_features_bytes=setup.features_bytes,
+        features_of_front=setup.features_of_front,
         device_bytes=memory.total_bytes(placement.device),
     )
     mark = _mark(setup, [train_jsonl, validation_jsonl])
     resume = checkpoints.last_valid(folders.checkpoints, mark)
     checkpoints.clear(folders.checkpoints, resume)
 
-    _seed(settings.seed, placement.device)
-    model = backends.load(setup.choice, setup.family, setup.folder, settings, placement)
+    _seed(settings.seed, placement.device, deterministic=settings.deterministic)
+    model = backends.load(
+        setup.choice, setup.family, setup.folder, settings, placement, checkpointing=found.checkpointing
+    )
     trainable = adapters.count_trainable(setup.family, model, settings.scope)
+    if settings.quantization == "4bit" and setup.choice.name == "peft":
+        quantized.quantize(model)
     features = _features(setup, model, folders.vision)
-    _seed(settings.seed, placement.device)
-    course = _fit(setup, model, features, folders, resume, mark)
+    _seed(settings.seed, placement.device, deterministic=settings.deterministic)
+    course = _fit(setup, model, features, folders, resume, mark, found)
 
     adapters.save(
         model,
         adapter_folder,
         base_name=config.base_model.name,
-        base_folder=setup.folder,
+        base_digest=setup.base_digest,
         revision=config.base_model.revision,
     )
     adapters.check_arrived(model, adapter_folder / adapters.WEIGHTS)
@@ -190,6 +197,7 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
     if choice.name == "unsloth":
         _patch_first()
     placement = backends.place(settings.precision, settings.cpu_threads)
+    quantized.refuse_without_device(settings, placement.device)
     folder = families.local_folder(base_path, config.base_model.revision)
     family = families.family_of(folder, config.base_model.family)
     freezes_encoder = family.scopes[settings.scope].freezes_encoder  # or refused, before anything is read
@@ -211,10 +219,11 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
             accepted="at least one page of the training split within train.max_tokens",
             todo="raise train.max_tokens" if skipped_train else "add documents",
         )
-    needed = _features_bytes(family, folder, placement.dtype, [*learned, *validated])
+    of_front = not freezes_encoder and family.front is not None and choice.name == "peft"
+    needed = _features_bytes(family, folder, placement.dtype, [*learned, *validated], of_front=of_front)
     if not settings.cache_vision:
         why = "train.cache_vision is off"
-    elif not freezes_encoder:
+    elif not (freezes_encoder or of_front):
         why = f"scope {settings.scope} trains the encoder"
     elif not vision_cache.fits(needed, _limits(settings, folders.vision)):
         why = (
@@ -235,6 +244,7 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
         skipped=(*skipped_train, *skipped_validation),
         base_digest=adapters.base_digest(folder),
         features_bytes=0 if why else needed,
+        features_of_front=of_front,
         why_not_cached=why,
     )
 
@@ -244,11 +254,15 @@ def _limits(settings: Train, folder: Path | None) -> vision_cache.Limits:
     return vision_cache.Limits(folder, settings.vision_memory_gb * gigabyte, settings.vision_disk_gb * gigabyte)
 
 
-def _features_bytes(family: families.Family, folder: Path, dtype: torch.dtype, examples: Sequence[Example]) -> int:
+def _features_bytes(
+    family: families.Family, folder: Path, dtype: torch.dtype, examples: Sequence[Example], *, of_front: bool
+) -> int:
     from transformers import AutoConfig
 
     settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     tokens = [example.image_tokens for example in examples]
+    if of_front:
+        return vision_cache.size([family.front_tokens(count) for count in tokens], family.front_width(settings), dtype)
     return vision_cache.size(tokens, family.feature_width(settings), dtype)
 
 
@@ -273,14 +287,18 @@ def _patch_first() -> None:
     import unsloth  # noqa: F401
 
 
-def _seed(seed: int, device: str) -> None:
-    """Seed Python, NumPy and torch; on a GPU also ask for deterministic kernels where there are any."""
+def _seed(seed: int, device: str, *, deterministic: bool) -> None:
+    """Seed Python, NumPy and torch; on a GPU ask for deterministic kernels, where there are any, if configured."""
     from transformers import set_seed
 
     set_seed(seed)
     if device != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
+        # Its backward pass is not the same twice, whatever is asked for.
+        torch.backends.cuda.enable_cudnn_sdp(not deterministic)
+        # Otherwise every new tensor is filled with NaN first; nothing here reads what it did not write.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _workers(placement: backends.Placement) -> int:
@@ -300,19 +318,46 @@ def _features(setup: _Setup, model: Any, folder: Path | None) -> vision_cache.Fe
         setup.processor,
         setup.examples,
         limits=_limits(setup.config.train, folder),
-        key=vision_cache.model_key(setup.folder, setup.base_digest, setup.placement.dtype, setup.placement.device),
+        key=vision_cache.model_key(
+            setup.folder,
+            setup.base_digest,
+            setup.placement.dtype,
+            setup.placement.device,
+            of_front=setup.features_of_front,
+        ),
         needed_bytes=setup.features_bytes,
         workers=_workers(setup.placement),
+        of_front=setup.features_of_front,
     )
+    freed = _let_go(setup, model)
     logger.info(
-        "Vision features of %d pages, computed once: %.1f MB in %s; %d were computed now, %d were there",
+        "%s of %d pages, computed once: %.1f MB in %s; %d were computed now, %d were there; %.2f GB of weights that "
+        "nothing needs any more were let go",
+        f"What {setup.family.front} makes" if setup.features_of_front else "Vision features",
         len(setup.examples),
         store.bytes / 1e6,
         "memory" if store.in_memory else folder,
         store.computed,
         len(setup.examples) - store.computed,
+        freed / 1e9,
     )
     return store
+
+
+def _let_go(setup: _Setup, model: Any) -> int:
+    """Empty the weights of the encoder, or of its front, whose output is kept; return their bytes.
+
+    The adapter alone is saved at the end, and validation reads pages by the same features.
+    """
+    front = setup.family.front
+    freed = 0
+    for name, weight in native(model).named_parameters():
+        of_encoder = setup.family.group_of(name) == "vision"
+        if of_encoder and not (setup.features_of_front and not name.startswith(f"{front}.")):
+            freed += weight.numel() * weight.element_size()
+            weight.data = weight.new_empty(0)
+    memory.release()
+    return freed
 
 
 def _schedule(setup: _Setup) -> "Schedule":
@@ -338,6 +383,7 @@ def _fit(
     folders: WorkFolders,
     resume: Path | None,
     mark: str,
+    found: preflight.Preflight,
 ) -> Course:
     """Run the training loop, leave the adapter to be kept in the model, and return the course."""
     from scribetune.training import trainer
@@ -366,6 +412,8 @@ def _fit(
         )
     curves = folders.tensorboard if settings.tensorboard else None
     device = setup.placement.device
+    if _compiles(setup):
+        compiled.compile_layers(model)
     with monitor.watching(schedule.total, settings.effective_batch, device, curves) as shown:
         equipment = trainer.Equipment(
             family=setup.family,
@@ -375,6 +423,9 @@ def _fit(
             page_ids=[example.page.id for example in setup.examples],
             pad=int(setup.processor.tokenizer.pad_token_id),
             own_loss=setup.choice.name == "peft",
+            checkpointing=found.checkpointing,
+            host_embedding=_host_embedding(setup, model, found),
+            precision=setup.placement.dtype,
             autocast=torch.bfloat16 if _own_autocast(setup) else None,
             validator=validator,
             course=course,
@@ -399,6 +450,31 @@ def _own_autocast(setup: _Setup) -> bool:
     return setup.placement.precision == "bfloat16" and setup.choice.name == "peft"
 
 
+def _host_embedding(setup: _Setup, model: Any, found: preflight.Preflight) -> host_embedding.HostEmbedding | None:
+    """Move the embedding table to main memory where the device's is short: where activations are not kept either."""
+    if setup.choice.name != "peft" or setup.placement.device == "cpu" or not found.checkpointing:
+        return None
+    return host_embedding.move_to_host(native(model))
+
+
+def _optimizer(settings: Train, device: str) -> str:
+    """Return transformers' name of the optimiser."""
+    if settings.optimizer == "adamw_8bit":
+        return "adamw_8bit"
+    # The fused one can be told on the device to leave a step out; see `PageTrainer._get_grad_norm`.
+    return "adamw_torch" if device == "cpu" else "adamw_torch_fused"
+
+
+def _compiles(setup: _Setup) -> bool:
+    """Tell whether layers are compiled: where configured, or where the training is long enough for it to pay."""
+    if setup.choice.name != "peft" or setup.config.train.quantization != "none":
+        return False
+    if setup.config.train.compile != "auto":
+        return setup.config.train.compile
+    passes = len(setup.learned) * setup.config.train.epochs // setup.config.train.micro_batch
+    return setup.placement.device != "cpu" and passes >= compiled.WORTH_PASSES
+
+
 def _run(
     setup: _Setup, model: Any, collator: Collator, equipment: Any, resume: Path | None, *, in_memory: bool
 ) -> None:
@@ -406,7 +482,7 @@ def _run(
     from transformers import PrinterCallback
     from trl import SFTConfig  # type: ignore[attr-defined]
 
-    from scribetune.training.trainer import PageTrainer, Watch
+    from scribetune.training.trainer import PageTrainer, Watch, recomputing
 
     settings, placement, total = setup.config.train, setup.placement, setup.steps
     on_cpu = placement.device == "cpu"
@@ -421,12 +497,11 @@ def _run(
         warmup_steps=math.floor(total * settings.warmup_share),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_gradient_norm,
-        # The fused one can be told on the device to leave a step out; see `PageTrainer._get_grad_norm`.
-        optim="adamw_torch" if on_cpu else "adamw_torch_fused",
+        optim=_optimizer(settings, placement.device),
         bf16=placement.precision == "bfloat16" and not _own_autocast(setup),
         use_cpu=on_cpu,
-        gradient_checkpointing=settings.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if settings.gradient_checkpointing else None,
+        gradient_checkpointing=equipment.checkpointing,
+        gradient_checkpointing_kwargs=recomputing(settings) if equipment.checkpointing else None,
         # The whole course (rows, validations, checkpoints) is PageTrainer's: Trainer would lose what lies between two
         # rows of the log when a training is resumed, and wait for the device in every step.
         eval_strategy="no",

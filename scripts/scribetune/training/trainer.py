@@ -20,17 +20,17 @@ from transformers import TrainerCallback
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
 from scribetune import adapters, checkpoints
-from scribetune.collation import assemble, target_tokens
+from scribetune.collation import assemble, pad_rows, target_tokens
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.families import Family
 from scribetune.files import write_text
 from scribetune.training import memory
 from scribetune.training.course import Course, MemoryEvent, StepFigures
-from scribetune.training.loss import token_loss
+from scribetune.training.host_embedding import HostEmbedding
 from scribetune.training.monitor import Monitor
 from scribetune.training.order import LengthBuckets
-from scribetune.training.validation import Validator, with_features
+from scribetune.training.validation import Validator, page_loss, with_features
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +73,9 @@ class Equipment:
         pad: Token id of the padding.
         own_loss: Whether the loss is computed here from logits of the answers alone (else by the model, as its backend
             patched it).
+        checkpointing: Whether activations are computed again in the backward pass.
+        host_embedding: The embedding, where its table lies in main memory.
+        precision: Number format of the arithmetic of validations.
         autocast: Number format that arithmetic is done in beside the adapter's own; None: that of the weights.
         validator: Measures the model; None without validation pages.
         course: The course so far.
@@ -89,6 +92,9 @@ class Equipment:
     page_ids: Sequence[str]
     pad: int
     own_loss: bool
+    checkpointing: bool
+    host_embedding: HostEmbedding | None
+    precision: torch.dtype
     autocast: torch.dtype | None
     validator: Validator | None
     course: Course
@@ -198,6 +204,9 @@ class PageTrainer(SFTTrainer):
             for pages in batches:
                 for start in range(0, len(pages), size):
                     inputs = assemble(pages[start : start + size], self.equipment.pad)
+                    if self.equipment.host_embedding is not None:
+                        rows = [page["ids_in_main_memory"] for page in pages[start : start + size]]
+                        self.equipment.host_embedding.prepare(pad_rows(rows, self.equipment.pad))
                     loss = super().training_step(model, inputs, targets)  # type: ignore[no-untyped-call]
                     self._current.loss += loss.float() / self._processes
         except torch.OutOfMemoryError:
@@ -206,21 +215,33 @@ class PageTrainer(SFTTrainer):
         return True
 
     def _shrink(self) -> None:
-        """Halve the micro batch and say so.
+        """Halve the micro batch, or keep no activations where it is one page already, and say so.
 
         Raises:
             UserError: It is one page already, or other processes would not know.
         """
-        course, settings = self.equipment.course, self.equipment.settings
+        course = self.equipment.course
         memory.release()
         step = self.state.global_step + 1
         longest = max(len(page["input_ids"]) for pages in self._current.pages for page in pages)
+        equipment = self.equipment
+        if (
+            course.micro_batch == 1
+            and equipment.settings.gradient_checkpointing == "auto"
+            and not equipment.checkpointing
+        ):
+            logger.warning("Memory ran out at step %d: from now on activations are computed again, not kept", step)
+            equipment.checkpointing = True
+            self.accelerator.unwrap_model(self.model).gradient_checkpointing_enable(
+                gradient_checkpointing_kwargs=recomputing(equipment.settings)
+            )
+            return
         if course.micro_batch == 1:
-            raise memory.too_small(step, longest, checkpointing=settings.gradient_checkpointing)
+            raise memory.too_small(step, longest, checkpointing=self.equipment.checkpointing)
         if self.args.world_size > 1:
             raise UserError(
                 f"Memory ran out at step {step} on one of {self.args.world_size} devices; train.micro_batch is",
-                value=settings.micro_batch,
+                value=self.equipment.settings.micro_batch,
                 accepted="a micro batch that fits on every device",
                 todo="halve train.micro_batch; train.effective_batch, and so the result, stays",
             )
@@ -233,28 +254,26 @@ class PageTrainer(SFTTrainer):
             step,
             event.micro_batch_after,
             event.micro_batch_before,
-            settings.effective_batch,
+            self.equipment.settings.effective_batch,
         )
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Return the loss of one forward pass: cross-entropy summed over its targets, per target of the whole step."""
-        inputs = with_features(self.equipment.family, self.accelerator.unwrap_model(model), dict(inputs))
-        keep = inputs.pop("logits_to_keep")
+        family, unwrapped = self.equipment.family, self.accelerator.unwrap_model(model)
         if not self.equipment.own_loss:
             self._current.correct += math.nan
+            inputs = with_features(family, unwrapped, inputs) | {"labels": inputs["labels"]}
+            inputs.pop("logits_to_keep")
             return super().compute_loss(  # type: ignore[no-untyped-call]
                 model, inputs, return_outputs, num_items_in_batch=num_items_in_batch
             )
-        labels = inputs.pop("labels")
-        outputs = model(**inputs, use_cache=False, logits_to_keep=keep)
-        # A backend that patches the model may give all positions all the same.
-        total, correct = token_loss(outputs.logits[:, -keep:-1], labels[:, -keep + 1 :])
+        total, correct = page_loss(family, unwrapped, inputs, model)
         self._current.correct += correct
         # Gradients of several processes are averaged, where they should be summed.
         loss = total / max(1, int(num_items_in_batch or 1)) * self._processes
-        return (loss, outputs) if return_outputs else loss
+        return (loss, None) if return_outputs else loss
 
     def autocast_smart_context_manager(
         self, cache_enabled: bool | None = True
@@ -276,13 +295,13 @@ class PageTrainer(SFTTrainer):
         """Return the norm as a tensor, and see to it that a gradient that is not finite changes no weight."""
         found = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
         norm = torch.as_tensor(found, device=self._device).detach().float()
-        if self._device.type == "cpu":
+        fused: Any = self.optimizer
+        if not hasattr(fused.optimizer, "found_inf") and not getattr(fused.optimizer, "_step_supports_amp_scaling", 0):
             if not math.isfinite(float(norm)):
                 for weight in model.parameters():
                     weight.grad = None
         else:
             # The fused optimiser reads this on the device and does nothing where it is 1: no step waits for the host.
-            fused: Any = self.optimizer
             fused.optimizer.found_inf = (~torch.isfinite(norm)).float().reshape(())
         return norm
 
@@ -401,7 +420,8 @@ class PageTrainer(SFTTrainer):
         model = self.accelerator.unwrap_model(self.model)
         if not self.equipment.own_loss:
             os.environ[_UNSLOTH_LOGITS] = "1"
-        with self.autocast_smart_context_manager():
+        lower = self.equipment.precision == torch.bfloat16
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=lower):
             validation = self.equipment.validator.measure(model, step)
         os.environ.pop(_UNSLOTH_LOGITS, None)
         if not math.isfinite(validation.loss):
@@ -458,6 +478,11 @@ class Watch(TrainerCallback):
         if self._resume is not None:
             logger.info("Going on from step %d (%s)", state.global_step, self._resume)
         self._monitor.begin(int(state.global_step))
+
+
+def recomputing(settings: Train) -> dict[str, bool]:
+    """Return how activations are computed again: random numbers are kept for it only where some are drawn."""
+    return {"use_reentrant": False, "preserve_rng_state": settings.dropout > 0}
 
 
 def copied(model: Any) -> dict[str, torch.Tensor]:
