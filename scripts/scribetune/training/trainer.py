@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.data_loader import DataLoaderShard
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 from trl import SFTTrainer  # type: ignore[attr-defined]
@@ -25,11 +27,12 @@ from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.families import Family
 from scribetune.files import write_text
+from scribetune.processes import Group
 from scribetune.training import memory
 from scribetune.training.course import Course, MemoryEvent, StepFigures
 from scribetune.training.loss import token_loss
 from scribetune.training.monitor import Monitor
-from scribetune.training.order import LengthBuckets
+from scribetune.training.order import LengthBuckets, SharedBatches
 from scribetune.training.validation import Validator, with_features
 
 logger = logging.getLogger(__name__)
@@ -65,11 +68,13 @@ class Equipment:
     """What `PageTrainer` needs beside Trainer's own arguments.
 
     Attributes:
+        group: The processes that share the training.
         family: The model's family.
         settings: Configuration of the training.
         schedule: When what happens.
         order: The order of pages.
         page_ids: Page id by index.
+        targets: Tokens that each page teaches, by index.
         pad: Token id of the padding.
         own_loss: Whether the loss is computed here from logits of the answers alone (else by the model, as its backend
             patched it).
@@ -82,11 +87,13 @@ class Equipment:
         mark: Fingerprint of the training.
     """
 
+    group: Group
     family: Family
     settings: Train
     schedule: Schedule
     order: LengthBuckets
     page_ids: Sequence[str]
+    targets: Sequence[int]
     pad: int
     own_loss: bool
     autocast: torch.dtype | None
@@ -146,6 +153,10 @@ class PageTrainer(SFTTrainer):
         self._handled = 0
         self._saved_at = time.monotonic()
         self._saved_step = 0
+        self._clock_says_checkpoint = False
+        if equipment.group.size > 1:
+            # Gradients are summed where they are, without a copy.
+            self.accelerator.ddp_handler.gradient_as_bucket_view = True
         self._current = self._fresh_step(0, [])
 
     # ---- Pages ----
@@ -153,18 +164,45 @@ class PageTrainer(SFTTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthBuckets:  # noqa: ARG002
         return self.equipment.order
 
+    def get_train_dataloader(self) -> Any:
+        """Return batches of this process: all pages, or its part of every effective batch."""
+        group, order = self.equipment.group, self.equipment.order
+        if group.size == 1:
+            return super().get_train_dataloader()
+        # Not Trainer's way to divide batches, which fills up the last ones with pages from the beginning.
+        return DataLoaderShard(
+            _Rows(len(self.equipment.targets)),
+            device=self._device,
+            batch_sampler=SharedBatches(order, group.rank, group.size, self.equipment.settings.micro_batch),
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            generator=torch.Generator(),
+        )
+
     def _run_epoch(self, *arguments: Any, **named: Any) -> Any:
         self.equipment.order.set_epoch(named["epoch"])
         return super()._run_epoch(*arguments, **named)  # type: ignore[no-untyped-call]
 
-    def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> tuple[list[Any], int]:
+    def get_batch_samples(
+        self,
+        epoch_iterator: Iterator[Any],
+        num_batches: int,
+        device: Any,  # noqa: ARG002
+    ) -> tuple[list[Any], int]:
         """Take the batches of one optimiser step, and count what they teach."""
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
         pages = [page for batch in batches for page in batch["pages"]]
-        targets = target_tokens(pages)
-        if self.args.world_size > 1:
-            targets = int(self.accelerator.gather(torch.tensor(targets, device=device)).sum())
-        self._current = self._fresh_step(targets, [page["index"] for page in pages])
+        if self.equipment.group.size == 1:
+            targets, indices = target_tokens(pages), [page["index"] for page in pages]
+        else:
+            # Every process knows the order: none has to ask the others what they have.
+            batches_of_epoch = self.equipment.order.current
+            indices = batches_of_epoch[self.state.global_step % len(batches_of_epoch)]
+            targets = sum(self.equipment.targets[index] for index in indices)
+            if not {page["index"] for page in pages} <= set(indices):
+                raise RuntimeError(f"step {self.state.global_step + 1} has pages of another step")
+        self._current = self._fresh_step(targets, indices)
         return batches, targets
 
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002
@@ -328,7 +366,7 @@ class PageTrainer(SFTTrainer):
         self._waiting.append(
             _Done(
                 step=step,
-                epoch=float(self.state.epoch),
+                epoch=self._epoch(step),
                 learning_rate=float(learning_rate or 0.0),
                 loss=current.loss,
                 norm=norm,
@@ -340,11 +378,20 @@ class PageTrainer(SFTTrainer):
         self._current = self._fresh_step(0, [])
         self.equipment.monitor.step()
 
+    def _epoch(self, step: int) -> float:
+        """Return the passes over all pages after a step; not Trainer's, which depends on how batches are divided."""
+        pages, batch = len(self.equipment.targets), self.equipment.settings.effective_batch
+        whole, part = divmod(step, math.ceil(pages / batch))
+        return whole + part * batch / pages
+
     def _checkpoint_due(self, step: int) -> bool:
         schedule = self.equipment.schedule
-        # Clocks of several processes differ; all must write the same checkpoints.
-        by_time = self._processes == 1 and 0 < schedule.checkpoint_s <= time.monotonic() - self._saved_at
+        # Clocks of several processes differ, and all must write the same checkpoints: see `_read`.
+        by_time = self._clock_says_checkpoint if self._processes > 1 else self._time_is_up()
         return step != self._saved_step and (step % schedule.checkpoint == 0 or by_time)
+
+    def _time_is_up(self) -> bool:
+        return 0 < self.equipment.schedule.checkpoint_s <= time.monotonic() - self._saved_at
 
     def _read(self) -> None:
         """Read the figures of the steps since the last time from the device, at once, and look at them.
@@ -355,8 +402,12 @@ class PageTrainer(SFTTrainer):
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        stacked = torch.stack([torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting])
-        figures = self.accelerator.reduce(stacked, reduction="sum").tolist()
+        rows = [torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting]
+        # The first process's clock decides for all.
+        clock = float(self.equipment.group.is_first and self._time_is_up())
+        stacked = torch.stack([*rows, torch.full((3,), clock, device=self._device)])
+        *figures, (said, _, _) = self.accelerator.reduce(stacked, reduction="sum").tolist()
+        self._clock_says_checkpoint = said > 0
         course = self.equipment.course
         for done, (loss, norm, correct) in zip(waiting, figures, strict=True):
             step = StepFigures(done.step, done.epoch, loss, done.learning_rate, norm, correct, done.targets)
@@ -412,7 +463,7 @@ class PageTrainer(SFTTrainer):
                 accepted="a rate at which the loss stays finite",
                 todo="lower train.learning_rate, or set train.precision to float32",
             )
-        best = course.add_validation(validation, float(self.state.epoch))
+        best = course.add_validation(validation, self._epoch(step))
         if best and settings.keep == "best":
             self.equipment.best = copied(model)
         self.equipment.monitor.validated(validation, best=best)
@@ -425,19 +476,29 @@ class PageTrainer(SFTTrainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ARG002
         """Write adapter, best adapter, optimiser, schedule, random numbers and course, as one whole."""
         step = int(self.state.global_step)
-        if self.is_world_process_zero():
-            self._write_checkpoint(step)
-        self.accelerator.wait_for_everyone()
+        states = self.equipment.group.gather(self._random_state())
+        if self.equipment.group.is_first:
+            self._write_checkpoint(step, states)
+        self.equipment.group.wait()
         self._saved_at, self._saved_step = time.monotonic(), step
+        self._clock_says_checkpoint = False
 
-    def _write_checkpoint(self, step: int) -> None:
+    def _random_state(self) -> tuple[str, bytes]:
+        """Return name and content of the file that holds this process's random numbers."""
+        with tempfile.TemporaryDirectory() as temporary:
+            self._save_rng_state(temporary)
+            (path,) = Path(temporary).iterdir()
+            return path.name, path.read_bytes()
+
+    def _write_checkpoint(self, step: int, random_states: Sequence[tuple[str, bytes]]) -> None:
         equipment = self.equipment
         with checkpoints.writing(equipment.folder, step, equipment.mark) as folder:
             save_file(copied(self.accelerator.unwrap_model(self.model)), folder / adapters.WEIGHTS)
             if equipment.best is not None:
                 save_file(equipment.best, folder / BEST)
             self._save_optimizer_and_scheduler(str(folder))
-            self._save_rng_state(str(folder))
+            for name, content in random_states:
+                (folder / name).write_bytes(content)
             self.state.save_to_json(str(folder / "trainer_state.json"))
             # Not `write_json`: a skipped step has figures that are no numbers, which strict JSON lacks.
             write_text(folder / COURSE, json.dumps(equipment.course.to_json(), sort_keys=True))
@@ -445,6 +506,19 @@ class PageTrainer(SFTTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Put the adapter of a checkpoint into the model, tensor by tensor, and prove that it is all there."""
         restore(model if model is not None else self.model, Path(resume_from_checkpoint) / adapters.WEIGHTS)
+
+
+class _Rows(torch.utils.data.Dataset[dict[str, Any]]):
+    """What a `Collator` takes, by the indices of `SharedBatches`."""
+
+    def __init__(self, pages: int) -> None:
+        self._pages = pages
+
+    def __len__(self) -> int:
+        return self._pages
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"index": index} if index >= 0 else {"index": -1 - index, "dummy": True}
 
 
 class Watch(TrainerCallback):
