@@ -19,14 +19,17 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scribetune.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ _TERMINATE_S = 3.0
 _COLLECTIVE = timedelta(hours=2)
 """Longest wait for the other processes: they may be hashing a large model. One that died is noticed at once."""
 _TAIL_CHARACTERS = 2000
+_NUMBERS_AT_ONCE = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,29 @@ class Group:
     def from_first(self, make: Callable[[], T]) -> T:
         """Return what the first process makes, in every process; all must call it."""
         return self.gather(make() if self.is_first else None)[0]  # type: ignore[return-value]
+
+    def average(self, tensors: Sequence["torch.Tensor"]) -> None:
+        """Put the mean over all processes into tensors of one device and number format; all must call it alike."""
+        import torch.distributed
+
+        for piece in _pieces(tensors):
+            flat = torch.cat([tensor.reshape(-1) for tensor in piece])
+            torch.distributed.all_reduce(flat)
+            flat /= self.size
+            for tensor, mean in zip(piece, torch.split(flat, [tensor.numel() for tensor in piece]), strict=True):
+                tensor.copy_(mean.view_as(tensor))
+
+
+def _pieces(tensors: Sequence["torch.Tensor"]) -> Iterator[list["torch.Tensor"]]:
+    """Divide tensors into runs that are worth a transfer of their own, and small enough to be copied."""
+    piece: list[torch.Tensor] = []
+    for tensor in tensors:
+        piece.append(tensor)
+        if sum(one.numel() for one in piece) >= _NUMBERS_AT_ONCE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
 
 
 ALONE = Group()
@@ -141,15 +168,17 @@ def launch(size: int, target: str, *arguments: Any) -> Any:
         Exception: Whatever else one of them raised, from its traceback as text.
     """
     gpus = visible_gpus()
+    on_gpus = len(gpus) >= size
     with tempfile.TemporaryDirectory(prefix="scribetune-") as temporary:
         folder = Path(temporary)
         processes: list[_Process] = []
         try:
             for rank in range(size):
-                devices = {"CUDA_VISIBLE_DEVICES": gpus[rank]} if len(gpus) >= size else {}
-                processes.append(_start(rank, size, folder, devices))
+                # On the CPU accelerate would otherwise number it, and torch finds nothing under such a name.
+                device = {"CUDA_VISIBLE_DEVICES": gpus[rank]} if on_gpus else {"ACCELERATE_TORCH_DEVICE": "cpu"}
+                processes.append(_start(rank, size, folder, device))
             for process in processes:
-                _send_task(process, (target, arguments, str(folder / "store"), bool(len(gpus) >= size)))
+                _send_task(process, (target, arguments, str(folder / "store"), on_gpus))
             _watch(processes)
             return _value(processes)
         finally:

@@ -483,7 +483,7 @@ def _run(
         loss_type="nll",
         seed=settings.seed + setup.group.rank,
         data_seed=settings.seed,
-        # Every weight of the adapter gets a gradient in every step, that of an expert without tokens being zero.
+        # The gradients are exchanged by PageTrainer.
         ddp_find_unused_parameters=False,
         ddp_broadcast_buffers=False,
         # Pixels are prepared, and features read from disk, in workers where a GPU would wait for them.

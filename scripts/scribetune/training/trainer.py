@@ -154,9 +154,6 @@ class PageTrainer(SFTTrainer):
         self._saved_at = time.monotonic()
         self._saved_step = 0
         self._clock_says_checkpoint = False
-        if equipment.group.size > 1:
-            # Gradients are summed where they are, without a copy.
-            self.accelerator.ddp_handler.gradient_as_bucket_view = True
         self._current = self._fresh_step(0, [])
 
     # ---- Pages ----
@@ -218,15 +215,20 @@ class PageTrainer(SFTTrainer):
     def training_step(self, model: Any, inputs: Mapping[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
         """Compute gradients of one batch, with smaller forward passes and once more where memory runs out."""
         self._current.pages.append(inputs["pages"])
-        done = self._attempt(model, self._current.pages[-1:], num_items_in_batch)
-        while not done:
-            self._shrink()
-            # Part of the gradients may be there already: the step begins anew, with its earlier batches.
-            model.zero_grad()
-            again = self._fresh_step(self._current.targets, self._current.indices)
-            again.pages = self._current.pages
-            self._current = again
-            done = self._attempt(model, self._current.pages, num_items_in_batch)
+        # Several processes exchange gradients once, at the end of a step, not within the last backward pass: one that
+        # runs out of memory can so do its part again, while the others wait. An adapter's gradients are small.
+        with self.accelerator.no_sync(model) if self._processes > 1 else contextlib.nullcontext():
+            done = self._attempt(model, self._current.pages[-1:], num_items_in_batch)
+            while not done:
+                self._shrink()
+                # Part of the gradients may be there already: the step begins anew, with its earlier batches.
+                model.zero_grad()
+                again = self._fresh_step(self._current.targets, self._current.indices)
+                again.pages = self._current.pages
+                self._current = again
+                done = self._attempt(model, self._current.pages, num_items_in_batch)
+        if self._processes > 1 and self.accelerator.sync_gradients:
+            self.equipment.group.average(_gradients(model))
         return torch.zeros((), device=self._device)
 
     def _attempt(self, model: Any, batches: Sequence[Sequence[dict[str, Any]]], targets: Any) -> bool:
@@ -247,7 +249,7 @@ class PageTrainer(SFTTrainer):
         """Halve the micro batch and say so.
 
         Raises:
-            UserError: It is one page already, or other processes would not know.
+            UserError: It is one page already.
         """
         course, settings = self.equipment.course, self.equipment.settings
         memory.release()
@@ -255,13 +257,6 @@ class PageTrainer(SFTTrainer):
         longest = max(len(page["input_ids"]) for pages in self._current.pages for page in pages)
         if course.micro_batch == 1:
             raise memory.too_small(step, longest, checkpointing=settings.gradient_checkpointing)
-        if self.args.world_size > 1:
-            raise UserError(
-                f"Memory ran out at step {step} on one of {self.args.world_size} devices; train.micro_batch is",
-                value=settings.micro_batch,
-                accepted="a micro batch that fits on every device",
-                todo="halve train.micro_batch; train.effective_batch, and so the result, stays",
-            )
         event = MemoryEvent(step, course.micro_batch, course.micro_batch // 2)
         course.micro_batch = event.micro_batch_after
         course.memory_events.append(event)
@@ -403,18 +398,27 @@ class PageTrainer(SFTTrainer):
         if not waiting:
             return
         rows = [torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting]
-        # The first process's clock decides for all.
-        clock = float(self.equipment.group.is_first and self._time_is_up())
-        stacked = torch.stack([*rows, torch.full((3,), clock, device=self._device)])
-        *figures, (said, _, _) = self.accelerator.reduce(stacked, reduction="sum").tolist()
-        self._clock_says_checkpoint = said > 0
         course = self.equipment.course
+        own = torch.tensor([float(self._time_is_up()), course.micro_batch, 0.0], device=self._device)
+        of_all = self.accelerator.gather(torch.stack([*rows, own]).unsqueeze(0)).tolist()
+        figures = [[sum(parts) for parts in zip(*same, strict=True)] for same in zip(*of_all, strict=True)][:-1]
+        # The first process's clock decides for all, and the smallest memory.
+        self._clock_says_checkpoint = of_all[0][-1][0] > 0
+        self._adopt(int(min(one[-1][1] for one in of_all)))
         for done, (loss, norm, correct) in zip(waiting, figures, strict=True):
             step = StepFigures(done.step, done.epoch, loss, done.learning_rate, norm, correct, done.targets)
             course.window.append(step)
             if not step.is_finite:
                 course.skipped_steps.append(step.step)
                 self._not_finite(step, done.indices)
+
+    def _adopt(self, micro_batch: int) -> None:
+        """Take over the micro batch of a process that ran out of memory: otherwise it would be the slowest for ever."""
+        course = self.equipment.course
+        if micro_batch < course.micro_batch:
+            event = MemoryEvent(int(self.state.global_step), course.micro_batch, micro_batch)
+            course.micro_batch = micro_batch
+            course.memory_events.append(event)
 
     def _not_finite(self, step: StepFigures, indices: Sequence[int]) -> None:
         settings, course = self.equipment.settings, self.equipment.course
@@ -506,6 +510,15 @@ class PageTrainer(SFTTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Put the adapter of a checkpoint into the model, tensor by tensor, and prove that it is all there."""
         restore(model if model is not None else self.model, Path(resume_from_checkpoint) / adapters.WEIGHTS)
+
+
+def _gradients(model: Any) -> list[torch.Tensor]:
+    """Return the gradients of all trainable weights; those that are missing are made, of zeros: all need them."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in weights:
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+    return [weight.grad for weight in weights]
 
 
 class _Rows(torch.utils.data.Dataset[dict[str, Any]]):
