@@ -70,10 +70,10 @@ class Plan:
             offered: Snakemake's `workflow.global_resources`.
         """
         most = self.config.train.gpus
-        resource = offered.get("gpu")
-        if resource is None:
+        value = getattr(offered.get("gpu"), "value", None)
+        if value is None:
             return 1 if most == "auto" else most
-        there = max(1, int(resource.value))  # gpu=0 is Snakemake's to refuse
+        there = max(1, int(value))  # gpu=0 is Snakemake's to refuse
         return there if most == "auto" else min(most, there)
 
     def keep_altered(self) -> None:

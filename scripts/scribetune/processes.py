@@ -6,7 +6,6 @@ None outlives the caller: each holds one end of a connection to it, and ends its
 became of the caller.
 """
 
-import importlib
 import logging
 import logging.handlers
 import os
@@ -152,7 +151,7 @@ def visible_gpus() -> list[str]:
     return names[:count]
 
 
-def launch(size: int, target: str, *arguments: Any) -> Any:
+def launch(size: int, function: Callable[..., T], *arguments: Any) -> T:
     """Run a function in several processes and return what it returns in the first.
 
     With as many GPUs as processes each sees one of them, as device 0; otherwise all run on the CPU. Log records come
@@ -160,7 +159,7 @@ def launch(size: int, target: str, *arguments: Any) -> Any:
 
     Args:
         size: Number of processes.
-        target: "module:function"; it is called with a `Group` and the arguments.
+        function: A function of a module (not of `__main__`); it is called with a `Group` and the arguments.
         arguments: Anything that pickles.
 
     Raises:
@@ -178,9 +177,10 @@ def launch(size: int, target: str, *arguments: Any) -> Any:
                 device = {"CUDA_VISIBLE_DEVICES": gpus[rank]} if on_gpus else {"ACCELERATE_TORCH_DEVICE": "cpu"}
                 processes.append(_start(rank, size, folder, device))
             for process in processes:
-                _send_task(process, (target, arguments, str(folder / "store"), on_gpus))
+                _send_task(process, pickle.dumps((function, arguments, str(folder / "store"), on_gpus)))
             _watch(processes)
-            return _value(processes)
+            value: T = _value(processes)
+            return value
         finally:
             _end(processes)
 
@@ -219,9 +219,9 @@ def _start(rank: int, size: int, folder: Path, devices: Mapping[str, str]) -> _P
     return _Process(rank, running, ours, output)
 
 
-def _send_task(process: _Process, task: tuple[Any, ...]) -> None:
+def _send_task(process: _Process, task: bytes) -> None:
     try:
-        process.connection.send(task)
+        process.connection.send_bytes(task)
     except (BrokenPipeError, ConnectionResetError):
         process.closed = True  # it is dead already; `_watch` finds out how
 
@@ -345,7 +345,7 @@ def serve() -> None:
     # An interrupt reaches all processes of a terminal at once: the caller decides, and ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = Connection(int(os.environ.pop(_CONNECTION)))
-    target, arguments, store, on_gpus = connection.recv()
+    task = connection.recv_bytes()
     threading.Thread(target=_end_with_caller, args=(connection,), daemon=True).start()
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     channel = _Channel(connection)
@@ -355,8 +355,7 @@ def serve() -> None:
     )
     logging.captureWarnings(capture=True)
     try:
-        module, _, name = target.partition(":")
-        function = getattr(importlib.import_module(module), name)
+        function, arguments, store, on_gpus = pickle.loads(task)  # noqa: S301  the caller's
         value = function(_join(rank, size, store, on_gpus=on_gpus), *arguments)
         _leave()
     except BaseException as error:

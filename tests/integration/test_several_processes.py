@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
+import shared_training
+import shared_work
 from safetensors.torch import load_file
 from training_pages import ANSWERS, TINY, settings, write_split
 
@@ -68,7 +70,7 @@ def test_two_processes_train_as_one_and_a_killed_one_is_no_loss(data: Path) -> N
         "memory": {"effective_batch": 4, "micro_batch": 2, "epochs": 2, "validation_pages": 0},
         "experts": {"effective_batch": 4, "scope": "experts", "epochs": 1, "validation_pages": 0},
     }
-    made = processes.launch(2, "shared_training:several_trainings", str(data), cases)
+    made = processes.launch(2, shared_training.several_trainings, str(data), cases)
 
     # Goes on from where it was killed, with every process's own random numbers: the same to the last bit.
     assert made["exact"].resumed_from >= 2 and made["undisturbed"].resumed_from == 0
@@ -87,7 +89,7 @@ def test_two_processes_train_as_one_and_a_killed_one_is_no_loss(data: Path) -> N
 
 def test_processes_agree_and_what_all_of_them_say_is_shown_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        found = processes.launch(2, "shared_work:agree", "word")
+        found = processes.launch(2, shared_work.agree, "word")
     assert found == [["word 0", "word 1"], "of 0", [[0.5] * 3, [[5.0, 5.0], [5.0, 5.0]]]]
     said = sorted(record.getMessage() for record in caplog.records if record.name == "shared")
     assert said == ["said by 0", "said by 1", "said by all", "told by 0"]
@@ -96,14 +98,17 @@ def test_processes_agree_and_what_all_of_them_say_is_shown_once(caplog: pytest.L
 def test_a_refusal_in_one_process_is_the_callers_and_ends_the_others_soon() -> None:
     began = time.monotonic()
     with pytest.raises(UserError, match="A page is too long: 12\n  Accepted: 10\n  What to do: shorten it") as refused:
-        processes.launch(2, "shared_work:refuse")
+        processes.launch(2, shared_work.refuse)
     assert refused.value.todo == "shorten it"
     assert time.monotonic() - began < _LONGEST_S
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_process_outlives_its_caller(tmp_path: Path, number: signal.Signals) -> None:
-    code = f"from scribetune import processes; processes.launch(2, 'shared_work:wait_long', {str(tmp_path)!r})"
+    code = (
+        "import shared_work; from scribetune import processes; "
+        f"processes.launch(2, shared_work.wait_long, {str(tmp_path)!r})"
+    )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL) as caller:
         until(lambda: len(list(tmp_path.glob("*.pid"))) == 2)

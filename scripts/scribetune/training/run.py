@@ -129,8 +129,7 @@ def train(
     if processes == 1:
         return _train(ALONE, *given)
     gpus.check_divisible(config.train, processes)
-    result: TrainingResult = launch(processes, f"{__name__}:{_train.__name__}", *given)
-    return result
+    return launch(processes, _train, *given)
 
 
 def _train(
