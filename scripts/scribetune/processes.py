@@ -44,6 +44,11 @@ _COLLECTIVE = timedelta(hours=2)
 """Longest wait for the other processes: they may be hashing a large model. One that died is noticed at once."""
 _TAIL_CHARACTERS = 2000
 _NUMBERS_AT_ONCE = 8_000_000
+_ON_CPU = {
+    "CUDA_VISIBLE_DEVICES": "",
+    # Otherwise accelerate would number it, and torch finds nothing under such a name.
+    "ACCELERATE_TORCH_DEVICE": "cpu",
+}
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Group:
 
         for piece in _pieces(tensors):
             flat = torch.cat([tensor.reshape(-1) for tensor in piece])
-            torch.distributed.all_reduce(flat)
+            torch.distributed.all_reduce(flat, group=None if flat.is_cuda else self.control)
             flat /= self.size
             for tensor, mean in zip(piece, torch.split(flat, [tensor.numel() for tensor in piece]), strict=True):
                 tensor.copy_(mean.view_as(tensor))
@@ -173,8 +178,7 @@ def launch(size: int, function: Callable[..., T], *arguments: Any) -> T:
         processes: list[_Process] = []
         try:
             for rank in range(size):
-                # On the CPU accelerate would otherwise number it, and torch finds nothing under such a name.
-                device = {"CUDA_VISIBLE_DEVICES": gpus[rank]} if on_gpus else {"ACCELERATE_TORCH_DEVICE": "cpu"}
+                device = {"CUDA_VISIBLE_DEVICES": gpus[rank]} if on_gpus else _ON_CPU
                 processes.append(_start(rank, size, folder, device))
             for process in processes:
                 _send_task(process, pickle.dumps((function, arguments, str(folder / "store"), on_gpus)))
@@ -356,8 +360,10 @@ def serve() -> None:
     logging.captureWarnings(capture=True)
     try:
         function, arguments, store, on_gpus = pickle.loads(task)  # noqa: S301  the caller's
-        value = function(_join(rank, size, store, on_gpus=on_gpus), *arguments)
-        _leave()
+        group = _join(rank, size, store, on_gpus=on_gpus)
+        value = function(group, *arguments)
+        # One that left earlier would tear the others from what they still exchange.
+        group.wait()
     except BaseException as error:
         # Told to the caller, who raises it.
         channel.last_word(_Failed(_pickled(error), traceback.format_exc()))
@@ -385,9 +391,8 @@ def _join(rank: int, size: int, store: str, *, on_gpus: bool) -> Group:
     import torch
     import torch.distributed as dist
 
-    device = torch.device("cuda", 0) if on_gpus else None
-    if device is not None:
-        torch.cuda.set_device(device)
+    if on_gpus:
+        torch.cuda.set_device(0)
     meeting_point = dist.FileStore(store, size)  # type: ignore[attr-defined]
     meeting_point.set_timeout(_COLLECTIVE)
     dist.init_process_group(
@@ -396,17 +401,8 @@ def _join(rank: int, size: int, store: str, *, on_gpus: bool) -> Group:
         rank=rank,
         world_size=size,
         timeout=_COLLECTIVE,
-        device_id=device,
     )
     return Group(rank, size, dist.new_group(backend="gloo", timeout=_COLLECTIVE))
-
-
-def _leave() -> None:
-    import torch.distributed as dist
-
-    if dist.is_initialized():
-        dist.barrier()
-        dist.destroy_process_group()
 
 
 def _pickled(error: BaseException) -> bytes:
