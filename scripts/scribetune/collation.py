@@ -171,7 +171,8 @@ class Collator:
 
     A page is a dict of `index` and `prompt_tokens` (numbers), `input_ids` (one row of int64), and either
     `image_features` (image tokens, width) or `pixels` (the image tensors of this page alone). Pages stay apart
-    until they are computed, so that a batch can be divided where memory runs out.
+    until they are computed, so that a batch can be divided where memory runs out. Nothing is learned from a `dummy`: a
+    process that has no page of its own in a step takes part with it.
     """
 
     def __init__(
@@ -181,8 +182,8 @@ class Collator:
         self._end: int = processor.tokenizer.eos_token_id
 
     def __call__(self, rows: Sequence[Mapping[str, int]]) -> dict[str, list[dict[str, Any]]]:
-        """Return {"pages": one dict per row}."""
-        return {"pages": [self.page(row["index"]) for row in rows]}
+        """Return {"pages": one dict per row}; of a row with "dummy" nothing will be learned."""
+        return {"pages": [self.page(row["index"]) | ({"dummy": True} if "dummy" in row else {}) for row in rows]}
 
     def page(self, index: int) -> dict[str, Any]:
         """Return one page.
@@ -237,7 +238,8 @@ def assemble(pages: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Any]:
     labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
     for number, (page, row) in enumerate(zip(pages, rows, strict=True)):
         mask[number, : len(row)] = 1
-        labels[number, page["prompt_tokens"] : len(row)] = row[page["prompt_tokens"] :]
+        if not page.get("dummy"):
+            labels[number, page["prompt_tokens"] : len(row)] = row[page["prompt_tokens"] :]
     vision: dict[str, Any]
     if "pixels" in pages[0]:
         vision = _joined([page["pixels"] for page in pages])

@@ -188,6 +188,8 @@ class Train(Section):
     """Largest size of work/vision, where features wait for the next training; the oldest go first. 0: not kept."""
     cpu_threads: int = Field(default=1, ge=1)
     """Threads of a CPU run; part of what makes two runs give the same adapter."""
+    gpus: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Most GPUs of one training; auto: as many as `--resources gpu=N` says, one without it. It re-runs nothing."""
     checkpoint_steps: int = Field(default=500, ge=1)
     """Most optimiser steps between checkpoints; an interrupted training goes on from the last."""
     checkpoint_minutes: float = Field(default=10.0, ge=0.0)

@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import shutil
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,7 +23,8 @@ from scribetune.config import Config, Train
 from scribetune.errors import UserError
 from scribetune.families.native import native
 from scribetune.files import sha256_file, write_text
-from scribetune.training import compiled, host_embedding, memory, monitor, preflight, quantized
+from scribetune.processes import ALONE, Group, launch
+from scribetune.training import compiled, gpus, host_embedding, memory, monitor, preflight, quantized
 from scribetune.training.course import LOG_NAME, Course, log_csv
 from scribetune.training.order import LengthBuckets
 from scribetune.training.result import TrainingResult
@@ -38,7 +40,7 @@ _PAGES_BETWEEN_VALIDATIONS = 4000
 _VALIDATIONS_OF_SHORT_EPOCHS = 20
 _MOST_WORKERS = 8
 _NOT_DECISIVE = frozenset(
-    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb")
+    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb", "gpus")
 )
 """Keys that change nothing about the adapter: training goes on from a checkpoint that was written with others."""
 
@@ -63,6 +65,7 @@ class _Setup:
     """What is decided before a model is loaded."""
 
     config: Config
+    group: Group
     choice: backends.BackendChoice
     placement: backends.Placement
     folder: Path
@@ -99,6 +102,8 @@ def train(
     validation_jsonl: Path,
     adapter_folder: Path,
     work: WorkFolders | Path,
+    *,
+    processes: int = 1,
 ) -> TrainingResult:
     """Fine-tune the base model on the training split.
 
@@ -112,14 +117,34 @@ def train(
         validation_jsonl: data/splits/validation.jsonl; may hold no record.
         adapter_folder: Gets adapter_model.safetensors, adapter_config.json and training_log.csv.
         work: Work folders; a path is the one of the checkpoints, without the others.
+        processes: Processes that share every effective batch, a GPU for each (without so many, all on the CPU). Their
+            number changes the result by nothing but rounding; see `gpus.number_of_processes`.
 
     Raises:
         UserError: No usable base model, no page short enough, an unsloth backend without CUDA, dropout on experts, a
-            training that cannot fit into memory, or one whose loss or gradient is no longer a number.
+            training that cannot fit into memory, one whose loss or gradient is no longer a number, or an effective
+            batch that the processes cannot share.
         AdapterError: The scope did not get the weights it names, or a checkpoint did not load whole.
     """
     folders = WorkFolders(work) if isinstance(work, Path) else work
-    setup = _prepare(config, base_path, train_jsonl, validation_jsonl, folders)
+    given = (config, base_path, train_jsonl, validation_jsonl, adapter_folder, folders)
+    if processes == 1:
+        return _train(ALONE, *given)
+    gpus.check_divisible(config.train, processes)
+    return launch(processes, _train, *given)
+
+
+def _train(
+    group: Group,
+    config: Config,
+    base_path: str,
+    train_jsonl: Path,
+    validation_jsonl: Path,
+    adapter_folder: Path,
+    folders: WorkFolders,
+) -> TrainingResult:
+    """Do what `train` says, as one of a group of processes; the first one writes all files."""
+    setup = _prepare(group, config, base_path, train_jsonl, validation_jsonl, folders)
     settings, placement = config.train, setup.placement
     found = preflight.check(
         family=setup.family,
@@ -133,8 +158,7 @@ def train(
         device_bytes=memory.total_bytes(placement.device),
     )
     mark = _mark(setup, [train_jsonl, validation_jsonl])
-    resume = checkpoints.last_valid(folders.checkpoints, mark)
-    checkpoints.clear(folders.checkpoints, resume)
+    resume = group.from_first(lambda: _last_checkpoint(folders.checkpoints, mark))
 
     _seed(settings.seed, placement.device, deterministic=settings.deterministic)
     model = backends.load(
@@ -144,20 +168,22 @@ def train(
     if settings.quantization == "4bit" and setup.choice.name == "peft":
         quantized.quantize(model)
     features = _features(setup, model, folders.vision)
-    _seed(settings.seed, placement.device, deterministic=settings.deterministic)
+    # With dropout, processes that draw the same numbers would leave out the same weights.
+    _seed(settings.seed + group.rank, placement.device, deterministic=settings.deterministic)
     course = _fit(setup, model, features, folders, resume, mark, found)
 
-    adapters.save(
-        model,
-        adapter_folder,
-        base_name=config.base_model.name,
-        base_digest=setup.base_digest,
-        revision=config.base_model.revision,
-    )
-    adapters.check_arrived(model, adapter_folder / adapters.WEIGHTS)
     rows = course.table()
-    write_text(adapter_folder / LOG_NAME, log_csv(rows))
-    shutil.rmtree(folders.checkpoints, ignore_errors=True)
+    if group.is_first:
+        adapters.save(
+            model,
+            adapter_folder,
+            base_name=config.base_model.name,
+            base_digest=setup.base_digest,
+            revision=config.base_model.revision,
+        )
+        adapters.check_arrived(model, adapter_folder / adapters.WEIGHTS)
+        write_text(adapter_folder / LOG_NAME, log_csv(rows))
+        shutil.rmtree(folders.checkpoints, ignore_errors=True)
     losses = [row["loss"] for row in rows if "loss" in row]
     steps = int(rows[-1]["step"])
     kept = course.best if settings.keep == "best" else course.validations[-1] if course.validations else None
@@ -171,6 +197,7 @@ def train(
         backend=setup.choice.name,
         backend_reason=setup.choice.reason,
         device=placement.device,
+        processes=group.size,
         precision=placement.precision,
         precision_reason=placement.reason,
         scope=settings.scope,
@@ -190,10 +217,22 @@ def train(
     )
 
 
-def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl: Path, folders: WorkFolders) -> _Setup:
+def _last_checkpoint(folder: Path, mark: str) -> Path | None:
+    """Return the checkpoint to go on from, and remove all others."""
+    resume = checkpoints.last_valid(folder, mark)
+    checkpoints.clear(folder, resume)
+    return resume
+
+
+def _prepare(
+    group: Group, config: Config, base_path: str, train_jsonl: Path, validation_jsonl: Path, folders: WorkFolders
+) -> _Setup:
     """Choose backend, placement and family, and read the splits; no model is loaded."""
     settings = config.train
-    choice = backends.choose(settings.backend)
+    if group.size == 1:
+        choice = backends.choose(settings.backend)
+    else:
+        choice = backends.BackendChoice("peft", f"{group.size} processes share the work; unsloth is for one")
     if choice.name == "unsloth":
         _patch_first()
     placement = backends.place(settings.precision, settings.cpu_threads)
@@ -225,7 +264,7 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
         why = "train.cache_vision is off"
     elif not (freezes_encoder or of_front):
         why = f"scope {settings.scope} trains the encoder"
-    elif not vision_cache.fits(needed, _limits(settings, folders.vision)):
+    elif not vision_cache.fits(needed, _limits(settings, folders.vision, group)):
         why = (
             f"they need {needed / vision_cache.GIGABYTE:.1f} GB, more than train.vision_memory_gb "
             f"({settings.vision_memory_gb:g}) and train.vision_disk_gb ({settings.vision_disk_gb:g})"
@@ -234,6 +273,7 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
         why = ""
     return _Setup(
         config=config,
+        group=group,
         choice=choice,
         placement=placement,
         folder=folder,
@@ -249,9 +289,11 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
     )
 
 
-def _limits(settings: Train, folder: Path | None) -> vision_cache.Limits:
+def _limits(settings: Train, folder: Path | None, group: Group) -> vision_cache.Limits:
     gigabyte = vision_cache.GIGABYTE
-    return vision_cache.Limits(folder, settings.vision_memory_gb * gigabyte, settings.vision_disk_gb * gigabyte)
+    # Each process would hold a copy of its own.
+    in_memory = settings.vision_memory_gb * gigabyte / group.size
+    return vision_cache.Limits(folder, in_memory, settings.vision_disk_gb * gigabyte)
 
 
 def _features_bytes(
@@ -301,9 +343,9 @@ def _seed(seed: int, device: str, *, deterministic: bool) -> None:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def _workers(placement: backends.Placement) -> int:
+def _workers(placement: backends.Placement, group: Group) -> int:
     """Return how many processes prepare pages: on a CPU they would only take time from the training itself."""
-    return 0 if placement.device == "cpu" else min(_MOST_WORKERS, max(1, (os.cpu_count() or 2) - 1))
+    return 0 if placement.device == "cpu" else min(_MOST_WORKERS, max(1, ((os.cpu_count() or 2) - 1) // group.size))
 
 
 def _features(setup: _Setup, model: Any, folder: Path | None) -> vision_cache.FeatureStore | None:
@@ -317,7 +359,7 @@ def _features(setup: _Setup, model: Any, folder: Path | None) -> vision_cache.Fe
         model,
         setup.processor,
         setup.examples,
-        limits=_limits(setup.config.train, folder),
+        limits=_limits(setup.config.train, folder, setup.group),
         key=vision_cache.model_key(
             setup.folder,
             setup.base_digest,
@@ -326,7 +368,8 @@ def _features(setup: _Setup, model: Any, folder: Path | None) -> vision_cache.Fe
             of_front=setup.features_of_front,
         ),
         needed_bytes=setup.features_bytes,
-        workers=_workers(setup.placement),
+        workers=_workers(setup.placement, setup.group),
+        group=setup.group,
         of_front=setup.features_of_front,
     )
     freed = _let_go(setup, model)
@@ -403,6 +446,7 @@ def _fit(
             read_pages=settings.validation_pages,
             batch=settings.micro_batch,
             seed=settings.seed,
+            group=setup.group,
         )
         logger.info(
             "Validation every %d steps: loss of %d pages, CER of %d",
@@ -410,17 +454,19 @@ def _fit(
             validator.loss_pages,
             len(validator.page_ids),
         )
-    curves = folders.tensorboard if settings.tensorboard else None
+    curves = folders.tensorboard if settings.tensorboard and setup.group.is_first else None
     device = setup.placement.device
     if _compiles(setup):
         compiled.compile_layers(model)
     with monitor.watching(schedule.total, settings.effective_batch, device, curves) as shown:
         equipment = trainer.Equipment(
+            group=setup.group,
             family=setup.family,
             settings=settings,
             schedule=schedule,
             order=LengthBuckets([page.tokens for page in setup.learned], settings.effective_batch, settings.seed),
             page_ids=[example.page.id for example in setup.examples],
+            targets=[len(example.answer_ids) + 1 for example in setup.learned],
             pad=int(setup.processor.tokenizer.pad_token_id),
             own_loss=setup.choice.name == "peft",
             checkpointing=found.checkpointing,
@@ -490,7 +536,7 @@ def _run(
         output_dir=str(equipment.folder),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.micro_batch,
-        gradient_accumulation_steps=settings.effective_batch // settings.micro_batch,
+        gradient_accumulation_steps=settings.effective_batch // (settings.micro_batch * setup.group.size),
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         # Rounded down: the first warm-up step has rate 0, and a training of one step must not be spent on it.
@@ -509,10 +555,13 @@ def _run(
         logging_strategy="no",
         logging_nan_inf_filter=False,
         loss_type="nll",
-        seed=settings.seed,
+        seed=settings.seed + setup.group.rank,
         data_seed=settings.seed,
+        # The gradients are exchanged by PageTrainer.
+        ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,
         # Pixels are prepared, and features read from disk, in workers where a GPU would wait for them.
-        dataloader_num_workers=0 if in_memory else _workers(placement),
+        dataloader_num_workers=0 if in_memory else _workers(placement, setup.group),
         dataloader_pin_memory=not on_cpu,
         label_names=["labels"],
         remove_unused_columns=False,
@@ -522,6 +571,11 @@ def _run(
         disable_tqdm=True,
         push_to_hub=False,
     )
+    # Newer versions of torch have another name for this, which accelerate does not know yet.
+    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated", category=FutureWarning)
+    if setup.group.size == 1 and not on_cpu:
+        # Trainer would spread every batch over all GPUs that it sees; other jobs may have been given them.
+        arguments._n_gpu = 1
     made = PageTrainer(
         equipment,
         model=model,

@@ -15,6 +15,7 @@ from scribetune.errors import UserError
 from scribetune.families.native import native
 from scribetune.generation import WindowedNgramGuard
 from scribetune.metrics.text import cer
+from scribetune.processes import ALONE, Group
 from scribetune.training import drafting, memory
 from scribetune.training.course import Validation
 from scribetune.training.loss import token_loss, without
@@ -40,6 +41,7 @@ class Validator:
         read_pages: Up to this many pages are read for the CER.
         batch: Pages per forward pass of the loss.
         seed: Chooses the pages, by a hash of each page's id: a page stays chosen as the split grows, mostly.
+        group: The processes that divide the pages among them; each gets the measurement of all.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Validator:
         read_pages: int,
         batch: int,
         seed: int,
+        group: Group = ALONE,
     ) -> None:
         def chance(index: int) -> str:
             return hashlib.sha256(f"{seed} {examples[index].page.id}".encode()).hexdigest()
@@ -60,7 +63,7 @@ class Validator:
         shuffled = sorted(range(len(examples)), key=chance)
         most = max(_LEAST_LOSS_PAGES, _LOSS_PAGES_PER_READ_PAGE * read_pages)
         self._family, self._processor, self._examples, self._collator = family, processor, examples, collator
-        self._offset, self._batch, self._read_batch = offset, batch, _READ_AT_ONCE
+        self._offset, self._batch, self._read_batch, self._group = offset, batch, _READ_AT_ONCE, group
         # Pages of like length together: less padding, and a batch takes as long as its longest answer.
         self._measured = sorted(shuffled[:most], key=lambda index: (-examples[index].tokens, index))
         self._read = sorted(shuffled[:read_pages], key=lambda index: (-len(examples[index].answer_ids), index))
@@ -108,8 +111,9 @@ class Validator:
     def _loss(self, model: Any, step: int) -> tuple[float, float]:
         summed, correct, targets = [], [], 0
         place = 0
-        while place < len(self._measured):
-            pages = self._pages(self._measured[place : place + self._batch])
+        mine = self._mine(self._measured)
+        while place < len(mine):
+            pages = self._pages(mine[place : place + self._batch])
             try:
                 inputs = on_device(assemble(pages, self._pad), model.device)
                 total, right = page_loss(self._family, model, inputs, model)
@@ -123,17 +127,20 @@ class Validator:
                 place += len(pages)
             if too_large:
                 self._batch = self._smaller(self._batch, step, "the validation loss")
-        if not targets:
+        sums = [float(torch.stack(part).sum()) if part else 0.0 for part in (summed, correct)]
+        losses, rights, counts = zip(*self._group.gather((*sums, targets)), strict=True)
+        if not sum(counts):
             return float("nan"), float("nan")
-        return float(torch.stack(summed).sum()) / targets, float(torch.stack(correct).sum()) / targets
+        return sum(losses) / sum(counts), sum(rights) / sum(counts)
 
     def _error_rate(self, model: Any, step: int) -> float | None:
         if not self._read:
             return None
-        rates: list[float] = []
+        rates: dict[int, float] = {}
         place = 0
-        while place < len(self._read):
-            part = self._read[place : place + self._read_batch]
+        mine = self._mine(self._read)
+        while place < len(mine):
+            part = mine[place : place + self._read_batch]
             try:
                 texts = self._texts(model, part)
             except torch.OutOfMemoryError:
@@ -141,9 +148,16 @@ class Validator:
             if texts is None:
                 self._read_batch = self._smaller(self._read_batch, step, "reading validation pages")
                 continue
-            rates += [cer(self._examples[index].page.answer, text) for index, text in zip(part, texts, strict=True)]
+            rates |= {i: cer(self._examples[i].page.answer, text) for i, text in zip(part, texts, strict=True)}
             place += len(part)
-        return sum(rates) / len(rates)
+        for others in self._group.gather(rates):
+            rates |= others
+        # In one order, so that the mean is the same to the last bit however many processes there are.
+        return sum(rates[index] for index in self._read) / len(rates)
+
+    def _mine(self, pages: Sequence[int]) -> Sequence[int]:
+        """Return this process's part of pages that are sorted by length: long and short ones for each."""
+        return pages[self._group.rank :: self._group.size]
 
     def _smaller(self, batch: int, step: int, doing: str) -> int:
         memory.release()
