@@ -16,7 +16,7 @@ from trl import SFTTrainer  # type: ignore[attr-defined]
 from scribetune import adapters, checkpoints, training
 from scribetune.errors import UserError
 from scribetune.files import sha256_file
-from scribetune.training import trainer, validation
+from scribetune.training import determinism, trainer, validation
 
 Run = Callable[..., training.TrainingResult]
 
@@ -117,6 +117,27 @@ def test_a_page_that_does_not_fit_alone_is_tried_without_keeping_activations(
         run("again", epochs=1, gradient_checkpointing="auto")
     assert "Memory ran out at step 2: from now on activations are computed again" in caplog.text
     assert_alike(tmp_path / "again", tmp_path / "kept")
+
+
+def test_a_kernel_that_has_no_deterministic_form_ends_strictness_and_not_the_training(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run("plain", epochs=1)
+    backward = SFTTrainer.training_step
+
+    def refused_once_strict(self: Any, model: Any, inputs: dict[str, Any], *rest: Any) -> torch.Tensor:
+        loss: torch.Tensor = backward(self, model, dict(inputs), *rest)  # type: ignore[no-untyped-call]
+        if torch.are_deterministic_algorithms_enabled() and not torch.is_deterministic_algorithms_warn_only_enabled():
+            raise RuntimeError("some_kernel does not have a deterministic implementation, but you set …. And so on")
+        return loss
+
+    monkeypatch.setattr(SFTTrainer, "training_step", refused_once_strict)
+    monkeypatch.setattr(determinism.Strictness, "__init__", lambda self, wanted: setattr(self, "_strict", True))
+    with caplog.at_level(logging.WARNING):
+        run("strict", epochs=1)
+    torch.use_deterministic_algorithms(False)
+    assert caplog.text.count("may differ in their last bits: some_kernel does not have") == 1
+    assert_alike(tmp_path / "strict", tmp_path / "plain")
 
 
 @pytest.mark.parametrize(("key", "value"), [("quantization", "4bit"), ("optimizer", "adamw_8bit")])

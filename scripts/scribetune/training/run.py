@@ -24,7 +24,7 @@ from scribetune.errors import UserError
 from scribetune.families.native import native
 from scribetune.files import sha256_file, write_text
 from scribetune.processes import ALONE, Group, launch
-from scribetune.training import compiled, gpus, host_embedding, memory, monitor, preflight, quantized
+from scribetune.training import compiled, determinism, gpus, host_embedding, memory, monitor, preflight, quantized
 from scribetune.training.course import LOG_NAME, Course, log_csv
 from scribetune.training.order import LengthBuckets
 from scribetune.training.result import TrainingResult
@@ -330,17 +330,11 @@ def _patch_first() -> None:
 
 
 def _seed(seed: int, device: str, *, deterministic: bool) -> None:
-    """Seed Python, NumPy and torch; on a GPU ask for deterministic kernels, where there are any, if configured."""
+    """Seed Python, NumPy and torch."""
     from transformers import set_seed
 
     set_seed(seed)
-    if device != "cpu":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(deterministic, warn_only=True)
-        # Its backward pass is not the same twice, whatever is asked for.
-        torch.backends.cuda.enable_cudnn_sdp(not deterministic)
-        # Otherwise every new tensor is filled with NaN first; nothing here reads what it did not write.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    determinism.ask(device, wanted=deterministic)
 
 
 def _workers(placement: backends.Placement, group: Group) -> int:
@@ -472,6 +466,7 @@ def _fit(
             checkpointing=found.checkpointing,
             host_embedding=_host_embedding(setup, model, found),
             precision=setup.placement.dtype,
+            strictness=determinism.Strictness(settings.deterministic and device != "cpu"),
             autocast=torch.bfloat16 if _own_autocast(setup) else None,
             validator=validator,
             course=course,

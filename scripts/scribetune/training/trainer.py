@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from accelerate.data_loader import DataLoaderShard
@@ -30,6 +30,7 @@ from scribetune.files import write_text
 from scribetune.processes import Group
 from scribetune.training import memory
 from scribetune.training.course import Course, MemoryEvent, StepFigures
+from scribetune.training.determinism import Strictness
 from scribetune.training.host_embedding import HostEmbedding
 from scribetune.training.monitor import Monitor
 from scribetune.training.order import LengthBuckets, SharedBatches
@@ -81,6 +82,7 @@ class Equipment:
         checkpointing: Whether activations are computed again in the backward pass.
         host_embedding: The embedding, where its table lies in main memory.
         precision: Number format of the arithmetic of validations.
+        strictness: Whether steps may use only deterministic kernels.
         autocast: Number format that arithmetic is done in beside the adapter's own; None: that of the weights.
         validator: Measures the model; None without validation pages.
         course: The course so far.
@@ -102,6 +104,7 @@ class Equipment:
     checkpointing: bool
     host_embedding: HostEmbedding | None
     precision: torch.dtype
+    strictness: Strictness
     autocast: torch.dtype | None
     validator: Validator | None
     course: Course
@@ -224,35 +227,43 @@ class PageTrainer(SFTTrainer):
         # Several processes exchange gradients once, at the end of a step, not within the last backward pass: one that
         # runs out of memory can so do its part again, while the others wait. An adapter's gradients are small.
         with self.accelerator.no_sync(model) if self._processes > 1 else contextlib.nullcontext():
-            done = self._attempt(model, self._current.pages[-1:], num_items_in_batch)
-            while not done:
-                self._shrink()
+            came = self._attempt(model, self._current.pages[-1:], num_items_in_batch)
+            while came != "done":
+                if came == "memory":
+                    self._shrink()
                 # Part of the gradients may be there already: the step begins anew, with its earlier batches.
                 model.zero_grad()
                 again = self._fresh_step(self._current.targets, self._current.indices)
                 again.pages = self._current.pages
                 self._current = again
-                done = self._attempt(model, self._current.pages, num_items_in_batch)
+                came = self._attempt(model, self._current.pages, num_items_in_batch)
         if self._processes > 1 and self.accelerator.sync_gradients:
             self.equipment.group.average(_gradients(model))
         return torch.zeros((), device=self._device)
 
-    def _attempt(self, model: Any, batches: Sequence[Sequence[dict[str, Any]]], targets: Any) -> bool:
-        """Compute the gradients of batches; return whether memory was enough."""
+    def _attempt(
+        self, model: Any, batches: Sequence[Sequence[dict[str, Any]]], targets: Any
+    ) -> Literal["done", "memory", "strictness"]:
+        """Compute the gradients of batches; return whether that was done, and else what stood in the way."""
         size = self.equipment.course.micro_batch
         try:
-            for pages in batches:
-                for start in range(0, len(pages), size):
-                    inputs = assemble(pages[start : start + size], self.equipment.pad)
-                    if self.equipment.host_embedding is not None:
-                        rows = [page["ids_in_main_memory"] for page in pages[start : start + size]]
-                        self.equipment.host_embedding.prepare(pad_rows(rows, self.equipment.pad))
-                    loss = super().training_step(model, inputs, targets)  # type: ignore[no-untyped-call]
-                    self._current.loss += loss.float() / self._processes
+            with self.equipment.strictness.step():
+                for pages in batches:
+                    for start in range(0, len(pages), size):
+                        inputs = assemble(pages[start : start + size], self.equipment.pad)
+                        if self.equipment.host_embedding is not None:
+                            rows = [page["ids_in_main_memory"] for page in pages[start : start + size]]
+                            self.equipment.host_embedding.prepare(pad_rows(rows, self.equipment.pad))
+                        loss = super().training_step(model, inputs, targets)  # type: ignore[no-untyped-call]
+                        self._current.loss += loss.float() / self._processes
         except torch.OutOfMemoryError:
             # The exception holds the frames, and with them the tensors, of what failed: nothing is done about it here.
-            return False
-        return True
+            return "memory"
+        except RuntimeError as error:
+            if self.equipment.strictness.gives_way(error):
+                return "strictness"
+            raise
+        return "done"
 
     def _shrink(self) -> None:
         """Halve the micro batch, or keep no activations where it is one page already, and say so.
