@@ -123,7 +123,7 @@ def table_from_html(source: str) -> Table:
             for covered in range(at, at + row_span):
                 occupied[covered].update(range(column, column + column_span))
             cells.append(Cell(at, column, " ".join(map(str, element.itertext())), row_span, column_span))
-    return table(cells, "html")
+    return table(cells, "html", source)
 
 
 def _parse(source: str) -> "etree._Element | None":

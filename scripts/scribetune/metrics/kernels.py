@@ -1,0 +1,281 @@
+"""Inner loops that are compiled by numba once there is enough to do: tree edit distance, difflib, approximate search.
+
+Each is plain Python over numpy arrays, and runs as such until its work would take longer than importing and compiling
+numba (`_Kernel`): a page with two small tables needs no compiler. Both ways do the same operations in the same order,
+so they give the same values to the last bit. Compiled code is kept beside this file in __pycache__ (or in numba's own
+cache where that cannot be written) and read from there the next time.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.uint32]
+Indices = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_PATIENCE = 500_000
+"""Elementary steps (one or two microseconds each in Python) after which a loop is compiled."""
+
+
+class _Kernel:
+    """A function that is run by Python at first and compiled once `_PATIENCE` steps are asked of it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function, self._compiled, self._steps = function, False, 0
+
+    def __call__(self, steps: int, *arguments: object) -> Any:
+        """Call the function; `steps` is an upper estimate of its elementary steps."""
+        if not self._compiled:
+            self._steps += steps
+            if self._steps > _PATIENCE:
+                self._function, self._compiled = _compiled(self._function), True
+        return self._function(*arguments)
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    import numba
+
+    try:
+        compiled: Callable[..., Any] = numba.njit(cache=True)(function)
+    except RuntimeError:
+        # No folder for the cache can be written: compile for this process alone.
+        compiled = numba.njit(function)
+    return compiled
+
+
+def codes(text: str) -> Codes:
+    """Return the code points of a text."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def tree_distance(
+    first: tuple[Indices, Indices, Indices, Indices], second: tuple[Indices, Indices, Indices, Indices], costs: Floats
+) -> float:
+    """Return the edit distance of two ordered trees (Zhang and Shasha, 1989): insertion and deletion cost 1.
+
+    Args:
+        first: The nodes in postorder: leftmost leaf below each, its label, its cell (-1: none); and the key roots in
+            ascending order.
+        second: The same of the other tree; labels and cells are numbered over both trees.
+        costs: Cost of renaming, by cell of the first and cell of the second tree, for nodes of one label; nodes without
+            a cell cost 0, nodes of different labels 1.
+    """
+    # Every pair of subtrees of key roots is gone through once; in a table these are four times all pairs of nodes.
+    steps = 4 * len(first[0]) * len(second[0])
+    return float(_TREE(steps, *first, *second, costs))
+
+
+def _tree_distance(
+    first_left: Indices,
+    first_label: Indices,
+    first_cell: Indices,
+    first_roots: Indices,
+    second_left: Indices,
+    second_label: Indices,
+    second_cell: Indices,
+    second_roots: Indices,
+    costs: Floats,
+) -> float:
+    rows, columns = len(first_left), len(second_left)
+    trees = np.zeros((rows, columns))
+    forest = np.zeros((rows + 1, columns + 1))
+    for first_root in first_roots:
+        left = first_left[first_root]
+        for second_root in second_roots:
+            top = second_left[second_root]
+            for i in range(left, first_root + 1):
+                forest[i - left + 1, 0] = forest[i - left, 0] + 1.0
+            for j in range(top, second_root + 1):
+                forest[0, j - top + 1] = forest[0, j - top] + 1.0
+            for i in range(left, first_root + 1):
+                x = i - left + 1
+                whole = first_left[i] == left
+                for j in range(top, second_root + 1):
+                    y = j - top + 1
+                    best = min(forest[x - 1, y], forest[x, y - 1]) + 1.0
+                    if whole and second_left[j] == top:
+                        change = 1.0
+                        if first_label[i] == second_label[j]:
+                            change = 0.0
+                            if first_cell[i] >= 0:
+                                change = costs[first_cell[i], second_cell[j]]
+                        best = min(best, forest[x - 1, y - 1] + change)
+                        trees[i, j] = best
+                    else:
+                        best = min(best, forest[first_left[i] - left, second_left[j] - top] + trees[i, j])
+                    forest[x, y] = best
+    return float(trees[rows - 1, columns - 1])
+
+
+def matching_characters(references: list[str], predictions: list[str]) -> Indices:
+    """Return how many characters difflib's matching blocks hold, for each reference and each prediction.
+
+    The blocks are those of `difflib.SequenceMatcher(None, reference, prediction)`: the longest common block, the first
+    in the reference and then in the prediction where several are as long, and so on left and right of it. As there, in
+    a prediction of 200 characters or more, those that make up more than 1 % start no block.
+
+    Returns:
+        references × predictions.
+    """
+    alphabet: dict[str, int] = {}
+
+    def joined(texts: list[str]) -> tuple[Indices, Indices]:
+        numbers = [alphabet.setdefault(sign, len(alphabet)) for text in texts for sign in text]
+        ends = np.cumsum([0, *map(len, texts)])
+        return np.array(numbers, dtype=np.int64), ends.astype(np.int64)
+
+    first, first_ends = joined(references)
+    second, second_ends = joined(predictions)
+    steps = 4 * (len(first) + len(references)) * (len(second) + len(predictions))
+    found: Indices = _MATCHING(steps, first, first_ends, second, second_ends, len(alphabet))
+    return found
+
+
+def _matching_characters(  # noqa: PLR0912, PLR0915 - one loop, so that one function is compiled
+    first: Indices, first_ends: Indices, second: Indices, second_ends: Indices, signs: int
+) -> Indices:
+    totals = np.zeros((len(first_ends) - 1, len(second_ends) - 1), dtype=np.int64)
+    longest = 0
+    for index in range(len(first_ends) - 1):
+        longest = max(longest, first_ends[index + 1] - first_ends[index])
+    widest = 0
+    for index in range(len(second_ends) - 1):
+        widest = max(widest, second_ends[index + 1] - second_ends[index])
+    head = np.full(signs, -1, dtype=np.int64)
+    counts = np.zeros(signs, dtype=np.int64)
+    following = np.full(widest + 1, -1, dtype=np.int64)
+    lengths = np.zeros((2, widest + 2), dtype=np.int64)
+    waiting = np.zeros((longest + widest + 4, 4), dtype=np.int64)
+    for column in range(len(second_ends) - 1):
+        start, stop = second_ends[column], second_ends[column + 1]
+        size = stop - start
+        for j in range(size):
+            counts[second[start + j]] += 1
+        limit = size // 100 + 1 if size >= 200 else size
+        # From the end, so that each sign's places are chained in ascending order.
+        for place in range(size):
+            j = size - 1 - place
+            sign = second[start + j]
+            if counts[sign] <= limit:
+                following[j] = head[sign]
+                head[sign] = j
+        for row in range(len(first_ends) - 1):
+            begin = first_ends[row]
+            total = 0
+            waiting[0, 0], waiting[0, 1], waiting[0, 2], waiting[0, 3] = 0, first_ends[row + 1] - begin, 0, size
+            left = 1
+            while left > 0:
+                left -= 1
+                i_low, i_high, j_low, j_high = waiting[left, 0], waiting[left, 1], waiting[left, 2], waiting[left, 3]
+                best_i, best_j, best = i_low, j_low, 0
+                for i in range(i_low, i_high):
+                    now, before = i % 2, 1 - i % 2
+                    j = head[first[begin + i]]
+                    while 0 <= j < j_high:
+                        if j >= j_low:
+                            run = lengths[before, j] + 1
+                            lengths[now, j + 1] = run
+                            if run > best:
+                                best_i, best_j, best = i - run + 1, j - run + 1, run
+                        j = following[j]
+                    # What the line before has left is in the way of the next one.
+                    if i > i_low:
+                        j = head[first[begin + i - 1]]
+                        while 0 <= j < j_high:
+                            lengths[before, j + 1] = 0
+                            j = following[j]
+                if i_high > i_low:
+                    last = i_high - 1
+                    j = head[first[begin + last]]
+                    while 0 <= j < j_high:
+                        lengths[last % 2, j + 1] = 0
+                        j = following[j]
+                # Frequent signs start no block, but they belong to one that they touch.
+                while best_i > i_low and best_j > j_low and first[begin + best_i - 1] == second[start + best_j - 1]:
+                    best_i, best_j, best = best_i - 1, best_j - 1, best + 1
+                while (
+                    best_i + best < i_high
+                    and best_j + best < j_high
+                    and first[begin + best_i + best] == second[start + best_j + best]
+                ):
+                    best += 1
+                if best > 0:
+                    total += best
+                    if i_low < best_i and j_low < best_j:
+                        waiting[left, 0], waiting[left, 1] = i_low, best_i
+                        waiting[left, 2], waiting[left, 3] = j_low, best_j
+                        left += 1
+                    if best_i + best < i_high and best_j + best < j_high:
+                        waiting[left, 0], waiting[left, 1] = best_i + best, i_high
+                        waiting[left, 2], waiting[left, 3] = best_j + best, j_high
+                        left += 1
+            totals[row, column] = total
+        for j in range(size):
+            sign = second[start + j]
+            counts[sign] = 0
+            head[sign] = -1
+    return totals
+
+
+def occurs(pattern: str, text: str, edits: int) -> bool:
+    """Tell whether some part of the text, as long as the pattern, is within so many edits (Levenshtein) of it."""
+    if not pattern or len(pattern) > len(text) or edits < 0:
+        return False
+    if pattern in text:
+        return True
+    # Columns of the search are cut where they exceed the edits: rarely more than twice as many rows as edits.
+    steps = 4 * len(text) * (min(2 * edits, len(pattern)) + 1)
+    return bool(_OCCURS(steps, codes(pattern), codes(text), edits))
+
+
+def _occurs(pattern: Codes, text: Codes, edits: int) -> bool:
+    size = len(pattern)
+    # Sellers' search: the least distance of the pattern to any part that ends here, a bound for the part of its length.
+    column = np.arange(size + 1)
+    above = np.zeros(size + 1, dtype=np.int64)
+    below = np.zeros(size + 1, dtype=np.int64)
+    last = min(edits, size)
+    for end in range(1, len(text) + 1):
+        sign = text[end - 1]
+        diagonal, column[0] = 0, 0
+        deepest = min(last + 1, size)
+        reached = 0
+        for row in range(1, deepest + 1):
+            here = column[row] if row <= last else edits + 1
+            best = min(here, column[row - 1]) + 1
+            step = diagonal if pattern[row - 1] == sign else diagonal + 1
+            best = min(best, step)
+            diagonal = here
+            column[row] = best
+            if best <= edits:
+                reached = row
+        last = reached
+        if last < size or end < size:
+            continue
+        # A part may end here; compare the one of the pattern's length, within a band as wide as the edits.
+        start = end - size
+        for y in range(size + 1):
+            above[y] = y
+        for x in range(1, size + 1):
+            low, high = max(1, x - edits), min(size, x + edits)
+            below[low - 1] = x if low == 1 else edits + 1
+            least = edits + 1
+            for y in range(low, high + 1):
+                up = above[y] if y < x + edits else edits + 1
+                best = min(up, below[y - 1]) + 1
+                step = above[y - 1] if pattern[x - 1] == text[start + y - 1] else above[y - 1] + 1
+                best = min(best, step)
+                below[y] = best
+                least = min(least, best)
+            above, below = below, above
+            if least > edits:
+                break
+        if least <= edits and above[size] <= edits:
+            return True
+    return False
+
+
+_TREE, _MATCHING, _OCCURS = _Kernel(_tree_distance), _Kernel(_matching_characters), _Kernel(_occurs)
