@@ -1,12 +1,13 @@
 """Inner loops that are compiled by numba once there is enough to do: tree edit distance, difflib, approximate search.
 
-Each is plain Python over numpy arrays, and runs as such until its work would take longer than importing and compiling
-numba (`_Kernel`): a page with two small tables needs no compiler. Both ways do the same operations in the same order,
-so they give the same values to the last bit. Compiled code is kept beside this file in __pycache__ (or in numba's own
-cache where that cannot be written) and read from there the next time.
+Each is plain Python over numpy arrays, and runs as such (or as the library's own function) until its work would take
+longer than importing and compiling numba (`_Kernel`): a page with two small tables needs no compiler. Both ways do the
+same operations in the same order, so they give the same values to the last bit. Compiled code is kept beside this file
+in __pycache__ (or in numba's own cache where that cannot be written) and read from there the next time.
 """
 
 from collections.abc import Callable
+from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,17 @@ class _Kernel:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function, self._compiled, self._steps = function, False, 0
 
-    def __call__(self, steps: int, *arguments: object) -> Any:
-        """Call the function; `steps` is an upper estimate of its elementary steps."""
+    def is_compiled(self, steps: int) -> bool:
+        """Tell whether the function is compiled, and compile it if these elementary steps more are worth it."""
         if not self._compiled:
             self._steps += steps
             if self._steps > _PATIENCE:
                 self._function, self._compiled = _compiled(self._function), True
+        return self._compiled
+
+    def __call__(self, steps: int, *arguments: object) -> Any:
+        """Call the function; `steps` is an upper estimate of its elementary steps."""
+        self.is_compiled(steps)
         return self._function(*arguments)
 
 
@@ -120,6 +126,10 @@ def matching_characters(references: list[str], predictions: list[str]) -> Indice
     Returns:
         references × predictions.
     """
+    # difflib looks at equal characters alone: a tenth of all pairs.
+    steps = sum(map(len, references)) * sum(map(len, predictions)) // 10 + 10 * len(references) * len(predictions)
+    if not _MATCHING.is_compiled(steps):
+        return _matching_characters_by_difflib(references, predictions)
     alphabet: dict[str, int] = {}
 
     def joined(texts: list[str]) -> tuple[Indices, Indices]:
@@ -129,9 +139,22 @@ def matching_characters(references: list[str], predictions: list[str]) -> Indice
 
     first, first_ends = joined(references)
     second, second_ends = joined(predictions)
-    steps = 4 * (len(first) + len(references)) * (len(second) + len(predictions))
-    found: Indices = _MATCHING(steps, first, first_ends, second, second_ends, len(alphabet))
+    found: Indices = _MATCHING(0, first, first_ends, second, second_ends, len(alphabet))
     return found
+
+
+def _matching_characters_by_difflib(references: list[str], predictions: list[str]) -> Indices:
+    totals = np.zeros((len(references), len(predictions)), dtype=np.int64)
+    signs = [set(reference) for reference in references]
+    matcher: SequenceMatcher[str] = SequenceMatcher(None)
+    for column, prediction in enumerate(predictions):
+        # difflib indexes its second sequence: set once, then compared with many first ones.
+        matcher.set_seq2(prediction)
+        for row, reference in enumerate(references):
+            if not signs[row].isdisjoint(prediction):
+                matcher.set_seq1(reference)
+                totals[row, column] = sum(block.size for block in matcher.get_matching_blocks())
+    return totals
 
 
 def _matching_characters(  # noqa: PLR0912, PLR0915 - one loop, so that one function is compiled
