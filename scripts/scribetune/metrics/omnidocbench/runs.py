@@ -53,15 +53,13 @@ class RunScores:
     reading_order: Distances
     hallucination_rate: float | None
 
-    @property
-    def overall_without_cdm(self) -> float | None:
-        """Return "overall (no CDM)": mean of (1 - text distance) × 100 and TEDS × 100; None where one is missing.
 
-        The published overall value has a third part, CDM of the formulas, and is not comparable.
-        """
-        if self.text.by_page is None or self.table_teds.by_page is None:
-            return None
-        return 50 * (1 - self.text.by_page + self.table_teds.by_page)
+def overall_without_cdm(text_edit: float, table_teds: float) -> float:
+    """Return "overall (no CDM)", 0 to 100: the mean of (1 - text distance) × 100 and TEDS × 100.
+
+    The published overall value has CDM of the formulas as a third part; this one is not comparable with it.
+    """
+    return 50 * (1 - text_edit + table_teds)
 
 
 def run_scores(pages: Sequence[PageElements]) -> RunScores:
