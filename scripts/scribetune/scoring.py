@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from scribetune import files
 from scribetune.errors import UserError
 from scribetune.markdown import plain_text
-from scribetune.metrics import loops, paired, text
+from scribetune.metrics import loops, olmocr, paired, text
 from scribetune.metrics.markdown import formula_exact
 from scribetune.metrics.omnidocbench import ground_truth, pages
 from scribetune.metrics.omnidocbench.runs import overall_without_cdm
@@ -23,6 +23,8 @@ from scribetune.metrics.tables import page_tables
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from scribetune.evaluation_sets import EvaluationSet
 
 LOGGER = logging.getLogger(__name__)
 
@@ -254,6 +256,49 @@ def score_records(
         length = {"reference_characters": len(reference.strip())}
         rows.append({"id": page_id, **length, **_values(scores), "tokens": prediction.get("tokens")})
     return _typed(pd.DataFrame(rows, columns=["id", "reference_characters", *METRICS]))
+
+
+def score_facts(wanted: "EvaluationSet", predictions: Records) -> dict[str, Any]:
+    """Decide olmOCR-bench's facts; a page without a prediction fails all of its own, as there.
+
+    Returns:
+        `samples`: id, facts (how many), passed, failed (ids of facts) per page. `aggregate`: pages, facts, the share
+        that passed by type (`olmocr.present` and so on) and by file (`olmocr.file.<name>`), and `olmocr.pass_rate`,
+        the mean over files, which is the published score.
+
+    Raises:
+        UserError: Page ids repeat in the predictions, or none is of a page of the set.
+    """
+    texts = {str(record["id"]): str(record["text"]) for record in predictions}
+    if len(texts) != len(predictions):
+        raise UserError(
+            "Page ids repeat in the predictions", value=_repeated(predictions), accepted="each id once",
+            todo="leave one of each out",
+        )  # fmt: skip
+    if not texts.keys() & wanted.facts.keys():
+        raise UserError(
+            "No prediction is of a page of the set", value=_some(set(texts)),
+            accepted=f"ids like {_some(set(wanted.facts))}", todo="name the predictions after PDF and page",
+        )  # fmt: skip
+    samples = []
+    by_group: dict[str, list[bool]] = {}
+    for page_id, facts in wanted.facts.items():
+        failed = []
+        for fact in facts:
+            passed = page_id in texts and olmocr.holds(fact, texts[page_id])
+            failed += [] if passed else [str(fact["id"])]
+            for group in (f"olmocr.{fact['type']}", f"olmocr.file.{wanted.sources[str(fact['id'])]}"):
+                by_group.setdefault(group, []).append(passed)
+        samples.append({"id": page_id, "facts": len(facts), "passed": len(facts) - len(failed), "failed": failed})
+    shares = {group: sum(results) / len(results) for group, results in sorted(by_group.items())}
+    by_file = [share for group, share in shares.items() if group.startswith("olmocr.file.")]
+    numbers: dict[str, float] = {
+        "pages": len(samples),
+        "facts": sum(map(len, wanted.facts.values())),
+        "olmocr.pass_rate": sum(by_file) / len(by_file),
+        **shares,
+    }
+    return {"samples": samples, "aggregate": numbers}
 
 
 def aggregate_records(frame: "pd.DataFrame", references: Records, predictions: Records) -> Numbers:

@@ -11,13 +11,14 @@ Syntax = Literal["markdown", "html"]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its top left slot (from 0), how many rows and columns it spans, and its text."""
+    """A cell: its top left slot (from 0), its text, how many rows and columns it spans, whether it is a heading."""
 
     row: int
     column: int
     text: str
     row_span: int = 1
     column_span: int = 1
+    heading: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Table:
     def with_collapsed_spaces(self) -> "Table":
         """Return the table with runs of white space in cells as one space and none at their ends."""
         cells = tuple(
-            Cell(cell.row, cell.column, " ".join(cell.text.split()), cell.row_span, cell.column_span)
+            Cell(cell.row, cell.column, " ".join(cell.text.split()), cell.row_span, cell.column_span, cell.heading)
             for cell in self.cells
         )
         return Table(self.rows, self.columns, cells, self.syntax)

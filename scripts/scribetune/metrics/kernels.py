@@ -6,6 +6,7 @@ same operations in the same order, so they give the same values to the last bit.
 in __pycache__ (or in numba's own cache where that cannot be written) and read from there the next time.
 """
 
+import re
 from collections.abc import Callable
 from difflib import SequenceMatcher
 from typing import Any
@@ -252,6 +253,36 @@ def occurs(pattern: str, text: str, edits: int) -> bool:
     # Columns of the search are cut where they exceed the edits: rarely more than twice as many rows as edits.
     steps = 4 * len(text) * (min(2 * edits, len(pattern)) + 1)
     return bool(_OCCURS(steps, codes(pattern), codes(text), edits))
+
+
+def near_starts(pattern: str, text: str, edits: int) -> list[int]:
+    """Return where parts of the text begin that are within so many edits of the pattern, in ascending order.
+
+    Of neighbouring places, which are the same part a little longer or shorter, the nearest one is given, the first of
+    several.
+    """
+    if not pattern:
+        return []
+    if not edits:
+        return [match.start() for match in re.finditer(f"(?={re.escape(pattern)})", text)]
+    # Sellers' search from the end: for each place the least distance of the pattern to a part that begins there.
+    signs, column = codes(pattern[::-1]), np.arange(len(pattern) + 1)
+    rising = np.arange(len(pattern) + 1)
+    nearest = np.empty(len(text), dtype=np.int64)
+    for place in range(len(text) - 1, -1, -1):
+        changed = np.concatenate(([0], np.minimum(column[:-1] + (signs != ord(text[place])), column[1:] + 1)))
+        column = np.minimum.accumulate(changed - rising) + rising
+        nearest[place] = column[-1]
+    starts: list[int] = []
+    previous = -2
+    for place in np.flatnonzero(nearest <= edits).tolist():
+        if place == previous + 1:
+            if nearest[place] < nearest[starts[-1]]:
+                starts[-1] = place
+        else:
+            starts.append(place)
+        previous = place
+    return starts
 
 
 def _occurs(pattern: Codes, text: Codes, edits: int) -> bool:

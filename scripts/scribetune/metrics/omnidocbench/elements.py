@@ -38,8 +38,9 @@ _LATEX_STYLES = (
 _COMMENT = re.compile(r"<!--[\s\S]*?-->")
 _TABLE_TAGS_LINE = re.compile(r"</?t(able|head|body)>")
 _DELIMITER = re.compile(r"-*?:|---|:-*?")
-_MAX_PASSES = 900
-"""Unclosed tables one after the other that are looked behind; the original ends with a RecursionError."""
+_MAX_MARKS = 100_000
+"""Marks of tables that are gone through, where each unclosed one means to begin anew behind it; the original ends with
+a RecursionError after a thousand."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def predicted_blocks(text: str) -> list[Block]:
         content = _take(content, _HTML_TABLE, blocks)
     content = _take(content, _CODE, blocks, code=True)
     for mark, style in _LATEX_STYLES:
-        if mark in content:
+        if mark in content and "}" in content:
             content = style.sub(r"\1", content)
     blocks.extend(_paragraphs(content))
     return sorted(blocks, key=lambda block: block.start)
@@ -144,8 +145,8 @@ def _nested(
         return start if text.find(opening_end, start) >= 0 else -1
 
     tables: list[tuple[int, str]] = []
-    offset = 0
-    for _ in range(_MAX_PASSES):
+    offset = marks = 0
+    while marks < _MAX_MARKS:
         stack: list[int] = []
         position = offset
         close = text.find(closing, position)
@@ -153,6 +154,7 @@ def _nested(
             break
         begin = opened(position)
         while close >= 0 or begin >= 0:
+            marks += 1
             if begin >= 0 and (close < 0 or begin < close):
                 stack.append(begin)
                 position = begin + closing_step

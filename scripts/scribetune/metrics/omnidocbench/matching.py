@@ -416,17 +416,14 @@ def _grown(
 ) -> tuple[tuple[int, ...], float]:
     """Add the next prediction as long as that brings the group nearer and each is found within the annotation."""
     size, line = 1, predictions[place]
+    # Each one after the first is asked the same, and more strictly, before it is added.
+    if not _occurs(line, reference, _JOINED, inclusive=True):
+        return (place,), cost
     while place + size < len(predictions) and place + size not in closed:
         following = predictions[place + size]
         longer = f"{line} {following}"
         next_cost = Levenshtein.distance(reference, longer) / max(len(reference), len(longer))
-        if next_cost > cost:
-            break
-        if not all(
-            _occurs(predictions[other], reference, _JOINED, inclusive=True) for other in range(place, place + size)
-        ):
-            break
-        if not _occurs(following, reference, _JOINED, inclusive=False):
+        if next_cost > cost or not _occurs(following, reference, _JOINED, inclusive=False):
             break
         size, line, cost = size + 1, longer, next_cost
         if len(longer) > len(reference):

@@ -7,13 +7,14 @@ characters `\t` wherever they stand (also of `\text`), and a formula loses every
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pylatexenc.latex2text import LatexNodes2Text
 
-_INLINE_FORMULA = re.compile(r"\$(.*?)\$|\\\((.*?)\\\)")
+_INLINE_MARK = re.compile(r"\$|\\\(")
 _ESCAPED_SIGN = re.compile(r"\\([\\_&%^])")
 _NOT_A_WORD = re.compile(r"[^\w\u4e00-\u9fff]")
 _WHITE_MARKS = ("\\t", "\\n", "\t", "\n", "/t", "/n")
@@ -78,17 +79,36 @@ def latex_to_text(latex: str) -> str:
     return str(_latex().latex_to_text(latex))
 
 
+def _inline_formulas(text: str) -> Iterator[tuple[int, int, str]]:
+    r"""Yield start, end and content of what `\$(.*?)\$|\\\((.*?)\\\)` finds, in time linear in the text's length."""
+    position = 0
+    closed: dict[str, int] = {}
+    while (match := _INLINE_MARK.search(text, position)) is not None:
+        start, inner = match.span()
+        closing = "$" if match.group() == "$" else "\\)"
+        line_end = text.find("\n", inner)
+        line_end = len(text) if line_end < 0 else line_end
+        # A mark that is not closed to the end of its line leaves those after it on that line open too.
+        end = -1 if closed.get(closing) == line_end else text.find(closing, inner, line_end)
+        if end < 0:
+            closed[closing] = line_end
+            position = start + 1
+            continue
+        yield start, end + len(closing), text[inner:end]
+        position = end + len(closing)
+
+
 def inline_formulas_as_text(text: str) -> str:
     r"""Return a text whose inline formulas (`$…$`, `\(…\)`) are Unicode text, where they have a `\`, `^` or `_`."""
     if "$" not in text and "\\(" not in text:
         return text
     replaced: list[tuple[int, int, str]] = []
-    for match in _INLINE_FORMULA.finditer(text):
-        latex = _ESCAPED_SIGN.sub("", match.group(1) if match.group(1) is not None else match.group(2))
+    for start, end, formula in _inline_formulas(text):
+        latex = _ESCAPED_SIGN.sub("", formula)
         if not any(sign in latex for sign in "\\^_"):
             continue
         try:
-            replaced.append((*match.span(), latex_to_text(latex + " " if latex.endswith("\\") else latex)))
+            replaced.append((start, end, latex_to_text(latex + " " if latex.endswith("\\") else latex)))
         except Exception:  # noqa: S112 - as the reference: what cannot be read stays as it is
             continue
     for start, end, shown in reversed(replaced):
