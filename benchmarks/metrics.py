@@ -229,7 +229,7 @@ def _warm(draw: random.Random) -> None:
     first, second = table_pair(draw, 60, 10)
     teds.teds(html(first), html(second))
     grits.grits_con(table_from_html(html(first)), table_from_html(html(second)))
-    for _ in range(5):
+    for _ in range(150):
         label, read = page_pair(draw)
         pages.page_scores(pages.page_elements(ground_truth.page_from_markdown(label), read))
 

@@ -42,7 +42,9 @@ def test_a_tag_within_a_cell_counts_as_one_token() -> None:
 
 def test_a_table_beyond_the_limit_counts_as_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(teds, "MAX_PAIRS", 15)
-    assert teds.teds(TABLE, TABLE) == 0.0
+    other = document("<table><tr><td>a</td></tr><tr><td>b</td></tr></table>")
+    assert teds.teds(TABLE, other) == 0.0
+    assert teds.teds(TABLE, TABLE) == 1.0
 
 
 def test_deep_nesting_is_no_error() -> None:

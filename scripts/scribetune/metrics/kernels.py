@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
 
 Codes = NDArray[np.uint32]
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_PATIENCE = 500_000
+_PATIENCE = 300_000
 """Elementary steps (one or two microseconds each in Python) after which a loop is compiled."""
 
 
@@ -250,9 +251,14 @@ def occurs(pattern: str, text: str, edits: int) -> bool:
         return False
     if pattern in text:
         return True
-    # Columns of the search are cut where they exceed the edits: rarely more than twice as many rows as edits.
-    steps = 4 * len(text) * (min(2 * edits, len(pattern)) + 1)
-    return bool(_OCCURS(steps, codes(pattern), codes(text), edits))
+    # One comparison of a window takes about a microsecond for each 64 characters.
+    size = len(pattern)
+    starts = range(len(text) - size + 1)
+    if not _OCCURS.is_compiled(len(starts) * (1 + size // 64)):
+        return any(
+            Levenshtein.distance(pattern, text[start : start + size], score_cutoff=edits) <= edits for start in starts
+        )
+    return bool(_OCCURS(0, codes(pattern), codes(text), edits))
 
 
 def near_starts(pattern: str, text: str, edits: int) -> list[int]:

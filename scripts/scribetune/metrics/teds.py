@@ -36,6 +36,8 @@ MAX_PAIRS = 20_000_000
 Indices = NDArray[np.int64]
 Token = str
 Label = tuple[object, int, int]
+Content = str | tuple[Token, ...]
+"""What a cell holds: its text, or tokens where it has tags."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,13 @@ class TableTree:
     Attributes:
         elements: Number of elements below `table`, those within cells included.
         labels: For each node its tag and, for a cell, its column and row span.
-        cells: For each node its content as tokens; None for a node that is no cell.
+        cells: For each node its content; None for a node that is no cell.
         leftmost: For each node the number of the leftmost leaf below it (its own, where it is one).
     """
 
     elements: int
     labels: tuple[Label, ...]
-    cells: tuple[tuple[Token, ...] | None, ...]
+    cells: tuple[Content | None, ...]
     leftmost: tuple[int, ...]
 
     @cached_property
@@ -99,6 +101,10 @@ def similarity(reference: TableTree | None, prediction: TableTree | None, *, str
     elements = max(reference.elements, prediction.elements)
     if not elements:
         return 0.0
+    if (reference.labels, reference.leftmost) == (prediction.labels, prediction.leftmost) and (
+        structure_only or reference.cells == prediction.cells
+    ):
+        return 1.0
     if len(reference.labels) * len(prediction.labels) > MAX_PAIRS:
         LOGGER.warning("TEDS of %d against %d elements is not computed and counts as 0", elements, reference.elements)
         return 0.0
@@ -119,7 +125,7 @@ def similarity(reference: TableTree | None, prediction: TableTree | None, *, str
 
 def _tree(table: "etree._Element") -> TableTree:
     labels: list[Label] = []
-    cells: list[tuple[Token, ...] | None] = []
+    cells: list[Content | None] = []
     leftmost: list[int] = []
 
     # HTML parsers cut what is nested more than 256 deep, so recursion ends.
@@ -129,11 +135,7 @@ def _tree(table: "etree._Element") -> TableTree:
         if element.tag == "td":
             spans = (int(element.get("colspan", "1")), int(element.get("rowspan", "1")))
             labels_of_node: Label = ("td", *spans)
-            content: deque[Token] = deque()
-            _tokenize(element, content)
-            content.popleft()
-            content.pop()
-            node_cells: tuple[Token, ...] | None = tuple(content)
+            node_cells: Content | None = _content(element)
         else:
             for child in element:
                 first = add(child)
@@ -149,6 +151,16 @@ def _tree(table: "etree._Element") -> TableTree:
     return TableTree(below, tuple(labels), tuple(cells), tuple(leftmost))
 
 
+def _content(cell: "etree._Element") -> Content:
+    if not len(cell):
+        return cell.text or ""
+    tokens: deque[Token] = deque()
+    _tokenize(cell, tokens)
+    tokens.popleft()
+    tokens.pop()
+    return tuple(tokens)
+
+
 def _tokenize(element: "etree._Element", tokens: deque[Token]) -> None:
     tokens.append(f"<{element.tag}>")
     tokens.extend(element.text or "")
@@ -161,15 +173,15 @@ def _tokenize(element: "etree._Element", tokens: deque[Token]) -> None:
 
 
 def _cell_costs(
-    reference: tuple[tuple[Token, ...] | None, ...],
-    prediction: tuple[tuple[Token, ...] | None, ...],
+    reference: tuple[Content | None, ...],
+    prediction: tuple[Content | None, ...],
     *,
     structure_only: bool,
 ) -> tuple[NDArray[np.float64], Indices, Indices]:
     """Return the cost of each pair of different contents, and for each node the number of its content (-1: no cell)."""
     tags: dict[Token, str] = {}
 
-    def numbered(cells: tuple[tuple[Token, ...] | None, ...]) -> tuple[list[str], Indices]:
+    def numbered(cells: tuple[Content | None, ...]) -> tuple[list[str], Indices]:
         contents: dict[str, int] = {}
         numbers = []
         for cell in cells:
@@ -177,8 +189,13 @@ def _cell_costs(
                 numbers.append(-1)
                 continue
             # A tag becomes one character that no parsed text holds: a lone surrogate.
-            content = "".join(
-                token if len(token) == 1 else tags.setdefault(token, chr(0xD800 + len(tags) % 0x800)) for token in cell
+            content = (
+                cell
+                if isinstance(cell, str)
+                else "".join(
+                    token if len(token) == 1 else tags.setdefault(token, chr(0xD800 + len(tags) % 0x800))
+                    for token in cell
+                )
             )
             numbers.append(contents.setdefault("" if structure_only else content, len(contents)))
         return list(contents), np.array(numbers, dtype=np.int64)

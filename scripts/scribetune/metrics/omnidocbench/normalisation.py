@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _INLINE_MARK = re.compile(r"\$|\\\(")
 _ESCAPED_SIGN = re.compile(r"\\([\\_&%^])")
-_NOT_A_WORD = re.compile(r"[^\w\u4e00-\u9fff]")
+_WORDS = re.compile(r"[\w\u4e00-\u9fff]+")
 _WHITE_MARKS = ("\\t", "\\n", "\t", "\n", "/t", "/n")
 
 _BRACKETED = re.compile(r"\\\[(.+?)(?<!\\)\\\]")
@@ -59,7 +59,7 @@ def clean_string(text: str) -> str:
     """Return the letters, digits and underscores of a text: nothing else counts in `odb.text_edit`."""
     for mark in _WHITE_MARKS:
         text = text.replace(mark, "")
-    return _NOT_A_WORD.sub("", text)
+    return "".join(_WORDS.findall(text))
 
 
 @cache
