@@ -258,7 +258,11 @@ def occurs(pattern: str, text: str, edits: int) -> bool:
         return any(
             Levenshtein.distance(pattern, text[start : start + size], score_cutoff=edits) <= edits for start in starts
         )
-    return bool(_OCCURS(0, codes(pattern), codes(text), edits))
+    signs, numbered = np.unique(codes(pattern), return_inverse=True)
+    found = np.searchsorted(signs, codes(text))
+    # What the pattern does not have is one number more.
+    known = signs[np.minimum(found, len(signs) - 1)] == codes(text)
+    return bool(_OCCURS(0, numbered.astype(np.int64), np.where(known, found, len(signs)).astype(np.int64), edits))
 
 
 def near_starts(pattern: str, text: str, edits: int) -> list[int]:
@@ -291,29 +295,48 @@ def near_starts(pattern: str, text: str, edits: int) -> list[int]:
     return starts
 
 
-def _occurs(pattern: Codes, text: Codes, edits: int) -> bool:
+def _occurs(pattern: Indices, text: Indices, edits: int) -> bool:  # noqa: PLR0912, PLR0915 - compiled as one
     size = len(pattern)
+    blocks = (size + 63) // 64
+    one, none = np.uint64(1), np.uint64(0)
+    masks = np.zeros((pattern.max() + 2, blocks), dtype=np.uint64)
+    for row in range(size):
+        masks[pattern[row], row // 64] |= one << np.uint64(row % 64)
     # Sellers' search: the least distance of the pattern to any part that ends here, a bound for the part of its length.
-    column = np.arange(size + 1)
+    # By bits (Myers 1999, Hyyrö 2003): where the distance rises and falls from row to row.
+    rises = np.full(blocks, ~none)
+    falls = np.zeros(blocks, dtype=np.uint64)
     above = np.zeros(size + 1, dtype=np.int64)
     below = np.zeros(size + 1, dtype=np.int64)
-    last = min(edits, size)
+    distance = size
     for end in range(1, len(text) + 1):
         sign = text[end - 1]
-        diagonal, column[0] = 0, 0
-        deepest = min(last + 1, size)
-        reached = 0
-        for row in range(1, deepest + 1):
-            here = column[row] if row <= last else edits + 1
-            best = min(here, column[row - 1]) + 1
-            step = diagonal if pattern[row - 1] == sign else diagonal + 1
-            best = min(best, step)
-            diagonal = here
-            column[row] = best
-            if best <= edits:
-                reached = row
-        last = reached
-        if last < size or end < size:
+        carry = 0
+        for block in range(blocks):
+            rise, fall, equal = rises[block], falls[block], masks[sign, block]
+            vertical = equal | fall
+            if carry < 0:
+                equal |= one
+            horizontal = (((equal & rise) + rise) ^ rise) | equal
+            up = fall | ~(horizontal | rise)
+            down = rise & horizontal
+            last = one << np.uint64((size - 1) % 64 if block == blocks - 1 else 63)
+            next_carry = 0
+            if up & last != none:
+                next_carry = 1
+            elif down & last != none:
+                next_carry = -1
+            up = up << one
+            down = down << one
+            if carry > 0:
+                up |= one
+            elif carry < 0:
+                down |= one
+            rises[block] = down | ~(vertical | up)
+            falls[block] = up & vertical
+            carry = next_carry
+        distance += carry
+        if distance > edits or end < size:
             continue
         # A part may end here; compare the one of the pattern's length, within a band as wide as the edits.
         start = end - size
