@@ -31,6 +31,7 @@ FORMS = (
     'or olmOCR-bench\'s JSONL (facts with "pdf", "page" and "type")'
 )
 _PAGE_FILE = re.compile(r"\.(jpe?g|png|pdf|md|mmd)$", re.IGNORECASE)
+_NUMBERS = ("max_diffs", "first_n", "last_n", "max_length", "max_repeats")
 _REPEAT = re.compile(r"_repeat1$")
 
 
@@ -99,9 +100,11 @@ def read_predictions(path: Path, pages: Sequence[str]) -> list[Record]:
         records = [_record(row, number, path) for number, row in enumerate(_rows(path), start=1)]
     if not records:
         raise UserError(
-            "There are no predictions", value=str(path), accepted='JSONL with {"id", "text"}, or a folder of *.md',
+            "There are no predictions",
+            value=str(path),
+            accepted='JSONL with {"id", "text"}, or a folder of *.md',
             todo="write the model's answers there",
-        )  # fmt: skip
+        )
     wanted = set(pages)
     return [{**record, "id": _page_id(str(record["id"]), wanted)} for record in records]
 
@@ -119,19 +122,32 @@ def _pages(rows: Sequence[Record], path: Path) -> EvaluationSet:
     nameless = [number for number, name in enumerate(names, start=1) if not name]
     if nameless:
         raise UserError(
-            "Pages have no image path", value=f"{path}: pages {nameless[:5]}", accepted='"page_info.image_path"',
+            "Pages have no image path",
+            value=f"{path}: pages {nameless[:5]}",
+            accepted='"page_info.image_path"',
             todo="give each page the name of its image: predictions are found by it",
-        )  # fmt: skip
+        )
     stems = [_PAGE_FILE.sub("", PurePosixPath(name).name) for name in names]
     twice = {stem for stem, count in Counter(stems).items() if count > 1}
-    annotations = {
-        (PurePosixPath(name).name if stem in twice else stem): ground_truth.page_from_json(row)
-        for name, stem, row in zip(names, stems, rows, strict=True)
-    }
+    annotations = {}
+    for name, stem, row in zip(names, stems, rows, strict=True):
+        try:
+            page = ground_truth.page_from_json(row)
+        except (AttributeError, TypeError) as error:
+            raise UserError(
+                "A page's annotations cannot be read",
+                value=f"{path}: {name}",
+                accepted="the form of OmniDocBench's JSON",
+                todo="correct layout_dets and extra.relation",
+            ) from error
+        annotations[PurePosixPath(name).name if stem in twice else stem] = page
     if len(annotations) < len(rows):
         raise UserError(
-            "Images repeat", value=f"{path}: {sorted(twice)[:5]}", accepted="each image once", todo="leave one out",
-        )  # fmt: skip
+            "Images repeat",
+            value=f"{path}: {sorted(twice)[:5]}",
+            accepted="each image once",
+            todo="leave one out",
+        )
     records = tuple(
         {"id": page_id, "text": ground_truth.markdown_from_page(page)} for page_id, page in annotations.items()
     )
@@ -144,18 +160,26 @@ def _facts(rows: Sequence[tuple[str, Record]], path: Path) -> EvaluationSet:
     for source, row in rows:
         kind = row.get("type")
         missing = [key for key in ("id", "pdf", "page") if row.get(key) in (None, "")]
-        missing += [key for key in olmocr.REQUIRED.get(str(kind), ()) if not str(row.get(key) or "").strip()]
+        texts = olmocr.REQUIRED.get(str(kind), ())
+        missing += [key for key in texts if not isinstance(row.get(key), str) or not row[key].strip()]
+        missing += [key for key in _NUMBERS if not isinstance(row.get(key) or 0, int)]
+        if kind == "format" and row.get("format") not in olmocr.FORMATS:
+            missing.append("format")
         where = f"{path} ({source}): fact {row.get('id')!r}"
         if kind not in olmocr.TYPES:
             raise UserError(
-                "A fact is of an unknown type", value=f"{where}, type {kind!r}", accepted=", ".join(olmocr.TYPES),
+                "A fact is of an unknown type",
+                value=f"{where}, type {kind!r}",
+                accepted=", ".join(olmocr.TYPES),
                 todo="correct the type, or leave the fact out",
-            )  # fmt: skip
+            )
         if missing:
             raise UserError(
-                f"A fact lacks {', '.join(missing)}", value=where, accepted="the fields of olmOCR-bench",
+                f"A fact lacks {', '.join(missing)}, or has it in another form",
+                value=where,
+                accepted="the fields of olmOCR-bench",
                 todo="complete it, or leave it out",
-            )  # fmt: skip
+            )
         if str(row["id"]) in sources:
             raise UserError("Facts have the same id", value=where, accepted="each id once", todo="rename one")
         sources[str(row["id"])] = source
@@ -176,9 +200,18 @@ def _record(row: Record, number: int, path: Path) -> Record:
     if missing or not isinstance(row["text"], str):
         what = f"without {' and '.join(missing)}" if missing else "whose text is no text"
         raise UserError(
-            f"There is a record {what}", value=f"{path}, record {number}", accepted='{"id": "…", "text": "…"}',
+            f"There is a record {what}",
+            value=f"{path}, record {number}",
+            accepted='{"id": "…", "text": "…"}',
             todo="correct the record",
-        )  # fmt: skip
+        )
+    if not isinstance(row.get("tokens", 0), int | None) or not isinstance(row.get("stop_reason", ""), str | None):
+        raise UserError(
+            "There is a record whose tokens or stop_reason are of another form",
+            value=f"{path}, record {number}",
+            accepted='"tokens": a whole number, "stop_reason": "eos" or "length", or neither',
+            todo="correct the record",
+        )
     return row
 
 

@@ -142,6 +142,7 @@ def test_a_page_passes_the_baseline_if_it_is_legible(tmp_path: Path, text: str, 
     assert found["aggregate"]["olmocr.baseline"] == float(passes)
 
 
+FACT = '{"pdf": "a.pdf", "page": 1, "id": "1", "type": "TYPE"}'
 GOOD = '{"id": "one", "text": "x"}'
 
 
@@ -166,7 +167,11 @@ GOOD = '{"id": "one", "text": "x"}'
         ('{"pdf": "a.pdf", "page": 1, "id": "1", "type": "smell"}', GOOD, "A fact is of an unknown type"),
         ('{"pdf": "a.pdf", "page": 1, "id": "1", "type": "math"}', GOOD, "A fact lacks math"),
         ('{"pdf": "a.pdf", "page": 1, "id": "1", "type": "baseline"}', GOOD, "No prediction is of a page of the set"),
+        (FACT.replace("TYPE", 'format", "text": "x", "format": "loud'), GOOD, "A fact lacks format"),
+        (FACT.replace("TYPE", 'absent", "text": "x", "max_diffs": "no'), GOOD, "A fact lacks max_diffs"),
         ('[{"layout_dets": []}]', GOOD, "Pages have no image path"),
+        ('[{"layout_dets": [5], "page_info": {"image_path": "a.jpg"}}]', GOOD, "annotations cannot be read"),
+        (GOOD, '{"id": "one", "text": "x", "tokens": "many"}', "tokens or stop_reason"),
     ],
 )
 def test_mistakes_are_told_in_words(

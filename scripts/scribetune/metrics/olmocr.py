@@ -45,7 +45,7 @@ _FOREIGN = re.compile(
     "\U0001f1e0-\U0001f1ff]"
 )
 _IMAGE = re.compile(r"!\[.*?\]\(.*?\)")
-_FORMATS = {
+FORMATS = {
     "heading": (
         re.compile(r"^#{1,6}\s+(.+?)$", re.MULTILINE),
         re.compile(r"<h[1-6][^>]*>(.*?)</h[1-6]>", re.IGNORECASE | re.DOTALL),
@@ -174,7 +174,7 @@ def _baseline(fact: Fact, text: str) -> bool:
 
 def _format(fact: Fact, text: str) -> bool:
     wanted = normalised(fact["text"])
-    formatted = [normalised(found) for pattern in _FORMATS[fact["format"]] for found in pattern.findall(text)]
+    formatted = [normalised(found) for pattern in FORMATS[fact["format"]] for found in pattern.findall(text)]
     if not fact.get("case_sensitive", True):
         wanted, formatted = wanted.lower(), [found.lower() for found in formatted]
     return any(fuzz.partial_ratio(wanted, found) / 100.0 >= _share(fact, wanted) for found in formatted)
