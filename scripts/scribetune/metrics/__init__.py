@@ -3,5 +3,6 @@
 `text` (CER, WER, NED, BLEU, ROUGE), `grids` (tables as grids), `markdown` (tables and formulas in a page's text),
 `grits`, `adjacency` and `teds` (two tables), `tables` (all tables of a page), `omnidocbench` (whole pages: text,
 formulas, tables, reading order), `olmocr` (facts about a page), `loops` (repetition), `paired` (base against tuned);
-`kernels` holds the compiled inner loops. Nothing here imports torch. Definitions are fixed by golden cases in tests/conformance/golden.
+`kernels` holds the compiled inner loops. Nothing here imports torch. Definitions are fixed by golden cases in
+tests/conformance/golden.
 """
