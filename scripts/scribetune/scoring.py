@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Any
 from scribetune import files
 from scribetune.errors import UserError
 from scribetune.markdown import plain_text
-from scribetune.metrics import loops, paired, text
+from scribetune.metrics import loops, olmocr, paired, text
 from scribetune.metrics.markdown import formula_exact
+from scribetune.metrics.omnidocbench import ground_truth, pages
+from scribetune.metrics.omnidocbench.runs import overall_without_cdm
 from scribetune.metrics.tables import page_tables
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from scribetune.evaluation_sets import EvaluationSet
 
 LOGGER = logging.getLogger(__name__)
 
@@ -47,7 +51,15 @@ class PageScore:
         table_f1: GriTS_Con F1 over the page's tables; None where neither text has a table.
         table_struct_f1: GriTS_Top F1, counted like `table_f1`.
         table_adj_f1: ICDAR-2013 adjacency F1, counted like `table_f1`.
+        teds: TEDS on normalised HTML, counted like `table_f1`.
+        teds_s: TEDS of the structure alone, counted like `table_f1`.
         formula_exact: Share of the reference's formulas read exactly; None where it has none.
+        odb_text_edit: OmniDocBench's distance of text; None where the reference has none. Its column is
+            `odb.text_edit`, and so on.
+        odb_formula_edit: The same of display formulas.
+        odb_table_teds: Mean TEDS of the reference's tables; predicted tables beyond them cost nothing here.
+        odb_reading_order: Distance of the order in which the reference's text was read.
+        hallucination: Share of the predicted blocks that answer nothing; None where nothing is predicted.
         loop: The output repeats itself and the reference does not (a page full of rules is no failure).
         loop_olmocr: olmOCR's rule on the output alone.
         empty: The output is blank, the page is not.
@@ -68,7 +80,14 @@ class PageScore:
     table_f1: float | None
     table_struct_f1: float | None
     table_adj_f1: float | None
+    teds: float | None
+    teds_s: float | None
     formula_exact: float | None
+    odb_text_edit: float | None
+    odb_formula_edit: float | None
+    odb_table_teds: float | None
+    odb_reading_order: float | None
+    hallucination: float | None
     loop: bool
     loop_olmocr: bool
     empty: bool
@@ -77,7 +96,8 @@ class PageScore:
 
 MODELS = ("base", "tuned")
 PAGE_COLUMNS = ("index", "id", "document", "page", "image", "category", "language", "reference_characters")
-METRICS = (*(field.name for field in fields(PageScore)), "tokens")
+_NAMES = {field.name: field.name.replace("odb_", "odb.") for field in fields(PageScore)}
+METRICS = (*_NAMES.values(), "tokens")
 """Metrics of samples.csv in the order of their columns, each as `<metric>_base` and `<metric>_tuned`."""
 SAMPLE_COLUMNS = (*PAGE_COLUMNS, *(f"{metric}_{model}" for metric in METRICS for model in MODELS))
 
@@ -89,22 +109,30 @@ _MEANS = {
     "cer_normalised": "cer_normalised_mean",
     "wer": "wer_mean",
     "ned": "ned_mean",
-    **{name: name for name in METRICS if name.startswith(("rouge", "table_", "formula_"))},
+    **{name: name for name in METRICS if name.startswith(("rouge", "table_", "teds", "formula_", "odb."))},
+    "hallucination": "hallucination_rate",
 }
 _COMPARED = {"cer": True, "wer": True, "bleu": False, "rougeL_char": False, "table_f1": False, "loop": True}
 """Metrics compared page by page in `change`, and whether lower is better."""
 
 REDO = "run the build again: `snakemake --cores 1 --resources gpu=1`"
+_REDO_RECORDS = 'give both files one record {"id", "text"} per page, with the same ids'
 
 
-def score_page(reference: str, hypothesis: str, stop_reason: str | None = None) -> PageScore:
+def score_page(
+    reference: str, hypothesis: str, stop_reason: str | None = None, page: ground_truth.Page | None = None
+) -> PageScore:
     """Score one page.
 
     Args:
         reference: The label.
         hypothesis: What the model read.
         stop_reason: Why generation stopped ("eos" or "length"); None where unknown.
+        page: The page's annotations; without them, the label's blocks are taken for such.
     """
+    structure = pages.page_scores(
+        pages.page_elements(ground_truth.page_from_markdown(reference) if page is None else page, hypothesis)
+    )
     words, characters = text.rouge(reference, hypothesis), text.rouge_characters(reference, hypothesis)
     tables = page_tables(reference, hypothesis)
     return PageScore(
@@ -122,12 +150,24 @@ def score_page(reference: str, hypothesis: str, stop_reason: str | None = None) 
         table_f1=tables.content_f1 if tables else None,
         table_struct_f1=tables.structure_f1 if tables else None,
         table_adj_f1=tables.adjacency_f1 if tables else None,
+        teds=tables.teds if tables else None,
+        teds_s=tables.teds_s if tables else None,
         formula_exact=formula_exact(reference, hypothesis),
+        odb_text_edit=structure.text_edit,
+        odb_formula_edit=structure.formula_edit,
+        odb_table_teds=structure.table_teds,
+        odb_reading_order=structure.reading_order,
+        hallucination=structure.hallucination,
         loop=loops.has_loop(hypothesis) and not loops.has_loop(reference),
         loop_olmocr=loops.has_olmocr_loop(hypothesis),
         empty=loops.is_empty(reference, hypothesis),
         truncated=None if stop_reason is None else loops.is_truncated(stop_reason),
     )
+
+
+def _values(score: PageScore) -> dict[str, Any]:
+    """Return a page's scores by the names of their columns."""
+    return {_NAMES[name]: value for name, value in asdict(score).items()}
 
 
 def reference_text(record: Mapping[str, Any]) -> str:
@@ -181,15 +221,22 @@ def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataF
         }
         for model, predictions in by_model.items():
             prediction = predictions[index]
-            scores = asdict(score_page(reference, str(prediction["text"]), prediction.get("stop_reason")))
+            scores = _values(score_page(reference, str(prediction["text"]), prediction.get("stop_reason")))
             scores["tokens"] = prediction.get("tokens")
             row |= {f"{metric}_{model}": value for metric, value in scores.items()}
         rows.append(row)
     return _typed(pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS)))
 
 
-def score_records(references: Records, predictions: Records) -> "pd.DataFrame":
+def score_records(
+    references: Records, predictions: Records, annotations: Mapping[str, ground_truth.Page] | None = None
+) -> "pd.DataFrame":
     """Score anybody's predictions: records `{"id", "text"}` on both sides, further keys are ignored.
+
+    Args:
+        references: One record per page.
+        predictions: One record per page, in any order.
+        annotations: OmniDocBench's annotations by page id, where the references come from them.
 
     Returns:
         One row per reference, in their order: id, reference_characters and every metric; NaN where not counted.
@@ -199,18 +246,59 @@ def score_records(references: Records, predictions: Records) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    matched = _matched(references, predictions, "the predictions")
-    _matched(references, references, "the references")
-    rows = [
-        {
-            "id": str(record["id"]),
-            "reference_characters": len(str(record["text"]).strip()),
-            **asdict(score_page(str(record["text"]), str(prediction["text"]), prediction.get("stop_reason"))),
-            "tokens": prediction.get("tokens"),
-        }
-        for record, prediction in zip(references, matched, strict=True)
-    ]
+    _matched(references, references, "the references", todo=_REDO_RECORDS)
+    matched = _matched(references, predictions, "the predictions", todo=_REDO_RECORDS)
+    rows = []
+    for record, prediction in zip(references, matched, strict=True):
+        page_id, reference = str(record["id"]), str(record["text"])
+        page = (annotations or {}).get(page_id)
+        scores = score_page(reference, str(prediction["text"]), prediction.get("stop_reason"), page)
+        length = {"reference_characters": len(reference.strip())}
+        rows.append({"id": page_id, **length, **_values(scores), "tokens": prediction.get("tokens")})
     return _typed(pd.DataFrame(rows, columns=["id", "reference_characters", *METRICS]))
+
+
+def score_facts(wanted: "EvaluationSet", predictions: Records) -> dict[str, Any]:
+    """Decide olmOCR-bench's facts; a page without a prediction fails all of its own, as there.
+
+    Returns:
+        `samples`: id, facts (how many), passed, failed (ids of facts) per page. `aggregate`: pages, facts, the share
+        that passed by type (`olmocr.present` and so on) and by file (`olmocr.file.<name>`), and `olmocr.pass_rate`,
+        the mean over files, which is the published score.
+
+    Raises:
+        UserError: Page ids repeat in the predictions, or none is of a page of the set.
+    """
+    texts = {str(record["id"]): str(record["text"]) for record in predictions}
+    if len(texts) != len(predictions):
+        raise UserError(
+            "Page ids repeat in the predictions", value=_repeated(predictions), accepted="each id once",
+            todo="leave one of each out",
+        )  # fmt: skip
+    if not texts.keys() & wanted.facts.keys():
+        raise UserError(
+            "No prediction is of a page of the set", value=_some(set(texts)),
+            accepted=f"ids like {_some(set(wanted.facts))}", todo="name the predictions after PDF and page",
+        )  # fmt: skip
+    samples = []
+    by_group: dict[str, list[bool]] = {}
+    for page_id, facts in wanted.facts.items():
+        failed = []
+        for fact in facts:
+            passed = page_id in texts and olmocr.holds(fact, texts[page_id])
+            failed += [] if passed else [str(fact["id"])]
+            for group in (f"olmocr.{fact['type']}", f"olmocr.file.{wanted.sources[str(fact['id'])]}"):
+                by_group.setdefault(group, []).append(passed)
+        samples.append({"id": page_id, "facts": len(facts), "passed": len(facts) - len(failed), "failed": failed})
+    shares = {group: sum(results) / len(results) for group, results in sorted(by_group.items())}
+    by_file = [share for group, share in shares.items() if group.startswith("olmocr.file.")]
+    numbers: dict[str, float] = {
+        "pages": len(samples),
+        "facts": sum(map(len, wanted.facts.values())),
+        "olmocr.pass_rate": sum(by_file) / len(by_file),
+        **shares,
+    }
+    return {"samples": samples, "aggregate": numbers}
 
 
 def aggregate_records(frame: "pd.DataFrame", references: Records, predictions: Records) -> Numbers:
@@ -221,7 +309,8 @@ def aggregate_records(frame: "pd.DataFrame", references: Records, predictions: R
         references: Records `{"id", "text"}`.
         predictions: Records `{"id", "text"}`.
     """
-    texts = [str(record["text"]) for record in _matched(references, predictions, "the predictions")]
+    matched = _matched(references, predictions, "the predictions", todo=_REDO_RECORDS)
+    texts = [str(record["text"]) for record in matched]
     return _aggregate(frame[list(METRICS)], [str(record["text"]) for record in references], texts)
 
 
@@ -230,9 +319,10 @@ def aggregate(frame: "pd.DataFrame", references: Records, base: Records, tuned: 
 
     `base` and `tuned` hold pages, cer_mean, cer_median, cer_p90, cer_corpus, cer_share_above_1, cer_normalised_mean,
     wer_mean, wer_corpus, ned_mean, bleu (corpus, 0 to 100), rouge1, rouge2, rougeL and their `_char` variants (mean F),
-    table_f1, table_struct_f1, table_adj_f1, tables (pages counted by them), formula_exact, formulas (pages counted by
-    it), loop_rate, loop_olmocr_rate, empty_rate, truncated_rate, tokens (sum). Means run over the pages that are
-    counted.
+    table_f1, table_struct_f1, table_adj_f1, teds, teds_s, tables (pages counted by them), formula_exact, formulas
+    (pages counted by it), odb.text_edit, odb.formula_edit, odb.table_teds, odb.reading_order, odb.overall_no_cdm (0 to
+    100, see `runs`), hallucination_rate, loop_rate, loop_olmocr_rate, empty_rate, truncated_rate, tokens (sum). Means
+    run over the pages that are counted.
 
     `change` compares page by page over the pages counted for both models: for each of cer, wer, bleu (sentence),
     rougeL_char, table_f1 and loop the keys `<metric>_gain` (mean; positive where tuned is better), `_gain_low`,
@@ -285,6 +375,8 @@ def _aggregate(frame: "pd.DataFrame", references: Sequence[str], hypotheses: Seq
         counted = frame[metric].dropna()
         if len(counted):
             numbers[key] = float(counted.mean())
+    if {"odb.text_edit", "odb.table_teds"} <= numbers.keys():
+        numbers["odb.overall_no_cdm"] = overall_without_cdm(numbers["odb.text_edit"], numbers["odb.table_teds"])
     tokens = frame["tokens"].dropna()
     if len(tokens):
         numbers["tokens"] = int(tokens.sum())
@@ -382,36 +474,42 @@ def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     return frame.astype(types)
 
 
-def _matched(references: Records, predictions: Records, what: str) -> list[Mapping[str, Any]]:
+def _matched(references: Records, predictions: Records, what: str, *, todo: str = REDO) -> list[Mapping[str, Any]]:
     """Return the predictions in the order of the references.
 
     Raises:
         UserError: There is nothing to score, or ids differ or repeat.
     """
     if not references:
-        raise UserError("There are no pages to score", accepted="at least one reference", todo="check the test split")
+        raise UserError(
+            "There are no pages to score",
+            accepted="at least one reference",
+            todo="check the test split" if todo == REDO else todo,
+        )
     for name, records in (("the references", references), (what, predictions)):
         nameless = [number for number, record in enumerate(records, start=1) if "id" not in record]
         if nameless:
-            raise UserError(f"Records of {name} have no id", value=_some(nameless), accepted='"id" in every record')
+            raise UserError(
+                f"Records of {name} have no id", value=_some(nameless), accepted='"id" in every record', todo=todo
+            )
     wanted = [str(record["id"]) for record in references]
     found = {str(record["id"]): record for record in predictions}
     for name, ids, records in (("the references", set(wanted), references), (what, set(found), predictions)):
         if len(ids) != len(records):
-            raise UserError(f"Page ids repeat in {name}", value=_repeated(records), accepted="each id once", todo=REDO)
+            raise UserError(f"Page ids repeat in {name}", value=_repeated(records), accepted="each id once", todo=todo)
     for name, ids in (
         (f"{what} lack", set(wanted) - set(found)),
         (f"{what} have others than", set(found) - set(wanted)),
     ):
         if ids:
-            raise UserError(f"{name[0].upper()}{name[1:]} the pages to score", value=_some(ids), todo=REDO)
+            raise UserError(f"{name[0].upper()}{name[1:]} the pages to score", value=_some(ids), todo=todo)
     ordered = [found[page_id] for page_id in wanted]
     silent = [
         page_id for page_id, record in zip(wanted, ordered, strict=True) if not isinstance(record.get("text"), str)
     ]
     if silent:
         raise UserError(
-            f"Records of {what} have no text", value=_some(silent), accepted='"text" in every record', todo=REDO
+            f"Records of {what} have no text", value=_some(silent), accepted='"text" in every record', todo=todo
         )
     return ordered
 

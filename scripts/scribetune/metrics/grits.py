@@ -8,26 +8,24 @@ rows and one of columns, each by dynamic programming over 1-D alignments; with M
     slots(prediction)).
 
 Ties are broken as there (both, then skip a reference line, then a predicted one), or values would differ. The
-alignments of all pairs of rows run together in numpy, and a similarity is computed once per distinct pair of cells.
+alignments of all pairs of rows run together in numpy, and a similarity is computed once per distinct pair of cells, by
+difflib's matching blocks (`kernels.matching_characters`).
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scribetune.metrics import kernels
 from scribetune.metrics.grids import Table
 
 Feature = TypeVar("Feature", bound=Hashable)
 Scores = NDArray[np.float64]
 Indices = NDArray[np.intp]
 RelativeSpan = tuple[int, int, int, int]
-
-_AUTOJUNK_LENGTH = 200
-"""From this length on, difflib ignores frequent characters, so that even equal texts need not match fully."""
 
 
 @dataclass(frozen=True)
@@ -83,19 +81,9 @@ def _relative_spans(table: Table) -> list[list[RelativeSpan]]:
 
 
 def _text_similarities(references: Sequence[str], predictions: Sequence[str]) -> Scores:
-    similarities = np.zeros((len(references), len(predictions)))
-    characters = [set(text) for text in references]
-    matcher: SequenceMatcher[str] = SequenceMatcher(None)
-    for second, prediction in enumerate(predictions):
-        # difflib indexes its second sequence: set once, then compared with many first ones.
-        matcher.set_seq2(prediction)
-        for first, reference in enumerate(references):
-            if reference == prediction and len(prediction) < _AUTOJUNK_LENGTH:
-                similarities[first, second] = 1.0
-            elif not characters[first].isdisjoint(prediction):
-                matcher.set_seq1(reference)
-                matched = sum(block.size for block in matcher.get_matching_blocks())
-                similarities[first, second] = 2 * matched / (len(reference) + len(prediction))
+    matched = kernels.matching_characters(list(references), list(predictions))
+    lengths = np.add.outer([len(text) for text in references], [len(text) for text in predictions])
+    similarities: Scores = np.where(lengths > 0, 2 * matched / np.maximum(lengths, 1), 1.0)
     return similarities
 
 

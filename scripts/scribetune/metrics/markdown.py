@@ -122,8 +122,9 @@ def table_from_html(source: str) -> Table:
                 column += 1
             for covered in range(at, at + row_span):
                 occupied[covered].update(range(column, column + column_span))
-            cells.append(Cell(at, column, " ".join(map(str, element.itertext())), row_span, column_span))
-    return table(cells, "html")
+            text = " ".join(map(str, element.itertext()))
+            cells.append(Cell(at, column, text, row_span, column_span, heading=tag == "th"))
+    return table(cells, "html", source)
 
 
 def _parse(source: str) -> "etree._Element | None":
@@ -168,7 +169,7 @@ def _pipe_tables(text: str) -> Iterator[Table]:
             rows = [header, *lines[number + 2 : end]]
             yield table(
                 (
-                    Cell(row, column, _cell_text(cell))
+                    Cell(row, column, _cell_text(cell), heading=row == 0)
                     for row, line in enumerate(rows)
                     for column, cell in enumerate(_split_row(line))
                 ),

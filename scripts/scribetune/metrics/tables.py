@@ -2,7 +2,7 @@
 
 With m tables in the reference and n in the prediction, an assignment pairs min(m, n) of them so that the sum of their
 GriTS_Con F1 is greatest (Hungarian method; ties go to the pairing nearest to reading order). For a similarity s of
-one pair (GriTS_Con, GriTS_Top or adjacency F1), with S its sum over the pairs,
+one pair (GriTS_Con, GriTS_Top, adjacency F1, TEDS or TEDS-S), with S its sum over the pairs,
 
     precision = S / n,  recall = S / m,  F1 = 2 S / (m + n).
 
@@ -12,6 +12,9 @@ tables on both sides is not counted (None).
 
 Two HTML tables are compared with their white space as it is, as GriTS does. Where either is Markdown, which cannot hold
 white space at a cell's ends, white space in cells is collapsed on both sides first.
+
+TEDS compares markup, as OmniDocBench normalises it: of two HTML tables that of their sources; where either is Markdown,
+both are written as HTML from their cells.
 """
 
 from dataclasses import dataclass
@@ -19,9 +22,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from scribetune.metrics import adjacency, grits
+from scribetune.metrics import adjacency, grits, teds
 from scribetune.metrics.grids import Table
 from scribetune.metrics.markdown import find_tables
+from scribetune.metrics.omnidocbench.normalisation import normalised_html_table
 
 _ORDER_WEIGHT = 1e-9
 """Cost of pairing tables one place apart in reading order: decides ties, changes no score."""
@@ -40,6 +44,8 @@ class PageTables:
         structure_f1: `table_struct_f1`, GriTS_Top.
         adjacency_f1: `table_adj_f1`, ICDAR 2013; as there, a table with a single filled cell has no relation and
         gives 0.
+        teds: `teds`.
+        teds_s: `teds_s`, the structure alone.
     """
 
     reference_tables: int
@@ -49,6 +55,8 @@ class PageTables:
     content_recall: float
     structure_f1: float
     adjacency_f1: float
+    teds: float
+    teds_s: float
 
 
 def page_tables(reference: str, hypothesis: str) -> PageTables | None:
@@ -68,6 +76,7 @@ def page_tables(reference: str, hypothesis: str) -> PageTables | None:
         _comparable(references[first], predictions[second]) for first, second in _assignment(references, predictions)
     ]
     content = sum(_content_f1(*pair) for pair in pairs)
+    similarities = [_teds(reference.html, prediction.html) for reference, prediction in pairs]
     both = len(references) + len(predictions)
     return PageTables(
         reference_tables=len(references),
@@ -77,6 +86,8 @@ def page_tables(reference: str, hypothesis: str) -> PageTables | None:
         content_recall=content / len(references) if references else 0.0,
         structure_f1=2 * sum(grits.grits_top(*pair).f1 for pair in pairs) / both,
         adjacency_f1=2 * sum(adjacency.icdar13(*pair).f1 for pair in pairs) / both,
+        teds=2 * sum(score for score, _ in similarities) / both,
+        teds_s=2 * sum(score for _, score in similarities) / both,
     )
 
 
@@ -90,6 +101,16 @@ def _comparable(reference: Table, prediction: Table) -> tuple[Table, Table]:
 @lru_cache(maxsize=1024)
 def _content_f1(reference: Table, prediction: Table) -> float:
     return grits.grits_con(reference, prediction).f1
+
+
+@lru_cache(maxsize=1024)
+def _teds(reference: str, prediction: str) -> tuple[float, float]:
+    """Return TEDS and TEDS-S of two tables, each within a document of its own."""
+    first, second = (
+        teds.tree_from_html(normalised_html_table(f"<html><body>{table}</body></html>"))
+        for table in (reference, prediction)
+    )
+    return teds.similarity(first, second), teds.similarity(first, second, structure_only=True)
 
 
 def _assignment(references: list[Table], predictions: list[Table]) -> list[tuple[int, int]]:
