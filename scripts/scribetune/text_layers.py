@@ -122,6 +122,8 @@ def _is_invisible(span: Mapping[str, Any]) -> bool:
 def _is_seen(bbox: Sequence[float], image: "PageImage") -> bool:
     """Whether there is any contrast where a span should be."""
     left, top, right, bottom = (edge * image.scale for edge in bbox)
+    if right - left < 0.1 * (bottom - top):  # fonts that give a glyph no width
+        right = left + 0.6 * (bottom - top)
     # Rules and neighbouring lines touch the edges of a box.
     inset = (bottom - top) * 0.15
     x, y = max(0, int(left)), max(0, int(top + inset))
