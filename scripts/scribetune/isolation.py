@@ -6,6 +6,7 @@ another, so that isolation costs little (benchmarks/isolation.py).
 """
 
 import contextlib
+import importlib
 import logging
 import resource
 import signal
@@ -101,11 +102,13 @@ class Workers:
         count: Number of processes.
         memory_mb: Most memory of its own that a worker may take, in MiB. (RLIMIT_DATA, which Linux enforces; elsewhere
             there is no limit, and the log says so.)
+        preload: Modules that a worker imports when it starts, so that the first task's time limit does not pay for it.
     """
 
-    def __init__(self, count: int, memory_mb: int = MEMORY_MB) -> None:
+    def __init__(self, count: int, memory_mb: int = MEMORY_MB, preload: Sequence[str] = ()) -> None:
         self._count = max(1, count)
         self._memory_mb = memory_mb
+        self._preload = tuple(preload)
         # spawn: forking a process that has threads (onnxruntime, pandas) can deadlock.
         self._context = get_context("spawn")
         self._workers: list[_Worker] = []
@@ -183,7 +186,7 @@ class Workers:
 
     def _start(self) -> _Worker:
         here, there = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(there, self._memory_mb), daemon=True)
+        process = self._context.Process(target=_serve, args=(there, self._memory_mb, self._preload), daemon=True)
         with _main_stays_here():
             process.start()
         there.close()
@@ -305,10 +308,12 @@ def _how_it_died(exit_code: int) -> str:
         return f"signal {-exit_code}"
 
 
-def _serve(pipe: connection.Connection, memory_mb: int) -> None:
+def _serve(pipe: connection.Connection, memory_mb: int, preload: Sequence[str]) -> None:
     """Work in a worker process until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     limit_memory(memory_mb)
+    for module in preload:
+        importlib.import_module(module)
     with contextlib.suppress(EOFError, OSError):  # the parent has gone or wants no more
         pipe.send(("ready", None))
         while True:

@@ -39,6 +39,7 @@ class PageStatus(StrEnum):
     ERROR = "error"
 
 
+_LIBRARIES = ("pymupdf", "numpy", "zlib_ng")
 UNREADABLE_PAGE = frozenset({PageStatus.TIMED_OUT, PageStatus.TOO_LARGE, PageStatus.ERROR})
 """Pages that have no image."""
 _BY_HAND = "label it by hand (labels.corrections) if it is to be used"
@@ -159,7 +160,7 @@ def open_pdf(path: str, password: str) -> tuple[Any, DocumentStatus, str]:
         # Without filetype MuPDF guesses from the content, so that HTML named .pdf shows as what it is.
         document = pymupdf.open(path)
         status, message = _state(document, path, password)
-    except (pymupdf.FileDataError, RuntimeError, ValueError) as error:
+    except (pymupdf.FileDataError, pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
         if isolation.is_memory_error(error):
             raise isolation.TooLargeError(str(error)) from error
         # MuPDF's message names the whole path, which differs from machine to machine.
@@ -252,7 +253,7 @@ def render_document(
     for number in range(max(1, first), pages + 1):
         try:
             yield _render_page(document, number, pdf[number - 1], settings)
-        except (RuntimeError, ValueError, OverflowError, MemoryError, isolation.TooLargeError) as error:
+        except Exception as error:  # MuPDF and what is around it raise whatever they meet; the page says so
             if isolation.is_memory_error(error):
                 yield _without_image(document, number, "too_large", str(error) or "it takes too much memory")
             else:
@@ -385,7 +386,7 @@ def render_shard(
     logger.info("%d documents unchanged or withdrawn, %d to render", len(results), len(waiting))
 
     with (
-        isolation.Workers(min(workers, len(waiting)), settings.memory_mb) as started,
+        isolation.Workers(min(workers, len(waiting)), settings.memory_mb, _LIBRARIES) as started,
         bar("Rendering", len(waiting), "documents") as advance,
     ):
         outcomes = started.run_steps(

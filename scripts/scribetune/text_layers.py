@@ -55,7 +55,7 @@ class TextLayer:
 
 
 def extract(shown: Any) -> list[Mapping[str, Any]]:
-    """Return the spans of text in a display list, as in PyMuPDF's "dict", in the page's rotation.
+    """Return the spans of text in a display list, as in PyMuPDF's "dict", in the page's rotation, off the page too.
 
     Args:
         shown: A pymupdf.DisplayList.
@@ -63,9 +63,8 @@ def extract(shown: Any) -> list[Mapping[str, Any]]:
     import pymupdf
 
     # Images would be copied, byte by byte; text is neither clipped, nor put in place of characters unknown.
-    left_out = pymupdf.TEXT_PRESERVE_IMAGES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
-    flags = pymupdf.TEXTFLAGS_DICT & ~(left_out | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CLIP)
-    blocks = pymupdf.TextPage(shown.get_textpage(flags)).extractDICT()["blocks"]
+    left_out = pymupdf.TEXT_PRESERVE_IMAGES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE | pymupdf.TEXT_MEDIABOX_CLIP
+    blocks = _text_page(shown, pymupdf.TEXTFLAGS_DICT & ~left_out).extractDICT()["blocks"]
     return [span for block in blocks for line in block.get("lines", ()) for span in line["spans"]]
 
 
@@ -77,8 +76,23 @@ def images(shown: Any) -> list[Mapping[str, Any]]:
     """
     import pymupdf
 
-    found: list[Mapping[str, Any]] = pymupdf.TextPage(shown.get_textpage(pymupdf.TEXT_PRESERVE_IMAGES)).extractIMGINFO()
+    found: list[Mapping[str, Any]] = _text_page(shown, pymupdf.TEXT_PRESERVE_IMAGES).extractIMGINFO()
     return found
+
+
+def _text_page(shown: Any, flags: int) -> Any:
+    """Return the pymupdf.TextPage of a display list without the limits of the page, which PyMuPDF's own always has."""
+    import pymupdf
+    from pymupdf import mupdf
+
+    everywhere = mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE)
+    options = mupdf.FzStextOptions()
+    options.flags = flags
+    found = mupdf.FzStextPage(everywhere)
+    device = mupdf.fz_new_stext_device(found, options)
+    mupdf.fz_run_display_list(shown.this, device, mupdf.FzMatrix(), everywhere, mupdf.FzCookie())
+    mupdf.fz_close_device(device)
+    return pymupdf.TextPage(found)
 
 
 def measure(spans: Sequence[Mapping[str, Any]], shown: Any, image: "PageImage") -> TextLayer:
