@@ -252,7 +252,7 @@ def render_document(
         yield DocumentRow(document, relative_path, digest, Path(path).stat().st_size, status, pages, message)
     for number in range(max(1, first), pages + 1):
         try:
-            yield _render_page(document, number, pdf[number - 1], settings)
+            yield render_page(document, number, pdf[number - 1], settings)
         except Exception as error:  # MuPDF and what is around it raise whatever they meet; the page says so
             if isolation.is_memory_error(error):
                 yield _without_image(document, number, "too_large", str(error) or "it takes too much memory")
@@ -264,7 +264,22 @@ def _is_over(size: tuple[int, int], max_megapixels: float) -> bool:
     return size[0] * size[1] > max_megapixels * 1e6
 
 
-def _render_page(document: str, number: int, page: Any, settings: RenderSettings) -> PageRow:
+def render_page(document: str, number: int, page: Any, settings: RenderSettings) -> PageRow:
+    """Render one page below data/pages and measure its text layer.
+
+    Args:
+        document: Its id.
+        number: Counted from 1.
+        page: The pymupdf.Page.
+        settings: How.
+
+    Returns:
+        Its row, for `judge`: status `blank` where nothing is seen, else `ok`.
+
+    Raises:
+        TooLargeError: An image on it has too many pixels.
+        Exception: Whatever MuPDF meets.
+    """
     shown = page.get_displaylist()
     spans = text_layers.extract(shown)
     if any(_is_over(image[2:4], settings.max_megapixels) for image in page.get_images()):
