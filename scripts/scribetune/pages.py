@@ -40,6 +40,8 @@ class PageStatus(StrEnum):
 
 
 _LIBRARIES = ("pymupdf", "numpy", "zlib_ng")
+_NOT_NEEDED = ("pymupdf.layout",)
+"""PyMuPDF loads layout models where it finds this: two thirds of a second and 54 MB in every worker."""
 UNREADABLE_PAGE = frozenset({PageStatus.TIMED_OUT, PageStatus.TOO_LARGE, PageStatus.ERROR})
 """Pages that have no image."""
 _BY_HAND = "label it by hand (labels.corrections) if it is to be used"
@@ -401,7 +403,7 @@ def render_shard(
     logger.info("%d documents unchanged or withdrawn, %d to render", len(results), len(waiting))
 
     with (
-        isolation.Workers(min(workers, len(waiting)), settings.memory_mb, _LIBRARIES) as started,
+        isolation.Workers(min(workers, len(waiting)), settings.memory_mb, _LIBRARIES, _NOT_NEEDED) as started,
         bar("Rendering", len(waiting), "documents") as advance,
     ):
         outcomes = started.run_steps(
