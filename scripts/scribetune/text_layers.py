@@ -28,7 +28,7 @@ class TextLayer:
         characters: All of them, outside the page too.
         unmapped: Those that map to no character: the replacement character, or a private one.
         invisible: Painted neither by fill nor by stroke, or wholly transparent, as OCR puts text over a scan.
-        hidden: Painted, and yet not seen: outside the page, in the colour of the ground, or covered.
+        hidden: Letters and digits painted, and yet not seen: outside the page, in the colour of the ground, or covered.
         image_share: Part of the page that images cover, 0–1; measured where there are fewer than `FEW_CHARACTERS`.
     """
 
@@ -116,7 +116,7 @@ def measure(spans: Sequence[Mapping[str, Any]], shown: Any, image: "PageImage") 
         if _is_invisible(span):
             invisible += len(dense)
         elif not _is_seen(span["bbox"], image):
-            hidden += len(dense)
+            hidden += sum(map(str.isalnum, dense))  # a rule of underscores lies at the edge of its box
     covered = _covered(images(shown), image) if characters < FEW_CHARACTERS else 0.0
     return TextLayer(characters, unmapped, invisible, hidden, covered)
 
