@@ -96,7 +96,7 @@ STEPS = (
             "selection.max_unmapped_share",
             "selection.max_invisible_share",
             "selection.max_hidden_share",
-        ),  # fmt: skip
+        ),
         sharded=True,
     ),
     Step(
