@@ -7,7 +7,6 @@ another, so that isolation costs little (benchmarks/isolation.py).
 
 import contextlib
 import ctypes
-import importlib
 import logging
 import resource
 import signal
@@ -103,15 +102,13 @@ class Workers:
         count: Number of processes.
         memory_mb: Most memory of its own that a worker may take, in MiB. (RLIMIT_DATA, which Linux enforces; elsewhere
             there is no limit, and the log says so.)
-        preload: Modules that a worker imports when it starts, so that the first task's time limit does not pay for it.
-        without: Modules that it does not find, for libraries that import more than the task needs.
+        prepare: Function of a module that a worker calls when it starts, to import what tasks need: the first one's
+            time limit does not pay for it.
     """
 
-    def __init__(
-        self, count: int, memory_mb: int = MEMORY_MB, preload: Sequence[str] = (), without: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, count: int, memory_mb: int = MEMORY_MB, prepare: Callable[[], None] | None = None) -> None:
         self._count = max(1, count)
-        self._setting = (memory_mb, tuple(preload), tuple(without))
+        self._setting = (memory_mb, prepare)
         # spawn: forking a process that has threads (onnxruntime, pandas) can deadlock.
         self._context = get_context("spawn")
         self._workers: list[_Worker] = []
@@ -311,15 +308,13 @@ def _how_it_died(exit_code: int) -> str:
         return f"signal {-exit_code}"
 
 
-def _serve(pipe: connection.Connection, memory_mb: int, preload: Sequence[str], without: Sequence[str]) -> None:
+def _serve(pipe: connection.Connection, memory_mb: int, prepare: Callable[[], None] | None) -> None:
     """Work in a worker process until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     limit_memory(memory_mb)
     _keep_freed_memory()
-    for module in without:
-        sys.modules[module] = None  # type: ignore[assignment]  # Python's own way to say that there is none
-    for module in preload:
-        importlib.import_module(module)
+    if prepare is not None:
+        prepare()
     with contextlib.suppress(EOFError, OSError):  # the parent has gone or wants no more
         pipe.send(("ready", None))
         while True:
