@@ -360,7 +360,7 @@ def _kind_of_layer(row: PageRow, limits: LayerLimits) -> tuple[PageStatus, str]:
 def prepare_worker() -> None:
     """Import what rendering needs, once per worker.
 
-    PyMuPDF loads layout models where it finds pymupdf.layout: two thirds of a second and 54 MB that no page image needs.
+    PyMuPDF loads layout models where it finds pymupdf.layout: 0.7 s and 54 MB that no page image needs.
     """
     sys.modules["pymupdf.layout"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
     import numpy  # noqa: F401
