@@ -23,7 +23,16 @@ rule render_pages:
     resources:
         mem_mb=2000,
     params:
-        settings=plan.settings("pages", "documents.timeout_s_per_page"),
+        settings=plan.settings(
+            "pages",
+            "documents.timeout_s_per_page",
+            "documents.memory_mb",
+            "documents.max_megapixels",
+            "documents.max_pages",
+            "selection.max_unmapped_share",
+            "selection.max_invisible_share",
+            "selection.max_hidden_share",
+        ),
         documents=lambda wildcards: plan.identities(wildcards.shard),
         raw=plan.raw_folder,
         withdrawn=lambda wildcards: plan.withdrawn_in(wildcards.shard),

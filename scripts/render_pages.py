@@ -27,7 +27,7 @@ def main(
 ) -> None:
     """Render the PDFs below `raw` with `workers` processes, all but those withdrawn, and write the two manifests."""
     documents, variables = identify(raw, identities)
-    rendered = pages.render_shard(documents, open_passwords(variables), settings, workers, withdrawn)
+    rendered = pages.render_shard(documents, open_passwords(variables), settings, workers, withdrawn, variables)
     manifests.write(
         document_manifest, [asdict(result.document) for result in rendered], manifests.columns_of(pages.DocumentRow)
     )
@@ -47,6 +47,14 @@ if __name__ == "__main__":
                 config.pages.color,
                 config.documents.timeout_s_per_page,
                 snakemake.params.code,
+                config.documents.memory_mb,
+                config.documents.max_megapixels,
+                config.documents.max_pages,
+                pages.LayerLimits(
+                    config.selection.max_unmapped_share,
+                    config.selection.max_invisible_share,
+                    config.selection.max_hidden_share,
+                ),
             ),
             snakemake.threads,
             snakemake.params.withdrawn,

@@ -33,7 +33,13 @@ class Documents(Section):
     per_shard: int = Field(default=250, ge=1)
     """About how many documents one job works on."""
     timeout_s_per_page: float = Field(default=30.0, gt=0)
-    """A document that takes longer than this per page (at least one page) is given up, with a row that says so."""
+    """A page that takes longer is given up, with a row that says so; after three such pages its document is."""
+    memory_mb: int = Field(default=1536, ge=256)
+    """Most memory, in MiB, that a document may take (Linux); with libraries a worker process stays below 2 GiB."""
+    max_megapixels: float = Field(default=250.0, gt=0)
+    """A page with an image of more million pixels on it is not rendered, and has a row that says so."""
+    max_pages: int = Field(default=10_000, ge=1, le=1_000_000)
+    """A document with more pages is not read, and has a row that says so."""
 
 
 class Samples(Section):
@@ -84,6 +90,10 @@ class Selection(Section):
     """Least share of the text layer's words that must be in the label (human labels are exempt)."""
     max_unmapped_share: Fraction = 0.05
     """Pages with a greater share of glyphs that map to no character are refused (garbage text layer)."""
+    max_invisible_share: Fraction = 0.05
+    """Pages with a greater share of characters that are not painted at all are refused (an OCR layer over a scan)."""
+    max_hidden_share: Fraction = 0.05
+    """Pages with a greater share of characters that nobody sees (white, covered, off the page) are refused."""
     duplicate_similarity: float = Field(default=0.85, gt=0.0, le=1.0)
     """Jaccard similarity (MinHash over character 8-grams) from which texts are near-duplicates."""
 

@@ -87,7 +87,16 @@ STEPS = (
         "Render every page as an image",
         (PDFS,),
         (_DOCUMENTS, _PAGES, "data/pages/"),
-        ("pages", "documents.timeout_s_per_page"),
+        (
+            "pages",
+            "documents.timeout_s_per_page",
+            "documents.memory_mb",
+            "documents.max_megapixels",
+            "documents.max_pages",
+            "selection.max_unmapped_share",
+            "selection.max_invisible_share",
+            "selection.max_hidden_share",
+        ),
         sharded=True,
     ),
     Step(

@@ -20,19 +20,38 @@ _NOT_KEPT = re.compile(r"[^\w.-]")  # \w: letters and digits of any script, and 
 
 
 class DocumentStatus(StrEnum):
-    """What became of an input document; the value is what reports/documents.csv shows."""
+    """What came of reading an input document; the value is what reports/documents.csv shows."""
 
     OK = "ok"
-    EMPTY_FILE = "empty_file"
-    NOT_A_PDF = "not_a_pdf"
     ENCRYPTED = "encrypted"
+    NOT_A_PDF = "not_a_pdf"
     ZERO_PAGES = "zero_pages"
+    TRUNCATED = "truncated"
     TIMED_OUT = "timed_out"
-    CRASHED = "crashed"
+    TOO_LARGE = "too_large"
     ERROR = "error"
+    WITHDRAWN = "withdrawn"
+
+
+class DocumentUse(StrEnum):
+    """What a document was used for; the column `use` of reports/documents.csv."""
+
+    USED = "used"
+    NO_USABLE_PAGE = "no_usable_page"
     DUPLICATE = "duplicate"
     WITHDRAWN = "withdrawn"
-    NO_USABLE_PAGE = "no_usable_page"
+    UNREADABLE = "unreadable"
+
+
+def outcome(row: Mapping[str, str]) -> str:
+    """Return one word for what became of a document: its status, or what kept a readable one from being used.
+
+    Args:
+        row: Of reports/documents.csv; older ones have no column `use` and say it in `status`.
+    """
+    use = row.get("use", "")
+    is_plain = use in ("", DocumentUse.USED, DocumentUse.UNREADABLE)
+    return row["status"] if is_plain or row["status"] != DocumentStatus.OK else use
 
 
 @dataclass(frozen=True, order=True)

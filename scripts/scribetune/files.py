@@ -29,15 +29,23 @@ def sha256_json(value: object) -> str:
     return sha256_bytes(json.dumps(value, ensure_ascii=False, sort_keys=True).encode())
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` atomically: temporary name in the same folder, fsync, rename. Makes the folder."""
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write `data` to `path` atomically: temporary name in the same folder, fsync, rename. Makes the folder.
+
+    Args:
+        path: The file.
+        data: Its content.
+        durable: False leaves out the fsync, for one of many files whose hashes are compared before they are used again:
+            waiting for the disk would take longer than making them. Call `os.sync` when all are written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:
@@ -57,9 +65,10 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write `value` as JSON with sorted keys, two-space indent and a final newline, atomically."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False) + "\n")
+def write_json(path: Path, value: object, *, durable: bool = True) -> None:
+    """Write `value` as JSON with sorted keys, two-space indent and a final newline, atomically; see `write_bytes`."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    write_bytes(path, text.encode("utf-8"), durable=durable)
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -28,6 +28,7 @@ class LabelStatus(StrEnum):
     NO_TEXT = "no_text"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
+    TOO_LARGE = "too_large"
     ERROR = "error"
 
 

@@ -1,9 +1,10 @@
 """Manifests: the CSV tables that are the edges between rules, one row per document or page."""
 
+import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -18,7 +19,10 @@ def columns_of(row_type: type) -> list[str]:
 def write(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Write rows as CSV with a fixed order of columns, atomically. No rows: a header alone."""
     frame = pd.DataFrame([dict(row) for row in rows], columns=list(columns))
-    files.write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    # A carriage return (in the name of a PDF) ends a line where it is not quoted, and is not quoted of itself.
+    has_returns = any(frame[column].map(lambda cell: "\r" in str(cell)).any() for column in frame)
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
+    files.write_text(path, frame.to_csv(index=False, lineterminator="\n", quoting=quoting))
 
 
 def read(paths: Iterable[Path], text_columns: Sequence[str]) -> pd.DataFrame:

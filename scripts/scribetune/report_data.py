@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from scribetune.documents import outcome
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl
 
@@ -360,7 +361,7 @@ def _documents(path: Path) -> tuple[Document, ...]:
         Document(
             document=row["document"],
             path=row.get("path", ""),
-            status=row["status"],
+            status=outcome(row),
             pages=_count(row.get("pages", ""), path, "pages"),
             accepted=_count(row.get("accepted", ""), path, "accepted"),
             refused=_count(row.get("refused", ""), path, "refused"),

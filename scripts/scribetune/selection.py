@@ -10,7 +10,8 @@ import pandas as pd
 
 from scribetune import layout, manifests
 from scribetune.config import Selection
-from scribetune.documents import DocumentStatus, SheetRow
+from scribetune.documents import DocumentStatus, DocumentUse, SheetRow
+from scribetune.pages import UNREADABLE_PAGE, PageStatus
 from scribetune.withdrawals import Withdrawn
 
 NOTHING_WITHDRAWN = Withdrawn()
@@ -23,7 +24,11 @@ class Reason(StrEnum):
 
     ACCEPTED = ""
     IMAGE_FAILED = "image_failed"
+    SCAN = "scan"
     BLANK = "blank"
+    VECTOR_ONLY = "vector_only"
+    INVISIBLE_TEXT = "invisible_text"
+    HIDDEN_TEXT = "hidden_text"
     LABEL_FAILED = "label_failed"
     NO_TEXT = "no_text"
     GARBAGE_TEXT = "garbage_text"
@@ -77,11 +82,13 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
         row: Its page row and label row joined (`status_page`, `status_label`, `characters`, `word_recall`, …).
         limits: The gates. Labels made by people pass all but the one for emptiness.
     """
-    if row["status_page"] == "error":
+    page = PageStatus(row["status_page"])
+    if page in UNREADABLE_PAGE:
         return Reason.IMAGE_FAILED
     human = row["label_source"] == "correction"
+    if page != PageStatus.OK and not human:
+        return Reason(page)  # garbage, invisible and hidden text, and pages without any, by the same names
     gates = (
-        (row["status_page"] == "blank" and not human, Reason.BLANK),
         (row["status_label"] == "no_text", Reason.NO_TEXT),
         (row["status_label"] != "ok", Reason.LABEL_FAILED),
         (not human and row["unmapped_share"] > limits.max_unmapped_share, Reason.GARBAGE_TEXT),
@@ -264,7 +271,7 @@ def withdrawn_documents(documents: pd.DataFrame, withdrawn: Withdrawn) -> set[st
 
 
 DOCUMENT_REPORT_COLUMNS = (
-    "document", "path", "sha256", "bytes", "status", "pages", "accepted", "refused", "reasons", "message",
+    "document", "path", "sha256", "bytes", "status", "use", "pages", "accepted", "refused", "reasons", "message",
     "category", "language", "licence",
 )  # fmt: skip
 
@@ -288,14 +295,18 @@ def document_report(
         accepted = sum(page.accepted for page in pages)
         reasons = pd.Series([page.reason for page in pages if not page.accepted], dtype=str).value_counts()
         status, message = row["status"], row["message"]
+        use = DocumentUse.USED if accepted else DocumentUse.NO_USABLE_PAGE
         if document in gone:
-            status, message = DocumentStatus.WITHDRAWN, f"see {layout.WITHDRAWN}"
+            status, use, message = DocumentStatus.WITHDRAWN, DocumentUse.WITHDRAWN, f"see {layout.WITHDRAWN}"
+        elif status != DocumentStatus.OK:
+            use = DocumentUse.UNREADABLE
         elif pages and all(page.reason == Reason.WITHDRAWN for page in pages):
-            status, message = DocumentStatus.WITHDRAWN, f"all its pages are in {layout.WITHDRAWN}, saved anew"
+            status, use = DocumentStatus.WITHDRAWN, DocumentUse.WITHDRAWN
+            message = f"all its pages are in {layout.WITHDRAWN}, saved anew"
         elif document in copies:
-            status, message = DocumentStatus.DUPLICATE, f"the same file as {copies[document]}"
-        elif status == DocumentStatus.OK and not accepted:
-            status, message = DocumentStatus.NO_USABLE_PAGE, "every page was refused: see reasons"
+            use, message = DocumentUse.DUPLICATE, f"the same file as {copies[document]}"
+        elif not accepted:
+            message = "every page was refused: see reasons"
         said = sheet.get(document, SheetRow())
         rows.append(
             {
@@ -304,6 +315,7 @@ def document_report(
                 "sha256": row["sha256"],
                 "bytes": int(row["bytes"]),
                 "status": str(status),
+                "use": str(use),
                 "pages": int(row["pages"]),
                 "accepted": accepted,
                 "refused": len(pages) - accepted,

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from scribetune.documents import outcome
 from scribetune.errors import UserError
 
 
@@ -35,7 +36,7 @@ def _documents(rows: list[dict[str, str]]) -> list[str]:
     accepted = sum(int(row["accepted"]) for row in rows)
     refused = sum(int(row["refused"]) for row in rows)
     lines = [f"documents  {used} used, {len(rows) - used} refused", f"pages      {accepted} used, {refused} refused"]
-    unused = Counter(row["status"] for row in rows if int(row["accepted"]) == 0)
+    unused = Counter(outcome(row) for row in rows if int(row["accepted"]) == 0)
     reasons: Counter[str] = Counter()
     for row in rows:
         for part in filter(None, row["reasons"].split("; ")):

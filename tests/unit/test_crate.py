@@ -189,7 +189,7 @@ def test_documents_in_another_folder_are_named_by_content_and_no_path_of_the_mac
     copy.write_bytes((raw / "a.pdf").read_bytes())
     digest = files.sha256_file(copy)
     with (folder / "reports/documents.csv").open("a", encoding="utf-8") as stream:
-        stream.write(f"d,{copy.name},{digest},5,duplicate,1,0,1,,,,,\ne,unread.pdf,,,crashed,0,0,0,,,,,\n")
+        stream.write(f"d,{copy.name},{digest},5,ok,duplicate,1,0,1,,,,,\ne,unread.pdf,,,error,unreadable,0,0,0,,,,,\n")
     with arguments["shards"][0].open("a", encoding="utf-8") as stream:
         stream.write(f"d,{copy.name},{digest}\ne,unread.pdf,\n")
     entities = written(arguments)

@@ -39,9 +39,13 @@ class Shard:
     def run(self, tasks: Sequence[isolation.Task]) -> Iterator[isolation.Outcome]:
         """Stand in for `isolation.Workers.run`: the same calls, in this process."""
         for task in tasks:
-            if task.function is not pages.page_count:
-                self.worked.append((task.function.__name__.removesuffix("_document"), task.arguments[0]))
+            self.worked.append((task.function.__name__.removesuffix("_document"), task.arguments[0]))
             yield isolation.Outcome(task.function(*task.arguments))
+
+    def run_steps(self, tasks: Sequence[isolation.Task]) -> Iterator[tuple[isolation.Outcome, ...]]:
+        """Stand in for `isolation.Workers.run_steps`."""
+        for outcome in self.run(tasks):
+            yield tuple(map(isolation.Outcome, outcome.value))
 
     def build(self, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[str, str]], set[str]]:
         """Render and label as the rules do; returns what was worked on, and the files written, made or removed."""
@@ -52,6 +56,7 @@ class Shard:
         corrections = [path.as_posix() for path in sorted(CORRECTIONS.glob("*/*.md"))]
         with monkeypatch.context() as patch:
             patch.setattr(isolation.Workers, "run", self.run)
+            patch.setattr(isolation.Workers, "run_steps", self.run_steps)
             patch.setattr(labels, "PageReader", Reader)
             render_pages.main(layout.RAW, identities, RENDERING, 1, {}, tables[0], tables[1])
             label_pages.main(layout.RAW, identities, tables[0], tables[1], corrections, LABELLING, 1, tables[2])

@@ -28,7 +28,14 @@ def prose(seed: int, words: int = 120) -> str:
     [
         ({}, ""),
         ({"status_page": "error"}, "image_failed"),
+        ({"status_page": "timed_out"}, "image_failed"),
+        ({"status_page": "too_large"}, "image_failed"),
+        ({"status_page": "scan"}, "scan"),
         ({"status_page": "blank"}, "blank"),
+        ({"status_page": "vector_only"}, "vector_only"),
+        ({"status_page": "garbage_text"}, "garbage_text"),
+        ({"status_page": "invisible_text"}, "invisible_text"),
+        ({"status_page": "hidden_text"}, "hidden_text"),
         ({"status_label": "no_text"}, "no_text"),
         ({"status_label": "timed_out"}, "label_failed"),
         ({"unmapped_share": 0.06}, "garbage_text"),
@@ -97,7 +104,7 @@ def test_the_same_file_twice_is_used_once_and_the_copy_says_so() -> None:
     selected = selection.select(documents, pages, labels, texts, {}, Selection())
     assert [page.reason for page in selected] == ["", "", "duplicate"]
     rows = selection.document_report(documents, selected, {})
-    assert rows[2]["status"] == "duplicate"
+    assert (rows[2]["status"], rows[2]["use"]) == ("ok", "duplicate")
     assert rows[2]["message"] == "the same file as d0"
 
 
@@ -110,7 +117,8 @@ def test_every_document_has_one_row_and_the_counts_add_up() -> None:
     selected = selection.select(documents, pages, labels, texts, {"d0": SheetRow(category="finance")}, Selection())
     rows = selection.document_report(documents, selected, {"d0": SheetRow(category="finance")})
     assert [row["document"] for row in rows] == ["d0", "d1", "d2", "d3"]
-    assert [row["status"] for row in rows] == ["ok", "no_usable_page", "ok", "not_a_pdf"]
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "not_a_pdf"]
+    assert [row["use"] for row in rows] == ["used", "no_usable_page", "used", "unreadable"]
     assert rows[1]["reasons"] == "no_text 1"
     assert rows[0]["category"] == "finance"
     assert all(row["accepted"] + row["refused"] == row["pages"] for row in rows)

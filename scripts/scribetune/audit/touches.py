@@ -14,6 +14,7 @@ from scribetune.audit import history
 from scribetune.audit.answers import entry_json, row_json, unreadable_json
 from scribetune.audit.history import Entry, Unreadable
 from scribetune.audit.records import DocumentRow, Lineage, PageRow
+from scribetune.documents import outcome
 from scribetune.errors import UserError
 
 _PAGE_ID = re.compile(r"(?P<document>.+)/p(?P<page>\d{4,})")
@@ -288,8 +289,9 @@ def _refused(search: _Search, table: list[dict[str, str]]) -> str:
     """Return "status: message" of a document that the last build knew and used nothing of; "" where it knew none."""
     by_content = [row for row in table if row.get("sha256", "") in search.contents]
     for row in [*_rows_named(search, table), *by_content]:
-        if row.get("status") != "ok":
-            return f"{row.get('status')}: {row.get('message') or row.get('reasons') or 'no page of it was accepted'}"
+        became = outcome({"status": "", **row})
+        if became != "ok":
+            return f"{became}: {row.get('message') or row.get('reasons') or 'no page of it was accepted'}"
         if search.page is None:
             return "ok: accepted, and in no lineage yet"
     return ""

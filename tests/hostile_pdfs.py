@@ -1,0 +1,205 @@
+"""PDFs that lie, hide or attack, for tests: text layers no reader sees, and files made to hang, crash or swell."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pymupdf
+from pdf_factory import text_page
+
+SENTENCE = "The quick brown fox jumps over the lazy dog and reads a report of the quarter."
+
+
+def raw_pdf(objects: Sequence[bytes]) -> bytes:
+    """Return a PDF of objects 1, 2, …; the first is the catalog."""
+    out = bytearray(b"%PDF-1.7\n")
+    offsets = []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    out += b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+    return bytes(out)
+
+
+def stream(data: bytes, entries: bytes = b"") -> bytes:
+    """Return a stream object."""
+    return b"<< /Length %d %b >>\nstream\n%b\nendstream" % (len(data), entries, data)
+
+
+def one_page(content: bytes, entries: bytes = b"", resources: bytes = b"", more: Sequence[bytes] = ()) -> bytes:
+    """Return a PDF of one page; `content` is object 4 whole, `more` are objects 5, 6, …; Helvetica is /F1."""
+    font = b"/Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>"
+    return raw_pdf(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << "
+            + (resources if b"/Font" in resources else font + resources)
+            + b" >> "
+            + entries
+            + b" >>",
+            content,
+            *more,
+        ]
+    )
+
+
+def _lines(count: int, prefix: bytes = b"", start: int = 740) -> bytes:
+    rows = b"".join(b"1 0 0 1 60 %d Tm (%b) Tj\n" % (start - 20 * row, SENTENCE.encode()) for row in range(count))
+    return b" " + prefix + b" BT /F1 12 Tf\n" + rows + b"ET\n"
+
+
+def _garbage() -> bytes:
+    """A font whose glyphs have names that mean nothing and no /ToUnicode."""
+    glyph = stream(b"600 0 0 0 500 700 d1 0 0 500 700 re f")
+    names = [b"/g%d" % number for number in range(1, 33)]
+    processes = b" ".join(name + b" 6 0 R" for name in names)
+    font = (
+        b"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 600 700] /FontMatrix [0.001 0 0 0.001 0 0] /CharProcs << "
+        + processes
+        + b" >> /Encoding << /Type /Encoding /Differences [1 "
+        + b" ".join(names)
+        + b"] >> /FirstChar 1 /LastChar 32 /Widths ["
+        + b"600 " * 32
+        + b"] >>"
+    )
+    shown = b"BT /F1 12 Tf 60 700 Td <" + bytes(range(1, 33)).hex().encode() * 2 + b"> Tj ET"
+    return one_page(stream(shown), resources=b"/Font << /F1 5 0 R >>", more=[font, glyph])
+
+
+def _scan(page: pymupdf.Page) -> None:
+    drawn = pymupdf.open()
+    text_page(drawn, "Scanned", 3)
+    page.insert_image(page.rect, pixmap=drawn[0].get_pixmap(dpi=100))
+
+
+def text_layers(folder: Path) -> dict[str, str]:
+    """Write one PDF per kind of page; returns file name → the status that its page must get."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {
+        "white.pdf": one_page(stream(_lines(4) + _lines(4, b"1 g", 500))),
+        "outside.pdf": one_page(stream(_lines(4) + _lines(4, start=-40))),
+        "covered.pdf": one_page(stream(_lines(4) + _lines(4, b"", 500) + b"1 1 1 rg 40 420 560 100 re f")),
+        "redacted.pdf": one_page(stream(_lines(4) + _lines(4, b"", 500) + b"0 0 0 rg 40 420 560 100 re f")),
+        "transparent.pdf": one_page(
+            stream(_lines(4) + b"/G gs" + _lines(4, b"", 500)), resources=b"/ExtGState << /G << /ca 0 >> >>"
+        ),
+        "garbage.pdf": _garbage(),
+        "dark.pdf": one_page(stream(b"0 0 0.4 rg 0 0 612 792 re f" + _lines(8, b"1 g"))),
+        "rotated.pdf": one_page(stream(_lines(8)), b"/Rotate 90"),
+        "cropped.pdf": one_page(stream(_lines(8)), b"/CropBox [0 690 612 792]"),
+        "vectors.pdf": one_page(stream(b"60 60 200 200 re f 300 300 m 500 500 l S")),
+        "blank.pdf": one_page(stream(b"")),
+    }
+    for name, content in pages.items():
+        (folder / name).write_bytes(content)
+    for name, mode in (("scan.pdf", None), ("ocr.pdf", 3), ("stamped.pdf", 0)):
+        made = pymupdf.open()
+        page = made.new_page(width=320, height=320)
+        _scan(page)
+        if mode == 3:
+            for row in range(6):
+                page.insert_text((20, 40 + 30 * row), SENTENCE[:40], fontsize=9, render_mode=3)
+        elif mode == 0:
+            page.insert_text((20, 310), "Received 7", fontsize=8)
+        made.save(folder / name, no_new_id=True)
+    return {
+        "white.pdf": "hidden_text", "outside.pdf": "hidden_text", "covered.pdf": "hidden_text",
+        "redacted.pdf": "hidden_text", "transparent.pdf": "invisible_text", "garbage.pdf": "garbage_text",
+        "dark.pdf": "ok", "rotated.pdf": "ok", "cropped.pdf": "hidden_text", "vectors.pdf": "vector_only",
+        "blank.pdf": "blank", "scan.pdf": "scan", "ocr.pdf": "invisible_text", "stamped.pdf": "scan",
+    }  # fmt: skip
+
+
+def endless(unit: bytes, times: int) -> bytes:
+    """Return zlib data of `unit` repeated, made without ever having it whole: a bomb of about 1 : 1,000."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = packer.compress(unit) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = packer.compress(unit) + packer.flush(zlib.Z_FULL_FLUSH)
+    return b"\x78\xda" + block + again * (times - 1) + packer.flush()
+
+
+def content_bomb(path: Path) -> None:
+    """Write a page of 4 GB of blanks, compressed."""
+    path.write_bytes(one_page(stream(endless(b" " * 2**20, 4000), b"/Filter /FlateDecode")))
+
+
+def attacks(folder: Path) -> Mapping[str, frozenset[str]]:
+    """Write PDFs made to hurt; returns file name → the statuses that their document may get."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fine = pymupdf.open()
+    for number in range(3):
+        text_page(fine, f"Report {number}", number)
+    whole = fine.tobytes(garbage=3, no_new_id=True)
+    deep_tree = [b"<< /Type /Catalog /Pages 2 0 R >>"]
+    deep_tree += [b"<< /Type /Pages /Kids [%d 0 R] /Count 1 >>" % number for number in range(3, 3000)]
+    deep_tree += [b"<< /Type /Page /MediaBox [0 0 200 200] >>"]
+    forms = [
+        stream(
+            b"/X Do",
+            b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X %d 0 R >> >>" % (n + 1),
+        )
+        for n in range(5, 5005)
+    ]
+    image = b"/Subtype /Image /Width %d /Height %d /ColorSpace /Device%b /BitsPerComponent 8 /Filter /FlateDecode"
+    shown = stream(b"600 0 0 700 6 46 cm /I Do")
+    blank = b" " * 2**20
+    kinds: dict[str, tuple[bytes, set[str]]] = {
+        "html.pdf": (b"<!DOCTYPE html><html><body><h1>Not a PDF</h1></body></html>", {"not_a_pdf"}),
+        "truncated.pdf": (whole[: len(whole) * 2 // 3], {"truncated"}),
+        "header_alone.pdf": (b"%PDF-1.7\n", {"error"}),
+        "no_pages.pdf": (
+            raw_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [] /Count 0 >>"]),
+            {"zero_pages"},
+        ),
+        "liar.pdf": (
+            raw_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [] /Count 2000000000 >>"]),
+            {"zero_pages", "too_large", "error"},
+        ),
+        "large_page.pdf": (one_page(stream(_lines(3))).replace(b"[0 0 612 792]", b"[0 0 14400 14400]"), {"ok"}),
+        "objects.pdf": (one_page(stream(_lines(3)), more=[b"<< /N %d >>" % n for n in range(100_000)]), {"ok"}),
+        "deep_array.pdf": (
+            one_page(stream(_lines(3)), b"/Deep " + b"[" * 100_000 + b"]" * 100_000),
+            {"ok", "error", "zero_pages"},
+        ),
+        "deep_state.pdf": (one_page(stream(b"q " * 200_000 + _lines(3))), {"ok", "error", "too_large"}),
+        "deep_forms.pdf": (
+            one_page(stream(b"/X Do"), resources=b"/XObject << /X 5 0 R >>", more=[*forms, stream(_lines(1))]),
+            {"ok", "error"},
+        ),
+        "deep_tree.pdf": (raw_pdf(deep_tree), {"ok", "error", "zero_pages"}),
+        "loop.pdf": (
+            raw_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [2 0 R] /Count 1 >>"]),
+            {"ok", "error", "zero_pages"},
+        ),
+        "wide_image.pdf": (
+            one_page(
+                shown,
+                resources=b"/XObject << /I 5 0 R >>",
+                more=[stream(endless(blank, 2), image % (60000, 60000, b"Gray"))],
+            ),
+            {"too_large"},
+        ),
+        "image_bomb.pdf": (
+            one_page(
+                shown,
+                resources=b"/XObject << /I 5 0 R >>",
+                more=[stream(endless(blank, 600), image % (14000, 14000, b"RGB"))],
+            ),
+            {"ok", "too_large"},
+        ),
+    }
+    for name, (content, _) in kinds.items():
+        (folder / name).write_bytes(content)
+    return {name: frozenset(statuses) for name, (_, statuses) in kinds.items()}
+
+
+STRANGE_NAMES = (
+    "two\nlines.pdf", "😀 emoji.pdf", "x..pdf.pdf", "%2e%2e%2f..%2fetc.pdf", "-rf.pdf", "{braces}.pdf",
+    "$(touch x).pdf",
+    "'quoted' \"twice\".pdf", "tab\tand\rreturn.pdf", "a, b; c.pdf", "\u202egnp.pdf", "trailing .PDF", "=1+1.pdf",
+    "C:..\\..\\windows.pdf", "~.pdf", "con.pdf", "%s%n.pdf",
+)  # fmt: skip
