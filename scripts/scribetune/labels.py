@@ -1,7 +1,5 @@
 """Markdown labels: what each page says, from its own text layer, or from a person's correction."""
 
-import contextlib
-import io
 import json
 import logging
 from collections import Counter
@@ -11,7 +9,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from scribetune import files, formulas, isolation, layout, markdown, structure, tag_tree
+from scribetune import (
+    files,
+    formulas,
+    isolation,
+    layout,
+    layout_analysis,
+    markdown,
+    page_blocks,
+    plain_pages,
+    structure,
+    table_repair,
+    tag_tree,
+    text_layer,
+)
 from scribetune.documents import Document, DocumentStatus
 from scribetune.pages import open_pdf
 from scribetune.progress import bar
@@ -148,32 +159,38 @@ class PageReader:
         return tagged
 
     def _analysed(self, page: Any, unmapped: float) -> PageText:
-        """Return the page as pymupdf4llm's layout analysis reads it, with LaTeX from /Alt in place."""
-        import pymupdf
-        import pymupdf4llm
-
+        """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from /Alt in place."""
         held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
         found = formulas.on_page(page, held)
         lost = sum(bool(latex) for latex in held) - len(found)
         changed = self._for_analysis[page.number]
+        changed.remove_rotation()
         tokens = formulas.Placeholders.put(changed, found) if found else formulas.Placeholders({})
-        keep = self._settings.headers_footers == "keep"
-        # The library prints progress and advice to stdout.
-        with contextlib.redirect_stdout(io.StringIO()):
-            raw = pymupdf4llm.to_markdown(
-                self._for_analysis,
-                pages=[page.number],
-                use_ocr=False,  # the default is True, and would change the Document
-                ignore_code=True,  # code fences lose their blanks
-                header=keep,
-                footer=keep,
-                render_html_tables=self._settings.tables == "html",
-                show_progress=False,
+        layer = text_layer.read(changed)
+        drawings = changed.get_cdrawings()
+        rules = table_repair.rules_of(drawings)
+        if plain_pages.is_plain(layer, rules, len(drawings)):
+            blocks = plain_pages.blocks_of(layer)
+        else:
+            blocks = layout_analysis.blocks_of(self._for_analysis, page.number, layer, rules)
+        text = markdown.normalise(
+            page_blocks.write(
+                blocks,
+                always_html=self._settings.tables == "html",
+                keep_headers=self._settings.headers_footers == "keep",
             )
-        text = markdown.normalise(raw)
-        recall = word_recall(changed.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT), text)
+        )
+        recall = word_recall(_words_of(changed), text)
         filled, misplaced = tokens.fill(text)
         return PageText(markdown.normalise(filled), recall, unmapped, len(found) - misplaced, lost + misplaced)
+
+
+def _words_of(page: Any) -> str:
+    """Return the text layer as MuPDF reads it, words divided at line ends joined."""
+    import pymupdf
+
+    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT | pymupdf.TEXT_DEHYPHENATE)
+    return text
 
 
 class UnreadablePdfError(Exception):

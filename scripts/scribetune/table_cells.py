@@ -116,7 +116,5 @@ def _pipe_text(text: str) -> str:
 def grid_of(rows: Sequence[Sequence[str]], box: Box) -> PageTable:
     """Return a table without spans; rows may be of different lengths."""
     columns = max((len(row) for row in rows), default=0)
-    cells = tuple(
-        Cell(row, column, text) for row, line in enumerate(rows) for column, text in enumerate(line) if text
-    )
+    cells = tuple(Cell(row, column, text) for row, line in enumerate(rows) for column, text in enumerate(line) if text)
     return PageTable(box, len(rows), columns, cells)

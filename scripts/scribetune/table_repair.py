@@ -21,7 +21,7 @@ from typing import Any
 from scribetune.table_cells import Box, Cell, PageTable, Word
 
 _TIGHT = 0.42
-"""Words whose gap is below this share of their height belong together (a blank is about a fifth of the box's height)."""
+"""Words whose gap is below this share of their height belong together (a blank is about a fifth of it)."""
 _CORRIDOR = 0.5
 _THIN = 3.0
 _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
@@ -318,10 +318,10 @@ def _drawn(edges: Sequence[float], rules: Rules, box: Box) -> set[float]:
 def _covered(intervals: Iterable[tuple[float, float]], low: float, high: float) -> float:
     total, reached = 0.0, low
     for start, end in sorted(intervals):
-        start, end = max(start, reached), min(end, high)
-        if end > start:
-            total += end - start
-            reached = end
+        first, last = max(start, reached), min(end, high)
+        if last > first:
+            total += last - first
+            reached = last
     return total
 
 
@@ -353,9 +353,7 @@ class _Rebuilding:
     ) -> None:
         self.found = found
         self.edges = edges
-        self.row_tops = [
-            min((box[1] for box in line if box is not None), default=0.0) for line in boxes if any(line)
-        ]
+        self.row_tops = [min((box[1] for box in line if box is not None), default=0.0) for line in boxes if any(line)]
         drawn = [w for w in words if _TEXT_RULE.fullmatch(w.text)]
         kept = [w for w in words if not _TEXT_RULE.fullmatch(w.text) and not _LEADER.fullmatch(w.text)]
         self.lines = lines_of(kept)
@@ -502,9 +500,7 @@ class _Rebuilding:
         added: list[float] = []
         for left, right in pairwise(self.edges):
             rows = [
-                inside
-                for line in body
-                if (inside := [w for w in line.words if left - 1 <= w.centre[0] <= right + 1])
+                inside for line in body if (inside := [w for w in line.words if left - 1 <= w.centre[0] <= right + 1])
             ]
             if len(rows) >= 4:
                 added.extend(_corridors(rows, _CORRIDOR * self.height))
@@ -585,7 +581,9 @@ class _Rebuilding:
                 fixed = ruled is not None
                 if ruled is not None:
                     first, last = ruled
-                elif last > first or self._stands_between(segment, first) or self._stands_off(line, first, lines[index:]):
+                elif (
+                    last > first or self._stands_between(segment, first) or self._stands_off(line, first, lines[index:])
+                ):
                     first, last = self._centred(segment, first, last, low, high)
                 cells.append(_HeaderCell(first, last, line.y0, line.y1, [segment.text], fixed))
         return self._levels(self._stacked(cells))
@@ -606,7 +604,12 @@ class _Rebuilding:
         """Whether a segment lies beside the body of its column: a heading of several columns may stand over a gap."""
         (x0, x1), left, right = self.cores[column], self.edges[column], self.edges[column + 1]
         reach = self.height * 0.5
-        return segment.x0 > x1 + reach or segment.x1 < x0 - reach or segment.x0 < left - reach or segment.x1 > right + reach
+        return (
+            segment.x0 > x1 + reach
+            or segment.x1 < x0 - reach
+            or segment.x0 < left - reach
+            or segment.x1 > right + reach
+        )
 
     def _stands_off(self, line: _Line, column: int, lines: Sequence[_Line]) -> bool:
         """Whether the next heading of the column is further away than a wrapped line would be."""
@@ -624,11 +627,7 @@ class _Rebuilding:
     def _by_rule(self, segment: _Segment, line: _Line, below: Sequence[_Line]) -> tuple[int, int] | None:
         """Return the columns of the rule right below a segment, where it is shorter than the table."""
         limit = next(
-            (
-                other.middle
-                for other in below
-                if any(s.x0 < segment.x1 and s.x1 > segment.x0 for s in other.segments)
-            ),
+            (other.middle for other in below if any(s.x0 < segment.x1 and s.x1 > segment.x0 for s in other.segments)),
             None,
         )
         if limit is None:
@@ -646,9 +645,7 @@ class _Rebuilding:
         if end - start > 0.95 * (self.right - self.left):
             return None
         spanned = [
-            index
-            for index, (x0, x1) in enumerate(self.cores)
-            if min(x1, end) - max(x0, start) > 0.5 * (x1 - x0)
+            index for index, (x0, x1) in enumerate(self.cores) if min(x1, end) - max(x0, start) > 0.5 * (x1 - x0)
         ]
         return (spanned[0], spanned[-1]) if spanned else None
 
@@ -783,7 +780,8 @@ class _Rebuilding:
         goes_on = first[:1].islower() or before.segments[0].text.endswith((",", "-", "–", "/"))
         close = gap < 0.9 * usual
         if filled == {0}:
-            return above != {0} and (close or (goes_on and gap <= 1.1 * usual)) or (above == {0} and goes_on and close)
+            near = close or (goes_on and gap <= 1.1 * usual)
+            return near if above != {0} else goes_on and close
         figures = any(is_figure(segment.text) for segment in line.segments)
         if 0 not in filled:
             return filled <= above and not figures and gap <= 1.1 * usual
