@@ -6,12 +6,11 @@ The layout model and the table finder take about 0.4 s a page. Where nothing on 
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 
 from scribetune import reading_order
 from scribetune.page_blocks import Kind, PageBlock, list_marker
 from scribetune.table_cells import Box
-from scribetune.table_repair import Rules
+from scribetune.table_repair import Rules, is_figure, lines_of
 from scribetune.text_layer import Line, TextLayer, is_right_to_left, union, visual_lines
 
 _MAX_SHAPES = 60
@@ -19,6 +18,9 @@ _MAX_RULES = 3
 _FIGURE_SHARE = 0.01
 _MARGIN = 0.085
 _ALIGNED = 3.0
+_SHORT_ENTRY = 0.25
+_FIGURES_IN_ROW = 3
+_NEAR_ROWS = 5
 _HEADING_WORDS = 16
 
 
@@ -46,30 +48,22 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
 
 
 def _has_aligned_entries(layer: TextLayer) -> bool:
-    """Whether short pieces of text stand below each other beside other text, in three rows or more."""
-    starts: Counter[int] = Counter()
-    ends: Counter[int] = Counter()
-    rows: list[list[Line]] = []
-    for line in sorted(layer.lines, key=lambda line: line.middle[1]):
-        if rows and abs(rows[-1][0].middle[1] - line.middle[1]) < 0.4 * max(rows[-1][0].height, line.height):
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    for row in rows:
-        pieces = sorted(row, key=lambda line: line.box[0])
-        apart = [
-            after
-            for before, after in pairwise(pieces)
-            if after.box[0] - before.box[2] > 0.5 * after.height
-            and not (before is pieces[0] and list_marker(f"{before.text} x"))
-        ]
-        wide = sum(piece.box[2] - piece.box[0] > 0.3 * layer.width for piece in pieces)
-        if not apart or (wide == len(pieces) and len(pieces) <= 3):
-            continue
-        for piece in apart:
-            starts[round(piece.box[0] / _ALIGNED)] += 1
-            ends[round(piece.box[2] / _ALIGNED)] += 1
-    return any(counts[place] + counts[place + 1] >= 3 for counts in (starts, ends) for place in list(counts))
+    """Whether short pieces of text stand below each other beside other text, or figures do, in three rows or more."""
+    seen: dict[tuple[str, int], list[int]] = {}
+    for number, row in enumerate(lines_of(layer.words)):
+        if sum(is_figure(word.text) for word in row.words) >= _FIGURES_IN_ROW:
+            seen.setdefault(("figures", 0), []).append(number)
+        pieces = row.segments
+        marked = len(pieces) > 1 and bool(list_marker(f"{pieces[0].text} x"))
+        for piece in pieces[1 + marked :]:
+            if piece.x1 - piece.x0 < _SHORT_ENTRY * layer.width:
+                seen.setdefault(("start", round(piece.x0 / _ALIGNED)), []).append(number)
+                seen.setdefault(("end", round(piece.x1 / _ALIGNED)), []).append(number)
+    for (side, place), rows in seen.items():
+        near = sorted({*rows, *seen.get((side, place + 1), [])})
+        if any(near[index + 2] - near[index] <= _NEAR_ROWS for index in range(len(near) - 2)):
+            return True
+    return False
 
 
 def blocks_of(layer: TextLayer) -> list[PageBlock]:

@@ -126,7 +126,7 @@ def read(page: Any) -> TextLayer:
     """Read a pymupdf.Page that is not rotated; ligatures come as their letters, /ActualText instead of glyphs."""
     import pymupdf
 
-    flags = (pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_ACCURATE_BBOXES) & ~pymupdf.TEXT_PRESERVE_LIGATURES
+    flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES
     textpage = page.get_textpage(flags=flags)
     found = textpage.extractDICT()
     repaired = _joined_letters_in_order(textpage) if _RIGHT_TO_LEFT.search(textpage.extractText()) else {}
