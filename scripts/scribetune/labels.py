@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,6 +31,7 @@ from scribetune.progress import bar
 logger = logging.getLogger(__name__)
 
 _MIN_TAG_COVERAGE = 0.99
+_DIVIDED_WORD = re.compile(r"(\w+)[-\u00ad\u2010] *\n\s*(\w+)")
 
 
 class LabelStatus(StrEnum):
@@ -186,10 +188,10 @@ class PageReader:
 
 
 def _words_of(page: Any) -> str:
-    """Return the text layer as MuPDF reads it, words divided at line ends joined."""
+    """Return the text layer as MuPDF reads it."""
     import pymupdf
 
-    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT | pymupdf.TEXT_DEHYPHENATE)
+    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT)
     return text
 
 
@@ -216,10 +218,18 @@ def unmapped_share(page: Any) -> float:
 
 
 def word_recall(layer: str, label: str) -> float:
-    """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer."""
-    wanted = Counter(markdown.words(layer))
-    found = wanted & Counter(markdown.words(label))
-    return found.total() / wanted.total() if wanted else 1.0
+    """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer.
+
+    A word divided between two lines of the layer is one word where the label has it joined.
+    """
+    wanted, found = Counter(markdown.words(layer)), Counter(markdown.words(label))
+    for first, second in _DIVIDED_WORD.findall(layer):
+        if wanted[first] > found[first] and wanted[second] > 0 and found[first + second] > wanted[first + second]:
+            wanted[first] -= 1
+            wanted[second] -= 1
+            wanted[first + second] += 1
+    wanted = +wanted
+    return (wanted & found).total() / wanted.total() if wanted else 1.0
 
 
 def count_tables(text: str) -> int:

@@ -10,6 +10,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from scribetune import markdown, plain_pages, table_repair
@@ -31,6 +32,7 @@ _KINDS = {
     "table": Kind.TABLE,
 }
 _MOSTLY_PICTURE = 0.4
+_COLUMN_LINES = 3
 
 
 def blocks_of(pdf: Any, number: int, layer: TextLayer, rules: Rules) -> list[PageBlock]:
@@ -42,6 +44,7 @@ def blocks_of(pdf: Any, number: int, layer: TextLayer, rules: Rules) -> list[Pag
         layer: Its text.
         rules: The lines drawn on it.
     """
+    _use_one_thread()
     from pymupdf4llm.helpers import document_layout
 
     # The library prints progress and advice to stdout.
@@ -65,9 +68,28 @@ def blocks_of(pdf: Any, number: int, layer: TextLayer, rules: Rules) -> list[Pag
         elif block.kind is Kind.FIGURE and _characters(lines) > _MOSTLY_PICTURE * _characters(layer.lines):
             filled.append(block)
             filled.extend(plain_pages.blocks_of_lines(lines, layer.width, layer.height))
+        elif block.kind is Kind.TEXT and _has_columns(lines):
+            filled.extend(plain_pages.blocks_of_lines(lines, layer.width, layer.height))
         elif lines or block.kind is Kind.FIGURE:
             filled.extend(_as_code(replace(block, lines=tuple(lines))))
     return plain_pages.merged(filled, _grouped(rest))
+
+
+@cache
+def _use_one_thread() -> None:
+    """Let the models use one thread each: there is a process for every core, and theirs wait by spinning.
+
+    The library offers no setting, and makes its sessions when it is first used.
+    """
+    import onnxruntime
+
+    class OneThread(onnxruntime.SessionOptions):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.intra_op_num_threads = 1
+            self.inter_op_num_threads = 1
+
+    onnxruntime.SessionOptions = OneThread
 
 
 def _block(box: Any, layer: TextLayer, rules: Rules) -> PageBlock:
@@ -165,6 +187,20 @@ def _take(known: Counter[str], word: str) -> bool:
 
 def _characters(lines: Sequence[Line]) -> int:
     return sum(len(line.text) for line in lines)
+
+
+def _has_columns(lines: Sequence[Line]) -> bool:
+    """Whether lines of one box stand in two columns of three lines or more each."""
+    if len(lines) < 2 * _COLUMN_LINES:
+        return False
+    end, count, columns = float("-inf"), 0, 0
+    for line in sorted(lines, key=lambda line: line.box[0]):
+        if line.box[0] > end + 0.5 * line.height:
+            columns += count >= _COLUMN_LINES
+            count = 0
+        count += 1
+        end = max(end, line.box[2])
+    return columns + (count >= _COLUMN_LINES) > 1
 
 
 def _as_code(block: PageBlock) -> list[PageBlock]:

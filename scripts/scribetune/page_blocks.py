@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from scribetune.structure import is_cjk
 from scribetune.table_cells import Box, PageTable
-from scribetune.text_layer import Line, Span, is_broken_word, needs_blank, visual_lines
+from scribetune.text_layer import Line, Span, is_broken_word, joined, needs_blank, visual_lines
 
 FIGURE = "![figure]()"
 """Stands where the page shows a picture."""
@@ -216,20 +216,16 @@ def _marker(line: Line) -> tuple[str, Line]:
 
 
 def _without_start(line: Line, characters: int) -> Line:
-    """Return a line without its first characters (blanks at its start do not count)."""
+    """Return a line without the first characters of its text."""
     spans = list(line.spans)
-    left = characters
-    spans[0] = replace(spans[0], text=spans[0].text.lstrip())
-    while spans and left > 0:
-        text = spans[0].text
-        if len(text) > left:
-            spans[0] = replace(spans[0], text=text[left:].lstrip())
-            break
-        left -= len(text)
-        spans.pop(0)
-        # The blank between two spans is no character of either.
-        left = min(left, sum(len(span.text) for span in spans)) if spans else 0
-    return replace(line, spans=tuple(spans)) if spans else replace(line, spans=(replace(line.spans[0], text=""),))
+    left = characters + len(joined(spans)) - len(joined(spans).lstrip())
+    while spans and left >= len(spans[0].text):
+        gone = spans.pop(0)
+        left -= len(gone.text) + bool(spans and needs_blank(gone, spans[0]))
+    if not spans:
+        return replace(line, spans=(replace(line.spans[0], text=""),))
+    spans[0] = replace(spans[0], text=spans[0].text[max(left, 0) :].lstrip())
+    return replace(line, spans=tuple(spans))
 
 
 def _levels(lefts: Sequence[float]) -> list[int]:

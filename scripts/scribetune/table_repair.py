@@ -19,12 +19,14 @@ from statistics import median
 from typing import Any
 
 from scribetune.table_cells import Box, Cell, PageTable, Word
+from scribetune.text_layer import without_breaks
 
 _TIGHT = 0.42
 """Words whose gap is below this share of their height belong together (a blank is about a fifth of it)."""
 _CORRIDOR = 0.5
 _THIN = 3.0
 _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
+_HYPHEN = re.compile("[-\u00ad\u2010]")
 _DOTS = re.compile(r"[.,…·]*")
 _TEXT_RULE = re.compile(r"[-–—_=]{5,}")
 _YEAR = re.compile(r"[(*]*(?:19|20)\d\d(?:[-–/]\d{2,4})?[)*†‡a-z]?")
@@ -417,8 +419,10 @@ class _Rebuilding:
             for row in range(cell.row, cell.row + cell.row_span)
             for column in range(cell.column, cell.column + cell.column_span)
         ]
-        wanted = sum(len(line.words) for line in self.lines)
-        return len(set(slots)) != len(slots) or sum(len(cell.text.split()) for cell in cells) < wanted
+        # Hyphens at line ends are gone from the cells.
+        wanted = sum(len(_HYPHEN.sub("", word.text)) for line in self.lines for word in line.words)
+        held = sum(len(_HYPHEN.sub("", cell.text).replace(" ", "")) for cell in cells)
+        return len(set(slots)) != len(slots) or held < wanted
 
     # -- lines that are none of the table ------------------------------------------------------------------
 
@@ -726,7 +730,7 @@ class _Rebuilding:
                 Cell(
                     cell.level,
                     cell.first,
-                    " ".join(cell.texts),
+                    without_breaks(" ".join(cell.texts)),
                     max(1, next_below - cell.level),
                     cell.last - cell.first + 1,
                 )
@@ -804,7 +808,7 @@ class _Rebuilding:
                     spans[first] = max(spans.get(first, 1), last - first + 1)
             for column, parts in texts.items():
                 width = spans[column] if len(texts) == 1 else 1
-                cells.append(Cell(offset + number, column, " ".join(parts), 1, width))
+                cells.append(Cell(offset + number, column, without_breaks(" ".join(parts)), 1, width))
         return cells
 
     def _place(self, segment: _Segment, line: _Line, *, alone: bool) -> tuple[int, int]:

@@ -23,8 +23,11 @@ _MATH_FONT = re.compile(
 _MATH_CHARACTER = re.compile(
     "[\u2200-\u2211\u2213-\u2218\u221a-\u2263\u2266-\u22ef\u27c0-\u27ef\u2a00-\u2aff\U0001d400-\U0001d7ff]"
 )
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _NO_WIDTH = 0.05
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_CONJUNCTIONS = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of"})
+_DIVIDED = re.compile(r"([^\W\d_]{2,})[-\u00ad\u2010] ([a-zà-öø-ÿа-яα-ω]{2,})")
 _BREAK = re.compile(r"(\w+)[-\u00ad\u2010]$")
 
 
@@ -197,7 +200,7 @@ def _box(values: Sequence[float]) -> Box:
 def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:
     made = tuple(
         Span(
-            unicodedata.normalize("NFC", repaired.get(span["text"], span["text"])),
+            _readable(repaired.get(span["text"], span["text"])),
             _box(span["bbox"]),
             span["size"],
             bool(span["flags"] & _BOLD),
@@ -209,6 +212,11 @@ def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, st
         for span in spans
     )
     return Line(made, union([span.box for span in made]), block, horizontal)
+
+
+def _readable(text: str) -> str:
+    """Return text in NFC; a control character stands for a glyph that has no other: a blank."""
+    return unicodedata.normalize("NFC", _CONTROL.sub(" ", text))
 
 
 def union(boxes: Sequence[Box]) -> Box:
@@ -271,6 +279,11 @@ def _same_height(row: Sequence[Line], line: Line) -> bool:
     return beside and overlap > _SAME_LINE * min(bottom - top, line.height)
 
 
+def without_breaks(text: str) -> str:
+    """Return text of several lines (a blank between them) with words joined that were divided at a line's end."""
+    return _DIVIDED.sub(lambda m: m.group() if m.group(2) in _CONJUNCTIONS else m.group(1) + m.group(2), text)
+
+
 def is_broken_word(before: str, after: str, elsewhere: str) -> bool:
     """Whether a word is divided between the end of one line and the start of the next.
 
@@ -279,5 +292,7 @@ def is_broken_word(before: str, after: str, elsewhere: str) -> bool:
     end = _BREAK.search(before)
     start = re.match(r"\w+", after)
     if end is None or start is None or not start.group()[0].islower() or not end.group(1)[-1].isalpha():
+        return False
+    if start.group() in _CONJUNCTIONS:  # "pre- and post-war"
         return False
     return f"{end.group(1)}-{start.group()}" not in elsewhere
