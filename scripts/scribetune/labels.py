@@ -5,12 +5,13 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from scribetune import (
+    agreement,
     files,
     formulas,
     isolation,
@@ -31,6 +32,7 @@ from scribetune.progress import bar
 logger = logging.getLogger(__name__)
 
 _MIN_TAG_COVERAGE = 0.99
+_AUTHOR = re.compile(r"<!-- (reviewer|teacher):(.*)-->")
 _DIVIDED_WORD = re.compile(r"(\w+)[-\u00ad\u2010] *\n\s*(\w+)")
 
 
@@ -53,14 +55,16 @@ class LabelRow:
         page: Counted from 1.
         label: Path of the Markdown file.
         label_sha256: Of its content.
-        label_source: "machine" or "correction".
-        reviewer: Who corrected it, where the correction says so.
+        label_source: "machine", "correction" (by a person) or "teacher" (by another model).
+        reviewer: Who corrected it, or which model wrote it, where the correction says so.
         characters: Length of the label.
         word_recall: Share of the text layer's words that the label has (1 where the layer has none).
         unmapped_share: Share of glyphs that map to no character.
         tables: Number of tables in the label.
         formulas: Number of formulas with LaTeX in the label.
         formulas_lost: Formulas whose LaTeX found no place in the label.
+        formulas_unicode: Lines of formulas whose LaTeX is not known: characters, in no order that means anything.
+        agreement: With the OCR of the page image, 0 to 1; -1 where it was not measured.
         status: A `LabelStatus`.
         message: Why, in plain words.
     """
@@ -77,6 +81,8 @@ class LabelRow:
     tables: int
     formulas: int
     formulas_lost: int
+    formulas_unicode: int
+    agreement: float
     status: str
     message: str
 
@@ -91,6 +97,8 @@ class LabelSettings:
     tags: str
     timeout_s_per_page: float
     code: str
+    agreement: str = "off"
+    agreement_languages: str = "eng"
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,8 @@ class PageText:
     unmapped_share: float
     formulas: int
     formulas_lost: int
+    formulas_unicode: int = 0
+    agreement: float = agreement.UNKNOWN
 
 
 class PageReader:
@@ -133,9 +143,15 @@ class PageReader:
         Args:
             index: Page, counted from 0.
         """
+        page = self._pdf[index]
+        read = self._read(page)
+        if self._settings.agreement == "off" or not read.text:
+            return read
+        return replace(read, agreement=agreement.of_page(page, read.text, self._settings.agreement_languages))
+
+    def _read(self, page: Any) -> PageText:
         import pymupdf
 
-        page = self._pdf[index]
         unmapped = unmapped_share(page)
         tagged = self._tagged(page, page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT))
         if tagged is not None and tagged.marks:
@@ -182,9 +198,18 @@ class PageReader:
                 keep_headers=self._settings.headers_footers == "keep",
             )
         )
+        if not markdown.words(text.replace(page_blocks.FIGURE, "")):
+            text = ""
         recall = word_recall(_words_of(changed), text)
         filled, misplaced = tokens.fill(text)
-        return PageText(markdown.normalise(filled), recall, unmapped, len(found) - misplaced, lost + misplaced)
+        return PageText(
+            markdown.normalise(filled),
+            recall,
+            unmapped,
+            len(found) - misplaced,
+            lost + misplaced,
+            page_blocks.unicode_formulas(blocks),
+        )
 
 
 def _words_of(page: Any) -> str:
@@ -279,30 +304,46 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         tables=count_tables(read.text),
         formulas=read.formulas,
         formulas_lost=read.formulas_lost,
+        formulas_unicode=read.formulas_unicode,
+        agreement=round(read.agreement, 6),
         status=status,
         message="" if read.text else "the page has no text layer (a scan, a drawing or a blank page)",
     )
 
 
 def _without_label(document: str, page: int, status: LabelStatus, message: str) -> LabelRow:
-    return LabelRow(document, page, "", "", "machine", "", 0, 0.0, 0.0, 0, 0, 0, status, message)
+    return LabelRow(document, page, "", "", "machine", "", 0, 0.0, 0.0, 0, 0, 0, 0, agreement.UNKNOWN, status, message)
 
 
-def read_correction(path: Path) -> tuple[str, str]:
-    """Read a human label.
+@dataclass(frozen=True)
+class Correction:
+    """A label that people or another model wrote.
+
+    Attributes:
+        text: In normal form.
+        source: "correction" (a person's) or "teacher" (a model's).
+        author: Who or what wrote it; "" where the file does not say.
+    """
+
+    text: str
+    source: str
+    author: str
+
+
+def read_correction(path: Path) -> Correction:
+    """Read a label that overrides the machine's.
 
     Args:
-        path: Markdown; a first line `<!-- reviewer: NAME -->` names who made it and is not part of the label.
-
-    Returns:
-        (label in normal form, reviewer or "").
+        path: Markdown; a first line `<!-- reviewer: NAME -->` or `<!-- teacher: MODEL -->` names who or what made it
+            and is not part of the label.
     """
     text = path.read_text(encoding="utf-8")
     first, _, rest = text.partition("\n")
-    marker = first.strip()
-    if marker.startswith("<!-- reviewer:") and marker.endswith("-->"):
-        return markdown.normalise(rest), marker.removeprefix("<!-- reviewer:").removesuffix("-->").strip()
-    return markdown.normalise(text), ""
+    marker = _AUTHOR.fullmatch(first.strip())
+    if marker is None:
+        return Correction(markdown.normalise(text), "correction", "")
+    source = "teacher" if marker.group(1) == "teacher" else "correction"
+    return Correction(markdown.normalise(rest), source, marker.group(2).strip())
 
 
 def corrections_by_page(paths: Iterable[Path]) -> dict[tuple[str, int], Path]:
@@ -311,8 +352,9 @@ def corrections_by_page(paths: Iterable[Path]) -> dict[tuple[str, int], Path]:
 
 
 def correct(row: LabelRow, correction: Path) -> LabelRow:
-    """Put a human label in the place of a machine label, on disk and in its row."""
-    text, reviewer = read_correction(correction)
+    """Put the label of a person, or of a teacher model, in the place of a machine label, on disk and in its row."""
+    found = read_correction(correction)
+    text = found.text
     target = layout.page_label(row.document, row.page)
     data = text.encode("utf-8")
     _write_changed(target, data)
@@ -321,14 +363,16 @@ def correct(row: LabelRow, correction: Path) -> LabelRow:
         page=row.page,
         label=target.as_posix(),
         label_sha256=files.sha256_bytes(data),
-        label_source="correction",
-        reviewer=reviewer,
+        label_source=found.source,
+        reviewer=found.author,
         characters=len(text),
         word_recall=1.0,
         unmapped_share=0.0,
         tables=count_tables(text),
         formulas=text.count("$") // 2,
         formulas_lost=0,
+        formulas_unicode=0,
+        agreement=agreement.UNKNOWN,
         status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
         message="" if text else "the correction is empty",
     )

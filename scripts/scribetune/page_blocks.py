@@ -68,6 +68,15 @@ def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool)
     return "\n\n".join(text for block in _merged_lists(shown) if (text := writer.block(block)))
 
 
+def unicode_formulas(blocks: Sequence[PageBlock]) -> int:
+    """Count the formulas of a page that are nothing but characters: blocks of them, and lines of them in other text."""
+    return sum(
+        1 if block.kind is Kind.FORMULA else sum(line.is_formula for line in block.lines)
+        for block in blocks
+        if block.lines
+    )
+
+
 def _merged_lists(blocks: Sequence[PageBlock]) -> list[PageBlock]:
     """Put list items that follow each other into one list, so that their levels show."""
     merged: list[PageBlock] = []
