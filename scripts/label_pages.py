@@ -28,7 +28,7 @@ def main(
     label_manifest: Path,
 ) -> None:
     """Label the pages that were rendered, put corrections in place, write the manifest."""
-    if settings.agreement != "off":
+    if settings.agreement != "none":
         agreement.require(settings.agreement_languages)
     documents, variables = identify(raw, identities)
     states = manifests.rows(manifests.read([document_manifest], DOCUMENT_TEXT_COLUMNS))

@@ -33,7 +33,7 @@ def require(languages: str) -> None:
     if program is None:
         raise UserError(
             "labels.agreement is tesseract, and no program of that name is installed.",
-            todo="install it (Debian: apt-get install tesseract-ocr), or set labels.agreement: off",
+            todo="install it (Debian: apt-get install tesseract-ocr), or set labels.agreement: none",
         )
     listed = subprocess.run([program, "--list-langs"], capture_output=True, text=True, check=False)  # noqa: S603
     known = set(listed.stdout.split("\n")[1:])

@@ -69,8 +69,8 @@ class Labels(Section):
     """alt: LaTeX from the PDF's own alternative text (/Alt) where it has it; text: Unicode fragments."""
     tags: Literal["use", "ignore"] = "use"
     """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
-    agreement: Literal["off", "tesseract"] = "off"
-    """tesseract: read each page image by OCR too and compare words (about a second per page); off: do not."""
+    agreement: Literal["none", "tesseract"] = "none"
+    """tesseract: read each page image by OCR too and compare words (about a second per page); none: do not."""
     agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$")
     """Languages that Tesseract is to read, joined by +: eng+chi_sim."""
     corrections: str = "data/corrections"

@@ -97,7 +97,7 @@ class LabelSettings:
     tags: str
     timeout_s_per_page: float
     code: str
-    agreement: str = "off"
+    agreement: str = "none"
     agreement_languages: str = "eng"
 
 
@@ -137,6 +137,11 @@ class PageReader:
         self._tags = tag_tree.read(self._pdf)
         self._settings = settings
 
+    @property
+    def page_count(self) -> int:
+        """Number of pages."""
+        return int(self._pdf.page_count)
+
     def read(self, index: int) -> PageText:
         """Extract one page as Markdown in normal form, with what is known about its quality.
 
@@ -145,7 +150,7 @@ class PageReader:
         """
         page = self._pdf[index]
         read = self._read(page)
-        if self._settings.agreement == "off" or not read.text:
+        if self._settings.agreement == "none" or not read.text:
             return read
         return replace(read, agreement=agreement.of_page(page, read.text, self._settings.agreement_languages))
 

@@ -27,7 +27,7 @@ _CORRIDOR = 0.5
 _THIN = 3.0
 _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
 _HYPHEN = re.compile("[-\u00ad\u2010]")
-_DOTS = re.compile(r"[.,…·]*")
+_DOTS = re.compile(r"[.,…·\s]*")
 _TEXT_RULE = re.compile(r"[-–—_=]{5,}")
 _YEAR = re.compile(r"[(*]*(?:19|20)\d\d(?:[-–/]\d{2,4})?[)*†‡a-z]?")
 _WIDE_RULE = 0.7

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli import checks, planning, queries, signing
+from scribetune.cli import checks, planning, queries, signing, teaching
 from scribetune.cli.messages import told_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -80,3 +80,4 @@ def commit(
 planning.register(app)
 checks.register(app)
 signing.register(app)
+teaching.register(app)
