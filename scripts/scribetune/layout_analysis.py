@@ -33,6 +33,7 @@ _KINDS = {
 }
 _MOSTLY_PICTURE = 0.4
 _COLUMN_LINES = 3
+_MANY_FRAMES = 6
 
 
 def blocks_of(pdf: Any, number: int, layer: TextLayer, rules: Rules) -> list[PageBlock]:
@@ -58,21 +59,39 @@ def blocks_of(pdf: Any, number: int, layer: TextLayer, rules: Rules) -> list[Pag
         )
     boxes = parsed.pages[0].boxes
     blocks = [_block(box, layer, rules) for box in boxes]
+    if sum(block.kind is Kind.TABLE and not _is_table(block) for block in blocks) >= _MANY_FRAMES:
+        # Words or lines of running text framed one by one: the table finder cut the page to pieces.
+        return plain_pages.blocks_of(layer)
     areas = [_area(block, box) for block, box in zip(blocks, boxes, strict=True)]
     held, rest = _assigned(layer.lines, blocks, areas)
     filled: list[PageBlock] = []
     for block, lines in zip(blocks, held, strict=True):
-        if block.kind is Kind.TABLE:
-            filled.append(block)
+        filled.extend(_filled(block, lines, layer))
+        if block.kind is Kind.TABLE and _is_table(block):
             rest.extend(_missing(block, lines))
-        elif block.kind is Kind.FIGURE and _characters(lines) > _MOSTLY_PICTURE * _characters(layer.lines):
-            filled.append(block)
-            filled.extend(plain_pages.blocks_of_lines(lines, layer.width, layer.height))
-        elif block.kind is Kind.TEXT and _has_columns(lines):
-            filled.extend(plain_pages.blocks_of_lines(lines, layer.width, layer.height))
-        elif lines or block.kind is Kind.FIGURE:
-            filled.extend(_as_code(replace(block, lines=tuple(lines))))
     return plain_pages.merged(filled, _grouped(rest))
+
+
+def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageBlock]:
+    """Return a block with its text; several where its box holds more than one."""
+    if block.kind is Kind.TABLE and _is_table(block):
+        return [block]
+    as_text = plain_pages.blocks_of_lines(lines, layer.width, layer.height)
+    if block.kind is Kind.TABLE or (block.kind is Kind.TEXT and _has_columns(lines)):
+        return as_text
+    if block.kind is Kind.FIGURE:
+        x0, y0, x1, y1 = block.box
+        shown = [block] if (x1 - x0) * (y1 - y0) >= plain_pages.FIGURE_SHARE * layer.width * layer.height else []
+        if not shown or _characters(lines) > _MOSTLY_PICTURE * _characters(layer.lines):
+            return [*shown, *as_text]
+    elif not lines:
+        return []
+    return _as_code(replace(block, lines=tuple(lines)))
+
+
+def _is_table(block: PageBlock) -> bool:
+    """Whether there is more to a table than one row or one column."""
+    return any(table.rows > 1 and table.columns > 1 for table in block.tables)
 
 
 @cache

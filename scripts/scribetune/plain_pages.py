@@ -15,7 +15,8 @@ from scribetune.text_layer import Line, TextLayer, is_right_to_left, union, visu
 
 _MAX_SHAPES = 60
 _MAX_RULES = 3
-_FIGURE_SHARE = 0.01
+FIGURE_SHARE = 0.01
+"""A picture that covers less of the page leaves no mark: an icon, a bullet."""
 _MARGIN = 0.085
 _ALIGNED = 3.0
 _SHORT_ENTRY = 0.25
@@ -71,7 +72,7 @@ def blocks_of(layer: TextLayer) -> list[PageBlock]:
     figures = [
         PageBlock(Kind.FIGURE, image)
         for image in layer.images
-        if (image[2] - image[0]) * (image[3] - image[1]) >= _FIGURE_SHARE * layer.width * layer.height
+        if (image[2] - image[0]) * (image[3] - image[1]) >= FIGURE_SHARE * layer.width * layer.height
     ]
     blocks = blocks_of_lines(layer.lines, layer.width, layer.height)
     return merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
