@@ -14,6 +14,7 @@ from scribetune.table_repair import Rules, is_figure, lines_of
 from scribetune.text_layer import Line, TextLayer, is_right_to_left, union, visual_lines
 
 _MAX_SHAPES = 60
+_HOPELESS_SHAPES = 10_000  # a map, a plan: the table finder would take minutes, and find none
 _MAX_RULES = 3
 FIGURE_SHARE = 0.01
 """A picture that covers less of the page leaves no mark: an icon, a bullet."""
@@ -33,7 +34,9 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
         rules: The lines drawn on it.
         shapes: The number of its vector paths.
     """
-    if not layer.lines or shapes > _MAX_SHAPES or any(not line.horizontal for line in layer.lines):
+    if not layer.lines or shapes > _HOPELESS_SHAPES:
+        return True
+    if shapes > _MAX_SHAPES or any(not line.horizontal for line in layer.lines):
         return False
     underlines = [(line.box[0], line.box[2], line.box[3]) for line in layer.lines]
     across = [
@@ -43,9 +46,9 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
         and not any(abs(rule.at - y) < 4 and rule.start > x0 - 3 and rule.end < x1 + 3 for x0, x1, y in underlines)
     ]
     tall = [rule for rule in rules.vertical if rule.end - rule.start > 15]
-    if len(across) > _MAX_RULES or len(tall) > 2 or len(rules.edges) > 8:
-        return False
-    return not _has_aligned_entries(layer)
+    # A table's frame has lines both ways; either alone is a border, a column's rule, a mark of a change.
+    framed = len(across) + len(rules.edges) // 2 > _MAX_RULES and len(tall) > 2 and len(across) > 1
+    return not framed and not _has_aligned_entries(layer)
 
 
 def _has_aligned_entries(layer: TextLayer) -> bool:
