@@ -58,6 +58,9 @@ def test_ruled_pages_and_columns_of_figures_are_not_plain() -> None:
     ruled = text_page(((40, 40, 360, 300), prose(100), 10))
     for row in range(5):
         ruled[0].draw_line((40, 320 + 20 * row), (360, 320 + 20 * row))
+    assert is_plain(ruled[0])  # no line between columns, and no columns
+    for column in range(4):
+        ruled[0].draw_line((40 + 80 * column, 320), (40 + 80 * column, 400))
     assert not is_plain(ruled[0])
     figures = text_page(((40, 40, 360, 200), prose(60), 10))
     for row in range(4):
