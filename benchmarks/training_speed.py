@@ -13,6 +13,7 @@ notebook      Unsloth's DeepSeek-OCR-2 recipe: FastVisionModel, q/k/v/o/gate/up/
 vision-N      scope `vision`, N pages a step: the same weights get LoRA
 attention-N   scope `attention`, N pages a step, vision features computed once
 attention-3x200   a whole training: 3 epochs over 200 pages, everything included
+…-NGB         the allocator refuses more than N GB (10^9 bytes)
 """
 
 import argparse
@@ -31,15 +32,19 @@ sys.path[:0] = [str(REPOSITORY / "scripts"), str(REPOSITORY / "benchmarks")]
 CASES: dict[str, dict[str, Any]] = {
     "notebook": {"batch": 1, "pages": 24},
     "notebook-8bit": {"batch": 1, "pages": 24, "optimizer": "adamw_8bit"},
-    "notebook-2": {"batch": 2, "pages": 40},
-    "vision-1": {"scope": "vision", "batch": 1, "pages": 24},
-    "vision-2": {"scope": "vision", "batch": 2, "pages": 40},
-    "experts-1": {"scope": "experts", "batch": 1, "pages": 24},
-    "attention-1": {"scope": "attention", "batch": 1, "pages": 32},
-    "attention-8": {"scope": "attention", "batch": 8, "pages": 128, "checkpointing": False},
-    "attention-3x200": {"scope": "attention", "batch": 8, "pages": 200, "epochs": 3, "checkpointing": False},
-    "attention-24GB": {"scope": "attention", "batch": 2, "pages": 24, "cap_gb": 24},
+    "vision-1": {"scope": "vision", "batch": 1, "pages": 24, "compile": True},
+    "vision-1-8bit": {"scope": "vision", "batch": 1, "pages": 24, "compile": True, "optimizer": "adamw_8bit"},
+    "vision-1-eager": {"scope": "vision", "batch": 1, "pages": 24},
+    "vision-1-free": {"scope": "vision", "batch": 1, "pages": 24, "compile": True, "deterministic": False},
+    "vision-8": {"scope": "vision", "batch": 8, "pages": 96, "compile": True},
+    "attention-1": {"scope": "attention", "batch": 1, "pages": 24},
+    "attention-1-compiled": {"scope": "attention", "batch": 1, "pages": 24, "compile": True},
+    "attention-3x200": {"scope": "attention", "batch": 8, "pages": 200, "epochs": 3, "gradient_checkpointing": "auto"},
+    "attention-24GB": {"scope": "attention", "batch": 2, "pages": 24, "gradient_checkpointing": "auto", "cap_gb": 24},
+    "attention-16GB-4bit": {"scope": "attention", "batch": 2, "pages": 24, "quantization": "4bit", "cap_gb": 16},
+    "experts-16GB-4bit": {"scope": "experts", "batch": 1, "pages": 16, "quantization": "4bit", "cap_gb": 16},
 }
+_OF_TRAINING = ("compile", "optimizer", "deterministic", "gradient_checkpointing", "quantization")
 WARM_UP = 5
 
 
@@ -117,7 +122,7 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
     """Train with this project's own code."""
     import torch
 
-    from scribetune import config, files, training
+    from scribetune import config, files, training, vision_cache
     from scribetune.training import trainer
 
     starts: list[float] = []
@@ -128,10 +133,25 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
         starts.append(time.perf_counter())
         return real(self, *arguments)
 
+    seen, compute = [0.0], vision_cache.compute
+
+    def timed(*arguments: Any, **named: Any) -> Any:
+        since = time.perf_counter()
+        found = compute(*arguments, **named)
+        seen[0] = time.perf_counter() - since
+        peaks.append(torch.cuda.max_memory_allocated() / 1e9)
+        torch.cuda.reset_peak_memory_stats()
+        return found
+
+    peaks: list[float] = []
+    vision_cache.compute = timed
     trainer.PageTrainer.get_batch_samples = clocked  # type: ignore[method-assign]
     if "cap_gb" in case:
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(case["cap_gb"] * 1e9 / total)
+        from scribetune.training import memory
+
+        memory.total_bytes = lambda _: int(case["cap_gb"] * 1e9)  # what a device of this size says of itself
     work = base.parent / "ours"
     records = split.read_text(encoding="utf-8").splitlines()[: case["pages"]]
     files.write_text(work / "train.jsonl", "\n".join(records) + "\n")
@@ -142,8 +162,9 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
             "train": {
                 "backend": case.get("backend", "peft"), "scope": case["scope"], "rank": 16, "alpha": 16, "dropout": 0.0,
                 "effective_batch": case["batch"], "micro_batch": case["batch"], "epochs": case.get("epochs", 1),
-                "gradient_checkpointing": case.get("checkpointing", True), "precision": "bfloat16",
-                "checkpoint_steps": 10_000, "checkpoint_minutes": 0, "tensorboard": False, **case.get("train", {}),
+                "precision": "bfloat16", "checkpoint_steps": 10_000, "checkpoint_minutes": 0, "tensorboard": False,
+                "gradient_checkpointing": True, "compile": False, "vision_disk_gb": 0.0,
+                **{name: case[name] for name in _OF_TRAINING if name in case},
             },
         }
     )  # fmt: skip
@@ -156,6 +177,7 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
     ended = time.perf_counter()
     return {
         "trainable": sum(result.trainable.values()), "before_s": starts[0] - began, "total_s": ended - began,
+        "vision_s": seen[0], "vision_peak_gb": max(peaks, default=0.0),
         "starts": [*starts[: result.steps], ended], "loss": [result.first_loss, result.final_loss],
     }  # fmt: skip
 
@@ -169,7 +191,12 @@ def run(name: str, folder: Path) -> dict[str, Any]:
 
     starts = found.pop("starts")
     found |= times_per_page(starts, case["batch"])
+    # Steps alone; "vision_peak_gb" is that of what lies before them.
     found["peak_gb"] = torch.cuda.max_memory_allocated() / 1e9
+    if "vision_s" in found:
+        found["s_per_page_and_epoch"] = (found["vision_s"] + starts[-1] - starts[0]) / (
+            case["pages"] * case.get("epochs", 1)
+        )
     found["reserved_gb"] = torch.cuda.max_memory_reserved() / 1e9
     found["whole_s_per_page"] = found["total_s"] / (case["pages"] * case.get("epochs", 1))
     return {
@@ -197,10 +224,12 @@ def main() -> None:
         )
     quiet = {"HF_HUB_OFFLINE": "1", "UNSLOTH_DISABLE_STATISTICS": "1", "TOKENIZERS_PARALLELISM": "false"}
     for name in given.only:
+        began = time.perf_counter()
         command = [sys.executable, __file__, "--folder", str(given.folder), "--case", name]
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | quiet, check=False)
         results = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         print(results[0] if results else f"{name} FAILED\n{(done.stdout + done.stderr)[-3000:]}", flush=True)
+        print(f"{name}: {time.perf_counter() - began:.0f} s altogether", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,10 @@ OUTPUTS: models/adapter/ (PEFT adapter, training_log.csv, lineage.json, README.m
 
 
 rule train_adapter:
-    """Train a LoRA adapter with TRL's SFTTrainer and PEFT; goes on from its last checkpoint after an interruption."""
+    """Train a LoRA adapter with TRL's SFTTrainer and PEFT; goes on from its last checkpoint after an interruption.
+
+    On as many GPUs as `--resources gpu=N` allows: their number changes nothing beyond rounding, and so re-runs nothing.
+    """
     input:
         train="data/splits/train.jsonl",
         validation="data/splits/validation.jsonl",
@@ -29,7 +32,7 @@ rule train_adapter:
         f"../envs/{plan.kind}.yaml"
     threads: plan.config.train.cpu_threads
     resources:
-        gpu=1,
+        gpu=plan.gpus(workflow.global_resources),
         mem_mb=24000,
     params:
         settings=plan.settings("train", "task", "base_model"),

@@ -24,6 +24,7 @@ def main(
     document_manifests: Sequence[str],
     history: Mapping[str, Any],
     adapter_folder: Path,
+    gpus: int,
 ) -> None:
     """Train, then write down what the adapter was made from.
 
@@ -37,6 +38,7 @@ def main(
         document_manifests: Documents of every shard.
         history: "configuration", "code" and "environment" of this stage and those before it.
         adapter_folder: Where the adapter goes.
+        gpus: Most GPUs to train on.
     """
     pages = manifests.rows(manifests.read([selection_manifest], selection.SELECTION_TEXT_COLUMNS))
     sources = lineage.Sources(
@@ -57,6 +59,7 @@ def main(
         split_files["validation"],
         adapter_folder,
         training.WorkFolders(checkpoint_folder(sources, config), Path(layout.VISION), curves_folder(sources, config)),
+        processes=training.number_of_processes(config.train, gpus),
     )
     made = [path for path in sorted(adapter_folder.iterdir()) if path.name not in ("lineage.json", "README.md")]
     record = lineage.of_adapter(sources, lineage.training_facts(result), made)
@@ -107,4 +110,5 @@ if __name__ == "__main__":
                 "environment": snakemake.params.environment,
             },
             adapter_folder=Path(snakemake.output.weights).parent,
+            gpus=snakemake.resources.gpu,
         )

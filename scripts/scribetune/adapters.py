@@ -103,14 +103,14 @@ def base_digest(folder: Path, hashes: Mapping[str, str] | None = None) -> str:
     return sha256_bytes("".join(f"{name} {digest}\n" for name, digest in sorted(found.items())).encode())
 
 
-def save(model: Any, folder: Path, *, base_name: str, base_folder: Path, revision: str | None) -> None:
+def save(model: Any, folder: Path, *, base_name: str, base_digest: str, revision: str | None) -> None:
     """Write adapter_model.safetensors and adapter_config.json, the same bytes for the same weights.
 
     Args:
         model: A PEFT model.
         folder: Where to.
         base_name: What the adapter records as its base: a name that holds on another machine too.
-        base_folder: The base model's folder; a hash of its weights goes into the file's metadata.
+        base_digest: Hash of the base model's weights, from `base_digest`; goes into the file's metadata.
         revision: The base model's commit on the hub, or None.
     """
     with tempfile.TemporaryDirectory() as temporary:
@@ -119,7 +119,7 @@ def save(model: Any, folder: Path, *, base_name: str, base_folder: Path, revisio
         model.save_pretrained(staged, save_embedding_layers=False)
         settings = json.loads((staged / CONFIG).read_text(encoding="utf-8"))
         settings |= {"base_model_name_or_path": base_name, "revision": revision, "inference_mode": True}
-        metadata = {"format": "pt", _BASE_DIGEST: base_digest(base_folder)}
+        metadata = {"format": "pt", _BASE_DIGEST: base_digest}
         weights = _with_metadata((staged / WEIGHTS).read_bytes(), metadata)
     write_bytes(folder / WEIGHTS, weights)
     write_json(folder / CONFIG, settings)

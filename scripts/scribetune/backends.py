@@ -2,14 +2,13 @@
 
 import importlib.util
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from scribetune import adapters
+from scribetune import adapters, lora_layers
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.families import Family
@@ -82,35 +81,41 @@ def choose(wanted: str) -> BackendChoice:
     return BackendChoice("peft", lacking)
 
 
-def load(choice: BackendChoice, family: Family, folder: Path, train: Train, placement: Placement) -> Any:
+def load(
+    choice: BackendChoice, family: Family, folder: Path, train: Train, placement: Placement, *, checkpointing: bool
+) -> Any:
     """Load the base model and put a fresh adapter around it, as the backend does it.
+
+    Args:
+        choice: The backend.
+        family: The model's family.
+        folder: The base model's folder.
+        train: Configuration of the training.
+        placement: Device and number format.
+        checkpointing: Whether activations will be computed again in the backward pass.
 
     Returns:
         A PEFT model; its base is in evaluation mode, its adapter weights are the only trainable ones.
     """
-    loaders: dict[BackendName, Callable[[Family, Path, Train, Placement], Any]] = {
-        "peft": _load_peft,
-        "unsloth": _load_unsloth,
-    }
-    return loaders[choice.name](family, folder, train, placement)
-
-
-def _load_peft(family: Family, folder: Path, train: Train, placement: Placement) -> Any:
+    if choice.name == "unsloth":
+        return _load_unsloth(family, folder, train, placement, checkpointing)
     model = family.load_model(folder, dtype=placement.dtype, device=placement.device)
-    return adapters.attach(family, model, train)
+    adapted = adapters.attach(family, model, train)
+    lora_layers.slim(adapted)
+    return adapted
 
 
-def _load_unsloth(family: Family, folder: Path, train: Train, placement: Placement) -> Any:
+def _load_unsloth(family: Family, folder: Path, train: Train, placement: Placement, recompute: bool) -> Any:
     # Imported before anything else of the stack uses transformers' classes: unsloth patches them on import.
     from transformers import AutoModelForImageTextToText
     from unsloth import FastVisionModel
 
-    checkpointing = "unsloth" if train.gradient_checkpointing else False
+    checkpointing = "unsloth" if recompute else False
     model, _ = FastVisionModel.from_pretrained(
         str(folder),
         auto_model=AutoModelForImageTextToText,
         dtype=placement.dtype,
-        load_in_4bit=False,
+        load_in_4bit=train.quantization == "4bit",
         max_seq_length=train.max_tokens,
         use_gradient_checkpointing=checkpointing,
         random_state=train.seed,

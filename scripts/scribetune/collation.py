@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from PIL import Image
 
@@ -161,7 +162,7 @@ def pad_rows(rows: Sequence[Sequence[int]], value: int, *, left: bool = False) -
     filled = torch.full((len(rows), longest), value, dtype=torch.long)
     for index, row in enumerate(rows):
         where = slice(longest - len(row), longest) if left else slice(0, len(row))
-        filled[index, where] = torch.tensor(row, dtype=torch.long)
+        filled[index, where] = torch.as_tensor(row, dtype=torch.long)
     return filled
 
 
@@ -170,7 +171,8 @@ class Collator:
 
     A page is a dict of `index` and `prompt_tokens` (numbers), `input_ids` (one row of int64), and either
     `image_features` (image tokens, width) or `pixels` (the image tensors of this page alone). Pages stay apart
-    until they are computed, so that a batch can be divided where memory runs out.
+    until they are computed, so that a batch can be divided where memory runs out. Nothing is learned from a `dummy`: a
+    process that has no page of its own in a step takes part with it.
     """
 
     def __init__(
@@ -180,8 +182,8 @@ class Collator:
         self._end: int = processor.tokenizer.eos_token_id
 
     def __call__(self, rows: Sequence[Mapping[str, int]]) -> dict[str, list[dict[str, Any]]]:
-        """Return {"pages": one dict per row}."""
-        return {"pages": [self.page(row["index"]) for row in rows]}
+        """Return {"pages": one dict per row}; of a row with "dummy" nothing will be learned."""
+        return {"pages": [self.page(row["index"]) | ({"dummy": True} if "dummy" in row else {}) for row in rows]}
 
     def page(self, index: int) -> dict[str, Any]:
         """Return one page.
@@ -196,7 +198,11 @@ class Collator:
             prompt, vision = encoded.prompt_ids[0], {"pixels": dict(encoded.pixels)}
         else:
             seen = self._features.get(index)
-            prompt, vision = seen.prompt_ids, {"image_features": seen.features}
+            prompt = seen.prompt_ids
+            if self._features.of_front:
+                vision = {"pixels": self._family.front_pixels(seen.features)}
+            else:
+                vision = {"image_features": seen.features}
         sequence = (*prompt, *example.answer_ids, self._end)
         if len(sequence) != example.tokens:
             raise RuntimeError(f"{example.page.id}: {len(sequence)} tokens, where {example.tokens} were announced")
@@ -204,6 +210,8 @@ class Collator:
             "index": index,
             "prompt_tokens": len(prompt),
             "input_ids": torch.tensor(sequence, dtype=torch.long),
+            # Not a tensor: Trainer's loader would send it to the device.
+            "ids_in_main_memory": np.array(sequence, dtype=np.int64),
             **vision,
         }
 
@@ -230,7 +238,8 @@ def assemble(pages: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Any]:
     labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
     for number, (page, row) in enumerate(zip(pages, rows, strict=True)):
         mask[number, : len(row)] = 1
-        labels[number, page["prompt_tokens"] : len(row)] = row[page["prompt_tokens"] :]
+        if not page.get("dummy"):
+            labels[number, page["prompt_tokens"] : len(row)] = row[page["prompt_tokens"] :]
     vision: dict[str, Any]
     if "pixels" in pages[0]:
         vision = _joined([page["pixels"] for page in pages])

@@ -178,8 +178,16 @@ class Train(Section):
     """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 on a GPU that has it, else float32."""
-    gradient_checkpointing: bool = True
-    """Recompute activations to save memory."""
+    gradient_checkpointing: bool | Literal["auto"] = "auto"
+    """Recompute activations to save memory; auto: where the forecast says that they would not fit."""
+    quantization: Literal["none", "4bit"] = "none"
+    """4bit: the language model's frozen matrices in NF4 (QLoRA), experts too; merged into the unquantised weights."""
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """adamw_8bit: the optimiser's state in 8 bits, on a GPU; a quarter of the adapter's memory less."""
+    compile: bool | Literal["auto"] = "auto"
+    """Compile layers, which takes about a minute; auto: on a GPU, where the training is long enough."""
+    deterministic: bool = True
+    """Ask a GPU for kernels that give the same bits in every run; a CPU has no others."""
     cache_vision: bool = True
     """Compute vision features once and reuse them in every epoch (where the scope leaves the encoder frozen)."""
     vision_memory_gb: float = Field(default=16.0, ge=0.0)
@@ -188,6 +196,8 @@ class Train(Section):
     """Largest size of work/vision, where features wait for the next training; the oldest go first. 0: not kept."""
     cpu_threads: int = Field(default=1, ge=1)
     """Threads of a CPU run; part of what makes two runs give the same adapter."""
+    gpus: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Most GPUs of one training; auto: as many as `--resources gpu=N` says, one without it. It re-runs nothing."""
     checkpoint_steps: int = Field(default=500, ge=1)
     """Most optimiser steps between checkpoints; an interrupted training goes on from the last."""
     checkpoint_minutes: float = Field(default=10.0, ge=0.0)

@@ -51,13 +51,30 @@ class Plan:
     altered: Mapping[str, list[str]] = field(default_factory=dict)
 
     def settings(self, *wanted: str) -> dict[str, dict[str, Any]]:
-        """Return the configuration keys a rule reads, for its `params`: "pages" or "pages.color" each."""
+        """Return the configuration keys a rule reads, for its `params`: "pages" or "pages.color" each.
+
+        `train.gpus` is in no rule's `params`: it reaches the job as a resource, which re-runs nothing.
+        """
         values = self.config.model_dump(mode="json")
+        del values["train"]["gpus"]
         chosen: dict[str, dict[str, Any]] = {}
         for name in wanted:
             section, _, key = name.partition(".")
             chosen.setdefault(section, {}).update({key: values[section][key]} if key else values[section])
         return chosen
+
+    def gpus(self, offered: Mapping[str, Any]) -> int:
+        """Return how many GPUs a training may use: those that `--resources gpu=N` offers, up to `train.gpus`.
+
+        Args:
+            offered: Snakemake's `workflow.global_resources`.
+        """
+        most = self.config.train.gpus
+        value = getattr(offered.get("gpu"), "value", None)
+        if value is None:
+            return 1 if most == "auto" else most
+        there = max(1, int(value))  # gpu=0 is Snakemake's to refuse
+        return there if most == "auto" else min(most, there)
 
     def keep_altered(self) -> None:
         """Put altered outputs aside and say where; called when a build starts, since Snakemake then removes them."""

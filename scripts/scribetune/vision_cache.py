@@ -23,6 +23,7 @@ from scribetune import progress
 from scribetune.collation import Example, load_image
 from scribetune.families import Family, ImageTokenError
 from scribetune.files import sha256_bytes, sha256_file, sha256_json, write_bytes
+from scribetune.processes import ALONE, Group
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class FeatureStore:
         held: For each example its features, or the file they lie in.
         expected: For each example its number of image tokens.
         bytes: Size of all features.
+        of_front: Whether they are those of the encoder's frozen front alone, see `Family.front`.
         computed: Pages that the encoder ran for; the others were in the cache.
     """
 
@@ -59,6 +61,7 @@ class FeatureStore:
     expected: tuple[int, ...]
     bytes: int
     computed: int
+    of_front: bool = False
 
     def get(self, index: int) -> Features:
         """Return the features of an example.
@@ -106,7 +109,7 @@ def fits(needed_bytes: int, limits: Limits) -> bool:
     return needed_bytes <= max(limits.memory_bytes, on_disk)
 
 
-def model_key(folder: Path, base_digest: str, dtype: torch.dtype, device: str) -> str:
+def model_key(folder: Path, base_digest: str, dtype: torch.dtype, device: str, *, of_front: bool = False) -> str:
     """Return a hash of everything but page and prompt that decides about features.
 
     Args:
@@ -114,8 +117,10 @@ def model_key(folder: Path, base_digest: str, dtype: torch.dtype, device: str) -
         base_digest: Hash of its weights.
         dtype: Number format that the encoder runs in.
         device: cpu or cuda.
+        of_front: Whether they are those of the encoder's frozen front alone.
     """
     facts = {
+        "of_front": of_front,
         "weights": base_digest,
         "files": {
             name: sha256_file(folder / name) for name in ("config.json", *_PROCESSOR_FILES) if (folder / name).is_file()
@@ -152,8 +157,13 @@ def compute(
     key: str,
     needed_bytes: int,
     workers: int = 0,
+    group: Group = ALONE,
+    of_front: bool = False,
 ) -> FeatureStore:
     """Get the features of all examples, from the cache or from the encoder.
+
+    Several processes divide the pages that are missing among them and leave the features on disk, where the operating
+    system keeps one copy in memory for all; without a disk cache each computes and holds them all.
 
     Args:
         family: The model's family.
@@ -164,34 +174,43 @@ def compute(
         key: From `model_key`.
         needed_bytes: From `size`; decides whether memory is enough. Call only where `fits` says so.
         workers: Processes that prepare pixels while the encoder runs; 0: this one.
+        group: The processes that need the features; all call this with the same examples.
+        of_front: Keep what the encoder's frozen front makes of a page, see `Family.front`.
 
     Raises:
         ImageTokenError: A page has another number of image tokens than its resolution calls for.
     """
-    in_memory = needed_bytes <= limits.memory_bytes
     folder = limits.folder if limits.folder is not None and needed_bytes <= limits.disk_bytes else None
+    shared = group.size > 1 and folder is not None
+    in_memory = needed_bytes <= limits.memory_bytes and not shared
     paths = [None if folder is None else folder / _name(example, key) for example in examples]
-    expected = tuple(example.image_tokens for example in examples)
+    expected = tuple(
+        family.front_tokens(example.image_tokens) if of_front else example.image_tokens for example in examples
+    )
     held: dict[int, Features | Path] = {}
-    for index, path in enumerate(paths):
+    for index, path in enumerate(paths if group.is_first or not shared else ()):
         found = None if path is None else _read(path, expected[index])
         if found is not None and path is not None:
             held[index] = found if in_memory else path
             path.touch()
     missing = [index for index in range(len(examples)) if index not in held]
-    if folder is not None:
+    if shared:
+        missing = group.from_first(lambda: missing)
+    if folder is not None and group.is_first:
         _make_room(folder, limits.disk_bytes - size_of_missing(needed_bytes, expected, missing), keep=set(paths))
+    mine = missing[group.rank :: group.size] if shared else missing
     loader = torch.utils.data.DataLoader(
-        _Pixels(family, processor, [examples[index] for index in missing]),
+        _Pixels(family, processor, [examples[index] for index in mine]),
         batch_size=None,
         num_workers=workers,
         # Otherwise every pass would draw from the random numbers of the training.
         generator=torch.Generator(),
     )
-    with progress.bar("Reading pages", len(examples), "pages") as advance, torch.no_grad():
-        advance(len(held))
-        for index, (prompt_ids, pixels) in zip(missing, loader, strict=True):
-            (feature,) = family.vision_features(model, pixels)
+    encode = family.front_features if of_front else family.vision_features
+    with progress.bar("Reading pages", len(examples) - len(missing) + len(mine), "pages") as advance, torch.no_grad():
+        advance(len(examples) - len(missing))
+        for index, (prompt_ids, pixels) in zip(mine, loader, strict=True):
+            (feature,) = encode(model, pixels)
             seen = Features(feature.cpu(), tuple(int(token) for token in prompt_ids))
             if len(seen.features) != expected[index]:
                 raise ImageTokenError(
@@ -203,7 +222,12 @@ def compute(
                 write_bytes(path, _packed(seen))
             held[index] = seen if in_memory or path is None else path
             advance()
-    return FeatureStore(tuple(held[index] for index in range(len(examples))), expected, needed_bytes, len(missing))
+    if shared:
+        group.wait()
+        held = {index: path for index, path in enumerate(paths) if path is not None}
+    return FeatureStore(
+        tuple(held[index] for index in range(len(examples))), expected, needed_bytes, len(missing), of_front
+    )
 
 
 def size_of_missing(needed_bytes: int, expected: Sequence[int], missing: Sequence[int]) -> float:

@@ -249,7 +249,7 @@ def random_adapter(kind: str, base: Path, target: Path) -> Any:
     generator = torch.Generator().manual_seed(1)
     for weight in adapters.tensors(model).values():
         weight.normal_(0.0, 0.1, generator=generator)
-    adapters.save(model, target, base_name=kind, base_folder=base, revision=None)
+    adapters.save(model, target, base_name=kind, base_digest=adapters.base_digest(base), revision=None)
     return model.eval()
 
 

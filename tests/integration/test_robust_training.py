@@ -100,6 +100,33 @@ def test_where_memory_runs_out_smaller_micro_batches_give_the_same_result_and_it
     assert_alike(tmp_path / "parts", tmp_path / "whole")
 
 
+def test_a_page_that_does_not_fit_alone_is_tried_without_keeping_activations(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run("kept", epochs=1)
+    backward = SFTTrainer.training_step
+
+    def limited(self: Any, model: Any, inputs: dict[str, Any], *rest: Any) -> torch.Tensor:
+        if not self.equipment.checkpointing and self.state.global_step >= 1:
+            raise torch.OutOfMemoryError
+        loss: torch.Tensor = backward(self, model, dict(inputs), *rest)  # type: ignore[no-untyped-call]
+        return loss
+
+    monkeypatch.setattr(SFTTrainer, "training_step", limited)
+    with caplog.at_level(logging.WARNING):
+        run("again", epochs=1, gradient_checkpointing="auto")
+    assert "Memory ran out at step 2: from now on activations are computed again" in caplog.text
+    assert_alike(tmp_path / "again", tmp_path / "kept")
+
+
+@pytest.mark.parametrize(("key", "value"), [("quantization", "4bit"), ("optimizer", "adamw_8bit")])
+def test_what_only_a_gpu_can_do_is_refused_on_a_cpu_before_a_weight_is_loaded(run: Run, key: str, value: str) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here: nothing is refused")
+    with pytest.raises(UserError, match=f"train.{key} needs a CUDA GPU"):
+        run(**{key: value})
+
+
 def test_a_page_that_does_not_fit_alone_ends_with_advice(run: Run, memory_for: Callable[[int, int], None]) -> None:
     memory_for(0, 3)
     with pytest.raises(UserError, match=r"at step 2 although every forward pass held a single page") as refused:

@@ -3,7 +3,9 @@
 import random
 from itertools import pairwise
 
-from scribetune.training.order import LengthBuckets
+import pytest
+
+from scribetune.training.order import LengthBuckets, SharedBatches
 
 
 def lengths(count: int) -> list[int]:
@@ -50,3 +52,23 @@ def test_single_pages_are_shuffled_not_sorted() -> None:
     order = [batch[0] for batch in LengthBuckets(tokens, 1, seed=3).batches(1)]
     falls = sum(tokens[before] > tokens[after] for before, after in pairwise(order))
     assert 20 < falls < 44
+
+
+@pytest.mark.parametrize(("pages", "processes", "micro"), [(40, 2, 2), (41, 2, 2), (43, 4, 1), (3, 4, 2), (15, 2, 4)])
+def test_processes_share_every_effective_batch_and_take_as_many_steps(pages: int, processes: int, micro: int) -> None:
+    order = LengthBuckets(lengths(pages), 8, seed=3)
+    shares = [SharedBatches(order, rank, processes, micro) for rank in range(processes)]
+    for epoch in range(2):
+        order.set_epoch(epoch)
+        for batch in order.batches(epoch):
+            parts = [share.part(batch) for share in shares]
+            learned = [page for part in parts for pages_at_once in part for page in pages_at_once if page >= 0]
+            assert sorted(learned) == sorted(batch)
+            assert len({len(part) for part in parts}) == 1
+            # As in one process: what is not full is the last step of an epoch, and has no more rounds than the others.
+            assert len(parts[0]) <= 8 // (micro * processes)
+            assert all(0 < len(pages_at_once) <= micro for part in parts for pages_at_once in part)
+            repeated = {-1 - page for part in parts for pages_at_once in part for page in pages_at_once if page < 0}
+            assert repeated <= set(batch)
+        assert [len(list(share)) for share in shares] == [len(share) for share in shares]
+        assert len({len(share) for share in shares}) == 1

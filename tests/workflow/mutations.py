@@ -538,6 +538,9 @@ MUTATIONS: tuple[Mutation, ...] = (
         _keys(train={"learning_rate": 0.001}), FROM_TRAINING,
     ),
     Mutation(
+        KEYS, "number of GPUs", "it changes nothing beyond rounding", _keys(train={"gpus": 2}), NOTHING,
+    ),
+    Mutation(
         KEYS, "number format of the merged model", "the adapter stays", _keys(merge={"precision": "bfloat16"}),
         FROM_MERGING,
     ),

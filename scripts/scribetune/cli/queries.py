@@ -280,7 +280,7 @@ def _show_whence(answer: "Answer") -> None:
     _show_missing(console, answer.unreadable, ())
 
 
-_TRAINING = ("backend", "device", "precision", "scope", "steps", "train_pages", "first_loss", "final_loss",
+_TRAINING = ("backend", "device", "processes", "precision", "scope", "steps", "train_pages", "first_loss", "final_loss",
              "validation_loss", "skipped")  # fmt: skip
 
 

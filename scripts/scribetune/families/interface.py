@@ -187,6 +187,42 @@ class Family(ABC):
         all that the language model needs to know of a page, so that they can be kept and used again.
         """
 
+    front: ClassVar[str | None] = None
+    """Name of the module that sees the pixels first, where no scope trains it; None: every part may be trained.
+
+    What it makes of a page can be kept even where the rest of the encoder is trained."""
+
+    def front_features(self, model: Any, pixels: "Mapping[str, torch.Tensor]") -> "list[torch.Tensor]":
+        """Run `front` alone: one tensor (front tokens, front width) per page.
+
+        Raises:
+            NotImplementedError: The family has no front.
+        """
+        raise NotImplementedError(f"{self.title} has no front")
+
+    def front_pixels(self, features: "torch.Tensor") -> "dict[str, Any]":
+        """Return what `vision_features` takes in the place of a page's pixels.
+
+        Args:
+            features: (front tokens, front width) of one page, from `front_features`.
+
+        Raises:
+            NotImplementedError: The family has no front.
+        """
+        raise NotImplementedError(f"{self.title} has no front")
+
+    def front_tokens(self, image_tokens: int) -> int:
+        """Return how many rows `front_features` has for a page of so many image tokens."""
+        return image_tokens
+
+    def front_width(self, config: Any) -> int:  # noqa: ARG002
+        """Return how many numbers `front_features` gives for a row.
+
+        Args:
+            config: The model's configuration.
+        """
+        return 0
+
     @abstractmethod
     def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
         """Return `inputs_embeds` with features in the places of the image tokens.

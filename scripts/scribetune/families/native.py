@@ -80,4 +80,6 @@ def scatter(embedded: "torch.Tensor", places: "torch.Tensor", features: "torch.T
             raise ImageTokenError(f"{message}: {int(places.sum())} and {len(features)}.")
     else:
         torch._assert_async(places.sum() == len(features), message)
-    return embedded.masked_scatter(places.unsqueeze(-1), features.to(embedded.device, embedded.dtype))
+    # By rank, not by `masked_scatter`: its gradient waits for the device to count the places.
+    rank = (places.reshape(-1).cumsum(0) - 1).clamp(min=0).view(places.shape)
+    return torch.where(places.unsqueeze(-1), features.to(embedded.device, embedded.dtype)[rank], embedded)

@@ -2,6 +2,7 @@
 
 course       everything a checkpoint holds beside weights, optimiser and random numbers
 drafting     greedy reading with the label as a draft
+gpus         how many of them, and what fits them
 loss         cross-entropy over target tokens, in pieces
 memory       memory in use, and what is said when it runs out
 monitor      live line, log, TensorBoard
@@ -14,7 +15,8 @@ validation   loss and CER during training
 """
 
 from scribetune.training.course import LOG_COLUMNS, LOG_NAME
+from scribetune.training.gpus import number_of_processes
 from scribetune.training.result import TrainingResult
 from scribetune.training.run import WorkFolders, train
 
-__all__ = ["LOG_COLUMNS", "LOG_NAME", "TrainingResult", "WorkFolders", "train"]
+__all__ = ["LOG_COLUMNS", "LOG_NAME", "TrainingResult", "WorkFolders", "number_of_processes", "train"]

@@ -4,10 +4,10 @@ The memory forecast, in bytes (s: bytes of a weight; T: tokens of the longest fo
 answer tokens; h: hidden size; w: width of the MLP that a token passes, that is the routed experts it is sent to and the
 shared ones; V: vocabulary):
 
-    weights      parameters of the base × s
-    adapter      trainable × 4, and as much for gradients, and twice as much for AdamW
+    weights      parameters of the base × s, without the encoder where its output is kept; quantised ones × 9/16
+    adapter      trainable × 4, and as much for gradients, and twice as much for AdamW (half as much with 8 bits)
     activations  T · Σ over layers (16 h + 3 w) · s; with gradient checkpointing T · (layers · h + 16 h + 3 w) · s
-    logits       A · V · (2 s) + 2,048 · V · 12
+    logits       of one piece at most: 16.8 million × (2 s + 12)
     encoder      the same sum as for activations over its own layers and its own tokens, where the scope trains it
     workspace    an eighth of activations and logits, and 1 GB on a GPU (context, kernels, fragmentation)
 
@@ -32,13 +32,17 @@ from scribetune.collation import Example
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.families import Family
+from scribetune.training import loss, quantized
 from scribetune.training.memory import GIGABYTE
 
 logger = logging.getLogger(__name__)
 
 _ATTENTION_WIDTHS, _MLP_WIDTHS = 16, 3
-_LOSS_PIECE = 2048
-_ADAMW_BYTES = 4 + 4 + 8
+_ADAPTER_BYTES = {"adamw": 4 + 4 + 8, "adamw_8bit": 4 + 4 + 2}
+_QUANTISED_BYTES = 9 / 16
+"""Of a weight in NF4: half a byte, and a float32 for 64 of them."""
+_ROOMY = 0.75
+"""Share of a device's memory up to which a forecast without checkpointing is believed."""
 _ENCODER_PASSES_PER_TOKEN = 4.0
 _RATES = {
     "H200": (1.67e14, 0.035),
@@ -79,6 +83,7 @@ class Preflight:
         longest_image_tokens: Most image tokens of a page.
         servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
         memory: Forecast of memory at `train.micro_batch`.
+        checkpointing: Whether activations are computed again to save memory.
         cached_features_bytes: Vision features to be kept in main memory or on disk; 0 where they are not cached.
         device_bytes: Memory of the device.
         steps: Optimiser steps of the whole training.
@@ -93,6 +98,7 @@ class Preflight:
     longest_image_tokens: int
     servable_as_lora: bool
     memory: MemoryForecast
+    checkpointing: bool
     cached_features_bytes: int
     device_bytes: int
     steps: int
@@ -113,7 +119,8 @@ class Preflight:
             f"Tokens per page: at most {self.longest_tokens:,} ({self.longest_image_tokens:,} of them image), "
             f"95 % have no more than {self.p95_tokens:,}",
             f"Memory forecast: {self.memory.total / GIGABYTE:.2f} of {self.device_bytes / GIGABYTE:.1f} GB ({memory}); "
-            f"cached vision features {self.cached_features_bytes / GIGABYTE:.2f} GB",
+            f"cached vision features {self.cached_features_bytes / GIGABYTE:.2f} GB; activations "
+            + ("computed again in the backward pass" if self.checkpointing else "kept"),
             f"Time: about {_duration(self.estimated_seconds)} for {self.steps:,} steps ({self.estimate_basis})",
         ]
 
@@ -137,6 +144,7 @@ def check(
     steps: int,
     cached_features_bytes: int,
     device_bytes: int,
+    features_of_front: bool = False,
 ) -> Preflight:
     """Work out what a training will cost.
 
@@ -149,6 +157,7 @@ def check(
         steps: Optimiser steps.
         cached_features_bytes: Size of the vision features to be kept; 0: none are.
         device_bytes: Memory of the device.
+        features_of_front: Whether these are features of the encoder's frozen front alone.
 
     Raises:
         UserError: It cannot fit into the device's memory, even one page at a time.
@@ -156,28 +165,43 @@ def check(
     model = skeleton(folder, placement.dtype)
     base_parameters = sum(weight.numel() for weight in model.parameters())
     text = model.config.get_text_config()
-    vision_parameters = sum(
-        weight.numel() for name, weight in model.named_parameters() if family.group_of(name) == "vision"
-    )
-    encoders = list(_encoders(getattr(model.config, "vision_config", None)))
+    vision = {name: weight.numel() for name, weight in model.named_parameters() if family.group_of(name) == "vision"}
+    kept = 0 if not cached_features_bytes else _parameters_let_go(family, vision, of_front=features_of_front)
+    encoders = [] if family.scopes[settings.scope].freezes_encoder else list(_encoders(model.config, features_of_front))
+    weights = (base_parameters - kept) * placement.dtype.itemsize
+    if settings.quantization == "4bit":
+        weights -= int(quantized.parameters(model) * (placement.dtype.itemsize - _QUANTISED_BYTES))
     with torch.device("meta"):
         trainable = adapters.count_trainable(family, adapters.attach(family, model, settings), settings.scope)
     tokens = sorted(example.tokens for example in learned)
     longest = max(learned, key=lambda example: (example.tokens, len(example.answer_ids)))
 
-    def forecast(pages: int) -> MemoryForecast:
+    def forecast(pages: int, *, checkpointing: bool) -> MemoryForecast:
         return _memory(
             text,
-            encoders if not family.scopes[settings.scope].freezes_encoder else [],
+            encoders,
             settings,
             placement,
-            weights=base_parameters,
+            checkpointing=checkpointing,
+            weights=weights,
             trainable=sum(trainable.values()),
             longest=longest,
             pages=pages,
         )
 
-    seconds, basis = _time(text, vision_parameters, settings, placement, learned, cached=cached_features_bytes > 0)
+    pages = min(settings.micro_batch, len(learned))
+    checkpointing = settings.gradient_checkpointing
+    if checkpointing == "auto":
+        checkpointing = forecast(pages, checkpointing=False).total > _ROOMY * device_bytes > 0
+    seconds, basis = _time(
+        text,
+        sum(vision.values()),
+        settings,
+        placement,
+        learned,
+        cached=cached_features_bytes > 0,
+        checkpointing=checkpointing,
+    )
     found = Preflight(
         trainable=dict(trainable),
         base_parameters=base_parameters,
@@ -185,7 +209,8 @@ def check(
         p95_tokens=tokens[max(0, math.ceil(0.95 * len(tokens)) - 1)],
         longest_image_tokens=max(example.image_tokens for example in learned),
         servable_as_lora=family.scopes[settings.scope].servable_as_lora,
-        memory=forecast(min(settings.micro_batch, len(learned))),
+        memory=forecast(pages, checkpointing=checkpointing),
+        checkpointing=checkpointing,
         cached_features_bytes=cached_features_bytes,
         device_bytes=device_bytes,
         steps=steps,
@@ -194,14 +219,14 @@ def check(
     )
     for line in found.lines():
         logger.info("%s", line)
-    _refuse_or_warn(found, forecast(1), settings)
+    _refuse_or_warn(found, forecast(1, checkpointing=checkpointing), settings)
     return found
 
 
 def _refuse_or_warn(found: Preflight, smallest: MemoryForecast, settings: Train) -> None:
     """Stop what cannot fit one page at a time; warn where the micro batch will have to be made smaller."""
     if smallest.total > found.device_bytes > 0:
-        advice = [] if settings.gradient_checkpointing else ["set train.gradient_checkpointing to true"]
+        advice = [] if found.checkpointing else ["set train.gradient_checkpointing to auto"]
         advice += [
             f"lower train.max_tokens (the longest page has {found.longest_tokens:,} tokens)",
             "choose a smaller train.scope or train.rank, or a device with more memory",
@@ -238,6 +263,7 @@ def _memory(
     settings: Train,
     placement: Placement,
     *,
+    checkpointing: bool,
     weights: int,
     trainable: int,
     longest: Example,
@@ -245,19 +271,19 @@ def _memory(
 ) -> MemoryForecast:
     bytes_each, hidden = placement.dtype.itemsize, int(text.hidden_size)
     layers = [_ATTENTION_WIDTHS * hidden + _MLP_WIDTHS * width for width in _widths(text)]
-    kept = len(layers) * hidden + max(layers) if settings.gradient_checkpointing else sum(layers)
+    kept = len(layers) * hidden + max(layers) if checkpointing else sum(layers)
     answers = pages * (len(longest.answer_ids) + 1)
     activations = pages * longest.tokens * kept * bytes_each
-    logits = answers * text.vocab_size * 2 * bytes_each + min(_LOSS_PIECE, answers) * text.vocab_size * 12
+    logits = min(loss.PIECE_LOGITS, answers * text.vocab_size) * (2 * bytes_each + 12)
     encoder = 0
     for per_token, width, mlp, depth in encoders:
         one = _ATTENTION_WIDTHS * width + _MLP_WIDTHS * mlp
-        held = depth * width + one if settings.gradient_checkpointing else depth * one
+        held = depth * width + one if checkpointing else depth * one
         encoder += int(pages * longest.image_tokens * per_token * held * bytes_each)
     spare = (activations + logits + encoder) // 8 + (GIGABYTE if placement.device == "cuda" else 0)
     return MemoryForecast(
-        weights=weights * bytes_each,
-        adapter=trainable * _ADAMW_BYTES,
+        weights=weights,
+        adapter=trainable * _ADAPTER_BYTES[settings.optimizer],
         activations=activations,
         logits=logits,
         encoder=encoder,
@@ -265,12 +291,18 @@ def _memory(
     )
 
 
-def _encoders(vision: Any) -> Iterator[tuple[float, int, int, int]]:
+def _parameters_let_go(family: Family, vision: Mapping[str, int], *, of_front: bool) -> int:
+    """Return how many parameters of the encoder nothing needs once its output, or that of its front, is kept."""
+    return sum(count for name, count in vision.items() if not of_front or name.startswith(f"{family.front}."))
+
+
+def _encoders(settings: Any, without_front: bool) -> Iterator[tuple[float, int, int, int]]:
     """Yield for each stack of the encoder (its tokens per image token, width, width of its MLP, layers)."""
+    vision = getattr(settings, "vision_config", None)
     if vision is None:
         return
     parts = [getattr(vision, name) for name in ("sam_config", "encoder_config") if hasattr(vision, name)] or [vision]
-    for part in parts:
+    for part in parts[1:] if without_front else parts:
         width = getattr(part, "hidden_size", None)
         depth = getattr(part, "num_hidden_layers", None) or getattr(part, "depth", None)
         if width is None or depth is None:
@@ -289,6 +321,7 @@ def _time(
     learned: Sequence[Example],
     *,
     cached: bool,
+    checkpointing: bool,
 ) -> tuple[float, str]:
     """Return seconds for the whole training, and on which constants they rest."""
     name = "cpu" if placement.device == "cpu" else torch.cuda.get_device_name()
@@ -297,7 +330,7 @@ def _time(
     rate *= settings.cpu_threads if kind == "cpu" else 1
     hidden = int(text.hidden_size)
     per_token = sum(4 * hidden * hidden + 3 * hidden * width for width in _widths(text))
-    passes = 6 if settings.gradient_checkpointing else 4
+    passes = 6 if checkpointing else 4
     language = sum(
         passes * (example.tokens * per_token + (len(example.answer_ids) + 1) * hidden * text.vocab_size)
         for example in learned

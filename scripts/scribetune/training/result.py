@@ -23,6 +23,7 @@ class TrainingResult:
         backend: peft or unsloth.
         backend_reason: Why.
         device: cpu or cuda.
+        processes: Processes that shared the work, a GPU for each; the number changes nothing beyond rounding.
         precision: Number format of the base weights.
         precision_reason: Why.
         scope: LoRA scope.
@@ -50,6 +51,7 @@ class TrainingResult:
     backend: str
     backend_reason: str
     device: str
+    processes: int
     precision: str
     precision_reason: str
     scope: str

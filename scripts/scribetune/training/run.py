@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import shutil
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,8 +21,10 @@ from scribetune import adapters, backends, checkpoints, families, vision_cache
 from scribetune.collation import Collator, Example, SkippedPage, make_examples, read_pages
 from scribetune.config import Config, Train
 from scribetune.errors import UserError
+from scribetune.families.native import native
 from scribetune.files import sha256_file, write_text
-from scribetune.training import memory, monitor, preflight
+from scribetune.processes import ALONE, Group, launch
+from scribetune.training import compiled, gpus, host_embedding, memory, monitor, preflight, quantized
 from scribetune.training.course import LOG_NAME, Course, log_csv
 from scribetune.training.order import LengthBuckets
 from scribetune.training.result import TrainingResult
@@ -37,7 +40,7 @@ _PAGES_BETWEEN_VALIDATIONS = 4000
 _VALIDATIONS_OF_SHORT_EPOCHS = 20
 _MOST_WORKERS = 8
 _NOT_DECISIVE = frozenset(
-    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb")
+    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb", "gpus")
 )
 """Keys that change nothing about the adapter: training goes on from a checkpoint that was written with others."""
 
@@ -62,6 +65,7 @@ class _Setup:
     """What is decided before a model is loaded."""
 
     config: Config
+    group: Group
     choice: backends.BackendChoice
     placement: backends.Placement
     folder: Path
@@ -72,6 +76,7 @@ class _Setup:
     skipped: tuple[SkippedPage, ...]
     base_digest: str
     features_bytes: int
+    features_of_front: bool
     why_not_cached: str
 
     @property
@@ -97,6 +102,8 @@ def train(
     validation_jsonl: Path,
     adapter_folder: Path,
     work: WorkFolders | Path,
+    *,
+    processes: int = 1,
 ) -> TrainingResult:
     """Fine-tune the base model on the training split.
 
@@ -110,14 +117,34 @@ def train(
         validation_jsonl: data/splits/validation.jsonl; may hold no record.
         adapter_folder: Gets adapter_model.safetensors, adapter_config.json and training_log.csv.
         work: Work folders; a path is the one of the checkpoints, without the others.
+        processes: Processes that share every effective batch, a GPU for each (without so many, all on the CPU). Their
+            number changes the result by nothing but rounding; see `gpus.number_of_processes`.
 
     Raises:
         UserError: No usable base model, no page short enough, an unsloth backend without CUDA, dropout on experts, a
-            training that cannot fit into memory, or one whose loss or gradient is no longer a number.
+            training that cannot fit into memory, one whose loss or gradient is no longer a number, or an effective
+            batch that the processes cannot share.
         AdapterError: The scope did not get the weights it names, or a checkpoint did not load whole.
     """
     folders = WorkFolders(work) if isinstance(work, Path) else work
-    setup = _prepare(config, base_path, train_jsonl, validation_jsonl, folders)
+    given = (config, base_path, train_jsonl, validation_jsonl, adapter_folder, folders)
+    if processes == 1:
+        return _train(ALONE, *given)
+    gpus.check_divisible(config.train, processes)
+    return launch(processes, _train, *given)
+
+
+def _train(
+    group: Group,
+    config: Config,
+    base_path: str,
+    train_jsonl: Path,
+    validation_jsonl: Path,
+    adapter_folder: Path,
+    folders: WorkFolders,
+) -> TrainingResult:
+    """Do what `train` says, as one of a group of processes; the first one writes all files."""
+    setup = _prepare(group, config, base_path, train_jsonl, validation_jsonl, folders)
     settings, placement = config.train, setup.placement
     found = preflight.check(
         family=setup.family,
@@ -127,30 +154,36 @@ def train(
         learned=setup.learned,
         steps=setup.steps,
         cached_features_bytes=setup.features_bytes,
+        features_of_front=setup.features_of_front,
         device_bytes=memory.total_bytes(placement.device),
     )
     mark = _mark(setup, [train_jsonl, validation_jsonl])
-    resume = checkpoints.last_valid(folders.checkpoints, mark)
-    checkpoints.clear(folders.checkpoints, resume)
+    resume = group.from_first(lambda: _last_checkpoint(folders.checkpoints, mark))
 
-    _seed(settings.seed, placement.device)
-    model = backends.load(setup.choice, setup.family, setup.folder, settings, placement)
-    trainable = adapters.count_trainable(setup.family, model, settings.scope)
-    features = _features(setup, model, folders.vision)
-    _seed(settings.seed, placement.device)
-    course = _fit(setup, model, features, folders, resume, mark)
-
-    adapters.save(
-        model,
-        adapter_folder,
-        base_name=config.base_model.name,
-        base_folder=setup.folder,
-        revision=config.base_model.revision,
+    _seed(settings.seed, placement.device, deterministic=settings.deterministic)
+    model = backends.load(
+        setup.choice, setup.family, setup.folder, settings, placement, checkpointing=found.checkpointing
     )
-    adapters.check_arrived(model, adapter_folder / adapters.WEIGHTS)
+    trainable = adapters.count_trainable(setup.family, model, settings.scope)
+    if settings.quantization == "4bit" and setup.choice.name == "peft":
+        quantized.quantize(model)
+    features = _features(setup, model, folders.vision)
+    # With dropout, processes that draw the same numbers would leave out the same weights.
+    _seed(settings.seed + group.rank, placement.device, deterministic=settings.deterministic)
+    course = _fit(setup, model, features, folders, resume, mark, found)
+
     rows = course.table()
-    write_text(adapter_folder / LOG_NAME, log_csv(rows))
-    shutil.rmtree(folders.checkpoints, ignore_errors=True)
+    if group.is_first:
+        adapters.save(
+            model,
+            adapter_folder,
+            base_name=config.base_model.name,
+            base_digest=setup.base_digest,
+            revision=config.base_model.revision,
+        )
+        adapters.check_arrived(model, adapter_folder / adapters.WEIGHTS)
+        write_text(adapter_folder / LOG_NAME, log_csv(rows))
+        shutil.rmtree(folders.checkpoints, ignore_errors=True)
     losses = [row["loss"] for row in rows if "loss" in row]
     steps = int(rows[-1]["step"])
     kept = course.best if settings.keep == "best" else course.validations[-1] if course.validations else None
@@ -164,6 +197,7 @@ def train(
         backend=setup.choice.name,
         backend_reason=setup.choice.reason,
         device=placement.device,
+        processes=group.size,
         precision=placement.precision,
         precision_reason=placement.reason,
         scope=settings.scope,
@@ -183,13 +217,26 @@ def train(
     )
 
 
-def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl: Path, folders: WorkFolders) -> _Setup:
+def _last_checkpoint(folder: Path, mark: str) -> Path | None:
+    """Return the checkpoint to go on from, and remove all others."""
+    resume = checkpoints.last_valid(folder, mark)
+    checkpoints.clear(folder, resume)
+    return resume
+
+
+def _prepare(
+    group: Group, config: Config, base_path: str, train_jsonl: Path, validation_jsonl: Path, folders: WorkFolders
+) -> _Setup:
     """Choose backend, placement and family, and read the splits; no model is loaded."""
     settings = config.train
-    choice = backends.choose(settings.backend)
+    if group.size == 1:
+        choice = backends.choose(settings.backend)
+    else:
+        choice = backends.BackendChoice("peft", f"{group.size} processes share the work; unsloth is for one")
     if choice.name == "unsloth":
         _patch_first()
     placement = backends.place(settings.precision, settings.cpu_threads)
+    quantized.refuse_without_device(settings, placement.device)
     folder = families.local_folder(base_path, config.base_model.revision)
     family = families.family_of(folder, config.base_model.family)
     freezes_encoder = family.scopes[settings.scope].freezes_encoder  # or refused, before anything is read
@@ -211,12 +258,13 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
             accepted="at least one page of the training split within train.max_tokens",
             todo="raise train.max_tokens" if skipped_train else "add documents",
         )
-    needed = _features_bytes(family, folder, placement.dtype, [*learned, *validated])
+    of_front = not freezes_encoder and family.front is not None and choice.name == "peft"
+    needed = _features_bytes(family, folder, placement.dtype, [*learned, *validated], of_front=of_front)
     if not settings.cache_vision:
         why = "train.cache_vision is off"
-    elif not freezes_encoder:
+    elif not (freezes_encoder or of_front):
         why = f"scope {settings.scope} trains the encoder"
-    elif not vision_cache.fits(needed, _limits(settings, folders.vision)):
+    elif not vision_cache.fits(needed, _limits(settings, folders.vision, group)):
         why = (
             f"they need {needed / vision_cache.GIGABYTE:.1f} GB, more than train.vision_memory_gb "
             f"({settings.vision_memory_gb:g}) and train.vision_disk_gb ({settings.vision_disk_gb:g})"
@@ -225,6 +273,7 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
         why = ""
     return _Setup(
         config=config,
+        group=group,
         choice=choice,
         placement=placement,
         folder=folder,
@@ -235,20 +284,27 @@ def _prepare(config: Config, base_path: str, train_jsonl: Path, validation_jsonl
         skipped=(*skipped_train, *skipped_validation),
         base_digest=adapters.base_digest(folder),
         features_bytes=0 if why else needed,
+        features_of_front=of_front,
         why_not_cached=why,
     )
 
 
-def _limits(settings: Train, folder: Path | None) -> vision_cache.Limits:
+def _limits(settings: Train, folder: Path | None, group: Group) -> vision_cache.Limits:
     gigabyte = vision_cache.GIGABYTE
-    return vision_cache.Limits(folder, settings.vision_memory_gb * gigabyte, settings.vision_disk_gb * gigabyte)
+    # Each process would hold a copy of its own.
+    in_memory = settings.vision_memory_gb * gigabyte / group.size
+    return vision_cache.Limits(folder, in_memory, settings.vision_disk_gb * gigabyte)
 
 
-def _features_bytes(family: families.Family, folder: Path, dtype: torch.dtype, examples: Sequence[Example]) -> int:
+def _features_bytes(
+    family: families.Family, folder: Path, dtype: torch.dtype, examples: Sequence[Example], *, of_front: bool
+) -> int:
     from transformers import AutoConfig
 
     settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     tokens = [example.image_tokens for example in examples]
+    if of_front:
+        return vision_cache.size([family.front_tokens(count) for count in tokens], family.front_width(settings), dtype)
     return vision_cache.size(tokens, family.feature_width(settings), dtype)
 
 
@@ -273,19 +329,23 @@ def _patch_first() -> None:
     import unsloth  # noqa: F401
 
 
-def _seed(seed: int, device: str) -> None:
-    """Seed Python, NumPy and torch; on a GPU also ask for deterministic kernels where there are any."""
+def _seed(seed: int, device: str, *, deterministic: bool) -> None:
+    """Seed Python, NumPy and torch; on a GPU ask for deterministic kernels, where there are any, if configured."""
     from transformers import set_seed
 
     set_seed(seed)
     if device != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
+        # Its backward pass is not the same twice, whatever is asked for.
+        torch.backends.cuda.enable_cudnn_sdp(not deterministic)
+        # Otherwise every new tensor is filled with NaN first; nothing here reads what it did not write.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def _workers(placement: backends.Placement) -> int:
+def _workers(placement: backends.Placement, group: Group) -> int:
     """Return how many processes prepare pages: on a CPU they would only take time from the training itself."""
-    return 0 if placement.device == "cpu" else min(_MOST_WORKERS, max(1, (os.cpu_count() or 2) - 1))
+    return 0 if placement.device == "cpu" else min(_MOST_WORKERS, max(1, ((os.cpu_count() or 2) - 1) // group.size))
 
 
 def _features(setup: _Setup, model: Any, folder: Path | None) -> vision_cache.FeatureStore | None:
@@ -299,20 +359,48 @@ def _features(setup: _Setup, model: Any, folder: Path | None) -> vision_cache.Fe
         model,
         setup.processor,
         setup.examples,
-        limits=_limits(setup.config.train, folder),
-        key=vision_cache.model_key(setup.folder, setup.base_digest, setup.placement.dtype, setup.placement.device),
+        limits=_limits(setup.config.train, folder, setup.group),
+        key=vision_cache.model_key(
+            setup.folder,
+            setup.base_digest,
+            setup.placement.dtype,
+            setup.placement.device,
+            of_front=setup.features_of_front,
+        ),
         needed_bytes=setup.features_bytes,
-        workers=_workers(setup.placement),
+        workers=_workers(setup.placement, setup.group),
+        group=setup.group,
+        of_front=setup.features_of_front,
     )
+    freed = _let_go(setup, model)
     logger.info(
-        "Vision features of %d pages, computed once: %.1f MB in %s; %d were computed now, %d were there",
+        "%s of %d pages, computed once: %.1f MB in %s; %d were computed now, %d were there; %.2f GB of weights that "
+        "nothing needs any more were let go",
+        f"What {setup.family.front} makes" if setup.features_of_front else "Vision features",
         len(setup.examples),
         store.bytes / 1e6,
         "memory" if store.in_memory else folder,
         store.computed,
         len(setup.examples) - store.computed,
+        freed / 1e9,
     )
     return store
+
+
+def _let_go(setup: _Setup, model: Any) -> int:
+    """Empty the weights of the encoder, or of its front, whose output is kept; return their bytes.
+
+    The adapter alone is saved at the end, and validation reads pages by the same features.
+    """
+    front = setup.family.front
+    freed = 0
+    for name, weight in native(model).named_parameters():
+        of_encoder = setup.family.group_of(name) == "vision"
+        if of_encoder and not (setup.features_of_front and not name.startswith(f"{front}.")):
+            freed += weight.numel() * weight.element_size()
+            weight.data = weight.new_empty(0)
+    memory.release()
+    return freed
 
 
 def _schedule(setup: _Setup) -> "Schedule":
@@ -338,6 +426,7 @@ def _fit(
     folders: WorkFolders,
     resume: Path | None,
     mark: str,
+    found: preflight.Preflight,
 ) -> Course:
     """Run the training loop, leave the adapter to be kept in the model, and return the course."""
     from scribetune.training import trainer
@@ -357,6 +446,7 @@ def _fit(
             read_pages=settings.validation_pages,
             batch=settings.micro_batch,
             seed=settings.seed,
+            group=setup.group,
         )
         logger.info(
             "Validation every %d steps: loss of %d pages, CER of %d",
@@ -364,17 +454,24 @@ def _fit(
             validator.loss_pages,
             len(validator.page_ids),
         )
-    curves = folders.tensorboard if settings.tensorboard else None
+    curves = folders.tensorboard if settings.tensorboard and setup.group.is_first else None
     device = setup.placement.device
+    if _compiles(setup):
+        compiled.compile_layers(model)
     with monitor.watching(schedule.total, settings.effective_batch, device, curves) as shown:
         equipment = trainer.Equipment(
+            group=setup.group,
             family=setup.family,
             settings=settings,
             schedule=schedule,
             order=LengthBuckets([page.tokens for page in setup.learned], settings.effective_batch, settings.seed),
             page_ids=[example.page.id for example in setup.examples],
+            targets=[len(example.answer_ids) + 1 for example in setup.learned],
             pad=int(setup.processor.tokenizer.pad_token_id),
             own_loss=setup.choice.name == "peft",
+            checkpointing=found.checkpointing,
+            host_embedding=_host_embedding(setup, model, found),
+            precision=setup.placement.dtype,
             autocast=torch.bfloat16 if _own_autocast(setup) else None,
             validator=validator,
             course=course,
@@ -399,6 +496,31 @@ def _own_autocast(setup: _Setup) -> bool:
     return setup.placement.precision == "bfloat16" and setup.choice.name == "peft"
 
 
+def _host_embedding(setup: _Setup, model: Any, found: preflight.Preflight) -> host_embedding.HostEmbedding | None:
+    """Move the embedding table to main memory where the device's is short: where activations are not kept either."""
+    if setup.choice.name != "peft" or setup.placement.device == "cpu" or not found.checkpointing:
+        return None
+    return host_embedding.move_to_host(native(model))
+
+
+def _optimizer(settings: Train, device: str) -> str:
+    """Return transformers' name of the optimiser."""
+    if settings.optimizer == "adamw_8bit":
+        return "adamw_8bit"
+    # The fused one can be told on the device to leave a step out; see `PageTrainer._get_grad_norm`.
+    return "adamw_torch" if device == "cpu" else "adamw_torch_fused"
+
+
+def _compiles(setup: _Setup) -> bool:
+    """Tell whether layers are compiled: where configured, or where the training is long enough for it to pay."""
+    if setup.choice.name != "peft" or setup.config.train.quantization != "none":
+        return False
+    if setup.config.train.compile != "auto":
+        return setup.config.train.compile
+    passes = len(setup.learned) * setup.config.train.epochs // setup.config.train.micro_batch
+    return setup.placement.device != "cpu" and passes >= compiled.WORTH_PASSES
+
+
 def _run(
     setup: _Setup, model: Any, collator: Collator, equipment: Any, resume: Path | None, *, in_memory: bool
 ) -> None:
@@ -406,7 +528,7 @@ def _run(
     from transformers import PrinterCallback
     from trl import SFTConfig  # type: ignore[attr-defined]
 
-    from scribetune.training.trainer import PageTrainer, Watch
+    from scribetune.training.trainer import PageTrainer, Watch, recomputing
 
     settings, placement, total = setup.config.train, setup.placement, setup.steps
     on_cpu = placement.device == "cpu"
@@ -414,19 +536,18 @@ def _run(
         output_dir=str(equipment.folder),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.micro_batch,
-        gradient_accumulation_steps=settings.effective_batch // settings.micro_batch,
+        gradient_accumulation_steps=settings.effective_batch // (settings.micro_batch * setup.group.size),
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         # Rounded down: the first warm-up step has rate 0, and a training of one step must not be spent on it.
         warmup_steps=math.floor(total * settings.warmup_share),
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_gradient_norm,
-        # The fused one can be told on the device to leave a step out; see `PageTrainer._get_grad_norm`.
-        optim="adamw_torch" if on_cpu else "adamw_torch_fused",
+        optim=_optimizer(settings, placement.device),
         bf16=placement.precision == "bfloat16" and not _own_autocast(setup),
         use_cpu=on_cpu,
-        gradient_checkpointing=settings.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if settings.gradient_checkpointing else None,
+        gradient_checkpointing=equipment.checkpointing,
+        gradient_checkpointing_kwargs=recomputing(settings) if equipment.checkpointing else None,
         # The whole course (rows, validations, checkpoints) is PageTrainer's: Trainer would lose what lies between two
         # rows of the log when a training is resumed, and wait for the device in every step.
         eval_strategy="no",
@@ -434,10 +555,13 @@ def _run(
         logging_strategy="no",
         logging_nan_inf_filter=False,
         loss_type="nll",
-        seed=settings.seed,
+        seed=settings.seed + setup.group.rank,
         data_seed=settings.seed,
+        # The gradients are exchanged by PageTrainer.
+        ddp_find_unused_parameters=False,
+        ddp_broadcast_buffers=False,
         # Pixels are prepared, and features read from disk, in workers where a GPU would wait for them.
-        dataloader_num_workers=0 if in_memory else _workers(placement),
+        dataloader_num_workers=0 if in_memory else _workers(placement, setup.group),
         dataloader_pin_memory=not on_cpu,
         label_names=["labels"],
         remove_unused_columns=False,
@@ -447,6 +571,11 @@ def _run(
         disable_tqdm=True,
         push_to_hub=False,
     )
+    # Newer versions of torch have another name for this, which accelerate does not know yet.
+    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated", category=FutureWarning)
+    if setup.group.size == 1 and not on_cpu:
+        # Trainer would spread every batch over all GPUs that it sees; other jobs may have been given them.
+        arguments._n_gpu = 1
     made = PageTrainer(
         equipment,
         model=model,

@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,22 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.data_loader import DataLoaderShard
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
 from scribetune import adapters, checkpoints
-from scribetune.collation import assemble, target_tokens
+from scribetune.collation import assemble, pad_rows, target_tokens
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.families import Family
 from scribetune.files import write_text
+from scribetune.processes import Group
 from scribetune.training import memory
 from scribetune.training.course import Course, MemoryEvent, StepFigures
-from scribetune.training.loss import token_loss
+from scribetune.training.host_embedding import HostEmbedding
 from scribetune.training.monitor import Monitor
-from scribetune.training.order import LengthBuckets
-from scribetune.training.validation import Validator, with_features
+from scribetune.training.order import LengthBuckets, SharedBatches
+from scribetune.training.validation import Validator, page_loss, with_features
 
 logger = logging.getLogger(__name__)
 
@@ -65,14 +68,19 @@ class Equipment:
     """What `PageTrainer` needs beside Trainer's own arguments.
 
     Attributes:
+        group: The processes that share the training.
         family: The model's family.
         settings: Configuration of the training.
         schedule: When what happens.
         order: The order of pages.
         page_ids: Page id by index.
+        targets: Tokens that each page teaches, by index.
         pad: Token id of the padding.
         own_loss: Whether the loss is computed here from logits of the answers alone (else by the model, as its backend
             patched it).
+        checkpointing: Whether activations are computed again in the backward pass.
+        host_embedding: The embedding, where its table lies in main memory.
+        precision: Number format of the arithmetic of validations.
         autocast: Number format that arithmetic is done in beside the adapter's own; None: that of the weights.
         validator: Measures the model; None without validation pages.
         course: The course so far.
@@ -82,13 +90,18 @@ class Equipment:
         mark: Fingerprint of the training.
     """
 
+    group: Group
     family: Family
     settings: Train
     schedule: Schedule
     order: LengthBuckets
     page_ids: Sequence[str]
+    targets: Sequence[int]
     pad: int
     own_loss: bool
+    checkpointing: bool
+    host_embedding: HostEmbedding | None
+    precision: torch.dtype
     autocast: torch.dtype | None
     validator: Validator | None
     course: Course
@@ -146,6 +159,7 @@ class PageTrainer(SFTTrainer):
         self._handled = 0
         self._saved_at = time.monotonic()
         self._saved_step = 0
+        self._clock_says_checkpoint = False
         self._current = self._fresh_step(0, [])
 
     # ---- Pages ----
@@ -153,18 +167,45 @@ class PageTrainer(SFTTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthBuckets:  # noqa: ARG002
         return self.equipment.order
 
+    def get_train_dataloader(self) -> Any:
+        """Return batches of this process: all pages, or its part of every effective batch."""
+        group, order = self.equipment.group, self.equipment.order
+        if group.size == 1:
+            return super().get_train_dataloader()
+        # Not Trainer's way to divide batches, which fills up the last ones with pages from the beginning.
+        return DataLoaderShard(
+            _Rows(len(self.equipment.targets)),
+            device=self._device,
+            batch_sampler=SharedBatches(order, group.rank, group.size, self.equipment.settings.micro_batch),
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            generator=torch.Generator(),
+        )
+
     def _run_epoch(self, *arguments: Any, **named: Any) -> Any:
         self.equipment.order.set_epoch(named["epoch"])
         return super()._run_epoch(*arguments, **named)  # type: ignore[no-untyped-call]
 
-    def get_batch_samples(self, epoch_iterator: Iterator[Any], num_batches: int, device: Any) -> tuple[list[Any], int]:
+    def get_batch_samples(
+        self,
+        epoch_iterator: Iterator[Any],
+        num_batches: int,
+        device: Any,  # noqa: ARG002
+    ) -> tuple[list[Any], int]:
         """Take the batches of one optimiser step, and count what they teach."""
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
         pages = [page for batch in batches for page in batch["pages"]]
-        targets = target_tokens(pages)
-        if self.args.world_size > 1:
-            targets = int(self.accelerator.gather(torch.tensor(targets, device=device)).sum())
-        self._current = self._fresh_step(targets, [page["index"] for page in pages])
+        if self.equipment.group.size == 1:
+            targets, indices = target_tokens(pages), [page["index"] for page in pages]
+        else:
+            # Every process knows the order: none has to ask the others what they have.
+            batches_of_epoch = self.equipment.order.current
+            indices = batches_of_epoch[self.state.global_step % len(batches_of_epoch)]
+            targets = sum(self.equipment.targets[index] for index in indices)
+            if not {page["index"] for page in pages} <= set(indices):
+                raise RuntimeError(f"step {self.state.global_step + 1} has pages of another step")
+        self._current = self._fresh_step(targets, indices)
         return batches, targets
 
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002
@@ -180,15 +221,20 @@ class PageTrainer(SFTTrainer):
     def training_step(self, model: Any, inputs: Mapping[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
         """Compute gradients of one batch, with smaller forward passes and once more where memory runs out."""
         self._current.pages.append(inputs["pages"])
-        done = self._attempt(model, self._current.pages[-1:], num_items_in_batch)
-        while not done:
-            self._shrink()
-            # Part of the gradients may be there already: the step begins anew, with its earlier batches.
-            model.zero_grad()
-            again = self._fresh_step(self._current.targets, self._current.indices)
-            again.pages = self._current.pages
-            self._current = again
-            done = self._attempt(model, self._current.pages, num_items_in_batch)
+        # Several processes exchange gradients once, at the end of a step, not within the last backward pass: one that
+        # runs out of memory can so do its part again, while the others wait. An adapter's gradients are small.
+        with self.accelerator.no_sync(model) if self._processes > 1 else contextlib.nullcontext():
+            done = self._attempt(model, self._current.pages[-1:], num_items_in_batch)
+            while not done:
+                self._shrink()
+                # Part of the gradients may be there already: the step begins anew, with its earlier batches.
+                model.zero_grad()
+                again = self._fresh_step(self._current.targets, self._current.indices)
+                again.pages = self._current.pages
+                self._current = again
+                done = self._attempt(model, self._current.pages, num_items_in_batch)
+        if self._processes > 1 and self.accelerator.sync_gradients:
+            self.equipment.group.average(_gradients(model))
         return torch.zeros((), device=self._device)
 
     def _attempt(self, model: Any, batches: Sequence[Sequence[dict[str, Any]]], targets: Any) -> bool:
@@ -198,6 +244,9 @@ class PageTrainer(SFTTrainer):
             for pages in batches:
                 for start in range(0, len(pages), size):
                     inputs = assemble(pages[start : start + size], self.equipment.pad)
+                    if self.equipment.host_embedding is not None:
+                        rows = [page["ids_in_main_memory"] for page in pages[start : start + size]]
+                        self.equipment.host_embedding.prepare(pad_rows(rows, self.equipment.pad))
                     loss = super().training_step(model, inputs, targets)  # type: ignore[no-untyped-call]
                     self._current.loss += loss.float() / self._processes
         except torch.OutOfMemoryError:
@@ -206,24 +255,29 @@ class PageTrainer(SFTTrainer):
         return True
 
     def _shrink(self) -> None:
-        """Halve the micro batch and say so.
+        """Halve the micro batch, or keep no activations where it is one page already, and say so.
 
         Raises:
-            UserError: It is one page already, or other processes would not know.
+            UserError: It is one page already.
         """
-        course, settings = self.equipment.course, self.equipment.settings
+        course = self.equipment.course
         memory.release()
         step = self.state.global_step + 1
         longest = max(len(page["input_ids"]) for pages in self._current.pages for page in pages)
-        if course.micro_batch == 1:
-            raise memory.too_small(step, longest, checkpointing=settings.gradient_checkpointing)
-        if self.args.world_size > 1:
-            raise UserError(
-                f"Memory ran out at step {step} on one of {self.args.world_size} devices; train.micro_batch is",
-                value=settings.micro_batch,
-                accepted="a micro batch that fits on every device",
-                todo="halve train.micro_batch; train.effective_batch, and so the result, stays",
+        equipment = self.equipment
+        if (
+            course.micro_batch == 1
+            and equipment.settings.gradient_checkpointing == "auto"
+            and not equipment.checkpointing
+        ):
+            logger.warning("Memory ran out at step %d: from now on activations are computed again, not kept", step)
+            equipment.checkpointing = True
+            self.accelerator.unwrap_model(self.model).gradient_checkpointing_enable(
+                gradient_checkpointing_kwargs=recomputing(equipment.settings)
             )
+            return
+        if course.micro_batch == 1:
+            raise memory.too_small(step, longest, checkpointing=self.equipment.checkpointing)
         event = MemoryEvent(step, course.micro_batch, course.micro_batch // 2)
         course.micro_batch = event.micro_batch_after
         course.memory_events.append(event)
@@ -233,28 +287,26 @@ class PageTrainer(SFTTrainer):
             step,
             event.micro_batch_after,
             event.micro_batch_before,
-            settings.effective_batch,
+            self.equipment.settings.effective_batch,
         )
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Return the loss of one forward pass: cross-entropy summed over its targets, per target of the whole step."""
-        inputs = with_features(self.equipment.family, self.accelerator.unwrap_model(model), dict(inputs))
-        keep = inputs.pop("logits_to_keep")
+        family, unwrapped = self.equipment.family, self.accelerator.unwrap_model(model)
         if not self.equipment.own_loss:
             self._current.correct += math.nan
+            inputs = with_features(family, unwrapped, inputs) | {"labels": inputs["labels"]}
+            inputs.pop("logits_to_keep")
             return super().compute_loss(  # type: ignore[no-untyped-call]
                 model, inputs, return_outputs, num_items_in_batch=num_items_in_batch
             )
-        labels = inputs.pop("labels")
-        outputs = model(**inputs, use_cache=False, logits_to_keep=keep)
-        # A backend that patches the model may give all positions all the same.
-        total, correct = token_loss(outputs.logits[:, -keep:-1], labels[:, -keep + 1 :])
+        total, correct = page_loss(family, unwrapped, inputs, model)
         self._current.correct += correct
         # Gradients of several processes are averaged, where they should be summed.
         loss = total / max(1, int(num_items_in_batch or 1)) * self._processes
-        return (loss, outputs) if return_outputs else loss
+        return (loss, None) if return_outputs else loss
 
     def autocast_smart_context_manager(
         self, cache_enabled: bool | None = True
@@ -276,13 +328,13 @@ class PageTrainer(SFTTrainer):
         """Return the norm as a tensor, and see to it that a gradient that is not finite changes no weight."""
         found = super()._get_grad_norm(model, grad_norm)  # type: ignore[no-untyped-call]
         norm = torch.as_tensor(found, device=self._device).detach().float()
-        if self._device.type == "cpu":
+        fused: Any = self.optimizer
+        if not hasattr(fused.optimizer, "found_inf") and not getattr(fused.optimizer, "_step_supports_amp_scaling", 0):
             if not math.isfinite(float(norm)):
                 for weight in model.parameters():
                     weight.grad = None
         else:
             # The fused optimiser reads this on the device and does nothing where it is 1: no step waits for the host.
-            fused: Any = self.optimizer
             fused.optimizer.found_inf = (~torch.isfinite(norm)).float().reshape(())
         return norm
 
@@ -328,7 +380,7 @@ class PageTrainer(SFTTrainer):
         self._waiting.append(
             _Done(
                 step=step,
-                epoch=float(self.state.epoch),
+                epoch=self._epoch(step),
                 learning_rate=float(learning_rate or 0.0),
                 loss=current.loss,
                 norm=norm,
@@ -340,11 +392,20 @@ class PageTrainer(SFTTrainer):
         self._current = self._fresh_step(0, [])
         self.equipment.monitor.step()
 
+    def _epoch(self, step: int) -> float:
+        """Return the passes over all pages after a step; not Trainer's, which depends on how batches are divided."""
+        pages, batch = len(self.equipment.targets), self.equipment.settings.effective_batch
+        whole, part = divmod(step, math.ceil(pages / batch))
+        return whole + part * batch / pages
+
     def _checkpoint_due(self, step: int) -> bool:
         schedule = self.equipment.schedule
-        # Clocks of several processes differ; all must write the same checkpoints.
-        by_time = self._processes == 1 and 0 < schedule.checkpoint_s <= time.monotonic() - self._saved_at
+        # Clocks of several processes differ, and all must write the same checkpoints: see `_read`.
+        by_time = self._clock_says_checkpoint if self._processes > 1 else self._time_is_up()
         return step != self._saved_step and (step % schedule.checkpoint == 0 or by_time)
+
+    def _time_is_up(self) -> bool:
+        return 0 < self.equipment.schedule.checkpoint_s <= time.monotonic() - self._saved_at
 
     def _read(self) -> None:
         """Read the figures of the steps since the last time from the device, at once, and look at them.
@@ -355,15 +416,28 @@ class PageTrainer(SFTTrainer):
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        stacked = torch.stack([torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting])
-        figures = self.accelerator.reduce(stacked, reduction="sum").tolist()
+        rows = [torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting]
         course = self.equipment.course
+        own = torch.tensor([float(self._time_is_up()), course.micro_batch, 0.0], device=self._device)
+        of_all = self.accelerator.gather(torch.stack([*rows, own]).unsqueeze(0)).tolist()
+        figures = [[sum(parts) for parts in zip(*same, strict=True)] for same in zip(*of_all, strict=True)][:-1]
+        # The first process's clock decides for all, and the smallest memory.
+        self._clock_says_checkpoint = of_all[0][-1][0] > 0
+        self._adopt(int(min(one[-1][1] for one in of_all)))
         for done, (loss, norm, correct) in zip(waiting, figures, strict=True):
             step = StepFigures(done.step, done.epoch, loss, done.learning_rate, norm, correct, done.targets)
             course.window.append(step)
             if not step.is_finite:
                 course.skipped_steps.append(step.step)
                 self._not_finite(step, done.indices)
+
+    def _adopt(self, micro_batch: int) -> None:
+        """Take over the micro batch of a process that ran out of memory: otherwise it would be the slowest for ever."""
+        course = self.equipment.course
+        if micro_batch < course.micro_batch:
+            event = MemoryEvent(int(self.state.global_step), course.micro_batch, micro_batch)
+            course.micro_batch = micro_batch
+            course.memory_events.append(event)
 
     def _not_finite(self, step: StepFigures, indices: Sequence[int]) -> None:
         settings, course = self.equipment.settings, self.equipment.course
@@ -401,7 +475,8 @@ class PageTrainer(SFTTrainer):
         model = self.accelerator.unwrap_model(self.model)
         if not self.equipment.own_loss:
             os.environ[_UNSLOTH_LOGITS] = "1"
-        with self.autocast_smart_context_manager():
+        lower = self.equipment.precision == torch.bfloat16
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=lower):
             validation = self.equipment.validator.measure(model, step)
         os.environ.pop(_UNSLOTH_LOGITS, None)
         if not math.isfinite(validation.loss):
@@ -412,7 +487,7 @@ class PageTrainer(SFTTrainer):
                 accepted="a rate at which the loss stays finite",
                 todo="lower train.learning_rate, or set train.precision to float32",
             )
-        best = course.add_validation(validation, float(self.state.epoch))
+        best = course.add_validation(validation, self._epoch(step))
         if best and settings.keep == "best":
             self.equipment.best = copied(model)
         self.equipment.monitor.validated(validation, best=best)
@@ -425,19 +500,29 @@ class PageTrainer(SFTTrainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ARG002
         """Write adapter, best adapter, optimiser, schedule, random numbers and course, as one whole."""
         step = int(self.state.global_step)
-        if self.is_world_process_zero():
-            self._write_checkpoint(step)
-        self.accelerator.wait_for_everyone()
+        states = self.equipment.group.gather(self._random_state())
+        if self.equipment.group.is_first:
+            self._write_checkpoint(step, states)
+        self.equipment.group.wait()
         self._saved_at, self._saved_step = time.monotonic(), step
+        self._clock_says_checkpoint = False
 
-    def _write_checkpoint(self, step: int) -> None:
+    def _random_state(self) -> tuple[str, bytes]:
+        """Return name and content of the file that holds this process's random numbers."""
+        with tempfile.TemporaryDirectory() as temporary:
+            self._save_rng_state(temporary)
+            (path,) = Path(temporary).iterdir()
+            return path.name, path.read_bytes()
+
+    def _write_checkpoint(self, step: int, random_states: Sequence[tuple[str, bytes]]) -> None:
         equipment = self.equipment
         with checkpoints.writing(equipment.folder, step, equipment.mark) as folder:
             save_file(copied(self.accelerator.unwrap_model(self.model)), folder / adapters.WEIGHTS)
             if equipment.best is not None:
                 save_file(equipment.best, folder / BEST)
             self._save_optimizer_and_scheduler(str(folder))
-            self._save_rng_state(str(folder))
+            for name, content in random_states:
+                (folder / name).write_bytes(content)
             self.state.save_to_json(str(folder / "trainer_state.json"))
             # Not `write_json`: a skipped step has figures that are no numbers, which strict JSON lacks.
             write_text(folder / COURSE, json.dumps(equipment.course.to_json(), sort_keys=True))
@@ -445,6 +530,28 @@ class PageTrainer(SFTTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Put the adapter of a checkpoint into the model, tensor by tensor, and prove that it is all there."""
         restore(model if model is not None else self.model, Path(resume_from_checkpoint) / adapters.WEIGHTS)
+
+
+def _gradients(model: Any) -> list[torch.Tensor]:
+    """Return the gradients of all trainable weights; those that are missing are made, of zeros: all need them."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    for weight in weights:
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+    return [weight.grad for weight in weights]
+
+
+class _Rows(torch.utils.data.Dataset[dict[str, Any]]):
+    """What a `Collator` takes, by the indices of `SharedBatches`."""
+
+    def __init__(self, pages: int) -> None:
+        self._pages = pages
+
+    def __len__(self) -> int:
+        return self._pages
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"index": index} if index >= 0 else {"index": -1 - index, "dummy": True}
 
 
 class Watch(TrainerCallback):
@@ -458,6 +565,11 @@ class Watch(TrainerCallback):
         if self._resume is not None:
             logger.info("Going on from step %d (%s)", state.global_step, self._resume)
         self._monitor.begin(int(state.global_step))
+
+
+def recomputing(settings: Train) -> dict[str, bool]:
+    """Return how activations are computed again: random numbers are kept for it only where some are drawn."""
+    return {"use_reentrant": False, "preserve_rng_state": settings.dropout > 0}
 
 
 def copied(model: Any) -> dict[str, torch.Tensor]:

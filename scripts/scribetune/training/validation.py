@@ -12,11 +12,13 @@ from scribetune import families
 from scribetune.collation import Collator, Example, assemble, pad_rows, target_tokens
 from scribetune.config import Generate
 from scribetune.errors import UserError
+from scribetune.families.native import native
 from scribetune.generation import WindowedNgramGuard
 from scribetune.metrics.text import cer
+from scribetune.processes import ALONE, Group
 from scribetune.training import drafting, memory
 from scribetune.training.course import Validation
-from scribetune.training.loss import token_loss
+from scribetune.training.loss import token_loss, without
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Validator:
         read_pages: Up to this many pages are read for the CER.
         batch: Pages per forward pass of the loss.
         seed: Chooses the pages, by a hash of each page's id: a page stays chosen as the split grows, mostly.
+        group: The processes that divide the pages among them; each gets the measurement of all.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Validator:
         read_pages: int,
         batch: int,
         seed: int,
+        group: Group = ALONE,
     ) -> None:
         def chance(index: int) -> str:
             return hashlib.sha256(f"{seed} {examples[index].page.id}".encode()).hexdigest()
@@ -59,7 +63,7 @@ class Validator:
         shuffled = sorted(range(len(examples)), key=chance)
         most = max(_LEAST_LOSS_PAGES, _LOSS_PAGES_PER_READ_PAGE * read_pages)
         self._family, self._processor, self._examples, self._collator = family, processor, examples, collator
-        self._offset, self._batch, self._read_batch = offset, batch, _READ_AT_ONCE
+        self._offset, self._batch, self._read_batch, self._group = offset, batch, _READ_AT_ONCE, group
         # Pages of like length together: less padding, and a batch takes as long as its longest answer.
         self._measured = sorted(shuffled[:most], key=lambda index: (-examples[index].tokens, index))
         self._read = sorted(shuffled[:read_pages], key=lambda index: (-len(examples[index].answer_ids), index))
@@ -107,14 +111,12 @@ class Validator:
     def _loss(self, model: Any, step: int) -> tuple[float, float]:
         summed, correct, targets = [], [], 0
         place = 0
-        while place < len(self._measured):
-            pages = self._pages(self._measured[place : place + self._batch])
+        mine = self._mine(self._measured)
+        while place < len(mine):
+            pages = self._pages(mine[place : place + self._batch])
             try:
                 inputs = on_device(assemble(pages, self._pad), model.device)
-                labels, keep = inputs.pop("labels"), inputs["logits_to_keep"]
-                inputs = with_features(self._family, model, inputs)
-                logits = model(**inputs, use_cache=False).logits[:, -keep:]
-                total, right = token_loss(logits[:, :-1], labels[:, -keep + 1 :])
+                total, right = page_loss(self._family, model, inputs, model)
             except torch.OutOfMemoryError:
                 too_large = True
             else:
@@ -125,17 +127,20 @@ class Validator:
                 place += len(pages)
             if too_large:
                 self._batch = self._smaller(self._batch, step, "the validation loss")
-        if not targets:
+        sums = [float(torch.stack(part).sum()) if part else 0.0 for part in (summed, correct)]
+        losses, rights, counts = zip(*self._group.gather((*sums, targets)), strict=True)
+        if not sum(counts):
             return float("nan"), float("nan")
-        return float(torch.stack(summed).sum()) / targets, float(torch.stack(correct).sum()) / targets
+        return sum(losses) / sum(counts), sum(rights) / sum(counts)
 
     def _error_rate(self, model: Any, step: int) -> float | None:
         if not self._read:
             return None
-        rates: list[float] = []
+        rates: dict[int, float] = {}
         place = 0
-        while place < len(self._read):
-            part = self._read[place : place + self._read_batch]
+        mine = self._mine(self._read)
+        while place < len(mine):
+            part = mine[place : place + self._read_batch]
             try:
                 texts = self._texts(model, part)
             except torch.OutOfMemoryError:
@@ -143,9 +148,16 @@ class Validator:
             if texts is None:
                 self._read_batch = self._smaller(self._read_batch, step, "reading validation pages")
                 continue
-            rates += [cer(self._examples[index].page.answer, text) for index, text in zip(part, texts, strict=True)]
+            rates |= {i: cer(self._examples[i].page.answer, text) for i, text in zip(part, texts, strict=True)}
             place += len(part)
-        return sum(rates) / len(rates)
+        for others in self._group.gather(rates):
+            rates |= others
+        # In one order, so that the mean is the same to the last bit however many processes there are.
+        return sum(rates[index] for index in self._read) / len(rates)
+
+    def _mine(self, pages: Sequence[int]) -> Sequence[int]:
+        """Return this process's part of pages that are sorted by length: long and short ones for each."""
+        return pages[self._group.rank :: self._group.size]
 
     def _smaller(self, batch: int, step: int, doing: str) -> int:
         memory.release()
@@ -164,41 +176,41 @@ class Validator:
 
         A page that goes on for longer is wrong by then, and its CER bounded.
         """
-        native = model.get_base_model()
+        base = native(model)
         pages = self._pages(part)
-        if drafting.has_plain_positions(native):
-            rows = [self._read_page(native, page, index) for page, index in zip(pages, part, strict=True)]
+        if drafting.has_plain_positions(base):
+            rows = [self._read_page(base, page, index) for page, index in zip(pages, part, strict=True)]
         else:
-            rows = self._generate(native, pages, part)
+            rows = self._generate(base, pages, part)
         return [self._text(row) for row in rows]
 
-    def _limit(self, native: Any, length: int, answer_tokens: int) -> int:
-        room = int(native.config.get_text_config().max_position_embeddings) - length
+    def _limit(self, base: Any, length: int, answer_tokens: int) -> int:
+        room = int(base.config.get_text_config().max_position_embeddings) - length
         return max(1, min(int(answer_tokens * _LONGER_BY) + _SPARE_TOKENS, room))
 
     def _prompt(
-        self, native: Any, pages: Sequence[dict[str, Any]]
+        self, base: Any, pages: Sequence[dict[str, Any]]
     ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
         """Return ids and attention mask of the prompts of pages, padded on the left, and what the model takes."""
         prompts = [page["input_ids"][: page["prompt_tokens"]].tolist() for page in pages]
-        ids = pad_rows(prompts, self._pad, left=True).to(native.device)
-        mask = pad_rows([[1] * len(prompt) for prompt in prompts], 0, left=True).to(native.device)
+        ids = pad_rows(prompts, self._pad, left=True).to(base.device)
+        mask = pad_rows([[1] * len(prompt) for prompt in prompts], 0, left=True).to(base.device)
         # Of the whole batch only pixels or features are used here: the answers in it are what is to be read.
-        batch = on_device(assemble(pages, self._pad), native.device)
+        batch = on_device(assemble(pages, self._pad), base.device)
         for name in ("input_ids", "attention_mask", "labels", "logits_to_keep"):
             batch.pop(name)
         features = batch.get("image_features")
         if features is None:
-            features = torch.cat(self._family.vision_features(native, batch))
-        return ids, mask, self._family.model_inputs(native, ids, mask, features)
+            features = torch.cat(self._family.vision_features(base, batch))
+        return ids, mask, self._family.model_inputs(base, ids, mask, features)
 
-    def _read_page(self, native: Any, page: dict[str, Any], index: int) -> list[int]:
+    def _read_page(self, base: Any, page: dict[str, Any], index: int) -> list[int]:
         answer = self._examples[index].answer_ids
-        _, _, inputs = self._prompt(native, [page])
+        _, _, inputs = self._prompt(base, [page])
         embedded = inputs["inputs_embeds"]
-        limit = self._limit(native, embedded.shape[1], len(answer))
+        limit = self._limit(base, embedded.shape[1], len(answer))
         return drafting.read(
-            native, embedded, (*answer, self._end), end=self._end, limit=limit, guard=self._without_loops
+            base, embedded, (*answer, self._end), end=self._end, limit=limit, guard=self._without_loops
         )
 
     def _without_loops(self, written: Sequence[int], scores: torch.Tensor) -> torch.Tensor:
@@ -213,15 +225,15 @@ class Validator:
         row: Any = scores.unsqueeze(0)
         return WindowedNgramGuard(size, window, 0, self._exempt)(ids, row)[0]
 
-    def _generate(self, native: Any, pages: Sequence[dict[str, Any]], part: Sequence[int]) -> list[list[int]]:
-        ids, mask, inputs = self._prompt(native, pages)
+    def _generate(self, base: Any, pages: Sequence[dict[str, Any]], part: Sequence[int]) -> list[list[int]]:
+        ids, mask, inputs = self._prompt(base, pages)
         length = ids.shape[1]
         guard = WindowedNgramGuard(self._guard.ngram_guard, self._guard.ngram_window, length, self._exempt)
-        output = native.generate(
+        output = base.generate(
             input_ids=ids,
             **inputs,
             attention_mask=mask,
-            max_new_tokens=self._limit(native, length, max(len(self._examples[index].answer_ids) for index in part)),
+            max_new_tokens=self._limit(base, length, max(len(self._examples[index].answer_ids) for index in part)),
             eos_token_id=self._end,
             pad_token_id=self._pad,
             logits_processor=LogitsProcessorList([guard]),
@@ -242,14 +254,36 @@ def on_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:
     }
 
 
+def page_loss(
+    family: families.Family, model: Any, inputs: dict[str, Any], called: Any
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return summed cross-entropy of a batch's targets, and how many of them are the likeliest token.
+
+    Args:
+        family: The model's family.
+        model: The model, unwrapped.
+        inputs: From `assemble`, on the model's device.
+        called: The model as its forward pass is to be called: itself, or what several processes wrap around it.
+    """
+    labels, keep = inputs["labels"], inputs["logits_to_keep"]
+    inputs = with_features(family, model, {name: value for name, value in inputs.items() if name != "labels"})
+    # Padding comes last, and every position looks back only: no answer sees it. Without a mask attention is faster,
+    # and nobody has to ask the device whether the mask is needed.
+    inputs["attention_mask"] = None
+    head = native(model).get_output_embeddings()
+    with without(head):
+        hidden = called(**inputs, use_cache=False).logits[:, -keep:]
+    return token_loss(hidden[:, :-1], labels[:, -keep + 1 :], head, int(head.weight.shape[0]))
+
+
 def with_features(family: families.Family, model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Put cached vision features, where the batch has them, in the places of the image tokens.
+    """Put vision features, cached or computed now, in the places of the image tokens.
 
     Returns:
         What the model's forward takes, positions of the page's tokens included where the family has its own.
     """
-    ids = inputs["input_ids"]
-    if "image_features" not in inputs:
-        return inputs | family.pixel_inputs(model, ids)
-    rest = {name: value for name, value in inputs.items() if name not in ("input_ids", "image_features")}
-    return rest | family.model_inputs(model, ids, inputs["attention_mask"], inputs["image_features"])
+    kept = {name: inputs[name] for name in ("attention_mask", "logits_to_keep") if name in inputs}
+    features = inputs.get("image_features")
+    if features is None:
+        features = torch.cat(family.vision_features(model, inputs))
+    return kept | family.model_inputs(model, inputs["input_ids"], inputs["attention_mask"], features)

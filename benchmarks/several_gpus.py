@@ -1,0 +1,213 @@
+"""Pages per second and loss curves of one training on one GPU and shared by several.
+
+    python benchmarks/several_gpus.py --folder /tmp/gpus --results /tmp/results            # 1 and 2 GPUs, 3-4 minutes
+    python benchmarks/several_gpus.py --folder /tmp/gpus --results /tmp/results --gpus 1 2 4 --batch 32
+
+DeepSeek-OCR-2 of full size with random weights (benchmarks/full_size.py), pages of 1,732 tokens (1,121 + 611),
+bfloat16, LoRA rank 16 in scope `attention`, vision features computed once; the effective batch is the same for every
+number of GPUs. Each case runs in a process of its own. Pages per second are those of the steps after the first five,
+timed at two moments with the device synchronised; "features" are the seconds of the vision pass, "whole" those of
+everything from the call to the adapter on disk, starting processes and loading the model included. Written to
+--results: results.json, the table, and the log of each training.
+
+`--base` takes another model (models/tiny, to try the script on a CPU).
+"""
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BENCHMARKS = REPOSITORY / "benchmarks"
+sys.path[:0] = [str(REPOSITORY / "scripts"), str(BENCHMARKS)]
+
+WARM_UP = 5
+LONGEST_S = 150
+MARK = "RESULT "
+
+
+def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Train as one of a group of processes; return when what happened, in seconds, and the peak memory here."""
+    import torch
+
+    from scribetune import config
+    from scribetune.training import run as training_run
+    from scribetune.training import trainer
+
+    began = time.perf_counter()
+    stamps: dict[str, float] = {}
+    steps = 0
+    take, features = trainer.PageTrainer.get_batch_samples, training_run._features
+
+    def now() -> float:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def clocked(self: Any, *arguments: Any) -> Any:
+        nonlocal steps
+        if steps == WARM_UP:
+            stamps["from"] = now()
+        if steps == self.equipment.schedule.total - 1:
+            stamps["to"] = now()
+        steps += 1
+        return take(self, *arguments)
+
+    def clocked_features(*arguments: Any) -> Any:
+        before = now()
+        made = features(*arguments)
+        stamps["features"] = now() - before
+        return made
+
+    setattr(trainer.PageTrainer, "get_batch_samples", clocked)  # noqa: B010
+    setattr(training_run, "_features", clocked_features)  # noqa: B010
+    work = Path(given["work"])
+    base = Path(given["base"])
+    settings = config.load(
+        {
+            "base_model": {"name": str(base)},
+            "train": {
+                "backend": "peft", "scope": given["scope"], "rank": 16, "alpha": 16, "dropout": 0.0,
+                "effective_batch": given["batch"], "micro_batch": given["micro"], "epochs": given["epochs"],
+                "gradient_checkpointing": False, "checkpoint_steps": 10_000, "checkpoint_minutes": 0,
+                "tensorboard": False, "keep": "last",
+            },
+        }
+    )  # fmt: skip
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    folders = training_run.WorkFolders(work / "checkpoints", work / "vision")
+    result = training_run._train(
+        group, settings, str(base), work / "train.jsonl", work / "validation.jsonl", work / "adapter", folders
+    )
+    counted = steps - 1 - WARM_UP
+    return {
+        "steps": result.steps,
+        "pages_per_s": counted * given["batch"] / (stamps["to"] - stamps["from"]),
+        "features_s": stamps["features"],
+        "in_process_s": time.perf_counter() - began,
+        "peak_gb": torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else 0.0,
+    }
+
+
+def run(given: dict[str, Any]) -> dict[str, Any]:
+    """Run one case in this process and the ones that it starts."""
+    import several_gpus  # this module, by a name that other processes can import it by
+
+    from scribetune import files, processes
+
+    work = Path(given["work"])
+    shutil.rmtree(work, ignore_errors=True)
+    records = Path(given["split"]).read_text(encoding="utf-8").splitlines()[: given["pages"]]
+    files.write_text(work / "train.jsonl", "\n".join(records) + "\n")
+    files.write_text(work / "validation.jsonl", "")
+    began = time.perf_counter()
+    if given["gpus"] == 1:
+        found = timed_training(processes.ALONE, given)
+    else:
+        found = processes.launch(given["gpus"], several_gpus.timed_training, given)
+    return {"gpus": given["gpus"], **found, "whole_s": time.perf_counter() - began}
+
+
+def losses(path: Path) -> list[float]:
+    """Return the losses in a training log."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Return the results as a Markdown table; the first is what the others are compared with."""
+    head = ("GPUs", "pages/s", "ratio", "features s", "whole s", "peak GB", "largest difference of loss")
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for one in results:
+        cells = [
+            str(one["gpus"]),
+            f"{one['pages_per_s']:.2f}",
+            f"{one['pages_per_s'] / results[0]['pages_per_s']:.2f}",
+            f"{one['features_s']:.1f}",
+            f"{one['whole_s']:.1f}",
+            f"{one['peak_gb']:.1f}",
+            f"{max(abs(a - b) for a, b in zip(one['loss'], results[0]['loss'], strict=True)):.2g}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Make what is needed, run every case in a process of its own, print and keep a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="work folder, 10 GB")
+    parser.add_argument("--results", type=Path, required=True, help="gets the results")
+    parser.add_argument("--gpus", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--scope", default="attention")
+    parser.add_argument("--batch", type=int, default=16, help="pages per step, whatever the number of GPUs")
+    parser.add_argument("--micro", type=int, default=8, help="pages per forward pass on one GPU")
+    parser.add_argument("--pages", type=int, default=192)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--base", type=Path, help="another model than that of full size")
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.case:
+        print(MARK + json.dumps(run(json.loads(given.case))), flush=True)
+        return
+    import full_size
+
+    began = time.perf_counter()
+    base = given.base.resolve() if given.base else given.folder / "base"
+    if not given.base:
+        full_size.write(base)
+    split = given.folder / f"pages-{given.pages}.jsonl"
+    if not split.exists():
+        full_size.write_split(split, given.pages, "<image>\nFree OCR. ")
+    print(f"model and pages: {time.perf_counter() - began:.0f} s", flush=True)
+    given.results.mkdir(parents=True, exist_ok=True)
+    quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    results = []
+    for number in given.gpus:
+        case = {
+            "gpus": number, "base": str(base), "split": str(split), "work": str(given.folder / f"work-{number}"),
+            "scope": given.scope, "batch": given.batch, "micro": min(given.micro, given.batch // number),
+            "pages": given.pages, "epochs": given.epochs,
+        }  # fmt: skip
+        visible = {} if number > 1 or "CUDA_VISIBLE_DEVICES" in os.environ else {"CUDA_VISIBLE_DEVICES": "0"}
+        command = [
+            sys.executable, str(BENCHMARKS / "several_gpus.py"), "--folder", str(given.folder),
+            "--results", str(given.results), "--case", json.dumps(case),
+        ]  # fmt: skip
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                env=os.environ | quiet | visible,
+                timeout=LONGEST_S,
+                check=False,
+            )
+            output = done.stdout + done.stderr
+        except subprocess.TimeoutExpired as late:
+            output = f"not done after {LONGEST_S} s\n{late.stderr!r}"
+        (given.results / f"output-{number}.txt").write_text(output, encoding="utf-8")
+        found = [line.removeprefix(MARK) for line in output.splitlines() if line.startswith(MARK)]
+        if not found:
+            print(f"{number} GPUs FAILED\n{output[-3000:]}", flush=True)
+            continue
+        log = Path(case["work"]) / "adapter" / "training_log.csv"
+        shutil.copy(log, given.results / f"training_log-{number}.csv")
+        results.append(json.loads(found[0]) | {"loss": losses(log)})
+        (given.results / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+        print(json.dumps({key: value for key, value in results[-1].items() if key != "loss"}), flush=True)
+    if results:
+        (given.results / "table.md").write_text(table(results), encoding="utf-8")
+        print(table(results), flush=True)
+    print(f"all: {time.perf_counter() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
