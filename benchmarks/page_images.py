@@ -21,7 +21,7 @@ from typing import Any
 import pymupdf
 from PIL import Image
 
-from scribetune import isolation, page_images, pages, text_layers
+from scribetune import isolation, page_images, pages, text_layer_checks
 from scribetune.documents import Document, DocumentStatus, find_pdfs
 
 A4, LETTER = 297 / 210, 11 / 8.5
@@ -86,10 +86,10 @@ def stages(page: Any, _target: Path, long_side_px: int) -> dict[str, float]:
         return result
 
     shown = timed("interpreting the page", page.get_displaylist)
-    spans = timed("its text layer", lambda: text_layers.extract(shown))
+    spans = timed("its text layer", lambda: text_layer_checks.extract(shown))
     timed("asking for colour", lambda: page_images.has_color(shown))
     image = timed("rasterising", lambda: page_images.render(page, shown, long_side_px, "auto"))
-    timed("text layer against image", lambda: text_layers.measure(spans, shown, image))
+    timed("text layer against image", lambda: text_layer_checks.measure(spans, shown, image))
     timed("PNG", lambda: page_images.png(image))
     timed("is it blank", lambda: image.is_blank)
     return times

@@ -9,7 +9,7 @@ OUTPUTS: data/manifests/labels/<shard>.csv (labels lie in data/labels), data/man
 
 
 rule label_pages:
-    """Extract Markdown with pymupdf4llm (tables kept, OCR off), LaTeX from /Alt; human labels override."""
+    """Write Markdown from text layer, tags and layout analysis (OCR off), LaTeX from /Alt; people's labels override."""
     input:
         documents="data/manifests/documents/{shard}.csv",
         pages="data/manifests/pages/{shard}.csv",

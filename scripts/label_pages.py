@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribetune import labels, manifests
+from scribetune import agreement, labels, manifests
 from scribetune.config import restrict
 from scribetune.documents import identify, open_passwords
 from scribetune.jobs import rule_job
@@ -28,6 +28,8 @@ def main(
     label_manifest: Path,
 ) -> None:
     """Label the pages that were rendered, put corrections in place, write the manifest."""
+    if settings.agreement != "none":
+        agreement.require(settings.agreement_languages)
     documents, variables = identify(raw, identities)
     states = manifests.rows(manifests.read([document_manifest], DOCUMENT_TEXT_COLUMNS))
     page_rows: dict[str, list[dict[str, Any]]] = {}
@@ -64,6 +66,8 @@ if __name__ == "__main__":
                 config.labels.tags,
                 config.documents.timeout_s_per_page,
                 snakemake.params.code,
+                config.labels.agreement,
+                config.labels.agreement_languages,
             ),
             snakemake.threads,
             Path(snakemake.output.labels),

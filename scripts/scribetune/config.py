@@ -70,13 +70,17 @@ class Labels(Section):
     headers_footers: Literal["keep", "drop"] = "keep"
     """Whether running headers, footers and page numbers stay in the label."""
     tables: Literal["markdown", "html"] = "markdown"
-    """How tables are written."""
+    """markdown: tables as Markdown where they fit, as HTML where cells span; html: always HTML."""
     formulas: Literal["alt", "text"] = "alt"
     """alt: LaTeX from the PDF's own alternative text (/Alt) where it has it; text: Unicode fragments."""
     tags: Literal["use", "ignore"] = "use"
     """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
+    agreement: Literal["none", "tesseract"] = "none"
+    """tesseract: read each page image by OCR too and compare words (about a second per page); none: do not."""
+    agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$")
+    """Languages that Tesseract is to read, joined by +: eng+chi_sim."""
     corrections: str = "data/corrections"
-    """Folder of human labels (<document>/p0001.md), which override machine labels."""
+    """Folder of labels by people or a teacher model (<document>/p0001.md), which override machine labels."""
 
 
 class Selection(Section):
@@ -86,8 +90,12 @@ class Selection(Section):
     """Pages whose label has fewer characters are refused."""
     max_characters: int = Field(default=12000, ge=1)
     """Pages whose label has more characters are refused."""
-    min_word_recall: Fraction = 0.8
+    min_word_recall: Fraction = 0.95
     """Least share of the text layer's words that must be in the label (human labels are exempt)."""
+    min_agreement: Fraction = 0.8
+    """Least agreement of a label with the OCR of its page, where labels.agreement measured it (people are exempt)."""
+    unicode_formulas: Literal["keep", "refuse", "review"] = "keep"
+    """Pages with formulas whose LaTeX is not known: kept as characters, refused, or refused with the reason review."""
     max_unmapped_share: Fraction = 0.05
     """Pages with a greater share of glyphs that map to no character are refused (garbage text layer)."""
     max_invisible_share: Fraction = 0.05

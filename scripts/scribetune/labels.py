@@ -1,17 +1,30 @@
 """Markdown labels: what each page says, from its own text layer, or from a person's correction."""
 
-import contextlib
-import io
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from scribetune import files, formulas, isolation, layout, markdown, structure, tag_tree
+from scribetune import (
+    agreement,
+    files,
+    formulas,
+    isolation,
+    layout,
+    layout_analysis,
+    markdown,
+    page_blocks,
+    plain_pages,
+    structure,
+    table_repair,
+    tag_tree,
+    text_layer,
+)
 from scribetune.documents import Document, DocumentStatus
 from scribetune.pages import open_pdf
 from scribetune.progress import bar
@@ -19,6 +32,8 @@ from scribetune.progress import bar
 logger = logging.getLogger(__name__)
 
 _MIN_TAG_COVERAGE = 0.99
+_AUTHOR = re.compile(r"<!-- (reviewer|teacher):(.*)-->")
+_DIVIDED_WORD = re.compile(r"(\w+)[-\u00ad\u2010] *\n\s*(\w+)")
 
 
 class LabelStatus(StrEnum):
@@ -41,14 +56,16 @@ class LabelRow:
         page: Counted from 1.
         label: Path of the Markdown file.
         label_sha256: Of its content.
-        label_source: "machine" or "correction".
-        reviewer: Who corrected it, where the correction says so.
+        label_source: "machine", "correction" (by a person) or "teacher" (by another model).
+        reviewer: Who corrected it, or which model wrote it, where the correction says so.
         characters: Length of the label.
         word_recall: Share of the text layer's words that the label has (1 where the layer has none).
         unmapped_share: Share of glyphs that map to no character.
         tables: Number of tables in the label.
         formulas: Number of formulas with LaTeX in the label.
         formulas_lost: Formulas whose LaTeX found no place in the label.
+        formulas_unicode: Lines of formulas whose LaTeX is not known: characters, in no order that means anything.
+        agreement: With the OCR of the page image, 0 to 1; -1 where it was not measured.
         status: A `LabelStatus`.
         message: Why, in plain words.
     """
@@ -65,6 +82,8 @@ class LabelRow:
     tables: int
     formulas: int
     formulas_lost: int
+    formulas_unicode: int
+    agreement: float
     status: str
     message: str
 
@@ -79,6 +98,8 @@ class LabelSettings:
     tags: str
     timeout_s_per_page: float
     code: str
+    agreement: str = "none"
+    agreement_languages: str = "eng"
 
 
 @dataclass(frozen=True)
@@ -90,6 +111,8 @@ class PageText:
     unmapped_share: float
     formulas: int
     formulas_lost: int
+    formulas_unicode: int = 0
+    agreement: float = agreement.UNKNOWN
 
 
 class PageReader:
@@ -115,15 +138,26 @@ class PageReader:
         self._tags = tag_tree.read(self._pdf)
         self._settings = settings
 
+    @property
+    def page_count(self) -> int:
+        """Number of pages."""
+        return int(self._pdf.page_count)
+
     def read(self, index: int) -> PageText:
         """Extract one page as Markdown in normal form, with what is known about its quality.
 
         Args:
             index: Page, counted from 0.
         """
+        page = self._pdf[index]
+        read = self._read(page)
+        if self._settings.agreement == "none" or not read.text:
+            return read
+        return replace(read, agreement=agreement.of_page(page, read.text, self._settings.agreement_languages))
+
+    def _read(self, page: Any) -> PageText:
         import pymupdf
 
-        page = self._pdf[index]
         unmapped = unmapped_share(page)
         tagged = self._tagged(page, page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT))
         if tagged is not None and tagged.marks:
@@ -149,32 +183,47 @@ class PageReader:
         return tagged
 
     def _analysed(self, page: Any, unmapped: float) -> PageText:
-        """Return the page as pymupdf4llm's layout analysis reads it, with LaTeX from /Alt in place."""
-        import pymupdf
-        import pymupdf4llm
-
+        """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from /Alt in place."""
         held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
         found = formulas.on_page(page, held)
         lost = sum(bool(latex) for latex in held) - len(found)
         changed = self._for_analysis[page.number]
+        changed.remove_rotation()
         tokens = formulas.Placeholders.put(changed, found) if found else formulas.Placeholders({})
-        keep = self._settings.headers_footers == "keep"
-        # The library prints progress and advice to stdout.
-        with contextlib.redirect_stdout(io.StringIO()):
-            raw = pymupdf4llm.to_markdown(
-                self._for_analysis,
-                pages=[page.number],
-                use_ocr=False,  # the default is True, and would change the Document
-                ignore_code=True,  # code fences lose their blanks
-                header=keep,
-                footer=keep,
-                render_html_tables=self._settings.tables == "html",
-                show_progress=False,
+        layer = text_layer.read(changed)
+        drawings = changed.get_cdrawings()
+        rules = table_repair.rules_of(drawings)
+        if plain_pages.is_plain(layer, rules, len(drawings)):
+            blocks = plain_pages.blocks_of(layer)
+        else:
+            blocks = layout_analysis.blocks_of(self._for_analysis, page.number, layer, rules)
+        text = markdown.normalise(
+            page_blocks.write(
+                blocks,
+                always_html=self._settings.tables == "html",
+                keep_headers=self._settings.headers_footers == "keep",
             )
-        text = markdown.normalise(raw)
-        recall = word_recall(changed.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT), text)
+        )
+        if not markdown.words(text.replace(page_blocks.FIGURE, "")):
+            text = ""
+        recall = word_recall(_words_of(changed), text)
         filled, misplaced = tokens.fill(text)
-        return PageText(markdown.normalise(filled), recall, unmapped, len(found) - misplaced, lost + misplaced)
+        return PageText(
+            markdown.normalise(filled),
+            recall,
+            unmapped,
+            len(found) - misplaced,
+            lost + misplaced,
+            page_blocks.unicode_formulas(blocks),
+        )
+
+
+def _words_of(page: Any) -> str:
+    """Return the text layer as MuPDF reads it."""
+    import pymupdf
+
+    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT)
+    return text
 
 
 class UnreadablePdfError(Exception):
@@ -200,10 +249,18 @@ def unmapped_share(page: Any) -> float:
 
 
 def word_recall(layer: str, label: str) -> float:
-    """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer."""
-    wanted = Counter(markdown.words(layer))
-    found = wanted & Counter(markdown.words(label))
-    return found.total() / wanted.total() if wanted else 1.0
+    """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer.
+
+    A word divided between two lines of the layer is one word where the label has it joined.
+    """
+    wanted, found = Counter(markdown.words(layer)), Counter(markdown.words(label))
+    for first, second in _DIVIDED_WORD.findall(layer):
+        if wanted[first] > found[first] and wanted[second] > 0 and found[first + second] > wanted[first + second]:
+            wanted[first] -= 1
+            wanted[second] -= 1
+            wanted[first + second] += 1
+    wanted = +wanted
+    return (wanted & found).total() / wanted.total() if wanted else 1.0
 
 
 def count_tables(text: str) -> int:
@@ -253,30 +310,46 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         tables=count_tables(read.text),
         formulas=read.formulas,
         formulas_lost=read.formulas_lost,
+        formulas_unicode=read.formulas_unicode,
+        agreement=round(read.agreement, 6),
         status=status,
         message="" if read.text else "the page has no text layer (a scan, a drawing or a blank page)",
     )
 
 
 def _without_label(document: str, page: int, status: LabelStatus, message: str) -> LabelRow:
-    return LabelRow(document, page, "", "", "machine", "", 0, 0.0, 0.0, 0, 0, 0, status, message)
+    return LabelRow(document, page, "", "", "machine", "", 0, 0.0, 0.0, 0, 0, 0, 0, agreement.UNKNOWN, status, message)
 
 
-def read_correction(path: Path) -> tuple[str, str]:
-    """Read a human label.
+@dataclass(frozen=True)
+class Correction:
+    """A label that people or another model wrote.
+
+    Attributes:
+        text: In normal form.
+        source: "correction" (a person's) or "teacher" (a model's).
+        author: Who or what wrote it; "" where the file does not say.
+    """
+
+    text: str
+    source: str
+    author: str
+
+
+def read_correction(path: Path) -> Correction:
+    """Read a label that overrides the machine's.
 
     Args:
-        path: Markdown; a first line `<!-- reviewer: NAME -->` names who made it and is not part of the label.
-
-    Returns:
-        (label in normal form, reviewer or "").
+        path: Markdown; a first line `<!-- reviewer: NAME -->` or `<!-- teacher: MODEL -->` names who or what made it
+            and is not part of the label.
     """
     text = path.read_text(encoding="utf-8")
     first, _, rest = text.partition("\n")
-    marker = first.strip()
-    if marker.startswith("<!-- reviewer:") and marker.endswith("-->"):
-        return markdown.normalise(rest), marker.removeprefix("<!-- reviewer:").removesuffix("-->").strip()
-    return markdown.normalise(text), ""
+    marker = _AUTHOR.fullmatch(first.strip())
+    if marker is None:
+        return Correction(markdown.normalise(text), "correction", "")
+    source = "teacher" if marker.group(1) == "teacher" else "correction"
+    return Correction(markdown.normalise(rest), source, marker.group(2).strip())
 
 
 def corrections_by_page(paths: Iterable[Path]) -> dict[tuple[str, int], Path]:
@@ -285,8 +358,9 @@ def corrections_by_page(paths: Iterable[Path]) -> dict[tuple[str, int], Path]:
 
 
 def correct(row: LabelRow, correction: Path) -> LabelRow:
-    """Put a human label in the place of a machine label, on disk and in its row."""
-    text, reviewer = read_correction(correction)
+    """Put the label of a person, or of a teacher model, in the place of a machine label, on disk and in its row."""
+    found = read_correction(correction)
+    text = found.text
     target = layout.page_label(row.document, row.page)
     data = text.encode("utf-8")
     _write_changed(target, data)
@@ -295,14 +369,16 @@ def correct(row: LabelRow, correction: Path) -> LabelRow:
         page=row.page,
         label=target.as_posix(),
         label_sha256=files.sha256_bytes(data),
-        label_source="correction",
-        reviewer=reviewer,
+        label_source=found.source,
+        reviewer=found.author,
         characters=len(text),
         word_recall=1.0,
         unmapped_share=0.0,
         tables=count_tables(text),
         formulas=text.count("$") // 2,
         formulas_lost=0,
+        formulas_unicode=0,
+        agreement=agreement.UNKNOWN,
         status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
         message="" if text else "the correction is empty",
     )

@@ -10,6 +10,10 @@ _HEADING = re.compile(r"^(#{1,6}) +(.*)$")
 _BULLET = re.compile(r"^( *)[•‣▪–*+] +(?=\S)")
 _ITEM = r" *(?:-|\d{1,3}[.)]) "
 _LOOSE_ITEMS = re.compile(rf"^({_ITEM}.*)\n\n(?={_ITEM})", re.MULTILINE)
+_TAG = re.compile(
+    r"</?(?:table|thead|tbody|tfoot|tr|td|th|caption|br|sup|sub|b|i|u|em|strong|mark|del|p|div|span)\b[^<>\n]{0,200}>",
+    re.IGNORECASE,
+)
 _LINE_BREAK = re.compile(r"<br>\n?")
 
 
@@ -64,7 +68,7 @@ def strip_emphasis(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return the words of Markdown without its marks: runs of letters and digits; each Han character by itself."""
-    plain = re.sub(r"<[^<>\n]{1,200}>", " ", text)
+    plain = _TAG.sub(" ", text)
     return re.findall(
         r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+", unicodedata.normalize("NFKC", plain)
     )

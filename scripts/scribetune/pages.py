@@ -12,10 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from scribetune import files, isolation, layout, page_images, text_layers
+from scribetune import files, isolation, layout, page_images, text_layer_checks
 from scribetune.documents import Document, DocumentStatus
 from scribetune.progress import bar
-from scribetune.text_layers import FEW_CHARACTERS
+from scribetune.text_layer_checks import FEW_CHARACTERS
 
 logger = logging.getLogger(__name__)
 
@@ -281,13 +281,13 @@ def render_page(document: str, number: int, page: Any, settings: RenderSettings)
         Exception: Whatever MuPDF meets.
     """
     shown = page.get_displaylist()
-    spans = text_layers.extract(shown)
+    spans = text_layer_checks.extract(shown)
     if any(_is_over(image[2:4], settings.max_megapixels) for image in page.get_images()):
         # Resources may be shared by all pages: what counts is what is drawn on this one.
-        drawn = text_layers.images(shown)
+        drawn = text_layer_checks.images(shown)
         page_images.check_pixels(((one["width"], one["height"]) for one in drawn), settings.max_megapixels)
     image = page_images.render(page, shown, settings.long_side_px, settings.color)
-    layer = text_layers.measure(spans, shown, image)
+    layer = text_layer_checks.measure(spans, shown, image)
     png = page_images.png(image)
     target = layout.page_image(document, number)
     files.write_bytes(target, png, durable=False)

@@ -34,6 +34,9 @@ class Reason(StrEnum):
     GARBAGE_TEXT = "garbage_text"
     LOW_RECALL = "low_recall"
     FORMULA_LOST = "formula_lost"
+    FORMULA = "formula"
+    REVIEW = "review"
+    LOW_AGREEMENT = "low_agreement"
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
     DUPLICATE = "duplicate"
@@ -80,12 +83,12 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
 
     Args:
         row: Its page row and label row joined (`status_page`, `status_label`, `characters`, `word_recall`, …).
-        limits: The gates. Labels made by people pass all but the one for emptiness.
+        limits: The gates. Labels made by people or a teacher model pass all but the one for emptiness.
     """
     page = PageStatus(row["status_page"])
     if page in UNREADABLE_PAGE:
         return Reason.IMAGE_FAILED
-    human = row["label_source"] == "correction"
+    human = row["label_source"] in ("correction", "teacher")
     if page != PageStatus.OK and not human:
         return Reason(page)  # garbage, invisible and hidden text, and pages without any, by the same names
     gates = (
@@ -93,7 +96,10 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
         (row["status_label"] != "ok", Reason.LABEL_FAILED),
         (not human and row["unmapped_share"] > limits.max_unmapped_share, Reason.GARBAGE_TEXT),
         (not human and row["word_recall"] < limits.min_word_recall, Reason.LOW_RECALL),
+        (not human and 0 <= row.get("agreement", -1) < limits.min_agreement, Reason.LOW_AGREEMENT),
         (not human and row["formulas_lost"] > 0, Reason.FORMULA_LOST),
+        (not human and row.get("formulas_unicode", 0) > 0 and limits.unicode_formulas == "refuse", Reason.FORMULA),
+        (not human and row.get("formulas_unicode", 0) > 0 and limits.unicode_formulas == "review", Reason.REVIEW),
         (not human and row["characters"] < limits.min_characters, Reason.TOO_SHORT),
         (not human and row["characters"] > limits.max_characters, Reason.TOO_LONG),
     )
@@ -194,6 +200,9 @@ def select(
     )
     numeric = ["characters", "word_recall", "unmapped_share", "formulas", "formulas_lost", "tables"]
     joined[numeric] = joined[numeric].apply(pd.to_numeric).fillna(0)
+    for column, unknown in (("formulas_unicode", 0), ("agreement", -1)):
+        if column in joined:
+            joined[column] = pd.to_numeric(joined[column]).fillna(unknown)
     decided = []
     for row in manifests.rows(joined.sort_values(keys)):
         if row["document"] in gone or row["label_sha256"] in withdrawn.labels:

@@ -39,14 +39,24 @@ def prose(seed: int, words: int = 120) -> str:
         ({"status_label": "no_text"}, "no_text"),
         ({"status_label": "timed_out"}, "label_failed"),
         ({"unmapped_share": 0.06}, "garbage_text"),
-        ({"word_recall": 0.79}, "low_recall"),
+        ({"word_recall": 0.94}, "low_recall"),
         ({"formulas_lost": 1}, "formula_lost"),
+        ({"agreement": 0.5}, "low_agreement"),
+        ({"agreement": -1.0}, ""),
+        ({"formulas_unicode": 3}, ""),
         ({"characters": 19}, "too_short"),
         ({"characters": 12001}, "too_long"),
     ],
 )
 def test_each_gate_has_its_reason(change: dict[str, Any], reason: str) -> None:
     assert selection.refuse(GOOD | change, Selection()) == reason
+
+
+@pytest.mark.parametrize(("choice", "reason"), [("keep", ""), ("refuse", "formula"), ("review", "review")])
+def test_formulas_without_latex_are_kept_refused_or_sent_to_review(choice: str, reason: str) -> None:
+    limits = Selection.model_validate({"unicode_formulas": choice})
+    assert selection.refuse(GOOD | {"formulas_unicode": 1}, limits) == reason
+    assert selection.refuse(GOOD | {"formulas_unicode": 1, "label_source": "teacher"}, limits) == ""
 
 
 def test_a_human_label_passes_the_gates_for_machine_labels() -> None:

@@ -1,0 +1,120 @@
+"""Tables of a page as grids of cells, and how they are written: Markdown where they fit, HTML where cells span."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in points of the page as it is shown."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of the text layer, and where it stands."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    text: str
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Its middle."""
+        return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
+
+    @property
+    def height(self) -> float:
+        """Of its box: about 1.2 times the size of its font."""
+        return self.y1 - self.y0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its first row and column (from 0), how many it spans, and its text."""
+
+    row: int
+    column: int
+    text: str
+    row_span: int = 1
+    column_span: int = 1
+
+    @property
+    def spans(self) -> bool:
+        """Whether it lies over several rows or columns."""
+        return self.row_span > 1 or self.column_span > 1
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table on a page.
+
+    Attributes:
+        box: Where it stands.
+        rows: Number of rows.
+        columns: Number of columns.
+        cells: Its cells, in reading order; slots that none covers are empty.
+        above: Lines inside the box that are no part of the table: its caption.
+        below: The same below it: its notes.
+    """
+
+    box: Box
+    rows: int
+    columns: int
+    cells: tuple[Cell, ...]
+    above: tuple[str, ...] = field(default=())
+    below: tuple[str, ...] = field(default=())
+
+    def markdown(self, *, always_html: bool = False) -> str:
+        """Write it down: a Markdown table, or HTML where a cell spans, or always.
+
+        Lines above and below it become paragraphs.
+        """
+        spans = any(cell.spans for cell in self.cells)
+        # A Markdown table has no place for a single column: GitHub's needs a pipe, readers see a list.
+        written = self._html() if always_html or spans else self._pipes()
+        return "\n\n".join([*self.above, written, *self.below])
+
+    def _pipes(self) -> str:
+        grid = [[""] * self.columns for _ in range(self.rows)]
+        for cell in self.cells:
+            grid[cell.row][cell.column] = _pipe_text(cell.text)
+        lines = ["| " + " | ".join(row) + " |" for row in grid]
+        return "\n".join([lines[0], "|" + "---|" * self.columns, *lines[1:]])
+
+    def _html(self) -> str:
+        covered = {
+            (row, column)
+            for cell in self.cells
+            for row in range(cell.row, cell.row + cell.row_span)
+            for column in range(cell.column, cell.column + cell.column_span)
+        }
+        starts = {(cell.row, cell.column): cell for cell in self.cells}
+        rows = []
+        for row in range(self.rows):
+            cells = []
+            for column in range(self.columns):
+                cell = starts.get((row, column))
+                if cell is not None:
+                    cells.append(_html_cell(cell))
+                elif (row, column) not in covered:
+                    cells.append("<td></td>")
+            rows.append(f"<tr>{''.join(cells)}</tr>")
+        return f"<table>{''.join(rows)}</table>"
+
+
+def _html_cell(cell: Cell) -> str:
+    rows = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
+    columns = f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
+    return f"<td{rows}{columns}>{html.escape(cell.text, quote=False)}</td>"
+
+
+def _pipe_text(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def grid_of(rows: Sequence[Sequence[str]], box: Box) -> PageTable:
+    """Return a table without spans; rows may be of different lengths."""
+    columns = max((len(row) for row in rows), default=0)
+    cells = tuple(Cell(row, column, text) for row, line in enumerate(rows) for column, text in enumerate(line) if text)
+    return PageTable(box, len(rows), columns, cells)

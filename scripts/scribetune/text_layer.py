@@ -1,0 +1,298 @@
+"""The text layer of a page: lines of spans with their fonts, in logical order, and the words they are made of."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from scribetune.structure import is_cjk
+from scribetune.table_cells import Box, Word
+
+_RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
+_TYPE3 = "Unnamed-T3"
+_SAME_LINE = 0.5
+_BLANK = 0.15
+_CJK_BLANK = 0.4
+_HORIZONTAL = 0.99
+_MATH_FONT = re.compile(
+    r"CM(?:MI|SY|EX|BSY|MIB)\d|MS[AB]M\d|Math|MT(?:MI|SY|EX)|LCMS|rsfs|eufm|Euclid(?:Math|Ext|Symbol)", re.IGNORECASE
+)
+_MATH_CHARACTER = re.compile(
+    "[\u2200-\u2211\u2213-\u2218\u221a-\u2263\u2266-\u22ef\u27c0-\u27ef\u2a00-\u2aff\U0001d400-\U0001d7ff]"
+)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
+_NO_WIDTH = 0.05
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_CONJUNCTIONS = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of"})
+_DIVIDED = re.compile(r"([^\W\d_]{2,})[-\u00ad\u2010] ([a-zà-öø-ÿа-яα-ω]{2,})")
+_BREAK = re.compile(r"(\w+)[-\u00ad\u2010]$")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of characters in one font.
+
+    Attributes:
+        text: As it is read: right-to-left runs in logical order.
+        box: Where it stands.
+        size: Of the font, in points.
+        bold: Whether the font is.
+        italic: Whether the font is.
+        mono: Whether all characters of the font are equally wide.
+        raised: Whether it stands above the line, like the mark of a footnote.
+        math: Whether the font is one for formulas.
+    """
+
+    text: str
+    box: Box
+    size: float
+    bold: bool
+    italic: bool
+    mono: bool
+    raised: bool
+    math: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """Spans that follow each other on one line of the page."""
+
+    spans: tuple[Span, ...]
+    box: Box
+    block: int
+    horizontal: bool = True
+
+    @cached_property
+    def text(self) -> str:
+        """Its characters, blanks at the ends removed."""
+        return joined(self.spans).strip()
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Of its box."""
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+    @property
+    def height(self) -> float:
+        """Of its box."""
+        return self.box[3] - self.box[1]
+
+    @property
+    def size(self) -> float:
+        """Size of the font of its longest span."""
+        return max(self.spans, key=lambda span: len(span.text)).size
+
+    @property
+    def bold(self) -> bool:
+        """Whether all of it is."""
+        return all(span.bold for span in self.spans if span.text.strip())
+
+    @property
+    def is_formula(self) -> bool:
+        """Whether it is, for the most part, set in fonts or characters of formulas."""
+        characters = math = 0
+        for span in self.spans:
+            seen = sum(not character.isspace() for character in span.text)
+            characters += seen
+            math += seen if span.math else len(_MATH_CHARACTER.findall(span.text))
+        return math >= 3 and math >= 0.3 * characters
+
+    @property
+    def mono(self) -> bool:
+        """Whether all of it is in a font whose characters are equally wide."""
+        return all(span.mono for span in self.spans if span.text.strip())
+
+
+@dataclass(frozen=True)
+class TextLayer:
+    """What a page's text layer holds.
+
+    Attributes:
+        lines: In the order of the file; blank ones and, where others exist, invisible ones left out.
+        words: For tables.
+        images: Boxes of the images.
+        width: Of the page, in points.
+        height: The same.
+    """
+
+    lines: tuple[Line, ...]
+    words: tuple[Word, ...]
+    images: tuple[Box, ...]
+    width: float
+    height: float
+
+
+def read(page: Any) -> TextLayer:
+    """Read a pymupdf.Page that is not rotated; ligatures come as their letters, /ActualText instead of glyphs."""
+    import pymupdf
+
+    flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES
+    textpage = page.get_textpage(flags=flags)
+    found = textpage.extractDICT()
+    repaired = _joined_letters_in_order(textpage) if _RIGHT_TO_LEFT.search(textpage.extractText()) else {}
+    lines: list[Line] = []
+    hidden: list[Line] = []
+    images: list[Box] = []
+    for number, block in enumerate(found["blocks"]):
+        if block["type"] == 1:
+            images.append(_box(block["bbox"]))
+        for line in block.get("lines", []):
+            spans = [span for span in line["spans"] if span["text"].strip("\u200b\ufeff")]
+            if not any(span["text"].strip() for span in spans):
+                continue
+            seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
+            made = _line(seen or spans, number, repaired, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
+            (lines if seen else hidden).append(made)
+    words = tuple(Word(*_box(w[:4]), repaired.get(w[4], w[4])) for w in textpage.extractWORDS())
+    return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
+
+
+def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """On a page that is mostly set in such a font, equally wide characters do not mean code."""
+    characters = sum(len(span.text) for line in lines for span in line.spans)
+    mono = sum(len(span.text) for line in lines for span in line.spans if span.mono)
+    if mono <= 0.5 * characters:
+        return tuple(lines)
+    return tuple(replace(line, spans=tuple(replace(span, mono=False) for span in line.spans)) for line in lines)
+
+
+def _joined_letters_in_order(textpage: Any) -> dict[str, str]:
+    """Return word → the same in logical order, for words with glyphs that stand for several right-to-left letters.
+
+    MuPDF turns a line of right-to-left letters around one by one, those of one glyph too: lam-alef comes as alef-lam.
+    All letters of a glyph but one have no width.
+    """
+    repaired: dict[str, str] = {}
+    for block in textpage.extractRAWDICT()["blocks"]:
+        for line in block.get("lines", []):
+            for span in line["spans"]:
+                before = "".join(char["c"] for char in span["chars"])
+                after = _in_order(span["chars"])
+                if after != before:
+                    repaired[before] = after
+                    repaired.update(zip(before.split(), after.split(), strict=True))
+    return repaired
+
+
+def _in_order(chars: Sequence[dict[str, Any]]) -> str:
+    text, waiting = "", ""
+    for char in chars:
+        x0, _, x1, _ = char["bbox"]
+        letter = char["c"]
+        if unicodedata.bidirectional(letter) in ("R", "AL"):
+            if x1 - x0 < _NO_WIDTH:
+                waiting = letter + waiting
+                continue
+            letter, waiting = letter + waiting, ""
+        text += waiting + letter
+        waiting = ""
+    return text + waiting
+
+
+def _box(values: Sequence[float]) -> Box:
+    x0, y0, x1, y1 = values
+    return x0, y0, x1, y1
+
+
+def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:
+    made = tuple(
+        Span(
+            _readable(repaired.get(span["text"], span["text"])),
+            _box(span["bbox"]),
+            span["size"],
+            bool(span["flags"] & _BOLD),
+            bool(span["flags"] & _ITALIC),
+            bool(span["flags"] & _MONO),
+            bool(span["flags"] & _RAISED),
+            bool(_MATH_FONT.search(span["font"])),
+        )
+        for span in spans
+    )
+    return Line(made, union([span.box for span in made]), block, horizontal)
+
+
+def _readable(text: str) -> str:
+    """Return text in NFC; a control character stands for a glyph that has no other: a blank."""
+    return unicodedata.normalize("NFC", _CONTROL.sub(" ", text))
+
+
+def union(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box around boxes."""
+    return (
+        min(box[0] for box in boxes),
+        min(box[1] for box in boxes),
+        max(box[2] for box in boxes),
+        max(box[3] for box in boxes),
+    )
+
+
+def needs_blank(before: Span, after: Span) -> bool:
+    """Whether a blank is seen between two spans that follow each other on a line."""
+    if before.text[-1:].isspace() or after.text[:1].isspace():
+        return False
+    height = min(before.box[3] - before.box[1], after.box[3] - after.box[1])
+    among_cjk = is_cjk(before.text[-1:] or "a") or is_cjk(after.text[:1] or "a")
+    gap = max(after.box[0] - before.box[2], before.box[0] - after.box[2])
+    return gap > height * (_CJK_BLANK if among_cjk else _BLANK)
+
+
+def joined(spans: Sequence[Span]) -> str:
+    """Return the text of spans on one line, with the blanks that are seen between them."""
+    text = spans[0].text if spans else ""
+    for before, after in pairwise(spans):
+        text += (" " if needs_blank(before, after) else "") + after.text
+    return text
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether most letters of a text are written from right to left."""
+    kinds = [unicodedata.bidirectional(character) for character in text]
+    return sum(kind in ("R", "AL") for kind in kinds) > sum(kind == "L" for kind in kinds)
+
+
+def visual_lines(lines: Sequence[Line]) -> list[Line]:
+    """Put pieces that stand on one line of the page together, in the order in which they are read, top to bottom."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: (line.middle[1], line.box[0])):
+        for row in reversed(rows[-3:]):
+            if line.horizontal and row[0].horizontal and _same_height(row, line):
+                row.append(line)
+                break
+        else:
+            rows.append([line])
+    made = []
+    for row in rows:
+        right_to_left = is_right_to_left("".join(line.text for line in row))
+        ordered = sorted(row, key=lambda line: line.box[0], reverse=right_to_left)
+        spans = tuple(span for line in ordered for span in line.spans)
+        made.append(Line(spans, union([line.box for line in ordered]), ordered[0].block, ordered[0].horizontal))
+    return made
+
+
+def _same_height(row: Sequence[Line], line: Line) -> bool:
+    top, bottom = min(other.box[1] for other in row), max(other.box[3] for other in row)
+    overlap = min(bottom, line.box[3]) - max(top, line.box[1])
+    beside = all(line.box[0] >= other.box[2] - 2 or line.box[2] <= other.box[0] + 2 for other in row)
+    return beside and overlap > _SAME_LINE * min(bottom - top, line.height)
+
+
+def without_breaks(text: str) -> str:
+    """Return text of several lines (a blank between them) with words joined that were divided at a line's end."""
+    return _DIVIDED.sub(lambda m: m.group() if m.group(2) in _CONJUNCTIONS else m.group(1) + m.group(2), text)
+
+
+def is_broken_word(before: str, after: str, elsewhere: str) -> bool:
+    """Whether a word is divided between the end of one line and the start of the next.
+
+    A hyphen that the page shows inside the same word elsewhere is part of it.
+    """
+    end = _BREAK.search(before)
+    start = re.match(r"\w+", after)
+    if end is None or start is None or not start.group()[0].islower() or not end.group(1)[-1].isalpha():
+        return False
+    if start.group() in _CONJUNCTIONS:  # "pre- and post-war"
+        return False
+    return f"{end.group(1)}-{start.group()}" not in elsewhere
