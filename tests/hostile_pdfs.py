@@ -76,7 +76,7 @@ def _scan(page: pymupdf.Page) -> None:
     page.insert_image(page.rect, pixmap=drawn[0].get_pixmap(dpi=100))
 
 
-def text_layer_checks(folder: Path) -> dict[str, str]:
+def text_layers(folder: Path) -> dict[str, str]:
     """Write one PDF per kind of page; returns file name → the status that its page must get."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = {

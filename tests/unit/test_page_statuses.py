@@ -26,7 +26,7 @@ def states(path: Path, limits: pages.LayerLimits = LIMITS) -> list[pages.PageRow
 @pytest.fixture(scope="module")
 def layers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     folder = tmp_path_factory.mktemp("layers")
-    return folder, hostile_pdfs.text_layer_checks(folder)
+    return folder, hostile_pdfs.text_layers(folder)
 
 
 def test_every_kind_of_page_gets_its_status_and_a_reason(
