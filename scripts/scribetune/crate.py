@@ -181,6 +181,7 @@ STEPS = (
             _TUNED_PREDICTIONS,
             _DOCUMENT_REPORT,
             _SELECTION,
+            _LABELS,
             _TRAINING_LOG,
             _ADAPTER_LINEAGE,
             _PROOF,

@@ -22,8 +22,8 @@ MAX_DEPTH = 100
 _ELEMENTS = frozenset(
     re.findall(
         r"\w+",
-        "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom menclose msub msup msubsup munder "
-        "mover munderover mmultiscripts mprescripts none mtable mtr mtd mlabeledtr",
+        "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot mstyle mpadded mphantom menclose msub msup msubsup "
+        "munder mover munderover mmultiscripts mprescripts none mtable mtr mtd mlabeledtr",
     )
 )
 _ATTRIBUTES = frozenset(
