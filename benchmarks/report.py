@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pymupdf
+from playwright.sync_api import sync_playwright
 
 from scribetune import files, gate, scoring
 from scribetune.config import Gate
@@ -69,7 +70,7 @@ def make(root: Path, pages: int, characters: int) -> ReportInputs:
     made = list(records(pages, characters))
     with pymupdf.open() as pdf:
         page = pdf.new_page()
-        page.insert_textbox(page.rect + (50, 50, -50, -50), label(0, 3000))
+        page.insert_textbox(pymupdf.Rect(50, 50, page.rect.width - 50, page.rect.height - 50), label(0, 3000))
         files.write_bytes(root / "data/pages/page.png", page.get_pixmap(dpi=200).tobytes())
     files.write_jsonl(root / "data/splits/test.jsonl", (record for record, _, _ in made))
     for split in ("train", "validation"):
@@ -117,8 +118,6 @@ def make(root: Path, pages: int, characters: int) -> ReportInputs:
 
 def opened(report: Path, chromium: str, screenshot: Path | None) -> dict[str, float]:
     """Open the report in headless Chromium and time what a reader waits for, in seconds."""
-    from playwright.sync_api import sync_playwright
-
     found: dict[str, float] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

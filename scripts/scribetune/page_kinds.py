@@ -13,10 +13,10 @@ _NAMES = {"CJK": "Han", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL"
 def script(text: str) -> str:
     """Return the script of most letters of a text, "Latin" or "Han" for example; "" where it has no letters."""
     counts: Counter[str] = Counter()
-    for character in text[:SCRIPT_SAMPLE]:
+    for character, count in Counter(text[:SCRIPT_SAMPLE]).items():
         if character.isalpha():
             name = unicodedata.name(character, "").split(" ")[0].split("-")[0]
-            counts[_NAMES.get(name, name.capitalize())] += 1
+            counts[_NAMES.get(name, name.capitalize())] += count
     # A Japanese page has more Han than kana, and no other page has kana.
     if counts["Japanese"] * 10 >= counts.total() > 0:
         return "Japanese"

@@ -187,7 +187,7 @@
     if (card) card.scrollIntoView();
   };
   addEventListener("hashchange", target);
-  if (packed) arrange().then(target);
+  const firstShown = packed ? arrange().then(target) : Promise.resolve();
   for (const radio of document.querySelectorAll('input[name="view"]')) {
     radio.addEventListener("change", () => { root.dataset.view = radio.value; });
   }
@@ -242,7 +242,11 @@
     }
     root.dataset.plots = "failed";
   };
-  if (figures.length) requestAnimationFrame(() => setTimeout(() => start().catch(failed), 0));
+  // After the pages are on screen: plotly.js takes a browser about a second.
+  const whenIdle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
+  if (figures.length) {
+    firstShown.finally(() => requestAnimationFrame(() => whenIdle(() => start().catch(failed), { timeout: 1000 })));
+  }
 
   // Colour scheme: as the system has it, or the reader's choice.
   const themes = ["auto", "light", "dark"];
