@@ -45,7 +45,7 @@ def difference(reference: str, hypothesis: str, limit: int = SHOWN_CHARACTERS) -
     reference, hypothesis = reference.strip(), hypothesis.strip()
     omitted = max(len(reference), len(hypothesis), limit) - limit
     reference, hypothesis = reference[:limit], hypothesis[:limit]
-    # Plain strings of escaped text: Markup's own operations cost ten times as much, and a page may have a thousand edits.
+    # Plain strings of escaped text: Markup's own operations cost ten times as much, and pages have thousands.
     parts: list[str] = []
     missing: list[str] = []
     added: list[str] = []

@@ -8,16 +8,20 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lxml.html
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from scribetune import gate, scoring
+from scribetune.config import Gate
 from scribetune.errors import UserError
 from scribetune.report import ReportInputs, render, write
 
@@ -552,3 +556,142 @@ def test_the_retention_set_is_shown_base_beside_tuned(tmp_path: Path) -> None:
     assert "0.0123" in row
     assert "0.0456" in row
     assert "worse" in row
+
+
+def judged(inputs: ReportInputs, **changes: float) -> None:
+    """Put a verdict and the headline into metrics.json, as `score_predictions` writes it."""
+    metrics = json.loads(inputs.metrics_json.read_text(encoding="utf-8"))
+    metrics["change"] |= {"cer_gain_low": 0.1, "cer_gain_high": 0.4, "cer_pages": 7} | changes
+    scoring.write_metrics(inputs.metrics_json, metrics, gate.judge(metrics, Gate()))
+
+
+def test_the_verdict_stands_at_the_top_with_its_reasons(tmp_path: Path) -> None:
+    inputs = build(tmp_path)
+    judged(inputs)
+    verdict = parse(render(inputs)).get_element_by_id("verdict")
+    assert text_of(verdict).startswith("Promoted ✓ Mean CER went from")
+    judged(inputs, cer_gain_low=-0.1)
+    tree = parse(render(inputs))
+    assert text_of(tree.get_element_by_id("verdict")).startswith("Not promoted ✗ Mean CER went from")
+    assert [item.get("data-check") for item in tree.xpath('//*[@id="verdict"]//li[@class="worse"]')] == ["cer"]
+    assert "cer_base" not in text_of(tree.get_element_by_id("metrics")), "the headline's numbers are not shown twice"
+
+
+def test_the_published_table_has_mean_median_p90_and_corpus(built: Built) -> None:
+    table = built.tree.get_element_by_id("published")
+    rows = {row.get("data-metric"): row.xpath("./td/@data-value") for row in table.xpath("./tbody/tr")}
+    base = sorted(float(row["cer_base"]) for row in samples_rows(built.inputs))
+    metrics = json.loads(built.inputs.metrics_json.read_text(encoding="utf-8"))
+    found = [float(value) for value in rows["cer"]]
+    assert found[0] == pytest.approx(sum(base) / len(base))
+    assert found[2] == base[len(base) // 2]
+    assert found[4] == pytest.approx(float(np.percentile(base, 90)))
+    assert found[6:] == [metrics["base"]["cer_corpus"], metrics["tuned"]["cer_corpus"]]
+    assert float(rows["table_f1"][5]) == pytest.approx(np.percentile([0.94, 1.0, 0.97], 10)), "a score's tail is low"
+
+
+def test_the_worst_and_the_best_pages_are_a_click_away(built: Built) -> None:
+    lists = [
+        section.xpath(".//a/@href")
+        for section in built.tree.xpath('//section[@id="before-after"]//section[@data-list]')
+    ]
+    assert lists[0][:2] == ["#page-5", "#page-4"], "worst after tuning"
+    assert lists[1] == ["#page-4"], "one page lost"
+    assert lists[2][0] == "#page-5", "greatest gain"
+    for href in {link for links in lists for link in links}:
+        built.tree.get_element_by_id(href.removeprefix("#"))
+
+
+def test_scores_are_given_by_category_language_script_and_layout(built: Built) -> None:
+    text = text_of(built.tree.get_element_by_id("metrics"))
+    for expected in ("Han 1", "Latin 6", "tables and formulas 1", "tables 3", "finance 2", "zh 1"):
+        assert expected in text
+
+
+def test_how_good_the_labels_are_is_shown_by_source(tmp_path: Path) -> None:
+    labels = tmp_path / "data/manifests/labels/000-of-001.csv"
+    header = "document,page,label_source,reviewer,word_recall,agreement,formulas,formulas_lost,formulas_unicode,status"
+    table(
+        labels, header,
+        [("a", 1, "machine", "", 1.0, -1, 2, 1, 0, "ok"), ("a", 2, "machine", "", 0.97, 0.9, 0, 0, 3, "ok"),
+         ("b", 1, "correction", "Ann <b>", 1.0, -1, 0, 0, 0, "ok"), ("c", 1, "machine", "", 0, -1, 0, 0, 0, "failed")],
+    )  # fmt: skip
+    tree = parse(render(build(tmp_path, label_csvs=(labels,))))
+    rows = [text_of(row) for row in tree.get_element_by_id("label-quality").xpath("./tbody/tr")]
+    assert rows == ["correction 1 1 — — — — 0 0", "machine 2 0 0.9850 0.9700 1 0.9000 2 4"]
+
+
+def test_many_pages_are_packed_and_say_the_same(built: Built) -> None:
+    inputs = dataclasses.replace(built.inputs, inline_pages=3)
+    html = render(inputs)
+    assert html == render(inputs)
+    tree = parse(html)
+    assert not tree.xpath('//article[contains(@class, "page")]')
+    index = json.loads(tree.get_element_by_id("page-index").text)
+    assert [row["index"] for row in index] == list(range(len(SAMPLES)))
+    assert "alert(" not in json.dumps(index)
+    chunks = tree.xpath('//script[@class="page-chunk"]/text()')
+    cards = [
+        card
+        for chunk in chunks
+        for card in lxml.html.fragments_fromstring(gzip.decompress(base64.b64decode(chunk)).decode())
+    ]
+    inline = built.tree.xpath('//article[contains(@class, "page")]')
+    assert [lxml.html.tostring(card).strip() for card in cards] == [lxml.html.tostring(card).strip() for card in inline]
+    for row, card in zip(index, inline, strict=True):
+        for key, value in row.items():
+            assert str(value) == card.get(f"data-{key}"), key
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium under Playwright; a machine without it cannot say anything about browsers."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright (envs/dev.txt) is not installed")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def until(page: Any, expression: str) -> None:
+    """Wait for an expression to hold; Playwright's own waiting needs `eval`, which the report's policy forbids."""
+    end = time.monotonic() + 30
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("inline_pages", [300, 3])
+def test_in_a_browser_pages_are_found_filtered_and_shown_and_nothing_hostile_runs(
+    chromium: Any, built: Built, tmp_path: Path, inline_pages: int
+) -> None:
+    report = built.inputs.working_directory / f"reports/index-{inline_pages}.html"
+    write(dataclasses.replace(built.inputs, inline_pages=inline_pages), report)
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    said: list[str] = []
+    for event in ("console", "pageerror", "dialog", "request"):
+        page.on(event, lambda thing, event=event: said.append(f"{event}: {getattr(thing, 'url', thing)}"))
+    page.goto(report.as_uri())
+    until(page, "document.documentElement.dataset.plots === 'drawn'")
+    shown = "[...document.querySelectorAll('article.page:not([hidden])')].map(card => card.id)"
+    assert page.evaluate(shown) == [f"page-{index}" for index in range(len(SAMPLES))]
+    page.select_option("#order", "tuned")
+    until(page, f"{shown}[0] === 'page-5'")
+    page.select_option("#category", "finance")
+    until(page, f"{shown}.length === 2")
+    page.fill("#find", "han")
+    until(page, f"{shown}.join() === 'page-2'")
+    page.evaluate("location.hash = 'page-4'")
+    page.wait_for_selector("#page-4 ins")
+    page.check("input[value=rendered]", force=True)
+    assert page.locator("#page-4 script, #page-4 .text img, #page-4 .text a").count() == 0
+    page.evaluate("location.hash = 'page-0'")
+    page.wait_for_selector("#page-0 mfrac", state="attached")
+    above, below = (page.locator(f"#page-0 mfrac > :nth-child({n})").first.bounding_box()["y"] for n in (1, 2))
+    assert above < below, "a fraction is drawn as one"
+    strangers = [line for line in said if not line.startswith(("request: file:", "request: data:", "request: blob:"))]
+    assert strangers == []
+    page.close()

@@ -158,6 +158,7 @@
     byId("cards").replaceChildren(...cards);
     byId("further").hidden = matching.length <= limit;
     byId("more").textContent = `Show more (${matching.length - limit} further pages)`;
+    if (root.dataset.pages !== "shown") performance.mark("pages-shown");
     root.dataset.pages = "shown";
   };
   const arrange = () => (packed ? arrangePacked() : arrangeInline());
@@ -216,8 +217,9 @@
     });
     return [traces, own];
   };
-  const draw = () => {
+  const draw = async () => {
     for (const { canvas, figure } of figures) {
+      await new Promise((go) => setTimeout(go, 0)); // so that the page answers between two plots
       const [data, layout] = coloured(figure);
       Plotly.react(canvas, data, layout, { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
     }
@@ -227,13 +229,14 @@
     library.textContent = await gunzip(byId("plotly-packed").textContent);
     document.head.append(library);
     document.querySelectorAll(".canvas .waiting").forEach((note) => note.remove());
-    draw();
+    await draw();
     for (const { canvas } of figures) {
       canvas.on("plotly_click", (event) => {
         const [index] = event.points[0].customdata || [];
         if (index !== undefined) location.hash = `page-${index}`;
       });
     }
+    performance.mark("plots-drawn");
     root.dataset.plots = "drawn";
   };
   const failed = (error) => {
