@@ -560,7 +560,8 @@ def test_the_retention_set_is_shown_base_beside_tuned(tmp_path: Path) -> None:
 
 def judged(inputs: ReportInputs, **changes: float) -> None:
     """Put a verdict and the headline into metrics.json, as `score_predictions` writes it."""
-    metrics = json.loads(inputs.metrics_json.read_text(encoding="utf-8"))
+    found = json.loads(inputs.metrics_json.read_text(encoding="utf-8"))
+    metrics = {group: found[group] for group in ("base", "tuned", "change")}
     metrics["change"] |= {"cer_gain_low": 0.1, "cer_gain_high": 0.4, "cer_pages": 7} | changes
     scoring.write_metrics(inputs.metrics_json, metrics, gate.judge(metrics, Gate()))
 
