@@ -7,6 +7,8 @@ from scribetune.metrics.markdown import find_formulas, find_tables
 
 SCRIPT_SAMPLE = 4_000
 """Characters looked at to find a page's script."""
+LAYOUT_SAMPLE = 100_000
+"""Characters looked at for tables and formulas."""
 _NAMES = {"CJK": "Han", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean"}
 
 
@@ -25,5 +27,7 @@ def script(text: str) -> str:
 
 def layout(label: str) -> str:
     """Return what a label's page has beside running text: "text" alone, "tables", "formulas" or both."""
-    found = [name for name, find in (("tables", find_tables), ("formulas", find_formulas)) if find(label)]
+    found = [
+        name for name, find in (("tables", find_tables), ("formulas", find_formulas)) if find(label[:LAYOUT_SAMPLE])
+    ]
     return " and ".join(found) or "text"

@@ -558,6 +558,22 @@ def test_the_retention_set_is_shown_base_beside_tuned(tmp_path: Path) -> None:
     assert "worse" in row
 
 
+@pytest.mark.parametrize(
+    "unit", ["z", "<table><tr><td>", "\u202e<script>alert(12)</script>", "$\\frac{", "| a ", "[x]("]
+)
+def test_a_label_of_five_megabytes_on_one_line_is_cut_safe_and_quick(tmp_path: Path, unit: str) -> None:
+    text = unit * (5_000_000 // len(unit))
+    inputs = build(tmp_path, [dataclasses.replace(SAMPLES[1], reference=text, base=text[::-1], tuned=text)])
+    began = time.process_time()
+    html = render(inputs)
+    assert time.process_time() - began < 6.0
+    assert len(html) < 4_000_000
+    tree = parse(html)
+    assert "further characters are not shown" in text_of(tree.get_element_by_id("page-0"))
+    assert "\u202e" not in html
+    assert not tree.xpath("//article//script | //article//*[@onerror or @onclick]")
+
+
 def judged(inputs: ReportInputs, **changes: float) -> None:
     """Put a verdict and the headline into metrics.json, as `score_predictions` writes it."""
     found = json.loads(inputs.metrics_json.read_text(encoding="utf-8"))
