@@ -69,7 +69,9 @@ def make(root: Path, pages: int, characters: int) -> ReportInputs:
     made = list(records(pages, characters))
     with pymupdf.open() as pdf:
         page = pdf.new_page()
-        page.insert_textbox(pymupdf.Rect(50, 50, page.rect.width - 50, page.rect.height - 50), label(0, 3000))
+        page.insert_textbox(
+            pymupdf.Rect(50, 50, page.rect.width - 50, page.rect.height - 50), label(0, 1200), fontsize=9
+        )
         files.write_bytes(root / "data/pages/page.png", page.get_pixmap(dpi=200).tobytes())
     files.write_jsonl(root / "data/splits/test.jsonl", (record for record, _, _ in made))
     for split in ("train", "validation"):
