@@ -159,7 +159,7 @@ class Train(Section):
     """LoRA training."""
 
     backend: Literal["auto", "peft", "unsloth"] = "auto"
-    """auto: unsloth where CUDA and unsloth are there, else peft; the log says which and why."""
+    """auto: peft, the faster one as measured (docs/benchmarks.md); unsloth needs CUDA and the package. The log says why."""
     scope: Literal["attention", "language", "experts", "vision"] = "language"
     """Which weights get LoRA: language-model attention; + dense and shared-expert MLPs; + routed experts; + encoder."""
     rank: int = Field(default=16, ge=1, le=1024)
