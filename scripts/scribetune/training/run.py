@@ -364,6 +364,7 @@ def _features(setup: _Setup, model: Any, folder: Path | None) -> vision_cache.Fe
             of_front=setup.features_of_front,
         ),
         needed_bytes=setup.features_bytes,
+        dtype=setup.placement.dtype,
         workers=_workers(setup.placement, setup.group),
         group=setup.group,
         of_front=setup.features_of_front,
