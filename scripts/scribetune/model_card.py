@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import files, gate
-from scribetune.report_tables import MEASURES, Measure
+from scribetune.report_tables import COMPARED, MEASURES, Measure
 
 SPLITS = ("train", "validation", "test")
 EVALUATED_CARD = "reports/model_card.md"
@@ -32,8 +32,6 @@ _INDEXED = {
     "rougeL": "rouge",
     "table_f1": "f1",
 }
-_COMPARED = (("cer", "CER"), ("wer", "WER"), ("bleu", "BLEU"), ("rougeL_char", "ROUGE-L, characters"),
-             ("table_f1", "Table F1"), ("loop", "Loops"))  # fmt: skip
 _FEW_PAGES = 30
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
@@ -281,7 +279,7 @@ def _evaluation(lineage: Mapping[str, Any]) -> str:
         _table(("measure", "base", "tuned"), rows),
     ]
     change = lineage["metrics"].get("change", {})
-    compared = [(key, name) for key, name in _COMPARED if change.get(f"{key}_gain") is not None]
+    compared = [(key, name) for key, name in COMPARED if change.get(f"{key}_gain") is not None]
     if compared:
         parts.append("Page by page (a positive gain: the tuned model is better):")
         header = ("measure", "gain", "95 % interval", "p", "better / same / worse")

@@ -45,6 +45,7 @@ from scribetune.report_tables import (
     number,
     page_lists,
     paired,
+    paired_rows,
     published_rows,
     resource_facts,
     verdict,
@@ -126,6 +127,7 @@ def render(inputs: ReportInputs) -> str:
     samples = before_after(data.pages)
     documents = document_table(data.documents)
     headline = headline_rows(data.metrics)
+    gains = paired_rows(data.metrics.get("change", {}))
     environment = _environment()
     views = _page_views(inputs, data.pages)
     packed = _packed_pages(environment, views) if len(data.pages) > inputs.inline_pages else None
@@ -144,13 +146,14 @@ def render(inputs: ReportInputs) -> str:
         sample_rows=samples.rows[:SAMPLES_SHOWN],
         disagreement=_disagreement(samples, headline),
         published=published_rows(data.pages, data.metrics),
+        gains=gains,
         page_lists=page_lists(data.pages),
         metric_rows=metric_rows(data.metrics),
         unjudged=UNJUDGED,
         further_metrics=[
             facts(group, dict(values))
             for group, values in data.metrics.items()
-            if group not in ("base", "tuned") and values and not is_paired(values)
+            if group not in ("base", "tuned") and values and not is_paired(values) and not (group == "change" and gains)
         ],
         paired_metrics=[
             (group, metric_rows(paired(values))) for group, values in data.metrics.items() if is_paired(values)

@@ -91,6 +91,16 @@ PUBLISHED = (
 )
 """Columns of the before/after table: metric of samples.csv, name, which is better, its corpus value in metrics.json."""
 
+COMPARED = (
+    ("cer", "CER"),
+    ("wer", "WER"),
+    ("bleu", "BLEU"),
+    ("rougeL_char", "ROUGE-L, characters"),
+    ("table_f1", "Table F1"),
+    ("loop", "Loops"),
+)
+"""Metrics compared page by page in metrics.json's `change`, and their names."""
+
 LISTED_PAGES = 10
 """Pages in each list of the worst and the best."""
 
@@ -140,6 +150,19 @@ class PublishedRow:
     median: Pair
     p90: Pair
     corpus: Pair
+
+
+@dataclass(frozen=True)
+class PairedRow:
+    """One metric compared page by page: mean gain (positive: tuned is better) with its 95 % interval."""
+
+    name: str
+    pages: float | None
+    gain: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    outcome: str
 
 
 @dataclass(frozen=True)
@@ -325,6 +348,28 @@ def published_rows(
                 median=Pair(*(percentile(values, 0.5) for values in by_model)),
                 p90=Pair(*(percentile(values, tail) for values in by_model)),
                 corpus=Pair(*(metrics[model].get(corpus) for model in ("base", "tuned"))),
+            )
+        )
+    return tuple(rows)
+
+
+def paired_rows(change: Mapping[str, float | None]) -> tuple[PairedRow, ...]:
+    """Return metrics.json's `change` as rows; metrics that were not compared are left out."""
+    rows = []
+    for metric, name in COMPARED:
+        gain = change.get(f"{metric}_gain")
+        if gain is None:
+            continue
+        counts = [change.get(f"{metric}_{end}") for end in ("wins", "ties", "losses")]
+        rows.append(
+            PairedRow(
+                name=name,
+                pages=change.get(f"{metric}_pages"),
+                gain=gain,
+                low=change.get(f"{metric}_gain_low"),
+                high=change.get(f"{metric}_gain_high"),
+                p_value=change.get(f"{metric}_p"),
+                outcome=" / ".join("—" if count is None else f"{count:.0f}" for count in counts),
             )
         )
     return tuple(rows)

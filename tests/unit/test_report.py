@@ -339,6 +339,13 @@ def test_the_published_table_has_mean_median_p90_and_corpus(built: Built) -> Non
     assert float(rows["table_f1"][5]) == pytest.approx(np.percentile([0.94, 1.0, 0.97], 10)), "a score's tail is low"
 
 
+def test_gains_stand_with_interval_p_and_how_pages_fared(tmp_path: Path) -> None:
+    inputs = build(tmp_path)
+    judged(inputs, cer_gain=0.25, cer_p=0.03125, cer_wins=5, cer_ties=1, cer_losses=1)
+    rows = [text_of(row) for row in parse(render(inputs)).get_element_by_id("gains").xpath("./tbody/tr")]
+    assert rows == ["CER 7 +0.2500 +0.1000 to +0.4000 0.0312 5 / 1 / 1"]
+
+
 def test_the_worst_and_the_best_pages_are_a_click_away(built: Built) -> None:
     lists = [
         section.xpath(".//a/@href")
