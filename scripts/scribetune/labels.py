@@ -20,8 +20,8 @@ from scribetune import (
     markdown,
     page_blocks,
     plain_pages,
+    ruling_lines,
     structure,
-    table_repair,
     tag_tree,
     text_layer,
 )
@@ -192,7 +192,7 @@ class PageReader:
         tokens = formulas.Placeholders.put(changed, found) if found else formulas.Placeholders({})
         layer = text_layer.read(changed)
         drawings = changed.get_cdrawings()
-        rules = table_repair.rules_of(drawings)
+        rules = ruling_lines.rules_of(drawings)
         if plain_pages.is_plain(layer, rules, len(drawings)):
             blocks = plain_pages.blocks_of(layer)
         else:

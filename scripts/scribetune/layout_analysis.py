@@ -16,8 +16,8 @@ from typing import Any
 from scribetune import markdown, plain_pages, table_repair
 from scribetune.metrics.markdown import table_from_html
 from scribetune.page_blocks import Kind, PageBlock
+from scribetune.ruling_lines import Rules
 from scribetune.table_cells import Box, Cell, PageTable, grid_of
-from scribetune.table_repair import Rules
 from scribetune.text_layer import Line, Span, TextLayer, union
 
 _KINDS = {

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from scribetune import reading_order
 from scribetune.page_blocks import Kind, PageBlock, list_marker
+from scribetune.ruling_lines import Rules
 from scribetune.table_cells import Box
-from scribetune.table_repair import Rules, is_figure, lines_of
+from scribetune.table_lines import is_figure, lines_of
 from scribetune.text_layer import Line, TextLayer, is_right_to_left, union, visual_lines
 
 _MAX_SHAPES = 60

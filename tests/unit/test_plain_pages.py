@@ -5,7 +5,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune import labels, layout_analysis, plain_pages, table_repair, text_layer
+from scribetune import labels, layout_analysis, plain_pages, ruling_lines, text_layer
 from scribetune.page_blocks import Kind
 
 SETTINGS = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
@@ -26,7 +26,7 @@ def text_page(*boxes: tuple[tuple[float, float, float, float], str, float]) -> p
 
 def is_plain(page: pymupdf.Page) -> bool:
     drawings = page.get_cdrawings()
-    return plain_pages.is_plain(text_layer.read(page), table_repair.rules_of(drawings), len(drawings))
+    return plain_pages.is_plain(text_layer.read(page), ruling_lines.rules_of(drawings), len(drawings))
 
 
 def read(document: pymupdf.Document, folder: Path) -> labels.PageText:
