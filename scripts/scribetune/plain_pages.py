@@ -28,6 +28,8 @@ _FIGURES_IN_ROW = 3
 _NEAR_ROWS = 5
 _HEADING_WORDS = 16
 _STRETCHED_BLANKS = 4
+_APART = 40.0  # points between two columns of figures
+_ONE_LINE = 6.0  # points between the strokes of a double line
 _STRETCH = 1.6
 _NUMBERED = re.compile(r"(?:\d{1,3}\.)+\d{0,3}\.?")
 
@@ -52,8 +54,10 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
         and not any(abs(rule.at - y) < 4 and rule.start > x0 - 3 and rule.end < x1 + 3 for x0, x1, y in underlines)
     ]
     tall = [rule for rule in rules.vertical if rule.end - rule.start > 15]
-    # A table's frame has lines both ways; either alone is a border, a column's rule, a mark of a change.
-    framed = len(across) + len(rules.edges) // 2 > _MAX_RULES and len(tall) > 2 and len(across) > 1
+    # A table's frame has lines both ways, one of them inside; else it is a border, a column's rule, a mark of a change.
+    places = sorted(rule.at for rule in tall)
+    upright = len(places) - sum(after - before < _ONE_LINE for before, after in pairwise(places))
+    framed = len(across) + len(rules.edges) // 2 > _MAX_RULES and upright > 2 and len(across) > 1
     return not framed and not _has_aligned_entries(layer)
 
 
@@ -77,11 +81,15 @@ def _has_aligned_entries(layer: TextLayer) -> bool:
         marked = len(pieces) > 1 and bool(_NUMBERED.fullmatch(pieces[0].text) or list_marker(f"{pieces[0].text} x"))
         short = [piece for piece in pieces[1 + marked :] if piece.x1 - piece.x0 < _SHORT_ENTRY * layer.width]
         _see(seen, "piece", short, number)
+    figures_at = []
     for (side, place), found in seen.items():
         near = sorted({*found, *seen.get((side, place + 1), [])})
         if any(near[index + 2] - near[index] <= _NEAR_ROWS for index in range(len(near) - 2)):
-            return True
-    return False
+            if side.startswith("piece"):
+                return True
+            figures_at.append(place * _ALIGNED)
+    # The same year three times in a column of text is chance; two columns of figures are none.
+    return bool(figures_at) and max(figures_at) - min(figures_at) > _APART
 
 
 def _see(seen: dict[tuple[str, int], list[int]], kind: str, pieces: Sequence[Word | Segment], row: int) -> None:
