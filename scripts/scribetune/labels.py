@@ -17,6 +17,7 @@ from scribetune import (
     isolation,
     layout,
     layout_analysis,
+    layout_model,
     markdown,
     page_blocks,
     plain_pages,
@@ -118,8 +119,7 @@ class PageText:
 class PageReader:
     """Reads the pages of one PDF.
 
-    The file is opened twice: pymupdf4llm removes the structure tree from the Document it works on, and later pages
-    would lose their tags.
+    The file is opened twice: layout analysis works on a copy without the structure tree, whose pages may be changed.
 
     Args:
         path: The PDF.
@@ -135,6 +135,7 @@ class PageReader:
         if self._pdf is None:
             raise UnreadablePdfError(f"{status}: {message}")
         self._for_analysis, _, _ = open_pdf(path, password)
+        layout_model.without_tags(self._for_analysis)
         self._tags = tag_tree.read(self._pdf)
         self._settings = settings
 
@@ -196,7 +197,7 @@ class PageReader:
         if plain_pages.is_plain(layer, rules, len(drawings)):
             blocks = plain_pages.blocks_of(layer)
         else:
-            blocks = layout_analysis.blocks_of(self._for_analysis, page.number, layer, rules)
+            blocks = layout_analysis.blocks_of(changed, layer, rules)
         text = markdown.normalise(
             page_blocks.write(
                 blocks,
