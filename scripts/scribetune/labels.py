@@ -29,6 +29,7 @@ from scribetune import (
 from scribetune.documents import Document, DocumentStatus
 from scribetune.pages import open_pdf
 from scribetune.progress import bar
+from scribetune.table_cells import Box
 
 logger = logging.getLogger(__name__)
 
@@ -162,11 +163,11 @@ class PageReader:
         unmapped = unmapped_share(page)
         tagged = self._tagged(page, page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT))
         if tagged is not None and tagged.marks:
-            return _from_tags(tagged, unmapped)
+            return _from_tags(page, tagged, unmapped)
         analysed = self._analysed(page, unmapped)
         # Everything tagged as paragraphs: layout analysis knows better where it sees a table.
         if tagged is not None and not count_tables(analysed.text):
-            return _from_tags(tagged, unmapped)
+            return _from_tags(page, tagged, unmapped)
         return analysed
 
     def _tagged(self, page: Any, layer: str) -> structure.TaggedPage | None:
@@ -174,8 +175,9 @@ class PageReader:
         if self._settings.tags != "use":
             return None
         latex, html = self._settings.formulas == "alt", self._settings.tables == "html"
+        keep = self._settings.headers_footers == "keep"
         try:
-            tagged = structure.read(page, self._tags, latex=latex, html_tables=html)
+            tagged = structure.read(page, self._tags, latex=latex, html_tables=html, keep_headers=keep)
         except structure.UnusableTagsError as error:
             logger.info("page %d: tags are not used: %s", page.number + 1, error)
             return None
@@ -205,7 +207,7 @@ class PageReader:
                 keep_headers=self._settings.headers_footers == "keep",
             )
         )
-        if not markdown.words(text.replace(page_blocks.FIGURE, "")):
+        if not markdown.words(text.replace(markdown.FIGURE, "")):
             text = ""
         recall = word_recall(_words_of(changed), text)
         filled, misplaced = tokens.fill(text)
@@ -231,8 +233,20 @@ class UnreadablePdfError(Exception):
     """A PDF that was rendered can no longer be opened."""
 
 
-def _from_tags(tagged: structure.TaggedPage, unmapped: float) -> PageText:
-    return PageText(markdown.normalise(tagged.text), 1.0, unmapped, tagged.formulas, 0)
+def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> PageText:
+    text = markdown.normalise(tagged.text)
+    if not markdown.words(text.replace(markdown.FIGURE, "")):
+        text = ""
+    # Formulas that nobody tagged as such are told by their fonts.
+    boxes = tagged.formula_boxes
+    untagged = sum(
+        line.is_formula and not any(_overlap(line.box, box) for box in boxes) for line in text_layer.read(page).lines
+    )
+    return PageText(text, 1.0, unmapped, tagged.formulas, 0, tagged.formulas_unicode + untagged)
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def unmapped_share(page: Any) -> float:
