@@ -14,7 +14,7 @@ from scribetune import layout_model, markdown, plain_pages, table_repair
 from scribetune.layout_model import Region
 from scribetune.page_blocks import Kind, PageBlock
 from scribetune.ruling_lines import Rules
-from scribetune.table_cells import Box
+from scribetune.table_cells import Box, PageTable, Word
 from scribetune.text_layer import Line, Span, TextLayer, union
 
 _KINDS = {
@@ -102,7 +102,20 @@ def _block(region: Region, layer: TextLayer, rules: Rules) -> PageBlock:
         for found in region.tables
         for repaired in table_repair.repair(found.table, found.boxes, layer.words, rules)
     ]
+    if layer.unseen:
+        tables = [_seen(table, layer.unseen) for table in tables]
     return PageBlock(kind, region.box, tables=tuple(tables))
+
+
+def _seen(table: PageTable, unseen: Sequence[Word]) -> PageTable:
+    """Take words that nobody sees out of a table that was taken over as the library read it."""
+    x0, y0, x1, y1 = table.box
+    gone = Counter(word.text for word in unseen if x0 <= word.centre[0] <= x1 and y0 <= word.centre[1] <= y1)
+    cells = [
+        replace(cell, text=" ".join(word for word in cell.text.split() if not _take(gone, word)))
+        for cell in table.cells
+    ]
+    return replace(table, cells=tuple(cell for cell in cells if cell.text or cell.spans))
 
 
 def _area(block: PageBlock, region: Region) -> Box:

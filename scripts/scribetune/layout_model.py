@@ -162,18 +162,20 @@ def _extract_once(page: Any) -> None:
 def _library() -> Any:
     """Import the library, with its models set to what is best with a process for every core."""
     import pymupdf._table_headers
-    import pymupdf.layout
     import pymupdf.table
+
+    _set_sessions()
+    # `import pymupdf` has loaded the models, with threads for all cores, unless `labels.prepare_worker` prevented it.
+    pymupdf._get_layout = None
+    import pymupdf.layout
+
+    pymupdf.layout.activate()
     from pymupdf4llm.helpers import document_layout
 
     headers = pymupdf._table_headers
     for name in ("count_alpha", "count_digit", "numeric_like", "date_or_period_like", "cell_type"):
         setattr(headers, name, lru_cache(_REMEMBERED)(_pure(getattr(headers, name))))
     pymupdf.table.make_chars = _characters
-    # `import pymupdf` has loaded the models already, with threads for all cores.
-    _set_sessions()
-    pymupdf._get_layout = None
-    pymupdf.layout.activate()
     return document_layout
 
 
