@@ -38,6 +38,7 @@ if __name__ == "__main__":
                 working_directory=Path(),
                 title=settings.title,
                 embed_pages=settings.embed_pages,
+                label_csvs=tuple(Path(path) for path in snakemake.input.labels),
             ),
             Path(snakemake.output.html),
         )

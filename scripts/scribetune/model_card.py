@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scribetune import files
+from scribetune import files, gate
 from scribetune.report_tables import MEASURES, Measure
 
 SPLITS = ("train", "validation", "test")
@@ -308,6 +308,10 @@ def _evaluation(lineage: Mapping[str, Any]) -> str:
         parts.append("Page by page (a positive gain: the tuned model is better):")
         header = ("measure", "gain", "95 % interval", "p", "better / same / worse")
         parts.append(_table(header, [_gain(change, key, name) for key, name in compared]))
+    if "gate" in lineage["metrics"]:
+        verdict = gate.read(lineage["metrics"]["gate"])
+        reasons = "\n".join(f"- {escape(reason)}" for reason in verdict.why)
+        parts.append(f"Verdict: **{verdict.words}**.\n\n{reasons}")
     retention = lineage["metrics"].get("retention")
     if retention:
         before, after = retention["base"]["cer_mean"], retention["tuned"]["cer_mean"]

@@ -11,7 +11,8 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from lineage_factory import lineage
 from markdown_it import MarkdownIt
 
-from scribetune import files, model_card
+from scribetune import files, gate, model_card
+from scribetune.config import Gate
 
 NASTY = "x`|<img src=1>](http://bad) **b** \n---\n# h: {{ }} @everyone & www.bad.org"
 REVISION = "a" * 40
@@ -68,6 +69,17 @@ def test_without_scores_the_card_says_where_they_will_be(tmp_path: Path) -> None
     del record["metrics"]
     assert "model-index" not in header(card(record), tmp_path)
     assert "reports/model_card.md" in card(record)
+
+
+def test_the_verdict_stands_with_the_scores_and_a_refusal_says_why() -> None:
+    record = lineage()
+    assert "Verdict" not in card(record)
+    for gain_low, words in ((0.1, "promoted"), (-0.1, "not promoted")):
+        metrics = record["metrics"] | {"change": {"cer_gain_low": gain_low, "cer_gain_high": 0.4, "cer_pages": 9}}
+        verdict = gate.judge(metrics, Gate(max_retention_cer_rise=0.2))
+        text = card(record | {"metrics": metrics | {"gate": verdict.record()}})
+        assert f"Verdict: **{words}**." in text
+        assert f"- {model_card.escape(verdict.why[0])}" in text
 
 
 def test_people_find_counts_scores_limits_and_hashes() -> None:
