@@ -93,6 +93,17 @@ def test_people_find_counts_scores_limits_and_hashes() -> None:
         assert told in text, told
 
 
+def test_labels_of_a_teacher_are_told_from_those_of_people_and_the_gates_are_named() -> None:
+    record = lineage()
+    record["pages"][0] |= {"label_source": "teacher", "reviewer": "models/merged"}
+    record["configuration"]["selection"] = {"min_word_recall": 0.95, "max_hidden_share": 0.05}
+    text = card(record)
+    assert "correction (1), machine (1), teacher (1), corrected by 1 reviewer(s)" in text
+    assert "`teacher`: read from the page image by another model (models/merged)" in text
+    assert "the words of the text layer (0.95)" in text
+    assert "or unseen (0.05)" in text
+
+
 def test_only_codes_are_languages_in_the_header(tmp_path: Path) -> None:
     assert header(card(lineage(), language="zh"), tmp_path)["language"] == ["zh"]
     assert "language" not in header(card(lineage(), language="Klingon, mostly"), tmp_path)
