@@ -42,6 +42,7 @@ from scribetune.report_tables import (
     paired,
     verdict,
 )
+from scribetune.review import spot_check
 from scribetune.text_diff import SHOWN_CHARACTERS, Difference, difference
 from scribetune.visible_text import visible
 
@@ -151,6 +152,7 @@ def render(inputs: ReportInputs) -> str:
             refused_pages=data.refused_pages,
             refused_count=sum(data.refused_pages.values()),
             splits=data.splits,
+            spot_checks=spot_check.sentences(inputs.spot_checks),
             overlap=data.overlap,
             lineage=lineage_facts(data.lineage),
             configuration=configuration_facts(data.lineage),

@@ -38,6 +38,7 @@ class ReportInputs:
         merge_proof_json: That merged = base + adapter.
         working_directory: The folder that paths inside the files are relative to.
         title: Heading of the report.
+        spot_checks: Records of spot checks of labels by people (`scribetune.review.spot_check`).
         embed_pages: Up to this many page images are embedded; the rest are links to data/pages.
     """
 
@@ -56,6 +57,7 @@ class ReportInputs:
     working_directory: Path
     title: str = "scribetune report"
     embed_pages: int = 200
+    spot_checks: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
