@@ -42,7 +42,8 @@ def review(
         chosen = [name for name, given in _orders(spot_check, worst, unlabelled).items() if given]
         if len(chosen) > 1:
             raise UserError(
-                "One queue at a time", value=" ".join(chosen), accepted="one of --spot-check, --worst, --unlabelled, or none",
+                "One queue at a time", value=" ".join(chosen),
+                accepted="one of --spot-check, --worst, --unlabelled, or none",
                 todo="start again with one of them; pages already decided on stay decided",
             )  # fmt: skip
 

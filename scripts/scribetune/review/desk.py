@@ -91,8 +91,8 @@ class Desk:
         self.folder = folder.resolve()
         self.corrections = self.folder / corrections
         self.choice = choice
-        self._state: tuple[object, dict[str, ReviewPage]] = ((), {})
-        self._read: tuple[object, dict[str, str]] = ((), {})
+        self._state: tuple[object, dict[str, ReviewPage]] = (None, {})
+        self._read: tuple[object, dict[str, str]] = (None, {})
         self.reviews_path = records.path_in(self.corrections)
         records.read(self.reviews_path)
         self._queue(self.pages())  # a spot check is drawn now, and what is missing is said in the terminal
@@ -387,7 +387,8 @@ def _check_name(name: str) -> None:
     """Refuse a name that could not stand in the first line of a correction."""
     if not _NAME.fullmatch(name) or name != name.strip():
         raise RefusedError(
-            "A reviewer's name is needed: 1 to 80 letters, digits, blanks or . , ' @ ( ) + -, beginning with a letter or digit."
+            "A reviewer's name is needed: 1 to 80 letters, digits, blanks or . , ' @ ( ) + -, "
+            "beginning with a letter or digit."
         )
 
 

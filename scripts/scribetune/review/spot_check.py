@@ -173,9 +173,9 @@ def sentences(paths: Iterable[Path]) -> list[str]:
 def _sentence(found: Result) -> str:
     rest = found.pages - found.reviewed
     unfinished = f" {rest} page{'' if rest == 1 else 's'} of the sample not judged yet." if rest else ""
-    rate = 100 * found.errors / found.reviewed
+    rate, low, high = (100 * share for share in (found.errors / found.reviewed, found.low, found.high))
     return (
         f"{found.name}: {found.reviewed} page{'' if found.reviewed == 1 else 's'} judged by people, "
-        f"{found.errors} with errors: {rate:.1f} % (95 % Wilson interval {100 * found.low:.1f} to {100 * found.high:.1f} %) of "
+        f"{found.errors} with errors: {rate:.1f} % (95 % Wilson interval {low:.1f} to {high:.1f} %) of "
         f"{found.frame} labels in use when the sample was drawn.{unfinished}"
     )
