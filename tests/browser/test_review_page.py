@@ -156,12 +156,16 @@ def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server:
     page.press("#reason", "Enter")
     sync_api.expect(page.locator("#notice")).to_contain_text("All pages of this queue")
 
-    decided = {row["document"] + row["page"]: row["verdict"] for row in reviewed_build.decisions(server.folder)}
-    assert decided == {"memo1": "correct", "invoice1": "correct", "invoice2": "accept", "hostile1": "reject"}
-    corrected = labels.read_correction(server.folder / "data/corrections/invoice/p0001.md")
-    assert (corrected.text, corrected.author) == ("# Invoice 17\n\nTotal due 125.00\n", "Ada")
+    _all_is_on_record(server.folder)
     assert problems == []
     assert [url for url in outside if not url.startswith(f"http://127.0.0.1:{server.port}/")] == []
+
+
+def _all_is_on_record(folder: Path) -> None:
+    decided = {row["document"] + row["page"]: row["verdict"] for row in reviewed_build.decisions(folder)}
+    assert decided == {"memo1": "correct", "invoice1": "correct", "invoice2": "accept", "hostile1": "reject"}
+    corrected = labels.read_correction(folder / "data/corrections/invoice/p0001.md")
+    assert (corrected.text, corrected.author) == ("# Invoice 17\n\nTotal due 125.00\n", "Ada")
 
 
 def test_an_open_page_goes_on_by_itself_when_the_server_is_back(server: Server, context: Any) -> None:

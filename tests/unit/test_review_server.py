@@ -230,7 +230,6 @@ def test_the_token_is_kept_and_nobody_else_may_read_it(folder: Path) -> None:
 
 def test_a_port_that_is_taken_is_named(folder: Path) -> None:
     with server.listen(0) as first:
-        first.listen()
         assert first.getsockname()[0] == "127.0.0.1"
         with pytest.raises(UserError, match="--port"):
             server.listen(first.getsockname()[1])

@@ -172,6 +172,7 @@ def listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        listener.listen()  # from now on a browser waits; whoever opens the address at once is not refused
     except OSError as error:
         listener.close()
         taken = error.errno == errno.EADDRINUSE
