@@ -101,12 +101,9 @@ def _at(page: Any, page_id: str) -> None:
 
 def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server: Server, context: Any) -> None:
     address = server.start()
-    page = context.new_page()
     outside: list[str] = []
-    page.on("request", lambda request: outside.append(request.url))
-    page.on("dialog", lambda dialog: outside.append(f"dialog: {dialog.message}"))
     problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    page = _watched(context, outside, problems)
     page.goto(address)
     assert "token" not in page.url
     _enter_name(page, "Ada")
@@ -136,9 +133,7 @@ def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server:
     page.close()  # and the tab is closed
 
     again = server.start()
-    page = context.new_page()
-    page.on("request", lambda request: outside.append(request.url))
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    page = _watched(context, outside, problems)
     page.goto(again)
     _at(page, "invoice/p0001")
     sync_api.expect(page.locator("#editor")).to_have_value("# Invoice 17\n\nTotal due 125.00")
@@ -159,6 +154,15 @@ def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server:
     _all_is_on_record(server.folder)
     assert problems == []
     assert [url for url in outside if not url.startswith(f"http://127.0.0.1:{server.port}/")] == []
+
+
+def _watched(context: Any, requests: list[str], problems: list[str]) -> Any:
+    """Open a tab, and note every request, every error of the page and every box that a script opens."""
+    page = context.new_page()
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    return page
 
 
 def _all_is_on_record(folder: Path) -> None:
