@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from scribetune import augmentation
 from scribetune.errors import UserError
 from scribetune.families import Family
 from scribetune.files import read_jsonl
@@ -173,20 +174,46 @@ class Collator:
     `image_features` (image tokens, width) or `pixels` (the image tensors of this page alone). Pages stay apart
     until they are computed, so that a batch can be divided where memory runs out. Nothing is learned from a `dummy`: a
     process that has no page of its own in a step takes part with it.
+
+    Args:
+        family: The model's family.
+        processor: Its processor.
+        examples: The pages, by index.
+        features: What is known of them already; None: pixels are prepared.
+        scanned_seed: Let pages in batches look scanned, differently in every epoch; None: as they are. Needs pixels.
     """
 
     def __init__(
-        self, family: Family, processor: Any, examples: Sequence[Example], features: "FeatureStore | None" = None
+        self,
+        family: Family,
+        processor: Any,
+        examples: Sequence[Example],
+        features: "FeatureStore | None" = None,
+        scanned_seed: int | None = None,
     ) -> None:
+        if features is not None and scanned_seed is not None:
+            raise ValueError("pages that look different in every epoch have no features to keep")
         self._family, self._processor, self._examples, self._features = family, processor, examples, features
         self._end: int = processor.tokenizer.eos_token_id
+        self._scanned_seed = scanned_seed
+        self.epoch = 0
 
     def __call__(self, rows: Sequence[Mapping[str, int]]) -> dict[str, list[dict[str, Any]]]:
         """Return {"pages": one dict per row}; of a row with "dummy" nothing will be learned."""
-        return {"pages": [self.page(row["index"]) | ({"dummy": True} if "dummy" in row else {}) for row in rows]}
+        pages = []
+        for row in rows:
+            index, seed = row["index"], None
+            if self._scanned_seed is not None:
+                seed = f"{self._scanned_seed} {self._examples[index].page.id} {self.epoch}"
+            pages.append(self.page(index, seed) | ({"dummy": True} if "dummy" in row else {}))
+        return {"pages": pages}
 
-    def page(self, index: int) -> dict[str, Any]:
+    def page(self, index: int, scanned: str | None = None) -> dict[str, Any]:
         """Return one page.
+
+        Args:
+            index: Which one.
+            scanned: Seed of how it looks scanned; None: as it is.
 
         Raises:
             RuntimeError: The sequence is not as long as `make_examples` said.
@@ -194,7 +221,10 @@ class Collator:
         example = self._examples[index]
         vision: dict[str, Any]
         if self._features is None:
-            encoded = self._family.encode(self._processor, [load_image(example.page.image)], example.page.prompt)
+            image = load_image(example.page.image)
+            if scanned is not None:
+                image = augmentation.scanned(image, scanned)
+            encoded = self._family.encode(self._processor, [image], example.page.prompt)
             prompt, vision = encoded.prompt_ids[0], {"pixels": dict(encoded.pixels)}
         else:
             seen = self._features.get(index)

@@ -159,7 +159,7 @@ class Train(Section):
     """LoRA training."""
 
     backend: Literal["auto", "peft", "unsloth"] = "auto"
-    """auto: unsloth where CUDA and unsloth are there, else peft; the log says which and why."""
+    """auto: peft, the faster one as measured (docs/benchmarks.md); unsloth needs CUDA and its package."""
     scope: Literal["attention", "language", "experts", "vision"] = "language"
     """Which weights get LoRA: language-model attention; + dense and shared-expert MLPs; + routed experts; + encoder."""
     rank: int = Field(default=16, ge=1, le=1024)
@@ -188,6 +188,8 @@ class Train(Section):
     """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 on a GPU that has it, else float32."""
+    augmentation: Literal["none", "scan"] = "none"
+    """scan: pages look printed and scanned, differently in every epoch (vision features are then never kept)."""
     gradient_checkpointing: bool | Literal["auto"] = "auto"
     """Recompute activations to save memory; auto: where the forecast says that they would not fit."""
     quantization: Literal["none", "4bit"] = "none"

@@ -22,6 +22,7 @@ from safetensors.torch import save
 from scribetune import progress
 from scribetune.collation import Example, load_image
 from scribetune.families import Family, ImageTokenError
+from scribetune.families.native import native
 from scribetune.files import sha256_bytes, sha256_file, sha256_json, write_bytes
 from scribetune.processes import ALONE, Group
 
@@ -135,8 +136,8 @@ def model_key(folder: Path, base_digest: str, dtype: torch.dtype, device: str, *
 class _Pixels(torch.utils.data.Dataset[tuple[tuple[int, ...], dict[str, Any]]]):
     """Pages through the processor, one at a time; what the workers of a DataLoader do."""
 
-    def __init__(self, family: Family, processor: Any, examples: Sequence[Example]) -> None:
-        self._family, self._processor, self._examples = family, processor, examples
+    def __init__(self, family: Family, processor: Any, examples: Sequence[Example], dtype: torch.dtype) -> None:
+        self._family, self._processor, self._examples, self._dtype = family, processor, examples, dtype
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -144,7 +145,12 @@ class _Pixels(torch.utils.data.Dataset[tuple[tuple[int, ...], dict[str, Any]]]):
     def __getitem__(self, index: int) -> tuple[tuple[int, ...], dict[str, Any]]:
         page = self._examples[index].page
         encoded = self._family.encode(self._processor, [load_image(page.image)], page.prompt)
-        return encoded.prompt_ids[0], dict(encoded.pixels)
+        # In the encoder's number format already: half as much to hand over and to copy.
+        pixels = {
+            name: value.to(self._dtype) if torch.is_tensor(value) and value.is_floating_point() else value
+            for name, value in encoded.pixels.items()
+        }
+        return encoded.prompt_ids[0], pixels
 
 
 def compute(
@@ -156,6 +162,7 @@ def compute(
     limits: Limits,
     key: str,
     needed_bytes: int,
+    dtype: torch.dtype = torch.float32,
     workers: int = 0,
     group: Group = ALONE,
     of_front: bool = False,
@@ -172,6 +179,7 @@ def compute(
         examples: The pages.
         limits: Where features may lie.
         key: From `model_key`.
+        dtype: Number format that the encoder runs in.
         needed_bytes: From `size`; decides whether memory is enough. Call only where `fits` says so.
         workers: Processes that prepare pixels while the encoder runs; 0: this one.
         group: The processes that need the features; all call this with the same examples.
@@ -199,29 +207,48 @@ def compute(
     if folder is not None and group.is_first:
         _make_room(folder, limits.disk_bytes - size_of_missing(needed_bytes, expected, missing), keep=set(paths))
     mine = missing[group.rank :: group.size] if shared else missing
+    device = native(model).device
+    on_gpu = device.type == "cuda"
     loader = torch.utils.data.DataLoader(
-        _Pixels(family, processor, [examples[index] for index in mine]),
+        _Pixels(family, processor, [examples[index] for index in mine], dtype),
         batch_size=None,
         num_workers=workers,
+        pin_memory=on_gpu,
         # Otherwise every pass would draw from the random numbers of the training.
         generator=torch.Generator(),
     )
     encode = family.front_features if of_front else family.vision_features
+
+    def keep(index: int, feature: torch.Tensor, prompt_ids: Sequence[int]) -> None:
+        seen = Features(feature.cpu(), tuple(int(token) for token in prompt_ids))
+        if len(seen.features) != expected[index]:
+            raise ImageTokenError(
+                f"{examples[index].page.id} calls for {expected[index]} image tokens, the encoder made "
+                f"{len(seen.features)}"
+            )
+        path = paths[index]
+        if path is not None:
+            write_bytes(path, _packed(seen))
+        held[index] = seen if in_memory or path is None else path
+        advance()
+
     with progress.bar("Reading pages", len(examples) - len(missing) + len(mine), "pages") as advance, torch.no_grad():
         advance(len(examples) - len(missing))
+        waiting: tuple[int, torch.Tensor, Sequence[int]] | None = None
         for index, (prompt_ids, pixels) in zip(mine, loader, strict=True):
-            (feature,) = encode(model, pixels)
-            seen = Features(feature.cpu(), tuple(int(token) for token in prompt_ids))
-            if len(seen.features) != expected[index]:
-                raise ImageTokenError(
-                    f"{examples[index].page.id} calls for {expected[index]} image tokens, the encoder made "
-                    f"{len(seen.features)}"
-                )
-            path = paths[index]
-            if path is not None:
-                write_bytes(path, _packed(seen))
-            held[index] = seen if in_memory or path is None else path
-            advance()
+            sent = {
+                name: value.to(device, non_blocking=True)
+                if torch.is_tensor(value) and value.is_floating_point()
+                else value
+                for name, value in pixels.items()
+            }
+            (feature,) = encode(model, sent)
+            # The page before is taken from the device while it works on this one.
+            if waiting is not None:
+                keep(*waiting)
+            waiting = (index, feature, prompt_ids)
+        if waiting is not None:
+            keep(*waiting)
     if shared:
         group.wait()
         held = {index: path for index, path in enumerate(paths) if path is not None}

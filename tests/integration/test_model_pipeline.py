@@ -267,6 +267,14 @@ def test_what_is_computed_once_gives_the_loss_of_pixels_in_every_scope(run: Run,
     assert pixels.final_loss == pytest.approx(cached.final_loss, rel=1e-3)
 
 
+def test_pages_that_look_scanned_are_trained_from_their_pixels_and_the_same_way_twice(run: Run, tmp_path: Path) -> None:
+    plain = run(configuration(dropout=0.0, epochs=2), "plain", "three")
+    seen = [run(configuration(dropout=0.0, epochs=2, augmentation="scan"), name, "three") for name in ("one", "two")]
+    assert seen[0].cached_vision_bytes == 0 < plain.cached_vision_bytes
+    assert seen[0].final_loss == seen[1].final_loss != plain.final_loss
+    assert sha256_file(tmp_path / "one" / adapters.WEIGHTS) == sha256_file(tmp_path / "two" / adapters.WEIGHTS)
+
+
 def test_bfloat16_training_writes_an_adapter_that_loads(run: Run, tmp_path: Path) -> None:
     assert run(configuration(precision="bfloat16", epochs=1), split="three").precision == "bfloat16"
     adapters.load(load_base(), tmp_path / "adapter", base_folder=TINY)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -54,7 +55,8 @@ def compute(
 ) -> vision_cache.FeatureStore:
     family: Any = encoder
     limits = vision_cache.Limits(folder, memory, disk)
-    return vision_cache.compute(family, None, None, examples, limits=limits, key=key, needed_bytes=NEEDED)
+    model = SimpleNamespace(device=torch.device("cpu"))
+    return vision_cache.compute(family, model, None, examples, limits=limits, key=key, needed_bytes=NEEDED)
 
 
 def same(first: vision_cache.FeatureStore, second: vision_cache.FeatureStore) -> bool:

@@ -269,9 +269,11 @@ def _views(sizes: tuple[int, ...], device: "torch.device", dtype: "torch.dtype")
         view += [number] * (2 * size)
         place += list(range(2 * size))
         patch += [1] * size + [0] * size
-    of, at, is_patch = torch.tensor([view, place, patch], device=device)
-    earlier = at.unsqueeze(1) >= at.unsqueeze(0)
-    among_patches = (is_patch.unsqueeze(1) * is_patch.unsqueeze(0)).bool()
-    seen = (of.unsqueeze(1) == of.unsqueeze(0)) & (earlier | among_patches)
-    mask = torch.zeros(seen.shape, dtype=dtype, device=device)
-    return at.unsqueeze(0), mask.masked_fill(~seen, torch.finfo(dtype).min)[None, None]
+    # What is kept may be used in a training later: tensors of inference mode may not.
+    with torch.inference_mode(mode=False):
+        of, at, is_patch = torch.tensor([view, place, patch], device=device)
+        earlier = at.unsqueeze(1) >= at.unsqueeze(0)
+        among_patches = (is_patch.unsqueeze(1) * is_patch.unsqueeze(0)).bool()
+        seen = (of.unsqueeze(1) == of.unsqueeze(0)) & (earlier | among_patches)
+        mask = torch.zeros(seen.shape, dtype=dtype, device=device)
+        return at.unsqueeze(0), mask.masked_fill(~seen, torch.finfo(dtype).min)[None, None]

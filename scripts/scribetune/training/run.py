@@ -262,6 +262,8 @@ def _prepare(
     needed = _features_bytes(family, folder, placement.dtype, [*learned, *validated], of_front=of_front)
     if not settings.cache_vision:
         why = "train.cache_vision is off"
+    elif settings.augmentation != "none":
+        why = "with train.augmentation pages look different in every epoch"
     elif not (freezes_encoder or of_front):
         why = f"scope {settings.scope} trains the encoder"
     elif not vision_cache.fits(needed, _limits(settings, folders.vision, group)):
@@ -362,6 +364,7 @@ def _features(setup: _Setup, model: Any, folder: Path | None) -> vision_cache.Fe
             of_front=setup.features_of_front,
         ),
         needed_bytes=setup.features_bytes,
+        dtype=setup.placement.dtype,
         workers=_workers(setup.placement, setup.group),
         group=setup.group,
         of_front=setup.features_of_front,
@@ -427,7 +430,8 @@ def _fit(
 
     settings = setup.config.train
     course, best = trainer.course_of(resume) if resume else (Course(settings.micro_batch), None)
-    collator = Collator(setup.family, setup.processor, setup.examples, features)
+    seed = settings.seed if settings.augmentation == "scan" else None
+    collator = Collator(setup.family, setup.processor, setup.examples, features, seed)
     schedule = _schedule(setup)
     validator = None
     if setup.validated:

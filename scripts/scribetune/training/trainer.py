@@ -188,6 +188,8 @@ class PageTrainer(SFTTrainer):
 
     def _run_epoch(self, *arguments: Any, **named: Any) -> Any:
         self.equipment.order.set_epoch(named["epoch"])
+        collator: Any = self.data_collator
+        collator.epoch = named["epoch"]
         return super()._run_epoch(*arguments, **named)  # type: ignore[no-untyped-call]
 
     def get_batch_samples(
