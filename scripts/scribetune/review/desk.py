@@ -93,8 +93,10 @@ class Desk:
         self.choice = choice
         self._state: tuple[object, dict[str, ReviewPage]] = (None, {})
         self._read: tuple[object, dict[str, str]] = (None, {})
+        self._reviews_read: tuple[object, tuple[Review, ...]] = (None, ())
+        self._ordered: tuple[object, Queue] = (None, Queue("", ()))
+        self._hashes: dict[str, tuple[object, str]] = {}
         self.reviews_path = records.path_in(self.corrections)
-        records.read(self.reviews_path)
         self._queue(self.pages())  # a spot check is drawn now, and what is missing is said in the terminal
 
     def pages(self) -> dict[str, ReviewPage]:
@@ -112,7 +114,7 @@ class Desk:
             "left": pages not decided on, "spot_check": `spot_check.Result`, or None in other queues}.
         """
         known = self.pages()
-        newest = records.newest(records.read(self.reviews_path))
+        newest = records.newest(self._reviews())
         queue = self._queue(known)
         done = {id_ for id_, review in newest.items() if id_ in known and self._is_done(known[id_], review)}
         shown = queues.waiting(queue, done.__contains__, _QUEUE_LIMIT)
@@ -203,7 +205,7 @@ class Desk:
             version: Of the page that was shown.
 
         Returns:
-            {"queue": its name, "left": pages in it not decided on, "spot_check": the result so far, or None}.
+            {"spot_check": the result so far, or None in other queues}.
 
         Raises:
             UnknownPageError: There is no such page.
@@ -218,7 +220,7 @@ class Desk:
             raise RefusedError("Rejecting a page needs a reason: others will want to know why it is left out.")
         with records.locked(self.folder):
             self._check_version(page, reviewer, version)
-            earlier = records.read(self.reviews_path)
+            earlier = self._reviews()
             label = self._label(page)
             corrected = self._corrected(page, label, verdict, text)
             if corrected:
@@ -234,8 +236,7 @@ class Desk:
                 if any(drawn.id == page.id for drawn in sample.pages):
                     spot_check.write(path, sample, (*earlier, review))
             self._remove_draft(page, reviewer, verdict, label)
-        queue = self.queue()
-        return {"queue": queue["name"], "left": queue["left"], "spot_check": queue["spot_check"]}
+            return {"spot_check": self._spot_check_result()}
 
     def _remove_draft(self, page: ReviewPage, reviewer: str, verdict: Verdict, label: _Label) -> None:
         """Remove a draft that has served; what was typed on a page and then rejected may be wanted again."""
@@ -247,7 +248,7 @@ class Desk:
     def _check_version(self, page: ReviewPage, reviewer: str, version: str) -> None:
         if version == self._version(page):
             return
-        review = records.newest(records.read(self.reviews_path)).get(page.id)
+        review = records.newest(self._reviews()).get(page.id)
         who = f"{review.reviewer} decided on this page ({review.verdict})" if review else "The label has changed"
         raise ConflictError(f"{who} while it was open here. Nothing was written.", self._view(page, reviewer))
 
@@ -293,18 +294,33 @@ class Desk:
         return _Label(text, page.label_source, page.label_reviewer)
 
     def _version(self, page: ReviewPage) -> str:
-        review = records.newest(records.read(self.reviews_path)).get(page.id)
+        review = records.newest(self._reviews()).get(page.id)
         return files.sha256_json([self._label(page).text, asdict(review) if review else None])[:24]
 
     def _is_done(self, page: ReviewPage, review: Review) -> bool:
         if review.verdict == Verdict.REJECT:
             return review.document_sha256 == page.document_sha256
         held = review.corrected_sha256 or review.label_sha256
-        return held == _sha256(self._label(page).text)
+        return held == self._label_hash(page)
+
+    def _label_hash(self, page: ReviewPage) -> str:
+        """Return the hash of the label as it is now, read again when a file has changed: thousands are asked for."""
+        machine = self.folder / layout.page_label(page.document, page.page)
+        signature = (_signature(self._correction(page)), _signature(machine))
+        if self._hashes.get(page.id, (None, ""))[0] != signature:
+            self._hashes[page.id] = (signature, _sha256(self._label(page).text))
+        return self._hashes[page.id][1]
+
+    def _reviews(self) -> tuple[Review, ...]:
+        """Return all decisions, oldest first; the file is read again when it has been replaced."""
+        signature = _signature(self.reviews_path)
+        if self._reviews_read[0] != signature:
+            self._reviews_read = (signature, records.read(self.reviews_path))
+        return self._reviews_read[1]
 
     def _view(self, page: ReviewPage, reviewer: str) -> dict[str, Any]:
         label = self._label(page)
-        review = records.newest(records.read(self.reviews_path)).get(page.id)
+        review = records.newest(self._reviews()).get(page.id)
         draft = drafts.read(drafts.path_of(self.folder, page.document, page.page, reviewer))
         is_editable = len(label.text) <= EDITABLE_CHARACTERS
         return {
@@ -346,9 +362,15 @@ class Desk:
             sample = self._sample(known)
             ids = tuple(page.id for page in sample.pages if page.id in known)
             return Queue(sample.name, ids, keeps_done=True)
-        if self.choice.order == "worst":
-            return queues.worst_predictions(known, self.folder / queues.SAMPLES, self.choice.count)
-        return queues.unlabelled(known) if self.choice.order == "unlabelled" else queues.lowest_trust(known)
+        scores = self.folder / queues.SAMPLES
+        signature = (_signature(self.folder / pages.SELECTION), _signature(scores))
+        if self._ordered[0] != signature:
+            if self.choice.order == "worst":
+                queue = queues.worst_predictions(known, scores, self.choice.count)
+            else:
+                queue = queues.unlabelled(known) if self.choice.order == "unlabelled" else queues.lowest_trust(known)
+            self._ordered = (signature, queue)
+        return self._ordered[1]
 
     @property
     def _sample_path(self) -> Path:
@@ -364,7 +386,7 @@ class Desk:
                     accepted="pages that the build uses and whose label is no person's",
                     todo="look at reports/documents.csv, which says why pages were refused",
                 )  # fmt: skip
-            spot_check.write(self._sample_path, sample, records.read(self.reviews_path))
+            spot_check.write(self._sample_path, sample, self._reviews())
         return spot_check.read(self._sample_path)[0]
 
     def _spot_check_result(self) -> dict[str, Any] | None:

@@ -8,8 +8,9 @@ import fcntl
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 
 from scribetune import files, layout
@@ -63,6 +64,7 @@ class Review:
 
 
 COLUMNS = tuple(field.name for field in fields(Review))
+_CELLS = attrgetter(*COLUMNS)
 
 
 def path_in(corrections: Path) -> Path:
@@ -121,8 +123,7 @@ def add(path: Path, review: Review) -> None:
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     table.writerow(COLUMNS)
-    for row in (*read(path), review):
-        table.writerow(asdict(row).values())
+    table.writerows(_CELLS(row) for row in (*read(path), review))
     files.write_text(path, out.getvalue())
 
 

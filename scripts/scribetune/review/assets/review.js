@@ -9,6 +9,8 @@ const $ = (id) => document.getElementById(id);
 
 let build = "";
 let pages = [];
+let left = 0; // pages of the queue that are not decided on
+let name = "";
 let page = null; // as the server gave it
 let base = ""; // the label as it was, as the editor has it
 let version = ""; // of the page when this text began
@@ -95,7 +97,9 @@ async function loadQueue() {
 }
 
 function showQueue(queue) {
-  $("progress").textContent = `${queue.name}: ${queue.left} to look at`;
+  left = queue.left;
+  name = queue.name;
+  $("progress").textContent = `${name}: ${left} to look at`;
   showSpotCheck(queue.spot_check);
   $("queue").replaceChildren(
     ...pages.map((entry) => {
@@ -358,9 +362,10 @@ async function decide(verdict, reason = "") {
     localStorage.removeItem(key(page.id));
     unsaved = false;
     const entry = pages.find((candidate) => candidate.id === page.id);
+    if (entry && !entry.done) left -= 1;
     if (entry) Object.assign(entry, { done: true, verdict, reviewer: reviewer() });
     showSpotCheck(decided.spot_check);
-    $("progress").textContent = `${decided.queue}: ${decided.left} to look at`;
+    $("progress").textContent = `${name}: ${left} to look at`;
     const next = neighbour(1, true);
     deciding = false;
     if (next) await go(next);
