@@ -10,7 +10,7 @@ const $ = (id) => document.getElementById(id);
 let build = "";
 let pages = [];
 let left = 0; // pages of the queue that are not decided on
-let name = "";
+let queueName = "";
 let page = null; // as the server gave it
 let base = ""; // the label as it was, as the editor has it
 let version = ""; // of the page when this text began
@@ -98,8 +98,8 @@ async function loadQueue() {
 
 function showQueue(queue) {
   left = queue.left;
-  name = queue.name;
-  $("progress").textContent = `${name}: ${left} to look at`;
+  queueName = queue.name;
+  $("progress").textContent = `${queueName}: ${left} to look at`;
   showSpotCheck(queue.spot_check);
   $("queue").replaceChildren(
     ...pages.map((entry) => {
@@ -365,7 +365,7 @@ async function decide(verdict, reason = "") {
     if (entry && !entry.done) left -= 1;
     if (entry) Object.assign(entry, { done: true, verdict, reviewer: reviewer() });
     showSpotCheck(decided.spot_check);
-    $("progress").textContent = `${name}: ${left} to look at`;
+    $("progress").textContent = `${queueName}: ${left} to look at`;
     const next = neighbour(1, true);
     deciding = false;
     if (next) await go(next);
