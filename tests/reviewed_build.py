@@ -27,15 +27,16 @@ RECALL = {("memo", 1): 0.96, ("invoice", 1): 0.99}
 """Word recall of labels that are not perfect; memo/p0001 is the least trusted."""
 
 
-def make(folder: Path, texts: Mapping[tuple[str, int], str] | None = None) -> Path:
+def make(folder: Path, texts: Mapping[tuple[str, int], str] | None = None, *, images: bool = True) -> Path:
     """Write the files of a build that has selected its pages and scored two of them; returns its folder."""
     texts = TEXTS if texts is None else texts
     documents = sorted({document for document, _ in texts})
     labels, selected = [], []
     for (document, page), text in texts.items():
         image = folder / layout.page_image(document, page)
-        image.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (320, 440), 230).save(image)
+        if images:
+            image.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (320, 440), 230).save(image)
         name = layout.page_label(document, page).as_posix() if text else ""
         if text:
             files.write_text(folder / name, text)

@@ -552,3 +552,15 @@ def test_the_retention_set_is_shown_base_beside_tuned(tmp_path: Path) -> None:
     assert "0.0123" in row
     assert "0.0456" in row
     assert "worse" in row
+
+
+def test_the_report_tells_what_people_found_in_a_spot_check(tmp_path: Path) -> None:
+    from scribetune.review import spot_check
+    from scribetune.review.records import Review
+
+    assert "Labels checked by people" not in render(build(tmp_path / "without"))
+    sample = spot_check.Sample(2, 1, 90, (spot_check.Sampled("d/p0001", "a"), spot_check.Sampled("d/p0002", "a")))
+    path = tmp_path / "spot_check-n2-seed1.json"
+    spot_check.write(path, sample, [Review("d", 1, "reject", "", "Ada", "2026", sample.name, "", "a", "")])
+    told = parse(render(build(tmp_path / "with", spot_checks=(path,)))).get_element_by_id("spot-checks").text_content()
+    assert "1 page judged by people, 1 with errors: 100.0 % (95 % Wilson interval 20.7 to 100.0 %) of 90 labels" in told

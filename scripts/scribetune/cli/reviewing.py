@@ -71,6 +71,7 @@ def review(
 
             webbrowser.open(address)
         server.serve(desk, listener, token)
+        sys.stdout.write(f"Stopped. {desk.queue()['left']} pages left in this queue.\n")
 
 
 def _orders(spot_check: int | None, worst: int | None, unlabelled: bool) -> dict[str, bool]:

@@ -1,5 +1,6 @@
 """The review server: a Starlette application on 127.0.0.1, run by uvicorn."""
 
+import contextlib
 import errno
 import os
 import secrets
@@ -185,11 +186,12 @@ def listen(port: int) -> socket.socket:
 
 
 def serve(desk: Desk, listener: socket.socket, token: str) -> None:
-    """Serve until the process is interrupted."""
+    """Serve until the process is interrupted; Ctrl-C is how it is meant to end."""
     import uvicorn
 
     app = application(desk, token, listener.getsockname()[1])
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
