@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 from scribetune import files
@@ -85,6 +84,8 @@ def wilson(errors: int, reviewed: int, confidence: float = 0.95) -> tuple[float,
     Raises:
         ValueError: More errors than pages, or a negative count.
     """
+    from statistics import NormalDist  # the plan of a build imports this module, and should start at once
+
     if not 0 <= errors <= reviewed:
         raise ValueError(f"{errors} errors in {reviewed} pages")
     if reviewed == 0:
