@@ -25,7 +25,7 @@ BACKENDS = ("peft", "unsloth")
 MARK = "RESULT "
 
 
-def settings(build: Path, base: Path, backend: str) -> Any:
+def settings(build: Path, base: Path, backend: str, precision: str = "auto") -> Any:
     """Return the build's configuration, for one backend and without what only takes time."""
     import yaml
 
@@ -33,7 +33,7 @@ def settings(build: Path, base: Path, backend: str) -> Any:
 
     values = yaml.safe_load((build / "params.yaml").read_text(encoding="utf-8"))
     values["base_model"]["name"] = str(base)
-    values["train"] |= {"backend": backend, "tensorboard": False, "checkpoint_steps": 100_000}
+    values["train"] |= {"backend": backend, "tensorboard": False, "precision": precision}
     return config.load(values)
 
 
@@ -79,8 +79,7 @@ def read(build: Path, base: Path, folder: Path, _: str) -> dict[str, Any]:
         if path.suffix == ".json" and path.name not in ("config.json", "generation_config.json"):
             shutil.copy(path, folder / "merged" / path.name)
     os.chdir(build)
-    chosen = settings(build, folder / "merged", "peft")
-    chosen.train.precision = "float32"
+    chosen = settings(build, folder / "merged", "peft", "float32")
     test, predictions = Path("data/splits/test.jsonl"), folder / "predictions.jsonl"
     generation.predict(chosen, str(folder / "merged"), {test: predictions}, folder / "journals")
     answers = {row["id"]: row["conversations"][1]["value"] for row in read_jsonl(test)}

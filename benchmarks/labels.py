@@ -51,9 +51,9 @@ def ours(path: Path, most: int, tallies: dict[str, Tally]) -> None:
     calls: list[int] = []
     original = layout_analysis.blocks_of
 
-    def counted(pdf: Any, number: int, *rest: Any) -> Any:
-        calls.append(number)
-        return original(pdf, number, *rest)
+    def counted(page: Any, *rest: Any) -> Any:
+        calls.append(page.number)
+        return original(page, *rest)
 
     layout_analysis.blocks_of = counted
     try:
@@ -132,7 +132,7 @@ def main() -> None:
     # The models load once per process, not once per page.
     warm = labels.PageReader(str(arguments.pdfs[0]), "", SETTINGS)
     layout_analysis.blocks_of(
-        warm._for_analysis, 0, layout_analysis.TextLayer((), (), (), 1, 1), layout_analysis.Rules((), (), ())
+        warm._for_analysis[0], layout_analysis.TextLayer((), (), (), 1, 1), layout_analysis.Rules((), (), ())
     )
     tallies: dict[str, Tally] = defaultdict(Tally)
     theirs = Tally()

@@ -4,6 +4,7 @@ Predictions and scores.
 REQUIRED INPUTS: data/splits/test.jsonl, the base model, models/merged/
 OUTPUTS: data/retention/ (pages.jsonl and images), reports/predictions/{base,tuned}.jsonl (test pages),
          reports/predictions/{base,tuned}_retention.jsonl, reports/samples.csv, reports/metrics.json
+TARGET:  gate (fails where the tuned model is not promoted)
 """
 
 
@@ -91,7 +92,7 @@ rule predict_tuned:
 
 
 rule score_predictions:
-    """Score base and tuned against the labels: CER, WER, BLEU, ROUGE, table F1, loops; per page and in aggregate."""
+    """Score base and tuned against the labels, per page and in aggregate, and decide whether tuned is promoted."""
     input:
         test="data/splits/test.jsonl",
         base="reports/predictions/base.jsonl",
@@ -111,8 +112,29 @@ rule score_predictions:
     resources:
         mem_mb=1000,
     params:
+        settings=plan.settings("gate"),
         code=plan.code("score_predictions"),
         environment=plan.environment,
         repairs=plan.repairs("score_predictions"),
     script:
         "../scripts/score_predictions.py"
+
+
+rule gate:
+    """Fail where the tuned model is not promoted (`gate` in the configuration): for CI, and no part of `all`."""
+    input:
+        metrics="reports/metrics.json",
+    log:
+        "logs/gate.log",
+    benchmark:
+        "benchmarks/jobs/gate.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=500,
+    params:
+        code=plan.code("gate"),
+        environment=plan.environment,
+        repairs=plan.repairs("gate"),
+    script:
+        "../scripts/gate.py"

@@ -19,6 +19,7 @@ rule write_report:
         tuned="reports/predictions/tuned.jsonl",
         documents="reports/documents.csv",
         selection="data/manifests/selection/all.csv",
+        labels=expand("data/manifests/labels/{shard}.csv", shard=plan.shards),
         training_log="models/adapter/training_log.csv",
         lineage="models/adapter/lineage.json",
         proof="models/merged/merge_proof.json",

@@ -46,6 +46,7 @@ def main(
         labels.corrections_by_page(Path(path) for path in corrections),
         settings,
         workers,
+        {document: pages for document, rows in page_rows.items() if (pages := labels.pages_with_unseen(rows))},
     )
     manifests.write(label_manifest, [asdict(row) for row in rows], manifests.columns_of(labels.LabelRow))
 

@@ -1,9 +1,11 @@
 """Score both models' predictions against the labels: reports/samples.csv (per page) and reports/metrics.json."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scribetune import files, scoring
+from scribetune import gate, scoring
+from scribetune.config import Gate, restrict
 from scribetune.jobs import rule_job
 
 if TYPE_CHECKING:
@@ -12,14 +14,17 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(test: scoring.PredictedSet, retention: scoring.PredictedSet, samples: Path, metrics: Path) -> None:
-    """Score page by page, then in aggregate; the retention pages in aggregate alone, and by what is read alone."""
+def main(
+    test: scoring.PredictedSet, retention: scoring.PredictedSet, limits: Gate, samples: Path, metrics: Path
+) -> None:
+    """Score page by page, then in aggregate, and judge; the retention pages by what is read alone."""
     frame = scoring.score_set(test)
     scoring.write_samples(frame, samples)
     aggregates = scoring.aggregate_set(test, frame)
     plain = retention.plain()
     kept = scoring.aggregate_set(plain, scoring.score_set(plain))
-    files.write_json(metrics, {**aggregates, "retention": {"base": kept["base"], "tuned": kept["tuned"]}})
+    found: dict[str, Mapping[str, Any]] = {**aggregates, "retention": {"base": kept["base"], "tuned": kept["tuned"]}}
+    scoring.write_metrics(metrics, found, gate.judge(found, limits))
 
 
 if __name__ == "__main__":
@@ -33,6 +38,7 @@ if __name__ == "__main__":
                 Path(snakemake.input.base_retention),
                 Path(snakemake.input.tuned_retention),
             ),
+            restrict(snakemake.params.settings).gate,
             Path(snakemake.output.samples),
             Path(snakemake.output.metrics),
         )

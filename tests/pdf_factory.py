@@ -40,6 +40,11 @@ WORDS = (
 )
 
 
+def sentence(seed: int) -> str:
+    """Return seven words; other seeds give others."""
+    return " ".join(random.Random(seed).sample(WORDS, 7))
+
+
 def text_page(document: pymupdf.Document, title: str, seed: int, *, rows: int = 4) -> None:
     """Add a page with a heading, a paragraph and a ruled table; other seeds give other words."""
     source = random.Random(seed)

@@ -7,7 +7,9 @@ a multiset, since OCR and label may take columns in another order.
 import os
 import shutil
 import subprocess
+import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from scribetune import markdown
@@ -46,17 +48,34 @@ def require(languages: str) -> None:
         )
 
 
-def of_page(page: Any, label: str, languages: str) -> float:
+@dataclass(frozen=True)
+class Reading:
+    """What OCR of a page says about its label.
+
+    Attributes:
+        agreement: F of the two multisets of words, within 0 and 1; `UNKNOWN` where Tesseract gave up.
+        seconds: What it cost, on the clock, rendering included.
+    """
+
+    agreement: float
+    seconds: float
+
+
+def of_page(page: Any, label: str, languages: str) -> Reading:
     """Read a pymupdf.Page by OCR and compare.
 
     Args:
         page: As it is shown.
         label: Its Markdown.
         languages: As Tesseract takes them.
-
-    Returns:
-        F of the two multisets of words, within 0 and 1; `UNKNOWN` where Tesseract gives up.
     """
+    began = time.perf_counter()
+    found = _words_in_image(page, languages)
+    agreement = UNKNOWN if found is None else words_f(label, found)
+    return Reading(agreement, time.perf_counter() - began)
+
+
+def _words_in_image(page: Any, languages: str) -> str | None:
     zoom = min(_DPI / 72, _LONGEST_PX / max(page.rect.width, page.rect.height, 1))
     import pymupdf
 
@@ -72,10 +91,8 @@ def of_page(page: Any, label: str, languages: str) -> float:
             env={**os.environ, "OMP_THREAD_LIMIT": "1"},
         )
     except (OSError, subprocess.TimeoutExpired):
-        return UNKNOWN
-    if read.returncode:
-        return UNKNOWN
-    return words_f(label, read.stdout.decode("utf-8", "replace"))
+        return None
+    return None if read.returncode else read.stdout.decode("utf-8", "replace")
 
 
 def words_f(label: str, reading: str) -> float:

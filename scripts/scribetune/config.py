@@ -285,6 +285,21 @@ class Pretraining(Section):
     """Seed of weights and pages."""
 
 
+class Gate(Section):
+    """The verdict: what the tuned model must show to be promoted (`snakemake gate` fails where it does not)."""
+
+    min_cer_gain: float = Field(default=0.0, ge=0.0)
+    """The 95 % interval of the mean fall in CER must lie above this: 0 asks that it be clear of 0."""
+    min_pages: int = Field(default=6, ge=1)
+    """With fewer test pages nothing is promoted: below six, no result is significant at the 5 % level."""
+    max_table_f1_loss: Fraction = 0.01
+    """Most that the mean table F1 may fall."""
+    max_loop_rate_rise: Fraction = 0.0
+    """Most that the share of pages on which the model repeats itself may rise."""
+    max_retention_cer_rise: float = Field(default=0.03, ge=0.0)
+    """Most that the mean CER on the retention pages (outside the domain) may rise."""
+
+
 class Report(Section):
     """The HTML report."""
 
@@ -309,6 +324,7 @@ class Config(Section):
     train: Train = Train()
     merge: Merge = Merge()
     generate: Generate = Generate()
+    gate: Gate = Gate()
     report: Report = Report()
     pretraining: Pretraining = Pretraining()
 

@@ -168,6 +168,7 @@ STEPS = (
         "Score base and tuned model against the labels",
         (_TEST, _BASE_PREDICTIONS, _TUNED_PREDICTIONS, _RETENTION, _BASE_RETENTION, _TUNED_RETENTION),
         (_SAMPLES, _METRICS),
+        ("gate",),
     ),
     Step(
         "write_report",
@@ -180,6 +181,7 @@ STEPS = (
             _TUNED_PREDICTIONS,
             _DOCUMENT_REPORT,
             _SELECTION,
+            _LABELS,
             _TRAINING_LOG,
             _ADAPTER_LINEAGE,
             _PROOF,

@@ -18,7 +18,8 @@ def rule_job(job: Any) -> Iterator[None]:
     """Run the body of a rule's script.
 
     Log records go to the rule's log file, tracebacks included. On the terminal a user's mistake is one message; an
-    unexpected error is one line that names the log. A job that ends well leaves its receipt.
+    unexpected error is one line that names the log. A job that ends well
+    leaves a receipt of what it made.
 
     Args:
         job: The `snakemake` object of the script.
@@ -39,7 +40,8 @@ def rule_job(job: Any) -> Iterator[None]:
     logger.info("rule %s", job.rule)
     try:
         yield
-        receipts.write(job)
+        if job.output:  # a rule that only judges makes nothing that could be stale
+            receipts.write(job)
     except UserError as error:
         logger.error("%s", error)  # noqa: TRY400  a user's mistake needs no traceback
         _say(f"\n{job.rule}: {error}\n")

@@ -3,11 +3,13 @@
 import json
 import logging
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from scribetune import (
@@ -17,21 +19,26 @@ from scribetune import (
     isolation,
     layout,
     layout_analysis,
+    layout_model,
     markdown,
     page_blocks,
+    page_images,
     plain_pages,
+    ruling_lines,
     structure,
-    table_repair,
     tag_tree,
     text_layer,
+    text_layer_checks,
 )
 from scribetune.documents import Document, DocumentStatus
 from scribetune.pages import open_pdf
 from scribetune.progress import bar
+from scribetune.table_cells import Box
 
 logger = logging.getLogger(__name__)
 
 _MIN_TAG_COVERAGE = 0.99
+_CHECKED_LONG_SIDE_PX = 2304  # fine enough to see small print
 _AUTHOR = re.compile(r"<!-- (reviewer|teacher):(.*)-->")
 _DIVIDED_WORD = re.compile(r"(\w+)[-\u00ad\u2010] *\n\s*(\w+)")
 
@@ -113,13 +120,13 @@ class PageText:
     formulas_lost: int
     formulas_unicode: int = 0
     agreement: float = agreement.UNKNOWN
+    ocr_seconds: float = 0.0
 
 
 class PageReader:
     """Reads the pages of one PDF.
 
-    The file is opened twice: pymupdf4llm removes the structure tree from the Document it works on, and later pages
-    would lose their tags.
+    The file is opened twice: layout analysis works on a copy without the structure tree, whose pages may be changed.
 
     Args:
         path: The PDF.
@@ -135,6 +142,7 @@ class PageReader:
         if self._pdf is None:
             raise UnreadablePdfError(f"{status}: {message}")
         self._for_analysis, _, _ = open_pdf(path, password)
+        layout_model.without_tags(self._for_analysis)
         self._tags = tag_tree.read(self._pdf)
         self._settings = settings
 
@@ -143,17 +151,20 @@ class PageReader:
         """Number of pages."""
         return int(self._pdf.page_count)
 
-    def read(self, index: int) -> PageText:
+    def read(self, index: int, *, has_unseen: bool = False) -> PageText:
         """Extract one page as Markdown in normal form, with what is known about its quality.
 
         Args:
             index: Page, counted from 0.
+            has_unseen: Whether a part of its text layer is seen by nobody: it is left out of the label.
         """
         page = self._pdf[index]
-        read = self._read(page)
+        # Tags do not say where a text stands that they name, nor whether it is seen.
+        read = self._analysed(page, unmapped_share(page), has_unseen=True) if has_unseen else self._read(page)
         if self._settings.agreement == "none" or not read.text:
             return read
-        return replace(read, agreement=agreement.of_page(page, read.text, self._settings.agreement_languages))
+        reading = agreement.of_page(page, read.text, self._settings.agreement_languages)
+        return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
 
     def _read(self, page: Any) -> PageText:
         import pymupdf
@@ -161,11 +172,11 @@ class PageReader:
         unmapped = unmapped_share(page)
         tagged = self._tagged(page, page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT))
         if tagged is not None and tagged.marks:
-            return _from_tags(tagged, unmapped)
+            return _from_tags(page, tagged, unmapped)
         analysed = self._analysed(page, unmapped)
         # Everything tagged as paragraphs: layout analysis knows better where it sees a table.
         if tagged is not None and not count_tables(analysed.text):
-            return _from_tags(tagged, unmapped)
+            return _from_tags(page, tagged, unmapped)
         return analysed
 
     def _tagged(self, page: Any, layer: str) -> structure.TaggedPage | None:
@@ -173,8 +184,9 @@ class PageReader:
         if self._settings.tags != "use":
             return None
         latex, html = self._settings.formulas == "alt", self._settings.tables == "html"
+        keep = self._settings.headers_footers == "keep"
         try:
-            tagged = structure.read(page, self._tags, latex=latex, html_tables=html)
+            tagged = structure.read(page, self._tags, latex=latex, html_tables=html, keep_headers=keep)
         except structure.UnusableTagsError as error:
             logger.info("page %d: tags are not used: %s", page.number + 1, error)
             return None
@@ -182,7 +194,7 @@ class PageReader:
             return None
         return tagged
 
-    def _analysed(self, page: Any, unmapped: float) -> PageText:
+    def _analysed(self, page: Any, unmapped: float, *, has_unseen: bool = False) -> PageText:
         """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from /Alt in place."""
         held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
         found = formulas.on_page(page, held)
@@ -191,12 +203,15 @@ class PageReader:
         changed.remove_rotation()
         tokens = formulas.Placeholders.put(changed, found) if found else formulas.Placeholders({})
         layer = text_layer.read(changed)
+        if has_unseen:
+            image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
+            layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
         drawings = changed.get_cdrawings()
-        rules = table_repair.rules_of(drawings)
+        rules = ruling_lines.rules_of(drawings)
         if plain_pages.is_plain(layer, rules, len(drawings)):
             blocks = plain_pages.blocks_of(layer)
         else:
-            blocks = layout_analysis.blocks_of(self._for_analysis, page.number, layer, rules)
+            blocks = layout_analysis.blocks_of(changed, layer, rules)
         text = markdown.normalise(
             page_blocks.write(
                 blocks,
@@ -204,9 +219,9 @@ class PageReader:
                 keep_headers=self._settings.headers_footers == "keep",
             )
         )
-        if not markdown.words(text.replace(page_blocks.FIGURE, "")):
+        if not markdown.words(text.replace(markdown.FIGURE, "")):
             text = ""
-        recall = word_recall(_words_of(changed), text)
+        recall = word_recall(_words_of(changed), text, " ".join(word.text for word in layer.unseen))
         filled, misplaced = tokens.fill(text)
         return PageText(
             markdown.normalise(filled),
@@ -230,8 +245,20 @@ class UnreadablePdfError(Exception):
     """A PDF that was rendered can no longer be opened."""
 
 
-def _from_tags(tagged: structure.TaggedPage, unmapped: float) -> PageText:
-    return PageText(markdown.normalise(tagged.text), 1.0, unmapped, tagged.formulas, 0)
+def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> PageText:
+    text = markdown.normalise(tagged.text)
+    if not markdown.words(text.replace(markdown.FIGURE, "")):
+        text = ""
+    # Formulas that nobody tagged as such are told by their fonts.
+    boxes = tagged.formula_boxes
+    untagged = sum(
+        line.is_formula and not any(_overlap(line.box, box) for box in boxes) for line in text_layer.read(page).lines
+    )
+    return PageText(text, 1.0, unmapped, tagged.formulas, 0, tagged.formulas_unicode + untagged)
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def unmapped_share(page: Any) -> float:
@@ -248,12 +275,18 @@ def unmapped_share(page: Any) -> float:
     return sum(c == "\ufffd" or "\ue000" <= c <= "\uf8ff" for c in glyphs) / len(glyphs)
 
 
-def word_recall(layer: str, label: str) -> float:
+def word_recall(layer: str, label: str, unseen: str = "") -> float:
     """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer.
 
     A word divided between two lines of the layer is one word where the label has it joined.
+
+    Args:
+        layer: Text of the layer.
+        label: Markdown.
+        unseen: Words of the layer that nobody sees: they are not wanted.
     """
     wanted, found = Counter(markdown.words(layer)), Counter(markdown.words(label))
+    wanted -= Counter(markdown.words(unseen))
     for first, second in _DIVIDED_WORD.findall(layer):
         if wanted[first] > found[first] and wanted[second] > 0 and found[first + second] > wanted[first + second]:
             wanted[first] -= 1
@@ -269,10 +302,31 @@ def count_tables(text: str) -> int:
     return separators + text.lower().count("<table")
 
 
+@dataclass(frozen=True)
+class LabelledDocument:
+    """What became of one PDF's pages.
+
+    Attributes:
+        rows: One per page.
+        ocr_seconds: Page → what its OCR cost. In the log and not in the manifest: no two runs take the same time.
+    """
+
+    rows: tuple[LabelRow, ...]
+    ocr_seconds: Mapping[int, float]
+
+
 def label_document(
-    document: str, path: str, password: str, settings: LabelSettings, pages: Sequence[int]
-) -> list[LabelRow]:
+    document: str, path: str, password: str, settings: LabelSettings, pages: Sequence[int], unseen: Sequence[int] = ()
+) -> LabelledDocument:
     """Write the machine labels of one PDF's pages below data/labels; runs in a worker process.
+
+    Args:
+        document: Its id.
+        path: The file.
+        password: Password or "".
+        settings: How.
+        pages: Counted from 1.
+        unseen: Those of them that have text which nobody sees.
 
     Returns:
         One row per page asked for. A page that fails has status `error`, the others go on.
@@ -280,16 +334,20 @@ def label_document(
     try:
         reader = PageReader(path, password, settings)
     except UnreadablePdfError as error:
-        return [_without_label(document, page, LabelStatus.ERROR, str(error)) for page in pages]
+        failed = tuple(_without_label(document, page, LabelStatus.ERROR, str(error)) for page in pages)
+        return LabelledDocument(failed, {})
     rows = []
+    seconds: dict[int, float] = {}
     for page in pages:
         try:
-            read = reader.read(page - 1)
+            read = reader.read(page - 1, has_unseen=page in unseen)
         except Exception as error:  # the layout analysis raises whatever it meets; the page is refused with its reason
             rows.append(_without_label(document, page, LabelStatus.ERROR, f"{type(error).__name__}: {error}"[:300]))
             continue
         rows.append(_write_label(document, page, read))
-    return rows
+        if read.ocr_seconds:
+            seconds[page] = read.ocr_seconds
+    return LabelledDocument(tuple(rows), seconds)
 
 
 def _write_label(document: str, page: int, read: PageText) -> LabelRow:
@@ -391,6 +449,7 @@ def label_shard(
     corrections: Mapping[tuple[str, int], Path],
     settings: LabelSettings,
     workers: int,
+    unseen: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> list[LabelRow]:
     """Label a shard's pages; documents whose content, settings and code are unchanged are taken as they are.
 
@@ -401,6 +460,7 @@ def label_shard(
         corrections: (document id, page) → human label.
         settings: How.
         workers: Number of worker processes.
+        unseen: Document id → pages that have text which nobody sees: it is left out of their labels.
 
     Returns:
         One row per rendered page, in order.
@@ -411,7 +471,8 @@ def label_shard(
         digest, pages = rendered.get(document.id, ("", ()))
         if not pages:
             continue
-        key = files.sha256_bytes(json.dumps([digest, list(pages), asdict(settings)]).encode())
+        parts = [digest, list(pages), asdict(settings), list(unseen.get(document.id, ()))]
+        key = files.sha256_bytes(json.dumps(parts).encode())
         kept = _load_record(document.id, key)
         if kept is None:
             waiting.append((document, key, pages))
@@ -421,28 +482,63 @@ def label_shard(
     tasks = [
         isolation.Task(
             label_document,
-            (document.id, str(document.path), passwords.get(document.id, ""), settings, tuple(pages)),
+            (
+                document.id,
+                str(document.path),
+                passwords.get(document.id, ""),
+                settings,
+                tuple(pages),
+                tuple(unseen.get(document.id, ())),
+            ),
             settings.timeout_s_per_page * len(pages) + 30,  # the layout models load once per worker
         )
         for document, _, pages in waiting
     ]
-    with bar("Labelling", len(waiting), "documents") as advance:
-        for (document, key, pages), outcome in zip(waiting, isolation.run(tasks, workers), strict=True):
+    ocr: dict[tuple[str, int], float] = {}
+    with (
+        isolation.Workers(min(workers, len(waiting)), prepare=prepare_worker) as started,
+        bar("Labelling", len(waiting), "documents") as advance,
+    ):
+        for (document, key, pages), outcome in zip(waiting, started.run(tasks), strict=True):
             if outcome.failure:
                 status = LabelStatus(outcome.failure)
                 failed = [_without_label(document.id, page, status, outcome.message) for page in pages]
                 known[document.id] = _Record("", tuple(failed), {})
                 logger.warning("%s: %s: %s", document.relative_path, outcome.failure, outcome.message)
             else:
-                known[document.id] = _Record(key, tuple(outcome.value), {})
+                labelled: LabelledDocument = outcome.value
+                known[document.id] = _Record(key, labelled.rows, {})
+                ocr.update({(document.id, page): seconds for page, seconds in labelled.ocr_seconds.items()})
                 _store_record(document.id, known[document.id])
             advance(note=document.id)
+    _log_ocr(ocr)
     return [
         row
         for document in documents
         if document.id in known
         for row in _with_corrections(document.id, known[document.id], corrections)
     ]
+
+
+def prepare_worker() -> None:
+    """Import PyMuPDF without its layout models, once per worker: they load with the first page that needs them.
+
+    `import pymupdf` would load them at once, with threads for all cores, and `layout_model` once more with one: 0.7 s
+    and 54 MB that pages of running text do without.
+    """
+    sys.modules["pymupdf.layout"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
+    import pymupdf  # noqa: F401
+
+    del sys.modules["pymupdf.layout"]
+
+
+def _log_ocr(seconds: Mapping[tuple[str, int], float]) -> None:
+    """Say what the second opinion cost, page by page and in all."""
+    for (document, page), spent in seconds.items():
+        logger.info("OCR of %s page %d: %.2f s", document, page, spent)
+    if seconds:
+        total = sum(seconds.values())
+        logger.info("OCR of %d pages: %.1f s, %.2f s a page", len(seconds), total, total / len(seconds))
 
 
 def _with_corrections(document: str, record: "_Record", corrections: Mapping[tuple[str, int], Path]) -> list[LabelRow]:
@@ -470,6 +566,11 @@ def _write_changed(path: Path, data: bytes) -> None:
     """Write a file unless it has that content: what is untouched keeps its time."""
     if not (path.exists() and path.read_bytes() == data):
         files.write_bytes(path, data)
+
+
+def pages_with_unseen(page_rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the pages of a document, from its rows in data/manifests/pages, of whose text a part is seen by nobody."""
+    return [int(row["page"]) for row in page_rows if row["hidden_share"] > 0 or row["invisible_share"] > 0]
 
 
 def usable_pages(status: str, page_rows: Sequence[Mapping[str, Any]]) -> list[int]:

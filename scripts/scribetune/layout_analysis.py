@@ -5,19 +5,16 @@ is taken from the text layer: each run of characters goes to the block around it
 a block of its own, where it stands.
 """
 
-import contextlib
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
-from scribetune import markdown, plain_pages, table_repair
-from scribetune.metrics.markdown import table_from_html
+from scribetune import layout_model, markdown, plain_pages, table_repair
+from scribetune.layout_model import Region
 from scribetune.page_blocks import Kind, PageBlock
-from scribetune.table_cells import Box, Cell, PageTable, grid_of
-from scribetune.table_repair import Rules
+from scribetune.ruling_lines import Rules
+from scribetune.table_cells import Box, PageTable, Word
 from scribetune.text_layer import Line, Span, TextLayer, union
 
 _KINDS = {
@@ -34,42 +31,46 @@ _KINDS = {
 _MOSTLY_PICTURE = 0.4
 _COLUMN_LINES = 3
 _MANY_FRAMES = 6
+_LEVELS = 6
 
 
-def blocks_of(pdf: Any, number: int, layer: TextLayer, rules: Rules) -> list[PageBlock]:
+def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
     """Return the blocks of a page in reading order.
 
     Args:
-        pdf: A pymupdf.Document that may be changed: its structure tree is removed.
-        number: Page, from 0; not rotated.
+        page: A pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`).
         layer: Its text.
         rules: The lines drawn on it.
     """
-    _use_one_thread()
-    from pymupdf4llm.helpers import document_layout
-
-    # The library prints progress and advice to stdout.
-    with contextlib.redirect_stdout(io.StringIO()):
-        parsed = document_layout.parse_document(
-            pdf,
-            pages=[number],
-            use_ocr=False,  # the default is True, and would change the Document
-            render_html_tables=True,
-            force_text=True,
-        )
-    boxes = parsed.pages[0].boxes
-    blocks = [_block(box, layer, rules) for box in boxes]
+    regions = layout_model.regions_of(page)
+    blocks = [_block(region, layer, rules) for region in regions]
     if sum(block.kind is Kind.TABLE and not _is_table(block) for block in blocks) >= _MANY_FRAMES:
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.
         return plain_pages.blocks_of(layer)
-    areas = [_area(block, box) for block, box in zip(blocks, boxes, strict=True)]
+    areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
     held, rest = _assigned(layer.lines, blocks, areas)
     filled: list[PageBlock] = []
     for block, lines in zip(blocks, held, strict=True):
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
             rest.extend(_missing(block, lines))
-    return plain_pages.merged(filled, _grouped(rest))
+    return plain_pages.merged(_with_levels(filled), _grouped(rest))
+
+
+def _with_levels(blocks: Sequence[PageBlock]) -> list[PageBlock]:
+    """Give headings their levels, as the library does: by the sizes of their fonts on the page, largest first."""
+    sizes = {block.box: _largest(block) for block in blocks if block.kind is Kind.HEADING and block.lines}
+    levels = sorted(set(sizes.values()), reverse=True)[:_LEVELS]
+    return [
+        replace(block, level=levels.index(sizes[block.box]) + 1 if sizes[block.box] in levels else _LEVELS)
+        if block.kind is Kind.HEADING and block.box in sizes and not block.level
+        else block
+        for block in blocks
+    ]
+
+
+def _largest(block: PageBlock) -> int:
+    return max(round(span.size) for line in block.lines for span in line.spans)
 
 
 def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageBlock]:
@@ -94,55 +95,32 @@ def _is_table(block: PageBlock) -> bool:
     return any(table.rows > 1 and table.columns > 1 for table in block.tables)
 
 
-@cache
-def _use_one_thread() -> None:
-    """Let the models use one thread each: there is a process for every core, and theirs wait by spinning.
-
-    The library offers no setting, and makes its sessions when it is first used.
-    """
-    import onnxruntime
-
-    class OneThread(onnxruntime.SessionOptions):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.intra_op_num_threads = 1
-            self.inter_op_num_threads = 1
-
-    onnxruntime.SessionOptions = OneThread
-
-
-def _block(box: Any, layer: TextLayer, rules: Rules) -> PageBlock:
-    kind = _KINDS.get(box.boxclass, Kind.TEXT)
-    place = (box.x0, box.y0, box.x1, box.y1)
-    if kind is not Kind.TABLE:
-        return PageBlock(kind, place, level=box.header_level or 0)
+def _block(region: Region, layer: TextLayer, rules: Rules) -> PageBlock:
+    kind = _KINDS.get(region.kind, Kind.TEXT)
     tables = [
         repaired
-        for found in box.table.get("html_tables") or []
-        for repaired in table_repair.repair(_table(found), found["cells"], layer.words, rules)
+        for found in region.tables
+        for repaired in table_repair.repair(found.table, found.boxes, layer.words, rules)
     ]
-    if not tables:
-        rows = [[" ".join((text or "").split()) for text in row] for row in box.table.get("extract") or []]
-        tables = [grid_of(rows, place)] if rows else []
-    return PageBlock(kind, place, tables=tuple(tables))
+    if layer.unseen:
+        tables = [_seen(table, layer.unseen) for table in tables]
+    return PageBlock(kind, region.box, tables=tuple(tables))
 
 
-def _table(found: dict[str, Any]) -> PageTable:
-    """Read what the library's table finder made."""
-    grid = table_from_html(found["html"])
-    cells = tuple(
-        Cell(cell.row, cell.column, " ".join(cell.text.split()), cell.row_span, cell.column_span)
-        for cell in grid.cells
-        if cell.text.strip() or cell.row_span * cell.column_span > 1
-    )
-    x0, y0, x1, y1 = found["bbox"]
-    return PageTable((x0, y0, x1, y1), grid.rows, grid.columns, cells)
+def _seen(table: PageTable, unseen: Sequence[Word]) -> PageTable:
+    """Take words that nobody sees out of a table that was taken over as the library read it."""
+    x0, y0, x1, y1 = table.box
+    gone = Counter(word.text for word in unseen if x0 <= word.centre[0] <= x1 and y0 <= word.centre[1] <= y1)
+    cells = [
+        replace(cell, text=" ".join(word for word in cell.text.split() if not _take(gone, word)))
+        for cell in table.cells
+    ]
+    return replace(table, cells=tuple(cell for cell in cells if cell.text or cell.spans))
 
 
-def _area(block: PageBlock, box: Any) -> Box:
+def _area(block: PageBlock, region: Region) -> Box:
     """Return where the words of a block stand: a table's own box may be larger than the one of its place."""
-    inner = [tuple(found["bbox"]) for found in (box.table or {}).get("html_tables") or []]
-    return union([block.box, *inner]) if inner else block.box
+    return union([block.box, *(found.table.box for found in region.tables)])
 
 
 def _assigned(

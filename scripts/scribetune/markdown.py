@@ -3,6 +3,9 @@
 import re
 import unicodedata
 
+FIGURE = "![figure]()"
+"""Stands where the page shows a picture."""
+
 _PICTURE_TEXT = re.compile(r"<!-- Start of picture text -->\n?(.*?)<!-- End of picture text -->(?:<br>)?", re.DOTALL)
 _PICTURE_MARK = re.compile(r"^\*\*==> picture .*? intentionally omitted <==\*\*[ \t]*$", re.MULTILINE)
 _LONGEST_EMPHASIS = 2000

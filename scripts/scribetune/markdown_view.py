@@ -1,8 +1,8 @@
 """Markdown from labels and models as HTML that can be trusted: no markup of theirs survives.
 
 Raw HTML is off, links and images stay text. The one exception is an HTML table, which document-OCR models write: it is
-parsed into a grid, and a new table is written from the grid with every cell escaped. Formulas are shown as LaTeX
-source; `formula_html` is the one place that decides so.
+parsed into a grid, and a new table is written from the grid with every cell escaped. Formulas become MathML
+(`scribetune.mathml`), or stay LaTeX source where that cannot be read.
 """
 
 import re
@@ -22,6 +22,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
 
+from scribetune.mathml import mathml
 from scribetune.visible_text import visible
 
 RENDERED_CHARACTERS = 20_000
@@ -114,14 +115,18 @@ def _cell_html(cell: Cell) -> Markup:
 
 
 def formula_html(latex: str, *, display: bool) -> Markup:
-    """Show a formula: its LaTeX source, delimiters left out.
+    """Show a formula: as MathML with its source as the tooltip, or as source where it cannot be read.
 
     Args:
         latex: The source between the delimiters.
         display: A formula on its own line, else one inside a sentence.
     """
     kind = "formula display" if display else "formula"
-    return Markup('<code class="{}">{}</code>').format(kind, latex.strip())
+    latex = latex.strip()
+    shown = mathml(latex, display=display)
+    if shown is None:
+        return Markup('<code class="{}">{}</code>').format(kind, latex)
+    return Markup('<span class="{}" title="{}">{}</span>').format(kind, latex, shown)
 
 
 def rendered(text: str, limit: int = RENDERED_CHARACTERS) -> Markup:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scribetune import files
+from scribetune import files, gate
 from scribetune.report_tables import MEASURES, Measure
 
 SPLITS = ("train", "validation", "test")
@@ -230,19 +230,41 @@ def _training_data(sources: CardSources) -> str:
         (split, *counts[split], _code(sources.splits[split])) for split in SPLITS
     ]  # a split is named by the hash of its records, each of which has the hashes of its image and label
     made = Counter(page["label_source"] for page in lineage["pages"])
-    reviewers = len({page["reviewer"] for page in lineage["pages"]} - {""})
-    by = f", corrected by {reviewers} reviewer(s)" if reviewers else ""
+    authors = {
+        source: {page["reviewer"] for page in lineage["pages"] if page["label_source"] == source} - {""}
+        for source in ("correction", "teacher")
+    }
+    by = f", corrected by {len(authors['correction'])} reviewer(s)" if authors["correction"] else ""
+    models = f" ({', '.join(escape(name) for name in sorted(authors['teacher']))})" if authors["teacher"] else ""
     return (
         "## Training data\n\n"
         "A local collection of PDFs, split by document and near-duplicate cluster. Nothing of it is in this "
         "repository but what `lineage.json` says: the path and the hash of every document and page.\n\n"
         + _table(("split", "documents", "pages", "SHA-256 of its records"), rows)
         + f"\n\n- Labels (pages): {_shares(made, 'unknown')}{by}. `machine`: the PDF's own text layer; "
-        "`correction`: written or corrected by a person.\n"
+        "`correction`: written or corrected by a person; "
+        f"`teacher`: read from the page image by another model{models}, whose mistakes are learned with the rest.\n"
+        f"- Gates: {_gates(lineage)}\n"
         f"- Languages (documents): {_shares(_told(sources, 'language'), 'not said')}\n"
         f"- Categories (documents): {_shares(_told(sources, 'category'), 'not said')}\n"
         f"- Licences (documents): {_shares(_told(sources, 'licence'), 'not said')}\n\n"
         "This card names no licence of the adapter: it depends on the base model's and on the documents'."
+    )
+
+
+def _gates(lineage: Mapping[str, Any]) -> str:
+    """Say what a page had to pass, with the limits of the build where the lineage has them."""
+    limits = lineage["configuration"].get("selection", {})
+
+    def limit(key: str) -> str:
+        return f" ({escape(limits[key])})" if key in limits else ""
+
+    return (
+        f"a page was learned from only if its label has the words of the text layer{limit('min_word_recall')}, few "
+        f"glyphs map to no character{limit('max_unmapped_share')} and little of the layer is unpainted"
+        f"{limit('max_invisible_share')} or unseen{limit('max_hidden_share')}; labels of people and of a teacher pass "
+        "these without being measured. Agreement with OCR of the page counts where the build measured it"
+        f"{limit('min_agreement')}."
     )
 
 
@@ -286,6 +308,10 @@ def _evaluation(lineage: Mapping[str, Any]) -> str:
         parts.append("Page by page (a positive gain: the tuned model is better):")
         header = ("measure", "gain", "95 % interval", "p", "better / same / worse")
         parts.append(_table(header, [_gain(change, key, name) for key, name in compared]))
+    if "gate" in lineage["metrics"]:
+        verdict = gate.read(lineage["metrics"]["gate"])
+        reasons = "\n".join(f"- {escape(reason)}" for reason in verdict.why)
+        parts.append(f"Verdict: **{verdict.words}**.\n\n{reasons}")
     retention = lineage["metrics"].get("retention")
     if retention:
         before, after = retention["base"]["cer_mean"], retention["tuned"]["cer_mean"]

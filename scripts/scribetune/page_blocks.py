@@ -6,12 +6,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
+from scribetune.markdown import FIGURE
 from scribetune.structure import is_cjk
 from scribetune.table_cells import Box, PageTable
 from scribetune.text_layer import Line, Span, is_broken_word, joined, needs_blank, visual_lines
-
-FIGURE = "![figure]()"
-"""Stands where the page shows a picture."""
 
 _BULLET = re.compile(r"^([•‣▪●○◦■□❑➢✓·∙⁃\uf0b7\uf0a7\uf0d8\uf076\uf0fc\uf02d]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
 _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)])\s+(?=\S)")

@@ -4,13 +4,16 @@ The layout model and the table finder take about 0.4 s a page. Where nothing on 
 (few lines drawn, no columns of short entries), fonts and white space say what a heading, a list and a column is.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from scribetune import reading_order
 from scribetune.page_blocks import Kind, PageBlock, list_marker
-from scribetune.table_cells import Box
-from scribetune.table_repair import Rules, is_figure, lines_of
+from scribetune.ruling_lines import Rules
+from scribetune.table_cells import Box, Word
+from scribetune.table_lines import Segment, TableLine, is_figure, lines_of
 from scribetune.text_layer import Line, TextLayer, is_right_to_left, union, visual_lines
 
 _MAX_SHAPES = 60
@@ -24,6 +27,11 @@ _SHORT_ENTRY = 0.25
 _FIGURES_IN_ROW = 3
 _NEAR_ROWS = 5
 _HEADING_WORDS = 16
+_STRETCHED_BLANKS = 4
+_APART = 40.0  # points between two columns of figures
+_ONE_LINE = 6.0  # points between the strokes of a double line
+_STRETCH = 1.6
+_NUMBERED = re.compile(r"(?:\d{1,3}\.)+\d{0,3}\.?")
 
 
 def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
@@ -36,7 +44,7 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
     """
     if not layer.lines or shapes > _HOPELESS_SHAPES:
         return True
-    if shapes > _MAX_SHAPES or any(not line.horizontal for line in layer.lines):
+    if shapes > _MAX_SHAPES or any(not (line.horizontal or _beside_page(line, layer)) for line in layer.lines):
         return False
     underlines = [(line.box[0], line.box[2], line.box[3]) for line in layer.lines]
     across = [
@@ -46,28 +54,58 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
         and not any(abs(rule.at - y) < 4 and rule.start > x0 - 3 and rule.end < x1 + 3 for x0, x1, y in underlines)
     ]
     tall = [rule for rule in rules.vertical if rule.end - rule.start > 15]
-    # A table's frame has lines both ways; either alone is a border, a column's rule, a mark of a change.
-    framed = len(across) + len(rules.edges) // 2 > _MAX_RULES and len(tall) > 2 and len(across) > 1
+    # A table's frame has lines both ways, one of them inside; else it is a border, a column's rule, a mark of a change.
+    places = sorted(rule.at for rule in tall)
+    upright = len(places) - sum(after - before < _ONE_LINE for before, after in pairwise(places))
+    framed = len(across) + len(rules.edges) // 2 > _MAX_RULES and upright > 2 and len(across) > 1
     return not framed and not _has_aligned_entries(layer)
+
+
+def _beside_page(line: Line, layer: TextLayer) -> bool:
+    """Whether a line runs up or down the page in one of its side margins: the stamp of an archive, a running title."""
+    return not line.horizontal and (line.box[2] < _MARGIN * layer.width or line.box[0] > (1 - _MARGIN) * layer.width)
 
 
 def _has_aligned_entries(layer: TextLayer) -> bool:
     """Whether short pieces of text stand below each other beside other text, or figures do, in three rows or more."""
     seen: dict[tuple[str, int], list[int]] = {}
-    for number, row in enumerate(lines_of(layer.words)):
-        if sum(is_figure(word.text) for word in row.words) >= _FIGURES_IN_ROW:
-            seen.setdefault(("figures", 0), []).append(number)
+    rows = lines_of([word for word in layer.words if word.x1 - word.x0 > 0.3 * word.height or len(word.text) == 1])
+    for number, row in enumerate(rows):
+        figures = [word for word in row.words if is_figure(word.text)]
+        if len(figures) >= _FIGURES_IN_ROW:
+            # Figures of running text stand anywhere; those of a table below each other.
+            _see(seen, "figure", figures, number)
         pieces = row.segments
-        marked = len(pieces) > 1 and bool(list_marker(f"{pieces[0].text} x"))
-        for piece in pieces[1 + marked :]:
-            if piece.x1 - piece.x0 < _SHORT_ENTRY * layer.width:
-                seen.setdefault(("start", round(piece.x0 / _ALIGNED)), []).append(number)
-                seen.setdefault(("end", round(piece.x1 / _ALIGNED)), []).append(number)
-    for (side, place), rows in seen.items():
-        near = sorted({*rows, *seen.get((side, place + 1), [])})
+        if _is_stretched(row):
+            continue
+        marked = len(pieces) > 1 and bool(_NUMBERED.fullmatch(pieces[0].text) or list_marker(f"{pieces[0].text} x"))
+        short = [piece for piece in pieces[1 + marked :] if piece.x1 - piece.x0 < _SHORT_ENTRY * layer.width]
+        _see(seen, "piece", short, number)
+    figures_at = []
+    for (side, place), found in seen.items():
+        near = sorted({*found, *seen.get((side, place + 1), [])})
         if any(near[index + 2] - near[index] <= _NEAR_ROWS for index in range(len(near) - 2)):
-            return True
-    return False
+            if side.startswith("piece"):
+                return True
+            figures_at.append(place * _ALIGNED)
+    # The same year three times in a column of text is chance; two columns of figures are none.
+    return bool(figures_at) and max(figures_at) - min(figures_at) > _APART
+
+
+def _see(seen: dict[tuple[str, int], list[int]], kind: str, pieces: Sequence[Word | Segment], row: int) -> None:
+    """Note where pieces of a row begin and end."""
+    for piece in pieces:
+        seen.setdefault((f"{kind} from", round(piece.x0 / _ALIGNED)), []).append(row)
+        seen.setdefault((f"{kind} to", round(piece.x1 / _ALIGNED)), []).append(row)
+
+
+def _is_stretched(row: TableLine) -> bool:
+    """Whether a row is a line of justified text: blanks wider than usual, but all about as wide."""
+    gaps = sorted(after.x0 - before.x1 for before, after in pairwise(row.words))
+    figures = sum(is_figure(word.text) for word in row.words)
+    if len(gaps) < _STRETCHED_BLANKS or figures > 0.4 * len(row.words):
+        return False
+    return gaps[-1] <= max(_STRETCH * gaps[len(gaps) // 2], gaps[len(gaps) // 2] + 0.25 * row.height)
 
 
 def blocks_of(layer: TextLayer) -> list[PageBlock]:
@@ -77,8 +115,11 @@ def blocks_of(layer: TextLayer) -> list[PageBlock]:
         for image in layer.images
         if (image[2] - image[0]) * (image[3] - image[1]) >= FIGURE_SHARE * layer.width * layer.height
     ]
-    blocks = blocks_of_lines(layer.lines, layer.width, layer.height)
-    return merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
+    beside = [line for line in layer.lines if _beside_page(line, layer)]
+    running = [line for line in layer.lines if line not in beside] if beside else layer.lines
+    blocks = blocks_of_lines(running, layer.width, layer.height)
+    blocks = merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
+    return [*blocks, *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
 
 
 def _behind_text(box: Box, lines: Sequence[Line]) -> bool:

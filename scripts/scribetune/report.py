@@ -6,14 +6,16 @@ text in it. Four layers see to that: Jinja2 escapes every value, control charact
 Content-Security-Policy allows the report's own two scripts, by hash, and no connection to anywhere.
 
 The file holds plotly.js once, gzip-compressed (1.9 MB instead of 4.8); the page unpacks it after the text is on screen.
+Of more than `ReportInputs.inline_pages` test pages an index alone is there from the start; their texts are packed.
 """
 
 import base64
 import gzip
 import hashlib
+import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +29,9 @@ from scribetune.report_images import PageImage, page_image
 from scribetune.report_plots import plotly_javascript, plots
 from scribetune.report_tables import (
     FILES,
+    UNJUDGED,
     BeforeAfter,
+    GroupRow,
     MetricRow,
     before_after,
     configuration_facts,
@@ -39,7 +43,10 @@ from scribetune.report_tables import (
     lineage_facts,
     metric_rows,
     number,
+    page_lists,
     paired,
+    published_rows,
+    resource_facts,
     verdict,
 )
 from scribetune.review import spot_check
@@ -53,6 +60,11 @@ LOGGER = logging.getLogger(__name__)
 TEMPLATES = Path(__file__).parent / "templates"
 AGREEMENT = 1e-6
 """Greatest difference between metrics.json and the mean of samples.csv that is taken for rounding."""
+
+CHUNK_PAGES = 4
+"""Pages per chunk: few, since the worst pages, shown together, are of as many chunks."""
+SAMPLES_SHOWN = 1_000
+"""Rows of the per-sample table; samples.csv has all."""
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -115,51 +127,121 @@ def render(inputs: ReportInputs) -> str:
     samples = before_after(data.pages)
     documents = document_table(data.documents)
     headline = headline_rows(data.metrics)
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            title=inputs.title,
-            policy=_policy(script, plotly),
-            style=Markup(style),  # noqa: S704 - our own file
-            script=Markup(script),  # noqa: S704 - our own file
-            plotly=base64.b64encode(gzip.compress(plotly.encode("utf-8"), compresslevel=9, mtime=0)).decode("ascii"),
-            headline=headline,
-            sentence=_sentence(headline, samples),
-            samples=samples,
-            disagreement=_disagreement(samples, headline),
-            metric_rows=metric_rows(data.metrics),
-            further_metrics=[
-                facts(group, dict(values))
-                for group, values in data.metrics.items()
-                if group not in ("base", "tuned") and values and not is_paired(values)
-            ],
-            paired_metrics=[
-                (group, metric_rows(paired(values))) for group, values in data.metrics.items() if is_paired(values)
-            ],
-            categories=group_rows(data.pages, lambda page: page.category),
-            languages=group_rows(data.pages, lambda page: page.language),
-            plots=plots(data.training_log, data.pages),
-            final_step=data.training_log[-1] if data.training_log else None,
-            pages=_page_views(inputs, data.pages),
-            page_categories=sorted({page.category for page in data.pages if page.category}),
-            page_languages=sorted({page.language for page in data.pages if page.language}),
-            shown_characters=SHOWN_CHARACTERS,
-            documents=documents,
-            document_count=len(data.documents),
-            documents_used=sum(bool(document.accepted) for document in data.documents),
-            accepted_pages=data.accepted_pages,
-            refused_pages=data.refused_pages,
-            refused_count=sum(data.refused_pages.values()),
-            splits=data.splits,
-            spot_checks=spot_check.sentences(inputs.spot_checks),
-            overlap=data.overlap,
-            lineage=lineage_facts(data.lineage),
-            configuration=configuration_facts(data.lineage),
-            merge_proof=facts("merge proof", data.merge_proof) if data.merge_proof else None,
-            files=FILES,
-        )
+    environment = _environment()
+    views = _page_views(inputs, data.pages)
+    packed = _packed_pages(environment, views) if len(data.pages) > inputs.inline_pages else None
+    return environment.get_template(
+        "report.html.j2"
+    ).render(
+        title=inputs.title,
+        policy=_policy(script, plotly),
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        plotly=_packed(plotly),
+        headline=headline,
+        verdict=data.verdict,
+        sentence=_sentence(headline, samples),
+        samples=samples,
+        sample_rows=samples.rows[:SAMPLES_SHOWN],
+        disagreement=_disagreement(samples, headline),
+        published=published_rows(data.pages, data.metrics),
+        page_lists=page_lists(data.pages),
+        metric_rows=metric_rows(data.metrics),
+        unjudged=UNJUDGED,
+        further_metrics=[
+            facts(group, dict(values))
+            for group, values in data.metrics.items()
+            if group not in ("base", "tuned") and values and not is_paired(values)
+        ],
+        paired_metrics=[
+            (group, metric_rows(paired(values))) for group, values in data.metrics.items() if is_paired(values)
+        ],
+        groups=_groups(data.pages),
+        plots=plots(data.training_log, data.pages),
+        page_count=len(data.pages),
+        pages=() if packed else views,
+        packed_pages=packed,
+        page_categories=sorted({page.category for page in data.pages if page.category}),
+        page_languages=sorted({page.language for page in data.pages if page.language}),
+        page_scripts=sorted({page.script for page in data.pages if page.script}),
+        page_layouts=sorted({page.layout for page in data.pages}),
+        shown_characters=SHOWN_CHARACTERS,
+        documents=documents,
+        document_count=len(data.documents),
+        documents_used=sum(bool(document.accepted) for document in data.documents),
+        accepted_pages=data.accepted_pages,
+        refused_pages=data.refused_pages,
+        refused_count=sum(data.refused_pages.values()),
+        label_quality=data.label_quality,
+        splits=data.splits,
+        spot_checks=spot_check.sentences(inputs.spot_checks),
+        overlap=data.overlap,
+        resources=resource_facts(data.lineage, data.metrics),
+        lineage=lineage_facts(data.lineage),
+        configuration=configuration_facts(data.lineage),
+        merge_proof=facts("merge proof", data.merge_proof) if data.merge_proof else None,
+        files=FILES,
     )
+
+
+def _groups(pages: Sequence[TestPage]) -> list[tuple[str, tuple[GroupRow, ...]]]:
+    """Return the tables by group, those with one group left out."""
+    tables = [
+        ("category", group_rows(pages, lambda page: page.category)),
+        ("language", group_rows(pages, lambda page: page.language)),
+        ("script", group_rows(pages, lambda page: page.script)),
+        ("layout", group_rows(pages, lambda page: page.layout)),
+    ]
+    return [(name, rows) for name, rows in tables if rows]
+
+
+def _packed(text: str) -> str:
+    """Return a text as base64 of gzip: same text, same bytes."""
+    return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0)).decode("ascii")
+
+
+@dataclass(frozen=True)
+class PackedPages:
+    """Many test pages: what filters and order need of each as JSON, and their HTML in chunks of gzip in base64."""
+
+    index: Markup
+    chunks: tuple[str, ...]
+
+
+def _packed_pages(environment: jinja2.Environment, views: Iterable[PageView]) -> PackedPages:
+    """Render pages `CHUNK_PAGES` at a time: a browser then parses what is looked at alone, and memory stays small."""
+    card: Callable[[PageView, int], str] = vars(environment.get_template("page.html.j2").module)["page"]
+    rows: list[dict[str, object]] = []
+    chunks: list[str] = []
+    waiting: list[str] = []
+    for view in views:
+        rows.append(_index_row(view))
+        waiting.append(card(view, SHOWN_CHARACTERS))
+        if len(waiting) == CHUNK_PAGES:
+            chunks.append(_packed("".join(waiting)))
+            waiting.clear()
+    if waiting:
+        chunks.append(_packed("".join(waiting)))
+    # Inside <script type="application/json">, "<" is all that could end the element.
+    index = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return PackedPages(Markup(index), tuple(chunks))  # noqa: S704
+
+
+def _index_row(view: PageView) -> dict[str, object]:
+    """Return a page's row of the index; its keys are those of the card's `data-*`."""
+    page = view.page
+    return {
+        "index": page.index,
+        "base": "" if view.cer.base is None else view.cer.base,
+        "tuned": "" if view.cer.tuned is None else view.cer.tuned,
+        "verdict": view.cer_verdict,
+        "category": visible(page.category),
+        "language": visible(page.language),
+        "script": page.script,
+        "layout": page.layout,
+        "search": visible(view.search),
+        **({"flagged": ""} if view.flags else {}),
+    }
 
 
 def _asset(name: str) -> str:
@@ -230,9 +312,8 @@ def _disagreement(samples: BeforeAfter, headline: Sequence[MetricRow]) -> str:
     return "; ".join(problems)
 
 
-def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> list[PageView]:
+def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> Iterator[PageView]:
     missing = Pair(None, None)
-    views = []
     for position, page in enumerate(pages):
         cer = page.metrics.get("cer", missing)
         reference = page.reference.strip()
@@ -242,27 +323,26 @@ def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> list[PageVie
             for problem in ("loop", "truncated", "empty")
             if getattr(reading, problem)
         )
-        views.append(
-            PageView(
-                anchor=f"page-{page.index}",
-                page=page,
-                image=page_image(inputs.working_directory, page.image, embed=position < inputs.embed_pages),
-                language_tag=page.language if _LANGUAGE_TAG.fullmatch(page.language) else "",
-                reference=reference[:SHOWN_CHARACTERS],
-                reference_omitted=max(0, len(reference) - SHOWN_CHARACTERS),
-                rendered_reference=rendered(reference),
-                readings=(
-                    _reading_view("base", page.base, reference, cer.base),
-                    _reading_view("tuned", page.tuned, reference, cer.tuned),
-                ),
-                cer=cer,
-                cer_verdict=verdict(cer, "lower"),
-                table_f1=page.metrics.get("table_f1", missing),
-                flags=flags,
-                search=f"{page.index} {page.id} {page.category} {page.language} {' '.join(flags)}".lower(),
-            )
+        yield PageView(
+            anchor=f"page-{page.index}",
+            page=page,
+            image=page_image(inputs.working_directory, page.image, embed=position < inputs.embed_pages),
+            language_tag=page.language if _LANGUAGE_TAG.fullmatch(page.language) else "",
+            reference=reference[:SHOWN_CHARACTERS],
+            reference_omitted=max(0, len(reference) - SHOWN_CHARACTERS),
+            rendered_reference=rendered(reference),
+            readings=(
+                _reading_view("base", page.base, reference, cer.base),
+                _reading_view("tuned", page.tuned, reference, cer.tuned),
+            ),
+            cer=cer,
+            cer_verdict=verdict(cer, "lower"),
+            table_f1=page.metrics.get("table_f1", missing),
+            flags=flags,
+            search=" ".join(
+                (str(page.index), page.id, page.category, page.language, page.script, page.layout, *flags)
+            ).lower(),
         )
-    return views
 
 
 def _reading_view(model: str, reading: Reading, reference: str, cer: float | None) -> ReadingView:

@@ -9,9 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from scribetune import gate, page_kinds
 from scribetune.documents import outcome
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl
+from scribetune.gate import Verdict
 
 LOGGER = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ class ReportInputs:
         title: Heading of the report.
         spot_checks: Records of spot checks of labels by people (`scribetune.review.spot_check`).
         embed_pages: Up to this many page images are embedded; the rest are links to data/pages.
+        inline_pages: Up to this many pages are HTML from the start; of more, each is unpacked when it is shown.
+        label_csvs: Manifests of the labels, for their quality; without them the report has no such section.
     """
 
     samples_csv: Path
@@ -57,6 +61,8 @@ class ReportInputs:
     working_directory: Path
     title: str = "scribetune report"
     embed_pages: int = 200
+    inline_pages: int = 300
+    label_csvs: tuple[Path, ...] = ()
     spot_checks: tuple[Path, ...] = ()
 
 
@@ -96,6 +102,8 @@ class TestPage:
     image: str
     category: str
     language: str
+    script: str
+    layout: str
     label_source: str
     reference: str
     base: Reading
@@ -157,6 +165,34 @@ class LogRow:
     loss: float | None
     learning_rate: float | None
     validation_loss: float | None
+    validation_cer: float | None
+
+
+@dataclass(frozen=True)
+class LabelQuality:
+    """How good the labels of one source are; None where nothing was measured.
+
+    Attributes:
+        source: "machine", "correction" or "teacher".
+        pages: Labels of that source.
+        reviewers: People (or models) who are named in them.
+        word_recall: Mean share of the text layer's words that the label has.
+        least_word_recall: The smallest such share.
+        complete: Labels with every word of the text layer.
+        agreement: Mean agreement with the OCR of the page image, where `labels.agreement` measured it.
+        formulas: Formulas with LaTeX in the labels.
+        formulas_lost: Formulas whose LaTeX found no place, or is not known.
+    """
+
+    source: str
+    pages: int
+    reviewers: int
+    word_recall: float | None
+    least_word_recall: float | None
+    complete: int
+    agreement: float | None
+    formulas: int
+    formulas_lost: int
 
 
 @dataclass(frozen=True)
@@ -165,6 +201,8 @@ class ReportData:
 
     pages: tuple[TestPage, ...]
     metrics: Mapping[str, Mapping[str, float | None]]
+    verdict: Verdict | None
+    label_quality: tuple[LabelQuality, ...]
     documents: tuple[Document, ...]
     refused_pages: Mapping[str, int]
     accepted_pages: int
@@ -189,6 +227,8 @@ def read(inputs: ReportInputs) -> ReportData:
     return ReportData(
         pages=_test_pages(inputs),
         metrics=_metrics(inputs.metrics_json),
+        verdict=_verdict(inputs.metrics_json),
+        label_quality=_label_quality(inputs.label_csvs),
         documents=_documents(inputs.documents_csv),
         refused_pages=MappingProxyType(refused),
         accepted_pages=accepted,
@@ -286,6 +326,7 @@ def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
     for row in rows:
         reference = references[row["id"]]
         metrics = _page_metrics(row, inputs.samples_csv)
+        label = _answer(reference, "gpt")
         pages.append(
             TestPage(
                 index=int(row["index"]),
@@ -295,8 +336,10 @@ def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
                 image=str((list(reference.get("images", ())) or [row.get("image", "")])[0]),
                 category=str(reference.get("category", "")),
                 language=str(reference.get("language", "")),
+                script=page_kinds.script(label),
+                layout=page_kinds.layout(label),
                 label_source=str(reference.get("label_source", "")),
-                reference=_answer(reference, "gpt"),
+                reference=label,
                 base=_reading(predictions[inputs.base_predictions][row["id"]], row, "base"),
                 tuned=_reading(predictions[inputs.tuned_predictions][row["id"]], row, "tuned"),
                 metrics=MappingProxyType(metrics),
@@ -333,17 +376,60 @@ def _reading(record: Mapping[str, Any], row: Mapping[str, str], model: str) -> R
 
 
 def _metrics(path: Path) -> dict[str, dict[str, float | None]]:
-    """Read metrics.json: each top-level object with the numbers in it; nested objects become dotted keys."""
+    """Read metrics.json: each top-level object with the numbers in it; nested objects become dotted keys.
+
+    The numbers of the headline, which repeat some of them, and the verdict are left out.
+    """
     value = _json_object(path)
     groups: dict[str, dict[str, float | None]] = {"base": {}, "tuned": {}}
     for group, numbers in value.items():
-        entries = flatten(numbers) if isinstance(numbers, Mapping) else {"value": numbers}
+        if not isinstance(numbers, Mapping) or group == "gate":
+            continue
+        entries = flatten(numbers)
         groups[group] = {
             key: number
             for key, number in entries.items()
             if number is None or (isinstance(number, int | float) and math.isfinite(number))
         }
     return groups
+
+
+def _verdict(path: Path) -> Verdict | None:
+    record = _json_object(path).get("gate")
+    return None if record is None else gate.read(record)
+
+
+def _label_quality(paths: Sequence[Path]) -> tuple[LabelQuality, ...]:
+    """Sum up the labels of accepted and refused pages alike, one entry per source."""
+    by_source: dict[str, list[dict[str, str]]] = {}
+    for path in paths:
+        for row in _rows(path, ("label_source", "word_recall", "status")):
+            if row["status"] == "ok":
+                by_source.setdefault(row["label_source"], []).append(row)
+    found = []
+    for source, rows in sorted(by_source.items()):
+
+        def values(column: str, rows: Sequence[Mapping[str, str]] = rows) -> list[float]:
+            numbers = (_number(row.get(column, ""), paths[0], column) for row in rows)
+            return [number for number in numbers if number is not None and number >= 0]
+
+        # People's labels are exempt from the comparison with the text layer, which they are there to put right.
+        recall = values("word_recall") if source == "machine" else []
+        agreed = values("agreement")
+        found.append(
+            LabelQuality(
+                source=source,
+                pages=len(rows),
+                reviewers=len({row.get("reviewer", "") for row in rows} - {""}),
+                word_recall=sum(recall) / len(recall) if recall else None,
+                least_word_recall=min(recall, default=None),
+                complete=sum(value >= 1.0 for value in recall),
+                agreement=sum(agreed) / len(agreed) if agreed else None,
+                formulas=round(sum(values("formulas"))),
+                formulas_lost=round(sum(values("formulas_lost")) + sum(values("formulas_unicode"))),
+            )
+        )
+    return tuple(found)
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -429,11 +515,20 @@ def _training_log(path: Path) -> tuple[LogRow, ...]:
     for row in _rows(path, ("step",)):
         values = {
             column: _number(row.get(column, ""), path, column)
-            for column in ("step", "epoch", "loss", "learning_rate", "validation_loss")
+            for column in ("step", "epoch", "loss", "learning_rate", "validation_loss", "validation_cer")
         }
         step = values["step"]
         if step is None:
             LOGGER.warning("%s: a row without a step is left out: %s", path, row)
             continue
-        rows.append(LogRow(step, values["epoch"], values["loss"], values["learning_rate"], values["validation_loss"]))
+        rows.append(
+            LogRow(
+                step,
+                values["epoch"],
+                values["loss"],
+                values["learning_rate"],
+                values["validation_loss"],
+                values["validation_cer"],
+            )
+        )
     return tuple(sorted(rows, key=lambda row: row.step))

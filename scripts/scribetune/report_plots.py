@@ -7,7 +7,7 @@ sheet, for light and dark alike. Series colours are given by role ("base", "tune
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from scribetune.report_data import LogRow, TestPage
 from scribetune.visible_text import visible
@@ -20,6 +20,12 @@ DISTRIBUTION_METRICS = (
     ("table_f1", "Table F1"),
 )
 """Per-page metrics whose distribution is drawn, where any page has them: column stem and name."""
+
+
+Item = TypeVar("Item")
+
+MOST_POINTS = 2_000
+"""Points that a browser draws without a pause; of more pages every n-th by rank is drawn, the worst ones always."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +66,18 @@ def _training(log: Sequence[LogRow]) -> Plot | None:
     loss = [(row.step, row.loss) for row in log if row.loss is not None]
     validation = [(row.step, row.validation_loss) for row in log if row.validation_loss is not None]
     rate = [(row.step, row.learning_rate) for row in log if row.learning_rate is not None]
-    if not (loss or validation or rate):
+    cer = [(row.step, row.validation_cer) for row in log if row.validation_cer is not None]
+    if not (loss or validation or rate or cer):
         return None
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.08)
+    # The learning curve (CER of validation pages that were really read) has a panel where it was measured.
+    heights = [0.5, 0.28, 0.22] if cer else [0.68, 0.32]
+    last = len(heights)
+    figure = make_subplots(rows=last, cols=1, shared_xaxes=True, row_heights=heights, vertical_spacing=0.07)
     curves = (
         (loss, "training loss", "training", "lines", 1, {"width": 2}),
         (validation, "validation loss", "validation", "lines+markers", 1, {"width": 2, "dash": "dot"}),
-        (rate, "learning rate", "rate", "lines", 2, {"width": 2}),
+        (cer, "validation CER", "validation", "lines+markers", 2, {"width": 2}),
+        (rate, "learning rate", "rate", "lines", last, {"width": 2}),
     )
     for points, name, role, mode, row, line in curves:
         if points:
@@ -84,10 +95,23 @@ def _training(log: Sequence[LogRow]) -> Plot | None:
                 col=1,
             )
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text="learning rate", exponentformat="power", rangemode="tozero", nticks=4, row=2, col=1)
-    figure.update_xaxes(title_text="optimiser step", row=2, col=1)
+    if cer:
+        figure.update_yaxes(title_text="CER", rangemode="tozero", nticks=4, row=2, col=1)
+    figure.update_yaxes(
+        title_text="learning rate", exponentformat="power", rangemode="tozero", nticks=4, row=last, col=1
+    )
+    figure.update_xaxes(title_text="optimiser step", row=last, col=1)
     note = "Mean cross-entropy per label token. Validation rising while training falls would be over-fitting."
-    return _plot("plot-training", "Training", note, figure, 420)
+    if cer:
+        note += " CER: of the validation pages that were read during the training."
+    return _plot("plot-training", "Training", note, figure, 520 if cer else 420)
+
+
+def _thinned(values: Sequence[Item], most: int = MOST_POINTS) -> list[Item]:
+    """Return at most so many of the sorted values: every n-th, with both ends."""
+    if len(values) <= most:
+        return list(values)
+    return [values[round(place * (len(values) - 1) / (most - 1))] for place in range(most)]
 
 
 def _hover(page: TestPage) -> str:
@@ -105,6 +129,11 @@ def _scatter(pages: Sequence[TestPage]) -> Plot | None:
     ]
     if not points:
         return None
+    measured = len(points)
+    points.sort(key=lambda point: (-max(point[1], point[2]), point[0].index))
+    # Half of the points are the worst pages, the other half stands for the rest.
+    worst = MOST_POINTS // 2
+    points = sorted(points[:worst] + _thinned(points[worst:], worst), key=lambda point: point[0].index)
     # One page in a loop (CER 40) must not squeeze the rest into a corner: axes go logarithmic then.
     greatest = max(max(base, tuned) for _, base, tuned in points)
     logarithmic = greatest > 3.0
@@ -132,6 +161,8 @@ def _scatter(pages: Sequence[TestPage]) -> Plot | None:
     figure.update_xaxes(title_text="CER, base", **kind)
     figure.update_yaxes(title_text="CER, tuned", **kind)
     note = "One point per page; below the dashed line the tuned model is better. Click a point to see the page."
+    if measured > len(points):
+        note += f" Drawn: the worst {worst} of {measured} pages, and {worst} of the others."
     return _plot("plot-pages", "Page by page", note, figure, 360)
 
 
@@ -145,11 +176,11 @@ def _cumulative(pages: Sequence[TestPage]) -> Plot | None:
         values = sorted(value for pair in pairs if (value := getattr(pair, model)) is not None)
         if not values:
             continue
-        shares = [(rank + 1) / len(values) for rank in range(len(values))]
+        steps = _thinned([(value, (rank + 1) / len(values)) for rank, value in enumerate(values)])
         figure.add_trace(
             go.Scatter(
-                x=[0.0, *values, greatest * 1.05],
-                y=[0.0, *shares, 1.0],
+                x=[0.0, *(value for value, _ in steps), greatest * 1.05],
+                y=[0.0, *(share for _, share in steps), 1.0],
                 name=model,
                 mode="lines",
                 line={"shape": "hv", "width": 2},
@@ -167,21 +198,30 @@ def _cumulative(pages: Sequence[TestPage]) -> Plot | None:
     return _plot("plot-cumulative", "CER, cumulative", note, figure, 360)
 
 
+def _by_value(entry: tuple[float, TestPage]) -> tuple[float, int]:
+    return entry[0], entry[1].index
+
+
 def _distributions(pages: Sequence[TestPage]) -> Plot | None:
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    most = MOST_POINTS // 10
     for model in ("base", "tuned"):
         names: list[str] = []
         values: list[float] = []
         hovers: list[str] = []
         for metric, name in DISTRIBUTION_METRICS:
-            for page in pages:
-                value = getattr(page.metrics[metric], model) if metric in page.metrics else None
-                if value is not None:
-                    names.append(name)
-                    values.append(value)
-                    hovers.append(_hover(page))
+            found = [
+                (value, page)
+                for page in pages
+                if metric in page.metrics and (value := getattr(page.metrics[metric], model)) is not None
+            ]
+            # Every n-th by rank has the quartiles of all.
+            shown_pages = found if len(found) <= most else _thinned(sorted(found, key=_by_value), most)
+            names += [name] * len(shown_pages)
+            values += [value for value, _ in shown_pages]
+            hovers += [_hover(page) for _, page in shown_pages]
         if values:
             figure.add_trace(
                 go.Box(
@@ -205,4 +245,6 @@ def _distributions(pages: Sequence[TestPage]) -> Plot | None:
     note = "Box: quartiles; line: median; dots: pages. Error rates (CER, WER, NED) should go down, the others up."
     if max(shown) * 1.05 > 1.5:
         note += f" The greatest value, {max(shown):.2f}, lies outside the frame; double-click to see all."
+    if len(pages) > most:
+        note += f" Dots: {most} of {len(pages)} pages for each metric."
     return _plot("plot-distributions", "Distributions", note, figure, 360)

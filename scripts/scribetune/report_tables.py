@@ -51,11 +51,48 @@ MEASURES = (
     Measure("teds", "TEDS", "higher", "tree edit distance similarity of tables"),
     Measure("teds_s", "TEDS-S", "higher", "TEDS of the structure alone"),
     Measure("tables", "Pages with tables", "", "pages on which table metrics are counted"),
+    Measure("formula_exact", "Formulas read exactly", "higher", "share of the reference's formulas, mean over pages"),
+    Measure("formulas", "Pages with formulas", "", "pages on which formulas are counted"),
+    Measure("odb.text_edit", "OmniDocBench text", "lower", "normalised edit distance of matched text blocks"),
+    Measure("odb.formula_edit", "OmniDocBench formula", "lower", "the same of display formulas"),
+    Measure("odb.table_teds", "OmniDocBench table", "higher", "TEDS of matched tables"),
+    Measure("odb.reading_order", "OmniDocBench order", "lower", "edit distance of the order of the blocks"),
+    Measure(
+        "odb.overall_no_cdm", "OmniDocBench overall (no CDM)", "higher", "text and table; 0 to 100, without formulas"
+    ),
+    Measure(
+        "hallucination_rate", "Hallucination", "lower", "share of predicted blocks that answer nothing on the page"
+    ),
     Measure("loop_rate", "Loops", "lower", "share of pages on which the model repeats itself"),
+    Measure("loop_olmocr_rate", "Loops, olmOCR", "lower", "olmOCR's rule, on the end of the answer alone"),
     Measure("truncated_rate", "Truncated", "lower", "share of pages cut at the token limit"),
     Measure("empty_rate", "Empty", "lower", "share of pages with a blank answer"),
+    Measure("tokens", "Tokens written", "", "sum over the test pages"),
 )
 """The known aggregates in the order shown; unknown ones follow under their own names."""
+
+UNJUDGED = frozenset(entry.key for entry in MEASURES if not entry.better)
+"""Aggregates of which neither direction is better: counts."""
+
+PUBLISHED = (
+    ("cer", "CER", "lower", "cer_corpus"),
+    ("wer", "WER", "lower", "wer_corpus"),
+    ("bleu", "BLEU", "higher", "bleu"),
+    ("rouge1", "ROUGE-1", "higher", ""),
+    ("rouge2", "ROUGE-2", "higher", ""),
+    ("rougeL", "ROUGE-L", "higher", ""),
+    ("rougeL_char", "ROUGE-L, characters", "higher", ""),
+    ("table_f1", "Table F1", "higher", ""),
+    ("teds", "TEDS", "higher", ""),
+    ("odb.text_edit", "OmniDocBench text", "lower", ""),
+    ("odb.table_teds", "OmniDocBench table", "higher", ""),
+    ("odb.reading_order", "OmniDocBench order", "lower", ""),
+    ("hallucination", "Hallucination", "lower", ""),
+)
+"""Columns of the before/after table: metric of samples.csv, name, which is better, its corpus value in metrics.json."""
+
+LISTED_PAGES = 10
+"""Pages in each list of the worst and the best."""
 
 HEADLINE_KEYS = ("cer_mean", "cer_median", "cer_corpus", "table_f1")
 
@@ -86,6 +123,31 @@ class GroupRow:
     pages: int
     cer: Pair
     table_f1: Pair
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One metric of the before/after table: mean, median, p90 and corpus value, base and tuned.
+
+    `p90` is what nine pages in ten are at or better than: the 90th percentile of an error rate, the 10th of a score.
+    """
+
+    metric: str
+    name: str
+    better: str
+    pages: int
+    mean: Pair
+    median: Pair
+    p90: Pair
+    corpus: Pair
+
+
+@dataclass(frozen=True)
+class PageList:
+    """A few pages by rank: the worst after tuning, the greatest losses, the greatest gains."""
+
+    title: str
+    pages: tuple[tuple[TestPage, Pair], ...]
 
 
 @dataclass(frozen=True)
@@ -223,6 +285,67 @@ def before_after(pages: Sequence[TestPage]) -> BeforeAfter:
     )
 
 
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """Return the value below which that share of the values lies, interpolated as numpy does; None without values."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+
+
+def published_rows(
+    pages: Sequence[TestPage], metrics: Mapping[str, Mapping[str, float | None]]
+) -> tuple[PublishedRow, ...]:
+    """Return the before/after table in its published form: a row for each metric that any page has.
+
+    Args:
+        pages: Test pages.
+        metrics: Aggregates of base and tuned, for the corpus values.
+    """
+    rows = []
+    for metric, name, better, corpus in PUBLISHED:
+        pairs = [page.metrics[metric] for page in pages if metric in page.metrics]
+        by_model = [
+            [value for value in values if value is not None]
+            for values in ([pair.base for pair in pairs], [pair.tuned for pair in pairs])
+        ]
+        if not any(by_model):
+            continue
+        tail = 0.9 if better == "lower" else 0.1
+        rows.append(
+            PublishedRow(
+                metric=metric,
+                name=name,
+                better=better,
+                pages=max(map(len, by_model)),
+                mean=Pair(*(mean(values) for values in by_model)),
+                median=Pair(*(percentile(values, 0.5) for values in by_model)),
+                p90=Pair(*(percentile(values, tail) for values in by_model)),
+                corpus=Pair(*(metrics[model].get(corpus) for model in ("base", "tuned"))),
+            )
+        )
+    return tuple(rows)
+
+
+def page_lists(pages: Sequence[TestPage]) -> tuple[PageList, ...]:
+    """Return the pages to look at first, by CER; pages that are read exactly, or did not change, are in no list."""
+    counted = [(page, page.metrics["cer"]) for page in pages if "cer" in page.metrics]
+
+    def top(value: Callable[[Pair], float | None]) -> tuple[tuple[TestPage, Pair], ...]:
+        ranked = [(found, page, pair) for page, pair in counted if (found := value(pair)) is not None and found > 0.0]
+        ranked.sort(key=lambda entry: (-entry[0], entry[1].index))
+        return tuple((page, pair) for _, page, pair in ranked[:LISTED_PAGES])
+
+    return (
+        PageList("worst after tuning", top(lambda pair: pair.tuned)),
+        PageList("greatest loss", top(lambda pair: pair.change)),
+        PageList("greatest gain", top(lambda pair: None if pair.change is None else -pair.change)),
+    )
+
+
 def group_rows(pages: Sequence[TestPage], name_of: Callable[[TestPage], str]) -> tuple[GroupRow, ...]:
     """Return mean CER and table F1 per group, by name; nothing where there is only one group.
 
@@ -324,3 +447,33 @@ def configuration_facts(lineage: Mapping[str, Any]) -> tuple[Facts, ...]:
             ordered = sorted(sections, key=lambda name: (name != "train", list(sections).index(name)))
             return ((facts("general", flat),) if flat else ()) + tuple(facts(name, sections[name]) for name in ordered)
     return ()
+
+
+def resource_facts(lineage: Mapping[str, Any], metrics: Mapping[str, Mapping[str, float | None]]) -> Facts | None:
+    """Return what training and reading took, as far as it is recorded; None where nothing is.
+
+    Wall time is not: it would differ from build to build of the same model. benchmarks/jobs has it, a file per job.
+    """
+    training, hardware = (lineage.get(key, {}) for key in ("training", "hardware"))
+    if not isinstance(training, Mapping) or not isinstance(hardware, Mapping):
+        return None
+    rows: list[tuple[str, object]] = [
+        ("processor", hardware.get("processor")),
+        ("cores", hardware.get("cores")),
+        ("GPUs", (hardware.get("gpus") or "none") if hardware else None),
+        ("training pages", training.get("train_pages")),
+        ("optimiser steps", training.get("steps")),
+        ("precision", training.get("precision_reason") or training.get("precision")),
+        ("longest page, tokens", training.get("longest_tokens")),
+        ("vision features cached, bytes", training.get("cached_vision_bytes")),
+    ]
+    trainable = training.get("trainable")
+    if isinstance(trainable, Mapping):
+        rows.append(("trainable parameters", sum(trainable.values())))
+    forecast = training.get("preflight")
+    if isinstance(forecast, Mapping) and isinstance(forecast.get("memory"), Mapping):
+        rows.append(("memory forecast for training, bytes", sum(forecast["memory"].values())))
+    for model in ("base", "tuned"):
+        rows.append((f"tokens written on the test pages, {model}", metrics.get(model, {}).get("tokens")))
+    found = tuple((name, fact(value)) for name, value in rows if value is not None)
+    return Facts("resources", found, 0) if found else None

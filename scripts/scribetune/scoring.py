@@ -5,6 +5,7 @@
 """
 
 import csv
+import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribetune import files
+from scribetune import files, gate
 from scribetune.errors import UserError
 from scribetune.markdown import plain_text
 from scribetune.metrics import loops, olmocr, paired, text
@@ -410,6 +411,27 @@ def write_samples(frame: "pd.DataFrame", path: Path) -> None:
     """Write reports/samples.csv atomically: floats in their shortest exact form, flags 0 or 1, "" if not counted."""
     # csv.QUOTE_MINIMAL and "\n" whatever the platform: the file is an artefact, compared byte by byte.
     files.write_text(path, frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL))
+
+
+def write_metrics(path: Path, aggregates: Mapping[str, Mapping[str, Any]], verdict: gate.Verdict) -> None:
+    """Write reports/metrics.json atomically: headline first, since DVC's columns stand in the order of the file.
+
+    Args:
+        path: The file.
+        aggregates: `base`, `tuned`, `change` and `retention`.
+        verdict: What `gate.judge` found in them.
+    """
+    content = {
+        **gate.headline(aggregates, verdict),
+        "gate": verdict.record(),
+        **{group: aggregates[group] for group in sorted(aggregates)},
+    }
+    # Aggregates are in alphabetical order within their group; json.dumps(sort_keys=True) would sort the headline too.
+    ordered = {
+        key: dict(sorted(value.items())) if key in aggregates and isinstance(value, Mapping) else value
+        for key, value in content.items()
+    }
+    files.write_text(path, json.dumps(ordered, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def read_samples(path: Path) -> "pd.DataFrame":

@@ -6,10 +6,12 @@ Tags are used only where they cover the page's text and their tables are whole; 
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scribetune.markdown import FIGURE
+from scribetune.table_cells import Box
 from scribetune.tag_tree import TagTree
 
 _HEADING = re.compile(r"H([1-6])")
@@ -20,6 +22,8 @@ _SAME_LINE_OVERLAP = 0.5
 _BLANK_SHARE_OF_SIZE = 0.15
 _CJK_BLANK_SHARE_OF_SIZE = 0.4  # formulas beside Chinese stand off a little, without a blank
 _BOLD = 16  # span flag of MuPDF
+_MARGIN = 0.085
+_FIGURE_SHARE = 0.01  # of the page; smaller pictures are icons and bullets, and leave no mark
 
 
 class UnusableTagsError(Exception):
@@ -57,6 +61,13 @@ class _Line:
             return bbox[0] - self.bbox[2] > height * (_CJK_BLANK_SHARE_OF_SIZE if among_cjk else _BLANK_SHARE_OF_SIZE)
         # Chinese and Japanese have no blank at a line's end.
         return not (is_cjk(self.text[-1]) or is_cjk(piece[0]))
+
+    def is_far_from(self, bbox: Sequence[float]) -> bool:
+        """Whether a box stands further below or above than the next line would."""
+        if self.bbox is None:
+            return False
+        height = self.bbox[3] - self.bbox[1]
+        return bbox[1] - self.bbox[3] > height or self.bbox[1] - bbox[3] > height
 
     def markdown(self, *, emphasis: bool) -> str:
         """Return the text; bold runs marked where `emphasis` is asked for."""
@@ -96,6 +107,8 @@ class TaggedPage:
         tables: Number of tables.
         formulas: Number of formulas with LaTeX.
         marks: Number of headings, lists and tables: none means that everything was tagged as plain paragraphs.
+        formula_boxes: Where its formulas stand, with LaTeX or without.
+        formulas_unicode: Number of formulas that are nothing but characters.
     """
 
     text: str
@@ -104,13 +117,29 @@ class TaggedPage:
     tables: int
     formulas: int
     marks: int
+    formula_boxes: tuple[Box, ...] = ()
+    formulas_unicode: int = 0
 
 
 class _Writer:
-    def __init__(self, alternatives: list[str], *, latex: bool, html_tables: bool) -> None:
+    def __init__(
+        self,
+        alternatives: list[str],
+        size: tuple[float, float],
+        *,
+        latex: bool,
+        html_tables: bool,
+        keep_headers: bool,
+    ) -> None:
         self._alternatives = iter(alternatives)
+        self._width, self._height = size
         self._latex = latex
         self._html_tables = html_tables
+        self._keep_headers = keep_headers
+        self._figures_inside = 0
+        self._beside: list[str] = []
+        self.formula_boxes: list[Box] = []
+        self.formulas_unicode = 0
         self.plain: list[str] = []
         self.formula_words: list[str] = []
         self.tables = 0
@@ -125,14 +154,37 @@ class _Writer:
         """Return the Markdown blocks of sibling elements."""
         written: list[str] = []
         for element in elements:
+            if self._is_margin(element):
+                text = self._inline(element, emphasis=True)
+                written.append(text if self._keep_headers else "")
+                continue
             written.extend(self._block(element))
+            # Pictures, and page numbers, that the element holds with its text stand after it.
+            written.extend([FIGURE] * self._figures_inside)
+            self._figures_inside = 0
+            written.extend(self._beside)
+            self._beside.clear()
         return [block for block in written if block]
+
+    def _is_margin(self, element: dict[str, Any]) -> bool:
+        """Whether an element without a tag is a running header or footer, or a page number.
+
+        They are no part of the structure (ISO 32000-1, 14.8.2.2), so MuPDF gives them without a tag.
+        """
+        _, top, _, bottom = element["bbox"]
+        untagged = not element.get("std") and not element.get("blocks") and 0 < len(element.get("lines", ())) <= 2
+        return untagged and (bottom < _MARGIN * self._height or top > (1 - _MARGIN) * self._height)
+
+    def _is_large(self, element: dict[str, Any]) -> bool:
+        x0, y0, x1, y1 = element["bbox"]
+        return float((x1 - x0) * (y1 - y0)) >= _FIGURE_SHARE * self._width * self._height
 
     def _block(self, element: dict[str, Any]) -> list[str]:
         kind = element.get("std") or ""
         children = element.get("blocks", [])
-        if kind in _GROUPS or (kind == "Figure" and children):
-            return self.blocks(children)
+        if kind in _GROUPS or kind == "Figure":
+            shown = kind == "Figure" and self._is_large(element)
+            return [FIGURE if shown else "", *self.blocks(children)]
         heading = _HEADING.fullmatch(kind)
         if heading or kind in ("L", "Table"):
             self.marks += 1
@@ -160,7 +212,13 @@ class _Writer:
                 line.add(span["text"], tuple(span["bbox"]), bold=bool(span["flags"] & _BOLD))
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
-            if kind == "Formula":
+            if kind == "Figure" and not child.get("lines") and not any(_texts(child)):
+                self._figures_inside += self._is_large(child)
+            elif self._is_margin(child) and line.is_far_from(child["bbox"]):
+                text = _Line()
+                self._collect(child, text)
+                self._beside.extend([text.markdown(emphasis=True)] if self._keep_headers else [])
+            elif kind == "Formula":
                 line.add(self._formula(child, display=False), tuple(child["bbox"]))
             elif kind in _INLINE or not kind:
                 self._collect(child, line)
@@ -172,7 +230,10 @@ class _Writer:
         glyphs = " ".join(_texts(element))
         if latex is None:
             raise UnusableTagsError("more formulas on the page than in the structure tree")
+        x0, y0, x1, y1 = element["bbox"]
+        self.formula_boxes.append((x0, y0, x1, y1))
         if not latex or not self._latex:
+            self.formulas_unicode += 1
             self.plain.append(glyphs)
             return glyphs
         self.formula_words.append(glyphs)
@@ -241,7 +302,9 @@ def _texts(element: dict[str, Any]) -> Iterator[str]:
         yield from _texts(child)
 
 
-def read(page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False) -> TaggedPage | None:
+def read(
+    page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False, keep_headers: bool = True
+) -> TaggedPage | None:
     """Write a page down from its tags.
 
     Args:
@@ -249,6 +312,7 @@ def read(page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = Fa
         tags: The document's structure tree.
         latex: Formulas as the LaTeX of their /Alt; else as the characters on the page.
         html_tables: Tables as HTML instead of Markdown.
+        keep_headers: Whether running headers, footers and page numbers are part of the text.
 
     Returns:
         The page; None where it has no tags.
@@ -262,7 +326,8 @@ def read(page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = Fa
     if not any(block.get("std") for block in blocks):
         return None
     alternatives = tags.formulas.get(page.xref, [])
-    writer = _Writer(alternatives, latex=latex, html_tables=html_tables)
+    size = (page.rect.width, page.rect.height)
+    writer = _Writer(alternatives, size, latex=latex, html_tables=html_tables, keep_headers=keep_headers)
     written = writer.blocks([block for block in blocks if block.get("type") != 1])
     if writer.tables and tags.has_spanning_cells(page.xref):
         raise UnusableTagsError("a table with spanning cells")
@@ -275,4 +340,6 @@ def read(page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = Fa
         writer.tables,
         writer.formulas,
         writer.marks,
+        tuple(writer.formula_boxes),
+        writer.formulas_unicode,
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from scribetune import gate
 from scribetune.documents import outcome
 from scribetune.errors import UserError
 
@@ -74,6 +75,9 @@ def _scores(folder: Path) -> list[str]:
     if retention:
         before, after = retention["base"]["cer_mean"], retention["tuned"]["cer_mean"]
         lines.append(f"retention  CER mean base {before:.4f} → tuned {after:.4f} (plain-text pages, never trained on)")
+    if "gate" in metrics:
+        verdict = gate.read(metrics["gate"])
+        lines.append(f"verdict    {verdict.words}" + ("" if verdict.promoted else ": " + "; ".join(verdict.why)))
     return lines
 
 

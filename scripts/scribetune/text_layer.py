@@ -1,8 +1,12 @@
-"""The text layer of a page: lines of spans with their fonts, in logical order, and the words they are made of."""
+"""The text layer of a page, read for its content: lines of spans with their fonts, in logical order, and their words.
+
+Labels are written of this. Whether the layer can be trusted at all, `text_layer_checks` says, by counting; what nobody
+sees of a layer that can, `without_unseen` takes out.
+"""
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -116,6 +120,7 @@ class TextLayer:
         images: Boxes of the images.
         width: Of the page, in points.
         height: The same.
+        unseen: Words that were taken out, since nobody sees them.
     """
 
     lines: tuple[Line, ...]
@@ -123,6 +128,7 @@ class TextLayer:
     images: tuple[Box, ...]
     width: float
     height: float
+    unseen: tuple[Word, ...] = ()
 
 
 def read(page: Any) -> TextLayer:
@@ -157,6 +163,38 @@ def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:
     if mono <= 0.5 * characters:
         return tuple(lines)
     return tuple(replace(line, spans=tuple(replace(span, mono=False) for span in line.spans)) for line in lines)
+
+
+def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLayer:
+    """Return a text layer without what nobody sees of it: text in the colour of the ground, covered, or clipped away.
+
+    Args:
+        layer: Of a page.
+        is_seen: Whether anything is seen in a box of the page.
+
+    Returns:
+        The same, spans without any contrast and their words moved to `unseen`. Spans without a letter or a digit stay:
+        a row of underscores lies at the edge of its box.
+    """
+    lines: list[Line] = []
+    gone: list[Box] = []
+    for line in layer.lines:
+        kept = [span for span in line.spans if not any(map(str.isalnum, span.text)) or is_seen(span.box)]
+        if len(kept) == len(line.spans):
+            lines.append(line)
+            continue
+        gone.extend(span.box for span in line.spans if span not in kept)
+        if any(span.text.strip() for span in kept):
+            lines.append(replace(line, spans=tuple(kept), box=union([span.box for span in kept])))
+    shown = [span.box for line in lines for span in line.spans]
+    unseen = [word for word in layer.words if _is_in(word, gone) and not _is_in(word, shown)]
+    words = tuple(word for word in layer.words if word not in unseen)
+    return replace(layer, lines=tuple(lines), words=words, unseen=tuple(unseen))
+
+
+def _is_in(word: Word, boxes: Sequence[Box]) -> bool:
+    x, y = word.centre
+    return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
 
 
 def _joined_letters_in_order(textpage: Any) -> dict[str, str]:

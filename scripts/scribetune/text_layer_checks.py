@@ -1,4 +1,7 @@
-"""What a page's text layer is worth: unmapped glyphs, invisible and hidden text, and what there is where it is missing.
+"""Whether a page's text layer can be trusted: unmapped glyphs, text that nobody sees, what there is where none is.
+
+Here is counting and judging alone, for `pages` and its statuses; `text_layer` reads the same layer for its content, to
+write labels of it.
 
 A label comes from the text layer, so a layer that does not say what a reader sees would teach a model nonsense. The
 default extraction hides the commonest fault: MuPDF puts the glyph's number in place of an unknown character, which
@@ -21,7 +24,7 @@ _UNMAPPED = "\ufffd"
 
 
 @dataclass(frozen=True)
-class TextLayer:
+class LayerMeasures:
     """Counts over a page's text layer, white space left out.
 
     Attributes:
@@ -95,7 +98,7 @@ def _text_page(shown: Any, flags: int) -> Any:
     return pymupdf.TextPage(found)
 
 
-def measure(spans: Sequence[Mapping[str, Any]], shown: Any, image: "PageImage") -> TextLayer:
+def measure(spans: Sequence[Mapping[str, Any]], shown: Any, image: "PageImage") -> LayerMeasures:
     """Count what is in a text layer, and compare it with the image of the page.
 
     Args:
@@ -115,10 +118,10 @@ def measure(spans: Sequence[Mapping[str, Any]], shown: Any, image: "PageImage") 
         unmapped += 0 if dense.isascii() else sum(map(is_unmapped, dense))
         if _is_invisible(span):
             invisible += len(dense)
-        elif not _is_seen(span["bbox"], image):
+        elif not is_seen(span["bbox"], image):
             hidden += sum(map(str.isalnum, dense))  # a rule of underscores lies at the edge of its box
     covered = _covered(images(shown), image) if characters < FEW_CHARACTERS else 0.0
-    return TextLayer(characters, unmapped, invisible, hidden, covered)
+    return LayerMeasures(characters, unmapped, invisible, hidden, covered)
 
 
 def is_unmapped(character: str) -> bool:
@@ -133,8 +136,13 @@ def _is_invisible(span: Mapping[str, Any]) -> bool:
     return not flags & (_FILLED | _STROKED) or span["alpha"] == 0
 
 
-def _is_seen(bbox: Sequence[float], image: "PageImage") -> bool:
-    """Whether there is any contrast where a span should be."""
+def is_seen(bbox: Sequence[float], image: "PageImage") -> bool:
+    """Whether there is any contrast where text should be.
+
+    Args:
+        bbox: Of a run of text, in points of the page as it is rendered.
+        image: The page as rendered.
+    """
     left, top, right, bottom = (edge * image.scale for edge in bbox)
     if right - left < 0.1 * (bottom - top):  # fonts that give a glyph no width
         right = left + 0.6 * (bottom - top)

@@ -11,7 +11,8 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from lineage_factory import lineage
 from markdown_it import MarkdownIt
 
-from scribetune import files, model_card
+from scribetune import files, gate, model_card
+from scribetune.config import Gate
 
 NASTY = "x`|<img src=1>](http://bad) **b** \n---\n# h: {{ }} @everyone & www.bad.org"
 REVISION = "a" * 40
@@ -70,6 +71,17 @@ def test_without_scores_the_card_says_where_they_will_be(tmp_path: Path) -> None
     assert "reports/model_card.md" in card(record)
 
 
+def test_the_verdict_stands_with_the_scores_and_a_refusal_says_why() -> None:
+    record = lineage()
+    assert "Verdict" not in card(record)
+    for gain_low, words in ((0.1, "promoted"), (-0.1, "not promoted")):
+        metrics = record["metrics"] | {"change": {"cer_gain_low": gain_low, "cer_gain_high": 0.4, "cer_pages": 9}}
+        verdict = gate.judge(metrics, Gate(max_retention_cer_rise=0.2))
+        text = card(record | {"metrics": metrics | {"gate": verdict.record()}})
+        assert f"Verdict: **{words}**." in text
+        assert f"- {model_card.escape(verdict.why[0])}" in text
+
+
 def test_people_find_counts_scores_limits_and_hashes() -> None:
     text = card(lineage(), licence="CC-BY-4.0", language="en", category="invoices")
     for told in (
@@ -79,6 +91,17 @@ def test_people_find_counts_scores_limits_and_hashes() -> None:
         "outside the collection, base 0.1000, tuned 0.2000", "f" * 64, "e" * 64, "`d1ge`", "| `rank` | 16 |",
     ):  # fmt: skip
         assert told in text, told
+
+
+def test_labels_of_a_teacher_are_told_from_those_of_people_and_the_gates_are_named() -> None:
+    record = lineage()
+    record["pages"][0] |= {"label_source": "teacher", "reviewer": "models/merged"}
+    record["configuration"]["selection"] = {"min_word_recall": 0.95, "max_hidden_share": 0.05}
+    text = card(record)
+    assert "correction (1), machine (1), teacher (1), corrected by 1 reviewer(s)" in text
+    assert "`teacher`: read from the page image by another model (models/merged)" in text
+    assert "the words of the text layer (0.95)" in text
+    assert "or unseen (0.05)" in text
 
 
 def test_only_codes_are_languages_in_the_header(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Promises about text layers: a page whose layer is not what a reader sees has a status, and is never trained on."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import pdf_factory
 import pymupdf
 import pytest
 
-from scribetune import documents, manifests, pages, selection
-from scribetune.config import Selection
+import label_pages
+import render_pages
+import split_documents
+from scribetune import documents, manifests, pages, selection, splits
+from scribetune.config import Selection, Splits
 from scribetune.documents import DocumentStatus
+from scribetune.labels import LabelSettings
 
 SETTINGS = pages.RenderSettings(long_side_px=768, color="auto", timeout_s_per_page=30.0, code="test")
 LIMITS = pages.LayerLimits()
@@ -85,6 +90,62 @@ def test_no_page_with_garbage_invisible_or_hidden_text_is_selected_and_all_count
         told = sum(int(part.rpartition(" ")[2]) for part in row["reasons"].split("; ") if part)
         assert told == row["refused"]
     assert {row["use"] for name, row in report.items() if name in bad} == {"unreadable"}
+
+
+def test_what_nobody_sees_reaches_no_training_set(
+    layers: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From PDFs to the records of data/splits/train.jsonl, through the rules' own functions, by default settings."""
+    monkeypatch.chdir(tmp_path)
+    folder, expected = layers
+    raw = tmp_path / "data" / "raw"
+    raw.mkdir(parents=True)
+    for name in expected:
+        (raw / name).write_bytes((folder / name).read_bytes())
+    for seed in range(4):
+        pdf = pymupdf.open()
+        page = pdf.new_page(width=320, height=320)
+        for line in range(12):
+            page.insert_text((20, 30 + 15 * line), pdf_factory.sentence(seed * 100 + line), fontsize=11)
+        # Below 5 % of the text: such a page is used, without these words.
+        page.insert_text((20, 240), f"secret{seed}", fontsize=11, color=(1, 1, 1))
+        page.insert_text((20, 260), f"painted{seed}", fontsize=11)
+        page.draw_rect((15, 248, 120, 264), color=(1, 1, 1), fill=(1, 1, 1))
+        pdf.save(raw / f"partly{seed}.pdf")
+    found = documents.find_pdfs(raw)
+    identities = {document.id: [document.relative_path, ""] for document in found}
+    names = ("documents", "pages", "labels", "selection", "assignments", "report")
+    tables = {name: tmp_path / f"{name}.csv" for name in names}
+    render_pages.main(str(raw), identities, SETTINGS, 1, {}, tables["documents"], tables["pages"])
+    settings = LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+    label_pages.main(str(raw), identities, tables["documents"], tables["pages"], [], settings, 1, tables["labels"])
+    frames = {
+        name: manifests.read([tables[name]], columns)
+        for name, columns in (
+            ("documents", selection.DOCUMENT_TEXT_COLUMNS),
+            ("pages", selection.PAGE_TEXT_COLUMNS),
+            ("labels", selection.LABEL_TEXT_COLUMNS),
+        )
+    }
+    texts = selection.label_texts(frames["labels"], lambda path: Path(path).read_text(encoding="utf-8"))
+    selected = selection.select(frames["documents"], frames["pages"], frames["labels"], texts, {}, Selection())
+    manifests.write(
+        tables["selection"], [asdict(row) for row in selected], manifests.columns_of(selection.SelectedPage)
+    )
+    split_files = {name: tmp_path / f"{name}.jsonl" for name in splits.NAMES}
+    split_documents.main(
+        tables["selection"], [str(tables["documents"])], {}, Splits(), "<image>read", split_files, tables["assignments"]
+    )
+    written = "".join(path.read_text(encoding="utf-8") for path in split_files.values())
+    used = {row.document for row in selected if row.accepted}
+    assert used == {"dark", "rotated"} | {f"partly{seed}" for seed in range(4)}
+    assert all(json.loads(line) for line in split_files["train"].read_text(encoding="utf-8").splitlines())
+    assert split_files["train"].read_text(encoding="utf-8")
+    for seed in range(4):
+        assert pdf_factory.sentence(seed * 100) in written
+        assert f"secret{seed}" not in written
+        assert f"painted{seed}" not in written
+    assert frames["labels"].set_index("document")["word_recall"]["partly0"] == 1.0
 
 
 def test_a_label_made_by_a_person_lets_any_page_with_an_image_in() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune import labels, layout_analysis, plain_pages, table_repair, text_layer
+from scribetune import labels, layout_analysis, plain_pages, ruling_lines, text_layer
 from scribetune.page_blocks import Kind
 
 SETTINGS = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
@@ -26,7 +26,7 @@ def text_page(*boxes: tuple[tuple[float, float, float, float], str, float]) -> p
 
 def is_plain(page: pymupdf.Page) -> bool:
     drawings = page.get_cdrawings()
-    return plain_pages.is_plain(text_layer.read(page), table_repair.rules_of(drawings), len(drawings))
+    return plain_pages.is_plain(text_layer.read(page), ruling_lines.rules_of(drawings), len(drawings))
 
 
 def read(document: pymupdf.Document, folder: Path) -> labels.PageText:
@@ -105,3 +105,45 @@ def test_headings_page_numbers_and_lists_are_told_by_fonts_and_marks() -> None:
     )
     kinds = [block.kind for block in plain_pages.blocks_of(text_layer.read(document[0]))]
     assert kinds == [Kind.HEADING, Kind.TEXT, Kind.LIST, Kind.LIST, Kind.FOOTER]
+
+
+def justified(page: pymupdf.Page, words: list[str], y: float, left: float, right: float) -> None:
+    """Set one line of words, all blanks equally wide, from edge to edge."""
+    widths = [pymupdf.get_text_length(word, fontsize=10) for word in words]
+    blank = (right - left - sum(widths)) / (len(words) - 1)
+    for word, width in zip(words, widths, strict=True):
+        page.insert_text((left, y), word, fontsize=10)
+        left += width + blank
+
+
+def test_lines_stretched_to_the_margin_are_no_columns() -> None:
+    document = pymupdf.open()
+    page = document.new_page()
+    for line in range(12):
+        justified(page, prose(6, 6 * line).split(), 100 + 14 * line, 72, 520)
+    assert is_plain(page)
+
+
+def test_years_in_running_text_are_no_table_and_figures_below_each_other_are() -> None:
+    text = pymupdf.open()
+    page = text.new_page()
+    for line in range(12):
+        words = prose(9, 9 * line).split()
+        for number in range(3 if line % 2 else 0):
+            words.insert((3 * number + line * line) % len(words), str(2000 + number))
+        page.insert_text((72, 100 + 14 * line), " ".join(words), fontsize=9)
+    assert is_plain(page)
+    figures = pymupdf.open()
+    page = figures.new_page()
+    for line in range(12):
+        for column in range(4):
+            page.insert_text((72 + 90 * column, 100 + 14 * line), str(1000 + 37 * line + column), fontsize=10)
+    assert not is_plain(page)
+
+
+@pytest.mark.usefixtures("no_layout_model")
+def test_a_stamp_in_the_side_margin_needs_no_layout_model_and_ends_the_page(tmp_path: Path) -> None:
+    document = text_page(((60, 60, 360, 440), prose(150), 10))
+    document[0].insert_text((20, 500), "arXiv 2026", fontsize=14, rotate=90)
+    assert is_plain(document[0])
+    assert read(document, tmp_path).text.endswith("arXiv 2026\n")

@@ -15,8 +15,28 @@ from scribetune.visible_text import visible, visible_everything
 
 BLOCK_TAGS = frozenset({"div", "p", "ul", "ol", "li", "blockquote", "pre", "hr"})
 TABLE_TAGS = frozenset({"table", "thead", "tbody", "tr", "th", "td"})
-ALLOWED_TAGS = BLOCK_TAGS | TABLE_TAGS | {"code", "em", "strong", "s", "br", "span"}
-ALLOWED_ATTRIBUTES = frozenset({"class", "rowspan", "colspan", "start", "style"})
+MATH_TAGS = frozenset(
+    {
+        "math",
+        "mrow",
+        "mi",
+        "mn",
+        "mo",
+        "mtext",
+        "mfrac",
+        "msub",
+        "msup",
+        "mspace",
+        "mstyle",
+        "msqrt",
+        "mtable",
+        "mtr",
+        "mtd",
+    }
+)
+ALLOWED_TAGS = BLOCK_TAGS | TABLE_TAGS | MATH_TAGS | {"code", "em", "strong", "s", "br", "span"}
+MATH_ATTRIBUTES = frozenset({"display", "stretchy", "fence", "form", "width", "mathvariant", "accent"})
+ALLOWED_ATTRIBUTES = MATH_ATTRIBUTES | {"class", "title", "rowspan", "colspan", "start", "style"}
 
 
 def side(marked: str, dropped: str) -> str:
@@ -153,11 +173,39 @@ def test_spans_are_bounded() -> None:
     assert table_rows("<table></table>") is None
 
 
-def test_formulas_keep_their_source_and_prices_stay_prices() -> None:
+def test_formulas_are_mathml_with_their_source_and_prices_stay_prices() -> None:
     html = rendered("$a_1*b_2*c$ costs $5 or $6.\n\n$$\n\\frac{a}{b} < 1\n$$\n\n\\(x_i\\)")
-    assert '<code class="formula">a_1*b_2*c</code> costs $5 or $6.' in html
-    assert '<code class="formula display">\\frac{a}{b} &lt; 1</code>' in html
-    assert '<code class="formula">x_i</code>' in html
+    assert '<span class="formula" title="a_1*b_2*c"><math display="inline">' in html
+    assert "</span> costs $5 or $6." in html
+    display = '<span class="formula display" title="\\frac{a}{b} &lt; 1"><math display="block"><mrow><mfrac>'
+    assert display in html
+    assert "<mo>&lt;</mo><mn>1</mn>" in html
+    assert "<msub><mi>x</mi><mi>i</mi></msub>" in html
+
+
+@pytest.mark.parametrize(
+    "source", ["\\sqrt", "a^b^c", "{" * 1000, "\\left(", "x" * 3000, "a" + "_{b" * 600 + "}" * 600]
+)
+def test_what_is_no_formula_is_shown_as_source(source: str) -> None:
+    assert f'<code class="formula display">{source}</code>' in rendered(f"$$\n{source}\n$$")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "\\text{<img src=x onerror=alert(1)>}",
+        "\\text{<img src='x' onerror='alert(1)'/>}",
+        "\\href{javascript:alert(1)}{x}",
+        "\\class{evil}{x} \\style{position:fixed}{x} \\id{x}{y}",
+        "\\text{&lt;script&gt;} &#x3c;script&#x3e;",
+        "\\mathrm{</math><script>alert(1)</script>}",
+        "\\color{red;position:fixed}{x} \\unicode{x3c}",
+        '\\begin{array}{c" onload=x}a\\end{array}',
+    ],
+)
+def test_a_hostile_formula_is_mathml_or_source_and_nothing_else(source: str) -> None:
+    assert_harmless(rendered(f"${source}$"))
+    assert_harmless(rendered(f"$$\n{source}\n$$"))
 
 
 def test_entities_cannot_smuggle_control_characters_in() -> None:

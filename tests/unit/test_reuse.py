@@ -26,7 +26,7 @@ class Reader:
     def __init__(self, path: str, password: str, settings: labels.LabelSettings) -> None:
         self._pdf = pages.open_pdf(path, password)[0]
 
-    def read(self, index: int) -> labels.PageText:
+    def read(self, index: int, *, has_unseen: bool = False) -> labels.PageText:
         return labels.PageText(self._pdf[index].get_text().strip(), 1.0, 0.0, 0, 0)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 import typst
+from PIL import Image
 
 from scribetune import structure, tag_tree
 from scribetune.tag_tree import TagTree
@@ -89,3 +90,32 @@ def test_chinese_lines_join_without_a_blank() -> None:
     line.add("报告", (0, 12, 20, 22))
     line.add("for Q3", (0, 24, 20, 34))
     assert line.markdown(emphasis=False) == "季度财务报告for Q3"
+
+
+def test_headers_figures_and_formulas_of_tagged_pages_follow_the_configuration(tmp_path: Path) -> None:
+    Image.new("RGB", (200, 100), (200, 30, 30)).save(tmp_path / "box.png")
+    document = compiled(
+        tmp_path,
+        """
+#set document(date: none)
+#set page(width: 300pt, height: 400pt, header: [Annual report], numbering: "1")
+= Heading
+Text before #box(image("box.png", width: 60pt, alt: "red")) and after.
+#figure(image("box.png", width: 90pt, alt: "red"), caption: [A red box])
+$ sum_(i=1)^n i = n(n+1)/2 $
+and inline $x^2 + y^2$ too.
+""",
+    )
+    kept = structure.read(document[0], tag_tree.read(document))
+    dropped = structure.read(document[0], tag_tree.read(document), keep_headers=False)
+    assert kept is not None
+    assert dropped is not None
+    blocks = dropped.text.split("\n\n")
+    assert blocks[0] == "# Heading"
+    assert blocks[-1].endswith("too.")
+    assert blocks.count("![figure]()") == 2
+    assert kept.text.split("\n\n")[0] == "Annual report"
+    assert kept.text.split("\n\n")[-1] == "1"
+    assert kept.text.split("\n\n")[1:-1] == blocks
+    assert kept.words == dropped.words  # the tags cover what the configuration drops, too
+    assert (dropped.formulas, dropped.formulas_unicode) == (0, 2)

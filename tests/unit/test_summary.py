@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scribetune import summary
+from scribetune import gate, scoring, summary
+from scribetune.config import Gate
 from scribetune.errors import UserError
 
 HEADER = "document,path,sha256,bytes,status,pages,accepted,refused,reasons,message,category,language,licence\n"
@@ -34,6 +35,20 @@ def test_it_shows_scores_before_and_after_and_where_to_look(tmp_path: Path) -> N
     assert "CER mean   base 0.5000 → tuned 0.2500" in text
     assert "table F1   base 0.1000 → tuned 0.9000" in text
     assert "reports/index.html" in text
+
+
+def test_it_says_whether_the_model_is_promoted_and_why_not(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/documents.csv").write_text(HEADER, encoding="utf-8")
+    metrics = {
+        "base": {"cer_mean": 0.5, "loop_rate": 0.0},
+        "tuned": {"cer_mean": 0.25, "loop_rate": 0.5},
+        "change": {"cer_gain_low": 0.2, "cer_gain_high": 0.3, "cer_pages": 9},
+    }
+    scoring.write_metrics(tmp_path / "reports/metrics.json", metrics, gate.judge(metrics, Gate()))
+    lines = summary.text(tmp_path).splitlines()
+    verdict = next(line for line in lines if line.startswith("verdict"))
+    assert "not promoted: The share of pages that loop went from 0.0000 to 0.5000" in verdict
 
 
 def test_without_a_build_it_says_what_to_do(tmp_path: Path) -> None:

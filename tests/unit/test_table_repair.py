@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from scribetune.ruling_lines import Rule, Rules, rules_of
 from scribetune.table_cells import Box, Cell, PageTable, Word
-from scribetune.table_repair import Rule, Rules, is_figure, repair, rules_of
+from scribetune.table_lines import is_figure
+from scribetune.table_repair import repair
 
 NO_RULES = Rules((), (), ())
 WIDTH = 5.0  # of a character

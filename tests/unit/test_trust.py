@@ -1,5 +1,6 @@
 """Promises about trust: labels are compared with OCR where asked, and a teacher's labels are told from people's."""
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import pdf_factory
 import pytest
 
 from scribetune import agreement, config, generation, labels, teacher
+from scribetune.documents import Document
 from scribetune.errors import UserError
 from scribetune.generation import Prediction
 
@@ -34,6 +36,23 @@ def test_a_right_label_agrees_with_the_page_image(tmp_path: Path) -> None:
     assert labels.PageReader(str(path), "", settings).read(0).agreement > 0.9
     with pytest.raises(UserError, match="no data for xyz"):
         agreement.require("eng+xyz")
+
+
+@pytest.mark.skipif(
+    shutil.which("tesseract") is None, reason="tesseract is not installed (apt-get install tesseract-ocr)"
+)
+def test_the_log_says_what_each_page_of_ocr_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="tesseract")
+    path = pdf_factory.healthy(tmp_path / "a.pdf", 7, pages=2)
+    with caplog.at_level("INFO"):
+        labels.label_shard([Document("a", path, "a.pdf")], {"a": ("sha", [1, 2])}, {}, {}, settings, workers=1)
+    costs = re.findall(r"OCR of a page (\d): (\d+\.\d\d) s", caplog.text)
+    assert [page for page, _ in costs] == ["1", "2"]
+    assert all(0 < float(seconds) < 60 for _, seconds in costs)
+    assert re.search(r"OCR of 2 pages: \d+\.\d s, \d+\.\d\d s a page", caplog.text)
 
 
 def test_a_correction_says_who_or_what_wrote_it(tmp_path: Path) -> None:

@@ -568,6 +568,10 @@ MUTATIONS: tuple[Mutation, ...] = (
         FROM_TUNED | jobs("predict_base"),
     ),
     Mutation(
+        KEYS, "limits of the verdict", "predictions stay; scores, report, audit and card hold the verdict",
+        _keys(gate={"max_retention_cer_rise": 0.5}), FROM_SCORES | jobs("score_predictions"),
+    ),
+    Mutation(
         KEYS, "title of the report", "the report alone, and the crate that describes it",
         _keys(report={"title": "Another"}), jobs("write_report", "write_crate"),
     ),

@@ -124,6 +124,10 @@ def test_metrics_plots_and_artifacts_are_declared(clone: Path) -> None:
     assert list(stages["stages"]) == ["samples", "data", "train", "report"] == list(ledger.STAGE_TARGETS)
     assert set(stages["artifacts"]) == {"adapter", "merged"}
     assert "cer_mean" in run(clone, "dvc", "metrics", "show")
+    # `dvc exp show` takes its columns in the order of the file: the headline first.
+    columns = run(clone, "dvc", "exp", "show", "--csv").splitlines()[0].split(",")
+    assert [name for name in columns if "cer" in name][:2] == ["cer", "cer_base"]
+    assert columns.index("promoted") < columns.index("base.cer_mean")
     for stage in stages["stages"].values():
         assert stage["cmd"][-1] == "scribetune commit"
         for out in stage["outs"]:

@@ -41,66 +41,48 @@
     });
   }
 
-  // Test pages: filter, order, view.
-  const cards = [...document.querySelectorAll("article.page")];
-  const controls = ["find", "show", "category", "language", "order"].map(byId).filter(Boolean);
+  // Test pages: filter, order, view. Few pages stand in the document; of many there is an index, and a page's HTML is
+  // unpacked when it is shown. An entry is what filters and order read: data-* of a card, or a row of the index.
+  const gunzip = (packed) => {
+    const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  };
+  const packed = byId("page-index");
+  const inline = [...document.querySelectorAll("article.page")];
+  const entries = packed ? JSON.parse(packed.textContent) : inline.map((card) => ({ ...card.dataset, card }));
+  const position = new Map(entries.map((entry, place) => [Number(entry.index), place]));
+  const controls = ["find", "show", "category", "language", "script", "layout", "order"].map(byId).filter(Boolean);
   const valueOf = (id) => (byId(id) ? byId(id).value : "");
-  const wanted = (card) => {
+  const wanted = (entry) => {
     const show = valueOf("show");
-    const text = valueOf("find").trim().toLowerCase();
-    if (show === "flagged" && !("flagged" in card.dataset)) return false;
-    if (show === "table" && !("table" in card.dataset)) return false;
-    if (["better", "same", "worse"].includes(show) && card.dataset.verdict !== show) return false;
-    if (valueOf("category") && card.dataset.category !== valueOf("category")) return false;
-    if (valueOf("language") && card.dataset.language !== valueOf("language")) return false;
-    return card.dataset.search.includes(text);
+    if (show === "flagged" && !("flagged" in entry)) return false;
+    if (show === "table" && !entry.layout.includes("tables")) return false;
+    if (["better", "same", "worse"].includes(show) && entry.verdict !== show) return false;
+    for (const key of ["category", "language", "script", "layout"]) {
+      if (valueOf(key) && entry[key] !== valueOf(key)) return false;
+    }
+    return entry.search.includes(valueOf("find").trim().toLowerCase());
   };
   const keys = {
-    index: (card) => Number(card.dataset.index),
-    tuned: (card) => -numberOf(card.dataset.tuned),
-    base: (card) => -numberOf(card.dataset.base),
-    gain: (card) => numberOf(card.dataset.tuned) - numberOf(card.dataset.base),
-    loss: (card) => numberOf(card.dataset.base) - numberOf(card.dataset.tuned),
+    index: (entry) => Number(entry.index),
+    tuned: (entry) => -numberOf(entry.tuned),
+    base: (entry) => -numberOf(entry.base),
+    gain: (entry) => numberOf(entry.tuned) - numberOf(entry.base),
+    loss: (entry) => numberOf(entry.base) - numberOf(entry.tuned),
   };
+  const ordered = [...entries];
   let order = "index";
-  const arrange = () => {
-    if (valueOf("order") !== order) {
-      order = valueOf("order");
-      const key = keys[order];
-      cards.sort((a, b) => compareNumbers(key(a), key(b), 1) || keys.index(a) - keys.index(b));
-      byId("cards").append(...cards);
-    }
-    let shown = 0;
-    for (const card of cards) {
-      card.hidden = !wanted(card);
-      shown += card.hidden ? 0 : 1;
-    }
-    byId("none").hidden = shown > 0 || cards.length === 0;
-    byId("count").textContent = shown === cards.length ? `${shown} page${shown === 1 ? "" : "s"}` : `${shown} of ${cards.length} pages`;
+  const sort = () => {
+    if (valueOf("order") === order) return false;
+    order = valueOf("order");
+    const key = keys[order];
+    ordered.sort((a, b) => compareNumbers(key(a), key(b), 1) || keys.index(a) - keys.index(b));
+    return true;
   };
-  const reset = () => {
-    for (const control of controls) {
-      if (control.id !== "order") control.value = "";
-    }
-    arrange();
-  };
-  controls.forEach((control) => control.addEventListener("input", arrange));
-  byId("tools").addEventListener("submit", (event) => event.preventDefault());
-  byId("reset").addEventListener("click", reset);
-  const target = () => {
-    const card = location.hash.startsWith("#page-") ? byId(location.hash.slice(1)) : null;
-    if (card && card.hidden) {
-      reset();
-      card.scrollIntoView();
-    }
-  };
-  addEventListener("hashchange", target);
-  for (const radio of document.querySelectorAll('input[name="view"]')) {
-    radio.addEventListener("change", () => { root.dataset.view = radio.value; });
-  }
 
-  // The texts of one page scroll together, by share of their length.
-  for (const card of cards) {
+  // A card when it is in the document: its texts scroll together, by share of their length; its image opens larger.
+  const zoom = byId("zoom");
+  const prepare = (card) => {
     const texts = [...card.querySelectorAll(".text")];
     let leader = null;
     for (const text of texts) {
@@ -115,19 +97,101 @@
         }
       }, { passive: true });
     }
-  }
-
-  // A click on a page image shows it larger.
-  const zoom = byId("zoom");
-  for (const image of document.querySelectorAll(".image img")) {
-    image.addEventListener("click", () => {
-      zoom.querySelector("img").src = image.src;
-      zoom.querySelector("img").alt = image.alt;
-      zoom.showModal();
-    });
-  }
+    for (const image of card.querySelectorAll(".image img")) {
+      image.addEventListener("click", () => {
+        zoom.querySelector("img").src = image.src;
+        zoom.querySelector("img").alt = image.alt;
+        zoom.showModal();
+      });
+    }
+    return card;
+  };
+  inline.forEach(prepare);
   zoom.querySelector("img").addEventListener("click", () => zoom.close());
   byId("unzoom").addEventListener("click", () => zoom.close());
+
+  // Chunks of cards, unpacked once; the last few are kept.
+  const chunks = document.getElementsByClassName("page-chunk");
+  const opened = new Map();
+  const perChunk = packed ? Math.ceil(entries.length / chunks.length) : 0;
+  const cardOf = async (entry) => {
+    if (entry.card) return entry.card;
+    const place = position.get(Number(entry.index));
+    const chunk = Math.floor(place / perChunk);
+    if (!opened.has(chunk)) {
+      if (opened.size > 40) opened.delete(opened.keys().next().value);
+      opened.set(chunk, gunzip(chunks[chunk].textContent).then((html) => {
+        const template = document.createElement("template");
+        template.innerHTML = html;
+        return [...template.content.querySelectorAll("article.page")].map(prepare);
+      }));
+    }
+    return (await opened.get(chunk))[place % perChunk];
+  };
+
+  const STEP = 20;
+  let limit = STEP;
+  let pinned = null;
+  let turn = 0;
+  const count = (shown) => {
+    byId("none").hidden = shown > 0 || entries.length === 0;
+    byId("count").textContent = shown === entries.length ? `${shown} page${shown === 1 ? "" : "s"}` : `${shown} of ${entries.length} pages`;
+  };
+  const arrangeInline = () => {
+    if (sort()) byId("cards").append(...ordered.map((entry) => entry.card));
+    let shown = 0;
+    for (const entry of entries) {
+      entry.card.hidden = !wanted(entry);
+      shown += entry.card.hidden ? 0 : 1;
+    }
+    count(shown);
+  };
+  const arrangePacked = async () => {
+    const mine = ++turn;
+    sort();
+    const matching = ordered.filter(wanted);
+    count(matching.length);
+    const first = pinned === null ? [] : [pinned];
+    const list = [...first, ...matching.filter((entry) => entry !== pinned)].slice(0, limit);
+    const cards = await Promise.all(list.map(cardOf));
+    if (mine !== turn) return;
+    byId("cards").replaceChildren(...cards);
+    byId("further").hidden = matching.length <= limit;
+    byId("more").textContent = `Show more (${matching.length - limit} further pages)`;
+    if (root.dataset.pages !== "shown") performance.mark("pages-shown");
+    root.dataset.pages = "shown";
+  };
+  const arrange = () => (packed ? arrangePacked() : arrangeInline());
+  const reset = () => {
+    for (const control of controls) {
+      if (control.id !== "order") control.value = "";
+    }
+    return arrange();
+  };
+  const restart = () => { limit = STEP; pinned = null; arrange(); };
+  controls.forEach((control) => control.addEventListener("input", restart));
+  byId("more").addEventListener("click", () => { limit += STEP; arrange(); });
+  byId("tools").addEventListener("submit", (event) => event.preventDefault());
+  byId("reset").addEventListener("click", reset);
+  const target = async () => {
+    const found = /^#page-(\d+)$/.exec(location.hash);
+    const entry = found ? entries[position.get(Number(found[1]))] : undefined;
+    if (!entry) return;
+    if (packed) {
+      if (!byId(location.hash.slice(1))) { pinned = entry; await arrange(); }
+    } else if (entry.card.hidden) {
+      reset();
+    } else {
+      return;
+    }
+    const card = byId(location.hash.slice(1));
+    if (card) card.scrollIntoView();
+  };
+  addEventListener("hashchange", target);
+  const firstShown = packed ? arrange().then(target) : Promise.resolve();
+  for (const radio of document.querySelectorAll('input[name="view"]')) {
+    radio.addEventListener("change", () => { root.dataset.view = radio.value; });
+  }
 
   // Plots, in the colours of the style sheet.
   const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
@@ -153,26 +217,26 @@
     });
     return [traces, own];
   };
-  const draw = () => {
+  const draw = async () => {
     for (const { canvas, figure } of figures) {
+      await new Promise((go) => setTimeout(go, 0)); // so that the page answers between two plots
       const [data, layout] = coloured(figure);
       Plotly.react(canvas, data, layout, { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
     }
   };
   const start = async () => {
-    const packed = Uint8Array.from(atob(byId("plotly-packed").textContent), (character) => character.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     const library = document.createElement("script");
-    library.textContent = await new Response(stream).text();
+    library.textContent = await gunzip(byId("plotly-packed").textContent);
     document.head.append(library);
     document.querySelectorAll(".canvas .waiting").forEach((note) => note.remove());
-    draw();
+    await draw();
     for (const { canvas } of figures) {
       canvas.on("plotly_click", (event) => {
         const [index] = event.points[0].customdata || [];
         if (index !== undefined) location.hash = `page-${index}`;
       });
     }
+    performance.mark("plots-drawn");
     root.dataset.plots = "drawn";
   };
   const failed = (error) => {
@@ -181,7 +245,11 @@
     }
     root.dataset.plots = "failed";
   };
-  if (figures.length) requestAnimationFrame(() => setTimeout(() => start().catch(failed), 0));
+  // After the pages are on screen: plotly.js takes a browser about a second.
+  const whenIdle = window.requestIdleCallback || ((work) => setTimeout(work, 50));
+  if (figures.length) {
+    firstShown.finally(() => requestAnimationFrame(() => whenIdle(() => start().catch(failed), { timeout: 1000 })));
+  }
 
   // Colour scheme: as the system has it, or the reader's choice.
   const themes = ["auto", "light", "dark"];
