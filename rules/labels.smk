@@ -1,7 +1,8 @@
 """
 Markdown labels and the choice of pages.
 
-REQUIRED INPUTS: data/manifests/{documents,pages}/<shard>.csv, data/corrections/<doc>/p<NNNN>.md. The PDFs are read too;
+REQUIRED INPUTS: data/manifests/{documents,pages}/<shard>.csv, data/corrections/<doc>/p<NNNN>.md; pages that people
+         rejected (data/corrections/reviews.csv) are a parameter, since other decisions change nothing. The PDFs are read too;
          the edge is the documents' manifest, which has the hash of each: 10,000 more edges make every start slower
 OUTPUTS: data/manifests/labels/<shard>.csv (labels lie in data/labels), data/manifests/selection/all.csv,
          reports/documents.csv
@@ -57,6 +58,7 @@ rule select_pages:
         settings=plan.settings("selection"),
         sheet=plan.said("category", "language", "licence"),
         withdrawn=plan.refused,
+        rejected=dict(plan.rejected),
         code=plan.code("select_pages"),
         environment=plan.environment,
         repairs=plan.repairs("select_pages"),

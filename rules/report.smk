@@ -1,7 +1,8 @@
 """
 The report.
 
-REQUIRED INPUTS: predictions, scores, splits, documents, the adapter's log and lineage, the merge proof
+REQUIRED INPUTS: predictions, scores, splits, documents, the adapter's log and lineage, the merge proof;
+         data/corrections/spot_check-*.json where people have judged a sample of labels
 OUTPUTS: reports/index.html
 """
 
@@ -22,6 +23,7 @@ rule write_report:
         training_log="models/adapter/training_log.csv",
         lineage="models/adapter/lineage.json",
         proof="models/merged/merge_proof.json",
+        spot_checks=plan.spot_checks,
     output:
         html=report(
             "reports/index.html", category="Report", caption="../docs/report.rst"

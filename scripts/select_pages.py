@@ -24,6 +24,7 @@ def main(
     sheet: Mapping[str, SheetRow],
     limits: Selection,
     withdrawn: Withdrawn,
+    rejected: Mapping[str, str],
     selection_manifest: Path,
     document_report: Path,
 ) -> None:
@@ -32,7 +33,7 @@ def main(
     pages = manifests.read(map(Path, page_manifests), selection.PAGE_TEXT_COLUMNS)
     labels = manifests.read(map(Path, label_manifests), selection.LABEL_TEXT_COLUMNS)
     texts = selection.label_texts(labels, lambda path: Path(path).read_text(encoding="utf-8"))
-    selected = selection.select(documents, pages, labels, texts, sheet, limits, withdrawn)
+    selected = selection.select(documents, pages, labels, texts, sheet, limits, withdrawn, rejected)
     manifests.write(
         selection_manifest, [asdict(page) for page in selected], manifests.columns_of(selection.SelectedPage)
     )
@@ -55,6 +56,7 @@ if __name__ == "__main__":
             Withdrawn(
                 frozenset(snakemake.params.withdrawn["documents"]), frozenset(snakemake.params.withdrawn["labels"])
             ),
+            snakemake.params.rejected,
             Path(snakemake.output.selection),
             Path(snakemake.output.report),
         )

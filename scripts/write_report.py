@@ -36,6 +36,7 @@ if __name__ == "__main__":
                 lineage_json=Path(snakemake.input.lineage),
                 merge_proof_json=Path(snakemake.input.proof),
                 working_directory=Path(),
+                spot_checks=tuple(map(Path, snakemake.input.spot_checks)),
                 title=settings.title,
                 embed_pages=settings.embed_pages,
                 label_csvs=tuple(Path(path) for path in snakemake.input.labels),

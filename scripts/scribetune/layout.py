@@ -17,6 +17,7 @@ PREDICTIONS = "reports/predictions"
 CHECKPOINTS = "work/checkpoints"
 VISION = "work/vision"
 TENSORBOARD = "work/tensorboard"
+REVIEW = "work/review"
 PREDICTION_JOURNALS = "work/predictions"
 ALTERED = "work/altered"
 CACHES = (CHECKPOINTS, VISION, PREDICTION_JOURNALS, ALTERED)

@@ -16,6 +16,7 @@ from scribetune import config as configuration
 from scribetune.config import Config
 from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
 from scribetune.errors import UserError
+from scribetune.review import records, spot_check
 from scribetune.withdrawals import Withdrawal
 
 _LEAST_DOCUMENTS = 3
@@ -35,6 +36,7 @@ class Plan:
         sample_specs: The sample corpus, where it stands in for the user's PDFs; else empty.
         withdrawals: What config/withdrawn.csv says.
         withdrawn: Document id → sha256, of those among the documents.
+        rejected: Page id → sha256 of the PDF, of pages that people rejected (data/corrections/reviews.csv).
         repair_counts: Job → how often it ran again because files were not what its receipt said.
         altered: Job → its outputs that are not what it made.
     """
@@ -47,6 +49,7 @@ class Plan:
     sample_specs: tuple[samples.SampleSpec, ...] = field(repr=False)
     withdrawals: tuple[Withdrawal, ...] = ()
     withdrawn: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict, repr=False)
     repair_counts: Mapping[str, str] = field(default_factory=dict, repr=False)
     altered: Mapping[str, list[str]] = field(default_factory=dict)
 
@@ -163,6 +166,11 @@ class Plan:
         for path in sorted(Path(self.config.labels.corrections).glob("*/p[0-9]*.md")):
             found.setdefault(path.parent.name, []).append(path.as_posix())
         return found
+
+    @property
+    def spot_checks(self) -> list[str]:
+        """The spot checks of labels by people, which the report tells of."""
+        return [path.as_posix() for path in sorted(Path(self.config.labels.corrections).glob(spot_check.PATTERN))]
 
     @staticmethod
     def codes(*rules: str) -> dict[str, str]:
@@ -291,6 +299,7 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
         sample_specs=specs,
         withdrawals=withdrawn,
         withdrawn=withdrawals.among(found, withdrawn),
+        rejected=records.rejected(records.path_in(Path(config.labels.corrections))),
         repair_counts=repairs.counts,
         altered=repairs.altered,
     )

@@ -50,6 +50,7 @@ from scribetune.report_tables import (
     resource_facts,
     verdict,
 )
+from scribetune.review import spot_check
 from scribetune.text_diff import SHOWN_CHARACTERS, Difference, difference
 from scribetune.visible_text import visible
 
@@ -176,6 +177,7 @@ def render(inputs: ReportInputs) -> str:
         refused_count=sum(data.refused_pages.values()),
         label_quality=data.label_quality,
         splits=data.splits,
+        spot_checks=spot_check.sentences(inputs.spot_checks),
         overlap=data.overlap,
         resources=resource_facts(data.lineage, data.metrics),
         lineage=lineage_facts(data.lineage),

@@ -40,6 +40,7 @@ class ReportInputs:
         merge_proof_json: That merged = base + adapter.
         working_directory: The folder that paths inside the files are relative to.
         title: Heading of the report.
+        spot_checks: Records of spot checks of labels by people (`scribetune.review.spot_check`).
         embed_pages: Up to this many page images are embedded; the rest are links to data/pages.
         inline_pages: Up to this many pages are HTML from the start; of more, each is unpacked when it is shown.
         label_csvs: Manifests of the labels, for their quality; without them the report has no such section.
@@ -62,6 +63,7 @@ class ReportInputs:
     embed_pages: int = 200
     inline_pages: int = 300
     label_csvs: tuple[Path, ...] = ()
+    spot_checks: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

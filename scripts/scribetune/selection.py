@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ from scribetune.pages import UNREADABLE_PAGE, PageStatus
 from scribetune.withdrawals import Withdrawn
 
 NOTHING_WITHDRAWN = Withdrawn()
+NOTHING_REJECTED: Mapping[str, str] = MappingProxyType({})
 _SHINGLE_CHARACTERS = 8
 _PERMUTATIONS = 128
 
@@ -41,6 +43,7 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     DUPLICATE = "duplicate"
     WITHDRAWN = "withdrawn"
+    REJECTED = "rejected"
 
 
 PAGE_TEXT_COLUMNS = ("document", "image", "image_sha256", "mode", "status", "message")
@@ -176,6 +179,7 @@ def select(
     sheet: Mapping[str, SheetRow],
     limits: Selection,
     withdrawn: Withdrawn = NOTHING_WITHDRAWN,
+    rejected: Mapping[str, str] = NOTHING_REJECTED,
 ) -> list[SelectedPage]:
     """Decide on every page.
 
@@ -187,12 +191,14 @@ def select(
         sheet: Document id → what the sheet says.
         limits: The gates.
         withdrawn: Pages of these PDFs, and pages with these labels, are refused whatever else holds of them.
+        rejected: Page id → sha256 of the PDF, of pages that people rejected; it holds while the PDF is the same.
 
     Returns:
         One row per page, sorted by document and page. Of documents with the same bytes only the first is kept.
     """
     copies = duplicate_documents(documents)
     gone = withdrawn_documents(documents, withdrawn)
+    contents = dict(zip(documents["document"], documents["sha256"], strict=True))
     keys = ["document", "page"]
     joined = pages.merge(labels, on=keys, how="left", suffixes=("_page", "_label"))
     joined = joined.fillna(
@@ -207,8 +213,12 @@ def select(
     for row in manifests.rows(joined.sort_values(keys)):
         if row["document"] in gone or row["label_sha256"] in withdrawn.labels:
             reason = Reason.WITHDRAWN
+        elif row["document"] in copies:
+            reason = Reason.DUPLICATE
+        elif rejected.get(page_id(row["document"], int(row["page"]))) == contents.get(row["document"], ""):
+            reason = Reason.REJECTED
         else:
-            reason = Reason.DUPLICATE if row["document"] in copies else refuse(row, limits)
+            reason = refuse(row, limits)
         decided.append((row, reason))
     accepted = {
         (row["document"], int(row["page"])): texts[row["document"], int(row["page"])]

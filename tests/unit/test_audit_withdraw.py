@@ -144,6 +144,8 @@ def test_every_adapter_of_history_is_told_with_the_split(build: Path) -> None:
 
 def test_purging_removes_what_is_its_own_and_nothing_else(build: Path) -> None:
     audited_folder.write(build / "data/corrections/a/p0001.md", "mine")
+    audited_folder.write(build / "work/review/drafts/a/p0001.0123.json", "somebody's, of its text")
+    audited_folder.write(build / "work/review/drafts/b/p0001.0123.json", "of another")
     audited_folder.write(build / "data/labels/a/p0002.md", "shared")
     audited_folder.write(build / "data/labels/b/p0002.md", "shared")
     for cache in layout.CACHES:
@@ -158,6 +160,7 @@ def test_purging_removes_what_is_its_own_and_nothing_else(build: Path) -> None:
     assert gone == {
         "data/raw/a.pdf", "data/pages/a/p0001.png", "data/pages/a/document.json", "data/labels/a/p0001.md",
         "data/labels/a/p0002.md", "data/labels/a/document.json", "data/corrections/a/p0001.md",
+        "work/review/drafts/a/p0001.0123.json",
         *(audited_folder.cached(Path(), audited_folder.md5(data)).as_posix() for data in own),
         *(f"{cache}/of-several-documents" for cache in layout.CACHES),
     }  # fmt: skip

@@ -22,6 +22,8 @@ from scribetune import gate, scoring
 from scribetune.config import Gate
 from scribetune.errors import UserError
 from scribetune.report import ReportInputs, render, write
+from scribetune.review import spot_check
+from scribetune.review.records import Review
 
 
 @dataclass(frozen=True)
@@ -397,3 +399,12 @@ def test_many_pages_are_packed_and_say_the_same(built: Built) -> None:
     for row, card in zip(index, inline, strict=True):
         for key, value in row.items():
             assert str(value) == card.get(f"data-{key}"), key
+
+
+def test_the_report_tells_what_people_found_in_a_spot_check(tmp_path: Path) -> None:
+    assert "Labels checked by people" not in render(build(tmp_path / "without"))
+    sample = spot_check.Sample(2, 1, 90, (spot_check.Sampled("d/p0001", "a"), spot_check.Sampled("d/p0002", "a")))
+    path = tmp_path / "spot_check-n2-seed1.json"
+    spot_check.write(path, sample, [Review("d", 1, "reject", "", "Ada", "2026", sample.name, "", "a", "")])
+    told = parse(render(build(tmp_path / "with", spot_checks=(path,)))).get_element_by_id("spot-checks").text_content()
+    assert "1 page judged by people, 1 with errors: 100.0 % (95 % Wilson interval 20.7 to 100.0 %) of 90 labels" in told

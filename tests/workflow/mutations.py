@@ -6,6 +6,7 @@ no job less (that would be stale), none more (that would be wasted). docs/re-run
 """
 
 import ast
+import hashlib
 import os
 import re
 import shutil
@@ -21,6 +22,9 @@ import clone
 import pdf_factory
 import stand_in
 from clone import configure, edit, git, run
+
+from scribetune.review import records, spot_check
+from scribetune.review.records import Review
 
 Job = tuple[str, str]
 """A rule and its shard; "" where the rule has one job."""
@@ -379,6 +383,21 @@ def _correction(document: str) -> Callable[[Path], None]:
     return lambda project: _correct(project, document, "# Corrected too\n\nAnother person read this page.\n")
 
 
+def _reviewed(verdict: str) -> Callable[[Path], None]:
+    def apply(project: Path) -> None:
+        digest = hashlib.sha256((project / "data/raw/report-2.pdf").read_bytes()).hexdigest()
+        decided = Review("report-2", 1, verdict, "seen", "A. Reader", "2026-01-01T00:00:00", "trust", digest, "", "")
+        records.add(project / "data/corrections/reviews.csv", decided)
+
+    return apply
+
+
+def _spot_checked(project: Path) -> None:
+    sample = spot_check.Sample(1, 1, 7, (spot_check.Sampled("report-2/p0001", ""),))
+    decided = Review("report-2", 1, "accept", "", "A. Reader", "2026-01-01T00:00:00", sample.name, "", "", "")
+    spot_check.write(project / "data/corrections" / f"{sample.name}.json", sample, [decided])
+
+
 def _sheet(row: str) -> Callable[[Path], None]:
     return _comment("config/documents.csv", row)
 
@@ -582,6 +601,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         DATA, "remove a correction", "the machine's label comes back", _delete("data/corrections/report-6/p0001.md"),
         from_labels(FIRST), "splits",
+    ),
+    Mutation(DATA, "accept a page in review", "the label stays what it is", _reviewed("accept"), NOTHING),
+    Mutation(DATA, "reject a page in review", "selection leaves it out", _reviewed("reject"), FROM_SELECTION),
+    Mutation(
+        DATA, "judge a page of a spot check", "the report tells of it",
+        _spot_checked, jobs("write_report", "write_crate"),
     ),
     Mutation(
         DATA, "pin a document's split in the sheet", "pages and labels stay", _sheet("report-1.pdf,,,,test,\n"),

@@ -368,7 +368,7 @@ def plan_purge(folder: Path, named: Iterable[Named], labels: Iterable[str]) -> P
     corrections = _corrections(folder)
     paths: set[Path] = set()
     for row in _here(folder, wanted):
-        places = [folder / layout.PAGES, folder / layout.LABELS, corrections]
+        places = [folder / layout.PAGES, folder / layout.LABELS, corrections, folder / layout.REVIEW / "drafts"]
         paths |= {root / row.document for root in places if (root / row.document).is_dir()}
     paths |= {row.file for row in wanted if row.file is not None and not _is_sample(folder, row.file)}
     # Nothing says which of their files are of these documents: they go as a whole.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli import checks, planning, queries, scores, signing, teaching
+from scribetune.cli import checks, planning, queries, reviewing, scores, signing, teaching
 from scribetune.cli.messages import told_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -82,3 +82,4 @@ checks.register(app)
 scores.register(app)
 signing.register(app)
 teaching.register(app)
+reviewing.register(app)

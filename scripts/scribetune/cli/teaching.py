@@ -35,7 +35,7 @@ def teach(
     with told_in_words():
         from scribetune import config, teacher
 
-        settings = config.load(_values(config_file))
+        settings = config.load(configuration_values(config_file))
         done = teacher.teach(settings, model, tuple(reasons or teacher.READABLE), limit)
         sys.stdout.write(
             f"{done.written} labels written, {done.by_people} pages labelled by people left as they are, "
@@ -43,7 +43,12 @@ def teach(
         )
 
 
-def _values(path: Path) -> dict[str, Any]:
+def configuration_values(path: Path) -> dict[str, Any]:
+    """Return what a configuration file says.
+
+    Raises:
+        UserError: It cannot be read.
+    """
     import yaml
 
     try:

@@ -1,0 +1,197 @@
+"""The review server: a Starlette application on 127.0.0.1, run by uvicorn."""
+
+import contextlib
+import errno
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from scribetune.errors import UserError
+from scribetune.markdown_view import RENDERED_CHARACTERS, rendered
+from scribetune.review.desk import ConflictError, Desk, RefusedError, UnknownPageError, deceptive
+from scribetune.review.guard import Guard
+from scribetune.review.records import WORK, Verdict
+
+ASSETS = Path(__file__).parent / "assets"
+_ASSET_TYPES = {"review.js": "text/javascript", "review.css": "text/css"}
+_TOKEN = WORK / "token"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _PreviewBody(_Body):
+    text: str
+
+
+class _DraftBody(_Body):
+    id: str
+    reviewer: str
+    text: str
+    version: str
+    revision: int
+
+
+class _VerdictBody(_Body):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    reviewer: str
+    verdict: Verdict
+    text: str
+    reason: str
+    version: str
+
+
+_AnyBody = TypeVar("_AnyBody", bound=_Body)
+
+
+def application(desk: Desk, token: str, port: int) -> Starlette:
+    """Return the application.
+
+    Args:
+        desk: What it serves.
+        token: Secret that a browser must know.
+        port: On which it is served: part of the Host that requests must name.
+    """
+
+    async def page(_request: Request) -> Response:
+        return FileResponse(ASSETS / "review.html", media_type="text/html")
+
+    async def asset(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _ASSET_TYPES:
+            raise UnknownPageError(name)
+        return FileResponse(ASSETS / name, media_type=_ASSET_TYPES[name])
+
+    async def image(request: Request) -> Response:
+        path = await run_in_threadpool(desk.image, request.query_params.get("id", ""))
+        return FileResponse(path, media_type="image/png")
+
+    async def queue(_request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(desk.queue))
+
+    async def open_page(request: Request) -> Response:
+        asked = request.query_params
+        return JSONResponse(await run_in_threadpool(desk.open, asked.get("id", ""), asked.get("reviewer", "")))
+
+    async def preview(request: Request) -> Response:
+        text = (await _body(request, _PreviewBody)).text
+        return JSONResponse(await run_in_threadpool(_preview, text))
+
+    async def draft(request: Request) -> Response:
+        said = await _body(request, _DraftBody)
+        saved = await run_in_threadpool(desk.save_draft, said.id, said.reviewer, said.text, said.version, said.revision)
+        return JSONResponse(saved)
+
+    async def verdict(request: Request) -> Response:
+        said = await _body(request, _VerdictBody)
+        decided = await run_in_threadpool(
+            desk.decide, said.id, said.reviewer, said.verdict, said.text, said.reason, said.version
+        )
+        return JSONResponse(decided)
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/assets/{name}", asset),
+            Route("/image", image),
+            Route("/api/queue", queue),
+            Route("/api/page", open_page),
+            Route("/api/preview", preview, methods=["POST"]),
+            Route("/api/draft", draft, methods=["PUT"]),
+            Route("/api/verdict", verdict, methods=["POST"]),
+        ],
+        middleware=[Middleware(Guard, token=token, port=port)],
+        exception_handlers={
+            UnknownPageError: _told(404, lambda error: {"error": f"There is no page {error} to review in this build."}),
+            RefusedError: _told(422, lambda error: {"error": str(error)}),
+            ConflictError: _told(409, lambda error: {"error": str(error), "page": getattr(error, "page", None)}),
+            UserError: _told(500, lambda error: {"error": str(error)}),
+            OSError: _told(500, lambda error: {"error": f"Not saved: {error}"}),
+        },
+    )
+
+
+def _preview(text: str) -> dict[str, Any]:
+    omitted = max(0, len(text) - RENDERED_CHARACTERS)
+    return {"html": str(rendered(text)), "omitted": omitted, "deceptive": deceptive(text)}
+
+
+async def _body(request: Request, kind: type[_AnyBody]) -> _AnyBody:
+    try:
+        return kind.model_validate_json(await request.body())
+    except ValidationError as error:
+        places = sorted({".".join(str(part) for part in problem["loc"]) or "body" for problem in error.errors()})
+        raise RefusedError(f"The request is not understood ({', '.join(places)}): load the page again.") from error
+
+
+def _told(status: int, content: Callable[[Exception], dict[str, Any]]) -> Callable[[Request, Exception], Response]:
+    def handle(_request: Request, error: Exception) -> Response:
+        return JSONResponse(content(error), status_code=status)
+
+    return handle
+
+
+def token_of(folder: Path) -> str:
+    """Return the token of a build's review server, made on first use and readable for this user only.
+
+    It outlives the server: a page that is open while the server is stopped goes on where it was when it is back.
+    """
+    path = folder / _TOKEN
+    if path.exists():
+        kept = path.read_text(encoding="ascii", errors="replace").strip()
+        if len(kept) >= 32 and kept.isascii():
+            return kept
+        path.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_urlsafe(32)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as stream:
+        stream.write(token)
+    return token
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket on 127.0.0.1; port 0 takes a free one.
+
+    Raises:
+        UserError: The port is taken, or may not be used.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()  # from now on a browser waits; whoever opens the address at once is not refused
+    except OSError as error:
+        listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        raise UserError(
+            "Another program listens on this port" if taken else f"The port cannot be used ({error.strerror})",
+            value=port, accepted="a free port from 1024 to 65535, or 0 for any",
+            todo="name another with --port, or open the review page that is running already",
+        ) from error  # fmt: skip
+    return listener
+
+
+def serve(desk: Desk, listener: socket.socket, token: str) -> None:
+    """Serve until the process is interrupted; Ctrl-C is how it is meant to end."""
+    import uvicorn
+
+    app = application(desk, token, listener.getsockname()[1])
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])

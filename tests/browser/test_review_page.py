@@ -1,0 +1,209 @@
+"""The review page in a real browser: a person reviews pages, the server is killed, and nothing is lost.
+
+Needs Chromium (Debian: apt-get install chromium) and playwright (pip install playwright). SCRIBETUNE_SCREENSHOT names
+a file for a picture of the page (docs/review.png is one).
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reviewed_build
+from PIL import Image, ImageDraw
+
+from scribetune import labels, layout
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium"),
+]
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Server:
+    """`scribetune review` in a process of its own, on a port of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> str:
+        """Start it and return the address that it prints."""
+        code = "from scribetune.cli import app; app()"
+        command = [sys.executable, "-c", code, "review", "--port", str(self.port), "--configfile", "mine.yaml"]
+        path = os.pathsep.join(filter(None, [str(REPOSITORY / "scripts"), os.environ.get("PYTHONPATH", "")]))
+        self._process = subprocess.Popen(
+            command, cwd=self.folder, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if found := re.search(r"http://\S+", line):
+                return found.group()
+        raise AssertionError("the server printed no address")
+
+    def kill(self) -> None:
+        """Kill it as a crash would: no farewell."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    texts = {key: text for key, text in reviewed_build.TEXTS.items() if text}
+    reviewed_build.make(tmp_path, texts)
+    for (document, page), text in texts.items():
+        _draw(tmp_path / layout.page_image(document, page), text)
+    (tmp_path / "mine.yaml").write_text("labels: {corrections: data/corrections}\n", encoding="utf-8")
+    running = Server(tmp_path)
+    yield running
+    running.kill()
+
+
+def _draw(path: Path, text: str) -> None:
+    image = Image.new("L", (620, 800), 255)
+    ImageDraw.Draw(image).multiline_text((60, 60), re.sub(r"[#|]|-{3}", "", text), fill=0, font_size=24, spacing=12)
+    image.save(path)
+
+
+@pytest.fixture
+def context() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = browser.new_context(viewport={"width": 1360, "height": 800})
+        opened.set_default_timeout(15_000)
+        yield opened
+        browser.close()
+
+
+def _enter_name(page: Any, name: str) -> None:
+    page.fill("#reviewer", name)
+    page.press("#reviewer", "Tab")
+
+
+def _at(page: Any, page_id: str) -> None:
+    sync_api.expect(page.locator("#about")).to_contain_text(page_id)
+
+
+def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server: Server, context: Any) -> None:
+    address = server.start()
+    outside: list[str] = []
+    problems: list[str] = []
+    page = _watched(context, outside, problems)
+    page.goto(address)
+    assert "token" not in page.url
+    _enter_name(page, "Ada")
+
+    # The first is corrected, by keys alone; the preview follows.
+    _at(page, "memo/p0001")
+    page.press("body", "e")
+    page.fill("#editor", "# Memo\n\nMeet at **ten**.")
+    sync_api.expect(page.locator("#preview strong")).to_have_text("ten")
+    sync_api.expect(page.locator("#saved")).to_have_text("Saved")
+    if target := os.environ.get("SCRIBETUNE_SCREENSHOT"):
+        page.wait_for_timeout(500)
+        page.screenshot(path=target)
+    page.press("#editor", "Control+Enter")
+
+    # The server is killed while the second is being typed on, and more is typed after that.
+    _at(page, "invoice/p0001")
+    page.fill("#editor", "# Invoice 17\n\nTotal due 12")
+    sync_api.expect(page.locator("#saved")).to_have_text("Saved")
+    server.kill()
+    page.focus("#editor")
+    page.keyboard.press("End")
+    page.keyboard.type("5.00")
+    sync_api.expect(page.locator("#saved")).to_contain_text("cannot be reached")
+    page.press("#editor", "Control+Enter")
+    sync_api.expect(page.locator("#notice")).to_contain_text("nothing was decided")
+    page.close()  # and the tab is closed
+
+    again = server.start()
+    page = _watched(context, outside, problems)
+    page.goto(again)
+    _at(page, "invoice/p0001")
+    sync_api.expect(page.locator("#editor")).to_have_value("# Invoice 17\n\nTotal due 125.00")
+    page.press("body", "Control+Enter")
+
+    # The third is accepted, the fourth, which is hostile, rejected with a reason.
+    _at(page, "invoice/p0002")
+    sync_api.expect(page.locator("#preview table")).to_be_visible()
+    page.press("body", "a")
+    _at(page, "hostile/p0001")
+    sync_api.expect(page.locator("#preview")).to_contain_text("<script>alert(1)</script>")
+    assert page.locator("#preview a, #preview img, #preview script").count() == 0
+    page.press("body", "r")
+    page.press("#reason", "Alt+6")
+    page.press("#reason", "Enter")
+    sync_api.expect(page.locator("#notice")).to_contain_text("All pages of this queue")
+
+    _all_is_on_record(server.folder)
+    assert problems == []
+    assert [url for url in outside if not url.startswith(f"http://127.0.0.1:{server.port}/")] == []
+
+
+def _watched(context: Any, requests: list[str], problems: list[str]) -> Any:
+    """Open a tab, and note every request, every error of the page and every box that a script opens."""
+    page = context.new_page()
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    return page
+
+
+def _all_is_on_record(folder: Path) -> None:
+    decided = {row["document"] + row["page"]: row["verdict"] for row in reviewed_build.decisions(folder)}
+    assert decided == {"memo1": "correct", "invoice1": "correct", "invoice2": "accept", "hostile1": "reject"}
+    corrected = labels.read_correction(folder / "data/corrections/invoice/p0001.md")
+    assert (corrected.text, corrected.author) == ("# Invoice 17\n\nTotal due 125.00\n", "Ada")
+
+
+def test_an_open_page_goes_on_by_itself_when_the_server_is_back(server: Server, context: Any) -> None:
+    page = context.new_page()
+    page.goto(server.start())
+    _enter_name(page, "Ada")
+    _at(page, "memo/p0001")
+    server.kill()
+    page.fill("#editor", "# Typed while nobody listened")
+    sync_api.expect(page.locator("#saved")).to_contain_text("cannot be reached")
+    server.start()
+    sync_api.expect(page.locator("#saved")).to_have_text("Saved")
+    assert "Typed while nobody listened" in next((server.folder / "work/review/drafts/memo").iterdir()).read_text()
+
+
+def test_the_second_reviewer_sees_what_the_first_decided_and_chooses(server: Server, context: Any) -> None:
+    address = server.start()
+    ada, bob = context.new_page(), context.browser.new_context().new_page()
+    for page, name in ((ada, "Ada"), (bob, "Bob")):
+        page.goto(address)
+        _enter_name(page, name)
+        _at(page, "memo/p0001")
+    bob.fill("#editor", "# Bob's memo")
+    sync_api.expect(bob.locator("#saved")).to_have_text("Saved")
+    ada.fill("#editor", "# Ada's memo")
+    ada.press("#editor", "Control+Enter")
+    _at(ada, "invoice/p0001")
+    bob.press("#editor", "Control+Enter")
+    sync_api.expect(bob.locator("#notice")).to_contain_text("Ada decided on this page")
+    sync_api.expect(bob.locator("#notice-theirs")).to_contain_text("# Ada's memo")
+    sync_api.expect(bob.locator("#editor")).to_have_value("# Bob's memo")
+    correction = server.folder / "data/corrections/memo/p0001.md"
+    assert labels.read_correction(correction).author == "Ada"
+    bob.get_by_text("Keep mine and go on").click()
+    bob.press("#editor", "Control+Enter")
+    _at(bob, "invoice/p0001")
+    assert labels.read_correction(correction).text == "# Bob's memo\n"
