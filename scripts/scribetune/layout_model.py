@@ -8,9 +8,11 @@ and what the table finder works out about the same text again and again is remem
 
 import contextlib
 import io
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 from scribetune.table_cells import Box, Cell, PageTable
@@ -164,11 +166,15 @@ def _library() -> Any:
     import pymupdf._table_headers
     import pymupdf.table
 
-    _set_sessions()
-    # `import pymupdf` has loaded the models, with threads for all cores, unless `labels.prepare_worker` prevented it.
-    pymupdf._get_layout = None
+    # `import pymupdf` has loaded the models, with threads for all cores, unless `labels.prepare_worker` prevented it:
+    # a function in the models' place keeps the next import from doing so.
+    pymupdf._get_layout = _library
     import pymupdf.layout
 
+    for name, module in list(sys.modules.items()):
+        if name.startswith("pymupdf.layout.onnx.") and hasattr(module, "make_session"):
+            module.make_session = _session  # type: ignore[attr-defined]
+    pymupdf._get_layout = None
     pymupdf.layout.activate()
     from pymupdf4llm.helpers import document_layout
 
@@ -184,25 +190,19 @@ def _pure(function: Callable[[str], Any]) -> Callable[[str], Any]:
     return function
 
 
-def _set_sessions() -> None:
-    """Let the models use one thread each, and keep their memory: their threads wait by spinning.
+def _session(path: str, providers: Sequence[str] | None = None) -> Any:
+    """Open a network with one thread, since there is a process for every core and threads wait by spinning.
 
-    The library offers no setting. It gives all memory back after every call
-    because it may grow with the pages; a worker process that holds too much is replaced here (`isolation`).
+    Those that always see images of one size keep their memory between calls, a third of their time; the one that sees
+    as many boxes as a page has gives it back, as the library does for all.
     """
     import onnxruntime
 
-    class Options(onnxruntime.SessionOptions):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.intra_op_num_threads = 1
-            self.inter_op_num_threads = 1
-
-        def __setattr__(self, name: str, value: object) -> None:
-            if name != "enable_cpu_mem_arena":
-                super().__setattr__(name, value)
-
-    onnxruntime.SessionOptions = Options
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = not Path(path).name.startswith("layout")
+    return onnxruntime.InferenceSession(path, sess_options=options, providers=providers)
 
 
 def _characters(page: Any, clip: Any = None) -> Any:
