@@ -157,11 +157,8 @@ def test_the_data_stages_take_bad_and_good_pdfs_and_say_what_became_of_each(tmp_
     odd.write_bytes((raw / "good-0.pdf").read_bytes())
     output = snakemake(tmp_path, "splits", config="documents={raw: some folder}")
     rows = {row["path"]: row for row in csv.DictReader((tmp_path / "reports/documents.csv").open(encoding="utf-8"))}
-    assert {name: row["status"] for name, row in rows.items() if name in expected} == {
-        **expected,
-        "good-0.pdf": rows["good-0.pdf"]["status"],
-    }
-    assert {rows["good-0.pdf"]["status"], rows[odd.name]["status"]} == {"ok", "duplicate"}
+    assert {name: row["status"] for name, row in rows.items() if name in expected} == expected
+    assert {rows["good-0.pdf"]["use"], rows[odd.name]["use"]} == {"used", "duplicate"}
     assert "4 used, 7 refused" in output
     assert "Traceback" not in output
     labels = list((tmp_path / "data/labels/good-1").glob("*.md"))
