@@ -170,6 +170,7 @@ def _library() -> Any:
     # a function in the models' place keeps the next import from doing so.
     pymupdf._get_layout = _library
     import pymupdf.layout
+    import pymupdf.layout.onnx.common_util  # the others take it from there, those that are imported later too
 
     for name, module in list(sys.modules.items()):
         if name.startswith("pymupdf.layout.onnx.") and hasattr(module, "make_session"):

@@ -1,6 +1,9 @@
 """Promises about the layout model: one thread for each process, and regions and tables as they stand on the page."""
 
 import gc
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pdf_factory
@@ -48,3 +51,17 @@ def test_labels_of_workers_are_those_of_this_process(tmp_path: Path, monkeypatch
     text = Path(row.label).read_text(encoding="utf-8")
     assert row.tables == 1
     assert text == labels.PageReader(str(path), "", SETTINGS).read(0).text
+
+
+def test_in_a_prepared_worker_they_have_one_thread_too() -> None:
+    """The models load late there, after the library that makes their sessions."""
+    code = (
+        "import gc, onnxruntime\n"
+        "from scribetune import labels, layout_model\n"
+        "labels.prepare_worker()\n"
+        "layout_model._library()\n"
+        "found = [one for one in gc.get_objects() if isinstance(one, onnxruntime.InferenceSession)]\n"
+        "print(sorted({one.get_session_options().intra_op_num_threads for one in found}), len(found) > 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout.strip() == "[1] True", done.stderr
