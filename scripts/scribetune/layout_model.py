@@ -15,7 +15,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from scribetune.table_cells import Box, Cell, PageTable
+from scribetune.metrics.grids import Cell
+from scribetune.table_cells import Box, PageTable
 
 _LEAST_SIDE = 2.0
 _REMEMBERED = 20_000  # short texts

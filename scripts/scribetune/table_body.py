@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from scribetune.table_cells import Cell
+from scribetune.metrics.grids import Cell
 from scribetune.table_grid import Grid
 from scribetune.table_lines import Segment, TableLine, is_figure
 from scribetune.text_layer import without_breaks

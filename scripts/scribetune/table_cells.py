@@ -4,6 +4,8 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from scribetune.metrics.grids import Cell
+
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points of the page as it is shown."""
 
@@ -27,22 +29,6 @@ class Word:
     def height(self) -> float:
         """Of its box: about 1.2 times the size of its font."""
         return self.y1 - self.y0
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell: its first row and column (from 0), how many it spans, and its text."""
-
-    row: int
-    column: int
-    text: str
-    row_span: int = 1
-    column_span: int = 1
-
-    @property
-    def spans(self) -> bool:
-        """Whether it lies over several rows or columns."""
-        return self.row_span > 1 or self.column_span > 1
 
 
 @dataclass(frozen=True)

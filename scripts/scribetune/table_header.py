@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scribetune.metrics.grids import Cell
 from scribetune.ruling_lines import Rule
-from scribetune.table_cells import Cell
 from scribetune.table_grid import Grid
 from scribetune.table_lines import Segment, TableLine
 from scribetune.text_layer import without_breaks

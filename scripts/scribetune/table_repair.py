@@ -17,9 +17,10 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
+from scribetune.metrics.grids import Cell
 from scribetune.ruling_lines import Rule, Rules
 from scribetune.table_body import Body
-from scribetune.table_cells import Box, Cell, PageTable, Word
+from scribetune.table_cells import Box, PageTable, Word
 from scribetune.table_columns import Columns, columns_found, corridors
 from scribetune.table_grid import Grid, drawn_edges
 from scribetune.table_header import Header

@@ -12,7 +12,7 @@ import pytest
 
 from scribetune import labels, layout_model
 from scribetune.documents import Document
-from scribetune.table_cells import Cell
+from scribetune.metrics.grids import Cell
 
 SETTINGS = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 

@@ -1,8 +1,9 @@
 """Promises about what a page's blocks become: headings, lists, emphasis, code, notes, tables, figures."""
 
 from scribetune.markdown import FIGURE
+from scribetune.metrics.grids import Cell
 from scribetune.page_blocks import Kind, PageBlock, list_marker, write
-from scribetune.table_cells import Cell, PageTable, grid_of
+from scribetune.table_cells import PageTable, grid_of
 from scribetune.text_layer import Line, Span
 
 

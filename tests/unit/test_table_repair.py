@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from scribetune.metrics.grids import Cell
 from scribetune.ruling_lines import Rule, Rules, rules_of
-from scribetune.table_cells import Box, Cell, PageTable, Word
+from scribetune.table_cells import Box, PageTable, Word
 from scribetune.table_lines import is_figure
 from scribetune.table_repair import repair
 

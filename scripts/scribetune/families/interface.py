@@ -211,6 +211,15 @@ class Family(ABC):
         """
         raise NotImplementedError(f"{self.title} has no front")
 
+    def needless(self, parameter: str, *, of_front: bool) -> bool:
+        """Tell whether nothing needs a parameter any more once what the encoder, or its front, makes of pages is kept.
+
+        Args:
+            parameter: Its name in the native class.
+            of_front: Whether only what the front makes is kept.
+        """
+        return self.group_of(parameter) == "vision" and (not of_front or parameter.startswith(f"{self.front}."))
+
     def front_tokens(self, image_tokens: int) -> int:
         """Return how many rows `front_features` has for a page of so many image tokens."""
         return image_tokens

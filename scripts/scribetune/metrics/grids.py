@@ -20,6 +20,11 @@ class Cell:
     column_span: int = 1
     heading: bool = field(default=False, compare=False)
 
+    @property
+    def spans(self) -> bool:
+        """Whether it lies over several rows or columns."""
+        return self.row_span > 1 or self.column_span > 1
+
 
 @dataclass(frozen=True)
 class Table:

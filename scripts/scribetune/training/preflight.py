@@ -166,9 +166,9 @@ def check(
     base_parameters = sum(weight.numel() for weight in model.parameters())
     text = model.config.get_text_config()
     vision = {name: weight.numel() for name, weight in model.named_parameters() if family.group_of(name) == "vision"}
-    kept = 0 if not cached_features_bytes else _parameters_let_go(family, vision, of_front=features_of_front)
+    let_go = sum(count for name, count in vision.items() if family.needless(name, of_front=features_of_front))
     encoders = [] if family.scopes[settings.scope].freezes_encoder else list(_encoders(model.config, features_of_front))
-    weights = (base_parameters - kept) * placement.dtype.itemsize
+    weights = (base_parameters - (let_go if cached_features_bytes else 0)) * placement.dtype.itemsize
     if settings.quantization == "4bit":
         weights -= int(quantized.parameters(model) * (placement.dtype.itemsize - _QUANTISED_BYTES))
     with torch.device("meta"):
@@ -289,11 +289,6 @@ def _memory(
         encoder=encoder,
         workspace=spare,
     )
-
-
-def _parameters_let_go(family: Family, vision: Mapping[str, int], *, of_front: bool) -> int:
-    """Return how many parameters of the encoder nothing needs once its output, or that of its front, is kept."""
-    return sum(count for name, count in vision.items() if not of_front or name.startswith(f"{family.front}."))
 
 
 def _encoders(settings: Any, without_front: bool) -> Iterator[tuple[float, int, int, int]]:

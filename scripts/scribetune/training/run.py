@@ -389,11 +389,9 @@ def _let_go(setup: _Setup, model: Any) -> int:
 
     The adapter alone is saved at the end, and validation reads pages by the same features.
     """
-    front = setup.family.front
     freed = 0
     for name, weight in native(model).named_parameters():
-        of_encoder = setup.family.group_of(name) == "vision"
-        if of_encoder and not (setup.features_of_front and not name.startswith(f"{front}.")):
+        if setup.family.needless(name, of_front=setup.features_of_front):
             freed += weight.numel() * weight.element_size()
             weight.data = weight.new_empty(0)
     memory.release()
