@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from scribetune import text_pages
 from scribetune.metrics.grids import Cell
 from scribetune.table_cells import Box, PageTable
 
@@ -145,9 +146,9 @@ def _extract_once(page: Any) -> None:
         heights = bool(pymupdf.TOOLS.set_small_glyph_heights())
         key = (None if clip is None else tuple(clip), flags, heights, bool(pymupdf.TOOLS.unset_quad_corrections()))
         if matrix is not None:
-            return extract(clip=clip, flags=flags, matrix=matrix)
+            return text_pages.without_image_data(extract(clip=clip, flags=flags, matrix=matrix))
         if key not in texts:
-            texts[key] = extract(clip=clip, flags=flags)
+            texts[key] = text_pages.without_image_data(extract(clip=clip, flags=flags))
         return texts[key]
 
     drawn: dict[bool, Sequence[Mapping[str, Any]]] = {}

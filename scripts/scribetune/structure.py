@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scribetune import text_pages
 from scribetune.markdown import FIGURE
 from scribetune.table_cells import Box
 from scribetune.tag_tree import TagTree
@@ -322,7 +323,8 @@ def read(
     """
     import pymupdf
 
-    blocks = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE)["blocks"]
+    flags = pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE
+    blocks = text_pages.text_page(page, flags).extractDICT()["blocks"]
     if not any(block.get("std") for block in blocks):
         return None
     alternatives = tags.formulas.get(page.xref, [])

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from scribetune import text_pages
 from scribetune.structure import is_cjk
 from scribetune.table_cells import Box, Word
 
@@ -29,6 +30,7 @@ _MATH_CHARACTER = re.compile(
 )
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _NO_WIDTH = 0.05
+_WORDS_AT_ONCE = 256  # compared with all boxes
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _CONJUNCTIONS = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of"})
 _DIVIDED = re.compile(r"([^\W\d_]{2,})[-\u00ad\u2010] ([a-zà-öø-ÿа-яα-ω]{2,})")
@@ -136,7 +138,7 @@ def read(page: Any) -> TextLayer:
     import pymupdf
 
     flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES
-    textpage = page.get_textpage(flags=flags)
+    textpage = text_pages.text_page(page, flags)
     found = textpage.extractDICT()
     repaired = _joined_letters_in_order(textpage) if _RIGHT_TO_LEFT.search(textpage.extractText()) else {}
     lines: list[Line] = []
@@ -187,14 +189,27 @@ def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLaye
         if any(span.text.strip() for span in kept):
             lines.append(replace(line, spans=tuple(kept), box=union([span.box for span in kept])))
     shown = [span.box for line in lines for span in line.spans]
-    unseen = [word for word in layer.words if _is_in(word, gone) and not _is_in(word, shown)]
-    words = tuple(word for word in layer.words if word not in unseen)
-    return replace(layer, lines=tuple(lines), words=words, unseen=tuple(unseen))
+    is_gone = [
+        in_gone and not in_shown
+        for in_gone, in_shown in zip(_are_in(layer.words, gone), _are_in(layer.words, shown), strict=True)
+    ]
+    words = tuple(word for word, gone in zip(layer.words, is_gone, strict=True) if not gone)
+    unseen = tuple(word for word, gone in zip(layer.words, is_gone, strict=True) if gone)
+    return replace(layer, lines=tuple(lines), words=words, unseen=unseen)
 
 
-def _is_in(word: Word, boxes: Sequence[Box]) -> bool:
-    x, y = word.centre
-    return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
+def _are_in(words: Sequence[Word], boxes: Sequence[Box]) -> list[bool]:
+    """Whether the middle of each word is in one of the boxes; a map has ten thousand of both."""
+    import numpy as np
+
+    if not words or not boxes:
+        return [False] * len(words)
+    x0, y0, x1, y1 = np.asarray(boxes).T
+    found: list[bool] = []
+    for first in range(0, len(words), _WORDS_AT_ONCE):
+        x, y = np.asarray([word.centre for word in words[first : first + _WORDS_AT_ONCE]]).T[..., None]
+        found.extend(((x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)).any(axis=1).tolist())
+    return found
 
 
 def _joined_letters_in_order(textpage: Any) -> dict[str, str]:

@@ -1,0 +1,112 @@
+"""MuPDF's text pages, read without decoding the images on them.
+
+`TextPage.extractDICT` copies each image, and one that PDF readers have no file format for (a scan in JPEG 2000, JBIG2 or
+Flate, most masks) it decodes and compresses as PNG: half a second for a scan, twice or more a page, for bytes that
+nobody asks for. Leaving images out of the text page is no way either: they tell blocks of text apart. So they pass for
+drawings while the blocks are listed, and are images again afterwards.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from scribetune.table_cells import Box
+
+_IMAGE, _GROUP, _DRAWING = 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_IMAGE, _STRUCT, _VECTOR
+
+
+def text_page(page: Any, flags: int) -> Any:
+    """Return a page's text.
+
+    Args:
+        page: A pymupdf.Page.
+        flags: PyMuPDF's TEXT_… flags.
+
+    Returns:
+        A pymupdf.TextPage whose `extractDICT` and `extractRAWDICT` give images by kind, number and box alone.
+    """
+    return without_image_data(page.get_textpage(flags=flags))
+
+
+def without_image_data(found: Any) -> Any:
+    """Return a pymupdf.TextPage as one whose dictionaries give images by kind, number and box alone."""
+    lean = _lean_text_page()(found.this)
+    lean.parent = found.parent
+    return lean
+
+
+@cache
+def _lean_text_page() -> Any:
+    """Return the class, made when PyMuPDF is there."""
+    import pymupdf
+
+    class _LeanTextPage(pymupdf.TextPage):  # type: ignore[misc]  # pymupdf has no types
+        def _getNewBlockList(self, page_dict: dict[str, Any], raw: bool) -> None:  # noqa: N802, FBT001  its name
+            images = _images(self.this)
+            boxes = [pymupdf.mupdf.FzRect(image.bbox) for image in images]
+            limits = pymupdf.mupdf.FzRect(self.this.m_internal.mediabox)
+            mark = _mark(limits)
+            for image in images:
+                image.type, image.bbox = _DRAWING, mark.internal()
+            try:
+                super()._getNewBlockList(page_dict, raw)
+            finally:
+                for image, box in zip(images, boxes, strict=True):
+                    image.type, image.bbox = _IMAGE, box.internal()
+            if images:
+                page_dict["blocks"] = _with_images(page_dict["blocks"], iter(boxes), _edges(mark), limits)
+
+    return _LeanTextPage
+
+
+def _images(found: Any) -> list[Any]:
+    """Return the images of a text page in its order, those in groups too, as MuPDF's fz_stext_block."""
+    from pymupdf import mupdf
+
+    images = []
+    at = mupdf.ll_fz_stext_page_block_iterator_begin_dfs(found.m_internal)
+    while not mupdf.ll_fz_stext_page_block_iterator_eod_dfs(at):
+        if at.block.type == _IMAGE:
+            images.append(at.block)
+        at = mupdf.ll_fz_stext_page_block_iterator_next_dfs(at)
+    return images
+
+
+def _mark(limits: Any) -> Any:
+    """Return a box that no drawing has, on the page: what lies off it would be left out."""
+    from pymupdf import mupdf
+
+    if mupdf.fz_is_infinite_rect(limits):
+        return mupdf.FzRect(0.0, 0.0, 0.01171875, 0.013671875)
+    width, height = limits.x1 - limits.x0, limits.y1 - limits.y0
+    return mupdf.FzRect(limits.x0, limits.y0, limits.x0 + 0.01171875 * width, limits.y0 + 0.013671875 * height)
+
+
+def _edges(box: Any) -> Box:
+    return box.x0, box.y0, box.x1, box.y1
+
+
+def _with_images(
+    blocks: Sequence[dict[str, Any]], boxes: Iterator[Any], mark: Box, limits: Any
+) -> list[dict[str, Any]]:
+    """Make the images images again.
+
+    Args:
+        blocks: Of the dictionary, in the text page's order; images are drawings with the box `mark`.
+        boxes: Those of the images, in the same order.
+        mark: See there.
+        limits: Of the page. Images that reach beyond it are left out, as PyMuPDF does.
+    """
+    from pymupdf import mupdf
+
+    kept = []
+    for block in blocks:
+        if block["type"] == _GROUP:
+            block["blocks"] = _with_images(block["blocks"], boxes, mark, limits)
+        elif block["type"] == _DRAWING and block["bbox"] == mark:
+            box = next(boxes)
+            if mupdf.fz_is_infinite_rect(limits) or mupdf.fz_contains_rect(limits, box):
+                kept.append({"type": _IMAGE, "number": block["number"], "bbox": _edges(box)})
+            continue
+        kept.append(block)
+    return kept
