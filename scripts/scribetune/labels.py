@@ -2,10 +2,11 @@
 
 import json
 import logging
+import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -303,22 +304,28 @@ def count_tables(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class LabelledDocument:
-    """What became of one PDF's pages.
+class LabelledPage:
+    """What became of one page.
 
     Attributes:
-        rows: One per page.
-        ocr_seconds: Page → what its OCR cost. In the log and not in the manifest: no two runs take the same time.
+        row: For the manifest.
+        ocr_seconds: What its OCR cost. In the log and not in the manifest: no two runs take the same time.
     """
 
-    rows: tuple[LabelRow, ...]
-    ocr_seconds: Mapping[int, float]
+    row: LabelRow
+    ocr_seconds: float = 0.0
 
 
 def label_document(
-    document: str, path: str, password: str, settings: LabelSettings, pages: Sequence[int], unseen: Sequence[int] = ()
-) -> LabelledDocument:
-    """Write the machine labels of one PDF's pages below data/labels; runs in a worker process.
+    document: str,
+    path: str,
+    password: str,
+    settings: LabelSettings,
+    pages: Sequence[int],
+    unseen: Sequence[int] = (),
+    first: int = 0,
+) -> Iterator[str | LabelledPage]:
+    """Write the machine labels of one PDF's pages below data/labels; runs in a worker process, a page a step.
 
     Args:
         document: Its id.
@@ -327,33 +334,53 @@ def label_document(
         settings: How.
         pages: Counted from 1.
         unseen: Those of them that have text which nobody sees.
+        first: The step to begin with: 0 is opening it, n the n-th of its pages.
 
-    Returns:
-        One row per page asked for. A page that fails has status `error`, the others go on.
+    Yields:
+        Why it cannot be opened, "" if it can; then its pages. A page that fails has a row that says so.
     """
     try:
         reader = PageReader(path, password, settings)
     except UnreadablePdfError as error:
-        failed = tuple(_without_label(document, page, LabelStatus.ERROR, str(error)) for page in pages)
-        return LabelledDocument(failed, {})
-    rows = []
-    seconds: dict[int, float] = {}
-    for page in pages:
+        if first:
+            raise  # it could be read before: the step that was to come is lost
+        yield str(error)
+        return
+    if first == 0:
+        yield ""
+    for page in pages[max(0, first - 1) :]:
         try:
             read = reader.read(page - 1, has_unseen=page in unseen)
         except Exception as error:  # the layout analysis raises whatever it meets; the page is refused with its reason
-            rows.append(_without_label(document, page, LabelStatus.ERROR, f"{type(error).__name__}: {error}"[:300]))
+            status = LabelStatus.TOO_LARGE if isolation.is_memory_error(error) else LabelStatus.ERROR
+            yield LabelledPage(_without_label(document, page, status, f"{type(error).__name__}: {error}"[:300]))
             continue
-        rows.append(_write_label(document, page, read))
-        if read.ocr_seconds:
-            seconds[page] = read.ocr_seconds
-    return LabelledDocument(tuple(rows), seconds)
+        yield LabelledPage(_write_label(document, page, read), read.ocr_seconds)
+
+
+def _labelled(document: str, pages: Sequence[int], steps: Sequence[isolation.Outcome]) -> list[LabelledPage]:
+    """Put a document together from the outcomes of its steps: one labelled page for each that was asked for."""
+    opening = steps[0]
+    if opening.failure or opening.value:
+        status = LabelStatus(opening.failure) if opening.failure else LabelStatus.ERROR
+        why = opening.message if opening.failure else opening.value
+        return [LabelledPage(_without_label(document, page, status, why)) for page in pages]
+    labelled: list[LabelledPage] = []
+    for page, step in zip(pages, steps[1:], strict=False):  # fewer steps where the document was given up
+        if step.failure:
+            labelled.append(LabelledPage(_without_label(document, page, LabelStatus(step.failure), step.message)))
+        else:
+            labelled.append(step.value)
+    for page in pages[len(labelled) :]:
+        why = "the document was given up before it"
+        labelled.append(LabelledPage(_without_label(document, page, LabelStatus(steps[-1].failure), why)))
+    return labelled
 
 
 def _write_label(document: str, page: int, read: PageText) -> LabelRow:
     target = layout.page_label(document, page)
     data = read.text.encode("utf-8")
-    files.write_bytes(target, data)
+    files.write_bytes(target, data, durable=False)
     status = LabelStatus.OK if read.text else LabelStatus.NO_TEXT
     return LabelRow(
         document=document,
@@ -490,7 +517,8 @@ def label_shard(
                 tuple(pages),
                 tuple(unseen.get(document.id, ())),
             ),
-            settings.timeout_s_per_page * len(pages) + 30,  # the layout models load once per worker
+            settings.timeout_s_per_page,
+            weight=len(pages),
         )
         for document, _, pages in waiting
     ]
@@ -499,18 +527,20 @@ def label_shard(
         isolation.Workers(min(workers, len(waiting)), prepare=prepare_worker) as started,
         bar("Labelling", len(waiting), "documents") as advance,
     ):
-        for (document, key, pages), outcome in zip(waiting, started.run(tasks), strict=True):
-            if outcome.failure:
-                status = LabelStatus(outcome.failure)
-                failed = [_without_label(document.id, page, status, outcome.message) for page in pages]
-                known[document.id] = _Record("", tuple(failed), {})
-                logger.warning("%s: %s: %s", document.relative_path, outcome.failure, outcome.message)
-            else:
-                labelled: LabelledDocument = outcome.value
-                known[document.id] = _Record(key, labelled.rows, {})
-                ocr.update({(document.id, page): seconds for page, seconds in labelled.ocr_seconds.items()})
+        for (document, key, pages), steps in zip(waiting, started.run_steps(tasks), strict=True):
+            labelled = _labelled(document.id, pages, steps)
+            lost = [step for step in steps if step.failure]
+            # What a time limit or a crash cost may have been the machine's fault: it is tried again next time.
+            known[document.id] = _Record("" if lost else key, tuple(page.row for page in labelled), {})
+            if not lost:
                 _store_record(document.id, known[document.id])
+            for step in lost:
+                logger.warning("%s: %s: %s", document.relative_path, step.failure, step.message)
+            ocr.update({(document.id, page.row.page): page.ocr_seconds for page in labelled if page.ocr_seconds})
+            files.keep_only(Path(layout.LABELS) / document.id, ".p*.tmp", ())  # of workers killed while they wrote
             advance(note=document.id)
+    if waiting:
+        os.sync()
     _log_ocr(ocr)
     return [
         row

@@ -115,8 +115,10 @@ def blocks_of(layer: TextLayer) -> list[PageBlock]:
         for image in layer.images
         if (image[2] - image[0]) * (image[3] - image[1]) >= FIGURE_SHARE * layer.width * layer.height
     ]
-    beside = [line for line in layer.lines if _beside_page(line, layer)]
-    running = [line for line in layer.lines if line not in beside] if beside else layer.lines
+    beside: list[Line] = []
+    running: list[Line] = []
+    for line in layer.lines:
+        (beside if _beside_page(line, layer) else running).append(line)
     blocks = blocks_of_lines(running, layer.width, layer.height)
     blocks = merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
     return [*blocks, *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]

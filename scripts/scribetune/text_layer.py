@@ -30,7 +30,7 @@ _MATH_CHARACTER = re.compile(
 )
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _NO_WIDTH = 0.05
-_WORDS_AT_ONCE = 256  # compared with all boxes
+_WORDS_AT_ONCE = 64  # compared with the boxes near them
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _CONJUNCTIONS = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of"})
 _DIVIDED = re.compile(r"([^\W\d_]{2,})[-\u00ad\u2010] ([a-zà-öø-ÿа-яα-ω]{2,})")
@@ -204,12 +204,18 @@ def _are_in(words: Sequence[Word], boxes: Sequence[Box]) -> list[bool]:
 
     if not words or not boxes:
         return [False] * len(words)
-    x0, y0, x1, y1 = np.asarray(boxes).T
-    found: list[bool] = []
+    edges, centres = np.asarray(boxes), np.asarray([word.centre for word in words])
+    found = np.zeros(len(words), bool)
+    # From top to bottom, so that few words at once are near few boxes.
+    downwards = np.argsort(centres[:, 1], kind="stable")
     for first in range(0, len(words), _WORDS_AT_ONCE):
-        x, y = np.asarray([word.centre for word in words[first : first + _WORDS_AT_ONCE]]).T[..., None]
-        found.extend(((x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)).any(axis=1).tolist())
-    return found
+        at = downwards[first : first + _WORDS_AT_ONCE]
+        x, y = centres[at].T[..., None]
+        near = edges[(edges[:, 1] <= y.max()) & (edges[:, 3] >= y.min())]
+        x0, y0, x1, y1 = near.T
+        found[at] = ((x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)).any(axis=1)
+    is_in: list[bool] = found.tolist()
+    return is_in
 
 
 def _joined_letters_in_order(textpage: Any) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """MuPDF's text pages, read without decoding the images on them.
 
-`TextPage.extractDICT` copies each image, and one that PDF readers have no file format for (a scan in JPEG 2000, JBIG2 or
-Flate, most masks) it decodes and compresses as PNG: half a second for a scan, twice or more a page, for bytes that
-nobody asks for. Leaving images out of the text page is no way either: they tell blocks of text apart. So they pass for
-drawings while the blocks are listed, and are images again afterwards.
+`TextPage.extractDICT` copies each image. One for which there is no file format (a scan in JBIG2 or Flate, most masks) it
+decodes and compresses as PNG: half a second for a scan, twice or more a page, for bytes that nobody asks for. To leave
+images out of the text page would change it: they tell blocks of text apart. So they pass for drawings while the blocks
+are listed, and are images again afterwards.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ def _lean_text_page() -> Any:
     import pymupdf
 
     class _LeanTextPage(pymupdf.TextPage):  # type: ignore[misc]  # pymupdf has no types
-        def _getNewBlockList(self, page_dict: dict[str, Any], raw: bool) -> None:  # noqa: N802, FBT001  its name
+        def _getNewBlockList(self, page_dict: dict[str, Any], raw: Any) -> None:  # noqa: N802  its name
             images = _images(self.this)
             boxes = [pymupdf.mupdf.FzRect(image.bbox) for image in images]
             limits = pymupdf.mupdf.FzRect(self.this.m_internal.mediabox)

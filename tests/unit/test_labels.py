@@ -1,5 +1,9 @@
 """Promises about labels: text and tables arrive, LaTeX comes from /Alt, people override, quality is measured."""
 
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pdf_factory
@@ -7,7 +11,7 @@ import pymupdf
 import pytest
 import typst
 
-from scribetune import labels
+from scribetune import isolation, labels
 from scribetune.documents import Document
 
 SETTINGS = labels.LabelSettings(
@@ -115,3 +119,62 @@ def test_a_correction_overrides_the_machine_and_names_its_reviewer(
     assert first_again == first
     assert second_again.label_source == "machine"
     assert "Right" not in Path(second_again.label).read_text(encoding="utf-8")
+
+
+def label_but_hang_on_page_2(
+    document: str,
+    path: str,
+    password: str,
+    settings: labels.LabelSettings,
+    pages: Sequence[int],
+    unseen: Sequence[int],
+    first: int = 0,
+) -> Iterator[str | labels.LabelledPage]:
+    """Stand in for `label_document` in a worker: its second page never ends."""
+    made = labels.label_document(document, path, password, settings, pages, unseen, first=first)
+    for step in itertools.count(first):
+        if step == 2:
+            time.sleep(60)
+        try:
+            value = next(made)
+        except StopIteration:
+            return
+        yield value
+
+
+@pytest.mark.slow
+def test_a_page_that_hangs_costs_that_page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is tried again next time: the machine may have been busy."""
+    monkeypatch.chdir(tmp_path)
+    paths = {name: pdf_factory.healthy(tmp_path / "raw" / f"{name}.pdf", 7, pages=3) for name in "ab"}
+    documents = [Document(name, path, path.name) for name, path in paths.items()]
+    rendered = {name: ("sha", [1, 2, 3]) for name in paths}
+    settings = replace(SETTINGS, timeout_s_per_page=4.0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(labels, "label_document", label_but_hang_on_page_2)
+        rows = labels.label_shard(documents[:1], rendered, {}, {}, settings, workers=1)
+    assert [row.status for row in rows] == ["ok", "timed_out", "ok"]
+    assert "4 s" in rows[1].message
+    assert sorted(path.name for path in (tmp_path / "data" / "labels" / "a").iterdir()) == ["p0001.md", "p0003.md"]
+
+    again = labels.label_shard(documents, rendered, {}, {}, settings, workers=1)
+    assert [row.status for row in again] == ["ok"] * 6
+
+
+def test_a_document_that_was_given_up_still_has_a_row_for_each_page() -> None:
+    page = labels._without_label("a", 1, labels.LabelStatus.ERROR, "odd")
+    lost = isolation.Outcome(None, "timed_out", "took longer than 4 s and was given up")
+    steps = [isolation.Outcome(""), isolation.Outcome(labels.LabelledPage(page)), lost, lost, lost]
+    made = labels._labelled("a", [1, 2, 3, 5, 9], steps)
+    assert [(one.row.page, one.row.status) for one in made] == [
+        (1, "error"),
+        (2, "timed_out"),
+        (3, "timed_out"),
+        (5, "timed_out"),
+        (9, "timed_out"),
+    ]
+    assert made[-1].row.message == "the document was given up before it"
+    assert [one.row.status for one in labels._labelled("a", [1, 2], [lost])] == ["timed_out", "timed_out"]
+    unreadable = labels._labelled("a", [4], [isolation.Outcome("encrypted: it needs a password")])
+    assert [(one.row.status, one.row.message) for one in unreadable] == [("error", "encrypted: it needs a password")]

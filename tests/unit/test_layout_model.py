@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pdf_factory
 import pymupdf
 import pytest
@@ -65,3 +66,25 @@ def test_in_a_prepared_worker_they_have_one_thread_too() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "[1] True", done.stderr
+
+
+def test_shaded_boxes_inside_others_are_left_out_as_the_library_does() -> None:
+    import pymupdf._table_refine
+
+    layout_model._library()
+    numbers = np.random.default_rng(0)
+    corners = numbers.integers(0, 60, (150, 2)).astype(float)
+    boxes = np.concatenate([corners, corners + numbers.integers(6, 40, (150, 2))], axis=1)
+    rects = [pymupdf.Rect(*box) for box in (*boxes, boxes[0], boxes[1])]
+    kept = layout_model._backgrounds(rects)
+    expected = [
+        one
+        for one in rects
+        if not any(
+            (one & other).get_area() >= 0.9 * one.get_area() and other.get_area() > one.get_area() * 1.05
+            for other in rects
+        )
+    ]
+    assert kept == expected
+    assert 10 < len(kept) < len(rects)
+    assert pymupdf._table_refine._refine_cell_background_rects is layout_model._backgrounds
