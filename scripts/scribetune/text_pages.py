@@ -1,7 +1,7 @@
 """MuPDF's text pages, read without decoding the images on them.
 
-`TextPage.extractDICT` copies each image. One for which there is no file format (a scan in JBIG2 or Flate, most masks) it
-decodes and compresses as PNG: half a second for a scan, twice or more a page, for bytes that nobody asks for. To leave
+`TextPage.extractDICT` copies each image. One for which there is no file format (scans in JBIG2 or Flate, most masks) is
+decoded and compressed as PNG: half a second for a scan, twice or more a page, for bytes that nobody asks for. To leave
 images out of the text page would change it: they tell blocks of text apart. So they pass for drawings while the blocks
 are listed, and are images again afterwards.
 """
@@ -99,14 +99,18 @@ def _with_images(
     """
     from pymupdf import mupdf
 
-    kept = []
+    left_out = 0
+    kept: list[dict[str, Any]] = []
     for block in blocks:
+        block["number"] -= left_out
         if block["type"] == _GROUP:
             block["blocks"] = _with_images(block["blocks"], boxes, mark, limits)
         elif block["type"] == _DRAWING and block["bbox"] == mark:
             box = next(boxes)
             if mupdf.fz_is_infinite_rect(limits) or mupdf.fz_contains_rect(limits, box):
                 kept.append({"type": _IMAGE, "number": block["number"], "bbox": _edges(box)})
+            else:
+                left_out += 1
             continue
         kept.append(block)
     return kept

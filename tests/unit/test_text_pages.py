@@ -53,5 +53,5 @@ def test_the_text_page_has_its_images_again_afterwards() -> None:
     lean = text_pages.text_page(page, pymupdf.TEXTFLAGS_DICT)
     lean.extractDICT()
     whole = pymupdf.TextPage(lean.this).extractDICT()["blocks"]
-    assert [len(block["image"]) > 1000 for block in whole if block["type"] == 1] == [True] * 3
+    assert [len(block["image"]) > 1000 for block in whole if block["type"] == 1] == [True] * 4
     assert len(lean.extractIMGINFO()) == 4
