@@ -94,13 +94,8 @@ def _text_page(shown: Any, flags: int) -> Any:
     options.flags = flags
     found = mupdf.FzStextPage(everywhere)
     device = mupdf.fz_new_stext_device(found, options)
-    # Nobody asks for the colours of text: a table for the first text in CMYK would take 23 ms.
-    mupdf.fz_disable_icc()
-    try:
-        mupdf.fz_run_display_list(shown.this, device, mupdf.FzMatrix(), everywhere, mupdf.FzCookie())
-        mupdf.fz_close_device(device)
-    finally:
-        mupdf.fz_enable_icc()
+    mupdf.fz_run_display_list(shown.this, device, mupdf.FzMatrix(), everywhere, mupdf.FzCookie())
+    mupdf.fz_close_device(device)
     return pymupdf.TextPage(found)
 
 
