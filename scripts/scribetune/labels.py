@@ -143,7 +143,8 @@ class PageReader:
         if self._pdf is None:
             raise UnreadablePdfError(f"{status}: {message}")
         self._for_analysis, _, _ = open_pdf(path, password)
-        layout_model.without_tags(self._for_analysis)
+        # Without a structure tree MuPDF names no element: the page need not be read for them.
+        self._is_tagged = layout_model.without_tags(self._for_analysis)
         self._tags = tag_tree.read(self._pdf)
         self._settings = settings
 
@@ -161,7 +162,10 @@ class PageReader:
         """
         page = self._pdf[index]
         # Tags do not say where a text stands that they name, nor whether it is seen.
-        read = self._analysed(page, unmapped_share(page), has_unseen=True) if has_unseen else self._read(page)
+        if has_unseen or not self._is_tagged:
+            read = self._analysed(page, unmapped_share(page), has_unseen=has_unseen)
+        else:
+            read = self._read(page)
         if self._settings.agreement == "none" or not read.text:
             return read
         reading = agreement.of_page(page, read.text, self._settings.agreement_languages)

@@ -51,14 +51,21 @@ class Region:
     tables: tuple[FoundTable, ...] = ()
 
 
-def without_tags(pdf: Any) -> None:
-    """Remove the structure tree of a pymupdf.Document in memory: layout analysis does not use it, and pays for it."""
+def without_tags(pdf: Any) -> bool:
+    """Remove the structure tree of a pymupdf.Document in memory: layout analysis does not use it, and pays for it.
+
+    Returns:
+        Whether there was one.
+    """
     import pymupdf
 
     root = pymupdf.mupdf.pdf_dict_get(
         pymupdf.mupdf.pdf_trailer(pymupdf._as_pdf_document(pdf)), pymupdf.PDF_NAME("Root")
     )
-    root.pdf_dict_del(pymupdf.PDF_NAME("StructTreeRoot"))
+    name = pymupdf.PDF_NAME("StructTreeRoot")
+    is_tagged = bool(root.pdf_dict_get(name).m_internal)
+    root.pdf_dict_del(name)
+    return is_tagged
 
 
 def regions_of(page: Any) -> list[Region]:
