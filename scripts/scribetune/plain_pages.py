@@ -26,8 +26,6 @@ _ALIGNED = 3.0
 _SHORT_ENTRY = 0.25
 _FIGURES_IN_ROW = 3
 _NEAR_ROWS = 5
-_PARAGRAPH_LINES = 5
-_PARAGRAPH_WORDS = 3  # on a line, on average
 _HEADING_WORDS = 16
 _STRETCHED_BLANKS = 4
 _APART = 40.0  # points between two columns of figures
@@ -72,10 +70,8 @@ def _has_aligned_entries(layer: TextLayer) -> bool:
     """Whether short pieces of text stand below each other beside other text, or figures do, in three rows or more."""
     seen: dict[tuple[str, int], list[int]] = {}
     rows = lines_of([word for word in layer.words if word.x1 - word.x0 > 0.3 * word.height or len(word.text) == 1])
-    columns = _columns_of_text(layer)
     for number, row in enumerate(rows):
-        beside = [(x0 - 2, x1 + 2) for x0, y0, x1, y1 in columns if y0 <= row.middle <= y1]
-        figures = [word for word in row.words if is_figure(word.text) and not _is_between(word, beside)]
+        figures = [word for word in row.words if is_figure(word.text)]
         if len(figures) >= _FIGURES_IN_ROW:
             # Figures of running text stand anywhere; those of a table below each other.
             _see(seen, "figure", figures, number)
@@ -83,11 +79,7 @@ def _has_aligned_entries(layer: TextLayer) -> bool:
         if _is_stretched(row):
             continue
         marked = len(pieces) > 1 and bool(_NUMBERED.fullmatch(pieces[0].text) or list_marker(f"{pieces[0].text} x"))
-        short = [
-            piece
-            for piece in pieces[1 + marked :]
-            if piece.x1 - piece.x0 < _SHORT_ENTRY * layer.width and not _is_between(piece, beside)
-        ]
+        short = [piece for piece in pieces[1 + marked :] if piece.x1 - piece.x0 < _SHORT_ENTRY * layer.width]
         _see(seen, "piece", short, number)
     figures_at = []
     for (side, place), found in seen.items():
@@ -98,34 +90,6 @@ def _has_aligned_entries(layer: TextLayer) -> bool:
             figures_at.append(place * _ALIGNED)
     # The same year three times in a column of text is chance; two columns of figures are none.
     return bool(figures_at) and max(figures_at) - min(figures_at) > _APART
-
-
-def _columns_of_text(layer: TextLayer) -> list[Box]:
-    """Return the boxes of paragraphs: their lines stand below each other as entries of a table do, and are none.
-
-    They have some lines, some words on each, few of them figures, and most lines reach their right edge.
-    """
-    by_block: dict[int, list[Line]] = {}
-    for line in layer.lines:
-        by_block.setdefault(line.block, []).append(line)
-    found = []
-    for block in by_block.values():
-        if len(block) < _PARAGRAPH_LINES:
-            continue
-        lines = visual_lines(block)
-        words = [word for line in lines for word in line.text.split()]
-        if len(lines) < _PARAGRAPH_LINES or len(words) < _PARAGRAPH_WORDS * len(lines):
-            continue
-        box = union([line.box for line in lines])
-        full = sum(line.box[2] >= box[2] - 0.15 * (box[2] - box[0]) for line in lines[:-1])
-        if sum(map(is_figure, words)) <= 0.2 * len(words) and full >= 0.6 * (len(lines) - 1):
-            found.append(box)
-    return found
-
-
-def _is_between(piece: Word | Segment, columns: Sequence[tuple[float, float]]) -> bool:
-    """Whether a piece of a row stands between the edges of one of the columns."""
-    return any(left <= piece.x0 and piece.x1 <= right for left, right in columns)
 
 
 def _see(seen: dict[tuple[str, int], list[int]], kind: str, pieces: Sequence[Word | Segment], row: int) -> None:

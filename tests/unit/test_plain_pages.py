@@ -54,23 +54,6 @@ def test_columns_are_read_one_after_another(tmp_path: Path) -> None:
     assert page.word_recall == 1.0
 
 
-def test_narrow_columns_of_text_are_no_table_and_short_entries_beside_them_are() -> None:
-    """The lines of a newspaper's columns are as short as entries, and stand below each other like them."""
-    newspaper, beside, cells = (pymupdf.open().new_page(width=400, height=500) for _ in range(3))
-    for column in range(4):
-        box = (20 + 92 * column, 40, 104 + 92 * column, 400)
-        newspaper.insert_textbox(box, prose(90, column), fontsize=9, align=pymupdf.TEXT_ALIGN_JUSTIFY)
-        if column < 3:
-            beside.insert_textbox(box, prose(90, column), fontsize=9, align=pymupdf.TEXT_ALIGN_JUSTIFY)
-        for row in range(6):
-            cell = (20 + 92 * column, 40 + 40 * row, 104 + 92 * column, 80 + 40 * row)
-            cells.insert_textbox(cell, prose(9, row + column), fontsize=9)
-    beside.insert_textbox((300, 40, 390, 400), "\n".join(f"entry {row}" for row in range(6)), fontsize=9)
-    assert is_plain(newspaper)
-    assert not is_plain(beside)
-    assert not is_plain(cells)
-
-
 def test_ruled_pages_and_columns_of_figures_are_not_plain() -> None:
     ruled = text_page(((40, 40, 360, 300), prose(100), 10))
     for row in range(5):
