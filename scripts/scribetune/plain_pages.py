@@ -17,7 +17,8 @@ from scribetune.table_lines import Segment, TableLine, is_figure, lines_of
 from scribetune.text_layer import Line, TextLayer, is_right_to_left, union, visual_lines
 
 _MAX_SHAPES = 60
-_HOPELESS_SHAPES = 10_000  # a map, a plan: the table finder would take minutes, and find none
+HOPELESS_SHAPES = 10_000
+"""A map, a plan: the table finder would take minutes, and find none. Its lines need not be known."""
 _MAX_RULES = 3
 FIGURE_SHARE = 0.01
 """A picture that covers less of the page leaves no mark: an icon, a bullet."""
@@ -42,7 +43,7 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
         rules: The lines drawn on it.
         shapes: The number of its vector paths.
     """
-    if not layer.lines or shapes > _HOPELESS_SHAPES:
+    if not layer.lines or shapes > HOPELESS_SHAPES:
         return True
     if shapes > _MAX_SHAPES or any(not (line.horizontal or _beside_page(line, layer)) for line in layer.lines):
         return False
