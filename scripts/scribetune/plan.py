@@ -4,6 +4,7 @@ Cheap on purpose: no model library, no PDF library, no data frame is imported he
 """
 
 import gc
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 from scribetune import code, families, layout, listings, prompts, provenance, receipts, samples, withdrawals
 from scribetune import config as configuration
-from scribetune.config import Config
+from scribetune.config import Benchmark, Config
 from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
 from scribetune.errors import UserError
 from scribetune.review import records, spot_check
@@ -21,6 +22,7 @@ from scribetune.withdrawals import Withdrawal
 
 _LEAST_DOCUMENTS = 3
 _MOST_PATHS = 5
+_BENCHMARK_FILES = ("base.jsonl", "tuned.jsonl", "samples.csv", "scores.json")
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,60 @@ class Plan:
         """The spot checks of labels by people, which the report tells of."""
         return [path.as_posix() for path in sorted(Path(self.config.labels.corrections).glob(spot_check.PATTERN))]
 
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """Names of the public benchmarks, as configured."""
+        return tuple(benchmark.name for benchmark in self.config.evaluation.benchmarks)
+
+    @property
+    def benchmark_pattern(self) -> str:
+        """What a benchmark's name may be, as a regular expression; without any benchmark, nothing."""
+        return "|".join(map(re.escape, self.benchmarks)) or "(?!)"
+
+    @property
+    def benchmark_scores(self) -> list[str]:
+        """The scores of every benchmark."""
+        return [f"{layout.BENCHMARK_REPORTS}/{name}/scores.json" for name in self.benchmarks]
+
+    @property
+    def benchmark_results(self) -> list[str]:
+        """Everything that the lineage hashes of the benchmarks, scores included."""
+        return [
+            path
+            for name in self.benchmarks
+            for path in (
+                f"{layout.BENCHMARKS}/manifests/{name}.csv",
+                f"{layout.BENCHMARKS}/records/{name}.jsonl",
+                *(f"{layout.BENCHMARK_REPORTS}/{name}/{file}" for file in _BENCHMARK_FILES),
+            )
+        ]
+
+    def _benchmark(self, name: str) -> Benchmark:
+        return next(benchmark for benchmark in self.config.evaluation.benchmarks if benchmark.name == name)
+
+    def benchmark_pages(self, name: str) -> str:
+        """Return the listing of a benchmark's pages."""
+        from scribetune.benchmarks import listing
+
+        return listing.path_of(self._benchmark(name).name)
+
+    def benchmark_images(self, name: str) -> str:
+        """Return the folder of a benchmark's images and PDFs."""
+        from scribetune.benchmarks import listing
+
+        return listing.images_of(self._benchmark(name)).as_posix()
+
+    def benchmark_truth(self, name: str) -> list[str]:
+        """Return the files that a benchmark's truth is in."""
+        from scribetune.evaluation_sets import truth_files
+
+        return [path.as_posix() for path in truth_files(Path(self._benchmark(name).truth))]
+
+    def benchmark_truth_settings(self, name: str) -> dict[str, str]:
+        """Return how a benchmark's truth is read: its path and its form."""
+        benchmark = self._benchmark(name)
+        return {"truth": benchmark.truth, "kind": benchmark.kind}
+
     @staticmethod
     def codes(*rules: str) -> dict[str, str]:
         """Return {rule: digest of its code}."""
@@ -282,6 +338,10 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
     shards = assign_shards(found, config.documents.per_shard)
     if not specs and not in_job:
         listings.write({shard: [document.path for document in members] for shard, members in shards.items()})
+    if config.evaluation.benchmarks and not in_job:
+        from scribetune.benchmarks import listing
+
+        listing.write(config.evaluation.benchmarks)
     repairs = receipts.repairs(Path(), decide=not in_job, shards=shards)
     for job, paths in repairs.altered.items():
         more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""

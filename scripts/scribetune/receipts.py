@@ -35,6 +35,7 @@ WHOLE_FOLDERS: Mapping[str, str] = {"merge_adapter": layout.MERGED, "make_retent
 NAMED_IN_MANIFESTS: Mapping[str, tuple[str, str]] = {
     "render_pages": (f"{layout.MANIFESTS}/pages/", "image"),
     "label_pages": (f"{layout.MANIFESTS}/labels/", "label"),
+    "prepare_benchmark": (f"{layout.BENCHMARKS}/manifests/", "image"),
 }
 """Rules that make a file for each page, named in a manifest: where it lies, and the column of the paths (the column
 "<that>_sha256" has their hashes)."""

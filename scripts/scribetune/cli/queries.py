@@ -70,6 +70,8 @@ def whence(
     missing or not recorded;
     base_model: name, revision, files; environment: lock, digest, libraries;
     configuration, generation, code, hardware, training: as recorded;
+    benchmarks: name to kind, truth (file to SHA-256), pages, unread, refused,
+    leakage, columns (key, name, better, note, base, tuned);
     documents: document, path, sha256, split;
     pages, page: id, document, page, split, image_sha256, label_sha256,
     label_source, reviewer;
@@ -256,6 +258,7 @@ def _show_whence(answer: "Answer") -> None:
     scores = [(name, _value(pair["base"]), _value(pair["tuned"])) for name, pair in answers.headline(lineage).items()]
     if scores:
         _table(console, ("metric", "base", "tuned"), scores)
+    _show_benchmarks(console, lineage.benchmarks)
     counts = answers.split_counts(lineage)
     _table(
         console, ("split", "documents", "pages"), [(k, f"{v.documents:,}", f"{v.pages:,}") for k, v in counts.items()]
@@ -278,6 +281,20 @@ def _show_whence(answer: "Answer") -> None:
     _table(console, ("configuration", "value"), settings)
     _table(console, ("rule", "code digest"), list(lineage.code.items()))
     _show_missing(console, answer.unreadable, ())
+
+
+def _show_benchmarks(console: "Console", benchmarks: Mapping[str, Any]) -> None:
+    from scribetune.benchmarks import presenting
+
+    for name, scores in benchmarks.items():
+        truth = ", ".join(f"{file} SHA-256 {digest[:12]}" for file, digest in scores["truth"].items())
+        _line(console, f"benchmark {name} ({scores['kind']}), truth: {truth}")
+        for note in presenting.notes(scores):
+            _line(console, f"  {note.text}")
+        columns = [presenting.table_column(column) for column in scores["columns"]]
+        _table(
+            console, (name, "base", "tuned"), [(shown.heading, shown.base.text, shown.tuned.text) for shown in columns]
+        )
 
 
 _TRAINING = ("backend", "device", "processes", "precision", "scope", "steps", "train_pages", "first_loss", "final_loss",
