@@ -342,7 +342,12 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
         from scribetune.benchmarks import listing
 
         listing.write(config.evaluation.benchmarks)
-    repairs = receipts.repairs(Path(), decide=not in_job, shards=shards)
+    repairs = receipts.repairs(
+        Path(),
+        decide=not in_job,
+        shards=shards,
+        benchmarks=[benchmark.name for benchmark in config.evaluation.benchmarks],
+    )
     for job, paths in repairs.altered.items():
         more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
         _say_once(

@@ -10,6 +10,7 @@ from scribetune import gate
 from scribetune.benchmarks import presenting
 from scribetune.documents import outcome
 from scribetune.errors import UserError
+from scribetune.visible_text import visible
 
 
 def text(folder: Path) -> str:
@@ -91,7 +92,7 @@ def _benchmarks(folder: Path) -> list[str]:
         shown = [presenting.table_column(column) for column in scores["columns"]]
         pairs = [f"{column.heading} {column.base.text} → {column.tuned.text}" for column in shown if column.verdict]
         lines.append(f"benchmark  {name}: " + ", ".join(pairs))
-        lines += [f"           {note.text}" for note in presenting.notes(scores) if note.serious]
+        lines += [f"           {visible(note.text)}" for note in presenting.notes(scores) if note.serious]
     return lines
 
 

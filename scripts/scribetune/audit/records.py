@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 from scribetune.errors import UserError
@@ -102,7 +101,7 @@ class Lineage:
     generation: Mapping[str, Any]
     metrics: Mapping[str, Any]
     outputs: Mapping[str, str]
-    benchmarks: Mapping[str, Any] = MappingProxyType({})
+    benchmarks: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def weights_sha256(self) -> str:

@@ -167,7 +167,7 @@ def prepare(
 def _stored(page: ListedPage, outcome: isolation.Outcome, folder: Path) -> BenchmarkPage:
     if outcome.failure:
         status = outcome.failure if outcome.failure in _TODO else "unreadable"
-        return _failed(page, status, outcome.message)
+        return _failed(page, status, outcome.message.removeprefix("ValueError: "))
     made: PreparedPage = outcome.value
     # A slug of the id, unique whatever is in it; the worker wrote nothing: paths are this process's affair.
     path = folder / f"{document_id(f'{page.id}/')}{made.suffix}"

@@ -63,7 +63,7 @@ def write(benchmarks: Iterable[Benchmark], folder: Path = Path()) -> None:
         for benchmark in benchmarks:
             pages = list_pages(benchmark, folder, hashes)
             if all(page.sha256 == MISSING for page in pages):
-                names = ", ".join(page.source for page in pages[:_NAMED])
+                names = ", ".join(repr(page.source) for page in pages[:_NAMED])
                 raise UserError(
                     f"Benchmark {benchmark.name}: not one of its {len(pages)} pages has an image here ({names}, …)",
                     value=images_of(benchmark).as_posix(),

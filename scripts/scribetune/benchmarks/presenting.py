@@ -179,16 +179,15 @@ def notes(scores: Mapping[str, Any]) -> list[Note]:
     if unread["count"]:
         named = _names([f"{row['page']} ({row['status']}: {row['why']})" for row in unread["first"]], unread["count"])
         found.append(
-            Note(f"Not scored, and in no mean: {_plural(unread['count'], 'page')} without an image: {named}", True)
+            Note(
+                f"Not scored, and in no mean: {_plural(unread['count'], 'page')} whose image cannot be had: {named}",
+                True,
+            )
         )
     if refused["count"]:
         named = _names([f"{row['record']}: {row['why']}" for row in refused["first"]], refused["count"])
         found.append(
-            Note(
-                f"Left out: {_plural(refused['count'], 'record')} of truth of an unknown form: {named}. "
-                f"Accepted: {refused['accepted']}",
-                True,
-            )
+            Note(f"Left out: {_plural(refused['count'], 'record')} of truth that cannot be used: {named}", True)
         )
     found.append(_leakage(leakage))
     same = leakage["same_images"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scribetune import scoring
 from scribetune.benchmarks.images import OK
-from scribetune.evaluation_sets import FORMS, EvaluationSet, Refused
+from scribetune.evaluation_sets import EvaluationSet, Refused
 from scribetune.metrics import paired
 from scribetune.metrics.omnidocbench import ground_truth, pages
 from scribetune.metrics.omnidocbench.runs import overall_without_cdm
@@ -165,10 +165,7 @@ def score(name: str, read: Read, truth_sha256: Mapping[str, str], similarity: fl
         "truth": dict(truth_sha256),
         "pages": {"in_truth": len(read.truth.pages), "chosen": len(listed), "scored": len(kept.pages)},
         "unread": _named(unread, lambda row: {"page": row["id"], "status": row["status"], "why": row["message"]}),
-        "refused": {
-            **_named(read.refused, lambda refused: {"record": refused.record, "why": refused.why}),
-            "accepted": FORMS,
-        },
+        "refused": _named(read.refused, lambda refused: {"record": refused.record, "why": refused.why}),
         "leakage": _leakage(kept, read, similarity),
         **scored,
     }
