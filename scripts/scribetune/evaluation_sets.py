@@ -99,7 +99,7 @@ def read(path: Path, kind: str = "auto", refused: list[Refused] | None = None) -
         path: A file in one of the three forms, or a folder with olmOCR-bench's JSONL files.
         kind: One of `KINDS`, or "auto": read off the keys of the first record.
         refused: Takes the records that cannot be used, where the others are to be read all the same (the kind is then
-            read off the first record that has one); None: such a record is an error.
+            that of most records); None: such a record is an error.
 
     Raises:
         UserError: It is missing, unreadable, empty or of another form; no record of it can be used.
@@ -110,8 +110,9 @@ def read(path: Path, kind: str = "auto", refused: list[Refused] | None = None) -
     rows = [(part.stem, row) for part in parts for row in _rows(part, refused)]
     if not rows:
         raise _unknown(path, "no record" + (f" that can be read ({refused[0].why})" if refused else ""))
-    candidates = rows if refused is not None else rows[:1]
-    found = next(filter(None, (_kind_of(row) for _, row in candidates)), None)
+    kinds = Counter(_kind_of(row) for _, row in (rows if refused is not None else rows[:1]))
+    kinds.pop(None, None)
+    found = kinds.most_common(1)[0][0] if kinds else None
     if path.is_dir() and found is None:
         found = "olmocr"
     form = found if kind == "auto" else kind

@@ -46,12 +46,12 @@ def test_every_rule_says_what_it_does(rules: dict[str, Any]) -> None:
 
 def test_every_rule_has_a_log_and_a_benchmark_of_its_name(rules: dict[str, Any]) -> None:
     for name, rule in rules.items():
-        shard = "/{shard}" if rule.wildcard_names else ""
         wildcards = "|".join(sorted(rule.wildcard_names))
-        assert wildcards in ("", "shard"), f"{name} has wildcards {wildcards}"
-        assert [_plain(path) for path in rule.log] == [f"logs/{name}{shard}.log"], name
+        assert wildcards in ("", "shard", "benchmark"), f"{name} has wildcards {wildcards}"
+        part = f"/{{{wildcards}}}" if wildcards else ""
+        assert [_plain(path) for path in rule.log] == [f"logs/{name}{part}.log"], name
         assert rule.benchmark, f"{name} has no benchmark"
-        assert _plain(rule.benchmark) == f"benchmarks/jobs/{name}{shard}.tsv", name
+        assert _plain(rule.benchmark) == f"benchmarks/jobs/{name}{part}.tsv", name
 
 
 def _plain(path: object) -> str:
@@ -108,5 +108,5 @@ def test_no_rule_makes_a_directory_or_a_temporary_file(rules: dict[str, Any]) ->
 def test_only_targets_have_nothing_to_run(rules: dict[str, Any]) -> None:
     workflow = next(iter(rules.values())).workflow
     targets = {rule.name: rule for rule in workflow.rules if rule.norun}
-    assert {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit"} <= set(targets)
+    assert {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit", "benchmarks"} <= set(targets)
     assert all(not rule.output for rule in targets.values())

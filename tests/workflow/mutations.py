@@ -40,7 +40,7 @@ SHARDS = tuple(DOCUMENTS)
 FIRST, SECOND, THIRD = SHARDS
 MORE_SHARDS = ("002-of-008", "003-of-008", "004-of-008", "006-of-008")
 """The shards once "report-9" is added too: nine documents are too many for four shards of about two."""
-TARGETS = frozenset({"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit"})
+TARGETS = frozenset({"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit", "benchmarks"})
 STAGES = (
     "make_retention", "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter",
     "write_adapter_card", "merge_adapter", "predict_base", "predict_tuned", "score_predictions", "write_report",
