@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scribetune import evaluation_sets, files, scoring
-from scribetune.benchmarks import scores
+from scribetune.benchmarks import scores, sources
 from scribetune.jobs import rule_job
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def main(
         tuned=files.read_jsonl(tuned),
         learned=[record for path in learned for record in files.read_jsonl(path)],
     )
-    hashes = {path.name: files.sha256_file(path) for path in evaluation_sets.truth_files(truth)}
+    hashes = {path.name: files.sha256_file(path) for path in sources.truth_files(truth)}
     frame, result = scores.score(name, read, hashes, similarity)
     scoring.write_samples(frame, samples)
     files.write_json(target, result)

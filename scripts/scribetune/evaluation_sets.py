@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from scribetune import files
+from scribetune.benchmarks.sources import PageSource, truth_files
 from scribetune.errors import UserError
 from scribetune.metrics import olmocr
 from scribetune.metrics.omnidocbench import ground_truth
@@ -38,6 +39,8 @@ FORMS = (
 _PAGE_FILE = re.compile(r"\.(jpe?g|png|pdf|md|mmd)$", re.IGNORECASE)
 _NUMBERS = ("max_diffs", "first_n", "last_n", "max_length", "max_repeats")
 _REPEAT = re.compile(r"_repeat1$")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_NO_UNICODE = "It holds half a character, a lone surrogate (accepted: Unicode text)"
 _NO_OBJECT = "It is no JSON object (accepted: one object per page or fact)"
 
 
@@ -47,19 +50,6 @@ class Refused:
 
     record: str
     why: str
-
-
-@dataclass(frozen=True)
-class PageSource:
-    """Where a page can be seen: the name of its file as the set has it, and the page in it.
-
-    Attributes:
-        file: Name of an image or PDF, perhaps with folders; "" where the set names none (it is named like the id).
-        page: Counted from 1 in a PDF; 0 of an image.
-    """
-
-    file: str
-    page: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,13 +73,6 @@ class EvaluationSet:
     kind: Kind = "pages"
     pages: Mapping[str, PageSource] = field(default_factory=dict)
     attributes: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-
-
-def truth_files(path: Path) -> list[Path]:
-    """Return the files of a set: itself, or the *.jsonl in a folder, sorted; [] where there is none."""
-    if path.is_dir():
-        return sorted(path.glob("*.jsonl"))
-    return [path] if path.is_file() else []
 
 
 def read(path: Path, kind: str = "auto", refused: list[Refused] | None = None) -> EvaluationSet:
@@ -363,10 +346,7 @@ def _rows(path: Path, refused: list[Refused] | None = None) -> list[Record]:
         except (ValueError, RecursionError) as error:
             raise _unreadable(path, str(error)) from error
         if refused is not None and isinstance(value, list):
-            for number, row in enumerate(value, start=1):
-                if not isinstance(row, dict):
-                    refused.append(Refused(f"{path.name}: record {number}", _NO_OBJECT))
-            return [row for row in value if isinstance(row, dict)]
+            return _good_rows(path, text, [(f"record {number}", row) for number, row in enumerate(value, 1)], refused)
         if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
             raise _unknown(path, "a list of something else than objects")
         return value
@@ -379,7 +359,7 @@ def _rows(path: Path, refused: list[Refused] | None = None) -> list[Record]:
 
 
 def _good_lines(path: Path, text: str, refused: list[Refused]) -> list[Record]:
-    rows: list[Record] = []
+    rows: list[tuple[str, Any]] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -387,11 +367,30 @@ def _good_lines(path: Path, text: str, refused: list[Refused]) -> list[Record]:
             row = json.loads(line)
         except (ValueError, RecursionError):
             row = None
-        if isinstance(row, dict):
-            rows.append(row)
+        rows.append((f"line {number}", row))
+    return _good_rows(path, text, rows, refused)
+
+
+def _good_rows(path: Path, text: str, rows: Sequence[tuple[str, Any]], refused: list[Refused]) -> list[Record]:
+    """Return the rows that are objects and whose text can be written to a file again."""
+    may_break = _SURROGATE.search(text) is not None
+    kept: list[Record] = []
+    for name, row in rows:
+        if not isinstance(row, dict):
+            refused.append(Refused(f"{path.name}: {name}", _NO_OBJECT))
+        elif may_break and _SURROGATE.search(json.dumps(row)) and not _is_unicode(row):
+            refused.append(Refused(f"{path.name}: {name}", _NO_UNICODE))
         else:
-            refused.append(Refused(f"{path.name}: line {number}", _NO_OBJECT))
-    return rows
+            kept.append(row)
+    return kept
+
+
+def _is_unicode(row: Record) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str:

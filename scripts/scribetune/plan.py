@@ -14,6 +14,7 @@ from typing import Any
 
 from scribetune import code, families, layout, listings, prompts, provenance, receipts, samples, withdrawals
 from scribetune import config as configuration
+from scribetune.benchmarks import listing, sources
 from scribetune.config import Benchmark, Config
 from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
 from scribetune.errors import UserError
@@ -207,21 +208,15 @@ class Plan:
 
     def benchmark_pages(self, name: str) -> str:
         """Return the listing of a benchmark's pages."""
-        from scribetune.benchmarks import listing
-
         return listing.path_of(self._benchmark(name).name)
 
     def benchmark_images(self, name: str) -> str:
         """Return the folder of a benchmark's images and PDFs."""
-        from scribetune.benchmarks import listing
-
         return listing.images_of(self._benchmark(name)).as_posix()
 
     def benchmark_truth(self, name: str) -> list[str]:
         """Return the files that a benchmark's truth is in."""
-        from scribetune.evaluation_sets import truth_files
-
-        return [path.as_posix() for path in truth_files(Path(self._benchmark(name).truth))]
+        return [path.as_posix() for path in sources.truth_files(Path(self._benchmark(name).truth))]
 
     def benchmark_truth_settings(self, name: str) -> dict[str, str]:
         """Return how a benchmark's truth is read: its path and its form."""
@@ -339,8 +334,6 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
     if not specs and not in_job:
         listings.write({shard: [document.path for document in members] for shard, members in shards.items()})
     if config.evaluation.benchmarks and not in_job:
-        from scribetune.benchmarks import listing
-
         listing.write(config.evaluation.benchmarks)
     repairs = receipts.repairs(
         Path(),

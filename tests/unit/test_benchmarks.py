@@ -58,7 +58,7 @@ def test_pages_of_pdfs_are_listed_by_their_numbers(here: Path) -> None:
 def test_records_of_text_find_their_images_by_id_by_name_or_in_a_pdf(here: Path) -> None:
     benchmark_folder.olmocr(here / "olm")
     benchmark_folder.page_image("x").save(here / "one.png")
-    records = [{"id": "one", "text": "x"}, {"id": "two", "text": "y", "image": "one.png"},
+    records: list[dict[str, Any]] = [{"id": "one", "text": "x"}, {"id": "two", "text": "y", "image": "one.png"},
                {"id": "three", "text": "z", "pdf": "olm/pdfs/old/letter.pdf", "page": 2}]  # fmt: skip
     pages = listed(write_jsonl(here / "truth.jsonl", records))
     assert [(page.source, page.page) for page in pages] == [
@@ -112,7 +112,7 @@ def test_a_users_mistake_is_told_before_any_work(here: Path, changes: Mapping[st
     (here / "empty").mkdir()
     benchmark_folder.omnidocbench(here / "omni")
     with pytest.raises(UserError) as error:
-        listing.write([config.Benchmark(**{"name": "set", "truth": "omni/OmniDocBench.json"} | changes)])
+        listing.write([config.Benchmark.model_validate({"name": "set", "truth": "omni/OmniDocBench.json", **changes})])
     assert said in str(error.value)
     assert "What to do" in str(error.value)
 
@@ -155,7 +155,7 @@ def test_a_transparent_page_lies_on_white_and_a_turned_one_stands_upright(
     folder, pages = prepared
     with Image.open(folder / pages["slides_3"].image) as image:
         assert (image.mode, image.getpixel((0, 0)), image.size) == ("RGB", (255, 255, 255), (320, 420))
-        assert image.convert("L").getextrema()[0] < 60  # the letters are there
+        assert min(image.convert("L").tobytes()) < 60  # the letters are there
     assert (pages["turned"].width_px, pages["turned"].height_px) == (420, 320)
 
 
@@ -317,8 +317,9 @@ def test_a_record_of_no_form_is_named_with_what_is_accepted(omni: Path, tmp_path
 
 @pytest.mark.parametrize(
     "row",
-    [{"layout_dets": 3, "page_info": {"image_path": "a.png"}}, {"layout_dets": [], "page_info": 7}, 7, None, [],
-     {"layout_dets": [1], "page_info": {"image_path": "a.png"}}, {"pdf": [], "type": [], "page": {}, "id": {}}],
+    [{"layout_dets": 3, "page_info": {"image_path": "c.png"}}, {"layout_dets": [], "page_info": 7}, 7, None, [],
+     {"layout_dets": [], "page_info": {"image_path": "half \ud800.png"}},
+     {"layout_dets": [1], "page_info": {"image_path": "c.png"}}, {"pdf": [], "type": [], "page": {}, "id": {}}],
 )  # fmt: skip
 def test_whatever_a_record_is_the_others_are_read(tmp_path: Path, row: object) -> None:
     truth = tmp_path / "truth.json"

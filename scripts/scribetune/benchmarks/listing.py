@@ -1,18 +1,20 @@
 """What pages a benchmark has, as one small file: {"pages": [{id, source, page, sha256}]} in the set's order.
 
 It is written when a build is planned, and only when it says something else than before: truth that changes in its
-texts alone makes nothing be read again, an image that changes does.
+texts alone makes nothing be read again, an image that changes does. What pages truth names is remembered beside it for
+as long as truth and what reads it are the same: OmniDocBench's file takes seconds to read.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from scribetune import files, layout
+from scribetune.benchmarks.sources import PageSource, truth_files
 from scribetune.config import Benchmark
 from scribetune.errors import UserError
-from scribetune.evaluation_sets import EvaluationSet, PageSource, Refused, read, truth_files
 from scribetune.file_hashes import FileHashes
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
@@ -97,17 +99,37 @@ def list_pages(benchmark: Benchmark, folder: Path, hashes: FileHashes) -> list[L
             accepted="a folder of page images or PDFs",
             todo="correct evaluation.benchmarks, or take the benchmark out of it",
         )
-    refused: list[Refused] = []
-    chosen = choose(read(truth, benchmark.kind, refused), benchmark.max_pages)
+    chosen = choose(_named_by_truth(benchmark, truth, folder, hashes), benchmark.max_pages)
     return [_listed(page_id, source, images, images_of(benchmark), hashes) for page_id, source in chosen.items()]
 
 
-def choose(found: EvaluationSet, max_pages: int) -> dict[str, PageSource]:
+def _named_by_truth(benchmark: Benchmark, truth: Path, folder: Path, hashes: FileHashes) -> dict[str, PageSource]:
+    """Return where truth says that its pages are, by their ids."""
+    reader = Path(__file__).resolve().parent.parent / "evaluation_sets.py"
+    key = {
+        "kind": benchmark.kind,
+        "reader": files.sha256_file(reader),
+        "truth": {path.name: hashes.sha256((Path(benchmark.truth) / path.relative_to(truth)).as_posix())
+                  for path in truth_files(truth)},
+    }  # fmt: skip
+    memory = folder / layout.BENCHMARK_LISTINGS / f"{benchmark.name}.truth.json"
+    known = _content(memory)
+    if known is None or known.get("key") != key:
+        from scribetune import evaluation_sets
+
+        refused: list[evaluation_sets.Refused] = []
+        found = evaluation_sets.read(truth, benchmark.kind, refused).pages
+        known = {"key": key, "pages": [[page_id, source.file, source.page] for page_id, source in found.items()]}
+        files.write_json(memory, known)
+    return {page_id: PageSource(file, page) for page_id, file, page in known["pages"]}
+
+
+def choose(pages: Mapping[str, PageSource], max_pages: int) -> dict[str, PageSource]:
     """Return the pages that are read, in the set's order: all, or `max_pages` with the smallest hashes of their ids."""
-    if not max_pages or len(found.pages) <= max_pages:
-        return dict(found.pages)
-    kept = set(sorted(found.pages, key=lambda page_id: files.sha256_bytes(page_id.encode()))[:max_pages])
-    return {page_id: source for page_id, source in found.pages.items() if page_id in kept}
+    if not max_pages or len(pages) <= max_pages:
+        return dict(pages)
+    kept = set(sorted(pages, key=lambda page_id: files.sha256_bytes(page_id.encode("utf-8", "replace")))[:max_pages])
+    return {page_id: source for page_id, source in pages.items() if page_id in kept}
 
 
 def read_listing(path: Path) -> list[ListedPage]:
@@ -115,7 +137,7 @@ def read_listing(path: Path) -> list[ListedPage]:
     return [ListedPage(**row) for row in json.loads(path.read_text(encoding="utf-8"))["pages"]]
 
 
-def _content(path: Path) -> Mapping[str, object] | None:
+def _content(path: Path) -> dict[str, Any] | None:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
