@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import benchmark_folder
 import lxml.html
@@ -53,7 +54,7 @@ def test_benchmarks_are_read_by_both_models_and_changed_truth_is_scored_without_
     assert near == [{"page": "learned_5", "learned": learned["id"]}]
 
     html = (build / "reports/index.html").read_text(encoding="utf-8")
-    tree = lxml.html.document_fromstring(html, parser=lxml.html.HTMLParser(huge_tree=True))
+    tree: Any = lxml.html.document_fromstring(html, parser=lxml.html.HTMLParser(huge_tree=True))
     assert len(tree.find_class("benchmark")) == 2
     assert f"learned_5 (of {learned['id']})" in html
     assert "## Public benchmarks" in (build / "reports/model_card.md").read_text(encoding="utf-8")
