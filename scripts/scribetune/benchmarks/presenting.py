@@ -22,7 +22,7 @@ NAMES: Mapping[str, str] = {
     "loop": "Loops",
     "olmocr.pass_rate": "Pass rate, mean over files",
 }
-"""Names of the metrics that are compared page by page."""
+"""Names of the metrics that are compared page by page, in the order shown."""
 _NAMED = 3
 
 
@@ -99,7 +99,7 @@ def view(scores: Mapping[str, Any]) -> BenchmarkView:
         kind=KINDS[scores["kind"]],
         columns=tuple(map(table_column, scores["columns"])),
         notes=(*notes(scores), *column_notes(scores["columns"])),
-        changes=tuple(_change(key, found) for key, found in scores["change"].items()),
+        changes=tuple(_change(key, scores["change"][key]) for key in NAMES if key in scores["change"]),
         groups=tuple(map(_group, scores["groups"])),
     )
 
@@ -148,7 +148,7 @@ def _verdict(change: float | None, better: str) -> str:
 def _change(key: str, found: Mapping[str, Any]) -> ChangeRow:
     outcome = f"{found['wins']} / {found['ties']} / {found['losses']}" if "wins" in found else ""
     return ChangeRow(
-        name=NAMES.get(key, key),
+        name=NAMES[key],
         pages=int(found["pages"]),
         gain=f"{found['gain']:+.4f}".replace("-", "−"),
         interval=f"{found['low']:.4f} to {found['high']:.4f}".replace("-", "−"),
@@ -210,7 +210,7 @@ def _leakage(leakage: Mapping[str, Any]) -> Note:
         return Note(f"None of the {leakage['checked']} pages compared by text is a near-duplicate of one of {where}.")
     named = _names([f"{row['page']} (of {row['learned']})" for row in near["first"]], near["count"])
     return Note(
-        f"{near['count']} of the {leakage['checked']} pages compared by text are near-duplicates of {where}: {named}. "
+        f"Near-duplicates of {where}: {near['count']} of the {leakage['checked']} pages compared by text: {named}. "
         "Scores on them say nothing about new pages",
         True,
     )
