@@ -77,6 +77,18 @@ def test_truth_that_changes_in_its_texts_alone_leaves_the_listing_as_it_is(here:
     assert listed(truth) != before
 
 
+def test_truth_is_read_again_only_when_it_changed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = benchmark_folder.omnidocbench(here / "omni")
+    before = listed(truth)
+    with monkeypatch.context() as patch:
+        patch.delattr(evaluation_sets, "read")
+        assert listed(truth) == before
+        assert len(listed(truth, max_pages=3)) == 3
+    pages = json.loads(truth.read_text(encoding="utf-8"))
+    truth.write_text(json.dumps(pages[1:]), encoding="utf-8")
+    assert listed(truth) == before[1:]
+
+
 def test_a_limit_chooses_pages_that_stay_chosen_as_others_come(here: Path) -> None:
     rows = [{"id": f"p{number}", "text": "x"} for number in range(40)]
     for row in rows:
