@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scribetune.training import TrainingResult
 
 SCHEMA = "scribetune-lineage/1"
-_OF_BENCHMARKS = ("kind", "truth", "pages", "unread", "refused", "leakage", "columns")
+_OF_BENCHMARKS = ("kind", "truth", "pages", "unread", "refused", "cut", "leakage", "columns")
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pymupdf", "pymupdf4llm", "tokenizers")
 
 

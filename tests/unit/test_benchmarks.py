@@ -223,6 +223,7 @@ def scored(
     *,
     unread: Sequence[str] = (),
     learned: Mapping[str, str] | None = None,
+    stop: str = "eos",
     layers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Score two models' texts; pages that neither has are those without an image."""
@@ -245,7 +246,7 @@ def scored(
         rows=rows,
         layers=layers or {},
         images={page: page for page in found.pages},
-        base=[{"id": page, "text": text, "stop_reason": "eos", "tokens": 1} for page, text in base.items()],
+        base=[{"id": page, "text": text, "stop_reason": stop, "tokens": 1} for page, text in base.items()],
         tuned=[{"id": page, "text": text, "stop_reason": "eos", "tokens": 1} for page, text in tuned.items()],
         learned=records,
     )
@@ -313,6 +314,14 @@ def test_a_page_without_an_image_is_named_and_in_no_mean(omni: Path) -> None:
     said = " ".join(note.text for note in presenting.notes(result))
     assert "Scored: 3 of 4 pages" in said
     assert "1 page whose image cannot be had: gone_4 (missing: why)" in said
+
+
+def test_answers_that_were_cut_are_told_with_the_key(omni: Path) -> None:
+    right = perfect(omni)
+    result = scored(omni, right, right, stop="length")
+    assert result["cut"] == {"base": 4, "tuned": 0}
+    said = " ".join(note.text for note in presenting.notes(result))
+    assert "generate.max_new_tokens): 4 of the base model, 0 of the tuned model" in said
 
 
 def test_a_record_of_no_form_is_named_with_what_is_accepted(omni: Path, tmp_path: Path) -> None:

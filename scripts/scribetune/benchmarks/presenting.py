@@ -189,6 +189,9 @@ def notes(scores: Mapping[str, Any]) -> list[Note]:
         found.append(
             Note(f"Left out: {_plural(refused['count'], 'record')} of truth that cannot be used: {named}", True)
         )
+    if any(scores["cut"].values()):
+        cut = ", ".join(f"{count} of the {model} model" for model, count in scores["cut"].items())
+        found.append(Note(f"Answers cut at the token limit (generate.max_new_tokens): {cut}", True))
     found.append(_leakage(leakage))
     same = leakage["same_images"]
     if same["count"]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from scribetune import scoring
 from scribetune.benchmarks.images import OK
 from scribetune.evaluation_sets import EvaluationSet, Refused
-from scribetune.metrics import paired
+from scribetune.metrics import loops, paired
 from scribetune.metrics.omnidocbench import ground_truth, pages
 from scribetune.metrics.omnidocbench.runs import overall_without_cdm
 from scribetune.selection import near_duplicates
@@ -166,6 +166,10 @@ def score(name: str, read: Read, truth_sha256: Mapping[str, str], similarity: fl
         "pages": {"in_truth": len(read.truth.pages), "chosen": len(listed), "scored": len(kept.pages)},
         "unread": _named(unread, lambda row: {"page": row["id"], "status": row["status"], "why": row["message"]}),
         "refused": _named(read.refused, lambda refused: {"record": refused.record, "why": refused.why}),
+        "cut": {
+            model: sum(loops.is_truncated(str(record.get("stop_reason") or "")) for record in records)
+            for model, records in zip(MODELS, (base, tuned), strict=True)
+        },
         "leakage": _leakage(kept, read, similarity),
         **scored,
     }

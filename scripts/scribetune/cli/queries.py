@@ -70,7 +70,7 @@ def whence(
     missing or not recorded;
     base_model: name, revision, files; environment: lock, digest, libraries;
     configuration, generation, code, hardware, training: as recorded;
-    benchmarks: name to kind, truth (file to SHA-256), pages, unread, refused,
+    benchmarks: name to kind, truth (file to SHA-256), pages, unread, refused, cut,
     leakage, columns (key, name, better, note, base, tuned);
     documents: document, path, sha256, split;
     pages, page: id, document, page, split, image_sha256, label_sha256,
