@@ -1,7 +1,7 @@
 """What pages a benchmark has, as one small file: {"pages": [{id, source, page, sha256}]} in the set's order.
 
 It is written when a build is planned, and only when it says something else than before: truth that changes in its
-texts alone makes nothing be read again, an image that changes does. What pages truth names is remembered beside it for
+texts alone makes nothing be read again, an image that changes does. What pages truth names is remembered below it for
 as long as truth and what reads it are the same: OmniDocBench's file takes seconds to read.
 """
 
@@ -112,7 +112,7 @@ def _named_by_truth(benchmark: Benchmark, truth: Path, folder: Path, hashes: Fil
         "truth": {path.name: hashes.sha256((Path(benchmark.truth) / path.relative_to(truth)).as_posix())
                   for path in truth_files(truth)},
     }  # fmt: skip
-    memory = folder / layout.BENCHMARK_LISTINGS / f"{benchmark.name}.truth.json"
+    memory = folder / layout.BENCHMARK_LISTINGS / "truth" / f"{benchmark.name}.json"
     known = _content(memory)
     if known is None or known.get("key") != key:
         from scribetune import evaluation_sets
