@@ -130,5 +130,5 @@ rule score_benchmark:
 rule benchmarks:
     """Target: base and tuned model on the public benchmarks that evaluation.benchmarks names."""
     input:
-        plan.benchmark_scores,
+        plan.wanted_benchmarks,
     localrule: True

@@ -190,6 +190,18 @@ class Plan:
         """The scores of every benchmark."""
         return [f"{layout.BENCHMARK_REPORTS}/{name}/scores.json" for name in self.benchmarks]
 
+    def wanted_benchmarks(self, _wildcards: object) -> list[str]:
+        """Input function of the target `benchmarks`: the scores, or a refusal where no benchmark is configured."""
+        if self.benchmarks:
+            return self.benchmark_scores
+        error = UserError(
+            "No public benchmark is configured",
+            value=[],
+            accepted="a list of {name, truth, images} in evaluation.benchmarks",
+            todo="name one in config/config.yaml, or with --config; docs/evaluation-sets.md has an example",
+        )
+        return [_refuse(error)]
+
     @property
     def benchmark_results(self) -> list[str]:
         """Everything that the lineage hashes of the benchmarks, scores included."""

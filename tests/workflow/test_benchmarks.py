@@ -10,7 +10,7 @@ from typing import Any
 import benchmark_folder
 import lxml.html
 import pytest
-from build import SMALL, planned_jobs, snakemake
+from build import SMALL, attempt, planned_jobs, snakemake
 
 from scribetune.audit import verify, whence
 
@@ -22,6 +22,14 @@ READING = {"prepare_benchmark", "predict_benchmark_base", "predict_benchmark_tun
 
 def parts(output: str) -> set[str]:
     return set(re.findall(r"^ +wildcards: benchmark=(\S+)$", output, flags=re.MULTILINE))
+
+
+def test_the_target_says_what_it_wants_where_no_benchmark_is_configured(tmp_path: Path) -> None:
+    result = attempt(tmp_path, "benchmarks", "--dry-run")
+    said = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert "No public benchmark is configured" in said
+    assert "Traceback" not in said
 
 
 def test_benchmarks_are_read_by_both_models_and_changed_truth_is_scored_without_reading_again(
