@@ -195,10 +195,10 @@ class PageReader:
         return tagged
 
     def _analysed(self, page: Any, unmapped: float, *, has_unseen: bool = False) -> PageText:
-        """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from /Alt in place."""
+        """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from tags in place."""
         held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
         found = formulas.on_page(page, held)
-        lost = sum(bool(latex) for latex in held) - len(found)
+        lost = sum(tag.has_latex for tag in held) - len(found)
         changed = self._for_analysis[page.number]
         changed.remove_rotation()
         tokens = formulas.Placeholders.put(changed, found) if found else formulas.Placeholders({})

@@ -1,51 +1,36 @@
 r"""Presentation MathML as LaTeX: what tagged PDFs carry of their formulas, in the notation of the labels.
 
 MathML Core and MathML 3, chapter 3. Own code, since what PyPI has was tried and is not good enough for labels:
-mathml-to-latex 1.0.0 writes `\left(\right. a` for `(a`, `sin` for `\sin` and no matrix; the style sheets of py-asciimath
-0.3.0 braces around every base and `\mathrm{sin}`; mml2tex needs a Java engine. Characters become commands by the table
+mathml-to-latex 1.0.0 writes `\left(\right. a` for `(a` and `sin` for `\sin`; the style sheets of py-asciimath
+0.3.0 `{x}^{2}` and `\mathrm{sin}`; mml2tex 0.1.0 needs an XSLT engine of its own. Characters become commands by the table
 that latex2mathml, which shows formulas in the report, reads them with.
 """
 
 import html
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from scribetune import latex_characters
+from scribetune.latex_rows import Piece, fenced, joined, with_environments
 from scribetune.mathml import MAX_CHARACTERS, MAX_DEPTH
 
 MAX_MARKUP = 100_000
 """Longer markup is no formula of a page."""
 
 _FUNCTIONS = frozenset(
-    "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf limsup ln log max "
-    "min Pr sec sin sinh sup tan tanh".split()
+    re.findall(
+        r"\w+",
+        "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf limsup ln log "
+        "max min Pr sec sin sinh sup tan tanh",
+    )
 )
 _TALL_OPERATORS = frozenset("∑∏∐∫∬∭∮⋃⋂⨁⨂⨆⋁⋀")
 _WITH_LIMITS = frozenset({r"\sum", r"\prod", r"\coprod", r"\bigcup", r"\bigcap", r"\bigoplus", r"\bigotimes"})
-# Where the table has another name, or none, than what people write.
-_COMMANDS: Mapping[str, str] = MappingProxyType(
-    {
-        "−": "-", "∗": "*", "→": r"\to", "…": r"\ldots", "⋯": r"\cdots", "·": r"\cdot", "⋅": r"\cdot",
-        "⧵": r"\setminus", "∖": r"\setminus", "≠": r"\neq", "∣": r"\mid", "‖": r"\|", "∥": r"\parallel", "∅": r"\emptyset",
-        "⟹": r"\implies", "⟺": r"\iff", "°": r"^{\circ}", "ε": r"\varepsilon", "ϵ": r"\epsilon", "φ": r"\varphi",
-        "ϕ": r"\phi", "ϑ": r"\vartheta", "ϱ": r"\varrho", "ς": r"\varsigma", "ϖ": r"\varpi", "ℏ": r"\hbar", "ℓ": r"\ell",
-        "{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "_": r"\_", "\\": r"\backslash",
-        "~": r"\sim", "^": r"\wedge", "⟨": r"\langle", "⟩": r"\rangle", "∼": r"\sim", "ℎ": "h", "∶": ":", "≔": ":=",
-        "\u2061": "", "\u2062": "", "\u2063": "", "\u2064": "", "\u200b": "", "\u00a0": r"\ ", "\u2009": r"\,",
-        "\u2003": r"\quad", "\u2002": r"\ ", "\u2005": r"\:", "\u2006": r"\,", "\u200a": "",
-        "‘": "`", "’": "'", "″": "''", "‴": "'''", "⁗": "''''", "′": "'",
-    }
-)  # fmt: skip
 _OPENING: Mapping[str, str] = MappingProxyType(
     {"(": ")", "[": "]", "{": "}", "⟨": "⟩", "⌊": "⌋", "⌈": "⌉", "|": "|", "‖": "‖", "∣": "∣"}
-)
-_MATRICES: Mapping[tuple[str, str], str] = MappingProxyType(
-    {("(", ")"): "pmatrix", ("[", "]"): "bmatrix", ("{", "}"): "Bmatrix", ("|", "|"): "vmatrix", ("‖", "‖"): "Vmatrix"}
 )
 _OVER: Mapping[str, tuple[str, str]] = MappingProxyType(  # above one character, above several
     {
@@ -74,25 +59,11 @@ _VARIANTS: Mapping[str, str] = MappingProxyType(
         "monospace": r"\mathtt",
     }
 )  # fmt: skip
-_STYLED_NAME = re.compile(
-    r"(?:MATHEMATICAL )?(?P<style>BOLD ITALIC|BOLD SCRIPT|BOLD FRAKTUR|SANS-SERIF BOLD ITALIC|SANS-SERIF BOLD|"
-    r"SANS-SERIF ITALIC|DOUBLE-STRUCK|BLACK-LETTER|FRAKTUR|SANS-SERIF|MONOSPACE|SCRIPT|BOLD|ITALIC) "
-)
-_STYLES: Mapping[str, str] = MappingProxyType(
-    {
-        "BOLD": r"\mathbf", "BOLD ITALIC": r"\boldsymbol", "DOUBLE-STRUCK": r"\mathbb", "SCRIPT": r"\mathcal",
-        "BOLD SCRIPT": r"\boldsymbol", "FRAKTUR": r"\mathfrak", "BLACK-LETTER": r"\mathfrak",
-        "BOLD FRAKTUR": r"\mathfrak", "SANS-SERIF": r"\mathsf", "SANS-SERIF BOLD": r"\mathsf",
-        "SANS-SERIF ITALIC": r"\mathsf", "SANS-SERIF BOLD ITALIC": r"\mathsf", "MONOSPACE": r"\mathtt", "ITALIC": "",
-    }
-)  # fmt: skip
 _RUN = re.compile(r"(\\(?:mathrm|mathbf|mathbb|mathcal|mathfrak|mathsf|mathtt|boldsymbol)\{)([^{}]*)\} ?\1")
 _TEXT_ESCAPES: Mapping[str, str] = MappingProxyType({character: f"\\{character}" for character in "%#&$_{}"})
 _SPACES = ((1.9, r"\qquad"), (0.9, r"\quad"), (0.26, r"\;"), (0.2, r"\:"), (0.1, r"\,"), (-0.3, ""), (-9.0, r"\!"))
 _WIDTH = re.compile(r"([-+]?\d*\.?\d+)(em|ex|px|pt|)")
-_PACKAGES = frozenset({"amssymb", "amsmath", "amsfonts"})
 _NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)(\w+;)")
-_COMMAND_AT_END = re.compile(r"\\[A-Za-z]+$")
 
 
 class NotMathmlError(Exception):
@@ -105,7 +76,7 @@ class Formula:
 
     Attributes:
         latex: Without delimiters.
-        display: Whether the markup says that it stands on its own line, or that it does not; None where it says nothing.
+        display: Whether the markup says that it stands on its own line; None where it says nothing.
     """
 
     latex: str
@@ -143,14 +114,14 @@ def formula_of(markup: str) -> Formula:
 
 
 def formula_of_element(root: Any) -> Formula:
-    """Convert the element tree of a `<math>` element (`tag`, `text`, `get`, children: lxml's or the standard library's).
+    """Convert the element tree of a `<math>` element (lxml's or the standard library's).
 
     Raises:
         NotMathmlError: See `formula_of`.
     """
     if _name(root) != "math":
         raise NotMathmlError(f"<{_name(root)}> is not <math>")
-    latex = _tidy(_joined(_row(list(root), 0)))
+    latex = _tidy(joined(_row(list(root), 0)))
     if not latex or len(latex) > MAX_CHARACTERS:
         raise NotMathmlError(f"{len(latex)} characters of LaTeX; at least 1 and at most {MAX_CHARACTERS} are used")
     display = root.get("display") or root.get("mode")
@@ -165,50 +136,25 @@ def _tidy(latex: str) -> str:
     return latex.strip()
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """A part of a row.
-
-    Attributes:
-        latex: Of it.
-        kind: "ord", "op" (large operator, function), "bin", "rel", "punct", "open", "close" or "space".
-        character: Of an operator: what is in the markup.
-        tall: Whether it is higher than a letter.
-        scripted: Whether it has a script, so that no other can follow.
-        stretchy: Whether a fence grows with what it encloses: "true", "false" or "" (as far as there is need).
-        table: The `<mtable>` that it is.
-        stacked: Numerator and denominator without a bar between them.
-    """
-
-    latex: str
-    kind: str = "ord"
-    character: str = ""
-    tall: bool = False
-    scripted: bool = False
-    stretchy: str = ""
-    table: Any = None
-    stacked: tuple[str, str] | None = None
-
-
 def _name(element: Any) -> str:
     return str(element.tag).rsplit("}", 1)[-1]
 
 
-def _row(elements: Sequence[Any], depth: int) -> list[_Piece]:
+def _row(elements: Sequence[Any], depth: int) -> list[Piece]:
     """Return the pieces of sibling elements, tables and fences that belong together made one."""
     pieces = [piece for element in elements for piece in _pieces(element, depth + 1)]
-    return _fenced(_with_environments(pieces))
+    return fenced(with_environments(pieces))
 
 
 def _latex(element: Any, depth: int) -> str:
-    return _joined(_row([element], depth))
+    return joined(_row([element], depth))
 
 
 def _script(element: Any, depth: int) -> str:
-    return _joined(_row([element], depth), tight=True)
+    return joined(_row([element], depth), tight=True)
 
 
-def _pieces(element: Any, depth: int) -> list[_Piece]:
+def _pieces(element: Any, depth: int) -> list[Piece]:
     if depth > MAX_DEPTH:
         raise NotMathmlError(f"deeper than {MAX_DEPTH} elements")
     name = _name(element)
@@ -231,41 +177,41 @@ def _text_of(element: Any) -> str:
 # Tokens
 
 
-def _identifier(element: Any, _: int) -> _Piece:
+def _identifier(element: Any, _: int) -> Piece:
     text = _text_of(element)
     if text in _FUNCTIONS:
-        return _Piece(f"\\{text}", "op")
+        return Piece(f"\\{text}", "op")
     variant = _VARIANTS.get(element.get("mathvariant", ""), "")
     is_word = len(text) > 1 and text.isalpha() and text.isascii()
     if is_word:
-        return _Piece(f"{variant or _UPRIGHT}{{{text}}}")
+        return Piece(f"{variant or _UPRIGHT}{{{text}}}")
     if len(text) == 1 and text.isascii() and text.isalnum() and variant:
-        return _Piece(f"{variant}{{{text}}}")
-    latex = _characters(text)
+        return Piece(f"{variant}{{{text}}}")
+    latex = latex_characters.latex_of(text)
     if variant and variant != _UPRIGHT:
         latex = f"{variant}{{{latex}}}"
-    piece = _operator_piece(text, latex) if len(text) == 1 else _Piece(latex)
+    piece = _operator_piece(text, latex) if len(text) == 1 else Piece(latex)
     return replace(piece, kind="ord") if piece.kind in ("bin", "rel") and text.isalnum() else piece
 
 
-def _number(element: Any, _: int) -> _Piece:
+def _number(element: Any, _: int) -> Piece:
     text = _text_of(element)
     variant = _VARIANTS.get(element.get("mathvariant", ""), "")
-    latex = _characters(text)
-    return _Piece(f"{variant}{{{latex}}}" if variant and variant != _UPRIGHT else latex)
+    latex = latex_characters.latex_of(text)
+    return Piece(f"{variant}{{{latex}}}" if variant and variant != _UPRIGHT else latex)
 
 
-def _operator(element: Any, _: int) -> _Piece:
+def _operator(element: Any, _: int) -> Piece:
     text = _text_of(element)
     if not text:
         if "".join(element.itertext()) or element.get("fence") != "true":
-            return _Piece("", "space")
-        return _Piece(".", "open" if element.get("form") == "prefix" else "close", "", stretchy="true")
+            return Piece("", "space")
+        return Piece(".", "open" if element.get("form") == "prefix" else "close", "", stretchy="true")
     if text in _FUNCTIONS:
-        return _Piece(f"\\{text}", "op")
+        return Piece(f"\\{text}", "op")
     if len(text) > 1 and text.isalpha() and text.isascii():
-        return _Piece(rf"\operatorname{{{text}}}", "op")
-    piece = _operator_piece(text, _characters(text))
+        return Piece(rf"\operatorname{{{text}}}", "op")
+    piece = _operator_piece(text, latex_characters.latex_of(text))
     form, stretchy = element.get("form"), element.get("stretchy", "")
     if element.get("fence") == "true" and form in ("prefix", "postfix"):
         piece = replace(piece, kind="open" if form == "prefix" else "close")
@@ -274,96 +220,39 @@ def _operator(element: Any, _: int) -> _Piece:
     return replace(piece, stretchy=stretchy)
 
 
-def _operator_piece(text: str, latex: str) -> _Piece:
+def _operator_piece(text: str, latex: str) -> Piece:
     if text in _OPENING and text not in "|‖∣":
-        return _Piece(latex, "open", text)
+        return Piece(latex, "open", text)
     if text in _OPENING.values() and text not in "|‖∣":
-        return _Piece(latex, "close", text)
+        return Piece(latex, "close", text)
     if text in (",", ";"):
-        return _Piece(latex, "punct", text)
-    kind = _classes().get(text[:1], "ord") if len(text) <= 2 else "ord"
+        return Piece(latex, "punct", text)
+    kind = latex_characters.kind_of(text[:1]) if len(text) <= 2 else "ord"
     if text in ("+", "-", "−", "±", "∓", "×", "⋅", "·", "∗", "*"):
         kind = "bin"
     if text in ("=", "<", ">", "≤", "≥", "≠", "≈", "≡", "∼", ":", "→", "≔", ":="):
         kind = "rel"
-    return _Piece(latex, kind, text, tall=text in _TALL_OPERATORS)
+    return Piece(latex, kind, text, tall=text in _TALL_OPERATORS)
 
 
-def _characters(text: str) -> str:
-    """Return the LaTeX of characters, a blank after a command before a letter."""
-    latex = ""
-    for character in text:
-        piece = _character(character)
-        if _COMMAND_AT_END.search(latex) and piece[:1].isalpha():
-            latex += " "
-        latex += piece
-    return latex
-
-
-@lru_cache(maxsize=4096)
-def _character(character: str) -> str:
-    if character in _COMMANDS:
-        return _COMMANDS[character]
-    if character.isascii():
-        return character
-    plain = unicodedata.normalize("NFKC", character)
-    style = _STYLED_NAME.match(unicodedata.name(character, ""))
-    if style and len(plain) == 1 and plain != character:
-        command = _STYLES[style.group("style")]
-        inner = _COMMANDS.get(plain) or _table().get(plain, plain)
-        return f"{command}{{{inner}}}" if command else inner
-    return _table().get(character, character)
-
-
-@lru_cache(maxsize=1)
-def _symbols() -> tuple[dict[str, str], dict[str, str]]:
-    r"""Return character → command, and character → "bin", "rel" or "op", of latex2mathml's table of Unicode mathematics.
-
-    Only what LaTeX and AMS know is taken: other commands would show nowhere.
-    """
-    commands: dict[str, str] = {}
-    classes: dict[str, str] = {}
-    kinds = {"mathbin": "bin", "mathrel": "rel", "mathop": "op"}
-    table = files("latex2mathml").joinpath("unimathsymbols.txt").read_text(encoding="utf-8")
-    for line in table.split("\n"):
-        fields = line.split("^")
-        if line.startswith("#") or len(fields) < 7 or len(fields[1]) != 1:
-            continue
-        character, latex, kind, packages = fields[1], fields[2], fields[5], fields[6]
-        if kind in kinds:
-            classes[character] = kinds[kind]
-        needed = [package for package in packages.split() if not package.startswith("-")]
-        if latex.startswith("\\") and "{" not in latex and (not needed or _PACKAGES & set(needed)):
-            commands[character] = latex
-    return commands, classes
-
-
-def _table() -> dict[str, str]:
-    return _symbols()[0]
-
-
-def _classes() -> dict[str, str]:
-    return _symbols()[1]
-
-
-def _text(element: Any, _: int) -> _Piece:
+def _text(element: Any, _: int) -> Piece:
     text = re.sub(r"\s+", " ", "".join(element.itertext()).replace("\u00a0", " "))
     if not text.strip():
-        return _Piece(r"\ " if text else "", "space")
+        return Piece(r"\ " if text else "", "space")
     if text.strip() == "⧸":  # a slash through what follows: \not
-        return _Piece(r"\not", "not")
+        return Piece(r"\not", "not")
     escaped = "".join(_TEXT_ESCAPES.get(character, character) for character in text.replace("\\", ""))
-    return _Piece(rf"\text{{{escaped}}}")
+    return Piece(rf"\text{{{escaped}}}")
 
 
-def _space(element: Any, _: int) -> _Piece:
+def _space(element: Any, _: int) -> Piece:
     width = _WIDTH.fullmatch(element.get("width", "").strip())
     if width is None:
-        return _Piece("", "space")
+        return Piece("", "space")
     size = float(width.group(1)) / {"em": 1.0, "ex": 2.2, "px": 16.0, "pt": 10.0}.get(width.group(2), 1.0)
     if size == 0:
-        return _Piece("", "space")
-    return _Piece(next(latex for least, latex in _SPACES if size >= least or least == _SPACES[-1][0]), "space")
+        return Piece("", "space")
+    return Piece(next(latex for least, latex in _SPACES if size >= least or least == _SPACES[-1][0]), "space")
 
 
 # What is built of parts
@@ -376,14 +265,14 @@ def _children(element: Any, least: int) -> list[Any]:
     return children
 
 
-def _fraction(element: Any, depth: int, command: str = r"\frac") -> _Piece:
+def _fraction(element: Any, depth: int, command: str = r"\frac") -> Piece:
     top, bottom = (_latex(child, depth) for child in _children(element, 2)[:2])
     if re.fullmatch(r"0(?:\.0+)?\w*", element.get("linethickness", "")):
-        return _Piece(rf"{{{top} \atop {bottom}}}", tall=True, stacked=(top, bottom))
-    return _Piece(f"{command}{{{top}}}{{{bottom}}}", tall=True)
+        return Piece(rf"{{{top} \atop {bottom}}}", tall=True, stacked=(top, bottom))
+    return Piece(f"{command}{{{top}}}{{{bottom}}}", tall=True)
 
 
-def _style(element: Any, depth: int) -> list[_Piece]:
+def _style(element: Any, depth: int) -> list[Piece]:
     children = list(element)
     if len(children) == 1 and _name(children[0]) == "mfrac" and element.get("displaystyle") in ("true", "false"):
         command = r"\dfrac" if element.get("displaystyle") == "true" else r"\tfrac"
@@ -391,13 +280,13 @@ def _style(element: Any, depth: int) -> list[_Piece]:
     return _row(children, depth)
 
 
-def _square_root(element: Any, depth: int) -> _Piece:
-    return _Piece(rf"\sqrt{{{_joined(_row(list(element), depth))}}}", tall=True)
+def _square_root(element: Any, depth: int) -> Piece:
+    return Piece(rf"\sqrt{{{joined(_row(list(element), depth))}}}", tall=True)
 
 
-def _root(element: Any, depth: int) -> _Piece:
+def _root(element: Any, depth: int) -> Piece:
     body, index = (_latex(child, depth) for child in _children(element, 2)[:2])
-    return _Piece(rf"\sqrt[{index}]{{{body}}}", tall=True)
+    return Piece(rf"\sqrt[{index}]{{{body}}}", tall=True)
 
 
 def _base(element: Any, depth: int) -> tuple[str, str]:
@@ -407,11 +296,11 @@ def _base(element: Any, depth: int) -> tuple[str, str]:
         piece = pieces[0]
         is_one = len(piece.latex) == 1 or piece.latex.startswith("\\") or piece.latex.isdigit()
         return (piece.latex if is_one else f"{{{piece.latex}}}"), piece.kind
-    return f"{{{_joined(pieces)}}}", "ord"
+    return f"{{{joined(pieces)}}}", "ord"
 
 
-def _scripts(element: Any, depth: int, below: Any | None, above: Any | None) -> _Piece:
-    base, kind = _base(list(element)[0], depth)
+def _scripts(element: Any, depth: int, below: Any | None, above: Any | None) -> Piece:
+    base, kind = _base(next(iter(element)), depth)
     latex = base
     under = "" if below is None else _script(below, depth)
     over = "" if above is None else _script(above, depth)
@@ -422,23 +311,23 @@ def _scripts(element: Any, depth: int, below: Any | None, above: Any | None) -> 
         latex += f"_{{{under}}}" if has_limits else f"_{_braced(under)}"
     if over:
         latex += f"^{{{over}}}" if has_limits else f"^{_braced(over)}"
-    return _Piece(latex, kind if kind in ("op", "open", "close") else "ord", scripted=bool(under or over))
+    return Piece(latex, kind if kind in ("op", "open", "close") else "ord", scripted=bool(under or over))
 
 
 def _braced(latex: str) -> str:
     return latex if len(latex) == 1 else f"{{{latex}}}"
 
 
-def _subscript(element: Any, depth: int) -> _Piece:
+def _subscript(element: Any, depth: int) -> Piece:
     base = _children(element, 2)
     return _scripts(element, depth, base[1], None)
 
 
-def _superscript(element: Any, depth: int) -> _Piece:
+def _superscript(element: Any, depth: int) -> Piece:
     return _scripts(element, depth, None, _children(element, 2)[1])
 
 
-def _both_scripts(element: Any, depth: int) -> _Piece:
+def _both_scripts(element: Any, depth: int) -> Piece:
     _, below, above = _children(element, 3)[:3]
     return _scripts(element, depth, below, above)
 
@@ -448,49 +337,49 @@ def _takes_limits(element: Any, depth: int) -> bool:
     return len(pieces) == 1 and (pieces[0].kind == "op" or pieces[0].latex.startswith((r"\underbrace", r"\overbrace")))
 
 
-def _over(element: Any, depth: int) -> _Piece:
+def _over(element: Any, depth: int) -> Piece:
     base, mark = _children(element, 2)[:2]
     body, character = _latex(base, depth), _text_of(mark)
     if character in _OVER and not len(mark):
         narrow, wide = _OVER[character]
         is_one = len(body) == 1 or bool(re.fullmatch(r"\\[A-Za-z]+|\\math\w+\{.\}", body))
-        return _Piece(f"{narrow if is_one else wide}{{{body}}}", tall=not is_one)
+        return Piece(f"{narrow if is_one else wide}{{{body}}}", tall=not is_one)
     if _takes_limits(base, depth):
         return _scripts(element, depth, None, mark)
     if _text_of(base) in _ARROWS:
-        return _Piece(f"{_ARROWS[_text_of(base)]}{{{_latex(mark, depth)}}}", "rel")
-    return _Piece(rf"\overset{{{_latex(mark, depth)}}}{{{body}}}", tall=True)
+        return Piece(f"{_ARROWS[_text_of(base)]}{{{_latex(mark, depth)}}}", "rel")
+    return Piece(rf"\overset{{{_latex(mark, depth)}}}{{{body}}}", tall=True)
 
 
-def _under(element: Any, depth: int) -> _Piece:
+def _under(element: Any, depth: int) -> Piece:
     base, mark = _children(element, 2)[:2]
     character = _text_of(mark)
     if character in _UNDER and not len(mark):
-        return _Piece(f"{_UNDER[character]}{{{_latex(base, depth)}}}")
+        return Piece(f"{_UNDER[character]}{{{_latex(base, depth)}}}")
     if _takes_limits(base, depth):
         return _scripts(element, depth, mark, None)
-    return _Piece(rf"\underset{{{_latex(mark, depth)}}}{{{_latex(base, depth)}}}", tall=True)
+    return Piece(rf"\underset{{{_latex(mark, depth)}}}{{{_latex(base, depth)}}}", tall=True)
 
 
-def _under_over(element: Any, depth: int) -> _Piece:
+def _under_over(element: Any, depth: int) -> Piece:
     base, below, above = _children(element, 3)[:3]
     if _text_of(base) in _ARROWS:
         arrow = _ARROWS[_text_of(base)]
-        return _Piece(f"{arrow}[{_latex(below, depth)}]{{{_latex(above, depth)}}}", "rel")
+        return Piece(f"{arrow}[{_latex(below, depth)}]{{{_latex(above, depth)}}}", "rel")
     if _takes_limits(base, depth):
         return _scripts(element, depth, below, above)
     inner = rf"\underset{{{_latex(below, depth)}}}{{{_latex(base, depth)}}}"
-    return _Piece(rf"\overset{{{_latex(above, depth)}}}{{{inner}}}", tall=True)
+    return Piece(rf"\overset{{{_latex(above, depth)}}}{{{inner}}}", tall=True)
 
 
-def _multiscripts(element: Any, depth: int) -> _Piece:
+def _multiscripts(element: Any, depth: int) -> Piece:
     children = _children(element, 1)
     names = [_name(child) for child in children]
     at = names.index("mprescripts") if "mprescripts" in names else len(children)
     base, _ = _base(children[0], depth)
     after, before = children[1:at], children[at + 1 :]
     latex = "".join(_script_pair(before, depth))
-    return _Piece((f"{{}}{latex}" if latex else "") + base + "".join(_script_pair(after, depth)), scripted=True)
+    return Piece((f"{{}}{latex}" if latex else "") + base + "".join(_script_pair(after, depth)), scripted=True)
 
 
 def _script_pair(scripts: Sequence[Any], depth: int) -> list[str]:
@@ -502,53 +391,53 @@ def _script_pair(scripts: Sequence[Any], depth: int) -> list[str]:
     return marks
 
 
-def _enclosed(element: Any, depth: int) -> list[_Piece]:
+def _enclosed(element: Any, depth: int) -> list[Piece]:
     pieces = _row(list(element), depth)
     notation = set(element.get("notation", "").split())
     command = {"box": r"\boxed", "updiagonalstrike": r"\cancel", "downdiagonalstrike": r"\bcancel"}
     found = next((command[kind] for kind in command if kind in notation), "")
-    return [_Piece(f"{found}{{{_joined(pieces)}}}", tall=True)] if found else pieces
+    return [Piece(f"{found}{{{joined(pieces)}}}", tall=True)] if found else pieces
 
 
-def _phantom(element: Any, depth: int) -> _Piece:
-    return _Piece(rf"\phantom{{{_joined(_row(list(element), depth))}}}", "space")
+def _phantom(element: Any, depth: int) -> Piece:
+    return Piece(rf"\phantom{{{joined(_row(list(element), depth))}}}", "space")
 
 
-def _fenced_element(element: Any, depth: int) -> list[_Piece]:
+def _fenced_element(element: Any, depth: int) -> list[Piece]:
     """Return `<mfenced>` as the row that it stands for."""
     separators = [mark for mark in element.get("separators", ",") if not mark.isspace()]
     start, end = element.get("open", "("), element.get("close", ")")
-    inner: list[_Piece] = []
+    inner: list[Piece] = []
     for index, child in enumerate(element):
         if index and separators:
             mark = separators[min(index, len(separators)) - 1]
-            inner.append(_operator_piece(mark, _characters(mark)))
+            inner.append(_operator_piece(mark, latex_characters.latex_of(mark)))
         inner.extend(_row([child], depth))
-    first = _Piece(_characters(start) or ".", "open", start)
-    last = _Piece(_characters(end) or ".", "close", end)
-    return _fenced(_with_environments([first, *inner, last]))
+    first = Piece(latex_characters.latex_of(start) or ".", "open", start)
+    last = Piece(latex_characters.latex_of(end) or ".", "close", end)
+    return fenced(with_environments([first, *inner, last]))
 
 
-def _first_child(element: Any, depth: int) -> list[_Piece]:
+def _first_child(element: Any, depth: int) -> list[Piece]:
     return _row(list(element)[:1], depth)
 
 
-def _semantics(element: Any, depth: int) -> list[_Piece]:
+def _semantics(element: Any, depth: int) -> list[Piece]:
     for child in element:
         if _name(child) == "annotation" and child.get("encoding", "").lower() in (
             "application/x-tex", "tex", "latex", "application/x-latex",
         ):  # fmt: skip
             source = " ".join("".join(child.itertext()).split())
             if source:
-                return [_Piece(source, tall=True)]
+                return [Piece(source, tall=True)]
     return _first_child(element, depth)
 
 
-def _nothing(_: Any, __: int) -> list[_Piece]:
+def _nothing(_: Any, __: int) -> list[Piece]:
     return []
 
 
-def _quoted(element: Any, depth: int) -> _Piece:
+def _quoted(element: Any, depth: int) -> Piece:
     piece = _text(element, depth)
     return replace(piece, latex=piece.latex.replace("{", '{"', 1)[:-1] + '"}') if piece.latex else piece
 
@@ -556,17 +445,17 @@ def _quoted(element: Any, depth: int) -> _Piece:
 # Tables
 
 
-def _table_piece(element: Any, depth: int) -> _Piece:
+def _table_piece(element: Any, depth: int) -> Piece:
     rows = [_table_row(row, depth) for row in element if _name(row) in ("mtr", "mlabeledtr")]
     if len(rows) == 1 and len(rows[0]) == 1 and len(list(element)) == 1:
-        return _Piece(rows[0][0], tall=True)
+        return Piece(rows[0][0], tall=True)
     body = r" \\ ".join(" & ".join(row) for row in rows)
     marked = element.get("columnalign", "").split()
     if not marked:
         first = next((row for row in element if _name(row) == "mtr"), None)
         marked = [] if first is None else [cell.get("columnalign", "") for cell in first]
     marked = marked if all(marked) else []
-    return _Piece(body, table=(tuple(marked), max((len(row) for row in rows), default=0)), tall=True)
+    return Piece(body, table=(tuple(marked), max((len(row) for row in rows), default=0)), tall=True)
 
 
 def _table_row(row: Any, depth: int) -> list[str]:
@@ -574,110 +463,13 @@ def _table_row(row: Any, depth: int) -> list[str]:
     tag = ""
     if _name(row) == "mlabeledtr" and cells:
         tag = rf" \tag{{{_text_of(cells.pop(0)).strip('()')}}}"
-    written = [_joined(_row(list(cell), depth)).strip() for cell in cells]
+    written = [joined(_row(list(cell), depth)).strip() for cell in cells]
     if tag and written:
         written[-1] += tag
     return written
 
 
-def _with_environments(pieces: list[_Piece]) -> list[_Piece]:
-    r"""Put tables, with the fences around them, into their environments, and stacked pairs in parentheses into \binom."""
-    made: list[_Piece] = []
-    index = 0
-    while index < len(pieces):
-        piece = pieces[index]
-        before = made[-1] if made else None
-        after = pieces[index + 1] if index + 1 < len(pieces) else None
-        fences = (before.character if before else "", after.character if after else "")
-        if piece.stacked and fences == ("(", ")"):
-            made[-1] = _Piece(rf"\binom{{{piece.stacked[0]}}}{{{piece.stacked[1]}}}", tall=True)
-            index += 2
-        elif piece.table is None:
-            made.append(piece)
-            index += 1
-        elif fences in _MATRICES:
-            made[-1] = _environment(_MATRICES[fences], piece)
-            index += 2
-        elif fences[0] == "{" and (after is None or after.latex == "."):
-            made[-1] = _environment("cases", piece)
-            index += 1 + (after is not None)
-        else:
-            made.append(_unfenced(piece))
-            index += 1
-    return made
-
-
-def _unfenced(piece: _Piece) -> _Piece:
-    aligns, columns = piece.table
-    pairs = ("right", "left")
-    if len(aligns) > 1 and all(align == pairs[place % 2] for place, align in enumerate(aligns)):
-        return _environment("aligned", replace(piece, latex=re.sub(r"& (?=[=<>]|\\(?:leq|geq|approx)\b)", "&", piece.latex)))
-    if aligns:
-        places = (tuple(aligns) + aligns[-1:] * columns)[:columns]
-        return _environment("array", piece, "{" + "".join(align[:1] for align in places) + "}")
-    return _environment("matrix", piece)
-
-
-def _environment(name: str, piece: _Piece, columns: str = "") -> _Piece:
-    return _Piece(rf"\begin{{{name}}}{columns} {piece.latex} \end{{{name}}}", tall=True)
-
-
-# Rows
-
-
-def _fenced(pieces: list[_Piece]) -> list[_Piece]:
-    r"""Make one of what stands between fences that grow with it: `\left( … \right)`."""
-    made: list[_Piece] = []
-    opened: list[int] = []
-    for piece in pieces:
-        if piece.kind == "open":
-            opened.append(len(made))
-            made.append(piece)
-        elif piece.kind == "close" and opened:
-            at = opened.pop()
-            inner = made[at + 1 :]
-            grows = "true" in (made[at].stretchy, piece.stretchy) or (
-                "false" not in (made[at].stretchy, piece.stretchy) and any(part.tall for part in inner)
-            )
-            if grows:
-                body = _joined(inner).strip()
-                made[at:] = [_Piece(rf"\left{made[at].latex} {body} \right{piece.latex}", tall=True)]
-            else:
-                made.append(piece)
-        else:
-            made.append(piece)
-    return [replace(piece, latex="") if piece.latex == "." and piece.stretchy else piece for piece in made]
-
-
-def _joined(pieces: Sequence[_Piece], *, tight: bool = False) -> str:
-    """Return pieces as one line: blanks around relations and operators, but `tight`, and where a command meets a letter.
-
-    Args:
-        pieces: From left to right.
-        tight: Of a script: `i=1`.
-    """
-    text, last, after_limits = "", "open", False
-    for piece in pieces:
-        latex = piece.latex
-        if not latex:
-            continue
-        is_infix = piece.kind == "rel" or (piece.kind == "bin" and last not in ("open", "rel", "bin", "punct"))
-        if is_infix and not tight:
-            latex = f" {latex} "
-        elif piece.kind == "punct" and not tight:
-            latex = f"{latex} "
-        elif (piece.kind == "op" or (after_limits and piece.kind not in ("close", "punct"))) and last not in ("open", "space"):
-            latex = f" {latex}"
-        if text.endswith(" "):
-            latex = latex.lstrip(" ") if not latex.startswith(r"\ ") else latex
-        elif _COMMAND_AT_END.search(text) and latex[:1].isalpha():
-            latex = f" {latex}"
-        text, last = text + latex, piece.kind
-        after_limits = piece.kind == "op" and piece.scripted
-    return text.strip() if not text.endswith("\\ ") else text.lstrip()
-
-
-_HANDLERS: Mapping[str, Callable[[Any, int], _Piece | list[_Piece]]] = MappingProxyType(
+_HANDLERS: Mapping[str, Callable[[Any, int], Piece | list[Piece]]] = MappingProxyType(
     {
         "mi": _identifier, "mn": _number, "mo": _operator, "mtext": _text, "ms": _quoted, "mspace": _space,
         "mfrac": _fraction, "msqrt": _square_root, "mroot": _root, "mstyle": _style,

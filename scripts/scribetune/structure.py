@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scribetune import formula_sources
+from scribetune.formula_sources import FormulaTag
 from scribetune.markdown import FIGURE
 from scribetune.table_cells import Box
 from scribetune.tag_tree import TagTree
@@ -21,6 +23,7 @@ _INLINE = frozenset({"Span", "Link", "Em", "Strong", "Quote", "Reference", "Anno
 _SAME_LINE_OVERLAP = 0.5
 _BLANK_SHARE_OF_SIZE = 0.15
 _CJK_BLANK_SHARE_OF_SIZE = 0.4  # formulas beside Chinese stand off a little, without a blank
+_BREAK = "\n\n"  # between blocks; the text of a page has no line ends
 _BOLD = 16  # span flag of MuPDF
 _MARGIN = 0.085
 _FIGURE_SHARE = 0.01  # of the page; smaller pictures are icons and bullets, and leave no mark
@@ -79,7 +82,7 @@ class _Line:
                 if kept:
                     at = start + inner.index(kept)
                     text = f"{text[:at]}**{kept}**{text[at + len(kept) :]}"
-        return " ".join(text.split())
+        return _BREAK.join(" ".join(part.split()) for part in text.split(_BREAK) if part.strip())
 
     def _bold_runs(self) -> list[tuple[int, int]]:
         runs: list[tuple[int, int]] = []
@@ -124,14 +127,14 @@ class TaggedPage:
 class _Writer:
     def __init__(
         self,
-        alternatives: list[str],
+        formulas: list[FormulaTag],
         size: tuple[float, float],
         *,
         latex: bool,
         html_tables: bool,
         keep_headers: bool,
     ) -> None:
-        self._alternatives = iter(alternatives)
+        self._formulas = iter(formulas)
         self._width, self._height = size
         self._latex = latex
         self._html_tables = html_tables
@@ -148,7 +151,7 @@ class _Writer:
 
     def unwritten_formulas(self) -> bool:
         """Return whether the structure tree names formulas that the page did not show."""
-        return next(self._alternatives, None) is not None
+        return next(self._formulas, None) is not None
 
     def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
         """Return the Markdown blocks of sibling elements."""
@@ -195,17 +198,18 @@ class _Writer:
         if kind == "Table":
             return [self._table(element)]
         if kind == "Formula":
-            return [self._formula(element, display=True)]
+            return [self._formula(element).strip()]
         if kind in _TEXT_BLOCKS or kind in _INLINE or not kind:
-            return [self._inline(element, emphasis=True)]
+            return self._inline(element, emphasis=True, can_break=True).split(_BREAK)
         raise UnusableTagsError(f"element {kind}")
 
-    def _inline(self, element: dict[str, Any], *, emphasis: bool) -> str:
+    def _inline(self, element: dict[str, Any], *, emphasis: bool, can_break: bool = False) -> str:
+        """Return an element as one line; `can_break` where formulas on their own lines may divide it."""
         line = _Line()
-        self._collect(element, line)
+        self._collect(element, line, can_break=can_break)
         return line.markdown(emphasis=emphasis)
 
-    def _collect(self, element: dict[str, Any], line: _Line) -> None:
+    def _collect(self, element: dict[str, Any], line: _Line, *, can_break: bool = False) -> None:
         for row in element.get("lines", []):
             for span in row["spans"]:
                 self.plain.append(span["text"])
@@ -219,26 +223,32 @@ class _Writer:
                 self._collect(child, text)
                 self._beside.extend([text.markdown(emphasis=True)] if self._keep_headers else [])
             elif kind == "Formula":
-                line.add(self._formula(child, display=False), tuple(child["bbox"]))
+                line.add(self._formula(child, inside=True, can_break=can_break), tuple(child["bbox"]))
             elif kind in _INLINE or not kind:
-                self._collect(child, line)
+                self._collect(child, line, can_break=can_break)
             else:
                 raise UnusableTagsError(f"{kind} inside running text")
 
-    def _formula(self, element: dict[str, Any], *, display: bool) -> str:
-        latex = next(self._alternatives, None)
+    def _formula(self, element: dict[str, Any], *, inside: bool = False, can_break: bool = True) -> str:
+        """Return a formula; between breaks where its tag, or its place (not `inside` a line), says it is displayed."""
+        tag = next(self._formulas, None)
         glyphs = " ".join(_texts(element))
-        if latex is None:
+        if tag is None:
             raise UnusableTagsError("more formulas on the page than in the structure tree")
+        latex = tag.latex_of(element) if self._latex else ""
         x0, y0, x1, y1 = element["bbox"]
         self.formula_boxes.append((x0, y0, x1, y1))
-        if not latex or not self._latex:
+        if not latex:
             self.formulas_unicode += 1
             self.plain.append(glyphs)
             return glyphs
         self.formula_words.append(glyphs)
         self.formulas += 1
-        return f"$${latex}$$" if display else f"${latex}$"
+        # A heading, a table's cell or an item of a list is one line, whatever stands in it.
+        if can_break and (not inside if tag.display is None else tag.display):
+            numbered = formula_sources.with_number(latex, formula_sources.equation_number(element))
+            return f"{_BREAK}$${numbered}$${_BREAK}"
+        return f"${latex}$"
 
     def _list(self, items: list[dict[str, Any]], indent: str) -> list[str]:
         lines: list[str] = []
@@ -310,7 +320,7 @@ def read(
     Args:
         page: A pymupdf.Page.
         tags: The document's structure tree.
-        latex: Formulas as the LaTeX of their /Alt; else as the characters on the page.
+        latex: Formulas as the LaTeX that their tags carry; else as the characters on the page.
         html_tables: Tables as HTML instead of Markdown.
         keep_headers: Whether running headers, footers and page numbers are part of the text.
 
@@ -325,9 +335,10 @@ def read(
     blocks = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE)["blocks"]
     if not any(block.get("std") for block in blocks):
         return None
-    alternatives = tags.formulas.get(page.xref, [])
     size = (page.rect.width, page.rect.height)
-    writer = _Writer(alternatives, size, latex=latex, html_tables=html_tables, keep_headers=keep_headers)
+    writer = _Writer(
+        tags.formulas.get(page.xref, []), size, latex=latex, html_tables=html_tables, keep_headers=keep_headers
+    )
     written = writer.blocks([block for block in blocks if block.get("type") != 1])
     if writer.tables and tags.has_spanning_cells(page.xref):
         raise UnusableTagsError("a table with spanning cells")
