@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 _MIN_TAG_COVERAGE = 0.99
 _CHECKED_LONG_SIDE_PX = 2304  # fine enough to see small print
 _AUTHOR = re.compile(r"<!-- (reviewer|teacher):(.*)-->")
+_LEFTWARDS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe"
+_DIRECTION_CHANGE = re.compile(f"(?<=[{_LEFTWARDS}])(?=[0-9A-Za-z])|(?<=[0-9A-Za-z])(?=[{_LEFTWARDS}])")
 _DIVIDED_WORD = re.compile(r"(\w+)[-\u00ad\u2010] *\n\s*(\w+)")
 
 
@@ -285,8 +287,8 @@ def word_recall(layer: str, label: str, unseen: str = "") -> float:
         label: Markdown.
         unseen: Words of the layer that nobody sees: they are not wanted.
     """
-    wanted, found = Counter(markdown.words(layer)), Counter(markdown.words(label))
-    wanted -= Counter(markdown.words(unseen))
+    wanted, found = Counter(_apart(layer)), Counter(_apart(label))
+    wanted -= Counter(_apart(unseen))
     for first, second in _DIVIDED_WORD.findall(layer):
         if wanted[first] > found[first] and wanted[second] > 0 and found[first + second] > wanted[first + second]:
             wanted[first] -= 1
@@ -294,6 +296,11 @@ def word_recall(layer: str, label: str, unseen: str = "") -> float:
             wanted[first + second] += 1
     wanted = +wanted
     return (wanted & found).total() / wanted.total() if wanted else 1.0
+
+
+def _apart(text: str) -> list[str]:
+    """Return the words of a text; MuPDF sets no blank between right-to-left text and the figures of the next column."""
+    return markdown.words(_DIRECTION_CHANGE.sub(" ", text))
 
 
 def count_tables(text: str) -> int:

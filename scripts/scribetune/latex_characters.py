@@ -13,7 +13,8 @@ _COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "−": "-", "∗": "*", "→": r"\to", "…": r"\ldots", "⋯": r"\cdots", "·": r"\cdot", "⋅": r"\cdot",
         "⧵": r"\setminus", "∖": r"\setminus", "≠": r"\neq", "∣": r"\mid", "‖": r"\|", "∥": r"\parallel",
-        "∅": r"\emptyset", "⟹": r"\implies", "⟺": r"\iff", "°": r"^{\circ}", "ε": r"\varepsilon", "ϵ": r"\epsilon", "φ": r"\varphi",
+        "∅": r"\emptyset", "⟹": r"\implies", "⟺": r"\iff", "°": r"^{\circ}", "ε": r"\varepsilon",
+        "ϵ": r"\epsilon", "φ": r"\varphi",
         "ϕ": r"\phi", "ϑ": r"\vartheta", "ϱ": r"\varrho", "ς": r"\varsigma", "ϖ": r"\varpi",
         "ℏ": r"\hbar", "ℓ": r"\ell",
         "{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "_": r"\_", "\\": r"\backslash",

@@ -2,7 +2,7 @@ r"""Presentation MathML as LaTeX: what tagged PDFs carry of their formulas, in t
 
 MathML Core and MathML 3, chapter 3. Own code, since what PyPI has was tried and is not good enough for labels:
 mathml-to-latex 1.0.0 writes `\left(\right. a` for `(a` and `sin` for `\sin`; the style sheets of py-asciimath
-0.3.0 `{x}^{2}` and `\mathrm{sin}`; mml2tex 0.1.0 needs an XSLT engine of its own. Characters become commands by the table
+0.3.0 `{x}^{2}` and `\mathrm{sin}`; mml2tex 0.1.0 needs another XSLT engine. Characters become commands by the table
 that latex2mathml, which shows formulas in the report, reads them with.
 """
 

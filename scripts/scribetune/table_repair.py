@@ -17,6 +17,7 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
+from scribetune import table_direction
 from scribetune.metrics.grids import Cell
 from scribetune.ruling_lines import Rule, Rules
 from scribetune.table_body import Body
@@ -44,8 +45,12 @@ def repair(
         rules: All rules of the page.
 
     Returns:
-        The repaired tables; the one found where its cells are framed by lines, or its text is not horizontal.
+        The repaired tables; the one found where its cells are framed by lines, or its text is not horizontal. The
+        columns of tables in right-to-left scripts are in the order in which they are read: the rightmost is the first.
     """
+    if table_direction.reads_leftwards(found):
+        turned = _side_by_side(_repaired(*table_direction.mirrored(found, boxes, words, rules)))
+        return [replace(table, box=table_direction.mirrored_box(table.box)) for table in turned]
     return _side_by_side(_repaired(found, boxes, words, rules))
 
 
