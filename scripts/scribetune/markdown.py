@@ -24,9 +24,10 @@ _LINE_BREAK = re.compile(r"<br>\n?")
 def normalise(text: str) -> str:
     r"""Bring extracted Markdown into the form that labels have.
 
-    NFC, and Arabic letters as such instead of the shapes that they take in a word; `\n` line ends; no blanks at line ends;
-    blocks separated by one empty line; headings without emphasis marks; one blank around table cells and `---` separators; text found in pictures as plain lines; markers of pictures
-    removed; `<br>` only inside tables; `-` for every bullet, and no empty lines between items; one final newline.
+    NFC, and Arabic letters as such instead of the shapes that they take in a word; `\n` line ends; no blanks at line
+    ends; blocks separated by one empty line; headings without emphasis marks; one blank around table cells and `---`
+    separators; text found in pictures as plain lines; markers of pictures removed; `<br>` only inside tables; `-` for
+    every bullet, and no empty lines between items; one final newline.
 
     Args:
         text: Markdown as the extraction wrote it.

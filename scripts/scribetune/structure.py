@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scribetune import formula_sources
+from scribetune import formula_sources, nested_tables
 from scribetune.formula_sources import FormulaTag
 from scribetune.markdown import FIGURE
-from scribetune.table_cells import Box
+from scribetune.nested_tables import SubGrid
+from scribetune.table_cells import Box, PageTable
 from scribetune.tag_tree import TagTree
 
 _HEADING = re.compile(r"H([1-6])")
@@ -278,6 +279,11 @@ class _Writer:
         return lines
 
     def _table(self, table: dict[str, Any]) -> str:
+        if any(_tables(table)):
+            grid = self._grid(table)
+            self.tables += 1
+            written = PageTable(tuple(table["bbox"]), grid.rows, grid.columns, grid.cells)
+            return written.markdown(always_html=self._html_tables)
         # MuPDF leaves out cells without text; `index` is a cell's place among its row's elements.
         rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
         width = max((max(row) + 1 for row in rows if row), default=0)
@@ -293,6 +299,47 @@ class _Writer:
         escaped = [[cell.replace("|", "\\|") for cell in row] for row in grid]
         lines = ["| " + " | ".join(row) + " |" for row in escaped]
         return "\n".join([lines[0], "|" + "---|" * len(grid[0]), *lines[1:]])
+
+    def _grid(self, table: dict[str, Any]) -> SubGrid:
+        """Return a table that may have others in its cells as one grid."""
+        rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
+        width = max((max(row) + 1 for row in rows if row), default=0)
+        if not width or not all(rows):
+            raise UnusableTagsError("a table with an empty row")
+        empty = nested_tables.of_text("")
+        return nested_tables.flattened(
+            [[self._cell(row[place]) if place in row else empty for place in range(width)] for row in rows]
+        )
+
+    def _cell(self, cell: dict[str, Any]) -> SubGrid:
+        parts: list[SubGrid] = []
+        beside: list[dict[str, Any]] = []
+
+        def write_text() -> None:
+            text = self._inline({**cell, "lines": [], "blocks": list(beside)}, emphasis=False)
+            beside.clear()
+            if text:
+                parts.append(nested_tables.of_text(text))
+
+        for child in cell.get("blocks", []):
+            if child.get("std") == "Table":
+                write_text()
+                parts.append(self._grid(child))
+            elif any(_tables(child)):
+                write_text()
+                parts.append(self._cell(child))
+            else:
+                beside.append(child)
+        write_text()
+        return nested_tables.stacked(parts) if parts else nested_tables.of_text("")
+
+
+def _tables(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the tables below an element."""
+    for child in element.get("blocks", []):
+        if child.get("std") == "Table":
+            yield child
+        yield from _tables(child)
 
 
 def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
