@@ -9,11 +9,25 @@ from itertools import pairwise
 from scribetune.markdown import FIGURE
 from scribetune.structure import is_cjk
 from scribetune.table_cells import Box, PageTable
-from scribetune.text_layer import Line, Span, is_broken_word, joined, needs_blank, visual_lines
+from scribetune.text_layer import (
+    Line,
+    Span,
+    begins_with_conjunction,
+    is_broken_word,
+    joined,
+    needs_blank,
+    visual_lines,
+    without_han_gaps,
+)
 
-_BULLET = re.compile(r"^([•‣▪●○◦■□❑➢✓·∙⁃\uf0b7\uf0a7\uf0d8\uf076\uf0fc\uf02d]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
+_BULLET = re.compile(r"^([•‣▪●○◦■□❑➢✓·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
 _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)])\s+(?=\S)")
 _MARK = re.compile(r"^\s*(\d{1,3}|[*†‡§¶#]{1,3}|[a-z])\s*")
+_CAPTION = re.compile(
+    r"(?:Tab(?:le|\.|elle|leau|la)|Fig(?:ure|\.|ura)|Abb(?:ildung|\.)|Exhibit|Chart|表格?|[图圖図])\s{0,3}(?:[A-Z]?\d|[IVX]+\b)",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(r"\w[-\u2010]$")
 _INDENT = 8.0  # points between the levels of a list
 
 
@@ -137,6 +151,8 @@ class _Writer:
                     pieces[-1] = replace(pieces[-1], text=re.sub(r"[-\u00ad\u2010]$", "", before))
                 elif before.endswith("\u00ad"):
                     pieces[-1] = replace(pieces[-1], text=before[:-1])
+                elif _JOINT.search(before) and after[:1].isalnum() and not begins_with_conjunction(after):
+                    pieces[-1] = replace(pieces[-1], text=before)
                 elif not (is_cjk(before[-1:] or "a") and is_cjk(after[:1] or "a")):
                     pieces[-1] = replace(pieces[-1], text=before + " ")
                 else:
@@ -147,7 +163,7 @@ class _Writer:
                 spaced.append(replace(span, text=" " + span.text) if needs_blank(previous, span) else span)
             pieces.extend(spaced)
         text = self._styled(pieces) if emphasis else "".join(span.text for span in pieces)
-        return " ".join(text.replace("\u00ad", "").split())
+        return without_han_gaps(" ".join(text.replace("\u00ad", "").split()))
 
     def _styled(self, spans: Sequence[Span]) -> str:
         """Return spans with marks for bold, italic, raised and code, each around as many words as it holds for."""
@@ -202,6 +218,11 @@ class _Writer:
         return "\n\n".join(
             f"[^{mark}]: {self.paragraph(content)}" if mark else self.paragraph(content) for mark, content in notes
         )
+
+
+def is_caption(lines: Sequence[Line]) -> bool:
+    """Whether a text is the caption of a table or a figure: bold or large, it is no heading all the same."""
+    return bool(lines) and bool(_CAPTION.match(lines[0].text))
 
 
 def list_marker(text: str) -> str:

@@ -6,11 +6,11 @@ Tags are used only where they cover the page's text and their tables are whole; 
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scribetune import formula_sources, nested_tables
+from scribetune import formula_sources, nested_tables, right_to_left
 from scribetune.formula_sources import FormulaTag
 from scribetune.markdown import FIGURE
 from scribetune.nested_tables import SubGrid
@@ -280,18 +280,16 @@ class _Writer:
 
     def _table(self, table: dict[str, Any]) -> str:
         if any(_tables(table)):
-            grid = self._grid(table)
+            whole = self._grid(table)
             self.tables += 1
-            written = PageTable(tuple(table["bbox"]), grid.rows, grid.columns, grid.cells)
+            written = PageTable(tuple(table["bbox"]), whole.rows, whole.columns, whole.cells)
             return written.markdown(always_html=self._html_tables)
         # MuPDF leaves out cells without text; `index` is a cell's place among its row's elements.
         rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
-        width = max((max(row) + 1 for row in rows if row), default=0)
-        if width < 2 or not all(rows):
+        places = _columns(rows)
+        if len(places) < 2 or not all(rows):
             raise UnusableTagsError("a table of one column, or with an empty row")
-        grid = [
-            [self._inline(row[place], emphasis=False) if place in row else "" for place in range(width)] for row in rows
-        ]
+        grid = [[self._inline(row[place], emphasis=False) if place in row else "" for place in places] for row in rows]
         self.tables += 1
         if self._html_tables:
             cells = ("".join(f"<td>{html.escape(cell, quote=False)}</td>" for cell in row) for row in grid)
@@ -303,12 +301,12 @@ class _Writer:
     def _grid(self, table: dict[str, Any]) -> SubGrid:
         """Return a table that may have others in its cells as one grid."""
         rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
-        width = max((max(row) + 1 for row in rows if row), default=0)
-        if not width or not all(rows):
+        places = _columns(rows)
+        if not places or not all(rows):
             raise UnusableTagsError("a table with an empty row")
         empty = nested_tables.of_text("")
         return nested_tables.flattened(
-            [[self._cell(row[place]) if place in row else empty for place in range(width)] for row in rows]
+            [[self._cell(row[place]) if place in row else empty for place in places] for row in rows]
         )
 
     def _cell(self, cell: dict[str, Any]) -> SubGrid:
@@ -332,6 +330,11 @@ class _Writer:
                 beside.append(child)
         write_text()
         return nested_tables.stacked(parts) if parts else nested_tables.of_text("")
+
+
+def _columns(rows: Sequence[Mapping[int, Any]]) -> list[int]:
+    """Return the places among their row's elements that cells have: what is empty in every row is no column."""
+    return sorted({place for row in rows for place in row})
 
 
 def _tables(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -359,6 +362,18 @@ def _texts(element: dict[str, Any]) -> Iterator[str]:
         yield from _texts(child)
 
 
+def _put_in_order(blocks: list[dict[str, Any]], in_order: Mapping[str, str]) -> None:
+    """Replace the texts, and words, of spans that MuPDF does not give in logical order."""
+    for block in blocks:
+        for line in block.get("lines", []):
+            for span in line["spans"]:
+                text = span["text"]
+                span["text"] = in_order.get(text) or "".join(
+                    in_order.get(piece, piece) for piece in re.split(r"(\s+)", text)
+                )
+        _put_in_order(block.get("blocks", []), in_order)
+
+
 def read(
     page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False, keep_headers: bool = True
 ) -> TaggedPage | None:
@@ -382,6 +397,8 @@ def read(
     blocks = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE)["blocks"]
     if not any(block.get("std") for block in blocks):
         return None
+    if any(right_to_left.has_letters(text) for block in blocks for text in _texts(block)):
+        _put_in_order(blocks, right_to_left.words_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_DICT)))
     size = (page.rect.width, page.rect.height)
     writer = _Writer(
         tags.formulas.get(page.xref, []), size, latex=latex, html_tables=html_tables, keep_headers=keep_headers

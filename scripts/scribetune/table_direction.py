@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scribetune.metrics.grids import Cell
+from scribetune.right_to_left import is_right_to_left
 from scribetune.ruling_lines import Rule, Rules
 from scribetune.table_cells import Box, PageTable, Word
 from scribetune.table_lines import TIGHT, lines_of
-from scribetune.text_layer import is_right_to_left, without_breaks
+from scribetune.text_layer import joined_rows
 
 Boxes = Sequence[Sequence[Box | None]]
 
@@ -86,4 +87,4 @@ def _leftwards(word: Word) -> bool:
 def _text_in(box: Box, words: Sequence[Word]) -> str:
     x0, y0, x1, y1 = box
     inside = [w for w in words if x0 <= w.centre[0] <= x1 and y0 <= w.centre[1] <= y1]
-    return without_breaks(" ".join(word.text for line in lines_of(inside) for word in line.words))
+    return joined_rows([" ".join(word.text for word in line.words) for line in lines_of(inside)])
