@@ -24,6 +24,7 @@ from scribetune import (
     page_blocks,
     page_images,
     plain_pages,
+    right_to_left,
     ruling_lines,
     structure,
     tag_tree,
@@ -40,8 +41,7 @@ logger = logging.getLogger(__name__)
 _MIN_TAG_COVERAGE = 0.99
 _CHECKED_LONG_SIDE_PX = 2304  # fine enough to see small print
 _AUTHOR = re.compile(r"<!-- (reviewer|teacher):(.*)-->")
-_LEFTWARDS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe"
-_DIRECTION_CHANGE = re.compile(f"(?<=[{_LEFTWARDS}])(?=[0-9A-Za-z])|(?<=[0-9A-Za-z])(?=[{_LEFTWARDS}])")
+_MARKED_WORD = re.compile(r"(\d{1,3}|[a-z])([A-Z]\w*)")
 _DIVIDED_WORD = re.compile(r"(\w+)[-\u00ad\u2010] *\n\s*(\w+)")
 
 
@@ -169,10 +169,8 @@ class PageReader:
         return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
 
     def _read(self, page: Any) -> PageText:
-        import pymupdf
-
         unmapped = unmapped_share(page)
-        tagged = self._tagged(page, page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT))
+        tagged = self._tagged(page, _words_of(page))
         if tagged is not None and tagged.marks:
             return _from_tags(page, tagged, unmapped)
         analysed = self._analysed(page, unmapped)
@@ -236,11 +234,10 @@ class PageReader:
 
 
 def _words_of(page: Any) -> str:
-    """Return the text layer as MuPDF reads it."""
+    """Return the text layer as MuPDF reads it, right-to-left letters in order."""
     import pymupdf
 
-    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT)
-    return text
+    return right_to_left.text_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_TEXT))
 
 
 class UnreadablePdfError(Exception):
@@ -280,27 +277,28 @@ def unmapped_share(page: Any) -> float:
 def word_recall(layer: str, label: str, unseen: str = "") -> float:
     """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer.
 
-    A word divided between two lines of the layer is one word where the label has it joined.
+    A word divided between two lines of the layer is one word where the label has it joined, and the mark of a note that
+    the layer has right before a word is one by itself where the label has it so.
 
     Args:
         layer: Text of the layer.
         label: Markdown.
         unseen: Words of the layer that nobody sees: they are not wanted.
     """
-    wanted, found = Counter(_apart(layer)), Counter(_apart(label))
-    wanted -= Counter(_apart(unseen))
+    wanted, found = Counter(right_to_left.words_apart(layer)), Counter(right_to_left.words_apart(label))
+    wanted -= Counter(right_to_left.words_apart(unseen))
     for first, second in _DIVIDED_WORD.findall(layer):
         if wanted[first] > found[first] and wanted[second] > 0 and found[first + second] > wanted[first + second]:
             wanted[first] -= 1
             wanted[second] -= 1
             wanted[first + second] += 1
+    for word in [word for word in wanted if wanted[word] > found[word]]:
+        marked = _MARKED_WORD.fullmatch(word)
+        if marked and all(found[part] > wanted[part] for part in marked.groups()):
+            wanted[word] -= 1
+            wanted.update(marked.groups())
     wanted = +wanted
     return (wanted & found).total() / wanted.total() if wanted else 1.0
-
-
-def _apart(text: str) -> list[str]:
-    """Return the words of a text; MuPDF sets no blank between right-to-left text and the figures of the next column."""
-    return markdown.words(_DIRECTION_CHANGE.sub(" ", text))
 
 
 def count_tables(text: str) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from scribetune import layout_model, markdown, plain_pages, table_repair
+from scribetune import layout_model, plain_pages, right_to_left, table_repair
 from scribetune.layout_model import Region
 from scribetune.page_blocks import Kind, PageBlock, is_caption
 from scribetune.ruling_lines import Rules
@@ -166,10 +166,10 @@ def _assigned(
 
 def _missing(block: PageBlock, lines: Sequence[Line]) -> list[Line]:
     """Return what a table's box has and its cells have not."""
-    known = Counter(markdown.words(" ".join(table.markdown() for table in block.tables)))
+    known = Counter(right_to_left.words_apart(" ".join(table.markdown() for table in block.tables)))
     missing = []
     for line in lines:
-        words = markdown.words(line.text)
+        words = right_to_left.words_apart(line.text)
         unknown = [word for word in words if not _take(known, word)]
         if not unknown:
             continue

@@ -17,7 +17,6 @@ from scribetune.text_layer import (
     joined,
     needs_blank,
     visual_lines,
-    without_han_gaps,
 )
 
 _BULLET = re.compile(r"^([•‣▪●○◦■□❑➢✓·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
@@ -163,13 +162,17 @@ class _Writer:
                 spaced.append(replace(span, text=" " + span.text) if needs_blank(previous, span) else span)
             pieces.extend(spaced)
         text = self._styled(pieces) if emphasis else "".join(span.text for span in pieces)
-        return without_han_gaps(" ".join(text.replace("\u00ad", "").split()))
+        return " ".join(text.replace("\u00ad", "").split())
 
     def _styled(self, spans: Sequence[Span]) -> str:
         """Return spans with marks for bold, italic, raised and code, each around as many words as it holds for."""
         runs: list[tuple[tuple[bool, bool, bool, bool], str]] = []
+        bold = "".join(span.text for span in spans if span.bold)
+        # Bold Chinese is drawn with a second stroke, which no font tells: figures in it are not bold for themselves.
+        among_cjk = any(is_cjk(character) for span in spans for character in span.text)
+        has_bold = not among_cjk or any(map(str.isalpha, bold))
         for span in spans:
-            style = (span.bold, span.italic, span.mono, span.raised)
+            style = (span.bold and has_bold, span.italic, span.mono, span.raised)
             if runs and (runs[-1][0] == style or not span.text.strip()):
                 runs[-1] = (runs[-1][0], runs[-1][1] + span.text)
             else:

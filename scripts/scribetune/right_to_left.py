@@ -5,7 +5,11 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from scribetune import markdown
+
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_LEFTWARDS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe"
+_DIRECTION_CHANGE = re.compile(f"(?<=[{_LEFTWARDS}])(?=[0-9A-Za-z])|(?<=[0-9A-Za-z])(?=[{_LEFTWARDS}])")
 _NO_WIDTH = 0.05
 
 
@@ -18,6 +22,18 @@ def is_right_to_left(text: str) -> bool:
 def has_letters(text: str) -> bool:
     """Whether any character of a text is written from right to left."""
     return bool(_RIGHT_TO_LEFT.search(text))
+
+
+def words_apart(text: str) -> list[str]:
+    """Return the words of a text; MuPDF sets no blank between right-to-left text and figures far from it."""
+    return markdown.words(_DIRECTION_CHANGE.sub(" ", text))
+
+
+def text_in_order(textpage: Any) -> str:
+    """Return the plain text of a pymupdf.TextPage, its words in logical order."""
+    text: str = textpage.extractText()
+    in_order = words_in_order(textpage)
+    return "".join(in_order.get(piece, piece) for piece in re.split(r"(\s+)", text)) if in_order else text
 
 
 def words_in_order(textpage: Any) -> dict[str, str]:

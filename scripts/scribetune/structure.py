@@ -62,7 +62,8 @@ class _Line:
         overlap = min(self.bbox[3], bbox[3]) - max(self.bbox[1], bbox[1])
         if height > 0 and overlap / height >= _SAME_LINE_OVERLAP:
             among_cjk = is_cjk(self.text[-1]) or is_cjk(piece[0])
-            return bbox[0] - self.bbox[2] > height * (_CJK_BLANK_SHARE_OF_SIZE if among_cjk else _BLANK_SHARE_OF_SIZE)
+            gap = max(bbox[0] - self.bbox[2], self.bbox[0] - bbox[2])  # to the right, or to the left
+            return gap > height * (_CJK_BLANK_SHARE_OF_SIZE if among_cjk else _BLANK_SHARE_OF_SIZE)
         # Chinese and Japanese have no blank at a line's end.
         return not (is_cjk(self.text[-1]) or is_cjk(piece[0]))
 
@@ -365,6 +366,8 @@ def _texts(element: dict[str, Any]) -> Iterator[str]:
 def _put_in_order(blocks: list[dict[str, Any]], in_order: Mapping[str, str]) -> None:
     """Replace the texts, and words, of spans that MuPDF does not give in logical order."""
     for block in blocks:
+        if block.get("lines"):
+            block["lines"] = _runs_in_order(block["lines"])
         for line in block.get("lines", []):
             for span in line["spans"]:
                 text = span["text"]
@@ -372,6 +375,31 @@ def _put_in_order(blocks: list[dict[str, Any]], in_order: Mapping[str, str]) -> 
                     in_order.get(piece, piece) for piece in re.split(r"(\s+)", text)
                 )
         _put_in_order(block.get("blocks", []), in_order)
+
+
+def _runs_in_order(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Turn runs of figures around (a date, an amount): MuPDF gives all pieces of such a line from right to left."""
+    ordered: list[dict[str, Any]] = []
+    run: list[dict[str, Any]] = []
+    for line in [*lines, None]:
+        text = "" if line is None else "".join(span["text"] for span in line["spans"])
+        is_figure = bool(text.strip()) and not right_to_left.has_letters(text)
+        if line is not None and is_figure and (not run or _is_left_of(line["bbox"], run[-1]["bbox"])):
+            run.append(line)
+            continue
+        ordered.extend(reversed(run))
+        run = [line] if line is not None and is_figure else []
+        if line is not None and not is_figure:
+            ordered.append(line)
+    return ordered
+
+
+def _is_left_of(box: Sequence[float], before: Sequence[float]) -> bool:
+    """Whether a box stands right before, and on one line with, the one that was read before it."""
+    height = min(box[3] - box[1], before[3] - before[1])
+    return min(box[3], before[3]) - max(box[1], before[1]) > _SAME_LINE_OVERLAP * height and (
+        -0.2 * height < before[0] - box[2] < height
+    )
 
 
 def read(

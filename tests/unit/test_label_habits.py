@@ -82,10 +82,16 @@ def test_lines_of_a_chinese_cell_join_without_a_blank() -> None:
 
 
 def test_figures_in_chinese_text_have_no_blank_on_one_side_only() -> None:
-    assert (
-        written(Kind.TEXT, "截至2023 年3 月末，共372.53 亿元，占5% 以上") == "截至2023年3月末，共372.53亿元，占5%以上"
-    )
-    assert written(Kind.TEXT, "한국 2023 년") == "한국 2023 년"
+    def read_line(blank: float) -> str:
+        spans = [("至", 50.0, 62.0), ("2023", 65.0, 89.0), (" 年", 89.0, 101.0 + blank)]
+        found = [
+            {"text": text, "bbox": (x0, 50.0, x1, 62.0), "size": 12.0, "flags": 0, "font": "K", "origin": (x0, 60.0)}
+            for text, x0, x1 in spans
+        ]
+        return text_layer._line(found, 0, {}, horizontal=True).text
+
+    assert read_line(3.0) == "至2023年"
+    assert read_line(6.0) == "至2023 年"
 
 
 def test_bullets_of_symbol_fonts_begin_items() -> None:
@@ -96,3 +102,19 @@ def test_a_hyphen_that_stays_at_a_line_s_end_has_no_blank_after_it() -> None:
     assert written(Kind.TEXT, "options for 4-", "year-olds, pre-", "and post-war, 2007-", "2013") == (
         "options for 4-year-olds, pre- and post-war, 2007-2013"
     )
+
+
+def test_figures_alone_are_not_bold_in_chinese_text() -> None:
+    box = (50.0, 50.0, 90.0, 62.0)
+    han, figures = (
+        Span("表", box, 10.0, False, False, False, False),
+        Span("7-2", box, 10.0, True, False, False, False),
+    )
+    one = Line((han, figures), box, 0)
+    block = PageBlock(Kind.TEXT, box, (one,))
+    assert page_blocks.write([block], always_html=False, keep_headers=True) == "表7-2"
+
+
+def test_the_mark_of_a_note_counts_as_a_word_of_its_own() -> None:
+    assert labels.word_recall("1Rounded to 5", "[^1]: Rounded to 5") == 1.0
+    assert labels.word_recall("1Rounded to 5", "[^2]: Rounded to 5") < 1.0
