@@ -203,6 +203,9 @@ class PageReader:
         changed.remove_rotation()
         tokens = formulas.Placeholders.put(changed, found) if found else formulas.Placeholders({})
         layer = text_layer.read(changed)
+        if text_layer.is_sideways(layer):
+            text_layer.turn_upright(changed)
+            layer = text_layer.read(changed)
         if has_unseen:
             image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))

@@ -18,6 +18,8 @@ from scribetune.table_cells import Box, Word
 
 _RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
 _TYPE3 = "Unnamed-T3"
+_MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
+_MOSTLY = 0.7
 _SAME_LINE = 0.5
 _BLANK = 0.15
 _CJK_BLANK = 0.4
@@ -157,6 +159,27 @@ def read(page: Any) -> TextLayer:
             (lines if seen else hidden).append(made)
     words = tuple(Word(*_box(w[:4]), repaired.get(w[4], w[4])) for w in textpage.extractWORDS())
     return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
+
+
+def is_sideways(layer: TextLayer) -> bool:
+    """Whether most of a page's text runs up or down it: a wide table on an upright page."""
+    characters = sum(len(line.text) for line in layer.lines)
+    across = sum(len(line.text) for line in layer.lines if line.horizontal)
+    return characters >= _MIN_SIDEWAYS and across < (1 - _MOSTLY) * characters
+
+
+def turn_upright(page: Any) -> None:
+    """Turn an (in-memory) pymupdf.Page whose text runs up or down it, so that it is read from left to right."""
+    import pymupdf
+
+    downwards = upwards = 0
+    for block in page.get_text("dict", flags=pymupdf.TEXTFLAGS_TEXT)["blocks"]:
+        for line in block.get("lines", []):
+            length = sum(len(span["text"]) for span in line["spans"])
+            downwards += length * (line["dir"][1] > _HORIZONTAL)
+            upwards += length * (line["dir"][1] < -_HORIZONTAL)
+    page.set_rotation(270 if downwards > upwards else 90)
+    page.remove_rotation()
 
 
 def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:

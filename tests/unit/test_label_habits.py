@@ -118,3 +118,14 @@ def test_figures_alone_are_not_bold_in_chinese_text() -> None:
 def test_the_mark_of_a_note_counts_as_a_word_of_its_own() -> None:
     assert labels.word_recall("1Rounded to 5", "[^1]: Rounded to 5") == 1.0
     assert labels.word_recall("1Rounded to 5", "[^2]: Rounded to 5") < 1.0
+
+
+@pytest.mark.parametrize("turned", [90, 270])
+def test_a_page_whose_text_runs_sideways_is_read_as_one_reads_it(turned: int, tmp_path: Path) -> None:
+    pdf = pymupdf.open()
+    page = pdf.new_page(width=400, height=500)
+    lines = ["Thirty states gave alternate assessments", "in science as well as in reading."]
+    for number, text in enumerate(lines):
+        start = (100 + 15 * number, 400) if turned == 90 else (300 - 15 * number, 100)
+        page.insert_text(start, text, fontsize=11, rotate=turned)
+    assert read(pdf, tmp_path / "page.pdf") == " ".join(lines) + "\n"
