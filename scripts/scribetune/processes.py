@@ -88,6 +88,10 @@ class Group:
         """Return what the first process makes, in every process; all must call it."""
         return self.gather(make() if self.is_first else None)[0]  # type: ignore[return-value]
 
+    def any(self, mine: bool) -> bool:
+        """Return whether it is so in any process; all must call it."""
+        return any(self.gather(mine))
+
     def average(self, tensors: Sequence["torch.Tensor"]) -> None:
         """Put the mean over all processes into tensors of one device and number format; all must call it alike."""
         import torch.distributed

@@ -10,7 +10,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,21 @@ from scribetune.errors import UserError
 from scribetune.families.native import native
 from scribetune.files import sha256_file, write_text
 from scribetune.processes import ALONE, Group, launch
-from scribetune.training import compiled, determinism, gpus, host_embedding, memory, monitor, preflight, quantized
+from scribetune.training import (
+    compiled,
+    determinism,
+    gpus,
+    host_embedding,
+    memory,
+    monitor,
+    preflight,
+    quantized,
+    sharding,
+)
 from scribetune.training.course import LOG_NAME, Course, log_csv
 from scribetune.training.order import LengthBuckets
 from scribetune.training.result import TrainingResult
+from scribetune.training.trial import AgainError, Trial
 from scribetune.training.validation import Validator
 
 if TYPE_CHECKING:
@@ -40,7 +51,7 @@ _PAGES_BETWEEN_VALIDATIONS = 4000
 _VALIDATIONS_OF_SHORT_EPOCHS = 20
 _MOST_WORKERS = 8
 _NOT_DECISIVE = frozenset(
-    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb", "gpus")
+    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb", "gpus", "sharding")
 )
 """Keys that change nothing about the adapter: training goes on from a checkpoint that was written with others."""
 
@@ -131,7 +142,13 @@ def train(
     if processes == 1:
         return _train(ALONE, *given)
     gpus.check_divisible(config.train, processes)
-    return launch(processes, _train, *given)
+    trial = Trial(config.train.micro_batch)
+    while True:
+        try:
+            return launch(processes, _train, *given, trial)
+        except AgainError as again:
+            trial = again.trial
+            logger.warning("%s, all processes start again from the last checkpoint", again.why)
 
 
 def _train(
@@ -142,10 +159,12 @@ def _train(
     validation_jsonl: Path,
     adapter_folder: Path,
     folders: WorkFolders,
+    trial: Trial | None = None,
 ) -> TrainingResult:
     """Do what `train` says, as one of a group of processes; the first one writes all files."""
     setup = _prepare(group, config, base_path, train_jsonl, validation_jsonl, folders)
     settings, placement = config.train, setup.placement
+    trial = trial or Trial(settings.micro_batch)
     found = preflight.check(
         family=setup.family,
         folder=setup.folder,
@@ -155,22 +174,28 @@ def _train(
         steps=setup.steps,
         cached_features_bytes=setup.features_bytes,
         features_of_front=setup.features_of_front,
-        device_bytes=memory.total_bytes(placement.device),
+        # All must decide alike.
+        device_bytes=min(group.gather(memory.total_bytes(placement.device))),
+        processes=group.size,
+        recomputing=trial.recomputing,
     )
     mark = _mark(setup, [train_jsonl, validation_jsonl])
     resume = group.from_first(lambda: _last_checkpoint(folders.checkpoints, mark))
 
     _seed(settings.seed, placement.device, deterministic=settings.deterministic)
-    model = backends.load(
-        setup.choice, setup.family, setup.folder, settings, placement, checkpointing=found.checkpointing
-    )
+    if found.shards > 1:
+        model = sharding.load(setup.family, setup.folder, settings, placement, group)
+    else:
+        model = backends.load(
+            setup.choice, setup.family, setup.folder, settings, placement, checkpointing=found.checkpointing
+        )
     trainable = adapters.count_trainable(setup.family, model, settings.scope)
     if settings.quantization == "4bit" and setup.choice.name == "peft":
         quantized.quantize(model)
     features = _features(setup, model, folders.vision)
     # With dropout, processes that draw the same numbers would leave out the same weights.
     _seed(settings.seed + group.rank, placement.device, deterministic=settings.deterministic)
-    course = _fit(setup, model, features, folders, resume, mark, found)
+    course = _fit(setup, model, features, folders, resume, mark, found, trial)
 
     rows = course.table()
     if group.is_first:
@@ -284,7 +309,8 @@ def _prepare(
         learned=tuple(learned),
         validated=tuple(validated),
         skipped=(*skipped_train, *skipped_validation),
-        base_digest=adapters.base_digest(folder),
+        # Hashing a large model takes its time, and all read the same disk.
+        base_digest=group.from_first(lambda: adapters.base_digest(folder)),
         features_bytes=0 if why else needed,
         features_of_front=of_front,
         why_not_cached=why,
@@ -422,12 +448,20 @@ def _fit(
     resume: Path | None,
     mark: str,
     found: preflight.Preflight,
+    trial: Trial,
 ) -> Course:
     """Run the training loop, leave the adapter to be kept in the model, and return the course."""
     from scribetune.training import trainer
 
     settings = setup.config.train
     course, best = trainer.course_of(resume) if resume else (Course(settings.micro_batch), None)
+    in_step = sharding.InStep(model, setup.group) if found.shards > 1 else None
+    micro_batch = settings.micro_batch
+    if in_step is not None:
+        # Nothing is made smaller in the midst of a sharded training, so that all batches are as small as this one.
+        micro_batch = course.micro_batch = min(course.micro_batch, trial.micro_batch)
+        course.memory_events += [event for event in trial.memory_events if event not in course.memory_events]
+        trial = replace(trial, micro_batch=micro_batch)
     seed = settings.seed if settings.augmentation == "scan" else None
     collator = Collator(setup.family, setup.processor, setup.examples, features, seed)
     schedule = _schedule(setup)
@@ -440,9 +474,10 @@ def _fit(
             collator,
             offset=len(setup.learned),
             read_pages=settings.validation_pages,
-            batch=settings.micro_batch,
+            batch=micro_batch,
             seed=settings.seed,
             group=setup.group,
+            sharded=None if in_step is None else (in_step, trial),
         )
         logger.info(
             "Validation every %d steps: loss of %d pages, CER of %d",
@@ -459,7 +494,9 @@ def _fit(
             group=setup.group,
             family=setup.family,
             settings=settings,
+            micro_batch=micro_batch,
             schedule=schedule,
+            trial=trial if in_step is not None else None,
             order=LengthBuckets([page.tokens for page in setup.learned], settings.effective_batch, settings.seed),
             page_ids=[example.page.id for example in setup.examples],
             targets=[len(example.answer_ids) + 1 for example in setup.learned],
@@ -468,7 +505,7 @@ def _fit(
             checkpointing=found.checkpointing,
             host_embedding=_host_embedding(setup, model, found),
             precision=setup.placement.dtype,
-            strictness=determinism.Strictness(settings.deterministic and device != "cpu"),
+            strictness=determinism.Strictness(settings.deterministic and device != "cpu" and trial.strict),
             autocast=torch.bfloat16 if _own_autocast(setup) else None,
             validator=validator,
             course=course,
@@ -532,8 +569,8 @@ def _run(
     arguments = SFTConfig(
         output_dir=str(equipment.folder),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.micro_batch,
-        gradient_accumulation_steps=settings.effective_batch // (settings.micro_batch * setup.group.size),
+        per_device_train_batch_size=equipment.micro_batch,
+        gradient_accumulation_steps=settings.effective_batch // (equipment.micro_batch * setup.group.size),
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         # Rounded down: the first warm-up step has rate 0, and a training of one step must not be spent on it.

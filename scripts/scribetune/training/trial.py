@@ -1,0 +1,93 @@
+"""What a sharded training tries, and what it tries next where memory runs out.
+
+One process that fails within a forward or backward pass leaves the others waiting for weights in the middle of
+theirs: nothing can be done again by it alone. All are ended then, and started anew with less; the training goes on from
+its last checkpoint. As the very first batch holds the longest page, that is mostly before anything was learned.
+"""
+
+from dataclasses import dataclass, replace
+
+from scribetune.config import Train
+from scribetune.errors import UserError
+from scribetune.training import memory
+from scribetune.training.course import MemoryEvent
+
+READ_AT_ONCE = 8
+"""Validation pages that are read at once, at first."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How much is tried at once.
+
+    Attributes:
+        micro_batch: Most pages of a forward pass.
+        read_batch: Validation pages that are read at once.
+        recomputing: Whether activations are computed again whatever the forecast says.
+        strict: Whether only deterministic kernels are used where they are asked for.
+        memory_events: What became of earlier trials.
+    """
+
+    micro_batch: int
+    read_batch: int = READ_AT_ONCE
+    recomputing: bool = False
+    strict: bool = True
+    memory_events: tuple[MemoryEvent, ...] = ()
+
+
+class AgainError(UserError):
+    """A sharded training that must be started again in another way; a message only where nobody does so.
+
+    Args:
+        trial: What to try next.
+        why: What happened, as a sentence without a full stop.
+    """
+
+    def __init__(self, trial: Trial, why: str) -> None:
+        self.trial, self.why = trial, why
+        super().__init__(why, todo="start the training again; it goes on from its last checkpoint")
+
+    def __reduce__(self) -> tuple[type["AgainError"], tuple[Trial, str]]:
+        return AgainError, (self.trial, self.why)
+
+
+def less_to_learn(trial: Trial, settings: Train, step: int, longest_tokens: int, *, checkpointing: bool) -> UserError:
+    """Return what is raised where memory ran out in a training step.
+
+    Args:
+        trial: What was tried.
+        settings: Configuration of the training.
+        step: The optimiser step.
+        longest_tokens: Longest sequence of its pages.
+        checkpointing: Whether activations are computed again already.
+    """
+    if trial.micro_batch > 1:
+        event = MemoryEvent(step, trial.micro_batch, trial.micro_batch // 2)
+        fewer = replace(trial, micro_batch=event.micro_batch_after, memory_events=(*trial.memory_events, event))
+        return AgainError(
+            fewer,
+            f"Memory ran out at step {step}: with {event.micro_batch_after} instead of {event.micro_batch_before} "
+            f"pages in a forward pass, and the same effective batch of {settings.effective_batch} pages",
+        )
+    if settings.gradient_checkpointing == "auto" and not checkpointing:
+        return AgainError(
+            replace(trial, recomputing=True),
+            f"Memory ran out at step {step}: with activations that are computed again, not kept",
+        )
+    return memory.too_small(step, longest_tokens, checkpointing=checkpointing)
+
+
+def less_to_validate(trial: Trial, step: int, doing: str, *, reading: bool) -> AgainError:
+    """Return what is raised where memory ran out in a validation of more than one page at once.
+
+    Args:
+        trial: What was tried.
+        step: Optimiser steps done.
+        doing: What the validation was doing, in words.
+        reading: Whether that was reading pages.
+    """
+    before = trial.read_batch if reading else trial.micro_batch
+    fewer = replace(trial, read_batch=before // 2) if reading else replace(trial, micro_batch=before // 2)
+    return AgainError(
+        fewer, f"Memory ran out at step {step} in {doing}: with {before // 2} instead of {before} pages at once"
+    )
