@@ -12,14 +12,18 @@ from scribetune.training import run as training_run
 
 
 def one_training(group: processes.Group, folder: str, name: str, **train: Any) -> Any:
-    """Train on the splits in `folder`, into `folder/name`; return what the training says of itself."""
+    """Train on the splits in `folder`, into `folder/name`; return what the training says of itself.
+
+    Among the settings `base` is another base model's folder, and `splits` where its pages lie.
+    """
     here = Path(folder)
+    base, splits = train.pop("base", str(TINY)), Path(train.pop("splits", folder))
     return training_run._train(
         group,
         settings(**train),
-        str(TINY),
-        here / "train.jsonl",
-        here / "validation.jsonl",
+        base,
+        splits / "train.jsonl",
+        splits / "validation.jsonl",
         here / name,
         training_run.WorkFolders(here / f"{name}-checkpoints", here / "vision"),
     )

@@ -111,6 +111,8 @@ def _without_weights(folder: Path, dtype: torch.dtype) -> Any:
     settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     with init_empty_weights():
         model = AutoModelForImageTextToText.from_config(settings, dtype=dtype, trust_remote_code=False)
+    # What makes the parameters empty makes one of its own wherever one is used.
+    model.tie_weights()
     return model.eval()
 
 
@@ -132,11 +134,10 @@ def _divide(adapted: Any, device: torch.device, group: Group) -> None:
     fully_shard(language_model, mesh=mesh, ignored_params=set(language_model.parameters()))
     own, whole = held_parameters(adapted)
     logger.info(
-        "The base is divided among %d processes: each holds %.2f of its %.2f billion weights, and gathers one layer "
-        "after another",
+        "The base is divided: each of %d processes holds %s of its %s weights, and gathers one layer after another",
         group.size,
-        own / 1e9,
-        whole / 1e9,
+        f"{own:,}",
+        f"{whole:,}",
     )
 
 
