@@ -173,9 +173,8 @@ def check(
         recomputing: Whether activations are to be computed again whatever the forecast says: an earlier trial failed.
 
     Raises:
-        UserError: It cannot fit into the device's memory, even one page at a time; or the base cannot be sharded.
+        UserError: It cannot fit into the device's memory, even one page at a time.
     """
-    sharding.check_possible(settings)
     model = skeleton(folder, placement.dtype)
     base_parameters = sum(weight.numel() for weight in model.parameters())
     text = model.config.get_text_config()

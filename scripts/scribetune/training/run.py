@@ -138,6 +138,7 @@ def train(
         AdapterError: The scope did not get the weights it names, or a checkpoint did not load whole.
     """
     folders = WorkFolders(work) if isinstance(work, Path) else work
+    sharding.check_possible(config.train)
     given = (config, base_path, train_jsonl, validation_jsonl, adapter_folder, folders)
     if processes == 1:
         return _train(ALONE, *given)
@@ -570,7 +571,8 @@ def _run(
         output_dir=str(equipment.folder),
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=equipment.micro_batch,
-        gradient_accumulation_steps=settings.effective_batch // (equipment.micro_batch * setup.group.size),
+        # Rounded up: a micro batch that was halved need not divide the pages of a process.
+        gradient_accumulation_steps=math.ceil(settings.effective_batch / setup.group.size / equipment.micro_batch),
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         # Rounded down: the first warm-up step has rate 0, and a training of one step must not be spent on it.

@@ -223,10 +223,10 @@ class InStep:
             yield
         finally:
             announcing.remove()
-        some_weight = next(self._language_model.embed_tokens.parameters())
-        empty = some_weight.new_zeros(1, 1, int(self._language_model.config.hidden_size))
+        model = self._language_model
+        empty = torch.zeros(1, 1, int(model.config.hidden_size), dtype=model.dtype, device=model.device)
         while self._group.any(False):
-            self._language_model(inputs_embeds=empty, use_cache=False)
+            model(inputs_embeds=empty, use_cache=False)
 
     def _announce(self, *_: Any) -> None:
         self._group.any(True)

@@ -77,17 +77,17 @@ def less_to_learn(trial: Trial, settings: Train, step: int, longest_tokens: int,
     return memory.too_small(step, longest_tokens, checkpointing=checkpointing)
 
 
-def less_to_validate(trial: Trial, step: int, doing: str, *, reading: bool) -> AgainError:
+def less_to_validate(trial: Trial, step: int, doing: str, pages: int, *, reading: bool) -> AgainError:
     """Return what is raised where memory ran out in a validation of more than one page at once.
 
     Args:
         trial: What was tried.
         step: Optimiser steps done.
         doing: What the validation was doing, in words.
+        pages: Pages that did not fit together, two or more.
         reading: Whether that was reading pages.
     """
-    before = trial.read_batch if reading else trial.micro_batch
-    fewer = replace(trial, read_batch=before // 2) if reading else replace(trial, micro_batch=before // 2)
+    fewer = replace(trial, read_batch=pages // 2) if reading else replace(trial, micro_batch=pages // 2)
     return AgainError(
-        fewer, f"Memory ran out at step {step} in {doing}: with {before // 2} instead of {before} pages at once"
+        fewer, f"Memory ran out at step {step} in {doing}: with {pages // 2} instead of {pages} pages at once"
     )

@@ -136,7 +136,7 @@ class Validator:
                 targets += target_tokens(pages)
                 place += len(pages)
             if too_large:
-                self._batch = self._smaller(self._batch, step, reading=False)
+                self._batch = self._smaller(len(pages), step, reading=False)
         sums = [float(torch.stack(part).sum()) if part else 0.0 for part in (summed, correct)]
         return sums[0], sums[1], targets
 
@@ -158,7 +158,7 @@ class Validator:
             except torch.OutOfMemoryError:
                 texts = None
             if texts is None:
-                self._read_batch = self._smaller(self._read_batch, step, reading=True)
+                self._read_batch = self._smaller(len(part), step, reading=True)
                 continue
             rates |= {i: cer(self._examples[i].page.answer, text) for i, text in zip(part, texts, strict=True)}
             place += len(part)
@@ -177,6 +177,11 @@ class Validator:
         return pages[self._group.rank :: self._group.size]
 
     def _smaller(self, batch: int, step: int, *, reading: bool) -> int:
+        """Return how many pages are tried after so many did not fit.
+
+        Raises:
+            UserError: It was one page; or the model is sharded, and all processes must start again.
+        """
         doing = "reading validation pages" if reading else "the validation loss"
         memory.release()
         if batch == 1:
@@ -185,7 +190,7 @@ class Validator:
                 todo="set train.validation_pages to 0, lower train.max_tokens, or use a GPU with more memory",
             )
         if self._sharded:
-            raise less_to_validate(self._sharded[1], step, doing, reading=reading)
+            raise less_to_validate(self._sharded[1], step, doing, batch, reading=reading)
         logger.warning(
             "Memory ran out at step %d in %s: %d pages at once instead of %d", step, doing, batch // 2, batch
         )
