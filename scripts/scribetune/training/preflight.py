@@ -121,7 +121,7 @@ class Preflight:
             for name in ("weights", "gathered", "adapter", "activations", "logits", "encoder", "workspace")
             if getattr(self.memory, name)
         )
-        each = f" of each of {self.shards} GPUs, which share the base" if self.shards > 1 else ""
+        each = f" of each of {self.shards} processes, which share the base" if self.shards > 1 else ""
         served = "vLLM can load it beside the base model" if self.servable_as_lora else "merge it before serving"
         return [
             f"Trainable parameters: {sum(self.trainable.values()):,} ({parts}) of {self.base_parameters:,}; {served}",
@@ -266,15 +266,15 @@ def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[
         if processes == 1:
             logger.warning("train.sharding full has nothing to do: one process trains alone, and holds the whole base")
         else:
-            logger.info("The base is shared by %d GPUs, as configured", processes)
+            logger.info("The base is shared by %d processes, as configured", processes)
         return processes
     if settings.sharding == "none" or processes == 1 or settings.quantization != "none":
         return 1
     if not least(processes) <= device_bytes < least(1):
         return 1
     logger.info(
-        "The base is shared by %d GPUs: one page takes %.1f GB with the whole base on one, %.1f GB with a share of it; "
-        "there are %.1f GB",
+        "The base is shared by %d processes: one page takes %.2f GB with the whole base on one, %.2f GB with a share "
+        "of it; there are %.2f GB",
         processes,
         least(1) / GIGABYTE,
         least(processes) / GIGABYTE,
