@@ -15,11 +15,16 @@ memory of any GPU, loading included; on a CPU the most resident memory of any pr
 every number of GPUs above one is trained once more with `train.sharding: full`, where each GPU holds a part of every
 decoder layer. Written to --results: results.json, the table, and the log of each training.
 
-`--base` takes another model (models/tiny, to try the script on a CPU).
+`--base` takes another model (models/tiny, to try the script on a CPU), `--experts N` makes a small one whose weights
+are almost all in its decoder layers (16 of them, N experts in each), to see on a CPU who holds what:
+
+    python benchmarks/several_gpus.py --folder /tmp/gpus --results /tmp/results --gpus 2 --sharded --experts 64 \
+        --pages 8 --batch 2 --micro 1 --epochs 2
 """
 
 import argparse
 import csv
+import dataclasses
 import json
 import os
 import resource
@@ -133,6 +138,23 @@ def run(given: dict[str, Any]) -> dict[str, Any]:
     return {"gpus": given["gpus"], "sharding": given["sharding"], **found, "whole_s": time.perf_counter() - began}
 
 
+def write_small(folder: Path, experts: int) -> None:
+    """Write a DeepSeek-OCR-2 with random weights, 16 narrow layers and many experts in each, unless it is there."""
+    import torch
+    from transformers import DeepseekOcr2Config, DeepseekOcr2ForConditionalGeneration
+
+    from scribetune import tiny_model
+
+    if (folder / "processor_config.json").exists():
+        return
+    processor = tiny_model.page_processor()
+    widths = dataclasses.replace(tiny_model.STAND_IN, decoder_layers=16, expert=512)
+    settings = tiny_model.architecture(-(-len(processor.tokenizer) // 64) * 64, widths)
+    settings["text_config"]["n_routed_experts"] = experts
+    torch.manual_seed(0)
+    tiny_model.save(DeepseekOcr2ForConditionalGeneration(DeepseekOcr2Config(**settings)), processor, folder)
+
+
 def losses(path: Path) -> list[float]:
     """Return the losses in a training log."""
     with path.open(encoding="utf-8", newline="") as file:
@@ -171,6 +193,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pages", type=int, default=192)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--base", type=Path, help="another model than that of full size")
+    parser.add_argument("--experts", type=int, help="a small random model with so many experts in each layer")
     parser.add_argument("--case", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -185,7 +208,10 @@ def main() -> None:
 
     began = time.perf_counter()
     base = given.base.resolve() if given.base else given.folder / "base"
-    if not given.base:
+    if given.experts:
+        base = given.folder / f"experts-{given.experts}"
+        write_small(base, given.experts)
+    elif not given.base:
         full_size.write(base)
     split = given.folder / f"pages-{given.pages}.jsonl"
     if not split.exists():

@@ -294,7 +294,7 @@ def _prepare(
         why = f"scope {settings.scope} trains the encoder"
     elif not vision_cache.fits(needed, _limits(settings, folders.vision, group)):
         why = (
-            f"they need {needed / vision_cache.GIGABYTE:.1f} GB, more than train.vision_memory_gb "
+            f"they need {needed / memory.GIGABYTE:.1f} GB, more than train.vision_memory_gb "
             f"({settings.vision_memory_gb:g}) and train.vision_disk_gb ({settings.vision_disk_gb:g})"
         )
     else:
@@ -319,10 +319,9 @@ def _prepare(
 
 
 def _limits(settings: Train, folder: Path | None, group: Group) -> vision_cache.Limits:
-    gigabyte = vision_cache.GIGABYTE
     # Each process would hold a copy of its own.
-    in_memory = settings.vision_memory_gb * gigabyte / group.size
-    return vision_cache.Limits(folder, in_memory, settings.vision_disk_gb * gigabyte)
+    in_memory = settings.vision_memory_gb * memory.GIGABYTE / group.size
+    return vision_cache.Limits(folder, in_memory, settings.vision_disk_gb * memory.GIGABYTE)
 
 
 def _features_bytes(
