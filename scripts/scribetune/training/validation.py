@@ -105,11 +105,8 @@ class Validator:
         with torch.random.fork_rng(devices=devices), torch.no_grad():
             model.eval()
             try:
-                with self._sharded[0].passes() if self._sharded else contextlib.nullcontext():
-                    sums = self._loss(model, step)
-                    rates = self._error_rates(model, step)
-                loss, accuracy = self._means(*sums)
-                error_rate = self._mean(rates)
+                loss, accuracy = self._loss(model, step)
+                error_rate = self._error_rate(model, step)
             finally:
                 model.train(training)
         return Validation(step, loss, accuracy, error_rate)
@@ -117,7 +114,19 @@ class Validator:
     def _pages(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         return [self._collator.page(self._offset + index) for index in indices]
 
-    def _loss(self, model: Any, step: int) -> tuple[float, float, int]:
+    def _passes(self) -> contextlib.AbstractContextManager[None]:
+        """Keep the processes of a sharded model together while each does its part."""
+        return self._sharded[0].passes() if self._sharded else contextlib.nullcontext()
+
+    def _loss(self, model: Any, step: int) -> tuple[float, float]:
+        with self._passes():
+            sums = self._own_loss(model, step)
+        losses, rights, counts = zip(*self._group.gather(sums), strict=True)
+        if not sum(counts):
+            return float("nan"), float("nan")
+        return sum(losses) / sum(counts), sum(rights) / sum(counts)
+
+    def _own_loss(self, model: Any, step: int) -> tuple[float, float, int]:
         """Return summed loss, likeliest targets and targets of this process's pages."""
         summed, correct, targets = [], [], 0
         place = 0
@@ -140,13 +149,17 @@ class Validator:
         sums = [float(torch.stack(part).sum()) if part else 0.0 for part in (summed, correct)]
         return sums[0], sums[1], targets
 
-    def _means(self, loss: float, right: float, targets: int) -> tuple[float, float]:
-        losses, rights, counts = zip(*self._group.gather((loss, right, targets)), strict=True)
-        if not sum(counts):
-            return float("nan"), float("nan")
-        return sum(losses) / sum(counts), sum(rights) / sum(counts)
+    def _error_rate(self, model: Any, step: int) -> float | None:
+        if not self._read:
+            return None
+        with self._passes():
+            rates = self._own_error_rates(model, step)
+        for others in self._group.gather(rates):
+            rates |= others
+        # In one order, so that the mean is the same to the last bit however many processes there are.
+        return sum(rates[index] for index in self._read) / len(rates)
 
-    def _error_rates(self, model: Any, step: int) -> dict[int, float]:
+    def _own_error_rates(self, model: Any, step: int) -> dict[int, float]:
         """Return the CER of this process's pages."""
         rates: dict[int, float] = {}
         place = 0
@@ -163,14 +176,6 @@ class Validator:
             rates |= {i: cer(self._examples[i].page.answer, text) for i, text in zip(part, texts, strict=True)}
             place += len(part)
         return rates
-
-    def _mean(self, rates: dict[int, float]) -> float | None:
-        if not self._read:
-            return None
-        for others in self._group.gather(rates):
-            rates |= others
-        # In one order, so that the mean is the same to the last bit however many processes there are.
-        return sum(rates[index] for index in self._read) / len(rates)
 
     def _mine(self, pages: Sequence[int]) -> Sequence[int]:
         """Return this process's part of pages that are sorted by length: long and short ones for each."""
