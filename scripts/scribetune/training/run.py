@@ -487,7 +487,7 @@ def _fit(
         )
     curves = folders.tensorboard if settings.tensorboard and setup.group.is_first else None
     device = setup.placement.device
-    if _compiles(setup):
+    if _compiles(setup, found):
         compiled.compile_layers(model)
     with monitor.watching(schedule.total, settings.effective_batch, device, curves) as shown:
         equipment = trainer.Equipment(
@@ -545,12 +545,14 @@ def _optimizer(settings: Train, device: str) -> str:
     return "adamw_torch" if device == "cpu" else "adamw_torch_fused"
 
 
-def _compiles(setup: _Setup) -> bool:
+def _compiles(setup: _Setup, found: preflight.Preflight) -> bool:
     """Tell whether layers are compiled: where configured, or where the training is long enough for it to pay."""
     if setup.choice.name != "peft" or setup.config.train.quantization != "none":
         return False
     if setup.config.train.compile != "auto":
         return setup.config.train.compile
+    if found.shards > 1:
+        return False  # not measured yet
     passes = len(setup.learned) * setup.config.train.epochs // setup.config.train.micro_batch
     return setup.placement.device != "cpu" and passes >= compiled.WORTH_PASSES
 
