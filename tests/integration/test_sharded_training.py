@@ -152,7 +152,8 @@ def test_the_caller_starts_all_again_with_what_the_one_that_failed_asks_for(
     done: Any = training.train(configured, "models/tiny", *splits, data / "again", data / "checkpoints", processes=2)
     assert done == 2
     assert tried == [trial.Trial(2), trial.Trial(2, read_batch=1)]
-    assert "step 7 in reading validation pages: with 1 instead of 2 pages at once" in caplog.text
+    said = "all processes start again from the last checkpoint, with 1 instead of 2 pages at once"
+    assert f"Memory ran out at step 7 in reading validation pages: {said}" in caplog.text
 
 
 def test_weights_of_four_bits_are_not_shared(data: Path) -> None:

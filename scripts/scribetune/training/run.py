@@ -149,7 +149,11 @@ def train(
             return launch(processes, _train, *given, trial)
         except AgainError as again:
             trial = again.trial
-            logger.warning("%s, all processes start again from the last checkpoint", again.why)
+            logger.warning(
+                "%s: all processes start again from the last checkpoint, %s",
+                again.why,
+                again.how,
+            )
 
 
 def _train(

@@ -281,7 +281,9 @@ class PageTrainer(SFTTrainer):
         """Return what is raised where a sharded training must start again."""
         step = int(self.state.global_step) + 1
         if came == "strictness":
-            return AgainError(replace(trial, strict=False), f"Deterministic kernels are lacking at step {step}")
+            return AgainError(
+                replace(trial, strict=False), f"A deterministic kernel is lacking at step {step}", "with any kernels"
+            )
         longest = max(len(page["input_ids"]) for pages in self._current.pages for page in pages)
         return less_to_learn(trial, self.equipment.settings, step, longest, checkpointing=self.equipment.checkpointing)
 

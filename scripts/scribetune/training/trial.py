@@ -41,14 +41,15 @@ class AgainError(UserError):
     Args:
         trial: What to try next.
         why: What happened, as a sentence without a full stop.
+        how: What is different then, to follow "start again".
     """
 
-    def __init__(self, trial: Trial, why: str) -> None:
-        self.trial, self.why = trial, why
-        super().__init__(why, todo="start the training again; it goes on from its last checkpoint")
+    def __init__(self, trial: Trial, why: str, how: str) -> None:
+        self.trial, self.why, self.how = trial, why, how
+        super().__init__(why, todo=f"start the training again {how}; it goes on from its last checkpoint")
 
-    def __reduce__(self) -> tuple[type["AgainError"], tuple[Trial, str]]:
-        return AgainError, (self.trial, self.why)
+    def __reduce__(self) -> tuple[type["AgainError"], tuple[Trial, str, str]]:
+        return AgainError, (self.trial, self.why, self.how)
 
 
 def less_to_learn(trial: Trial, settings: Train, step: int, longest_tokens: int, *, checkpointing: bool) -> UserError:
@@ -66,13 +67,15 @@ def less_to_learn(trial: Trial, settings: Train, step: int, longest_tokens: int,
         fewer = replace(trial, micro_batch=event.micro_batch_after, memory_events=(*trial.memory_events, event))
         return AgainError(
             fewer,
-            f"Memory ran out at step {step}: with {event.micro_batch_after} instead of {event.micro_batch_before} "
-            f"pages in a forward pass, and the same effective batch of {settings.effective_batch} pages",
+            f"Memory ran out at step {step}",
+            f"with {event.micro_batch_after} instead of {event.micro_batch_before} pages in a forward pass; the "
+            f"effective batch of {settings.effective_batch} pages, and so the result, stays",
         )
     if settings.gradient_checkpointing == "auto" and not checkpointing:
         return AgainError(
             replace(trial, recomputing=True),
-            f"Memory ran out at step {step}: with activations that are computed again, not kept",
+            f"Memory ran out at step {step}",
+            "with activations that are computed again, not kept",
         )
     return memory.too_small(step, longest_tokens, checkpointing=checkpointing)
 
@@ -89,5 +92,5 @@ def less_to_validate(trial: Trial, step: int, doing: str, pages: int, *, reading
     """
     fewer = replace(trial, read_batch=pages // 2) if reading else replace(trial, micro_batch=pages // 2)
     return AgainError(
-        fewer, f"Memory ran out at step {step} in {doing}: with {pages // 2} instead of {pages} pages at once"
+        fewer, f"Memory ran out at step {step} in {doing}", f"with {pages // 2} instead of {pages} pages at once"
     )
