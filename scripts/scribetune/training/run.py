@@ -489,6 +489,11 @@ def _fit(
             validator.loss_pages,
             len(validator.page_ids),
         )
+        if in_step is not None and validator.page_ids:
+            logger.info(
+                "To read pages the base is gathered once for every token or draft of several: where validations take "
+                "too long, lower train.validation_pages"
+            )
     curves = folders.tensorboard if settings.tensorboard and setup.group.is_first else None
     device = setup.placement.device
     if _compiles(setup, found):
