@@ -210,6 +210,8 @@ class Train(Section):
     """Threads of a CPU run; part of what makes two runs give the same adapter."""
     gpus: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Most GPUs of one training; auto: as many as `--resources gpu=N` says, one without it. It re-runs nothing."""
+    sharding: Literal["auto", "none", "full"] = "auto"
+    """full: several GPUs share the base, each holds a part of every layer; auto: where one cannot hold it whole."""
     checkpoint_steps: int = Field(default=500, ge=1)
     """Most optimiser steps between checkpoints; an interrupted training goes on from the last."""
     checkpoint_minutes: float = Field(default=10.0, ge=0.0)

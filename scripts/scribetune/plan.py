@@ -24,6 +24,8 @@ from scribetune.withdrawals import Withdrawal
 _LEAST_DOCUMENTS = 3
 _MOST_PATHS = 5
 _BENCHMARK_FILES = ("base.jsonl", "tuned.jsonl", "samples.csv", "scores.json")
+_UNSEEN_MODEL_MB = 8000
+"""Weights of a model that was not looked at yet; those of DeepSeek-OCR-2 are 6,800."""
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,25 @@ class Plan:
         except UserError as error:
             return [_refuse(error)]
         return [_as_given(path) for path in found]
+
+    def memory_mb(self, process_mb: int, *, features: bool = False) -> int:
+        """Return the main memory that a job with the base model may need, in MB, for a rule's `mem_mb`.
+
+        On a CPU weights of 16 bits are computed with in 32, and take twice what their files take; on a GPU loading
+        passes over them once. A model of the hub may not be there yet: it is taken to be of `_UNSEEN_MODEL_MB`.
+
+        Args:
+            process_mb: What the process takes with the embedded model, from measured jobs.
+            features: Whether the job keeps vision features of pages, up to `train.vision_memory_gb`. Counted with a
+                GPU: what a CPU can be trained on has few pages.
+        """
+        try:
+            files = families.base_model_files(self.config.base_model.name, self._model_roots)
+        except UserError:
+            files = []  # refused where it is an input
+        weights = sum(path.stat().st_size for path in files if path.suffix == ".safetensors") / 1e6
+        kept = self.config.train.vision_memory_gb * 1000 if features and self.kind == "gpu" else 0.0
+        return round(process_mb + 2 * (weights if files else _UNSEEN_MODEL_MB) + kept)
 
     def base_path(self, _wildcards: object) -> str:
         """Params function: where the base model is loaded from, a folder or a hub id; "" where `base_model` refuses."""

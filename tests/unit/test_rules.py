@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scribetune import provenance
+from scribetune import config, plan, provenance
 
 # What works with a model (DESIGN: only these import torch): a rule whose script calls one of them must ask for the GPU.
 _RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation", "pretraining.trainer"))
@@ -110,3 +110,16 @@ def test_only_targets_have_nothing_to_run(rules: dict[str, Any]) -> None:
     targets = {rule.name: rule for rule in workflow.rules if rule.norun}
     assert {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit", "benchmarks"} <= set(targets)
     assert all(not rule.output for rule in targets.values())
+
+
+def test_memory_asked_for_grows_with_the_base_model(tmp_path: Path) -> None:
+    def asked(name: str) -> int:
+        made = plan.Plan(config.load({"base_model": {"name": name}}), tmp_path, (), {}, {}, ())
+        return made.memory_mb(1000)
+
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.truncate(3_000_000_000)  # a hole: no byte of it lies on the disk
+    assert asked(str(tmp_path)) == 7000
+    assert asked("models/tiny") < 1100
+    assert asked("owner/name") > 10_000  # not looked at yet
