@@ -1,5 +1,4 @@
 """A folder of PDFs → a document-OCR model fine-tuned for it, with evidence and lineage.
-
 data/raw/**/*.pdf                            input (while it is empty, a sample corpus stands in)
 data/{pages,labels}/<doc>/p<NNNN>.{png,md}   page images, Markdown labels
 data/manifests/<stage>/<shard>.csv           one row per page (document): the edges between rules
@@ -34,6 +33,7 @@ include: "rules/splits.smk"
 include: "rules/training.smk"
 include: "rules/merging.smk"
 include: "rules/evaluation.smk"
+include: "rules/benchmarks.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
 include: "rules/pretraining.smk"
