@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from scribetune import formula_sources
+from scribetune import formula_sources, text_pages
 from scribetune.formula_sources import FormulaTag
 
 _BAR_MARGIN = (-2, -2, 2, 2)  # fraction bars and radicals reach a little beyond the glyphs, in points
@@ -47,7 +47,8 @@ def on_page(page: Any, tags: list[FormulaTag]) -> list[Formula]:
 
     if not any(tag.has_latex for tag in tags):
         return []
-    blocks = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE)["blocks"]
+    flags = pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE
+    blocks = text_pages.text_page(page, flags).extractDICT()["blocks"]
     found = list(_formula_blocks(blocks, parent=""))
     if len(found) != len(tags):
         return []
