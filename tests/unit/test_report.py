@@ -8,9 +8,11 @@ import hashlib
 import io
 import json
 import re
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import lxml.html
 import numpy as np
@@ -22,8 +24,12 @@ from scribetune import gate, scoring
 from scribetune.config import Gate
 from scribetune.errors import UserError
 from scribetune.report import ReportInputs, render, write
+from scribetune.report_index import THUMBNAILS_PER_CHUNK
 from scribetune.review import spot_check
 from scribetune.review.records import Review
+
+
+MODELS = ("base", "tuned")
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def test_nothing_from_a_page_a_model_or_a_file_can_run(built: Built) -> None:
     scripts = built.tree.xpath("//script")
     kinds = [script.get("type") for script in scripts]
     assert kinds.count(None) == 1
-    assert kinds.count("text/plain") == 1
+    assert kinds.count("text/plain") == 2, "plotly.js and the small images, both packed"
     assert all(kind in (None, "text/plain", "application/json") for kind in kinds)
     assert all(script.get("src") is None for script in scripts)
     own = scripts[kinds.index(None)].text
@@ -183,6 +189,7 @@ def test_an_image_path_cannot_become_a_link_with_a_scheme(tmp_path: Path) -> Non
     inputs = build(tmp_path, embed_pages=0)
     rows = [json.loads(line) for line in inputs.test_jsonl.read_text(encoding="utf-8").splitlines()]
     rows[0]["images"] = ["javascript:alert(11)"]
+    (tmp_path / "javascript:alert(11)").write_bytes((tmp_path / "data/pages/annual-2023/p0001.png").read_bytes())
     jsonl(inputs.test_jsonl, rows)
     card = parse(render(inputs)).get_element_by_id("page-0")
     assert card.xpath(".//figure//@src | .//figure//@href") == ["../javascript%3Aalert%2811%29"] * 2
@@ -350,7 +357,7 @@ def test_gains_stand_with_interval_p_and_how_pages_fared(tmp_path: Path) -> None
 
 def test_the_worst_and_the_best_pages_are_a_click_away(built: Built) -> None:
     lists = [
-        section.xpath(".//a/@href")
+        section.xpath("./table//a/@href")
         for section in built.tree.xpath('//section[@id="before-after"]//section[@data-list]')
     ]
     assert lists[0][:2] == ["#page-5", "#page-4"], "worst after tuning"
@@ -385,9 +392,10 @@ def test_many_pages_are_packed_and_say_the_same(built: Built) -> None:
     assert html == render(inputs)
     tree = parse(html)
     assert not tree.xpath('//article[contains(@class, "page")]')
-    index = json.loads(tree.get_element_by_id("page-index").text)
-    assert [row["index"] for row in index] == list(range(len(SAMPLES)))
-    assert "alert(" not in json.dumps(index)
+    index, inline_index = (one.get_element_by_id("page-index").text for one in (tree, built.tree))
+    assert index == inline_index
+    assert [row["index"] for row in json.loads(index)["pages"]] == list(range(len(SAMPLES)))
+    assert "alert(" not in index
     chunks = tree.xpath('//script[@class="page-chunk"]/text()')
     cards = [
         card
@@ -396,9 +404,68 @@ def test_many_pages_are_packed_and_say_the_same(built: Built) -> None:
     ]
     inline = built.tree.xpath('//article[contains(@class, "page")]')
     assert [lxml.html.tostring(card).strip() for card in cards] == [lxml.html.tostring(card).strip() for card in inline]
-    for row, card in zip(index, inline, strict=True):
-        for key, value in row.items():
-            assert str(value) == card.get(f"data-{key}"), key
+
+
+def thumbnails(tree: lxml.html.HtmlElement) -> list[str]:
+    return [data for pack in tree.xpath('//script[@class="thumbnails"]/text()') for data in pack.split(",")]
+
+
+def test_every_page_has_a_small_image_whatever_is_embedded(tmp_path: Path) -> None:
+    many = [dataclasses.replace(SAMPLES[index % 4], document=f"d{index}") for index in range(THUMBNAILS_PER_CHUNK + 2)]
+    inputs = build(tmp_path, many, embed_pages=1, inline_pages=3)
+    (tmp_path / "data/pages/d7/p0001.png").unlink(missing_ok=True)
+    (tmp_path / "data/pages/d7/p0002.png").unlink(missing_ok=True)
+    tree = parse(render(inputs))
+    assert len(tree.xpath('//script[@class="thumbnails"]')) == 2
+    found = thumbnails(tree)
+    assert [bool(data) for data in found] == [index != 7 for index in range(len(many))]
+    for data in filter(None, found):
+        content = base64.b64decode(data)
+        assert len(content) < 4_000
+        with Image.open(io.BytesIO(content)) as image:
+            assert max(image.size) == 128
+
+
+def test_the_index_has_every_score_that_pages_can_be_ordered_by(built: Built) -> None:
+    index = json.loads(built.tree.get_element_by_id("page-index").text)
+    keys = [key for key, _, _ in index["measures"]]
+    assert keys[:2] == ["cer", "wer"]
+    assert {"table_f1", "loop", "empty"} <= set(keys)
+    assert keys == built.tree.xpath('//select[@id="measure"]/option/@value')
+    for row, sample in zip(index["pages"], samples_rows(built.inputs), strict=True):
+        assert row["id"] == sample["id"]
+        for key, pair in zip(keys, row["scores"], strict=True):
+            told = [None if sample[f"{key}_{model}"] == "" else float(sample[f"{key}_{model}"]) for model in MODELS]
+            assert pair == pytest.approx(told), key
+
+
+def test_every_number_of_test_pages_leads_to_them(built: Built, tmp_path: Path) -> None:
+    inputs = build(tmp_path)
+    judged(inputs, cer_gain=0.25, cer_p=0.03125, cer_wins=5, cer_ties=1, cer_losses=1)
+    tree = parse(render(inputs))
+    tables = '//table[@id="published" or @id="gains"] | //section[@id="metrics"]//table[contains(@class, "sortable")]'
+    cells = [cell for found in tree.xpath(tables) for cell in found.xpath('./tbody/tr/td[contains(@class, "n")]')]
+    known = [cell for cell in cells if text_of(cell) != "—" and " to " not in text_of(cell) and cell.xpath("./a")]
+    unlinked = [text_of(cell) for cell in cells if cell not in known and text_of(cell) != "—"]
+    assert len(known) > 40
+    assert unlinked == ["+0.1000 to +0.4000", "0.0312"], "an interval and a p-value are of all pages together"
+    assert tree.xpath('//*[@class="tile"]//p[@class="figure"]/span[@data-value][not(a)]') == []
+    assert tree.xpath('//tr[@data-metric="loop_rate"]/td/a/@href')[0] == "#pages?measure=loop&order=base"
+    values = {
+        select.get("id"): [option.get("value", option.text) for option in select.iter("option")]
+        for select in tree.xpath('//form[@id="tools"]//select')
+    }
+    assert set(values) >= {"show", "order", "measure", "category", "language", "script", "layout"}
+    for link in tree.xpath('//a[starts-with(@href, "#pages?")]/@href'):
+        for key, value in parse_qsl(link.removeprefix("#pages?")):
+            assert key in ("document", "least") or value in values[key], link
+
+
+def test_a_page_tells_the_command_that_opens_it_for_review(tmp_path: Path) -> None:
+    odd = dataclasses.replace(SAMPLES[1], document="it's $(here)")
+    commands = parse(render(build(tmp_path, [SAMPLES[0], odd]))).xpath("//article/footer/code/text()")
+    assert commands[0] == "scribetune review --page annual-2023/p0001"
+    assert shlex.split(commands[1]) == ["scribetune", "review", "--page", "it's $(here)/p0002"]
 
 
 def test_the_report_tells_what_people_found_in_a_spot_check(tmp_path: Path) -> None:
