@@ -13,7 +13,6 @@ texts are packed.
 import base64
 import gzip
 import hashlib
-import json
 import logging
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Page images for the report: a small one of each, embedded; large ones embedded while they are few, links beyond that."""
+"""Page images for the report: a small one of each, embedded; large ones embedded while they are few, else links."""
 
 import base64
 import io
@@ -58,7 +58,7 @@ def page_image(working_directory: Path, image: str, *, embed: bool) -> PageImage
     Args:
         working_directory: The folder `image` is relative to.
         image: Path as in the split files.
-        embed: Shrink it to `LONG_SIDE_PX` and embed it as WebP; otherwise link to it. The thumbnail is there either way.
+        embed: Shrink it to `LONG_SIDE_PX` and embed it as WebP; otherwise link to it. Either way it has a thumbnail.
 
     Returns:
         The image; one that is missing or broken is described by `problem` and logged, since a report without one page's

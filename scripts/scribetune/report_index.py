@@ -78,7 +78,7 @@ def measure_behind(aggregate: str, measures: Iterable[PageMeasure]) -> str:
 
 
 def pages_link(**wanted: str | float) -> str:
-    """Return the link that shows the pages with these filters and this order: `measure`, `order`, `show`, `category` …"""
+    """Return the link that shows the pages with these filters (`measure`, `show`, `category` …) and this `order`."""
     return "#pages?" + urlencode({key: str(value) for key, value in wanted.items()})
 
 

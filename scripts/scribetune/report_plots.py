@@ -192,7 +192,8 @@ def _cumulative(pages: Sequence[TestPage]) -> Plot | None:
         return None
     figure.update_xaxes(title_text="CER", range=[0.0, min(greatest * 1.05, 1.5) or 1.0])
     figure.update_yaxes(title_text="share of pages", tickformat=".0%", range=[0.0, 1.02])
-    note = "How many pages stay at or under a given CER. Further up and to the left is better; drag to zoom, click for the pages from there on."
+    note = "How many pages stay at or under a given CER. Further up and to the left is better; drag to zoom."
+    note += " Click a place on a curve to see the pages from there on."
     if greatest * 1.05 > 1.5:
         note += f" The greatest CER, {greatest:.2f}, lies outside the frame."
     return _plot("plot-cumulative", "CER, cumulative", note, figure, 360)
@@ -245,7 +246,8 @@ def _distributions(pages: Sequence[TestPage]) -> Plot | None:
     shown = [value for trace in figure.data for value in trace.y]
     figure.update_layout(boxmode="group")
     figure.update_yaxes(title_text="value per page", range=[min(0.0, *shown) - 0.02, min(max(shown) * 1.05, 1.5)])
-    note = "Box: quartiles; line: median; dots: pages. Error rates (CER, WER, NED) should go down, the others up. Click a dot to see its page."
+    note = "Box: quartiles; line: median; dots: pages. Error rates (CER, WER, NED) should go down, the others up."
+    note += " Click a dot to see its page."
     if max(shown) * 1.05 > 1.5:
         note += f" The greatest value, {max(shown):.2f}, lies outside the frame; double-click to see all."
     if len(pages) > most:

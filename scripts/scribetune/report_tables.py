@@ -74,7 +74,7 @@ MEASURES = (
 UNJUDGED = frozenset(entry.key for entry in MEASURES if not entry.better)
 """Aggregates of which neither direction is better: counts."""
 
-PUBLISHED = (
+PUBLISHED: tuple[tuple[str, str, Better, str], ...] = (
     ("cer", "CER", "lower", "cer_corpus"),
     ("wer", "WER", "lower", "wer_corpus"),
     ("bleu", "BLEU", "higher", "bleu"),
@@ -171,7 +171,7 @@ class PairedRow:
 
 @dataclass(frozen=True)
 class PageList:
-    """A few pages by rank: the worst after tuning, the greatest losses, the greatest gains; `order` lists all of them."""
+    """A few pages by rank: the worst after tuning, the greatest losses, the greatest gains; `order` gives all."""
 
     title: str
     order: str

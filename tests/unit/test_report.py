@@ -28,7 +28,6 @@ from scribetune.report_index import THUMBNAILS_PER_CHUNK
 from scribetune.review import spot_check
 from scribetune.review.records import Review
 
-
 MODELS = ("base", "tuned")
 
 

@@ -151,8 +151,10 @@
       cell.style.top = `${Math.floor((first + place) / columns) * CELL.height}px`;
       cells.set(entry, cell);
     });
+    // In the order in which they are shown, for those who go by the keyboard.
     const children = [...cells.values()];
-    if (children.length !== sheet.firstElementChild.children.length || children.some((cell) => !cell.isConnected)) {
+    const there = sheet.firstElementChild.children;
+    if (children.length !== there.length || children.some((cell, place) => cell !== there[place])) {
       sheet.firstElementChild.replaceChildren(...children);
     }
   };
