@@ -44,6 +44,7 @@ onstart:
 
 
 onsuccess:
+    plan.note_resources()
     plan.say_summary()
 
 

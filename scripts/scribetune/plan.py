@@ -92,6 +92,12 @@ class Plan:
         if (Path(layout.REPORTS) / "documents.csv").exists():
             sys.stderr.write(summary.text(Path()))
 
+    def note_resources(self) -> None:
+        """Sum up what the jobs took, beside the report; called when a build has ended, well or not."""
+        from scribetune import resources
+
+        resources.write_page(Path(), self.shards)
+
     @staticmethod
     def code(rule: str) -> str:
         """Return the digest of the code that a rule executes."""

@@ -25,7 +25,7 @@ from markupsafe import Markup
 
 from scribetune.files import write_text
 from scribetune.markdown_view import rendered
-from scribetune.report_data import Pair, Reading, ReportInputs, TestPage, read
+from scribetune.report_data import Pair, Reading, ReportInputs, TestPage, build_id, read
 from scribetune.report_images import PageImage, page_image
 from scribetune.report_index import UNNAMED, IndexedPage, measure_behind, page_index, page_measures, pages_link
 from scribetune.report_plots import plotly_javascript, plots
@@ -192,6 +192,7 @@ def render(inputs: ReportInputs) -> str:
         splits=data.splits,
         spot_checks=spot_check.sentences(inputs.spot_checks),
         overlap=data.overlap,
+        build=build_id(inputs.metrics_json, inputs.lineage_json),
         resources=resource_facts(data.lineage, data.metrics),
         lineage=lineage_facts(data.lineage),
         configuration=configuration_facts(data.lineage),

@@ -527,4 +527,4 @@ def resource_facts(lineage: Mapping[str, Any], metrics: Mapping[str, Mapping[str
     for model in ("base", "tuned"):
         rows.append((f"tokens written on the test pages, {model}", metrics.get(model, {}).get("tokens")))
     found = tuple((name, fact(value)) for name, value in rows if value is not None)
-    return Facts("resources", found, 0) if found else None
+    return Facts("machine, training and reading", found, 0) if found else None

@@ -11,6 +11,7 @@ import pytest
 from report_folder import SAMPLES, build
 
 from scribetune.report import ReportInputs, write
+from scribetune.report_data import build_id
 
 
 @pytest.fixture(scope="module")
@@ -181,4 +182,29 @@ def test_the_command_for_review_is_copied(chromium: Any, inputs: ReportInputs) -
     page.locator("#find").focus()
     page.keyboard.press("Control+V")
     assert page.locator("#find").input_value() == "scribetune review --page annual-2023/p0002"
+    page.close()
+
+
+RESOURCES = """<script>parent.postMessage({{
+    scribetune: "resources", build: "{build}", head: ["stage", "wall time"], note: "Measured.",
+    rows: [["training", "3 min 04 s"], ["<img src=x onerror=alert(1)>", "1.0 s"]],
+}}, "*")</script>"""
+
+
+def test_what_the_stages_took_is_shown_where_it_lies_beside_the_report(
+    chromium: Any, inputs: ReportInputs, tmp_path: Path
+) -> None:
+    report = tmp_path / "index.html"
+    write(inputs, report)
+    build = build_id(inputs.metrics_json, inputs.lineage_json)
+    page = chromium.new_page()
+    note = "document.getElementById('resources-note').textContent"
+    for beside, told in (("", "not known here"), ("another", "of another build"), (build, "Measured.")):
+        if beside:
+            (tmp_path / "resources.html").write_text(RESOURCES.format(build=beside), encoding="utf-8")
+        page.goto(report.as_uri())
+        until(page, f"{note}.includes('{told}')")
+        rows = page.locator("#resources-table tbody tr").all_inner_texts()
+        assert bool(rows) == (beside == build)
+    assert rows == ["training\t3 min 04 s", "<img src=x onerror=alert(1)>\t1.0 s"]
     page.close()

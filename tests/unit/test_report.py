@@ -122,7 +122,11 @@ def test_nothing_from_a_page_a_model_or_a_file_can_run(built: Built) -> None:
             assert not name.startswith("on"), (element.tag, name)
             if name in ("href", "src", "action", "formaction", "data", "poster", "xlink:href"):
                 assert not re.match(r"\s*(javascript|vbscript)\s*:", value, re.IGNORECASE), value
-    assert not built.tree.xpath("//iframe | //object | //embed | //base | //svg | //link | //textarea")
+    # Only what stands beside the report, with no right but to run its own script, and not before the report's asks it.
+    assert [dict(frame.attrib) for frame in built.tree.xpath("//iframe")] == [
+        {"id": "resources-frame", "title": "Resources used", "sandbox": "allow-scripts", "hidden": ""}
+    ]
+    assert not built.tree.xpath("//object | //embed | //base | //svg | //link | //textarea")
     assert len(built.tree.xpath("//style")) == 1
     assert "</b>2024" not in built.html
     assert not re.search("[\u202a-\u202e\u2066-\u2069\x00\x1b\ud800]", built.html)

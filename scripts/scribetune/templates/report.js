@@ -408,6 +408,34 @@
     firstShown.finally(() => requestAnimationFrame(() => whenIdle(() => start().catch(failed), { timeout: 1000 })));
   }
 
+  // What the stages took: figures that differ from run to run, in a page of their own. It is asked in a frame that may run
+  // its script and nothing else, and what it answers is taken as text.
+  const frame = byId("resources-frame");
+  const place = byId("resources-table");
+  addEventListener("message", ({ source, data }) => {
+    if (source !== frame.contentWindow || !data || data.scribetune !== "resources" || place.firstChild) return;
+    if (data.build !== place.dataset.build) {
+      byId("resources-note").textContent = "reports/resources.html, which lies beside this file, is of another build: what this one took is not known here.";
+      return;
+    }
+    const table = document.createElement("table");
+    const line = (parent, texts, kind) => {
+      const row = parent.insertRow();
+      texts.slice(0, 12).forEach((text, column) => {
+        const cell = document.createElement(kind || (column === 0 ? "th" : "td"));
+        cell.textContent = String(text).slice(0, 200);
+        row.append(cell);
+      });
+    };
+    line(table.createTHead(), data.head, "th");
+    const body = table.createTBody();
+    data.rows.slice(0, 60).forEach((texts) => line(body, texts));
+    place.append(table);
+    byId("resources-note").textContent = String(data.note).slice(0, 2000);
+    root.dataset.resources = "shown";
+  });
+  firstShown.finally(() => { frame.src = "resources.html"; });
+
   // Colour scheme: as the system has it, or the reader's choice.
   const themes = ["auto", "light", "dark"];
   let theme = 0;
