@@ -190,7 +190,10 @@ def render(inputs: ReportInputs) -> str:
         refused_count=sum(data.refused_pages.values()),
         label_quality=data.label_quality,
         splits=data.splits,
-        spot_checks=spot_check.sentences(inputs.spot_checks),
+        spot_checks=spot_check.checks(inputs.spot_checks),
+        spot_check_sentence=spot_check.sentence,
+        review_command=_review_command,
+        index_of={page.id: page.index for page in data.pages},
         overlap=data.overlap,
         build=build_id(inputs.metrics_json, inputs.lineage_json),
         resources=resource_facts(data.lineage, data.metrics),
@@ -276,6 +279,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = number
     environment.filters["exact"] = lambda value: "" if value is None else repr(value)
     environment.filters["percent"] = lambda value: f"{100 * value:+.1f} %".replace("-", "−")
+    environment.filters["share"] = lambda value: f"{100 * value:.1f} %"
     environment.filters["signed"] = lambda value: "—" if value is None else f"{value:+.4f}".replace("-", "−")
     environment.filters["plural"] = lambda count, word: f"{count} {word}" if count == 1 else f"{count} {word}s"
     return environment
@@ -356,8 +360,13 @@ def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> Iterator[Pag
             search=" ".join(
                 (str(page.index), page.id, page.category, page.language, page.script, page.layout, *flags)
             ).lower(),
-            review=f"scribetune review --page {shlex.quote(page.id)}",
+            review=_review_command(page.id),
         )
+
+
+def _review_command(page_id: str) -> str:
+    """Return the command that opens a page for review, as it is typed in a shell."""
+    return f"scribetune review --page {shlex.quote(page_id)}"
 
 
 def _reading_view(model: str, reading: Reading, reference: str, cer: float | None) -> ReadingView:

@@ -472,9 +472,44 @@ def test_a_page_tells_the_command_that_opens_it_for_review(tmp_path: Path) -> No
 
 
 def test_the_report_tells_what_people_found_in_a_spot_check(tmp_path: Path) -> None:
-    assert "Labels checked by people" not in render(build(tmp_path / "without"))
-    sample = spot_check.Sample(2, 1, 90, (spot_check.Sampled("d/p0001", "a"), spot_check.Sampled("d/p0002", "a")))
-    path = tmp_path / "spot_check-n2-seed1.json"
-    spot_check.write(path, sample, [Review("d", 1, "reject", "", "Ada", "2026", sample.name, "", "a", "")])
-    told = parse(render(build(tmp_path / "with", spot_checks=(path,)))).get_element_by_id("spot-checks").text_content()
-    assert "1 page judged by people, 1 with errors: 100.0 % (95 % Wilson interval 20.7 to 100.0 %) of 90 labels" in told
+    assert "Nobody has judged a random sample" in render(build(tmp_path / "without"))
+    known, other, unseen = SAMPLES[0].id, "else/p0001", "else/p0002"
+    drawn = tuple(spot_check.Sampled(name, "a") for name in (known, other, unseen))
+    sample = spot_check.Sample(3, 7, 90, drawn)
+    path = tmp_path / "spot_check-n3-seed7.json"
+
+    def judged(name: str, verdict: str, reason: str, reviewer: str, day: str) -> Review:
+        document, _, page = name.rpartition("/p")
+        return Review(document, int(page), verdict, reason, reviewer, f"{day}T09:00:00", sample.name, "", "a", "b")
+
+    judgements = [
+        judged(known, "correct", "", "Ada", "2026-03-01"),
+        judged(other, "reject", "<i>unreadable</i>", "Bob", "2026-03-04"),
+    ]
+    spot_check.write(path, sample, judgements)
+    card = parse(render(build(tmp_path / "with", spot_checks=(path,)))).get_element_by_id("spot-checks")
+    told = text_of(card)
+    assert (
+        "2 pages judged by people, 2 with errors: 100.0 % (95 % Wilson interval 34.2 to 100.0 %) of 90 labels" in told
+    )
+    assert "drawn 3 pages of 90 with seed 7, each with the same chance; 2 judged" in told
+    assert "with errors 2 — corrected (1); rejected: <i>unreadable</i> (1)" in told
+    assert "error rate 100.0 %, 95 % Wilson interval 34.2 % to 100.0 %" in told
+    assert "judged by Ada (1 page), Bob (1 page)" in told
+    assert "when 2026-03-01 to 2026-03-04 (UTC)" in told
+    assert card.xpath(".//tbody//a/@href") == ["#page-0"]
+    assert [text_of(code) for code in card.xpath(".//code")] == [f"scribetune review --page {known}",
+                                                                f"scribetune review --page {other}"]  # fmt: skip
+
+
+def test_a_spot_check_recorded_by_an_earlier_version_is_told_without_names(tmp_path: Path) -> None:
+    path = tmp_path / "spot_check-n1-seed1.json"
+    sample = spot_check.Sample(1, 1, 9, (spot_check.Sampled("d/p0001", "a"),))
+    spot_check.write(path, sample, [Review("d", 1, "reject", "blank", "Ada", "2026", sample.name, "", "a", "")])
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["sample"]["pages"] = [
+        {key: page[key] for key in ("id", "label_sha256", "verdict")} for page in record["sample"]["pages"]
+    ]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    told = text_of(parse(render(build(tmp_path, spot_checks=(path,)))).get_element_by_id("spot-checks"))
+    assert "judged by not on record when not on record" in told
