@@ -29,6 +29,7 @@ _COMPARED_CHARACTERS = 6_000
 _QUEUE_LIMIT = 500
 _MOST_REASON = 500
 _REPORT = Path(layout.REPORTS, "index.html")
+_RESOURCES = Path(layout.REPORTS, "resources.html")
 _TUNED = Path(layout.PREDICTIONS, "tuned.jsonl")
 _NAME = re.compile(r"[^\W_](?:[\w .,'’@()+]|-(?!-)){0,79}")
 
@@ -160,15 +161,15 @@ class Desk:
             todo=f"did you mean {' or '.join(close)}?" if close else "look its document up in reports/documents.csv",
         )  # fmt: skip
 
-    def report(self) -> Path:
-        """Return the path of the report.
+    def report(self, *, is_resources: bool = False) -> Path:
+        """Return the path of the report, or of the page of resources that lies beside it.
 
         Raises:
             UnknownPageError: There is none.
         """
-        path = self.folder / _REPORT
+        path = self.folder / (_RESOURCES if is_resources else _REPORT)
         if not path.is_file():
-            raise UnknownPageError(_REPORT.name)
+            raise UnknownPageError(path.name)
         return path
 
     def open(self, page_id: str, reviewer: str) -> dict[str, Any]:

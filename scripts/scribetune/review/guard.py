@@ -32,13 +32,21 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-REPORT = f"{layout.REPORTS}/index.html"
-_REPORT_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src 'self' data: blob:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""For the report, a page with a policy of its own, in which scripts are allowed by hash: the narrower one of both
-holds. It may not ask this server for anything but images."""
+REPORT = f"/{layout.REPORTS}/index.html"
+RESOURCES = f"/{layout.REPORTS}/resources.html"
+_OWN_HEADERS = {
+    REPORT: {
+        "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "img-src 'self' data: blob:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    },
+    RESOURCES: {
+        "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts",
+        "x-frame-options": "SAMEORIGIN",
+    },
+}
+"""Headers of the build's own pages. The report has a policy in itself, in which scripts are allowed by hash: of both
+the narrower holds. Neither page may ask this server for anything but images and, the report, the page of resources."""
 _READING = frozenset({"GET", "HEAD"})
 
 
@@ -71,8 +79,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
-                if scope["path"] == f"/{REPORT}" and message["status"] == _OK:
-                    headers["content-security-policy"] = _REPORT_POLICY
+                if message["status"] == _OK:
+                    headers.update(_OWN_HEADERS.get(scope["path"], {}))
             await send(message)
 
         answer = self._refusal(scope)

@@ -21,7 +21,7 @@ from scribetune import layout
 from scribetune.errors import UserError
 from scribetune.markdown_view import RENDERED_CHARACTERS, rendered
 from scribetune.review.desk import ConflictError, Desk, RefusedError, UnknownPageError, deceptive
-from scribetune.review.guard import REPORT, Guard
+from scribetune.review.guard import REPORT, RESOURCES, Guard
 from scribetune.review.records import WORK, Verdict
 
 ASSETS = Path(__file__).parent / "assets"
@@ -81,8 +81,9 @@ def application(desk: Desk, token: str, port: int) -> Starlette:
         path = await run_in_threadpool(desk.image, request.query_params.get("id", ""))
         return FileResponse(path, media_type="image/png")
 
-    async def report(_request: Request) -> Response:
-        return FileResponse(await run_in_threadpool(desk.report), media_type="text/html")
+    async def report(request: Request) -> Response:
+        path = await run_in_threadpool(desk.report, is_resources=request.url.path == RESOURCES)
+        return FileResponse(path, media_type="text/html")
 
     async def report_image(request: Request) -> Response:
         # As the report, at its address, finds the image of a page: looked up by the page's id like any other.
@@ -117,7 +118,8 @@ def application(desk: Desk, token: str, port: int) -> Starlette:
             Route("/", page),
             Route("/assets/{name}", asset),
             Route("/image", image),
-            Route(f"/{REPORT}", report),
+            Route(REPORT, report),
+            Route(RESOURCES, report),
             Route(f"/{layout.PAGES}/{{page_id:path}}.png", report_image),
             Route("/api/queue", queue),
             Route("/api/page", open_page),
