@@ -44,7 +44,6 @@ onstart:
 
 
 onsuccess:
-    plan.note_resources()
     plan.say_summary()
 
 

@@ -1,5 +1,6 @@
 """Promises about a whole build: all outputs of the contract, and exactly the work that a change asks for."""
 
+import base64
 import csv
 import json
 import os
@@ -203,6 +204,29 @@ def test_lint_is_clean() -> None:
     assert "Congratulations" in result.stdout + result.stderr
 
 
-def test_snakemakes_own_report_works(small_build: Path) -> None:
+def test_snakemakes_own_report_holds_the_report_and_the_scores_under_names_that_read_well(small_build: Path) -> None:
     snakemake(small_build, "--report", str(small_build / "snakemake-report.html"))
-    assert "index.html" in (small_build / "snakemake-report.html").read_text(encoding="utf-8")
+    html = (small_build / "snakemake-report.html").read_text(encoding="utf-8")
+
+    def held(name: str) -> Any:
+        found = re.search(rf'<script id="{name}">\s*var \w+ = (.*?);\s*</script>', html, flags=re.DOTALL)
+        assert found, name
+        return json.loads(found.group(1))
+
+    assert held("categories") == {
+        "Base and tuned model": {
+            "Report": ["reports/index.html"], "Scores": ["reports/metrics.json", "reports/samples.csv"],
+        },
+        "Input": {"Documents": ["reports/documents.csv"]},
+    }  # fmt: skip
+    results = held("results")
+    for path, result in results.items():
+        # What is there is the file itself, byte for byte, and not only its name.
+        assert base64.b64decode(result["data_uri"].partition("base64,")[2]) == (small_build / path).read_bytes(), path
+        assert result["caption"].startswith("<p>"), path
+        assert list(result["labels"]) == ["shown"], path
+    metrics = json.loads((small_build / "reports/metrics.json").read_text(encoding="utf-8"))
+    report = base64.b64decode(results["reports/index.html"]["data_uri"].partition("base64,")[2]).decode("utf-8")
+    for model in ("base", "tuned"):
+        assert f'data-value="{metrics[model]["cer_mean"]!r}"' in report, "the headline is in the report"
+    assert "leak-free splits" in html.partition('var workflow_desc = "')[2][:600]
