@@ -25,6 +25,7 @@ plan = make_plan(config, in_job=not workflow.is_main_process)
 
 wildcard_constraints:
     shard="|".join(plan.shards),
+    benchmark=plan.benchmark_pattern,
 
 
 include: "rules/documents.smk"
@@ -34,6 +35,7 @@ include: "rules/splits.smk"
 include: "rules/training.smk"
 include: "rules/merging.smk"
 include: "rules/evaluation.smk"
+include: "rules/benchmarks.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
 include: "rules/pretraining.smk"

@@ -37,7 +37,9 @@ rule write_lineage:
             ),
             "reports/documents.csv",
             "reports/samples.csv",
+            *plan.benchmark_results,
         ],
+        benchmarks=plan.benchmark_scores,
     output:
         lineage="reports/lineage.json",
     log:
@@ -89,7 +91,7 @@ rule write_crate:
         lineage="reports/lineage.json",
         documents="reports/documents.csv",
         shards=expand("data/manifests/documents/{shard}.csv", shard=plan.shards),
-        made=crate.input_files(plan.shards),
+        made=crate.input_files(plan.shards, plan.benchmarks),
         base=plan.base_model,
         workflow=plan.as_given([snakefile, *rule_files]),
     output:
@@ -104,8 +106,8 @@ rule write_crate:
     resources:
         mem_mb=1000,
     params:
-        settings=plan.settings(*crate.all_settings()),
-        codes=plan.codes(*[step.rule for step in crate.STEPS]),
+        settings=plan.settings(*crate.all_settings(plan.benchmarks)),
+        codes=plan.codes(*[step.rule for step in crate.steps(plan.benchmarks)]),
         raw=plan.raw_folder,
         has_samples=bool(plan.sample_specs),
         code=plan.code("write_crate"),

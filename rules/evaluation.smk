@@ -48,7 +48,7 @@ rule predict_base:
     threads: plan.config.train.cpu_threads
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=plan.memory_mb(1500),  # measured: 1,205 MB
     params:
         settings=plan.settings(
             "generate", "base_model", "task", "train.cpu_threads", "train.precision"
@@ -79,7 +79,7 @@ rule predict_tuned:
     threads: plan.config.train.cpu_threads
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=plan.memory_mb(1500),  # measured: 1,205 MB
     params:
         settings=plan.settings(
             "generate", "base_model", "task", "train.cpu_threads", "train.precision"

@@ -24,7 +24,7 @@ rule merge_adapter:
         f"../envs/{plan.kind}.yaml"
     resources:
         gpu=1,
-        mem_mb=16000,
+        mem_mb=plan.memory_mb(1000),  # measured: 655 MB
     params:
         settings=plan.settings("merge", "base_model", "task", "train.cpu_threads"),
         base_path=plan.base_path,

@@ -2,7 +2,8 @@
 The report.
 
 REQUIRED INPUTS: predictions, scores, splits, documents, the adapter's log and lineage, the merge proof;
-         data/corrections/spot_check-*.json where people have judged a sample of labels
+         data/corrections/spot_check-*.json where people have judged a sample of labels;
+         reports/benchmarks/<name>/scores.json of the public benchmarks that are configured
 OUTPUTS: reports/index.html
 """
 
@@ -27,6 +28,7 @@ rule write_report:
         lineage="models/adapter/lineage.json",
         proof="models/merged/merge_proof.json",
         spot_checks=plan.spot_checks,
+        benchmarks=plan.benchmark_scores,
     output:
         html=report(
             "reports/index.html",

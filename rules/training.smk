@@ -33,7 +33,10 @@ rule train_adapter:
     threads: plan.config.train.cpu_threads
     resources:
         gpu=plan.gpus(workflow.global_resources),
-        mem_mb=24000,
+        # Measured: 821 to 1,780 MB; several GPUs have a process each.
+        mem_mb=plan.memory_mb(
+            2000 * plan.gpus(workflow.global_resources), features=True
+        ),
     params:
         settings=plan.settings("train", "task", "base_model"),
         configuration=plan.settings(

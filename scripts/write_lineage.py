@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 
 
 def main(
-    adapter: Path, proof: Path, metrics: Path, outputs: Sequence[Path], generation: Mapping[str, Any], target: Path
+    adapter: Path,
+    proof: Path,
+    metrics: Path,
+    outputs: Sequence[Path],
+    generation: Mapping[str, Any],
+    benchmarks: Sequence[Path],
+    target: Path,
 ) -> None:
     """Join the records of the stages."""
-    record = lineage.of_build(_read(adapter), _read(proof), _read(metrics), outputs, generation)
+    scores = [_read(path) for path in benchmarks]
+    record = lineage.of_build(_read(adapter), _read(proof), _read(metrics), outputs, generation, scores)
     files.write_json(target, record)
 
 
@@ -43,5 +50,6 @@ if __name__ == "__main__":
                 )
             ],
             snakemake.params.settings["generate"],
+            [Path(path) for path in snakemake.input.benchmarks],
             Path(snakemake.output.lineage),
         )

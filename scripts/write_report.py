@@ -39,6 +39,7 @@ if __name__ == "__main__":
                 spot_checks=tuple(map(Path, snakemake.input.spot_checks)),
                 title=settings.title,
                 embed_pages=settings.embed_pages,
+                benchmark_scores=tuple(map(Path, snakemake.input.benchmarks)),
                 label_csvs=tuple(Path(path) for path in snakemake.input.labels),
             ),
             Path(snakemake.output.html),

@@ -135,3 +135,8 @@ def family(kind: str) -> Family:
     """Return its family."""
     assert json.loads((folder(kind) / "config.json").read_text(encoding="utf-8"))["model_type"] == kind
     return FAMILIES[kind]
+
+
+def pixel_inputs(model: Any, input_ids: Any) -> dict[str, Any]:
+    """Return what the native forward takes beside token ids and pixels: which tokens are a page's."""
+    return {"mm_token_type_ids": (input_ids == model.config.image_token_id).int()}

@@ -29,7 +29,9 @@ def settings(**train: object) -> config.Config:
     return config.load({"base_model": {"name": "models/tiny"}, "train": values})
 
 
-def write_split(folder: Path, name: str, answers: tuple[str, ...], size: tuple[int, int] = (543, 768)) -> Path:
+def write_split(
+    folder: Path, name: str, answers: tuple[str, ...], size: tuple[int, int] = (543, 768), prompt: str = PROMPT
+) -> Path:
     """Write page images and a split of them; return its path."""
     rows = []
     for number, answer in enumerate(answers):
@@ -39,7 +41,7 @@ def write_split(folder: Path, name: str, answers: tuple[str, ...], size: tuple[i
         image = Image.new("L", size, 255)
         ImageDraw.Draw(image).text((40, 40 + 60 * number), f"{answer} {'x' * number}", fill=0, font_size=40)
         image.save(path)
-        conversation = [{"from": "human", "value": PROMPT}, {"from": "gpt", "value": answer}]
+        conversation = [{"from": "human", "value": prompt}, {"from": "gpt", "value": answer}]
         rows.append(
             {
                 "id": f"{document}/p0001",

@@ -7,9 +7,9 @@
 import difflib
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from scribetune.errors import UserError
@@ -72,7 +72,7 @@ class Labels(Section):
     tables: Literal["markdown", "html"] = "markdown"
     """markdown: tables as Markdown where they fit, as HTML where cells span; html: always HTML."""
     formulas: Literal["alt", "text"] = "alt"
-    """alt: LaTeX from the PDF's own alternative text (/Alt) where it has it; text: Unicode fragments."""
+    """alt: LaTeX of what the PDF's tags carry (LaTeX or MathML: /Alt, associated files, …); text: Unicode fragments."""
     tags: Literal["use", "ignore"] = "use"
     """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
     agreement: Literal["none", "tesseract"] = "none"
@@ -210,6 +210,8 @@ class Train(Section):
     """Threads of a CPU run; part of what makes two runs give the same adapter."""
     gpus: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Most GPUs of one training; auto: as many as `--resources gpu=N` says, one without it. It re-runs nothing."""
+    sharding: Literal["auto", "none", "full"] = "auto"
+    """full: several GPUs share the base, each holds a part of every layer; auto: where one cannot hold it whole."""
     checkpoint_steps: int = Field(default=500, ge=1)
     """Most optimiser steps between checkpoints; an interrupted training goes on from the last."""
     checkpoint_minutes: float = Field(default=10.0, ge=0.0)
@@ -300,6 +302,37 @@ class Gate(Section):
     """Most that the mean CER on the retention pages (outside the domain) may rise."""
 
 
+class Benchmark(Section):
+    """A public benchmark on disk, as an evaluation set (docs/evaluation-sets.md)."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """Names its results: reports/benchmarks/<name>."""
+    truth: str = Field(min_length=1)
+    """OmniDocBench's JSON, olmOCR-bench's JSONL or the folder of them, or JSONL with {"id", "text"} per page."""
+    images: str = ""
+    """Folder of the page images or PDFs; without it, the folder that truth is in."""
+    kind: Literal["auto", "omnidocbench", "olmocr", "pages"] = "auto"
+    """The form of truth; auto reads it off the first records."""
+    max_pages: int = Field(default=0, ge=0)
+    """Read so many pages at most, a choice that stays the same as pages come and go; 0: all."""
+
+
+class Evaluation(Section):
+    """Public benchmarks that base and tuned model read too (docs/evaluation-sets.md); the verdict leaves them out."""
+
+    benchmarks: tuple[Benchmark, ...] = ()
+    """List of {name, truth, images, kind, max_pages}: OmniDocBench, olmOCR-bench or pages of text, on disk."""
+
+    @field_validator("benchmarks")
+    @classmethod
+    def names_differ(cls, benchmarks: tuple[Benchmark, ...]) -> tuple[Benchmark, ...]:
+        """Refuse two benchmarks of one name; upper and lower case are one, as on some disks."""
+        names = [benchmark.name.lower() for benchmark in benchmarks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"each benchmark needs a name of its own, found twice: {', '.join(twice)}")
+        return benchmarks
+
+
 class Report(Section):
     """The HTML report."""
 
@@ -325,6 +358,7 @@ class Config(Section):
     merge: Merge = Merge()
     generate: Generate = Generate()
     gate: Gate = Gate()
+    evaluation: Evaluation = Evaluation()
     report: Report = Report()
     pretraining: Pretraining = Pretraining()
 
@@ -383,10 +417,13 @@ def _explain(finding: Mapping[str, Any]) -> str:
 def _allowed_keys(location: tuple[str, ...]) -> list[str]:
     model: type[BaseModel] = Config
     for part in location:
+        if part.isdecimal():  # the place in a list of sections
+            continue
         field = model.model_fields.get(part)
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+        section = None if field is None else next(iter(get_args(field.annotation)), field.annotation)
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
             return []
-        model = field.annotation
+        model = section
     return list(model.model_fields)
 
 

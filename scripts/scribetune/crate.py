@@ -26,6 +26,7 @@ WORKFLOW_COPY = "reports/workflow"
 
 PDFS = "<PDFs>"
 BASE = "<base model>"
+TRUTH = "<truth>"
 PUBLISHED = "1970-01-01"
 """RO-Crate demands a date of publication. A build is not published, and a clock would make every file different."""
 
@@ -48,11 +49,12 @@ class Step:
     Attributes:
         rule: Its name.
         does: What it does.
-        inputs: Paths below the working directory, `PDFS` and `BASE`. A path with `{shard}` stands for the job's shard
-            where the rule has a job per shard, else for all; a folder ends with `/`.
+        inputs: Paths below the working directory, `PDFS`, `BASE` and `TRUTH`. A path with `{shard}` stands for the
+            job's shard where the rule has a job per shard, else for all; a folder ends with `/`.
         outputs: Likewise.
         settings: Configuration keys that it reads: "pages", or "train.precision" for one key of a section.
         sharded: There is a job per shard.
+        by_benchmark: There is a job per public benchmark; a path with `{benchmark}` stands for the job's, else for all.
     """
 
     rule: str
@@ -61,6 +63,7 @@ class Step:
     outputs: tuple[str, ...]
     settings: tuple[str, ...] = ()
     sharded: bool = False
+    by_benchmark: bool = False
 
 
 _DOCUMENTS, _PAGES, _LABELS = (f"data/manifests/{stage}/{{shard}}.csv" for stage in ("documents", "pages", "labels"))
@@ -77,6 +80,13 @@ _BASE_PREDICTIONS, _TUNED_PREDICTIONS, _BASE_RETENTION, _TUNED_RETENTION = (
 )
 _SAMPLES, _METRICS, _DOCUMENT_REPORT, _LINEAGE, _REPORT = (
     f"reports/{name}" for name in ("samples.csv", "metrics.json", "documents.csv", "lineage.json", "index.html")
+)
+_BENCHMARK_MANIFEST, _BENCHMARK_RECORDS = (
+    f"{layout.BENCHMARKS}/{name}" for name in ("manifests/{benchmark}.csv", "records/{benchmark}.jsonl")
+)
+_BENCHMARK_BASE, _BENCHMARK_TUNED, _BENCHMARK_SAMPLES, _BENCHMARK_SCORES = (
+    f"{layout.BENCHMARK_REPORTS}/{{benchmark}}/{name}"
+    for name in ("base.jsonl", "tuned.jsonl", "samples.csv", "scores.json")
 )
 _PREDICTING = ("generate", "base_model", "task", "train.cpu_threads", "train.precision")
 
@@ -185,6 +195,7 @@ STEPS = (
             _TRAINING_LOG,
             _ADAPTER_LINEAGE,
             _PROOF,
+            _BENCHMARK_SCORES,
         ),
         (_REPORT,),
         ("report",),
@@ -209,6 +220,12 @@ STEPS = (
             _TUNED_RETENTION,
             _DOCUMENT_REPORT,
             _SAMPLES,
+            _BENCHMARK_MANIFEST,
+            _BENCHMARK_RECORDS,
+            _BENCHMARK_BASE,
+            _BENCHMARK_TUNED,
+            _BENCHMARK_SAMPLES,
+            _BENCHMARK_SCORES,
         ),
         (_LINEAGE,),
         ("generate",),
@@ -220,7 +237,50 @@ STEPS = (
         ("reports/model_card.md",),
     ),
 )
-"""Every rule behind `all` but the one that writes the crate, in an order in which they can run."""
+"""Every rule behind `all` but the one that writes the crate, in an order in which they can run; see `steps`."""
+
+BENCHMARK_STEPS = (
+    Step(
+        "prepare_benchmark",
+        "Prepare the page images of a public benchmark",
+        (TRUTH,),
+        (_BENCHMARK_MANIFEST, _BENCHMARK_RECORDS),
+        ("pages", "documents.timeout_s_per_page", "documents.memory_mb", "documents.max_megapixels"),
+        by_benchmark=True,
+    ),
+    Step(
+        "predict_benchmark_base",
+        "Read a public benchmark with the base model",
+        (_BENCHMARK_RECORDS, BASE),
+        (_BENCHMARK_BASE,),
+        _PREDICTING,
+        by_benchmark=True,
+    ),
+    Step(
+        "predict_benchmark_tuned",
+        "Read a public benchmark with the merged model",
+        (_BENCHMARK_RECORDS, _PROOF),
+        (_BENCHMARK_TUNED,),
+        _PREDICTING,
+        by_benchmark=True,
+    ),
+    Step(
+        "score_benchmark",
+        "Score base and tuned model on a public benchmark",
+        (TRUTH, _BENCHMARK_MANIFEST, _BENCHMARK_RECORDS, _BENCHMARK_BASE, _BENCHMARK_TUNED, *_SPLITS[:2]),
+        (_BENCHMARK_SAMPLES, _BENCHMARK_SCORES),
+        ("selection.duplicate_similarity",),
+        by_benchmark=True,
+    ),
+)
+"""The rules that a build with public benchmarks has besides."""
+
+
+def steps(benchmarks: Iterable[str] = ()) -> list[Step]:
+    """Return the steps of a build, those of its public benchmarks before what reports on them."""
+    first = next(number for number, step in enumerate(STEPS) if step.rule == "write_report")
+    return [*STEPS[:first], *(BENCHMARK_STEPS if list(benchmarks) else ()), *STEPS[first:]]
+
 
 # A table of its own: what `mimetypes` says depends on the machine, and so would the crate's bytes.
 _MEDIA_TYPES = {
@@ -278,16 +338,16 @@ class CrateSources:
     engine_version: str
 
 
-def input_files(shards: Iterable[str]) -> list[str]:
+def input_files(shards: Iterable[str], benchmarks: Iterable[str] = ()) -> list[str]:
     """Return the paths of the files that the steps make, and that the crate therefore hashes."""
-    names = list(shards)
-    paths = [path for step in STEPS for path in step.outputs if path != PDFS and not path.endswith("/")]
-    return sorted({one for path in paths for one in _expand(path, names)})
+    shard_names, names = list(shards), list(benchmarks)
+    paths = [path for step in steps(names) for path in step.outputs if path != PDFS and not path.endswith("/")]
+    return sorted({one for path in paths for one in _expand(path, shard_names, names)})
 
 
-def all_settings() -> list[str]:
+def all_settings(benchmarks: Iterable[str] = ()) -> list[str]:
     """Return the configuration keys that any step reads, for the rule's `params`."""
-    return sorted({name for step in STEPS for name in step.settings})
+    return sorted({name for step in steps(benchmarks) for name in step.settings})
 
 
 def workflow_copies(snakefile: Path, rules: Iterable[Path]) -> list[str]:
@@ -316,8 +376,11 @@ def _is_below(path: Path) -> bool:
     return path != Path() and not path.is_absolute() and ".." not in path.parts
 
 
-def _expand(path: str, shards: Sequence[str]) -> list[str]:
-    return [path.format(shard=shard) for shard in shards] if "{shard}" in path else [path]
+def _expand(path: str, shards: Sequence[str], benchmarks: Sequence[str]) -> list[str]:
+    for key, names in (("{shard}", shards), ("{benchmark}", benchmarks)):
+        if key in path:
+            return [path.replace(key, name) for name in names]
+    return [path]
 
 
 class _Writer:
@@ -337,6 +400,7 @@ class _Writer:
         self.meanings = {f"{section}.{key}": field.description for section, key, field in described}
         self.pdfs: dict[str, Any] = {}
         self.corrections: list[Any] = []
+        self.benchmarks: list[str] = sorted(sources.lineage.get("benchmarks", {}))
 
     def written(self) -> dict[str, Any]:
         """Add everything, and return the metadata."""
@@ -347,16 +411,16 @@ class _Writer:
         self.base = self._base_model()
         self.entities[f"{layout.ADAPTER}/"]["isBasedOn"] = _single(self.base)
         self.entities[f"{layout.MERGED}/"]["isBasedOn"] = [*self.base, self.entities[f"{layout.ADAPTER}/"]]
-        parameters = {name: self._parameter(*name) for name in self._keys(all_settings())}
+        parameters = {name: self._parameter(*name) for name in self._keys(all_settings(self.benchmarks))}
         actions, steps, controls, tools = [], [], [], []
         for position, step in enumerate(self._steps(), start=1):
             tool = self._tool(step, parameters)
             how = self._add(f"#step/{step.rule}", "HowToStep", name=step.rule, position=str(position), workExample=tool)
             tools.append(tool)
             steps.append(how)
-            for shard in sorted(self.sources.shards) if step.sharded else [""]:
-                action = self._action(step, shard, tool, parameters)
-                name = f"{step.rule}/{shard}" if shard else step.rule
+            for part in self._parts(step):
+                action = self._action(step, part, tool, parameters)
+                name = f"{step.rule}/{part}" if part else step.rule
                 controls.append(
                     self._add(
                         f"#control/{name}",
@@ -497,7 +561,7 @@ class _Writer:
             self._folder(place.as_posix(), "Input documents")["hasPart"] = _single(parts)
         return found
 
-    def _outside(self, name: str, sha256: str, size: int, **properties: Any) -> Any:
+    def _outside(self, name: str, sha256: str, size: int | None, **properties: Any) -> Any:
         """Add a file that is not in the crate, by its content; two files of the same content are one."""
         from rocrate.model.data_entity import DataEntity
 
@@ -571,7 +635,13 @@ class _Writer:
         return workflow
 
     def _steps(self) -> list[Step]:
-        return [step for step in STEPS if self.sources.has_samples or step.rule != "make_samples"]
+        return [step for step in steps(self.benchmarks) if self.sources.has_samples or step.rule != "make_samples"]
+
+    def _parts(self, step: Step) -> list[str]:
+        """Return the shards or benchmarks that a step has a job for; [""] for one job."""
+        if step.by_benchmark:
+            return self.benchmarks
+        return sorted(self.sources.shards) if step.sharded else [""]
 
     def _keys(self, names: Iterable[str]) -> list[tuple[str, str]]:
         """Return (section, key) of every configuration key that the names mean."""
@@ -612,15 +682,16 @@ class _Writer:
             tool["input"] = _single(formal)
         return tool
 
-    def _action(self, step: Step, shard: str, tool: Any, parameters: Mapping[tuple[str, str], tuple[Any, Any]]) -> Any:
-        read = [entity for path in step.inputs for entity in self._meant(path, shard)]
-        made = [entity for path in step.outputs for entity in self._meant(path, shard)]
+    def _action(self, step: Step, part: str, tool: Any, parameters: Mapping[tuple[str, str], tuple[Any, Any]]) -> Any:
+        shard, benchmark = ("", part) if step.by_benchmark else (part, "")
+        read = [entity for path in step.inputs for entity in self._meant(path, shard, benchmark)]
+        made = [entity for path in step.outputs for entity in self._meant(path, shard, benchmark)]
         if step.rule == "label_pages":
             read += self.corrections
         if step.rule == "score_predictions":
             made += self._metrics()
         given = [parameters[name][1] for name in self._keys(step.settings)]
-        name = f"{step.rule}/{shard}" if shard else step.rule
+        name = f"{step.rule}/{part}" if part else step.rule
         return self._add(
             f"#run/{name}",
             "CreateAction",
@@ -632,8 +703,11 @@ class _Writer:
             actionStatus=_COMPLETED,
         )
 
-    def _meant(self, path: str, shard: str) -> list[Any]:
-        """Return the entities that a path of a step stands for, in the job of a shard ("": the only job)."""
+    def _meant(self, path: str, shard: str, benchmark: str = "") -> list[Any]:
+        """Return the entities that a path of a step stands for, in the job of a shard or benchmark ("": of all)."""
+        if path == TRUTH:
+            truth = self.sources.lineage["benchmarks"][benchmark]["truth"]
+            return [self._outside(f"{benchmark}/{name}", sha256, None) for name, sha256 in sorted(truth.items())]
         if path == BASE:
             return self.base
         if path == PDFS:
@@ -641,7 +715,8 @@ class _Writer:
             return _distinct(self.pdfs[document] for document in wanted if document in self.pdfs)
         if path.endswith("/"):
             return [self.entities[path]]
-        return [self._file(one) for one in _expand(path, [shard] if shard else sorted(self.sources.shards))]
+        shards = [shard] if shard else sorted(self.sources.shards)
+        return [self._file(one) for one in _expand(path, shards, [benchmark] if benchmark else self.benchmarks)]
 
     def _metrics(self) -> list[Any]:
         """Add the scores of base and tuned model."""
@@ -713,10 +788,16 @@ class _Writer:
         )
 
 
-def _described(path: str, sha256: str, size: int, **properties: Any) -> dict[str, Any]:
+def _described(path: str, sha256: str, size: int | None, **properties: Any) -> dict[str, Any]:
     """Return a file's properties; what is not known is left out."""
     kind = _MEDIA_TYPES.get(Path(path).suffix.lower(), "application/octet-stream")
-    told = {"name": path, "sha256": sha256, "contentSize": str(size), "encodingFormat": kind, **properties}
+    told = {
+        "name": path,
+        "sha256": sha256,
+        "contentSize": "" if size is None else str(size),
+        "encodingFormat": kind,
+        **properties,
+    }
     return {key: value for key, value in told.items() if value not in (None, "", [])}
 
 

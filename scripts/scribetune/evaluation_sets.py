@@ -8,6 +8,9 @@
 - olmOCR-bench: JSONL of facts with `pdf`, `page` and `type`; a folder of such files is one set. A page's id is
   `<pdf without .pdf>_pg<page>`.
 
+A record that cannot be used stops `read`, unless a list is given that takes it (`Refused`): a build goes on with the
+others, and tells of those.
+
 Predictions are JSONL of `{"id", "text"}`, or a folder of Markdown files, as both benchmarks want them: the id is the
 file's path in the folder without extension.
 """
@@ -18,14 +21,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from scribetune import files
+from scribetune.benchmarks.sources import PageSource, truth_files
 from scribetune.errors import UserError
 from scribetune.metrics import olmocr
 from scribetune.metrics.omnidocbench import ground_truth
 
 Record = Mapping[str, Any]
+Kind = Literal["omnidocbench", "olmocr", "pages"]
+KINDS: tuple[Kind, ...] = ("omnidocbench", "olmocr", "pages")
 FORMS = (
     'JSONL with one {"id", "text"} per page, OmniDocBench\'s JSON (pages with "layout_dets"), '
     'or olmOCR-bench\'s JSONL (facts with "pdf", "page" and "type")'
@@ -33,6 +39,17 @@ FORMS = (
 _PAGE_FILE = re.compile(r"\.(jpe?g|png|pdf|md|mmd)$", re.IGNORECASE)
 _NUMBERS = ("max_diffs", "first_n", "last_n", "max_length", "max_repeats")
 _REPEAT = re.compile(r"_repeat1$")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_NO_UNICODE = "It holds half a character, a lone surrogate (accepted: Unicode text)"
+_NO_OBJECT = "It is no JSON object (accepted: one object per page or fact)"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A record of a set that cannot be used: its name, and why, with what is accepted."""
+
+    record: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -44,39 +61,75 @@ class EvaluationSet:
         annotations: OmniDocBench's annotations by page id.
         facts: olmOCR-bench's facts by page id.
         sources: For each fact's id the file it comes from, which is its category.
+        kind: Which form the set has.
+        pages: For each page id where the page can be seen, in the set's order.
+        attributes: For each page id of OmniDocBench its attributes by name ("language", …), each with its values.
     """
 
     records: tuple[Record, ...] = ()
     annotations: Mapping[str, ground_truth.Page] = field(default_factory=dict)
     facts: Mapping[str, tuple[olmocr.Fact, ...]] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    kind: Kind = "pages"
+    pages: Mapping[str, PageSource] = field(default_factory=dict)
+    attributes: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
-def read(path: Path) -> EvaluationSet:
+def read(path: Path, kind: str = "auto", refused: list[Refused] | None = None) -> EvaluationSet:
     """Read an evaluation set.
 
     Args:
         path: A file in one of the three forms, or a folder with olmOCR-bench's JSONL files.
+        kind: One of `KINDS`, or "auto": read off the keys of the first record.
+        refused: Takes the records that cannot be used, where the others are to be read all the same (the kind is then
+            that of most records); None: such a record is an error.
 
     Raises:
-        UserError: It is missing, unreadable, empty or of another form.
+        UserError: It is missing, unreadable, empty or of another form; no record of it can be used.
     """
-    if path.is_dir():
-        parts = sorted(path.glob("*.jsonl"))
-        if not parts:
-            raise _unknown(path, "a folder without *.jsonl")
-        return _facts([(part.stem, row) for part in parts for row in _rows(part)], path)
-    rows = _rows(path)
+    parts = truth_files(path) if path.is_dir() else [path]
+    if not parts:
+        raise _unknown(path, "a folder without *.jsonl")
+    rows = [(part.stem, row) for part in parts for row in _rows(part, refused)]
     if not rows:
-        raise _unknown(path, "no record")
-    first = rows[0]
-    if "layout_dets" in first:
-        return _pages(rows, path)
-    if "pdf" in first and "type" in first:
-        return _facts([(path.stem, row) for row in rows], path)
-    if "id" in first and "text" in first:
-        return EvaluationSet(records=tuple(_record(row, number, path) for number, row in enumerate(rows, start=1)))
-    raise _unknown(path, f"a first record with {', '.join(sorted(first)[:8]) or 'no key'}")
+        raise _unknown(path, "no record" + (f" that can be read ({refused[0].why})" if refused else ""))
+    kinds = Counter(_kind_of(row) for _, row in (rows if refused is not None else rows[:1]))
+    kinds.pop(None, None)
+    found = kinds.most_common(1)[0][0] if kinds else None
+    if path.is_dir() and found is None:
+        found = "olmocr"
+    form = found if kind == "auto" else kind
+    if form == "omnidocbench":
+        result = _pages([row for _, row in rows], path, refused)
+    elif form == "olmocr" or (path.is_dir() and refused is None):
+        result = _facts(rows, path, refused)
+    elif form == "pages":
+        result = _records([row for _, row in rows], path, refused)
+    else:
+        raise _unknown(path, f"a first record with {', '.join(sorted(rows[0][1])[:8]) or 'no key'}")
+    if refused and not result.pages:
+        raise UserError(
+            f"No record of the evaluation set can be used: {refused[0].record}: {refused[0].why}",
+            value=str(path),
+            accepted=FORMS,
+            todo="correct the file, or name its form (kind) if it was taken for another one",
+        )
+    return result
+
+
+def _kind_of(row: Record) -> Kind | None:
+    if "layout_dets" in row:
+        return "omnidocbench"
+    if "pdf" in row and "type" in row:
+        return "olmocr"
+    return "pages" if "id" in row and "text" in row else None
+
+
+def _refuse(refused: list[Refused] | None, record: str, error: UserError) -> None:
+    """Keep a record that cannot be used and why, or raise the error where nobody takes it."""
+    if refused is None:
+        raise error
+    refused.append(Refused(record, f"{error.what} (accepted: {error.accepted})"))
 
 
 def read_predictions(path: Path, pages: Sequence[str]) -> list[Record]:
@@ -117,82 +170,151 @@ def _page_id(name: str, wanted: set[str]) -> str:
     return name
 
 
-def _pages(rows: Sequence[Record], path: Path) -> EvaluationSet:
-    names = [str((row.get("page_info") or {}).get("image_path") or "") for row in rows]
-    nameless = [number for number, name in enumerate(names, start=1) if not name]
+def _pages(rows: Sequence[Record], path: Path, refused: list[Refused] | None) -> EvaluationSet:
+    named: list[tuple[str, Record]] = []
+    nameless = []
+    for number, row in enumerate(rows, start=1):
+        information = row.get("page_info")
+        name = str((information if isinstance(information, dict) else {}).get("image_path") or "")
+        if not name:
+            nameless.append(number)
+        else:
+            named.append((name, row))
     if nameless:
-        raise UserError(
+        error = UserError(
             "Pages have no image path",
             value=f"{path}: pages {nameless[:5]}",
             accepted='"page_info.image_path"',
             todo="give each page the name of its image: predictions are found by it",
         )
-    stems = [_PAGE_FILE.sub("", PurePosixPath(name).name) for name in names]
+        for number in nameless:
+            _refuse(refused, f"page {number}", error)
+    stems = [_PAGE_FILE.sub("", PurePosixPath(name).name) for name, _ in named]
     twice = {stem for stem, count in Counter(stems).items() if count > 1}
-    annotations = {}
-    for name, stem, row in zip(names, stems, rows, strict=True):
+    annotations: dict[str, ground_truth.Page] = {}
+    pages: dict[str, PageSource] = {}
+    attributes: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    for (name, row), stem in zip(named, stems, strict=True):
+        page_id = PurePosixPath(name).name if stem in twice else stem
+        if page_id in pages:
+            error = UserError(
+                "Images repeat", value=f"{path}: {sorted(twice)[:5]}", accepted="each image once", todo="leave one out"
+            )
+            _refuse(refused, name, error)
+            continue
         try:
-            page = ground_truth.page_from_json(row)
-        except (AttributeError, TypeError) as error:
-            raise UserError(
+            if refused is not None and not isinstance(row.get("layout_dets"), list):
+                raise TypeError  # noqa: TRY301  told below
+            annotations[page_id] = ground_truth.page_from_json(row)
+        except (AttributeError, TypeError) as cause:
+            error = UserError(
                 "A page's annotations cannot be read",
                 value=f"{path}: {name}",
                 accepted="the form of OmniDocBench's JSON",
                 todo="correct layout_dets and extra.relation",
-            ) from error
-        annotations[PurePosixPath(name).name if stem in twice else stem] = page
-    if len(annotations) < len(rows):
-        raise UserError(
-            "Images repeat",
-            value=f"{path}: {sorted(twice)[:5]}",
-            accepted="each image once",
-            todo="leave one out",
-        )
+            )
+            error.__cause__ = cause
+            _refuse(refused, name, error)
+            continue
+        pages[page_id] = PageSource(name)
+        attributes[page_id] = _attributes(row["page_info"])
     records = tuple(
         {"id": page_id, "text": ground_truth.markdown_from_page(page)} for page_id, page in annotations.items()
     )
-    return EvaluationSet(records=records, annotations=annotations)
+    return EvaluationSet(
+        records=records, annotations=annotations, kind="omnidocbench", pages=pages, attributes=attributes
+    )
 
 
-def _facts(rows: Sequence[tuple[str, Record]], path: Path) -> EvaluationSet:
+def _attributes(information: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return a page's attributes; one that is a list has several values, or none."""
+    found = information.get("page_attribute")
+    result: dict[str, tuple[str, ...]] = {}
+    for name, value in (found if isinstance(found, dict) else {}).items():
+        values = value if isinstance(value, list) else [value]
+        result[str(name)] = tuple(str(each) for each in values if each not in (None, ""))
+    return result
+
+
+def _facts(rows: Sequence[tuple[str, Record]], path: Path, refused: list[Refused] | None) -> EvaluationSet:
     by_page: dict[str, list[olmocr.Fact]] = {}
     sources: dict[str, str] = {}
+    pages: dict[str, PageSource] = {}
+    kept: list[Record] = []
     for source, row in rows:
-        kind = row.get("type")
-        missing = [key for key in ("id", "pdf", "page") if row.get(key) in (None, "")]
-        texts = olmocr.REQUIRED.get(str(kind), ())
-        missing += [key for key in texts if not isinstance(row.get(key), str) or not row[key].strip()]
-        missing += [key for key in _NUMBERS if not isinstance(row.get(key) or 0, int)]
-        if kind == "format" and row.get("format") not in olmocr.FORMATS:
-            missing.append("format")
-        where = f"{path} ({source}): fact {row.get('id')!r}"
-        if kind not in olmocr.TYPES:
-            raise UserError(
-                "A fact is of an unknown type",
-                value=f"{where}, type {kind!r}",
-                accepted=", ".join(olmocr.TYPES),
-                todo="correct the type, or leave the fact out",
-            )
-        if missing:
-            raise UserError(
-                f"A fact lacks {', '.join(missing)}, or has it in another form",
-                value=where,
-                accepted="the fields of olmOCR-bench",
-                todo="complete it, or leave it out",
-            )
-        if str(row["id"]) in sources:
-            raise UserError("Facts have the same id", value=where, accepted="each id once", todo="rename one")
+        error = _problem_of_fact(row, f"{path} ({source}): fact {row.get('id')!r}", sources)
+        if error is not None:
+            _refuse(refused, f"{source}: fact {row.get('id')!r}", error)
+            continue
         sources[str(row["id"])] = source
-        by_page.setdefault(f"{_PAGE_FILE.sub('', str(row['pdf']))}_pg{row['page']}", []).append(row)
+        page_id = f"{_PAGE_FILE.sub('', str(row['pdf']))}_pg{row['page']}"
+        by_page.setdefault(page_id, []).append(row)
+        pages.setdefault(page_id, PageSource(str(row["pdf"]), _number_of(row)))
+        kept.append(row)
     # As the benchmark does: of a PDF that no baseline fact speaks of, the first page is at least to be legible.
-    covered = {str(row["pdf"]) for _, row in rows if row["type"] == "baseline"}
-    for pdf in dict.fromkeys(str(row["pdf"]) for _, row in rows):
+    covered = {str(row["pdf"]) for row in kept if row["type"] == "baseline"}
+    for pdf in dict.fromkeys(str(row["pdf"]) for row in kept):
         if pdf not in covered:
             name = f"{pdf}_baseline"
             fact = {"id": name, "pdf": pdf, "page": 1, "type": "baseline"}
-            by_page.setdefault(f"{_PAGE_FILE.sub('', pdf)}_pg1", []).append(fact)
+            page_id = f"{_PAGE_FILE.sub('', pdf)}_pg1"
+            by_page.setdefault(page_id, []).append(fact)
+            pages.setdefault(page_id, PageSource(pdf, 1))
             sources[name] = "baseline"
-    return EvaluationSet(facts={page: tuple(facts) for page, facts in by_page.items()}, sources=sources)
+    return EvaluationSet(
+        facts={page: tuple(facts) for page, facts in by_page.items()}, sources=sources, kind="olmocr", pages=pages
+    )
+
+
+def _number_of(row: Record) -> int:
+    """Return a fact's page; 0, which no PDF has, where it is no number."""
+    return int(row["page"]) if str(row["page"]).isdecimal() else 0
+
+
+def _problem_of_fact(row: Record, where: str, sources: Mapping[str, str]) -> UserError | None:
+    """Return why a fact cannot be decided, or None."""
+    kind = row.get("type")
+    missing = [key for key in ("id", "pdf", "page") if row.get(key) in (None, "")]
+    texts = olmocr.REQUIRED.get(str(kind), ())
+    missing += [key for key in texts if not isinstance(row.get(key), str) or not row[key].strip()]
+    missing += [key for key in _NUMBERS if not isinstance(row.get(key) or 0, int)]
+    if kind == "format" and str(row.get("format")) not in olmocr.FORMATS:
+        missing.append("format")
+    if not isinstance(kind, str) or kind not in olmocr.TYPES:
+        return UserError(
+            "A fact is of an unknown type",
+            value=f"{where}, type {kind!r}",
+            accepted=", ".join(olmocr.TYPES),
+            todo="correct the type, or leave the fact out",
+        )
+    if missing:
+        return UserError(
+            f"A fact lacks {', '.join(missing)}, or has it in another form",
+            value=where,
+            accepted="the fields of olmOCR-bench",
+            todo="complete it, or leave it out",
+        )
+    if str(row["id"]) in sources:
+        return UserError("Facts have the same id", value=where, accepted="each id once", todo="rename one")
+    return None
+
+
+def _records(rows: Sequence[Record], path: Path, refused: list[Refused] | None) -> EvaluationSet:
+    records: list[Record] = []
+    pages: dict[str, PageSource] = {}
+    for number, row in enumerate(rows, start=1):
+        try:
+            record = _record(row, number, path)
+            if refused is not None and str(record["id"]) in pages:
+                raise UserError("Page ids repeat", value=str(record["id"]), accepted="each id once")  # noqa: TRY301
+        except UserError as error:
+            _refuse(refused, f"record {number}", error)
+            continue
+        records.append(record)
+        file, page = str(record.get("pdf") or record.get("image") or ""), record.get("page")
+        is_pdf = bool(record.get("pdf"))
+        pages[str(record["id"])] = PageSource(file, (page if isinstance(page, int) else 1) if is_pdf else 0)
+    return EvaluationSet(records=tuple(records), kind="pages", pages=pages)
 
 
 def _record(row: Record, number: int, path: Path) -> Record:
@@ -215,21 +337,60 @@ def _record(row: Record, number: int, path: Path) -> Record:
     return row
 
 
-def _rows(path: Path) -> list[Record]:
-    """Read a JSON list of objects, or JSONL."""
+def _rows(path: Path, refused: list[Refused] | None = None) -> list[Record]:
+    """Read a JSON list of objects, or JSONL; what is no object is refused by itself where `refused` takes it."""
     text = _text(path)
     if text.lstrip().startswith("["):
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise _unreadable(path, str(error)) from error
+        if refused is not None and isinstance(value, list):
+            return _good_rows(path, text, [(f"record {number}", row) for number, row in enumerate(value, 1)], refused)
         if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
             raise _unknown(path, "a list of something else than objects")
         return value
+    if refused is not None:
+        return _good_lines(path, text, refused)
     try:
         return list(files.read_jsonl(path))
     except (ValueError, RecursionError) as error:
         raise _unreadable(path, str(error)) from error
+
+
+def _good_lines(path: Path, text: str, refused: list[Refused]) -> list[Record]:
+    rows: list[tuple[str, Any]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        rows.append((f"line {number}", row))
+    return _good_rows(path, text, rows, refused)
+
+
+def _good_rows(path: Path, text: str, rows: Sequence[tuple[str, Any]], refused: list[Refused]) -> list[Record]:
+    """Return the rows that are objects and whose text can be written to a file again."""
+    may_break = _SURROGATE.search(text) is not None
+    kept: list[Record] = []
+    for name, row in rows:
+        if not isinstance(row, dict):
+            refused.append(Refused(f"{path.name}: {name}", _NO_OBJECT))
+        elif may_break and _SURROGATE.search(json.dumps(row)) and not _is_unicode(row):
+            refused.append(Refused(f"{path.name}: {name}", _NO_UNICODE))
+        else:
+            kept.append(row)
+    return kept
+
+
+def _is_unicode(row: Record) -> bool:
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str:

@@ -1,11 +1,14 @@
-"""LaTeX that a tagged PDF carries: /Alt of its /Formula elements, and where on the page they stand.
+"""LaTeX that a tagged PDF carries (`formula_sources`), and where on the page its formulas stand.
 
-PDF 1.7 (ISO 32000-1), 14.8.4.5 (illustration elements) and 14.9.3 (alternate descriptions).
+PDF 1.7 (ISO 32000-1), 14.8.4.5 (illustration elements).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from scribetune import formula_sources
+from scribetune.formula_sources import FormulaTag
 
 _BAR_MARGIN = (-2, -2, 2, 2)  # fraction bars and radicals reach a little beyond the glyphs, in points
 # Elements that hold running text: a formula below one of them stands in a line.
@@ -17,7 +20,7 @@ class Formula:
     """A formula on a page.
 
     Attributes:
-        latex: From /Alt, whitespace collapsed.
+        latex: Whitespace collapsed.
         display: Whether it stands on its own line.
         bbox: (x0, y0, x1, y1) of its glyphs, in points of the unrotated page.
         lines: The boxes of its text lines.
@@ -29,12 +32,12 @@ class Formula:
     lines: tuple[tuple[float, float, float, float], ...]
 
 
-def on_page(page: Any, alternatives: list[str]) -> list[Formula]:
+def on_page(page: Any, tags: list[FormulaTag]) -> list[Formula]:
     """Return the page's formulas that have LaTeX, in reading order of the structure tree.
 
     Args:
         page: A pymupdf.Page.
-        alternatives: Its entry of `TagTree.formulas`.
+        tags: Its entry of `TagTree.formulas`.
 
     Returns:
         The formulas; none where the boxes found on the page do not match the elements one to one (then nothing can
@@ -42,17 +45,22 @@ def on_page(page: Any, alternatives: list[str]) -> list[Formula]:
     """
     import pymupdf
 
-    if not any(alternatives):
+    if not any(tag.has_latex for tag in tags):
         return []
     blocks = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE)["blocks"]
     found = list(_formula_blocks(blocks, parent=""))
-    if len(found) != len(alternatives):
+    if len(found) != len(tags):
         return []
     return [
-        Formula(latex, parent not in _INLINE_PARENTS, tuple(block["bbox"]), tuple(_line_boxes(block)))
-        for (block, parent), latex in zip(found, alternatives, strict=True)
-        if latex
+        _formula(block, latex, parent not in _INLINE_PARENTS if tag.display is None else tag.display)
+        for (block, parent), tag in zip(found, tags, strict=True)
+        if (latex := tag.latex_of(block))
     ]
+
+
+def _formula(block: dict[str, Any], latex: str, display: bool) -> Formula:
+    numbered = formula_sources.with_number(latex, formula_sources.equation_number(block)) if display else latex
+    return Formula(numbered, display, tuple(block["bbox"]), tuple(_line_boxes(block)))
 
 
 def _formula_blocks(blocks: list[dict[str, Any]], parent: str) -> Iterator[tuple[dict[str, Any], str]]:

@@ -24,6 +24,7 @@ from scribetune import (
     page_blocks,
     page_images,
     plain_pages,
+    right_to_left,
     ruling_lines,
     structure,
     tag_tree,
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 _MIN_TAG_COVERAGE = 0.99
 _CHECKED_LONG_SIDE_PX = 2304  # fine enough to see small print
 _AUTHOR = re.compile(r"<!-- (reviewer|teacher):(.*)-->")
+_MARKED_WORD = re.compile(r"(\d{1,3}|[a-z])([A-Z]\w*)")
 _DIVIDED_WORD = re.compile(r"(\w+)[-\u00ad\u2010] *\n\s*(\w+)")
 
 
@@ -167,10 +169,8 @@ class PageReader:
         return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
 
     def _read(self, page: Any) -> PageText:
-        import pymupdf
-
         unmapped = unmapped_share(page)
-        tagged = self._tagged(page, page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT))
+        tagged = self._tagged(page, _words_of(page))
         if tagged is not None and tagged.marks:
             return _from_tags(page, tagged, unmapped)
         analysed = self._analysed(page, unmapped)
@@ -195,14 +195,17 @@ class PageReader:
         return tagged
 
     def _analysed(self, page: Any, unmapped: float, *, has_unseen: bool = False) -> PageText:
-        """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from /Alt in place."""
+        """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from tags in place."""
         held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
         found = formulas.on_page(page, held)
-        lost = sum(bool(latex) for latex in held) - len(found)
+        lost = sum(tag.has_latex for tag in held) - len(found)
         changed = self._for_analysis[page.number]
         changed.remove_rotation()
         tokens = formulas.Placeholders.put(changed, found) if found else formulas.Placeholders({})
         layer = text_layer.read(changed)
+        if text_layer.is_sideways(layer):
+            text_layer.turn_upright(changed)
+            layer = text_layer.read(changed)
         if has_unseen:
             image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
@@ -234,11 +237,10 @@ class PageReader:
 
 
 def _words_of(page: Any) -> str:
-    """Return the text layer as MuPDF reads it."""
+    """Return the text layer as MuPDF reads it, right-to-left letters in order."""
     import pymupdf
 
-    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT)
-    return text
+    return right_to_left.text_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_TEXT))
 
 
 class UnreadablePdfError(Exception):
@@ -278,20 +280,26 @@ def unmapped_share(page: Any) -> float:
 def word_recall(layer: str, label: str, unseen: str = "") -> float:
     """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer.
 
-    A word divided between two lines of the layer is one word where the label has it joined.
+    A word divided between two lines of the layer is one word where the label has it joined, and the mark of a note that
+    the layer has right before a word is one by itself where the label has it so.
 
     Args:
         layer: Text of the layer.
         label: Markdown.
         unseen: Words of the layer that nobody sees: they are not wanted.
     """
-    wanted, found = Counter(markdown.words(layer)), Counter(markdown.words(label))
-    wanted -= Counter(markdown.words(unseen))
+    wanted, found = Counter(right_to_left.words_apart(layer)), Counter(right_to_left.words_apart(label))
+    wanted -= Counter(right_to_left.words_apart(unseen))
     for first, second in _DIVIDED_WORD.findall(layer):
         if wanted[first] > found[first] and wanted[second] > 0 and found[first + second] > wanted[first + second]:
             wanted[first] -= 1
             wanted[second] -= 1
             wanted[first + second] += 1
+    for word in [word for word in wanted if wanted[word] > found[word]]:
+        marked = _MARKED_WORD.fullmatch(word)
+        if marked and all(found[part] > wanted[part] for part in marked.groups()):
+            wanted[word] -= 1
+            wanted.update(marked.groups())
     wanted = +wanted
     return (wanted & found).total() / wanted.total() if wanted else 1.0
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from scribetune import layout_model, markdown, plain_pages, table_repair
+from scribetune import layout_model, plain_pages, right_to_left, table_repair
 from scribetune.layout_model import Region
-from scribetune.page_blocks import Kind, PageBlock
+from scribetune.page_blocks import Kind, PageBlock, is_caption
 from scribetune.ruling_lines import Rules
 from scribetune.table_cells import Box, PageTable, Word
 from scribetune.text_layer import Line, Span, TextLayer, union
@@ -84,9 +84,12 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageB
         x0, y0, x1, y1 = block.box
         shown = [block] if (x1 - x0) * (y1 - y0) >= plain_pages.FIGURE_SHARE * layer.width * layer.height else []
         if not shown or _characters(lines) > _MOSTLY_PICTURE * _characters(layer.lines):
-            return [*shown, *as_text]
+            # The words of a drawing are large here and small there, and head nothing.
+            return [*shown, *(replace(b, kind=Kind.TEXT) if b.kind is Kind.HEADING else b for b in as_text)]
     elif not lines:
         return []
+    elif block.kind is Kind.HEADING and is_caption(lines):
+        block = replace(block, kind=Kind.TEXT)
     return _as_code(replace(block, lines=tuple(lines)))
 
 
@@ -163,10 +166,10 @@ def _assigned(
 
 def _missing(block: PageBlock, lines: Sequence[Line]) -> list[Line]:
     """Return what a table's box has and its cells have not."""
-    known = Counter(markdown.words(" ".join(table.markdown() for table in block.tables)))
+    known = Counter(right_to_left.words_apart(" ".join(table.markdown() for table in block.tables)))
     missing = []
     for line in lines:
-        words = markdown.words(line.text)
+        words = right_to_left.words_apart(line.text)
         unknown = [word for word in words if not _take(known, word)]
         if not unknown:
             continue

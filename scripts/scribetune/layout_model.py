@@ -17,6 +17,7 @@ from typing import Any
 
 from scribetune.metrics.grids import Cell
 from scribetune.table_cells import Box, PageTable
+from scribetune.text_layer import joined_rows
 
 _LEAST_SIDE = 2.0
 _REMEMBERED = 20_000  # short texts
@@ -121,7 +122,7 @@ def _table(table: Any) -> FoundTable:
             width, height = placed.colspan, placed.rowspan
             covered |= {(number + down, column + across) for down in range(height) for across in range(width)}
             boxes[number, column] = tuple(placed.bbox) if placed.bbox is not None else None
-            text = " ".join(placed.text.split())
+            text = joined_rows(placed.text.split("\n"))
             if text or width * height > 1:
                 cells.append(Cell(number, column, text, height, width))
             column += width

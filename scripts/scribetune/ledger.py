@@ -19,7 +19,9 @@ from scribetune.errors import UserError
 from scribetune.provenance import REPOSITORY
 
 NOTHING_TO_DO = "Nothing to be done"
-STAGE_TARGETS = {"samples": "samples", "data": "splits", "train": "merged", "report": "all"}
+STAGE_TARGETS = {
+    "samples": "samples", "data": "splits", "train": "merged", "report": "all", "benchmark": "benchmarks",
+}  # fmt: skip
 """Stage of dvc.yaml → the Snakemake target it runs, which must be up to date when the stage ends."""
 
 RECORDS = (
@@ -73,7 +75,7 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
             work = _Commit(folder, lock)
             stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
             _mend_configuration(work)
-            _require_up_to_date(work, STAGE_TARGETS.get(stage, "all"))
+            _require_up_to_date(work, STAGE_TARGETS.get(stage.partition("@")[0], "all"))
             if not stage:
                 _set_damaged_aside(work)
                 _keep_raw(work)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scribetune.training import TrainingResult
 
 SCHEMA = "scribetune-lineage/1"
+_OF_BENCHMARKS = ("kind", "truth", "pages", "unread", "refused", "cut", "leakage", "columns")
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "pymupdf", "pymupdf4llm", "tokenizers")
 
 
@@ -99,6 +100,7 @@ def of_build(
     metrics: Mapping[str, Any],
     outputs: Iterable[Path],
     generation: Mapping[str, Any],
+    benchmarks: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the content of reports/lineage.json: the adapter's lineage, its merged model, its scores, all hashes.
 
@@ -108,14 +110,20 @@ def of_build(
         metrics: reports/metrics.json.
         outputs: Files of the evaluation, to be hashed.
         generation: Configuration of the predictions.
+        benchmarks: reports/benchmarks/<name>/scores.json of each public benchmark.
     """
-    return {
+    record = {
         **adapter,
         "merged": dict(proof),
         "generation": dict(generation),
         "metrics": dict(metrics),
         "outputs": {path.as_posix(): files.sha256_file(path) for path in sorted(outputs)},
     }
+    if benchmarks:
+        record["benchmarks"] = {
+            str(scores["name"]): {key: scores[key] for key in _OF_BENCHMARKS} for scores in benchmarks
+        }
+    return record
 
 
 def training_facts(result: "TrainingResult") -> dict[str, Any]:

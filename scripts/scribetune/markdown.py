@@ -8,6 +8,7 @@ FIGURE = "![figure]()"
 
 _PICTURE_TEXT = re.compile(r"<!-- Start of picture text -->\n?(.*?)<!-- End of picture text -->(?:<br>)?", re.DOTALL)
 _PICTURE_MARK = re.compile(r"^\*\*==> picture .*? intentionally omitted <==\*\*[ \t]*$", re.MULTILINE)
+_SHAPED = re.compile("[\ufb50-\ufbff\ufe70-\ufefc]+")
 _LONGEST_EMPHASIS = 2000
 _HEADING = re.compile(r"^(#{1,6}) +(.*)$")
 _BULLET = re.compile(r"^( *)[•‣▪–*+] +(?=\S)")
@@ -23,9 +24,10 @@ _LINE_BREAK = re.compile(r"<br>\n?")
 def normalise(text: str) -> str:
     r"""Bring extracted Markdown into the form that labels have.
 
-    NFC; `\n` line ends; no blanks at line ends; blocks separated by one empty line; headings without emphasis marks;
-    one blank around table cells and `---` separators; text found in pictures as plain lines; markers of pictures
-    removed; `<br>` only inside tables; `-` for every bullet, and no empty lines between items; one final newline.
+    NFC, and Arabic letters as such instead of the shapes that they take in a word; `\n` line ends; no blanks at line
+    ends; blocks separated by one empty line; headings without emphasis marks; one blank around table cells and `---`
+    separators; text found in pictures as plain lines; markers of pictures removed; `<br>` only inside tables; `-` for
+    every bullet, and no empty lines between items; one final newline.
 
     Args:
         text: Markdown as the extraction wrote it.
@@ -33,6 +35,7 @@ def normalise(text: str) -> str:
     Returns:
         The normal form; "" for a page without text. Applying it twice changes nothing.
     """
+    text = _SHAPED.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
     text = _PICTURE_TEXT.sub(lambda match: _LINE_BREAK.sub("\n", match.group(1)), text)
     text = _PICTURE_MARK.sub("", text)

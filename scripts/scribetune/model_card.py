@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import files, gate
+from scribetune.benchmarks import presenting
 from scribetune.report_tables import COMPARED, MEASURES, Measure
 
 SPLITS = ("train", "validation", "test")
@@ -75,6 +76,7 @@ def text(sources: CardSources) -> str:
         _training_data(sources),
         _procedure(lineage),
         _evaluation(lineage),
+        *_benchmarks(lineage),
         _limits(sources),
         _provenance(sources),
     ]
@@ -318,6 +320,33 @@ def _evaluation(lineage: Mapping[str, Any]) -> str:
             f"{_number(before)}, tuned {_number(after)}."
         )
     return "\n\n".join(parts)
+
+
+def _benchmarks(lineage: Mapping[str, Any]) -> list[str]:
+    """Return a section on public benchmarks; [] without any."""
+    found: Mapping[str, Mapping[str, Any]] = lineage.get("benchmarks", {})
+    parts = []
+    for name, scores in sorted(found.items()):
+        columns = [presenting.table_column(column) for column in scores["columns"]]
+        rows = [
+            ("base", *(_with_interval(column.base) for column in columns)),
+            ("tuned", *(_with_interval(column.tuned) for column in columns)),
+        ]
+        said = [*presenting.notes(scores), *presenting.column_notes(scores["columns"])]
+        truth = ", ".join(
+            f"{_code(file)} (SHA-256 {_code(digest)})" for file, digest in sorted(scores["truth"].items())
+        )
+        parts += [
+            f"### {escape(name)}",
+            f"{escape(presenting.KINDS[scores['kind']])}.",
+            _table(("model", *(escape(column.heading) for column in columns)), rows),
+            "\n".join([*(f"- {escape(note.text)}" for note in said), f"- Truth: {truth}"]),
+        ]
+    return ["\n\n".join(["## Public benchmarks", *parts])] if parts else []
+
+
+def _with_interval(cell: presenting.Cell) -> str:
+    return f"{cell.text} ({cell.interval})" if cell.interval else cell.text
 
 
 def _gain(change: Mapping[str, Any], key: str, name: str) -> tuple[str, ...]:

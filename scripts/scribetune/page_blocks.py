@@ -9,11 +9,24 @@ from itertools import pairwise
 from scribetune.markdown import FIGURE
 from scribetune.structure import is_cjk
 from scribetune.table_cells import Box, PageTable
-from scribetune.text_layer import Line, Span, is_broken_word, joined, needs_blank, visual_lines
+from scribetune.text_layer import (
+    Line,
+    Span,
+    begins_with_conjunction,
+    is_broken_word,
+    joined,
+    needs_blank,
+    visual_lines,
+)
 
-_BULLET = re.compile(r"^([•‣▪●○◦■□❑➢✓·∙⁃\uf0b7\uf0a7\uf0d8\uf076\uf0fc\uf02d]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
+_BULLET = re.compile(r"^([•‣▪●○◦■□❑➢✓·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
 _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)])\s+(?=\S)")
 _MARK = re.compile(r"^\s*(\d{1,3}|[*†‡§¶#]{1,3}|[a-z])\s*")
+_CAPTION = re.compile(
+    r"(?:Tab(?:le|\.|elle|leau|la)|Fig(?:ure|\.|ura)|Abb(?:ildung|\.)|Exhibit|Chart|表格?|[图圖図])\s{0,3}(?:[A-Z]?\d|[IVX]+\b)",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(r"\w[-\u2010]$")
 _INDENT = 8.0  # points between the levels of a list
 
 
@@ -137,6 +150,8 @@ class _Writer:
                     pieces[-1] = replace(pieces[-1], text=re.sub(r"[-\u00ad\u2010]$", "", before))
                 elif before.endswith("\u00ad"):
                     pieces[-1] = replace(pieces[-1], text=before[:-1])
+                elif _JOINT.search(before) and after[:1].isalnum() and not begins_with_conjunction(after):
+                    pieces[-1] = replace(pieces[-1], text=before)
                 elif not (is_cjk(before[-1:] or "a") and is_cjk(after[:1] or "a")):
                     pieces[-1] = replace(pieces[-1], text=before + " ")
                 else:
@@ -152,8 +167,12 @@ class _Writer:
     def _styled(self, spans: Sequence[Span]) -> str:
         """Return spans with marks for bold, italic, raised and code, each around as many words as it holds for."""
         runs: list[tuple[tuple[bool, bool, bool, bool], str]] = []
+        bold = "".join(span.text for span in spans if span.bold)
+        # Bold Chinese is drawn with a second stroke, which no font tells: figures in it are not bold for themselves.
+        among_cjk = any(is_cjk(character) for span in spans for character in span.text)
+        has_bold = not among_cjk or any(map(str.isalpha, bold))
         for span in spans:
-            style = (span.bold, span.italic, span.mono, span.raised)
+            style = (span.bold and has_bold, span.italic, span.mono, span.raised)
             if runs and (runs[-1][0] == style or not span.text.strip()):
                 runs[-1] = (runs[-1][0], runs[-1][1] + span.text)
             else:
@@ -202,6 +221,11 @@ class _Writer:
         return "\n\n".join(
             f"[^{mark}]: {self.paragraph(content)}" if mark else self.paragraph(content) for mark, content in notes
         )
+
+
+def is_caption(lines: Sequence[Line]) -> bool:
+    """Whether a text is the caption of a table or a figure: bold or large, it is no heading all the same."""
+    return bool(lines) and bool(_CAPTION.match(lines[0].text))
 
 
 def list_marker(text: str) -> str:

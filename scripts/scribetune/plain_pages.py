@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from scribetune import reading_order
-from scribetune.page_blocks import Kind, PageBlock, list_marker
+from scribetune.page_blocks import Kind, PageBlock, is_caption, list_marker
+from scribetune.right_to_left import is_right_to_left
 from scribetune.ruling_lines import Rules
 from scribetune.table_cells import Box, Word
 from scribetune.table_lines import Segment, TableLine, is_figure, lines_of
-from scribetune.text_layer import Line, TextLayer, is_right_to_left, union, visual_lines
+from scribetune.text_layer import Line, TextLayer, union, visual_lines
 
 _MAX_SHAPES = 60
 _HOPELESS_SHAPES = 10_000  # a map, a plan: the table finder would take minutes, and find none
@@ -230,7 +231,7 @@ def _is_heading(part: Sequence[Line], body: float) -> bool:
     text = " ".join(line.text for line in part)
     if len(part) > 3 or len(text) > 200 or not any(character.isalpha() for character in text):
         return False
-    if text.endswith((",", ";")) or part[0].mono:
+    if text.endswith((",", ";")) or part[0].mono or is_caption(part):
         return False
     larger = min(line.size for line in part) >= 1.15 * body
     strong = all(line.bold for line in part) and not text.endswith((".", ":")) and len(text.split()) <= _HEADING_WORDS

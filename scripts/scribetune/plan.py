@@ -4,6 +4,7 @@ Cheap on purpose: no model library, no PDF library, no data frame is imported he
 """
 
 import gc
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from typing import Any
 
 from scribetune import code, families, layout, listings, prompts, provenance, receipts, samples, withdrawals
 from scribetune import config as configuration
-from scribetune.config import Config
+from scribetune.benchmarks import listing, sources
+from scribetune.config import Benchmark, Config
 from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
 from scribetune.errors import UserError
 from scribetune.review import records, spot_check
@@ -21,6 +23,9 @@ from scribetune.withdrawals import Withdrawal
 
 _LEAST_DOCUMENTS = 3
 _MOST_PATHS = 5
+_BENCHMARK_FILES = ("base.jsonl", "tuned.jsonl", "samples.csv", "scores.json")
+_UNSEEN_MODEL_MB = 8000
+"""Weights of a model that was not looked at yet; those of DeepSeek-OCR-2 are 6,800."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,66 @@ class Plan:
         """The spot checks of labels by people, which the report tells of."""
         return [path.as_posix() for path in sorted(Path(self.config.labels.corrections).glob(spot_check.PATTERN))]
 
+    @property
+    def benchmarks(self) -> tuple[str, ...]:
+        """Names of the public benchmarks, as configured."""
+        return tuple(benchmark.name for benchmark in self.config.evaluation.benchmarks)
+
+    @property
+    def benchmark_pattern(self) -> str:
+        """What a benchmark's name may be, as a regular expression; without any benchmark, nothing."""
+        return "|".join(map(re.escape, self.benchmarks)) or "(?!)"
+
+    @property
+    def benchmark_scores(self) -> list[str]:
+        """The scores of every benchmark."""
+        return [f"{layout.BENCHMARK_REPORTS}/{name}/scores.json" for name in self.benchmarks]
+
+    def wanted_benchmarks(self, _wildcards: object) -> list[str]:
+        """Input function of the target `benchmarks`: the scores, or a refusal where no benchmark is configured."""
+        if self.benchmarks:
+            return self.benchmark_scores
+        error = UserError(
+            "No public benchmark is configured",
+            value=[],
+            accepted="a list of {name, truth, images} in evaluation.benchmarks",
+            todo="name one in config/config.yaml, or with --config; docs/evaluation-sets.md has an example",
+        )
+        return [_refuse(error)]
+
+    @property
+    def benchmark_results(self) -> list[str]:
+        """Everything that the lineage hashes of the benchmarks, scores included."""
+        return [
+            path
+            for name in self.benchmarks
+            for path in (
+                f"{layout.BENCHMARKS}/manifests/{name}.csv",
+                f"{layout.BENCHMARKS}/records/{name}.jsonl",
+                *(f"{layout.BENCHMARK_REPORTS}/{name}/{file}" for file in _BENCHMARK_FILES),
+            )
+        ]
+
+    def _benchmark(self, name: str) -> Benchmark:
+        return next(benchmark for benchmark in self.config.evaluation.benchmarks if benchmark.name == name)
+
+    def benchmark_pages(self, name: str) -> str:
+        """Return the listing of a benchmark's pages."""
+        return listing.path_of(self._benchmark(name).name)
+
+    def benchmark_images(self, name: str) -> str:
+        """Return the folder of a benchmark's images and PDFs."""
+        return listing.images_of(self._benchmark(name)).as_posix()
+
+    def benchmark_truth(self, name: str) -> list[str]:
+        """Return the files that a benchmark's truth is in."""
+        return [path.as_posix() for path in sources.truth_files(Path(self._benchmark(name).truth))]
+
+    def benchmark_truth_settings(self, name: str) -> dict[str, str]:
+        """Return how a benchmark's truth is read: its path and its form."""
+        benchmark = self._benchmark(name)
+        return {"truth": benchmark.truth, "kind": benchmark.kind}
+
     @staticmethod
     def codes(*rules: str) -> dict[str, str]:
         """Return {rule: digest of its code}."""
@@ -188,6 +253,25 @@ class Plan:
         except UserError as error:
             return [_refuse(error)]
         return [_as_given(path) for path in found]
+
+    def memory_mb(self, process_mb: int, *, features: bool = False) -> int:
+        """Return the main memory that a job with the base model may need, in MB, for a rule's `mem_mb`.
+
+        On a CPU weights of 16 bits are computed with in 32, and take twice what their files take; on a GPU loading
+        passes over them once. A model of the hub may not be there yet: it is taken to be of `_UNSEEN_MODEL_MB`.
+
+        Args:
+            process_mb: What the process takes with the embedded model, from measured jobs.
+            features: Whether the job keeps vision features of pages, up to `train.vision_memory_gb`. Counted with a
+                GPU: what a CPU can be trained on has few pages.
+        """
+        try:
+            files = families.base_model_files(self.config.base_model.name, self._model_roots)
+        except UserError:
+            files = []  # refused where it is an input
+        weights = sum(path.stat().st_size for path in files if path.suffix == ".safetensors") / 1e6
+        kept = self.config.train.vision_memory_gb * 1000 if features and self.kind == "gpu" else 0.0
+        return round(process_mb + 2 * (weights if files else _UNSEEN_MODEL_MB) + kept)
 
     def base_path(self, _wildcards: object) -> str:
         """Params function: where the base model is loaded from, a folder or a hub id; "" where `base_model` refuses."""
@@ -285,7 +369,14 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
     shards = assign_shards(found, config.documents.per_shard)
     if not specs and not in_job:
         listings.write({shard: [document.path for document in members] for shard, members in shards.items()})
-    repairs = receipts.repairs(Path(), decide=not in_job, shards=shards)
+    if config.evaluation.benchmarks and not in_job:
+        listing.write(config.evaluation.benchmarks)
+    repairs = receipts.repairs(
+        Path(),
+        decide=not in_job,
+        shards=shards,
+        benchmarks=[benchmark.name for benchmark in config.evaluation.benchmarks],
+    )
     for job, paths in repairs.altered.items():
         more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
         _say_once(

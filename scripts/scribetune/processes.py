@@ -88,6 +88,10 @@ class Group:
         """Return what the first process makes, in every process; all must call it."""
         return self.gather(make() if self.is_first else None)[0]  # type: ignore[return-value]
 
+    def any(self, mine: bool) -> bool:
+        """Return whether it is so in any process; all must call it."""
+        return any(self.gather(mine))
+
     def average(self, tensors: Sequence["torch.Tensor"]) -> None:
         """Put the mean over all processes into tensors of one device and number format; all must call it alike."""
         import torch.distributed
@@ -143,6 +147,7 @@ class _Process:
     connection: Connection
     output: Path
     last_word: _Done | _Failed | None = None
+    spoke_s: float = 0.0
     closed: bool = False
 
 
@@ -260,7 +265,7 @@ def _hear(process: _Process, told: dict[str, int]) -> None:
         process.closed = True
         return
     if not isinstance(said, logging.LogRecord):
-        process.last_word = said
+        process.last_word, process.spoke_s = said, time.monotonic()
         return
     # What all say is shown once.
     first = told.setdefault(said.getMessage(), process.rank) if said.levelno >= logging.WARNING else process.rank
@@ -271,8 +276,9 @@ def _hear(process: _Process, told: dict[str, int]) -> None:
 
 def _value(processes: Sequence[_Process]) -> Any:
     """Return the first process's result, or raise what most likely caused the end of all."""
-    words = [process.last_word for process in processes]
-    failures = [word for word in words if isinstance(word, _Failed)]
+    # The first that failed tore the others from what they exchanged.
+    in_order = [process.last_word for process in sorted(processes, key=lambda process: process.spoke_s)]
+    failures = [word for word in in_order if isinstance(word, _Failed)]
     errors = [(pickle.loads(word.error), word.text) for word in failures]  # noqa: S301  our own processes'
     for error, _ in errors:
         if isinstance(error, UserError):
@@ -283,7 +289,7 @@ def _value(processes: Sequence[_Process]) -> Any:
             raise _died(process, len(processes))
     for error, text in errors:
         raise error from _RemoteTraceback(f"\n{text}")
-    (value, *_) = (word.value for word in words if isinstance(word, _Done))
+    (value, *_) = (process.last_word.value for process in processes if isinstance(process.last_word, _Done))
     return value
 
 

@@ -35,6 +35,7 @@ WHOLE_FOLDERS: Mapping[str, str] = {"merge_adapter": layout.MERGED, "make_retent
 NAMED_IN_MANIFESTS: Mapping[str, tuple[str, str]] = {
     "render_pages": (f"{layout.MANIFESTS}/pages/", "image"),
     "label_pages": (f"{layout.MANIFESTS}/labels/", "label"),
+    "prepare_benchmark": (f"{layout.BENCHMARKS}/manifests/", "image"),
 }
 """Rules that make a file for each page, named in a manifest: where it lies, and the column of the paths (the column
 "<that>_sha256" has their hashes)."""
@@ -239,7 +240,9 @@ class Repairs:
     altered: Mapping[str, list[str]]
 
 
-def repairs(folder: Path, *, decide: bool, shards: Collection[str] | None = None) -> Repairs:
+def repairs(
+    folder: Path, *, decide: bool, shards: Collection[str] | None = None, benchmarks: Collection[str] | None = None
+) -> Repairs:
     """Return what must run again because files are not what receipts say.
 
     The decision is noted for the processes in which jobs run: these read the workflow once more, after Snakemake has
@@ -249,11 +252,13 @@ def repairs(folder: Path, *, decide: bool, shards: Collection[str] | None = None
         folder: Working directory of the build.
         decide: Look at the files, and note the decision; else take the decision that was noted.
         shards: The build's shards; receipts of others are left over from fewer or more documents. None: all there are.
+        benchmarks: Its public benchmarks, likewise.
     """
     known = {
         job: receipt
         for job, receipt in read(folder).items()
-        if shards is None or receipt.wildcards.get("shard") in (None, *shards)
+        if (shards is None or receipt.wildcards.get("shard") in (None, *shards))
+        and (benchmarks is None or receipt.wildcards.get("benchmark") in (None, *benchmarks))
     }
     counts = {job: receipt.repairs for job, receipt in known.items()}
     note = folder / _DECISIONS

@@ -23,9 +23,10 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from scribetune.benchmarks import presenting
 from scribetune.files import write_text
 from scribetune.markdown_view import rendered
-from scribetune.report_data import Pair, Reading, ReportInputs, TestPage, build_id, read
+from scribetune.report_data import Pair, Reading, ReportInputs, TestPage, build_id, json_object, read
 from scribetune.report_images import PageImage, page_image
 from scribetune.report_index import UNNAMED, IndexedPage, measure_behind, page_index, page_measures, pages_link
 from scribetune.report_plots import plotly_javascript, plots
@@ -201,6 +202,7 @@ def render(inputs: ReportInputs) -> str:
         configuration=configuration_facts(data.lineage),
         merge_proof=facts("merge proof", data.merge_proof) if data.merge_proof else None,
         files=FILES,
+        benchmarks=[presenting.view(json_object(path)) for path in inputs.benchmark_scores],
     )
 
 

@@ -44,6 +44,7 @@ class ReportInputs:
         embed_pages: Up to this many page images are embedded; the rest are links to data/pages.
         inline_pages: Up to this many pages are HTML from the start; of more, each is unpacked when it is shown.
         label_csvs: Manifests of the labels, for their quality; without them the report has no such section.
+        benchmark_scores: scores.json of each public benchmark; without any the report has no such section.
     """
 
     samples_csv: Path
@@ -64,6 +65,7 @@ class ReportInputs:
     inline_pages: int = 300
     label_csvs: tuple[Path, ...] = ()
     spot_checks: tuple[Path, ...] = ()
+    benchmark_scores: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -235,8 +237,8 @@ def read(inputs: ReportInputs) -> ReportData:
         splits=(_split("train", train), _split("validation", validation), _split("test", test)),
         overlap=_overlap(test, train + validation, selection),
         training_log=_training_log(inputs.training_log_csv),
-        lineage=_json_object(inputs.lineage_json),
-        merge_proof=_json_object(inputs.merge_proof_json),
+        lineage=json_object(inputs.lineage_json),
+        merge_proof=json_object(inputs.merge_proof_json),
     )
 
 
@@ -272,7 +274,12 @@ def _records(path: Path) -> list[dict[str, Any]]:
         raise UserError(str(error), todo=REBUILD) from error
 
 
-def _json_object(path: Path) -> dict[str, Any]:
+def json_object(path: Path) -> dict[str, Any]:
+    """Read a file that holds a JSON object.
+
+    Raises:
+        UserError: It is missing, or holds something else.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -385,7 +392,7 @@ def _metrics(path: Path) -> dict[str, dict[str, float | None]]:
 
     The numbers of the headline, which repeat some of them, and the verdict are left out.
     """
-    value = _json_object(path)
+    value = json_object(path)
     groups: dict[str, dict[str, float | None]] = {"base": {}, "tuned": {}}
     for group, numbers in value.items():
         if not isinstance(numbers, Mapping) or group == "gate":
@@ -400,7 +407,7 @@ def _metrics(path: Path) -> dict[str, dict[str, float | None]]:
 
 
 def _verdict(path: Path) -> Verdict | None:
-    record = _json_object(path).get("gate")
+    record = json_object(path).get("gate")
     return None if record is None else gate.read(record)
 
 

@@ -45,6 +45,10 @@ STAGES: Mapping[str, str] = {
     "predict_base": "reading, base",
     "predict_tuned": "reading, tuned",
     "score_predictions": "scores",
+    "prepare_benchmark": "public benchmarks, page images",
+    "predict_benchmark_base": "public benchmarks, reading, base",
+    "predict_benchmark_tuned": "public benchmarks, reading, tuned",
+    "score_benchmark": "public benchmarks, scores",
     "write_report": "report",
 }
 """Rules in the order of the build, in words; others follow under their own names, and the small ones are one row."""

@@ -6,12 +6,15 @@ Tags are used only where they cover the page's text and their tables are whole; 
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scribetune import formula_sources, nested_tables, right_to_left
+from scribetune.formula_sources import FormulaTag
 from scribetune.markdown import FIGURE
-from scribetune.table_cells import Box
+from scribetune.nested_tables import SubGrid
+from scribetune.table_cells import Box, PageTable
 from scribetune.tag_tree import TagTree
 
 _HEADING = re.compile(r"H([1-6])")
@@ -21,6 +24,7 @@ _INLINE = frozenset({"Span", "Link", "Em", "Strong", "Quote", "Reference", "Anno
 _SAME_LINE_OVERLAP = 0.5
 _BLANK_SHARE_OF_SIZE = 0.15
 _CJK_BLANK_SHARE_OF_SIZE = 0.4  # formulas beside Chinese stand off a little, without a blank
+_BREAK = "\n\n"  # between blocks; the text of a page has no line ends
 _BOLD = 16  # span flag of MuPDF
 _MARGIN = 0.085
 _FIGURE_SHARE = 0.01  # of the page; smaller pictures are icons and bullets, and leave no mark
@@ -58,7 +62,8 @@ class _Line:
         overlap = min(self.bbox[3], bbox[3]) - max(self.bbox[1], bbox[1])
         if height > 0 and overlap / height >= _SAME_LINE_OVERLAP:
             among_cjk = is_cjk(self.text[-1]) or is_cjk(piece[0])
-            return bbox[0] - self.bbox[2] > height * (_CJK_BLANK_SHARE_OF_SIZE if among_cjk else _BLANK_SHARE_OF_SIZE)
+            gap = max(bbox[0] - self.bbox[2], self.bbox[0] - bbox[2])  # to the right, or to the left
+            return gap > height * (_CJK_BLANK_SHARE_OF_SIZE if among_cjk else _BLANK_SHARE_OF_SIZE)
         # Chinese and Japanese have no blank at a line's end.
         return not (is_cjk(self.text[-1]) or is_cjk(piece[0]))
 
@@ -79,7 +84,7 @@ class _Line:
                 if kept:
                     at = start + inner.index(kept)
                     text = f"{text[:at]}**{kept}**{text[at + len(kept) :]}"
-        return " ".join(text.split())
+        return _BREAK.join(" ".join(part.split()) for part in text.split(_BREAK) if part.strip())
 
     def _bold_runs(self) -> list[tuple[int, int]]:
         runs: list[tuple[int, int]] = []
@@ -124,14 +129,14 @@ class TaggedPage:
 class _Writer:
     def __init__(
         self,
-        alternatives: list[str],
+        formulas: list[FormulaTag],
         size: tuple[float, float],
         *,
         latex: bool,
         html_tables: bool,
         keep_headers: bool,
     ) -> None:
-        self._alternatives = iter(alternatives)
+        self._formulas = iter(formulas)
         self._width, self._height = size
         self._latex = latex
         self._html_tables = html_tables
@@ -148,7 +153,7 @@ class _Writer:
 
     def unwritten_formulas(self) -> bool:
         """Return whether the structure tree names formulas that the page did not show."""
-        return next(self._alternatives, None) is not None
+        return next(self._formulas, None) is not None
 
     def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
         """Return the Markdown blocks of sibling elements."""
@@ -195,17 +200,18 @@ class _Writer:
         if kind == "Table":
             return [self._table(element)]
         if kind == "Formula":
-            return [self._formula(element, display=True)]
+            return [self._formula(element).strip()]
         if kind in _TEXT_BLOCKS or kind in _INLINE or not kind:
-            return [self._inline(element, emphasis=True)]
+            return self._inline(element, emphasis=True, can_break=True).split(_BREAK)
         raise UnusableTagsError(f"element {kind}")
 
-    def _inline(self, element: dict[str, Any], *, emphasis: bool) -> str:
+    def _inline(self, element: dict[str, Any], *, emphasis: bool, can_break: bool = False) -> str:
+        """Return an element as one line; `can_break` where formulas on their own lines may divide it."""
         line = _Line()
-        self._collect(element, line)
+        self._collect(element, line, can_break=can_break)
         return line.markdown(emphasis=emphasis)
 
-    def _collect(self, element: dict[str, Any], line: _Line) -> None:
+    def _collect(self, element: dict[str, Any], line: _Line, *, can_break: bool = False) -> None:
         for row in element.get("lines", []):
             for span in row["spans"]:
                 self.plain.append(span["text"])
@@ -219,26 +225,32 @@ class _Writer:
                 self._collect(child, text)
                 self._beside.extend([text.markdown(emphasis=True)] if self._keep_headers else [])
             elif kind == "Formula":
-                line.add(self._formula(child, display=False), tuple(child["bbox"]))
+                line.add(self._formula(child, inside=True, can_break=can_break), tuple(child["bbox"]))
             elif kind in _INLINE or not kind:
-                self._collect(child, line)
+                self._collect(child, line, can_break=can_break)
             else:
                 raise UnusableTagsError(f"{kind} inside running text")
 
-    def _formula(self, element: dict[str, Any], *, display: bool) -> str:
-        latex = next(self._alternatives, None)
+    def _formula(self, element: dict[str, Any], *, inside: bool = False, can_break: bool = True) -> str:
+        """Return a formula; between breaks where its tag, or its place (not `inside` a line), says it is displayed."""
+        tag = next(self._formulas, None)
         glyphs = " ".join(_texts(element))
-        if latex is None:
+        if tag is None:
             raise UnusableTagsError("more formulas on the page than in the structure tree")
+        latex = tag.latex_of(element) if self._latex else ""
         x0, y0, x1, y1 = element["bbox"]
         self.formula_boxes.append((x0, y0, x1, y1))
-        if not latex or not self._latex:
+        if not latex:
             self.formulas_unicode += 1
             self.plain.append(glyphs)
             return glyphs
         self.formula_words.append(glyphs)
         self.formulas += 1
-        return f"$${latex}$$" if display else f"${latex}$"
+        # A heading, a table's cell or an item of a list is one line, whatever stands in it.
+        if can_break and (not inside if tag.display is None else tag.display):
+            numbered = formula_sources.with_number(latex, formula_sources.equation_number(element))
+            return f"{_BREAK}$${numbered}$${_BREAK}"
+        return f"${latex}$"
 
     def _list(self, items: list[dict[str, Any]], indent: str) -> list[str]:
         lines: list[str] = []
@@ -268,14 +280,17 @@ class _Writer:
         return lines
 
     def _table(self, table: dict[str, Any]) -> str:
+        if any(_tables(table)):
+            whole = self._grid(table)
+            self.tables += 1
+            written = PageTable(tuple(table["bbox"]), whole.rows, whole.columns, whole.cells)
+            return written.markdown(always_html=self._html_tables)
         # MuPDF leaves out cells without text; `index` is a cell's place among its row's elements.
         rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
-        width = max((max(row) + 1 for row in rows if row), default=0)
-        if width < 2 or not all(rows):
+        places = _columns(rows)
+        if len(places) < 2 or not all(rows):
             raise UnusableTagsError("a table of one column, or with an empty row")
-        grid = [
-            [self._inline(row[place], emphasis=False) if place in row else "" for place in range(width)] for row in rows
-        ]
+        grid = [[self._inline(row[place], emphasis=False) if place in row else "" for place in places] for row in rows]
         self.tables += 1
         if self._html_tables:
             cells = ("".join(f"<td>{html.escape(cell, quote=False)}</td>" for cell in row) for row in grid)
@@ -283,6 +298,52 @@ class _Writer:
         escaped = [[cell.replace("|", "\\|") for cell in row] for row in grid]
         lines = ["| " + " | ".join(row) + " |" for row in escaped]
         return "\n".join([lines[0], "|" + "---|" * len(grid[0]), *lines[1:]])
+
+    def _grid(self, table: dict[str, Any]) -> SubGrid:
+        """Return a table that may have others in its cells as one grid."""
+        rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
+        places = _columns(rows)
+        if not places or not all(rows):
+            raise UnusableTagsError("a table with an empty row")
+        empty = nested_tables.of_text("")
+        return nested_tables.flattened(
+            [[self._cell(row[place]) if place in row else empty for place in places] for row in rows]
+        )
+
+    def _cell(self, cell: dict[str, Any]) -> SubGrid:
+        parts: list[SubGrid] = []
+        beside: list[dict[str, Any]] = []
+
+        def write_text() -> None:
+            text = self._inline({**cell, "lines": [], "blocks": list(beside)}, emphasis=False)
+            beside.clear()
+            if text:
+                parts.append(nested_tables.of_text(text))
+
+        for child in cell.get("blocks", []):
+            if child.get("std") == "Table":
+                write_text()
+                parts.append(self._grid(child))
+            elif any(_tables(child)):
+                write_text()
+                parts.append(self._cell(child))
+            else:
+                beside.append(child)
+        write_text()
+        return nested_tables.stacked(parts) if parts else nested_tables.of_text("")
+
+
+def _columns(rows: Sequence[Mapping[int, Any]]) -> list[int]:
+    """Return the places among their row's elements that cells have: what is empty in every row is no column."""
+    return sorted({place for row in rows for place in row})
+
+
+def _tables(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the tables below an element."""
+    for child in element.get("blocks", []):
+        if child.get("std") == "Table":
+            yield child
+        yield from _tables(child)
 
 
 def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -302,6 +363,45 @@ def _texts(element: dict[str, Any]) -> Iterator[str]:
         yield from _texts(child)
 
 
+def _put_in_order(blocks: list[dict[str, Any]], in_order: Mapping[str, str]) -> None:
+    """Replace the texts, and words, of spans that MuPDF does not give in logical order."""
+    for block in blocks:
+        if block.get("lines"):
+            block["lines"] = _runs_in_order(block["lines"])
+        for line in block.get("lines", []):
+            for span in line["spans"]:
+                text = span["text"]
+                span["text"] = in_order.get(text) or "".join(
+                    in_order.get(piece, piece) for piece in re.split(r"(\s+)", text)
+                )
+        _put_in_order(block.get("blocks", []), in_order)
+
+
+def _runs_in_order(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Turn runs of figures around (a date, an amount): MuPDF gives all pieces of such a line from right to left."""
+    ordered: list[dict[str, Any]] = []
+    run: list[dict[str, Any]] = []
+    for line in [*lines, None]:
+        text = "" if line is None else "".join(span["text"] for span in line["spans"])
+        is_figure = bool(text.strip()) and not right_to_left.has_letters(text)
+        if line is not None and is_figure and (not run or _is_left_of(line["bbox"], run[-1]["bbox"])):
+            run.append(line)
+            continue
+        ordered.extend(reversed(run))
+        run = [line] if line is not None and is_figure else []
+        if line is not None and not is_figure:
+            ordered.append(line)
+    return ordered
+
+
+def _is_left_of(box: Sequence[float], before: Sequence[float]) -> bool:
+    """Whether a box stands right before, and on one line with, the one that was read before it."""
+    height = min(box[3] - box[1], before[3] - before[1])
+    return min(box[3], before[3]) - max(box[1], before[1]) > _SAME_LINE_OVERLAP * height and (
+        -0.2 * height < before[0] - box[2] < height
+    )
+
+
 def read(
     page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False, keep_headers: bool = True
 ) -> TaggedPage | None:
@@ -310,7 +410,7 @@ def read(
     Args:
         page: A pymupdf.Page.
         tags: The document's structure tree.
-        latex: Formulas as the LaTeX of their /Alt; else as the characters on the page.
+        latex: Formulas as the LaTeX that their tags carry; else as the characters on the page.
         html_tables: Tables as HTML instead of Markdown.
         keep_headers: Whether running headers, footers and page numbers are part of the text.
 
@@ -325,9 +425,12 @@ def read(
     blocks = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE)["blocks"]
     if not any(block.get("std") for block in blocks):
         return None
-    alternatives = tags.formulas.get(page.xref, [])
+    if any(right_to_left.has_letters(text) for block in blocks for text in _texts(block)):
+        _put_in_order(blocks, right_to_left.words_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_DICT)))
     size = (page.rect.width, page.rect.height)
-    writer = _Writer(alternatives, size, latex=latex, html_tables=html_tables, keep_headers=keep_headers)
+    writer = _Writer(
+        tags.formulas.get(page.xref, []), size, latex=latex, html_tables=html_tables, keep_headers=keep_headers
+    )
     written = writer.blocks([block for block in blocks if block.get("type") != 1])
     if writer.tables and tags.has_spanning_cells(page.xref):
         raise UnusableTagsError("a table with spanning cells")

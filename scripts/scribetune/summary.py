@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import gate
+from scribetune.benchmarks import presenting
 from scribetune.documents import outcome
 from scribetune.errors import UserError
+from scribetune.visible_text import visible
 
 
 def text(folder: Path) -> str:
@@ -28,7 +30,7 @@ def text(folder: Path) -> str:
         )  # fmt: skip
     with documents.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    lines = [*_documents(rows), *_splits(folder), *_scores(folder), *_places(folder)]
+    lines = [*_documents(rows), *_splits(folder), *_scores(folder), *_benchmarks(folder), *_places(folder)]
     return "\n".join(["", *lines, ""])
 
 
@@ -78,6 +80,19 @@ def _scores(folder: Path) -> list[str]:
     if "gate" in metrics:
         verdict = gate.read(metrics["gate"])
         lines.append(f"verdict    {verdict.words}" + ("" if verdict.promoted else ": " + "; ".join(verdict.why)))
+    return lines
+
+
+def _benchmarks(folder: Path) -> list[str]:
+    """Say how public benchmarks went, and what of them was left out; the lineage has those of this build."""
+    path = folder / "reports" / "lineage.json"
+    found = json.loads(path.read_text(encoding="utf-8")).get("benchmarks", {}) if path.exists() else {}
+    lines = []
+    for name, scores in found.items():
+        shown = [presenting.table_column(column) for column in scores["columns"]]
+        pairs = [f"{column.heading} {column.base.text} → {column.tuned.text}" for column in shown if column.verdict]
+        lines.append(f"benchmark  {name}: " + ", ".join(pairs))
+        lines += [f"           {visible(note.text)}" for note in presenting.notes(scores) if note.serious]
     return lines
 
 

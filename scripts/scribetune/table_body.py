@@ -7,7 +7,7 @@ from statistics import median
 from scribetune.metrics.grids import Cell
 from scribetune.table_grid import Grid
 from scribetune.table_lines import Segment, TableLine, is_figure
-from scribetune.text_layer import without_breaks
+from scribetune.text_layer import joined_rows
 
 
 class Body:
@@ -92,7 +92,7 @@ class Body:
                     spans[first] = max(spans.get(first, 1), last - first + 1)
             for column, parts in texts.items():
                 width = spans[column] if len(texts) == 1 else 1
-                cells.append(Cell(offset + number, column, without_breaks(" ".join(parts)), 1, width))
+                cells.append(Cell(offset + number, column, joined_rows(parts), 1, width))
         return cells
 
     def _place(self, segment: Segment, line: TableLine, *, alone: bool) -> tuple[int, int]:

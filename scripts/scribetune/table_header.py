@@ -7,7 +7,7 @@ from scribetune.metrics.grids import Cell
 from scribetune.ruling_lines import Rule
 from scribetune.table_grid import Grid
 from scribetune.table_lines import Segment, TableLine
-from scribetune.text_layer import without_breaks
+from scribetune.text_layer import joined_rows
 
 
 @dataclass
@@ -181,7 +181,7 @@ class Header:
                 Cell(
                     cell.level,
                     cell.first,
-                    without_breaks(" ".join(cell.texts)),
+                    joined_rows(cell.texts),
                     max(1, next_below - cell.level),
                     cell.last - cell.first + 1,
                 )

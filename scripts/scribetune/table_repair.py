@@ -17,8 +17,9 @@ from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
+from scribetune import table_direction
 from scribetune.metrics.grids import Cell
-from scribetune.ruling_lines import Rule, Rules
+from scribetune.ruling_lines import Rule, Rules, covered
 from scribetune.table_body import Body
 from scribetune.table_cells import Box, PageTable, Word
 from scribetune.table_columns import Columns, columns_found, corridors
@@ -30,6 +31,7 @@ _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
 _HYPHEN = re.compile("[-\u00ad\u2010]")
 _TEXT_RULE = re.compile(r"[-–—_=]{5,}")
 _MAX_HEADER_LINES = 10
+_ONE_RULE = 2.5  # points between strokes of one line
 
 
 def repair(
@@ -44,8 +46,12 @@ def repair(
         rules: All rules of the page.
 
     Returns:
-        The repaired tables; the one found where its cells are framed by lines, or its text is not horizontal.
+        The repaired tables; the one found where its cells are framed by lines, or its text is not horizontal. The
+        columns of tables in right-to-left scripts are in the order in which they are read: the rightmost is the first.
     """
+    if table_direction.reads_leftwards(found):
+        turned = _side_by_side(_repaired(*table_direction.mirrored(found, boxes, words, rules)))
+        return [replace(table, box=table_direction.mirrored_box(table.box)) for table in turned]
     return _side_by_side(_repaired(found, boxes, words, rules))
 
 
@@ -169,7 +175,7 @@ class _Rebuilding:
         rows = Body(self.grid).rows(body)
         cells = [*header_cells, *Body(self.grid).cells(rows, levels)]
         width = len(self.grid.edges) - 1
-        if width < 2 or self._lost(cells):
+        if width < 2 or self._lost(cells) or self._merged_ruled_rows(levels + len(rows)):
             return self.found
         return PageTable(
             self.found.box,
@@ -179,6 +185,23 @@ class _Rebuilding:
             tuple(self.above),
             tuple(self.below),
         )
+
+    def _merged_ruled_rows(self, rows: int) -> bool:
+        """Whether rows that a line divides, over most of the table, became one: beside a cell over several rows."""
+        if rows + 2 > self.found.rows:
+            return False
+        heights: list[list[Rule]] = []
+        for rule in sorted(self.grid.rules, key=lambda rule: rule.at):
+            if heights and rule.at - heights[-1][-1].at <= _ONE_RULE:
+                heights[-1].append(rule)
+            else:
+                heights.append([rule])
+        width = self.grid.right - self.grid.left
+        ruled = sum(
+            covered(((rule.start, rule.end) for rule in group), self.grid.left, self.grid.right) >= 0.5 * width
+            for group in heights
+        )
+        return ruled >= self.found.rows
 
     def _lost(self, cells: Sequence[Cell]) -> bool:
         """Whether cells lie over each other, or a word is in none."""

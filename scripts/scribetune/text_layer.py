@@ -12,11 +12,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from scribetune import right_to_left
 from scribetune.structure import is_cjk
 from scribetune.table_cells import Box, Word
 
 _RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
 _TYPE3 = "Unnamed-T3"
+_MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
+_MOSTLY = 0.7
 _SAME_LINE = 0.5
 _BLANK = 0.15
 _CJK_BLANK = 0.4
@@ -28,11 +31,13 @@ _MATH_CHARACTER = re.compile(
     "[\u2200-\u2211\u2213-\u2218\u221a-\u2263\u2266-\u22ef\u27c0-\u27ef\u2a00-\u2aff\U0001d400-\U0001d7ff]"
 )
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
-_NO_WIDTH = 0.05
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _CONJUNCTIONS = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of"})
 _DIVIDED = re.compile(r"([^\W\d_]{2,})[-\u00ad\u2010] ([a-zà-öø-ÿа-яα-ω]{2,})")
 _BREAK = re.compile(r"(\w+)[-\u00ad\u2010]$")
+_NOTE_MARK = re.compile(r"\s*(?:\d{1,3}|[a-z]|[*†‡§¶#]{1,3})\s*")
+_MARK_SIZE = 0.8
+_FULL_WIDTH = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]+")
+_QUARTER_BLANK = 0.35
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,7 @@ def read(page: Any) -> TextLayer:
     flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES
     textpage = page.get_textpage(flags=flags)
     found = textpage.extractDICT()
-    repaired = _joined_letters_in_order(textpage) if _RIGHT_TO_LEFT.search(textpage.extractText()) else {}
+    repaired = right_to_left.words_in_order(textpage)
     lines: list[Line] = []
     hidden: list[Line] = []
     images: list[Box] = []
@@ -154,6 +159,27 @@ def read(page: Any) -> TextLayer:
             (lines if seen else hidden).append(made)
     words = tuple(Word(*_box(w[:4]), repaired.get(w[4], w[4])) for w in textpage.extractWORDS())
     return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
+
+
+def is_sideways(layer: TextLayer) -> bool:
+    """Whether most of a page's text runs up or down it: a wide table on an upright page."""
+    characters = sum(len(line.text) for line in layer.lines)
+    across = sum(len(line.text) for line in layer.lines if line.horizontal)
+    return characters >= _MIN_SIDEWAYS and across < (1 - _MOSTLY) * characters
+
+
+def turn_upright(page: Any) -> None:
+    """Turn an (in-memory) pymupdf.Page whose text runs up or down it, so that it is read from left to right."""
+    import pymupdf
+
+    downwards = upwards = 0
+    for block in page.get_text("dict", flags=pymupdf.TEXTFLAGS_TEXT)["blocks"]:
+        for line in block.get("lines", []):
+            length = sum(len(span["text"]) for span in line["spans"])
+            downwards += length * (line["dir"][1] > _HORIZONTAL)
+            upwards += length * (line["dir"][1] < -_HORIZONTAL)
+    page.set_rotation(270 if downwards > upwards else 90)
+    page.remove_rotation()
 
 
 def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -197,59 +223,48 @@ def _is_in(word: Word, boxes: Sequence[Box]) -> bool:
     return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
 
 
-def _joined_letters_in_order(textpage: Any) -> dict[str, str]:
-    """Return word → the same in logical order, for words with glyphs that stand for several right-to-left letters.
-
-    MuPDF turns a line of right-to-left letters around one by one, those of one glyph too: lam-alef comes as alef-lam.
-    All letters of a glyph but one have no width.
-    """
-    repaired: dict[str, str] = {}
-    for block in textpage.extractRAWDICT()["blocks"]:
-        for line in block.get("lines", []):
-            for span in line["spans"]:
-                before = "".join(char["c"] for char in span["chars"])
-                after = _in_order(span["chars"])
-                if after != before:
-                    repaired[before] = after
-                    repaired.update(zip(before.split(), after.split(), strict=True))
-    return repaired
-
-
-def _in_order(chars: Sequence[dict[str, Any]]) -> str:
-    text, waiting = "", ""
-    for char in chars:
-        x0, _, x1, _ = char["bbox"]
-        letter = char["c"]
-        if unicodedata.bidirectional(letter) in ("R", "AL"):
-            if x1 - x0 < _NO_WIDTH:
-                waiting = letter + waiting
-                continue
-            letter, waiting = letter + waiting, ""
-        text += waiting + letter
-        waiting = ""
-    return text + waiting
-
-
 def _box(values: Sequence[float]) -> Box:
     x0, y0, x1, y1 = values
     return x0, y0, x1, y1
 
 
+def _starts_raised(spans: Sequence[dict[str, Any]]) -> bool:
+    """Whether a line begins with the mark of a note: MuPDF tells raised text by what stands before it on the line."""
+    if len(spans) < 2 or not _NOTE_MARK.fullmatch(spans[0]["text"]):
+        return False
+    mark, text = spans[0], spans[1]
+    raised = text["origin"][1] - mark["origin"][1]
+    return bool(mark["size"] <= _MARK_SIZE * text["size"] and 0.1 * text["size"] <= raised <= 0.6 * text["size"])
+
+
 def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:
+    starts_raised = horizontal and _starts_raised(spans)
     made = tuple(
         Span(
-            _readable(repaired.get(span["text"], span["text"])),
+            _readable(_without_quarter_blank(span, repaired.get(span["text"], span["text"]))),
             _box(span["bbox"]),
             span["size"],
             bool(span["flags"] & _BOLD),
             bool(span["flags"] & _ITALIC),
             bool(span["flags"] & _MONO),
-            bool(span["flags"] & _RAISED),
+            bool(span["flags"] & _RAISED) or (starts_raised and number == 0),
             bool(_MATH_FONT.search(span["font"])),
         )
-        for span in spans
+        for number, span in enumerate(spans)
     )
     return Line(made, union([span.box for span in made]), block, horizontal)
+
+
+def _without_quarter_blank(span: Mapping[str, Any], text: str) -> str:
+    """Return text without the blank that MuPDF reads in the gap which word processors set after figures in Chinese.
+
+    The gap before the figures, just as wide, it does not read as one.
+    """
+    characters = text[1:]
+    if text[:1] != " " or not _FULL_WIDTH.fullmatch(characters):
+        return text
+    blank = span["bbox"][2] - span["bbox"][0] - len(characters) * span["size"]
+    return characters if blank < _QUARTER_BLANK * span["size"] else text
 
 
 def _readable(text: str) -> str:
@@ -285,12 +300,6 @@ def joined(spans: Sequence[Span]) -> str:
     return text
 
 
-def is_right_to_left(text: str) -> bool:
-    """Whether most letters of a text are written from right to left."""
-    kinds = [unicodedata.bidirectional(character) for character in text]
-    return sum(kind in ("R", "AL") for kind in kinds) > sum(kind == "L" for kind in kinds)
-
-
 def visual_lines(lines: Sequence[Line]) -> list[Line]:
     """Put pieces that stand on one line of the page together, in the order in which they are read, top to bottom."""
     rows: list[list[Line]] = []
@@ -303,8 +312,8 @@ def visual_lines(lines: Sequence[Line]) -> list[Line]:
             rows.append([line])
     made = []
     for row in rows:
-        right_to_left = is_right_to_left("".join(line.text for line in row))
-        ordered = sorted(row, key=lambda line: line.box[0], reverse=right_to_left)
+        leftwards = right_to_left.is_right_to_left("".join(line.text for line in row))
+        ordered = sorted(row, key=lambda line: line.box[0], reverse=leftwards)
         spans = tuple(span for line in ordered for span in line.spans)
         made.append(Line(spans, union([line.box for line in ordered]), ordered[0].block, ordered[0].horizontal))
     return made
@@ -322,6 +331,21 @@ def without_breaks(text: str) -> str:
     return _DIVIDED.sub(lambda m: m.group() if m.group(2) in _CONJUNCTIONS else m.group(1) + m.group(2), text)
 
 
+def joined_rows(rows: Sequence[str]) -> str:
+    """Return the lines of a table's cell as one: a blank between words, none between Chinese or Japanese characters."""
+    text = ""
+    for row in (" ".join(row.split()) for row in rows):
+        among_cjk = bool(text) and is_cjk(text[-1]) and is_cjk(row[:1] or "a")
+        text += row if among_cjk or not text else f" {row}" if row else ""
+    return without_breaks(text)
+
+
+def begins_with_conjunction(text: str) -> bool:
+    """Whether the first word of a text joins two others."""
+    start = re.match(r"\w+", text)
+    return start is not None and start.group() in _CONJUNCTIONS
+
+
 def is_broken_word(before: str, after: str, elsewhere: str) -> bool:
     """Whether a word is divided between the end of one line and the start of the next.
 
@@ -331,6 +355,6 @@ def is_broken_word(before: str, after: str, elsewhere: str) -> bool:
     start = re.match(r"\w+", after)
     if end is None or start is None or not start.group()[0].islower() or not end.group(1)[-1].isalpha():
         return False
-    if start.group() in _CONJUNCTIONS:  # "pre- and post-war"
+    if begins_with_conjunction(after):  # "pre- and post-war"
         return False
     return f"{end.group(1)}-{start.group()}" not in elsewhere

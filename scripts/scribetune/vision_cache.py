@@ -28,7 +28,6 @@ from scribetune.processes import ALONE, Group
 
 logger = logging.getLogger(__name__)
 
-GIGABYTE = 10**9
 _CHECK = "sha256"
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json")
 

@@ -160,7 +160,7 @@ def test_kept_features_give_the_same_logits_as_pixels(kind: str, left: bool) -> 
     family, model = tiny_qwen.family(kind), load(kind)
     ids, mask, pixels, _ = batch(kind, left=left)
     with torch.inference_mode():
-        expected = model(input_ids=ids, attention_mask=mask, **pixels, **family.pixel_inputs(model, ids)).logits
+        expected = model(input_ids=ids, attention_mask=mask, **pixels, **tiny_qwen.pixel_inputs(model, ids)).logits
         features = torch.cat(family.vision_features(model, pixels))
         assert features.shape[1] == family.feature_width(model.config)
         inputs = family.model_inputs(model, ids, mask, features)
@@ -172,7 +172,7 @@ def test_kept_features_give_the_same_logits_as_pixels(kind: str, left: bool) -> 
         assert not torch.allclose(plain[mask.bool()], expected[mask.bool()], atol=1e-3)
     native, _ = model.model.get_rope_index(
         ids,
-        mm_token_type_ids=family.pixel_inputs(model, ids)["mm_token_type_ids"],
+        mm_token_type_ids=tiny_qwen.pixel_inputs(model, ids)["mm_token_type_ids"],
         image_grid_thw=pixels["image_grid_thw"],
         attention_mask=mask,
     )
@@ -199,7 +199,7 @@ def test_generation_from_kept_features_writes_what_generation_from_pixels_writes
     mask = pad_rows([[1] * len(row) for row in encoded.prompt_ids], 0, left=True)
     how: dict[str, Any] = {"max_new_tokens": 12, "do_sample": False, "eos_token_id": None}
     with torch.inference_mode():
-        given = family.pixel_inputs(model, ids)
+        given = tiny_qwen.pixel_inputs(model, ids)
         expected = model.generate(input_ids=ids, attention_mask=mask, **encoded.pixels, **given, **how)
         inputs = family.model_inputs(model, ids, mask, torch.cat(family.vision_features(model, encoded.pixels)))
         assert torch.equal(model.generate(input_ids=ids, attention_mask=mask, **inputs, **how), expected)
@@ -232,7 +232,7 @@ def test_trained_is_reloaded_is_merged_and_predicts(kind: str, scope: str, layou
 
     merging.merge(settings, str(folder), tmp_path / "adapter", tmp_path / "merged")
     ids, mask, pixels, _ = batch(kind, left=False)
-    inputs = {"input_ids": ids, "attention_mask": mask, **pixels, **family.pixel_inputs(load(kind), ids)}
+    inputs = {"input_ids": ids, "attention_mask": mask, **pixels, **tiny_qwen.pixel_inputs(load(kind), ids)}
     tuned = adapters.load(load(kind), tmp_path / "adapter", base_folder=folder)
     with torch.inference_mode():
         expected = tuned(**inputs).logits
@@ -266,7 +266,7 @@ def test_a_merged_model_loads_plainly_and_has_the_names_that_transformers_writes
         "input_ids": ids,
         "attention_mask": mask,
         **pixels,
-        **tiny_qwen.family(kind).pixel_inputs(load(kind), ids),
+        **tiny_qwen.pixel_inputs(load(kind), ids),
     }
     for base in (hub, native):
         adapter = tmp_path / f"adapter-{base.name}"

@@ -126,6 +126,19 @@ def test_the_pdfs_of_the_working_tree_are_linked_and_the_folder_can_be_kept(buil
 
 
 @pytest.mark.usefixtures("copied")
+def test_public_benchmarks_of_the_working_tree_are_linked(build: Path, tmp_path: Path) -> None:
+    audited_folder.write(build / "data/omni/truth.json", "[]")
+    audited_folder.write(build / "data/omni/images/one.png", "x")
+    named = [{"name": "omni", "truth": "data/omni/truth.json"}, {"name": "facts", "truth": "/elsewhere/facts"}]
+    values = {"documents": {"raw": "data/raw"}, "evaluation": {"benchmarks": named}}
+    audited_folder.write(build / "config/config.yaml", json.dumps(values))
+    commit(build, "with a benchmark")
+    reproduce.reproduce(build, "HEAD", keep=tmp_path / "kept")
+    assert (tmp_path / "kept/data/omni/truth.json").read_text(encoding="utf-8") == "[]"
+    assert (tmp_path / "kept/data/omni/images/one.png").is_file()
+
+
+@pytest.mark.usefixtures("copied")
 def test_pdfs_added_changed_or_removed_since_are_told_and_the_recorded_ones_taken(build: Path, tmp_path: Path) -> None:
     audited_folder.write(build / "data/raw/new.pdf", "new")
     (build / "data/raw/a.pdf").rename(build / "data/raw/renamed.pdf")

@@ -71,4 +71,4 @@ def test_params_yaml_is_the_configuration_under_the_name_that_dvc_looks_for() ->
     assert not link.is_symlink()  # DVC follows no link in earlier revisions
     stages = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
     known = set(yaml.safe_load(link.read_text(encoding="utf-8")))
-    assert all(set(stage["params"]) <= known for stage in stages.values())
+    assert all(set(stage.get("do", stage)["params"]) <= known for stage in stages.values())

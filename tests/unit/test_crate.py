@@ -248,10 +248,32 @@ def rule_texts() -> dict[str, str]:
 
 
 def test_the_steps_are_the_rules() -> None:
-    assert {step.rule for step in crate.STEPS} | {"write_crate"} == set(rule_texts())
+    assert {step.rule for step in crate.steps(["a benchmark"])} | {"write_crate"} == set(rule_texts())
 
 
-@pytest.mark.parametrize("step", crate.STEPS, ids=lambda step: step.rule)
+def test_public_benchmarks_are_steps_of_builds_that_have_them_alone(build: dict[str, Any], tmp_path: Path) -> None:
+    assert crate.steps() == list(crate.STEPS)
+    before = set(written(build))
+    names = ("facts", "omni")
+    for path in set(crate.input_files(SHARDS, names)) - set(crate.input_files(SHARDS)):
+        files.write_text(tmp_path / path, f"content of {path}")
+    record = json.loads(build["lineage"].read_text(encoding="utf-8"))
+    record["benchmarks"] = {name: {"truth": {"truth.json": files.sha256_bytes(name.encode())}} for name in names}
+    files.write_json(build["lineage"], record)
+    entities = written(build | {"codes": {step.rule: "c0de" for step in crate.steps(names)}})
+    assert {f"#run/{step.rule}/{name}" for step in crate.BENCHMARK_STEPS for name in names} <= set(entities) - before
+    truth = crate.content_uri(files.sha256_bytes(b"omni"))
+    assert truth in references(entities["#run/score_benchmark/omni"], "object")
+    assert truth not in references(entities["#run/score_benchmark/facts"], "object")
+    scores = {f"reports/benchmarks/{name}/scores.json" for name in names}
+    assert scores <= set(references(entities["#run/write_report"], "object"))
+    for entity in entities.values():
+        for value in entity.values():
+            for item in value if isinstance(value, list) else [value]:
+                assert not isinstance(item, dict) or item["@id"].startswith("http") or item["@id"] in entities
+
+
+@pytest.mark.parametrize("step", crate.steps(["a benchmark"]), ids=lambda step: step.rule)
 def test_a_step_names_the_configuration_keys_of_its_rule(step: crate.Step) -> None:
     calls = re.findall(r"plan\.settings\((.*?)\)", rule_texts()[step.rule], flags=re.DOTALL)
     assert {name for call in calls for name in re.findall(r'"(.*?)"', call)} == set(step.settings)

@@ -147,7 +147,14 @@ def test_a_record_that_is_gone_is_staged_as_gone(project: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("stage", "target"), [("train", "merged"), ("dvc.yaml:data", "splits"), ("report", "all"), ("of-the-users", "all")]
+    ("stage", "target"),
+    [
+        ("train", "merged"),
+        ("dvc.yaml:data", "splits"),
+        ("report", "all"),
+        ("of-the-users", "all"),
+        ("benchmark@1", "benchmarks"),
+    ],
 )
 def test_within_a_stage_its_target_is_checked_and_dvc_lock_is_left_to_dvc(
     project: Path, monkeypatch: pytest.MonkeyPatch, stage: str, target: str

@@ -124,6 +124,15 @@ def test_answers_of_other_settings_are_not_used_and_the_number_read_at_once_is_n
     assert lines(sets) == 0, "the journal of the other settings is left behind"
 
 
+def test_answers_that_were_cut_are_told_with_the_key_that_cut_them(
+    sets: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    predict(sets, max_new_tokens=5)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "the answers to 3 of 3 pages were cut at generate.max_new_tokens (5)" in told[0]
+    assert len(told) == 2, "once for each set"
+
+
 def test_a_second_process_at_the_same_work_is_refused(tmp_path: Path) -> None:
     with (
         Journal(tmp_path / "a.jsonl"),

@@ -55,7 +55,7 @@ def test_only_answer_and_end_are_learned(mixture: Mixture, prompt: Prompt) -> No
         assert learned[-1] == prompt.end
         assert prompt.tokenizer.decode(learned[:-1]) == text
         assert batch.ids[number, : len(prompt.ids)].tolist() == list(prompt.ids)
-        assert int(batch.mask[number].sum()) == len(prompt.ids) + len(learned)
+        assert int((batch.ids[number] != prompt.pad).sum()) == len(prompt.ids) + len(learned)
 
 
 def test_every_third_step_sees_an_earlier_batch_again(mixture: Mixture, prompt: Prompt) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scribetune import provenance
+from scribetune import config, plan, provenance
 
 # What works with a model (DESIGN: only these import torch): a rule whose script calls one of them must ask for the GPU.
 _RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation", "pretraining.trainer"))
@@ -46,12 +46,12 @@ def test_every_rule_says_what_it_does(rules: dict[str, Any]) -> None:
 
 def test_every_rule_has_a_log_and_a_benchmark_of_its_name(rules: dict[str, Any]) -> None:
     for name, rule in rules.items():
-        shard = "/{shard}" if rule.wildcard_names else ""
         wildcards = "|".join(sorted(rule.wildcard_names))
-        assert wildcards in ("", "shard"), f"{name} has wildcards {wildcards}"
-        assert [_plain(path) for path in rule.log] == [f"logs/{name}{shard}.log"], name
+        assert wildcards in ("", "shard", "benchmark"), f"{name} has wildcards {wildcards}"
+        part = f"/{{{wildcards}}}" if wildcards else ""
+        assert [_plain(path) for path in rule.log] == [f"logs/{name}{part}.log"], name
         assert rule.benchmark, f"{name} has no benchmark"
-        assert _plain(rule.benchmark) == f"benchmarks/jobs/{name}{shard}.tsv", name
+        assert _plain(rule.benchmark) == f"benchmarks/jobs/{name}{part}.tsv", name
 
 
 def _plain(path: object) -> str:
@@ -108,5 +108,18 @@ def test_no_rule_makes_a_directory_or_a_temporary_file(rules: dict[str, Any]) ->
 def test_only_targets_have_nothing_to_run(rules: dict[str, Any]) -> None:
     workflow = next(iter(rules.values())).workflow
     targets = {rule.name: rule for rule in workflow.rules if rule.norun}
-    assert {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit"} <= set(targets)
+    assert {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit", "benchmarks"} <= set(targets)
     assert all(not rule.output for rule in targets.values())
+
+
+def test_memory_asked_for_grows_with_the_base_model(tmp_path: Path) -> None:
+    def asked(name: str) -> int:
+        made = plan.Plan(config.load({"base_model": {"name": name}}), tmp_path, (), {}, {}, ())
+        return made.memory_mb(1000)
+
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.truncate(3_000_000_000)  # a hole: no byte of it lies on the disk
+    assert asked(str(tmp_path)) == 7000
+    assert asked("models/tiny") < 1100
+    assert asked("owner/name") > 10_000  # not looked at yet

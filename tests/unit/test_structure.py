@@ -8,6 +8,7 @@ import typst
 from PIL import Image
 
 from scribetune import structure, tag_tree
+from scribetune.formula_sources import FormulaTag
 from scribetune.tag_tree import TagTree
 
 PAGE = r"""
@@ -79,9 +80,9 @@ def test_a_table_with_spans_is_left_to_layout_analysis(tmp_path: Path) -> None:
 def test_formulas_that_do_not_match_the_tree_are_not_guessed(tmp_path: Path) -> None:
     document = compiled(tmp_path, PAGE)
     with pytest.raises(structure.UnusableTagsError, match="more formulas"):
-        structure.read(document[0], TagTree({document[0].xref: ["only one"]}, frozenset()))
+        structure.read(document[0], TagTree({document[0].xref: [FormulaTag("only one")]}, frozenset()))
     with pytest.raises(structure.UnusableTagsError, match="fewer formulas"):
-        structure.read(document[0], TagTree({document[0].xref: ["one", "two", "three"]}, frozenset()))
+        structure.read(document[0], TagTree({document[0].xref: [FormulaTag("one")] * 3}, frozenset()))
 
 
 def test_chinese_lines_join_without_a_blank() -> None:

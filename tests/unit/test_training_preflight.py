@@ -1,5 +1,7 @@
 """What a training will cost is said before it begins, and what cannot fit is refused with advice."""
 
+import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -9,23 +11,24 @@ from training_pages import FAMILY, TINY, settings
 from scribetune import backends
 from scribetune.collation import Example, Page
 from scribetune.errors import UserError
-from scribetune.training import preflight
+from scribetune.training import preflight, sharding
 
 PLACEMENT = backends.Placement("cpu", torch.float32, "a test")
 PAGE = Page("a/p0001", "a", 1, Path("a.png"), "<image>", "x")
 LEARNED = [Example(PAGE, tuple(range(length)), 160 + length, 145) for length in range(10, 30)]
 
 
-def check(device_bytes: int = 10**12, **train: object) -> preflight.Preflight:
+def check(device_bytes: int = 10**12, processes: int = 1, folder: Path = TINY, **train: object) -> preflight.Preflight:
     return preflight.check(
         family=FAMILY,
-        folder=TINY,
+        folder=folder,
         settings=settings(**train).train,
         placement=PLACEMENT,
         learned=LEARNED,
         steps=30,
         cached_features_bytes=0,
         device_bytes=device_bytes,
+        processes=processes,
     )
 
 
@@ -59,3 +62,65 @@ def test_it_says_everything_in_four_lines() -> None:
     for part in ("Trainable parameters", "vLLM can load it", "Tokens per page: at most 189", "Memory forecast", "Time"):
         assert part in text
     assert "not measured here" in text
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a model with so many layers that one of them is little beside all."""
+    folder = tmp_path_factory.mktemp("deep")
+    settings = json.loads((TINY / "config.json").read_text(encoding="utf-8"))
+    settings["text_config"] |= {"num_hidden_layers": 20, "mlp_layer_types": ["sparse"] * 20}
+    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder
+
+
+def least_bytes(folder: Path, shards: int) -> int:
+    """Forecast of one process, where so many share the base by all means, with no activation kept."""
+    found = check(processes=shards, folder=folder, sharding="full", gradient_checkpointing=True)
+    assert found.shards == shards
+    return found.memory.total
+
+
+def test_the_base_is_shared_only_where_one_device_cannot_hold_it_and_it_is_said_with_figures(
+    deep: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, half = least_bytes(deep, 1), least_bytes(deep, 2)
+    assert half < whole
+    with caplog.at_level(logging.INFO):
+        caplog.clear()
+        assert check(whole, processes=2, folder=deep, gradient_checkpointing="auto").shards == 1
+        assert "is shared by" not in caplog.text
+        assert check(half, processes=2, folder=deep, gradient_checkpointing="auto").shards == 2
+    assert (
+        "The base is shared by 2 processes: one page takes 0.04 GB with the whole base on one, 0.03 GB" in caplog.text
+    )
+    assert "of each of 2 processes, which share the base" in caplog.text
+
+
+@pytest.mark.parametrize("otherwise", [{"sharding": "none"}, {"quantization": "4bit"}])
+def test_a_base_that_must_not_or_cannot_be_shared_is_refused_where_it_does_not_fit(
+    deep: Path, otherwise: dict[str, object]
+) -> None:
+    with pytest.raises(UserError, match="even with one page at a time"):
+        check(10**7, processes=2, folder=deep, **otherwise)
+
+
+def test_a_share_is_forecast_with_what_is_gathered_for_a_moment() -> None:
+    whole, shared = check(processes=2, sharding="none"), check(processes=2, sharding="full")
+    model = preflight.skeleton(TINY, torch.float32)
+    layers = [sum(weight.numel() for weight in layer.parameters()) for layer in sharding.layers(model)]
+    assert shared.memory.weights == pytest.approx(whole.memory.weights - 4 * sum(layers) / 2, rel=1e-3)
+    assert (whole.memory.gathered, shared.memory.gathered) == (0, 3 * 4 * max(layers))
+    assert shared.memory.activations == whole.memory.activations
+
+
+@pytest.mark.parametrize(("processes", "configured"), [(1, "auto"), (2, "none")])
+def test_a_refusal_names_the_number_of_gpus_that_would_do(deep: Path, processes: int, configured: str) -> None:
+    with pytest.raises(UserError, match="even with one page at a time") as refused:
+        check(least_bytes(deep, 4), processes, deep, sharding=configured, gradient_checkpointing=True)
+    assert "train on 4 GPUs that share the base (--resources gpu=4, train.sharding auto)" in refused.value.todo
+
+
+def test_one_process_has_nobody_to_share_with_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert check(sharding="full").shards == 1
+    assert "train.sharding full has nothing to do" in caplog.text

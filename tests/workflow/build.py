@@ -48,5 +48,5 @@ def attempt(
 
 def planned_jobs(output: str) -> set[str]:
     """Return the rules that a dry run would execute (targets left out)."""
-    targets = {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit"}
+    targets = {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit", "benchmarks"}
     return set(re.findall(r"^(?:local)?rule (\w+):$", output, flags=re.MULTILINE)) - targets

@@ -121,14 +121,15 @@ def test_after_dvc_repro_git_has_all_the_records_and_nothing_is_left_to_do(clone
 
 def test_metrics_plots_and_artifacts_are_declared(clone: Path) -> None:
     stages = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))
-    assert list(stages["stages"]) == ["samples", "data", "train", "report"] == list(ledger.STAGE_TARGETS)
+    assert list(stages["stages"]) == ["samples", "data", "train", "report", "benchmark"] == list(ledger.STAGE_TARGETS)
     assert set(stages["artifacts"]) == {"adapter", "merged"}
     assert "cer_mean" in run(clone, "dvc", "metrics", "show")
     # `dvc exp show` takes its columns in the order of the file: the headline first.
     columns = run(clone, "dvc", "exp", "show", "--csv").splitlines()[0].split(",")
     assert [name for name in columns if "cer" in name][:2] == ["cer", "cer_base"]
     assert columns.index("promoted") < columns.index("base.cer_mean")
-    for stage in stages["stages"].values():
+    for entry in stages["stages"].values():
+        stage = entry.get("do", entry)
         assert stage["cmd"][-1] == "scribetune commit"
         for out in stage["outs"]:
             assert next(iter(out.values()))["persist"] is True

@@ -14,6 +14,9 @@ HEADLINE = ("cer_mean", "cer_median", "table_f1", "wer_mean", "bleu", "loop_rate
 SHORT = 12
 """Hex digits that people are shown of a hash."""
 
+_LISTED = 8
+"""Longest list that is shown in full."""
+
 
 @dataclass(frozen=True)
 class SplitCount:
@@ -54,6 +57,21 @@ def headline(lineage: Lineage) -> dict[str, dict[str, float | None]]:
     if kept:
         found[f"retention.{HEADLINE[0]}"] = {model: kept[model].get(HEADLINE[0]) for model in ("base", "tuned")}
     return found
+
+
+def in_words(value: Any) -> str:
+    """Return a recorded value as people read it: digests and numbers short, null and the empty text as "none"."""
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef"):
+        return value[:SHORT]
+    if isinstance(value, list) and 0 < len(value) <= _LISTED and not any(isinstance(one, list | dict) for one in value):
+        return ", ".join(map(in_words, value))
+    if isinstance(value, list | dict):
+        return f"{len(value)} entries"
+    return str(value)
 
 
 def row_json(row: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.audit import history, records
-from scribetune.audit.answers import HEADLINE, SHORT
+from scribetune.audit.answers import HEADLINE, in_words
 from scribetune.audit.records import DocumentRow, Lineage, PageRow
 from scribetune.errors import UserError
 
@@ -87,7 +87,10 @@ class Differences:
             *_listed("{} rendered anew", self.rendered_anew, "page"),
             *_listed("{} of documents in both added", self.pages_added, "page"),
             *_listed("{} of documents in both withdrawn", self.pages_withdrawn, "page"),
-            *(f"{key} {_value(change.before)} → {_value(change.after)}" for key, change in self.configuration.items()),
+            *(
+                f"{key} {in_words(change.before)} → {in_words(change.after)}"
+                for key, change in self.configuration.items()
+            ),
             *(f"code of {rule} changed" for rule in self.code),
         ]
         if self.version:
@@ -102,7 +105,9 @@ class Differences:
         if self.training:
             lines.append(f"training: {_pairs(self.training)}")
         lines.append("the adapter is another" if self.adapter else "the adapter is the same, byte for byte")
-        lines += [f"{name} {_value(change.before)} → {_value(change.after)}" for name, change in self.metrics.items()]
+        lines += [
+            f"{name} {in_words(change.before)} → {in_words(change.after)}" for name, change in self.metrics.items()
+        ]
         return lines
 
 
@@ -216,17 +221,4 @@ def _listed(what: str, names: Sequence[str], noun: str) -> list[str]:
 
 
 def _pairs(changes: Mapping[str, Change]) -> str:
-    return ", ".join(f"{name} {_value(change.before)} → {_value(change.after)}" for name, change in changes.items())
-
-
-def _value(value: Any) -> str:
-    """Return a value as people read it: digests and numbers short, null as "none"."""
-    if value is None or value == "":
-        return "none"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef"):
-        return value[:SHORT]
-    if isinstance(value, list | dict):
-        return f"{len(value)} entries"
-    return str(value)
+    return ", ".join(f"{name} {in_words(change.before)} → {in_words(change.after)}" for name, change in changes.items())

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -83,6 +83,7 @@ class Lineage:
         generation: Configuration of the predictions; {} in an adapter's own lineage.
         metrics: "base", "tuned", "change", "retention" → {metric: value}; {} in an adapter's own lineage.
         outputs: Path → SHA-256 of the evaluation's files; {} in an adapter's own lineage.
+        benchmarks: Public benchmark → kind, truth (file → SHA-256), pages, leakage, columns with both models' scores.
     """
 
     origin: str
@@ -100,6 +101,7 @@ class Lineage:
     generation: Mapping[str, Any]
     metrics: Mapping[str, Any]
     outputs: Mapping[str, str]
+    benchmarks: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def weights_sha256(self) -> str:
@@ -190,6 +192,7 @@ def _lineage(record: Mapping[str, Any], origin: str) -> Lineage:
         generation=_section(record, "generation", {}),
         metrics=_section(record, "metrics", {}),
         outputs=_section(record, "outputs", {}),
+        benchmarks=_section(record, "benchmarks", {}),
     )
 
 

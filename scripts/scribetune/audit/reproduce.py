@@ -23,6 +23,8 @@ import yaml
 
 from scribetune import files, layout, provenance, withdrawals
 from scribetune.audit import cache, history, records, verify
+from scribetune.benchmarks import listing
+from scribetune.config import Benchmark, Evaluation
 from scribetune.errors import UserError
 
 KINDS: Mapping[str, str] = {
@@ -31,6 +33,7 @@ KINDS: Mapping[str, str] = {
     layout.MANIFESTS: "manifests",
     layout.SPLITS: "splits",
     layout.RETENTION: "retention pages",
+    layout.BENCHMARKS: "benchmark pages",
     layout.ADAPTER: "adapter",
     layout.MERGED: "merged model",
     layout.PREDICTIONS: "predictions",
@@ -132,6 +135,7 @@ def reproduce(
         lineage = _lineage(folder, revision, found)
         _take_documents(folder, place, raw, lineage, found)
         _take_base_model(folder, place, lineage)
+        _take_benchmarks(folder, place)
         _compare_environment(place, lineage, found)
         _build(place, _configuration(place, lineage, configfiles), cores, revision)
         _compare(folder, place, recorded, found)
@@ -234,6 +238,23 @@ def _take_documents(
         recorded = _dependency(place, _raw_of(place).as_posix())
         if recorded and recorded != _folder_md5(target):
             _keep_recorded(source, target, lineage, found)
+
+
+def _take_benchmarks(folder: Path, place: Path) -> None:
+    """Link truth and images of public benchmarks that lie in the working tree; elsewhere the revision finds them."""
+    for benchmark in _benchmarks_of(place):
+        for path in (listing.images_of(benchmark), Path(benchmark.truth)):
+            is_below = not path.is_absolute() and ".." not in path.parts
+            if is_below and (folder / path).exists():
+                _link(folder / path, place / path)
+
+
+def _benchmarks_of(place: Path) -> tuple[Benchmark, ...]:
+    try:
+        values = yaml.safe_load((place / "config" / "config.yaml").read_bytes())["evaluation"]
+        return Evaluation.model_validate(values).benchmarks
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return ()  # an earlier version's, or Snakemake complains about it
 
 
 def _raw_of(place: Path) -> Path:

@@ -26,6 +26,7 @@ LABEL = "label"
 MANIFEST = "manifest"
 SPLIT = "split"
 RETENTION = "retention page"
+BENCHMARK = "benchmark page"
 BASE_MODEL = "base model"
 ADAPTER = "adapter"
 MERGED = "merged model"
@@ -35,8 +36,8 @@ SIGNATURE = "signature"
 DVC_OUTPUT = "DVC output"
 CACHE_OBJECT = "DVC cache object"
 KINDS = (
-    DOCUMENT, PAGE_IMAGE, LABEL, MANIFEST, SPLIT, RETENTION, BASE_MODEL, ADAPTER, MERGED, PREDICTIONS, REPORT,
-    SIGNATURE, DVC_OUTPUT, CACHE_OBJECT,
+    DOCUMENT, PAGE_IMAGE, LABEL, MANIFEST, SPLIT, RETENTION, BENCHMARK, BASE_MODEL, ADAPTER, MERGED, PREDICTIONS,
+    REPORT, SIGNATURE, DVC_OUTPUT, CACHE_OBJECT,
 )  # fmt: skip
 
 _BLOCK = 1 << 20
@@ -204,7 +205,9 @@ def verify(
     _collect_documents(found, raw)
     _collect_pages(found)
     _collect_lineage(found)
-    _collect_retention(found)
+    _collect_page_records(found, RETENTION, f"{layout.RETENTION}/pages.jsonl")
+    for records_of in sorted((folder / layout.BENCHMARKS / "records").glob("*.jsonl")):
+        _collect_page_records(found, BENCHMARK, records_of.relative_to(folder).as_posix())
     _collect_receipts(found)
     signed = _check_signature(found, allowed_signers)
     locked = _collect_dvc(found)
@@ -417,7 +420,8 @@ def _collect_build(found: _Collection, adapter: records.Lineage | None, build: r
 
 def _kind_of(path: str) -> str:
     for folder, kind in (
-        (layout.SPLITS, SPLIT), (layout.MANIFESTS, MANIFEST), (layout.RETENTION, RETENTION), (layout.ADAPTER, ADAPTER),
+        (layout.SPLITS, SPLIT), (layout.MANIFESTS, MANIFEST), (layout.RETENTION, RETENTION),
+        (layout.BENCHMARKS, BENCHMARK), (layout.ADAPTER, ADAPTER),
         (layout.MERGED, MERGED), (layout.PREDICTIONS, PREDICTIONS),
     ):  # fmt: skip
         if path.startswith(f"{folder}/"):
@@ -493,6 +497,7 @@ _KIND_OF_OUTPUTS: Mapping[str, str] = {
     f"{layout.MANIFESTS}/": MANIFEST,
     f"{layout.SPLITS}/": SPLIT,
     f"{layout.RETENTION}/": RETENTION,
+    f"{layout.BENCHMARKS}/": BENCHMARK,
     f"{layout.SAMPLES}/": DOCUMENT,
     f"{layout.ADAPTER}/": ADAPTER,
     f"{layout.MERGED}/": MERGED,
@@ -508,21 +513,24 @@ def _collect_receipts(found: _Collection) -> None:
     for job, receipt in receipts.read(found.folder).items():
         if receipt.wildcards.get("shard", "") not in {"", *shards}:
             continue  # of documents grouped in another way
+        benchmark = receipt.wildcards.get("benchmark", "")
+        if benchmark and not (found.folder / layout.BENCHMARK_REPORTS / benchmark).is_dir():
+            continue  # of a public benchmark that was taken out, and its results with it
         for path, sha256 in receipt.outputs.items():
             if path not in recorded:
                 kind = next((kind for start, kind in _KIND_OF_OUTPUTS.items() if path.startswith(start)), REPORT)
                 found.expect(kind, path, sha256, f"{receipts.FOLDER}/{job}.json")
 
 
-def _collect_retention(found: _Collection) -> None:
-    path = f"{layout.RETENTION}/pages.jsonl"
+def _collect_page_records(found: _Collection, kind: str, path: str) -> None:
+    """Add the images that records of pages outside the splits name."""
     if not (found.folder / path).is_file():
         return
     try:
         for row in _jsonl(found.folder / path):
-            found.expect(RETENTION, str(row["images"][0]), str(row["image_sha256"]), path)
+            found.expect(kind, str(row["images"][0]), str(row["image_sha256"]), path)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        found.damaged(RETENTION, path, error)
+        found.damaged(kind, path, error)
 
 
 def _collect_dvc(found: _Collection) -> list[cache.Output]:

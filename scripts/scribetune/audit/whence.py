@@ -98,6 +98,7 @@ class Answer:
             "training": dict(lineage.training),
             "merged": dict(lineage.merged_files),
             "outputs": dict(lineage.outputs),
+            "benchmarks": dict(lineage.benchmarks),
             "scribetune": lineage.scribetune,
             "documents": [row_json(row) for row in lineage.documents],
             "pages": [row_json(row) for row in lineage.pages],
@@ -186,6 +187,10 @@ def _report(folder: Path, target: str, path: str, revision: str | None) -> Answe
         raise _unknown(target, lineage)
     model = "base model" if "/base" in path else f"adapter {_short(lineage)}"
     kind = "predictions of the " if path.startswith(layout.PREDICTIONS) else "report on the "
+    if path.startswith(f"{layout.BENCHMARK_REPORTS}/"):
+        name = Path(path).parts[2] if len(Path(path).parts) > 2 else ""
+        is_read = Path(path).name in ("base.jsonl", "tuned.jsonl")
+        kind = f"predictions on the benchmark {name} of the " if is_read else f"scores on the benchmark {name} of the "
     if path.startswith(layout.SPLITS):
         kind, model = "test pages of the ", f"build of the adapter {_short(lineage)}"
     if revision:

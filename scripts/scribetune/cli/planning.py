@@ -21,8 +21,8 @@ def why(
         list[str] | None,
         typer.Argument(
             metavar="TARGET…",
-            help="A target (pages, labels, splits, adapter, merged, report, audit), a file that the build makes, or a "
-            "folder such as models/adapter. Default: everything.",
+            help="A target (pages, labels, splits, adapter, merged, report, audit, benchmarks), a file that the build "
+            "makes, or a folder such as models/adapter. Default: everything.",
             show_default=False,
         ),
     ] = None,

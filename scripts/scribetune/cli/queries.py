@@ -70,6 +70,8 @@ def whence(
     missing or not recorded;
     base_model: name, revision, files; environment: lock, digest, libraries;
     configuration, generation, code, hardware, training: as recorded;
+    benchmarks: name to kind, truth (file to SHA-256), pages, unread, refused, cut,
+    leakage, columns (key, name, better, note, base, tuned);
     documents: document, path, sha256, split;
     pages, page: id, document, page, split, image_sha256, label_sha256,
     label_source, reviewer;
@@ -223,6 +225,7 @@ def _differences(folder: Path, sides: tuple[str, str], surplus: str | None, *, a
 
 def _show_whence(answer: "Answer") -> None:
     from scribetune.audit import answers
+    from scribetune.audit.answers import in_words
 
     console = _console()
     lineage = answer.entry.lineage
@@ -243,19 +246,22 @@ def _show_whence(answer: "Answer") -> None:
     training = lineage.training
     facts += [
         ("base model", f"{base.name}, revision {base.revision or 'none (local files)'}, {len(base.files)} files"),
-        ("training", ", ".join(f"{key} {_value(training[key])}" for key in _TRAINING if key in training)),
+        ("training", ", ".join(f"{key} {in_words(training[key])}" for key in _TRAINING if key in training)),
         ("labels", _counts(answers.label_sources(lineage))),
         ("reviewers", _counts(answers.reviewers(lineage)) or "none named"),
         ("environment", f"{lineage.environment.lock}, pins {lineage.environment.digest}"),
-        ("hardware", ", ".join(f"{key} {_value(value)}" for key, value in lineage.hardware.items())),
+        ("hardware", ", ".join(f"{key} {in_words(value)}" for key, value in lineage.hardware.items())),
         ("scribetune", lineage.scribetune),
     ]
     width = max(len(name) for name, _ in facts)
     for name, text in facts:
         _line(console, f"  {name:<{width}}  {text}")
-    scores = [(name, _value(pair["base"]), _value(pair["tuned"])) for name, pair in answers.headline(lineage).items()]
+    scores = [
+        (name, in_words(pair["base"]), in_words(pair["tuned"])) for name, pair in answers.headline(lineage).items()
+    ]
     if scores:
         _table(console, ("metric", "base", "tuned"), scores)
+    _show_benchmarks(console, lineage.benchmarks)
     counts = answers.split_counts(lineage)
     _table(
         console, ("split", "documents", "pages"), [(k, f"{v.documents:,}", f"{v.pages:,}") for k, v in counts.items()]
@@ -273,11 +279,28 @@ def _show_whence(answer: "Answer") -> None:
         _line(
             console, f"… and {len(lineage.documents) - _MOST_ROWS:,} more documents; --json lists all, and every page"
         )
-    settings = [(f"{section}.{key}", _value(value)) for section, values in lineage.configuration.items() for key, value
-                in values.items()]  # fmt: skip
+    settings = [
+        (f"{section}.{key}", in_words(value))
+        for section, values in lineage.configuration.items()
+        for key, value in values.items()
+    ]
     _table(console, ("configuration", "value"), settings)
     _table(console, ("rule", "code digest"), list(lineage.code.items()))
     _show_missing(console, answer.unreadable, ())
+
+
+def _show_benchmarks(console: "Console", benchmarks: Mapping[str, Any]) -> None:
+    from scribetune.benchmarks import presenting
+
+    for name, scores in benchmarks.items():
+        truth = ", ".join(f"{file} SHA-256 {digest[:12]}" for file, digest in scores["truth"].items())
+        _line(console, f"benchmark {name} ({scores['kind']}), truth: {truth}")
+        for note in presenting.notes(scores):
+            _line(console, f"  {note.text}")
+        columns = [presenting.table_column(column) for column in scores["columns"]]
+        _table(
+            console, (name, "base", "tuned"), [(shown.heading, shown.base.text, shown.tuned.text) for shown in columns]
+        )
 
 
 _TRAINING = ("backend", "device", "processes", "precision", "scope", "steps", "train_pages", "first_loss", "final_loss",
@@ -347,21 +370,13 @@ def _when(entry: "Entry") -> str:
 
 
 def _pair(values: Mapping[str, float | None] | None) -> str:
-    return f"{_value(values['base'])} → {_value(values['tuned'])}" if values else ""
+    from scribetune.audit.answers import in_words
+
+    return f"{in_words(values['base'])} → {in_words(values['tuned'])}" if values else ""
 
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
-
-
-def _value(value: Any) -> str:
-    if value is None or value == "":
-        return "none"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list):
-        return ", ".join(map(_value, value)) if value and not isinstance(value[0], dict) else str(len(value))
-    return str(value)
 
 
 def _console() -> "Console":

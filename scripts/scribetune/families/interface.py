@@ -269,10 +269,6 @@ class Family(ABC):
         """
         return {"inputs_embeds": self.embed(model, input_ids, features)}
 
-    def pixel_inputs(self, model: Any, input_ids: "torch.Tensor") -> "dict[str, torch.Tensor]":  # noqa: ARG002
-        """Return what the model's forward takes beside token ids (batch, length) and `EncodedPages.pixels`."""
-        return {}
-
     @abstractmethod
     def group_of(self, parameter: str) -> str:
         """Return the group (attention, mlp, experts, vision, other) of a parameter, adapter weights included."""

@@ -198,10 +198,6 @@ class QwenVL(NativeFamily):
             "position_ids": positions(image, attention_mask, features[:, -1]),
         }
 
-    def pixel_inputs(self, model: Any, input_ids: "torch.Tensor") -> "dict[str, torch.Tensor]":
-        """Say which tokens are a page's, without which its positions would be those of text; see the interface."""
-        return {"mm_token_type_ids": (input_ids == native(model).config.image_token_id).int()}
-
     def group_of(self, parameter: str) -> str:
         """Group a parameter by its name; see `Family.group_of`."""
         if "visual." in parameter:

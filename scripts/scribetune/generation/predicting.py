@@ -57,6 +57,12 @@ def predict(
             stops = Counter(prediction.stop_reason for prediction in rows)
             said = ", ".join(f"{reason} {count}" for reason, count in sorted(stops.items()))
             logger.info("%s: %d pages read, stopped by: %s", records, len(rows), said or "nothing")
+            if stops["length"]:
+                logger.warning(
+                    "%s: the answers to %d of %d pages were cut at generate.max_new_tokens (%d), and what is missing "
+                    "from them counts as errors: raise it where labels are that long",
+                    records, stops["length"], len(rows), config.generate.max_new_tokens,
+                )  # fmt: skip
     # Journals of other settings too: nothing goes on from them, and they hold texts of documents.
     for left in work.glob(f"{name}-{'[0-9a-f]' * 16}.jsonl"):
         left.unlink(missing_ok=True)

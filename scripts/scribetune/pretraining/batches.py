@@ -65,7 +65,6 @@ class Batch:
         tint: (pages, 2, 3) what black and white become.
         grid: (pages, 48, 48) class of each patch.
         ids: (pages, length).
-        mask: (pages, length), 1 where there is a token.
         labels: (pages, length), what is to be said there; `IGNORED` but for answer and end token.
     """
 
@@ -74,7 +73,6 @@ class Batch:
     tint: torch.Tensor
     grid: torch.Tensor
     ids: torch.Tensor
-    mask: torch.Tensor
     labels: torch.Tensor
 
     def to(self, device: torch.device | str) -> "Batch":
@@ -114,11 +112,9 @@ def collate(samples: Sequence[Sample], prompt: Prompt) -> Batch:
         targets.append(said)
     length = -(-max(map(len, rows)) // _LENGTH_STEP) * _LENGTH_STEP
     ids = torch.full((len(rows), length), prompt.pad, dtype=torch.long)
-    mask = torch.zeros((len(rows), length), dtype=torch.long)
     labels = torch.full((len(rows), length), IGNORED, dtype=torch.long)
     for number, row in enumerate(rows):
         ids[number, : len(row)] = torch.tensor(row)
-        mask[number, : len(row)] = 1
         labels[number, len(prompt.ids) : len(row)] = torch.tensor(targets[number])
     return Batch(
         pixels=torch.from_numpy(np.stack([sample.pixels for sample in samples])),
@@ -126,7 +122,6 @@ def collate(samples: Sequence[Sample], prompt: Prompt) -> Batch:
         tint=torch.tensor([[sample.tint.ink, sample.tint.paper] for sample in samples]),
         grid=torch.from_numpy(np.stack([sample.grid for sample in samples])),
         ids=ids,
-        mask=mask,
         labels=labels,
     )
 

@@ -10,7 +10,9 @@ order        length-bucketed order of pages
 preflight    parameters, tokens, memory and time, before any GPU work
 result       what a training did
 run          the whole training, in order
+sharding     the frozen base divided among GPUs
 trainer      SFTTrainer, taught what a training here needs
+trial        what a sharded training tries, and what next where memory runs out
 validation   loss and CER during training
 """
 

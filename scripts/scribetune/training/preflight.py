@@ -4,7 +4,9 @@ The memory forecast, in bytes (s: bytes of a weight; T: tokens of the longest fo
 answer tokens; h: hidden size; w: width of the MLP that a token passes, that is the routed experts it is sent to and the
 shared ones; V: vocabulary):
 
-    weights      parameters of the base × s, without the encoder where its output is kept; quantised ones × 9/16
+    weights      parameters of the base × s, without the encoder where its output is kept; quantised ones × 9/16; of
+                 decoder layers a share alone, where N processes divide them
+    gathered     then three times the largest decoder layer: what is whole for a moment
     adapter      trainable × 4, and as much for gradients, and twice as much for AdamW (half as much with 8 bits)
     activations  T · Σ over layers (16 h + 3 w) · s; with gradient checkpointing T · (layers · h + 16 h + 3 w) · s
     logits       of one piece at most: 16.8 million × (2 s + 12)
@@ -19,7 +21,7 @@ a kind of device and are no measurement of this one.
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ from scribetune.collation import Example
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.families import Family
-from scribetune.training import loss, quantized
+from scribetune.training import loss, quantized, sharding
 from scribetune.training.memory import GIGABYTE
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ _ATTENTION_WIDTHS, _MLP_WIDTHS = 16, 3
 _ADAPTER_BYTES = {"adamw": 4 + 4 + 8, "adamw_8bit": 4 + 4 + 2}
 _QUANTISED_BYTES = 9 / 16
 """Of a weight in NF4: half a byte, and a float32 for 64 of them."""
+_SHARDS_TRIED = (2, 4, 8)
+"""Numbers of GPUs that are named where a model does not fit."""
 _ROOMY = 0.75
 """Share of a device's memory up to which a forecast without checkpointing is believed."""
 _ENCODER_PASSES_PER_TOKEN = 4.0
@@ -59,6 +63,7 @@ class MemoryForecast:
     """Bytes that the training will hold at its peak; see the module's text for the formula."""
 
     weights: int
+    gathered: int
     adapter: int
     activations: int
     logits: int
@@ -68,7 +73,8 @@ class MemoryForecast:
     @property
     def total(self) -> int:
         """All of them."""
-        return self.weights + self.adapter + self.activations + self.logits + self.encoder + self.workspace
+        held = self.weights + self.gathered + self.adapter
+        return held + self.activations + self.logits + self.encoder + self.workspace
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ class Preflight:
         p95_tokens: 95 % of these pages have no more.
         longest_image_tokens: Most image tokens of a page.
         servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
-        memory: Forecast of memory at `train.micro_batch`.
+        shards: Processes that divide the base's decoder layers among them; 1: each holds all.
+        memory: Forecast of memory at `train.micro_batch`, of one process.
         checkpointing: Whether activations are computed again to save memory.
         cached_features_bytes: Vision features to be kept in main memory or on disk; 0 where they are not cached.
         device_bytes: Memory of the device.
@@ -97,6 +104,7 @@ class Preflight:
     p95_tokens: int
     longest_image_tokens: int
     servable_as_lora: bool
+    shards: int
     memory: MemoryForecast
     checkpointing: bool
     cached_features_bytes: int
@@ -110,16 +118,17 @@ class Preflight:
         parts = ", ".join(f"{group} {count:,}" for group, count in self.trainable.items())
         memory = ", ".join(
             f"{name} {getattr(self.memory, name) / GIGABYTE:.2f}"
-            for name in ("weights", "adapter", "activations", "logits", "encoder", "workspace")
+            for name in ("weights", "gathered", "adapter", "activations", "logits", "encoder", "workspace")
             if getattr(self.memory, name)
         )
+        each = f" of each of {self.shards} processes, which share the base" if self.shards > 1 else ""
         served = "vLLM can load it beside the base model" if self.servable_as_lora else "merge it before serving"
         return [
             f"Trainable parameters: {sum(self.trainable.values()):,} ({parts}) of {self.base_parameters:,}; {served}",
             f"Tokens per page: at most {self.longest_tokens:,} ({self.longest_image_tokens:,} of them image), "
             f"95 % have no more than {self.p95_tokens:,}",
-            f"Memory forecast: {self.memory.total / GIGABYTE:.2f} of {self.device_bytes / GIGABYTE:.1f} GB ({memory}); "
-            f"cached vision features {self.cached_features_bytes / GIGABYTE:.2f} GB; activations "
+            f"Memory forecast{each}: {self.memory.total / GIGABYTE:.2f} of {self.device_bytes / GIGABYTE:.1f} GB "
+            f"({memory}); cached vision features {self.cached_features_bytes / GIGABYTE:.2f} GB; activations "
             + ("computed again in the backward pass" if self.checkpointing else "kept"),
             f"Time: about {_duration(self.estimated_seconds)} for {self.steps:,} steps ({self.estimate_basis})",
         ]
@@ -145,6 +154,8 @@ def check(
     cached_features_bytes: int,
     device_bytes: int,
     features_of_front: bool = False,
+    processes: int = 1,
+    recomputing: bool = False,
 ) -> Preflight:
     """Work out what a training will cost.
 
@@ -158,6 +169,8 @@ def check(
         cached_features_bytes: Size of the vision features to be kept; 0: none are.
         device_bytes: Memory of the device.
         features_of_front: Whether these are features of the encoder's frozen front alone.
+        processes: Processes that share the training, a device for each.
+        recomputing: Whether activations are to be computed again whatever the forecast says: an earlier trial failed.
 
     Raises:
         UserError: It cannot fit into the device's memory, even one page at a time.
@@ -171,28 +184,37 @@ def check(
     weights = (base_parameters - (let_go if cached_features_bytes else 0)) * placement.dtype.itemsize
     if settings.quantization == "4bit":
         weights -= int(quantized.parameters(model) * (placement.dtype.itemsize - _QUANTISED_BYTES))
+    divided = {number: sharding.forecast_parameters(model, number) for number in {1, processes, *_SHARDS_TRIED}}
     with torch.device("meta"):
         trainable = adapters.count_trainable(family, adapters.attach(family, model, settings), settings.scope)
     tokens = sorted(example.tokens for example in learned)
     longest = max(learned, key=lambda example: (example.tokens, len(example.answer_ids)))
 
-    def forecast(pages: int, *, checkpointing: bool) -> MemoryForecast:
+    def forecast(pages: int, *, checkpointing: bool, shards: int) -> MemoryForecast:
+        lacking, gathered = divided[shards]
         return _memory(
             text,
             encoders,
             settings,
             placement,
             checkpointing=checkpointing,
-            weights=weights,
+            weights=weights - lacking * placement.dtype.itemsize,
+            gathered=gathered * placement.dtype.itemsize if shards > 1 else 0,
             trainable=sum(trainable.values()),
             longest=longest,
             pages=pages,
         )
 
+    def least(shards: int) -> int:
+        """Return what one page takes where memory is saved as far as the configuration allows."""
+        return forecast(1, checkpointing=settings.gradient_checkpointing is not False, shards=shards).total
+
     pages = min(settings.micro_batch, len(learned))
+    shards = _shards(settings, processes, device_bytes, least)
     checkpointing = settings.gradient_checkpointing
     if checkpointing == "auto":
-        checkpointing = forecast(pages, checkpointing=False).total > _ROOMY * device_bytes > 0
+        kept = forecast(pages, checkpointing=False, shards=shards)
+        checkpointing = recomputing or kept.total > _ROOMY * device_bytes > 0
     seconds, basis = _time(
         text,
         sum(vision.values()),
@@ -209,7 +231,8 @@ def check(
         p95_tokens=tokens[max(0, math.ceil(0.95 * len(tokens)) - 1)],
         longest_image_tokens=max(example.image_tokens for example in learned),
         servable_as_lora=family.scopes[settings.scope].servable_as_lora,
-        memory=forecast(pages, checkpointing=checkpointing),
+        shards=shards,
+        memory=forecast(pages, checkpointing=checkpointing, shards=shards),
         checkpointing=checkpointing,
         cached_features_bytes=cached_features_bytes,
         device_bytes=device_bytes,
@@ -219,14 +242,59 @@ def check(
     )
     for line in found.lines():
         logger.info("%s", line)
-    _refuse_or_warn(found, forecast(1, checkpointing=checkpointing), settings)
+    enough = 0
+    if settings.backend != "unsloth" and settings.quantization == "none":
+        enough = next((number for number in _SHARDS_TRIED if number > shards and least(number) <= device_bytes), 0)
+    way_out = ""
+    if enough:
+        way_out = f"train on {enough} GPUs that share the base (--resources gpu={enough}, train.sharding auto), "
+        way_out += f"with about {least(enough) / GIGABYTE:.1f} GB on each"
+    _refuse_or_warn(found, forecast(1, checkpointing=checkpointing, shards=shards), settings, way_out)
     return found
 
 
-def _refuse_or_warn(found: Preflight, smallest: MemoryForecast, settings: Train) -> None:
-    """Stop what cannot fit one page at a time; warn where the micro batch will have to be made smaller."""
+def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[[int], int]) -> int:
+    """Return how many processes divide the base among them: all, or 1 where each holds the whole; say why.
+
+    Args:
+        settings: Configuration of the training.
+        processes: Processes that share the training.
+        device_bytes: Memory of a device; 0: unknown.
+        least: Gives the least memory, in bytes, that a process takes with so many shards.
+    """
+    if settings.sharding == "full":
+        if processes == 1:
+            logger.warning("train.sharding full has nothing to do: one process trains alone, and holds the whole base")
+        else:
+            logger.info("The base is shared by %d processes, as configured", processes)
+        return processes
+    if settings.sharding == "none" or processes == 1 or settings.quantization != "none":
+        return 1
+    if not least(processes) <= device_bytes < least(1):
+        return 1
+    logger.info(
+        "The base is shared by %d processes: one page takes %.2f GB with the whole base on one, %.2f GB with a share "
+        "of it; there are %.2f GB",
+        processes,
+        least(1) / GIGABYTE,
+        least(processes) / GIGABYTE,
+        device_bytes / GIGABYTE,
+    )
+    return processes
+
+
+def _refuse_or_warn(found: Preflight, smallest: MemoryForecast, settings: Train, way_out: str) -> None:
+    """Stop what cannot fit one page at a time; warn where the micro batch will have to be made smaller.
+
+    Args:
+        found: What is known.
+        smallest: Forecast of one page at a time.
+        settings: Configuration of the training.
+        way_out: With how many GPUs it would fit; empty: not known of any number.
+    """
     if smallest.total > found.device_bytes > 0:
         advice = [] if found.checkpointing else ["set train.gradient_checkpointing to auto"]
+        advice += [way_out] if way_out else []
         advice += [
             f"lower train.max_tokens (the longest page has {found.longest_tokens:,} tokens)",
             "choose a smaller train.scope or train.rank, or a device with more memory",
@@ -265,6 +333,7 @@ def _memory(
     *,
     checkpointing: bool,
     weights: int,
+    gathered: int,
     trainable: int,
     longest: Example,
     pages: int,
@@ -283,6 +352,7 @@ def _memory(
     spare = (activations + logits + encoder) // 8 + (GIGABYTE if placement.device == "cuda" else 0)
     return MemoryForecast(
         weights=weights,
+        gathered=gathered,
         adapter=trainable * _ADAPTER_BYTES[settings.optimizer],
         activations=activations,
         logits=logits,

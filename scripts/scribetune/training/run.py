@@ -10,7 +10,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,21 @@ from scribetune.errors import UserError
 from scribetune.families.native import native
 from scribetune.files import sha256_file, write_text
 from scribetune.processes import ALONE, Group, launch
-from scribetune.training import compiled, determinism, gpus, host_embedding, memory, monitor, preflight, quantized
+from scribetune.training import (
+    compiled,
+    determinism,
+    gpus,
+    host_embedding,
+    memory,
+    monitor,
+    preflight,
+    quantized,
+    sharding,
+)
 from scribetune.training.course import LOG_NAME, Course, log_csv
 from scribetune.training.order import LengthBuckets
 from scribetune.training.result import TrainingResult
+from scribetune.training.trial import AgainError, Trial
 from scribetune.training.validation import Validator
 
 if TYPE_CHECKING:
@@ -40,7 +51,7 @@ _PAGES_BETWEEN_VALIDATIONS = 4000
 _VALIDATIONS_OF_SHORT_EPOCHS = 20
 _MOST_WORKERS = 8
 _NOT_DECISIVE = frozenset(
-    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb", "gpus")
+    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb", "gpus", "sharding")
 )
 """Keys that change nothing about the adapter: training goes on from a checkpoint that was written with others."""
 
@@ -127,11 +138,22 @@ def train(
         AdapterError: The scope did not get the weights it names, or a checkpoint did not load whole.
     """
     folders = WorkFolders(work) if isinstance(work, Path) else work
+    sharding.check_possible(config.train)
     given = (config, base_path, train_jsonl, validation_jsonl, adapter_folder, folders)
     if processes == 1:
         return _train(ALONE, *given)
     gpus.check_divisible(config.train, processes)
-    return launch(processes, _train, *given)
+    trial = Trial(config.train.micro_batch)
+    while True:
+        try:
+            return launch(processes, _train, *given, trial)
+        except AgainError as again:
+            trial = again.trial
+            logger.warning(
+                "%s: all processes start again from the last checkpoint, %s",
+                again.why,
+                again.how,
+            )
 
 
 def _train(
@@ -142,10 +164,12 @@ def _train(
     validation_jsonl: Path,
     adapter_folder: Path,
     folders: WorkFolders,
+    trial: Trial | None = None,
 ) -> TrainingResult:
     """Do what `train` says, as one of a group of processes; the first one writes all files."""
     setup = _prepare(group, config, base_path, train_jsonl, validation_jsonl, folders)
     settings, placement = config.train, setup.placement
+    trial = trial or Trial(settings.micro_batch)
     found = preflight.check(
         family=setup.family,
         folder=setup.folder,
@@ -155,22 +179,28 @@ def _train(
         steps=setup.steps,
         cached_features_bytes=setup.features_bytes,
         features_of_front=setup.features_of_front,
-        device_bytes=memory.total_bytes(placement.device),
+        # All must decide alike.
+        device_bytes=min(group.gather(memory.total_bytes(placement.device))),
+        processes=group.size,
+        recomputing=trial.recomputing,
     )
     mark = _mark(setup, [train_jsonl, validation_jsonl])
     resume = group.from_first(lambda: _last_checkpoint(folders.checkpoints, mark))
 
     _seed(settings.seed, placement.device, deterministic=settings.deterministic)
-    model = backends.load(
-        setup.choice, setup.family, setup.folder, settings, placement, checkpointing=found.checkpointing
-    )
+    if found.shards > 1:
+        model = sharding.load(setup.family, setup.folder, settings, placement, group)
+    else:
+        model = backends.load(
+            setup.choice, setup.family, setup.folder, settings, placement, checkpointing=found.checkpointing
+        )
     trainable = adapters.count_trainable(setup.family, model, settings.scope)
     if settings.quantization == "4bit" and setup.choice.name == "peft":
         quantized.quantize(model)
     features = _features(setup, model, folders.vision)
     # With dropout, processes that draw the same numbers would leave out the same weights.
     _seed(settings.seed + group.rank, placement.device, deterministic=settings.deterministic)
-    course = _fit(setup, model, features, folders, resume, mark, found)
+    course = _fit(setup, model, features, folders, resume, mark, found, trial)
 
     rows = course.table()
     if group.is_first:
@@ -268,7 +298,7 @@ def _prepare(
         why = f"scope {settings.scope} trains the encoder"
     elif not vision_cache.fits(needed, _limits(settings, folders.vision, group)):
         why = (
-            f"they need {needed / vision_cache.GIGABYTE:.1f} GB, more than train.vision_memory_gb "
+            f"they need {needed / memory.GIGABYTE:.1f} GB, more than train.vision_memory_gb "
             f"({settings.vision_memory_gb:g}) and train.vision_disk_gb ({settings.vision_disk_gb:g})"
         )
     else:
@@ -284,7 +314,8 @@ def _prepare(
         learned=tuple(learned),
         validated=tuple(validated),
         skipped=(*skipped_train, *skipped_validation),
-        base_digest=adapters.base_digest(folder),
+        # Hashing a large model takes its time, and all read the same disk.
+        base_digest=group.from_first(lambda: adapters.base_digest(folder)),
         features_bytes=0 if why else needed,
         features_of_front=of_front,
         why_not_cached=why,
@@ -292,10 +323,9 @@ def _prepare(
 
 
 def _limits(settings: Train, folder: Path | None, group: Group) -> vision_cache.Limits:
-    gigabyte = vision_cache.GIGABYTE
     # Each process would hold a copy of its own.
-    in_memory = settings.vision_memory_gb * gigabyte / group.size
-    return vision_cache.Limits(folder, in_memory, settings.vision_disk_gb * gigabyte)
+    in_memory = settings.vision_memory_gb * memory.GIGABYTE / group.size
+    return vision_cache.Limits(folder, in_memory, settings.vision_disk_gb * memory.GIGABYTE)
 
 
 def _features_bytes(
@@ -422,12 +452,20 @@ def _fit(
     resume: Path | None,
     mark: str,
     found: preflight.Preflight,
+    trial: Trial,
 ) -> Course:
     """Run the training loop, leave the adapter to be kept in the model, and return the course."""
     from scribetune.training import trainer
 
     settings = setup.config.train
     course, best = trainer.course_of(resume) if resume else (Course(settings.micro_batch), None)
+    in_step = sharding.InStep(model, setup.group) if found.shards > 1 else None
+    micro_batch = settings.micro_batch
+    if in_step is not None:
+        # Nothing is made smaller in the midst of a sharded training, so that all batches are as small as this one.
+        micro_batch = course.micro_batch = min(course.micro_batch, trial.micro_batch)
+        course.memory_events += [event for event in trial.memory_events if event not in course.memory_events]
+        trial = replace(trial, micro_batch=micro_batch)
     seed = settings.seed if settings.augmentation == "scan" else None
     collator = Collator(setup.family, setup.processor, setup.examples, features, seed)
     schedule = _schedule(setup)
@@ -440,9 +478,10 @@ def _fit(
             collator,
             offset=len(setup.learned),
             read_pages=settings.validation_pages,
-            batch=settings.micro_batch,
+            batch=micro_batch,
             seed=settings.seed,
             group=setup.group,
+            sharded=None if in_step is None else (in_step, trial),
         )
         logger.info(
             "Validation every %d steps: loss of %d pages, CER of %d",
@@ -450,16 +489,23 @@ def _fit(
             validator.loss_pages,
             len(validator.page_ids),
         )
+        if in_step is not None and validator.page_ids:
+            logger.info(
+                "To read pages the base is gathered once for every token or draft of several: where validations take "
+                "too long, lower train.validation_pages"
+            )
     curves = folders.tensorboard if settings.tensorboard and setup.group.is_first else None
     device = setup.placement.device
-    if _compiles(setup):
+    if _compiles(setup, found):
         compiled.compile_layers(model)
     with monitor.watching(schedule.total, settings.effective_batch, device, curves) as shown:
         equipment = trainer.Equipment(
             group=setup.group,
             family=setup.family,
             settings=settings,
+            micro_batch=micro_batch,
             schedule=schedule,
+            trial=trial if in_step is not None else None,
             order=LengthBuckets([page.tokens for page in setup.learned], settings.effective_batch, settings.seed),
             page_ids=[example.page.id for example in setup.examples],
             targets=[len(example.answer_ids) + 1 for example in setup.learned],
@@ -468,7 +514,7 @@ def _fit(
             checkpointing=found.checkpointing,
             host_embedding=_host_embedding(setup, model, found),
             precision=setup.placement.dtype,
-            strictness=determinism.Strictness(settings.deterministic and device != "cpu"),
+            strictness=determinism.Strictness(settings.deterministic and device != "cpu" and trial.strict),
             autocast=torch.bfloat16 if _own_autocast(setup) else None,
             validator=validator,
             course=course,
@@ -508,12 +554,14 @@ def _optimizer(settings: Train, device: str) -> str:
     return "adamw_torch" if device == "cpu" else "adamw_torch_fused"
 
 
-def _compiles(setup: _Setup) -> bool:
+def _compiles(setup: _Setup, found: preflight.Preflight) -> bool:
     """Tell whether layers are compiled: where configured, or where the training is long enough for it to pay."""
     if setup.choice.name != "peft" or setup.config.train.quantization != "none":
         return False
     if setup.config.train.compile != "auto":
         return setup.config.train.compile
+    if found.shards > 1:
+        return False  # not measured yet
     passes = len(setup.learned) * setup.config.train.epochs // setup.config.train.micro_batch
     return setup.placement.device != "cpu" and passes >= compiled.WORTH_PASSES
 
@@ -532,8 +580,9 @@ def _run(
     arguments = SFTConfig(
         output_dir=str(equipment.folder),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.micro_batch,
-        gradient_accumulation_steps=settings.effective_batch // (settings.micro_batch * setup.group.size),
+        per_device_train_batch_size=equipment.micro_batch,
+        # Rounded up: a micro batch that was halved need not divide the pages of a process.
+        gradient_accumulation_steps=math.ceil(settings.effective_batch / setup.group.size / equipment.micro_batch),
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         # Rounded down: the first warm-up step has rate 0, and a training of one step must not be spent on it.

@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ from scribetune.training.determinism import Strictness
 from scribetune.training.host_embedding import HostEmbedding
 from scribetune.training.monitor import Monitor
 from scribetune.training.order import LengthBuckets, SharedBatches
+from scribetune.training.trial import AgainError, Trial, less_to_learn
 from scribetune.training.validation import Validator, page_loss, with_features
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class Equipment:
         group: The processes that share the training.
         family: The model's family.
         settings: Configuration of the training.
+        micro_batch: Pages of a batch as it is loaded; forward passes may hold fewer.
+        trial: What is tried where the base is sharded, which cannot do a part of a step again; else None.
         schedule: When what happens.
         order: The order of pages.
         page_ids: Page id by index.
@@ -95,6 +98,8 @@ class Equipment:
     group: Group
     family: Family
     settings: Train
+    micro_batch: int
+    trial: Trial | None
     schedule: Schedule
     order: LengthBuckets
     page_ids: Sequence[str]
@@ -155,6 +160,9 @@ class PageTrainer(SFTTrainer):
     def __init__(self, equipment: Equipment, **arguments: Any) -> None:
         self.equipment = equipment
         super().__init__(**arguments)
+        if equipment.trial is not None:
+            # Accelerate would wrap the model in DDP, which refuses sharded weights; gradients are exchanged here.
+            self.accelerator.prepare_model = lambda model, **_: model
         # The loss below is normalised by the targets of the effective batch; Trainer must not divide once more.
         self.model_accepts_loss_kwargs = True
         self._device = self.args.device
@@ -179,7 +187,7 @@ class PageTrainer(SFTTrainer):
         return DataLoaderShard(
             _Rows(len(self.equipment.targets)),
             device=self._device,
-            batch_sampler=SharedBatches(order, group.rank, group.size, self.equipment.settings.micro_batch),
+            batch_sampler=SharedBatches(order, group.rank, group.size, self.equipment.micro_batch),
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
@@ -231,6 +239,8 @@ class PageTrainer(SFTTrainer):
         with self.accelerator.no_sync(model) if self._processes > 1 else contextlib.nullcontext():
             came = self._attempt(model, self._current.pages[-1:], num_items_in_batch)
             while came != "done":
+                if self.equipment.trial is not None:
+                    raise self._again(came, self.equipment.trial)
                 if came == "memory":
                     self._shrink()
                 # Part of the gradients may be there already: the step begins anew, with its earlier batches.
@@ -266,6 +276,16 @@ class PageTrainer(SFTTrainer):
                 return "strictness"
             raise
         return "done"
+
+    def _again(self, came: Literal["memory", "strictness"], trial: Trial) -> UserError:
+        """Return what is raised where a sharded training must start again."""
+        step = int(self.state.global_step) + 1
+        if came == "strictness":
+            return AgainError(
+                replace(trial, strict=False), f"A deterministic kernel is lacking at step {step}", "with any kernels"
+            )
+        longest = max(len(page["input_ids"]) for pages in self._current.pages for page in pages)
+        return less_to_learn(trial, self.equipment.settings, step, longest, checkpointing=self.equipment.checkpointing)
 
     def _shrink(self) -> None:
         """Halve the micro batch, or keep no activations where it is one page already, and say so.

@@ -1,5 +1,6 @@
 """Validation during training: the loss, and the CER of pages that are really read with the adapter as it is now."""
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -19,12 +20,13 @@ from scribetune.processes import ALONE, Group
 from scribetune.training import drafting, memory
 from scribetune.training.course import Validation
 from scribetune.training.loss import token_loss, without
+from scribetune.training.sharding import InStep
+from scribetune.training.trial import READ_AT_ONCE, Trial, less_to_validate
 
 logger = logging.getLogger(__name__)
 
 _LOSS_PAGES_PER_READ_PAGE = 16
 _LEAST_LOSS_PAGES = 512
-_READ_AT_ONCE = 8
 _LONGER_BY = 1.25
 _SPARE_TOKENS = 16
 
@@ -42,6 +44,8 @@ class Validator:
         batch: Pages per forward pass of the loss.
         seed: Chooses the pages, by a hash of each page's id: a page stays chosen as the split grows, mostly.
         group: The processes that divide the pages among them; each gets the measurement of all.
+        sharded: What keeps the processes of a sharded model together, and what it tries at once; None: the model is
+            whole in each.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Validator:
         batch: int,
         seed: int,
         group: Group = ALONE,
+        sharded: tuple[InStep, Trial] | None = None,
     ) -> None:
         def chance(index: int) -> str:
             return hashlib.sha256(f"{seed} {examples[index].page.id}".encode()).hexdigest()
@@ -63,7 +68,8 @@ class Validator:
         shuffled = sorted(range(len(examples)), key=chance)
         most = max(_LEAST_LOSS_PAGES, _LOSS_PAGES_PER_READ_PAGE * read_pages)
         self._family, self._processor, self._examples, self._collator = family, processor, examples, collator
-        self._offset, self._batch, self._read_batch, self._group = offset, batch, _READ_AT_ONCE, group
+        self._offset, self._batch, self._group, self._sharded = offset, batch, group, sharded
+        self._read_batch = sharded[1].read_batch if sharded else READ_AT_ONCE
         # Pages of like length together: less padding, and a batch takes as long as its longest answer.
         self._measured = sorted(shuffled[:most], key=lambda index: (-examples[index].tokens, index))
         self._read = sorted(shuffled[:read_pages], key=lambda index: (-len(examples[index].answer_ids), index))
@@ -92,7 +98,7 @@ class Validator:
             step: Optimiser steps done.
 
         Raises:
-            UserError: A single page does not fit into memory.
+            UserError: A single page does not fit into memory; or, of a sharded model, as many as were tried.
         """
         training = model.training
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
@@ -108,7 +114,20 @@ class Validator:
     def _pages(self, indices: Sequence[int]) -> list[dict[str, Any]]:
         return [self._collator.page(self._offset + index) for index in indices]
 
+    def _passes(self) -> contextlib.AbstractContextManager[None]:
+        """Keep the processes of a sharded model together while each does its part."""
+        return self._sharded[0].passes() if self._sharded else contextlib.nullcontext()
+
     def _loss(self, model: Any, step: int) -> tuple[float, float]:
+        with self._passes():
+            sums = self._own_loss(model, step)
+        losses, rights, counts = zip(*self._group.gather(sums), strict=True)
+        if not sum(counts):
+            return float("nan"), float("nan")
+        return sum(losses) / sum(counts), sum(rights) / sum(counts)
+
+    def _own_loss(self, model: Any, step: int) -> tuple[float, float, int]:
+        """Return summed loss, likeliest targets and targets of this process's pages."""
         summed, correct, targets = [], [], 0
         place = 0
         mine = self._mine(self._measured)
@@ -126,16 +145,22 @@ class Validator:
                 targets += target_tokens(pages)
                 place += len(pages)
             if too_large:
-                self._batch = self._smaller(self._batch, step, "the validation loss")
+                self._batch = self._smaller(len(pages), step, reading=False)
         sums = [float(torch.stack(part).sum()) if part else 0.0 for part in (summed, correct)]
-        losses, rights, counts = zip(*self._group.gather((*sums, targets)), strict=True)
-        if not sum(counts):
-            return float("nan"), float("nan")
-        return sum(losses) / sum(counts), sum(rights) / sum(counts)
+        return sums[0], sums[1], targets
 
     def _error_rate(self, model: Any, step: int) -> float | None:
         if not self._read:
             return None
+        with self._passes():
+            rates = self._own_error_rates(model, step)
+        for others in self._group.gather(rates):
+            rates |= others
+        # In one order, so that the mean is the same to the last bit however many processes there are.
+        return sum(rates[index] for index in self._read) / len(rates)
+
+    def _own_error_rates(self, model: Any, step: int) -> dict[int, float]:
+        """Return the CER of this process's pages."""
         rates: dict[int, float] = {}
         place = 0
         mine = self._mine(self._read)
@@ -146,26 +171,31 @@ class Validator:
             except torch.OutOfMemoryError:
                 texts = None
             if texts is None:
-                self._read_batch = self._smaller(self._read_batch, step, "reading validation pages")
+                self._read_batch = self._smaller(len(part), step, reading=True)
                 continue
             rates |= {i: cer(self._examples[i].page.answer, text) for i, text in zip(part, texts, strict=True)}
             place += len(part)
-        for others in self._group.gather(rates):
-            rates |= others
-        # In one order, so that the mean is the same to the last bit however many processes there are.
-        return sum(rates[index] for index in self._read) / len(rates)
+        return rates
 
     def _mine(self, pages: Sequence[int]) -> Sequence[int]:
         """Return this process's part of pages that are sorted by length: long and short ones for each."""
         return pages[self._group.rank :: self._group.size]
 
-    def _smaller(self, batch: int, step: int, doing: str) -> int:
+    def _smaller(self, batch: int, step: int, *, reading: bool) -> int:
+        """Return how many pages are tried after so many did not fit.
+
+        Raises:
+            UserError: It was one page; or the model is sharded, and all processes must start again.
+        """
+        doing = "reading validation pages" if reading else "the validation loss"
         memory.release()
         if batch == 1:
             raise UserError(
                 f"Memory ran out at step {step} in {doing}, one page at a time",
                 todo="set train.validation_pages to 0, lower train.max_tokens, or use a GPU with more memory",
             )
+        if self._sharded:
+            raise less_to_validate(self._sharded[1], step, doing, batch, reading=reading)
         logger.warning(
             "Memory ran out at step %d in %s: %d pages at once instead of %d", step, doing, batch // 2, batch
         )
@@ -239,6 +269,8 @@ class Validator:
             logits_processor=LogitsProcessorList([guard]),
             do_sample=False,
             use_cache=True,
+            # Not generate's own way to keep processes together, which ends with the first batch of each.
+            synced_gpus=False,
         )
         rows: list[list[int]] = output[:, length:].tolist()
         return rows

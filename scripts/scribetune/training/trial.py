@@ -1,0 +1,96 @@
+"""What a sharded training tries, and what it tries next where memory runs out.
+
+One process that fails within a forward or backward pass leaves the others waiting for weights in the middle of
+theirs: nothing can be done again by it alone. All are ended then, and started anew with less; the training goes on from
+its last checkpoint. As the very first batch holds the longest page, that is mostly before anything was learned.
+"""
+
+from dataclasses import dataclass, replace
+
+from scribetune.config import Train
+from scribetune.errors import UserError
+from scribetune.training import memory
+from scribetune.training.course import MemoryEvent
+
+READ_AT_ONCE = 8
+"""Validation pages that are read at once, at first."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How much is tried at once.
+
+    Attributes:
+        micro_batch: Most pages of a forward pass.
+        read_batch: Validation pages that are read at once.
+        recomputing: Whether activations are computed again whatever the forecast says.
+        strict: Whether only deterministic kernels are used where they are asked for.
+        memory_events: What became of earlier trials.
+    """
+
+    micro_batch: int
+    read_batch: int = READ_AT_ONCE
+    recomputing: bool = False
+    strict: bool = True
+    memory_events: tuple[MemoryEvent, ...] = ()
+
+
+class AgainError(UserError):
+    """A sharded training that must be started again in another way; a message only where nobody does so.
+
+    Args:
+        trial: What to try next.
+        why: What happened, as a sentence without a full stop.
+        how: What is different then, to follow "start again".
+    """
+
+    def __init__(self, trial: Trial, why: str, how: str) -> None:
+        self.trial, self.why, self.how = trial, why, how
+        super().__init__(why, todo=f"start the training again {how}; it goes on from its last checkpoint")
+
+    def __reduce__(self) -> tuple[type["AgainError"], tuple[Trial, str, str]]:
+        return AgainError, (self.trial, self.why, self.how)
+
+
+def less_to_learn(trial: Trial, settings: Train, step: int, longest_tokens: int, *, checkpointing: bool) -> UserError:
+    """Return what is raised where memory ran out in a training step.
+
+    Args:
+        trial: What was tried.
+        settings: Configuration of the training.
+        step: The optimiser step.
+        longest_tokens: Longest sequence of its pages.
+        checkpointing: Whether activations are computed again already.
+    """
+    if trial.micro_batch > 1:
+        event = MemoryEvent(step, trial.micro_batch, trial.micro_batch // 2)
+        fewer = replace(trial, micro_batch=event.micro_batch_after, memory_events=(*trial.memory_events, event))
+        return AgainError(
+            fewer,
+            f"Memory ran out at step {step}",
+            f"with {event.micro_batch_after} instead of {event.micro_batch_before} pages in a forward pass; the "
+            f"effective batch of {settings.effective_batch} pages, and so the result, stays",
+        )
+    if settings.gradient_checkpointing == "auto" and not checkpointing:
+        return AgainError(
+            replace(trial, recomputing=True),
+            f"Memory ran out at step {step}",
+            "with activations that are computed again, not kept",
+        )
+    return memory.too_small(step, longest_tokens, checkpointing=checkpointing)
+
+
+def less_to_validate(trial: Trial, step: int, doing: str, pages: int, *, reading: bool) -> AgainError:
+    """Return what is raised where memory ran out in a validation of more than one page at once.
+
+    Args:
+        trial: What was tried.
+        step: Optimiser steps done.
+        doing: What the validation was doing, in words.
+        pages: Pages that did not fit together, two or more.
+        reading: Whether that was reading pages.
+    """
+    fewer = replace(trial, read_batch=pages // 2) if reading else replace(trial, micro_batch=pages // 2)
+    return AgainError(
+        fewer, f"Memory ran out at step {step} in {doing}", f"with {pages // 2} instead of {pages} pages at once"
+    )
