@@ -230,3 +230,19 @@ def test_snakemakes_own_report_holds_the_report_and_the_scores_under_names_that_
     for model in ("base", "tuned"):
         assert f'data-value="{metrics[model]["cer_mean"]!r}"' in report, "the headline is in the report"
     assert "leak-free splits" in html.partition('var workflow_desc = "')[2][:600]
+
+
+def test_what_each_stage_took_lies_beside_the_report_and_is_no_part_of_the_build(small_build: Path) -> None:
+    page = (small_build / "reports/resources.html").read_text(encoding="utf-8")
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", page)[1:]]
+    told = {row[0]: row for row in rows}
+    assert {"labels", "training", "reading, tuned", "scores", "report", "all, one after another"} <= set(told)
+    assert told["training"][2].endswith(" s")
+    assert re.fullmatch(r"\d+ MiB|\d\.\d GiB", told["training"][4])
+    assert float(told["training"][6]) > 0
+    assert not [row for row in rows if row[2] == "not known here"]
+    assert "resources.html" not in (small_build / "ro-crate-metadata.json").read_text(encoding="utf-8")
+    before = (small_build / "reports/index.html").read_bytes()
+    (small_build / "reports/resources.html").unlink()
+    assert planned_jobs(snakemake(small_build, "--dry-run")) == set()
+    assert (small_build / "reports/index.html").read_bytes() == before

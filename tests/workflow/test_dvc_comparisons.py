@@ -19,7 +19,6 @@ from scribetune import files, gate, scoring
 from scribetune.config import Gate
 
 LOG = "step,epoch,loss,learning_rate,validation_loss,validation_cer\n"
-SAMPLES = "index,id,cer_base,cer_tuned,table_f1_base,table_f1_tuned\n"
 
 
 def run(folder: Path, *command: str) -> str:
