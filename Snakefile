@@ -1,5 +1,4 @@
 """A folder of PDFs → a document-OCR model fine-tuned for it, with evidence and lineage.
-
 data/raw/**/*.pdf                            input (while it is empty, a sample corpus stands in)
 data/{pages,labels}/<doc>/p<NNNN>.{png,md}   page images, Markdown labels
 data/manifests/<stage>/<shard>.csv           one row per page (document): the edges between rules
@@ -25,7 +24,6 @@ plan = make_plan(config, in_job=not workflow.is_main_process)
 
 wildcard_constraints:
     shard="|".join(plan.shards),
-    benchmark=plan.benchmark_pattern,
 
 
 include: "rules/documents.smk"

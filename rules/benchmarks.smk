@@ -8,6 +8,10 @@ TARGET:  benchmarks
 """
 
 
+wildcard_constraints:
+    benchmark=plan.benchmark_pattern,
+
+
 rule prepare_benchmark:
     """Render the benchmark's PDF pages, take its images as they are; a page that cannot be read has a row that says so."""
     input:
@@ -56,7 +60,7 @@ rule predict_benchmark_base:
     threads: plan.config.train.cpu_threads
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=plan.memory_mb(1500),  # as test pages are read
     params:
         settings=plan.settings(
             "generate", "base_model", "task", "train.cpu_threads", "train.precision"
@@ -85,7 +89,7 @@ rule predict_benchmark_tuned:
     threads: plan.config.train.cpu_threads
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=plan.memory_mb(1500),  # as test pages are read
     params:
         settings=plan.settings(
             "generate", "base_model", "task", "train.cpu_threads", "train.precision"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,6 +14,9 @@ from scribetune.config import Selection
 from scribetune.documents import DocumentStatus, DocumentUse, SheetRow
 from scribetune.pages import UNREADABLE_PAGE, PageStatus
 from scribetune.withdrawals import Withdrawn
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
 
 NOTHING_WITHDRAWN = Withdrawn()
 NOTHING_REJECTED: Mapping[str, str] = MappingProxyType({})
@@ -128,7 +131,21 @@ class Clusters:
         self._parent[b] = a
 
 
-def near_duplicates(texts: Mapping[str, str], similarity: float) -> Clusters:
+class Sketches(dict[str, "tuple[frozenset[bytes], MinHash]"]):
+    """Text → its shingles and their MinHash, each made once: a document of one page is asked for as both."""
+
+    def __missing__(self, text: str) -> "tuple[frozenset[bytes], MinHash]":
+        """Make them of a text that was not asked for before."""
+        from datasketch import MinHash
+
+        shingles = _shingles(text)
+        sketch = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=_hash32)
+        sketch.update_batch(sorted(shingles))
+        self[text] = shingles, sketch
+        return self[text]
+
+
+def near_duplicates(texts: Mapping[str, str], similarity: float, sketches: Sketches | None = None) -> Clusters:
     """Cluster texts whose Jaccard similarity over character 8-grams is about `similarity` or more.
 
     MinHash with 128 permutations finds candidates (Broder 1997; datasketch's LSH); each pair found is checked against
@@ -137,21 +154,21 @@ def near_duplicates(texts: Mapping[str, str], similarity: float) -> Clusters:
     Args:
         texts: Name → text; white space and case do not count.
         similarity: Threshold in (0, 1].
+        sketches: Those of earlier calls; this call's are added.
 
     Returns:
         Clusters over the names.
     """
-    from datasketch import MinHash, MinHashLSH
+    from datasketch import MinHashLSH
 
+    known = Sketches() if sketches is None else sketches
     clusters = Clusters(texts)
     index = MinHashLSH(threshold=min(similarity, 0.99) * 0.9, num_perm=_PERMUTATIONS)
     sets: dict[str, frozenset[bytes]] = {}
     for name in sorted(texts):
-        shingles = _shingles(texts[name])
+        shingles, sketch = known[texts[name]]
         if not shingles:
             continue
-        sketch = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=_hash32)
-        sketch.update_batch(sorted(shingles))
         for other in sorted(index.query(sketch)):
             shared = len(shingles & sets[other])
             if shared / (len(shingles) + len(sets[other]) - shared) >= similarity:
@@ -228,10 +245,10 @@ def select(
     whole: dict[str, str] = {}
     for (document, _), text in sorted(accepted.items()):
         whole[document] = whole.get(document, "") + text
-    document_clusters = near_duplicates(whole, limits.duplicate_similarity)
-    page_clusters = near_duplicates(
-        {page_id(document, page): text for (document, page), text in accepted.items()}, limits.duplicate_similarity
-    )
+    by_page = {page_id(document, page): text for (document, page), text in accepted.items()}
+    sketches = Sketches()
+    document_clusters = near_duplicates(whole, limits.duplicate_similarity, sketches)
+    page_clusters = near_duplicates(by_page, limits.duplicate_similarity, sketches)
     return [_selected(row, reason, document_clusters, page_clusters, sheet) for row, reason in decided]
 
 
