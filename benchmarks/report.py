@@ -1,29 +1,34 @@
-"""How long a report of many pages takes to write and to open: `python benchmarks/report.py --pages 10000`.
+"""How long a report of many pages takes to write and to open.
+
+    PYTHONPATH=scripts:tests python benchmarks/report.py --pages 10000
 
 Makes the result files of a build in a temporary folder (pages of about 3,000 characters with a table and a formula, the
-base misreading every ninth character), writes the report, and opens it from disk in headless Chromium with Playwright
-(`--chromium`: the browser; Debian's by default). Prints one JSON object.
+base misreading every ninth character, 25 different page images), writes the report, and opens it from disk in headless
+Chromium with Playwright (`--chromium`: the browser; Debian's by default). Prints one JSON object.
 """
 
 import argparse
-import hashlib
 import json
 import random
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pymupdf
 from playwright.sync_api import Page, sync_playwright
+from report_folder import Sample, build
 
-from scribetune import files, gate, scoring
-from scribetune.config import Gate
+from scribetune import files
 from scribetune.report import ReportInputs, write
 
 WORDS = "revenue cost margin quarter audit invoice supplier asset liability cash forecast segment growth tax".split()  # noqa: SIM905
+CATEGORIES = ("finance", "lab", "memo")
+SCORES = ("wer", "ned", "bleu", "rougeL", "table_f1", "teds", "odb.text_edit", "hallucination")
+LOOKS = 25
+LONG_SIDE_PX = 2304
+"""As pages.long_side_px for the full-size model; gray, as a page without colour is saved."""
 DRAWN = "document.documentElement.dataset.plots === 'drawn'"
 
 
@@ -44,77 +49,45 @@ def misread(text: str, step: int) -> str:
     return "".join("x" if place % step == step - 1 else character for place, character in enumerate(text))
 
 
-def records(pages: int, characters: int) -> Iterator[tuple[dict[str, Any], str, str]]:
-    """Yield (ShareGPT record, base's text, tuned model's text) of each page."""
+def samples(pages: int, characters: int) -> list[Sample]:
+    """Return the test pages. Their scores are not what is measured here: plausible numbers will do."""
+    rng = random.Random(7)  # noqa: S311
+    made = []
     for index in range(pages):
-        text, name = label(index, characters), f"document-{index // 4:05d}"
-        conversations = [{"from": "human", "value": "<image>\nFree OCR. "}, {"from": "gpt", "value": text}]
-        record = {
-            "id": f"{name}/p{index % 4 + 1:04d}",
-            "document": name,
-            "page": index % 4 + 1,
-            "image_sha256": hashlib.sha256(str(index).encode()).hexdigest(),
-            "label_sha256": hashlib.sha256(text.encode()).hexdigest(),
-            "label_source": "machine",
-            "category": ("finance", "lab", "memo")[index % 3],
-            "language": "en",
-            "conversations": conversations,
-            "images": ["data/pages/page.png"],
-        }
-        yield record, misread(text, 9), misread(text, 200 + index % 97)
+        text = label(index, characters)
+        scores = {name: (0.3 * rng.random(), 0.02 * rng.random()) for name in ("cer", *SCORES)}
+        made.append(
+            Sample(
+                document=f"document-{index // 4:05d}",
+                page=index % 4 + 1,
+                reference=text,
+                base=misread(text, 9),
+                tuned=misread(text, 200 + index % 97),
+                category=CATEGORIES[index % len(CATEGORIES)],
+                language="en",
+                cer=scores["cer"],
+                scores=scores,
+                shared_image=f"data/pages/look-{index % LOOKS}.png",
+            )
+        )
+    return made
+
+
+def _image(page: pymupdf.Page) -> bytes:
+    scale = LONG_SIDE_PX / max(page.rect.width, page.rect.height)
+    pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csGRAY)
+    return bytes(pixels.tobytes())
 
 
 def make(root: Path, pages: int, characters: int) -> ReportInputs:
     """Write the result files of a build and return the report's inputs."""
-    made = list(records(pages, characters))
-    with pymupdf.open() as pdf:
-        page = pdf.new_page()
-        page.insert_textbox(
-            pymupdf.Rect(50, 50, page.rect.width - 50, page.rect.height - 50), label(0, 1200), fontsize=9
-        )
-        files.write_bytes(root / "data/pages/page.png", page.get_pixmap(dpi=200).tobytes())
-    files.write_jsonl(root / "data/splits/test.jsonl", (record for record, _, _ in made))
-    for split in ("train", "validation"):
-        files.write_jsonl(root / f"data/splits/{split}.jsonl", [])
-    for place, model in ((1, "base"), (2, "tuned")):
-        files.write_jsonl(
-            root / f"reports/predictions/{model}.jsonl",
-            ({"id": entry[0]["id"], "text": entry[place], "tokens": 900, "stop_reason": "eos"} for entry in made),
-        )
-    names = ("cer", "wer", "ned", "bleu", "rougeL", "table_f1", "teds", "odb.text_edit", "hallucination")
-    header = ["index", "id", *(f"{name}_{model}" for name in names for model in ("base", "tuned"))]
-    rng = random.Random(7)  # noqa: S311
-    # The metrics are not what is measured here: plausible numbers will do.
-    rows = [
-        [str(index), str(entry[0]["id"]), *(f"{rng.random() * (0.3, 0.02)[column % 2]:.6f}" for column in range(18))]
-        for index, entry in enumerate(made)
-    ]
-    files.write_text(root / "reports/samples.csv", "\n".join(map(",".join, [header, *rows])) + "\n")
-    means = [{"cer_mean": sum(float(row[2 + column]) for row in rows) / len(rows)} for column in (0, 1)]
-    change = {"cer_gain_low": 0.1, "cer_gain_high": 0.2, "cer_pages": pages}
-    aggregates = {"base": means[0], "tuned": means[1], "change": change}
-    scoring.write_metrics(root / "reports/metrics.json", aggregates, gate.judge(aggregates, Gate()))
-    files.write_text(root / "reports/documents.csv", "document,status\n")
-    files.write_text(root / "selection.csv", "document,page,accepted,reason,document_cluster\n")
-    files.write_text(root / "training_log.csv", "step,loss\n1,2.0\n2,1.0\n")
-    files.write_json(root / "lineage.json", {})
-    files.write_json(root / "proof.json", {})
-    return ReportInputs(
-        samples_csv=root / "reports/samples.csv",
-        metrics_json=root / "reports/metrics.json",
-        test_jsonl=root / "data/splits/test.jsonl",
-        train_jsonl=root / "data/splits/train.jsonl",
-        validation_jsonl=root / "data/splits/validation.jsonl",
-        base_predictions=root / "reports/predictions/base.jsonl",
-        tuned_predictions=root / "reports/predictions/tuned.jsonl",
-        documents_csv=root / "reports/documents.csv",
-        selection_csv=root / "selection.csv",
-        training_log_csv=root / "training_log.csv",
-        lineage_json=root / "lineage.json",
-        merge_proof_json=root / "proof.json",
-        working_directory=root,
-        title=f"{pages} pages",
-    )
+    for look in range(LOOKS):
+        with pymupdf.open() as pdf:
+            page = pdf.new_page()
+            box = pymupdf.Rect(50, 50, page.rect.width - 50, page.rect.height - 50)
+            page.insert_textbox(box, label(look, 1200), fontsize=9)
+            files.write_bytes(root / f"data/pages/look-{look}.png", _image(page))
+    return build(root, samples(pages, characters), title=f"{pages} pages")
 
 
 def until(page: Page, expression: str) -> None:
@@ -143,10 +116,11 @@ def opened(report: Path, chromium: str, screenshot: Path | None) -> dict[str, fl
         began = time.perf_counter()
         page.select_option("#order", "tuned")
         page.select_option("#category", "lab")
-        until(page, "[...document.querySelectorAll('article.page')].every((card) => card.dataset.category === 'lab')")
+        is_lab = f"(card) => card.dataset.index % {len(CATEGORIES)} == {CATEGORIES.index('lab')}"
+        until(page, f"[...document.querySelectorAll('article.page')].every({is_lab})")
         found["filter_and_sort_s"] = round(time.perf_counter() - began, 2)
         began = time.perf_counter()
-        last = page.evaluate("JSON.parse(document.getElementById('page-index').textContent).length - 1")
+        last = page.evaluate("JSON.parse(document.getElementById('page-index').textContent).pages.length - 1")
         page.evaluate(f"location.hash = 'page-{last}'")
         page.wait_for_selector(f"#page-{last} ins", state="attached")
         found["go_to_last_page_s"] = round(time.perf_counter() - began, 2)

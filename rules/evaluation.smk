@@ -101,8 +101,20 @@ rule score_predictions:
         base_retention="reports/predictions/base_retention.jsonl",
         tuned_retention="reports/predictions/tuned_retention.jsonl",
     output:
-        samples="reports/samples.csv",
-        metrics="reports/metrics.json",
+        samples=report(
+            "reports/samples.csv",
+            category="Base and tuned model",
+            subcategory="Scores",
+            labels={"shown": "scores of each test page"},
+            caption="../docs/report/samples.rst",
+        ),
+        metrics=report(
+            "reports/metrics.json",
+            category="Base and tuned model",
+            subcategory="Scores",
+            labels={"shown": "scores in aggregate, and the verdict"},
+            caption="../docs/report/metrics.rst",
+        ),
     log:
         "logs/score_predictions.log",
     benchmark:

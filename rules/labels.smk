@@ -45,7 +45,13 @@ rule select_pages:
         labels=expand("data/manifests/labels/{shard}.csv", shard=plan.shards),
     output:
         selection="data/manifests/selection/all.csv",
-        report="reports/documents.csv",
+        report=report(
+            "reports/documents.csv",
+            category="Input",
+            subcategory="Documents",
+            labels={"shown": "what became of each PDF, and why"},
+            caption="../docs/report/documents.rst",
+        ),
     log:
         "logs/select_pages.log",
     benchmark:

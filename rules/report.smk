@@ -8,6 +8,9 @@ OUTPUTS: reports/index.html
 """
 
 
+report: "../docs/report/workflow.rst"
+
+
 rule write_report:
     """Put base and tuned side by side on the page image, with metrics, plots, data and lineage."""
     input:
@@ -28,7 +31,11 @@ rule write_report:
         benchmarks=plan.benchmark_scores,
     output:
         html=report(
-            "reports/index.html", category="Report", caption="../docs/report.rst"
+            "reports/index.html",
+            category="Base and tuned model",
+            subcategory="Report",
+            labels={"shown": "the report: verdict, scores, every test page"},
+            caption="../docs/report/report.rst",
         ),
     log:
         "logs/write_report.log",

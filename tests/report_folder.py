@@ -1,4 +1,4 @@
-"""The result files of a small build, hostile texts among them, for tests of the report."""
+"""The result files of a build, without one: for tests of the report (hostile texts among them) and its benchmark."""
 
 import csv
 import dataclasses
@@ -6,8 +6,8 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +76,22 @@ class Sample:
     cer: tuple[float | None, float | None] = (0.5, 0.1)
     table_f1: tuple[float | None, float | None] = (None, None)
     loop: tuple[int, int] = (0, 0)
+    scores: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    shared_image: str = ""
 
     @property
     def id(self) -> str:
         return f"{self.document}/p{self.page:04d}"
+
+    @property
+    def image(self) -> str:
+        return self.shared_image or f"data/pages/{self.id}.png"
+
+    @property
+    def row(self) -> dict[str, tuple[float | None, float | None]]:
+        """What samples.csv holds of it: base beside tuned."""
+        common = {"cer": self.cer, "wer": self.cer, "table_f1": self.table_f1, "loop": self.loop}
+        return {**common, "empty": (not self.base, not self.tuned), **self.scores}
 
 
 def misread(text: str, step: int) -> str:
@@ -141,7 +153,7 @@ def record(sample: Sample) -> dict[str, Any]:
             {"from": "human", "value": "<image>\nFree OCR. "},
             {"from": "gpt", "value": sample.reference},
         ],
-        "images": [f"data/pages/{sample.id}.png"],
+        "images": [sample.image],
     }
 
 
@@ -150,12 +162,41 @@ def average(values: Sequence[float | None]) -> float | None:
     return sum(counted) / len(counted) if counted else None
 
 
+def inputs_of(root: Path, **changes: Any) -> ReportInputs:
+    """Return the report's inputs of a build in `root`, where the build itself has them."""
+    inputs = ReportInputs(
+        samples_csv=root / "reports/samples.csv",
+        metrics_json=root / "reports/metrics.json",
+        test_jsonl=root / "data/splits/test.jsonl",
+        train_jsonl=root / "data/splits/train.jsonl",
+        validation_jsonl=root / "data/splits/validation.jsonl",
+        base_predictions=root / "reports/predictions/base.jsonl",
+        tuned_predictions=root / "reports/predictions/tuned.jsonl",
+        documents_csv=root / "reports/documents.csv",
+        selection_csv=root / "data/manifests/selection/all.csv",
+        training_log_csv=root / "models/adapter/training_log.csv",
+        lineage_json=root / "models/adapter/lineage.json",
+        merge_proof_json=root / "models/merged/merge_proof.json",
+        working_directory=root,
+        title="Finance & forms <b>2024</b>",
+        embed_pages=200,
+    )
+    return dataclasses.replace(inputs, **changes)
+
+
 def build(root: Path, samples: Sequence[Sample] = SAMPLES, **changes: Any) -> ReportInputs:
-    """Write the result files of a small build under `root` and return the report's inputs."""
+    """Write the result files of a small build under `root` and return the report's inputs.
+
+    Args:
+        root: Working directory of the build.
+        samples: Its test pages; an image that is there already is left as it is.
+        changes: What to change in the inputs.
+    """
     for sample in samples:
-        image = root / f"data/pages/{sample.id}.png"
-        image.parent.mkdir(parents=True, exist_ok=True)
-        image.write_bytes(page_png(sample.reference))
+        image = root / sample.image
+        if not image.exists():
+            image.parent.mkdir(parents=True, exist_ok=True)
+            image.write_bytes(page_png(sample.reference))
     jsonl(root / "data/splits/test.jsonl", [record(sample) for sample in samples])
     others = [Sample(f"train-{number}", 1, MEMO, "", "") for number in range(9)]
     jsonl(root / "data/splits/train.jsonl", [record(sample) for sample in others[:7]])
@@ -168,7 +209,7 @@ def build(root: Path, samples: Sequence[Sample] = SAMPLES, **changes: Any) -> Re
                     "id": sample.id,
                     "document": sample.document,
                     "page": sample.page,
-                    "image": f"data/pages/{sample.id}.png",
+                    "image": sample.image,
                     "prompt": "<image>\nFree OCR. ",
                     "text": getattr(sample, model),
                     "tokens": len(getattr(sample, model)) // 3,
@@ -177,15 +218,18 @@ def build(root: Path, samples: Sequence[Sample] = SAMPLES, **changes: Any) -> Re
                 for sample in samples
             ],
         )
+    names = list(samples[0].row)
     table(
         root / "reports/samples.csv",
-        "index,id,document,page,image,category,language,reference_characters,cer_base,cer_tuned,wer_base,wer_tuned,"
-        "table_f1_base,table_f1_tuned,loop_base,loop_tuned,empty_base,empty_tuned",
+        ",".join(
+            ["index,id,document,page,image,category,language,reference_characters",
+             *(f"{name}_{model}" for name in names for model in ("base", "tuned"))]
+        ),
         [
             (
-                index, sample.id, sample.document, sample.page, f"data/pages/{sample.id}.png", sample.category,
-                sample.language, len(sample.reference), *sample.cer, *(sample.cer), *sample.table_f1, *sample.loop,
-                int(not sample.base), int(not sample.tuned),
+                index, sample.id, sample.document, sample.page, sample.image, sample.category, sample.language,
+                len(sample.reference),
+                *(int(value) if isinstance(value, bool) else value for name in names for value in sample.row[name]),
             )
             for index, sample in enumerate(samples)
         ],
@@ -262,21 +306,4 @@ def build(root: Path, samples: Sequence[Sample] = SAMPLES, **changes: Any) -> Re
     proof = root / "models/merged/merge_proof.json"
     proof.parent.mkdir(parents=True, exist_ok=True)
     proof.write_text(json.dumps({"pages": 3, "largest_difference": 1.2e-6, "tolerance": 1e-4}), encoding="utf-8")
-    inputs = ReportInputs(
-        samples_csv=root / "reports/samples.csv",
-        metrics_json=root / "reports/metrics.json",
-        test_jsonl=root / "data/splits/test.jsonl",
-        train_jsonl=root / "data/splits/train.jsonl",
-        validation_jsonl=root / "data/splits/validation.jsonl",
-        base_predictions=root / "reports/predictions/base.jsonl",
-        tuned_predictions=root / "reports/predictions/tuned.jsonl",
-        documents_csv=root / "reports/documents.csv",
-        selection_csv=root / "data/manifests/selection/all.csv",
-        training_log_csv=root / "models/adapter/training_log.csv",
-        lineage_json=root / "models/adapter/lineage.json",
-        merge_proof_json=root / "models/merged/merge_proof.json",
-        working_directory=root,
-        title="Finance & forms <b>2024</b>",
-        embed_pages=200,
-    )
-    return dataclasses.replace(inputs, **changes)
+    return inputs_of(root, **changes)

@@ -31,7 +31,7 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Files that a rule's code reads besides modules, by rule."""
 
 AROUND_A_JOB = frozenset(
-    {f"{PACKAGE}.jobs", f"{PACKAGE}.receipts", f"{PACKAGE}.progress", f"{PACKAGE}.training.monitor"}
+    f"{PACKAGE}.{module}" for module in ("jobs", "receipts", "resources", "progress", "training.monitor")
 )
 """Modules that log, show and record a job: they decide about no result, so an edit there re-runs nothing."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scribetune import receipts
+from scribetune import receipts, resources
 from scribetune.errors import UserError
 
 logger = logging.getLogger("scribetune")
@@ -19,7 +19,7 @@ def rule_job(job: Any) -> Iterator[None]:
 
     Log records go to the rule's log file, tracebacks included. On the terminal a user's mistake is one message; an
     unexpected error is one line that names the log. A job that ends well
-    leaves a receipt of what it made.
+    leaves a receipt of what it made, and a note of what it ran on.
 
     Args:
         job: The `snakemake` object of the script.
@@ -41,7 +41,7 @@ def rule_job(job: Any) -> Iterator[None]:
     try:
         yield
         if job.output:  # a rule that only judges makes nothing that could be stale
-            receipts.write(job)
+            resources.note(receipts.write(job).job)
     except UserError as error:
         logger.error("%s", error)  # noqa: TRY400  a user's mistake needs no traceback
         _say(f"\n{job.rule}: {error}\n")

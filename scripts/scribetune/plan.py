@@ -89,11 +89,14 @@ class Plan:
         for path in receipts.set_aside(self.altered):
             _say_once(f"What was altered is kept in {path}")
 
-    @staticmethod
-    def say_summary() -> None:
-        """Say what a build used, refused and achieved; called when it has ended well."""
-        from scribetune import summary
+    def say_summary(self) -> None:
+        """Say what a build used, refused and achieved, and leave what it took beside the report.
 
+        Called when it has ended well.
+        """
+        from scribetune import resources, summary
+
+        resources.write_page(Path(), self.shards)
         if (Path(layout.REPORTS) / "documents.csv").exists():
             sys.stderr.write(summary.text(Path()))
 

@@ -6,15 +6,16 @@ text in it. Four layers see to that: Jinja2 escapes every value, control charact
 Content-Security-Policy allows the report's own two scripts, by hash, and no connection to anywhere.
 
 The file holds plotly.js once, gzip-compressed (1.9 MB instead of 4.8); the page unpacks it after the text is on screen.
-Of more than `ReportInputs.inline_pages` test pages an index alone is there from the start; their texts are packed.
+Of more than `ReportInputs.inline_pages` test pages an index and small images alone are there from the start; their
+texts are packed.
 """
 
 import base64
 import gzip
 import hashlib
-import json
 import logging
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,9 @@ from markupsafe import Markup
 from scribetune.benchmarks import presenting
 from scribetune.files import write_text
 from scribetune.markdown_view import rendered
-from scribetune.report_data import Pair, Reading, ReportInputs, TestPage, json_object, read
+from scribetune.report_data import Pair, Reading, ReportInputs, TestPage, build_id, json_object, read
 from scribetune.report_images import PageImage, page_image
+from scribetune.report_index import UNNAMED, IndexedPage, measure_behind, page_index, page_measures, pages_link
 from scribetune.report_plots import plotly_javascript, plots
 from scribetune.report_tables import (
     FILES,
@@ -84,7 +86,11 @@ class ReadingView:
 
 @dataclass(frozen=True)
 class PageView:
-    """One test page as shown. `anchor` is its id in the file, `search` what the search box looks through."""
+    """One test page as shown.
+
+    `anchor` is its id in the file, `search` what the search box looks through, `review` the command that opens it for
+    review.
+    """
 
     anchor: str
     page: TestPage
@@ -99,6 +105,7 @@ class PageView:
     table_f1: Pair
     flags: tuple[str, ...]
     search: str
+    review: str
 
 
 def write(inputs: ReportInputs, path: Path) -> None:
@@ -131,8 +138,11 @@ def render(inputs: ReportInputs) -> str:
     headline = headline_rows(data.metrics)
     gains = paired_rows(data.metrics.get("change", {}))
     environment = _environment()
-    views = _page_views(inputs, data.pages)
-    packed = _packed_pages(environment, views) if len(data.pages) > inputs.inline_pages else None
+    is_packed = len(data.pages) > inputs.inline_pages
+    views = () if is_packed else tuple(_page_views(inputs, data.pages))
+    packed = _packed_pages(environment, _page_views(inputs, data.pages)) if is_packed else None
+    measures = page_measures(data.pages)
+    index = page_index(packed.entries if packed else map(_indexed, views), measures)
     return environment.get_template(
         "report.html.j2"
     ).render(
@@ -163,12 +173,15 @@ def render(inputs: ReportInputs) -> str:
         groups=_groups(data.pages),
         plots=plots(data.training_log, data.pages),
         page_count=len(data.pages),
-        pages=() if packed else views,
-        packed_pages=packed,
-        page_categories=sorted({page.category for page in data.pages if page.category}),
-        page_languages=sorted({page.language for page in data.pages if page.language}),
-        page_scripts=sorted({page.script for page in data.pages if page.script}),
-        page_layouts=sorted({page.layout for page in data.pages}),
+        pages=views,
+        page_chunks=packed.chunks if packed else (),
+        page_index=index,
+        page_measures=measures,
+        measure_behind=lambda aggregate: measure_behind(aggregate, measures),
+        pages_link=pages_link,
+        page_filters=_filters(data.pages),
+        tested_documents={page.document for page in data.pages},
+        tested_sources={page.label_source for page in data.pages},
         shown_characters=SHOWN_CHARACTERS,
         documents=documents,
         document_count=len(data.documents),
@@ -178,8 +191,12 @@ def render(inputs: ReportInputs) -> str:
         refused_count=sum(data.refused_pages.values()),
         label_quality=data.label_quality,
         splits=data.splits,
-        spot_checks=spot_check.sentences(inputs.spot_checks),
+        spot_checks=spot_check.checks(inputs.spot_checks),
+        spot_check_sentence=spot_check.sentence,
+        review_command=_review_command,
+        index_of={page.id: page.index for page in data.pages},
         overlap=data.overlap,
+        build=build_id(inputs.metrics_json, inputs.lineage_json),
         resources=resource_facts(data.lineage, data.metrics),
         lineage=lineage_facts(data.lineage),
         configuration=configuration_facts(data.lineage),
@@ -207,46 +224,43 @@ def _packed(text: str) -> str:
 
 @dataclass(frozen=True)
 class PackedPages:
-    """Many test pages: what filters and order need of each as JSON, and their HTML in chunks of gzip in base64."""
+    """Many test pages: their HTML in chunks of gzip in base64, and what the index needs of each."""
 
-    index: Markup
     chunks: tuple[str, ...]
+    entries: tuple[IndexedPage, ...]
 
 
 def _packed_pages(environment: jinja2.Environment, views: Iterable[PageView]) -> PackedPages:
     """Render pages `CHUNK_PAGES` at a time: a browser then parses what is looked at alone, and memory stays small."""
-    card: Callable[[PageView, int], str] = vars(environment.get_template("page.html.j2").module)["page"]
-    rows: list[dict[str, object]] = []
+    card: Callable[[PageView, int], str] = vars(environment.get_template("report_page.html.j2").module)["page"]
+    entries: list[IndexedPage] = []
     chunks: list[str] = []
     waiting: list[str] = []
     for view in views:
-        rows.append(_index_row(view))
+        entries.append(_indexed(view))
         waiting.append(card(view, SHOWN_CHARACTERS))
         if len(waiting) == CHUNK_PAGES:
             chunks.append(_packed("".join(waiting)))
             waiting.clear()
     if waiting:
         chunks.append(_packed("".join(waiting)))
-    # Inside <script type="application/json">, "<" is all that could end the element.
-    index = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return PackedPages(Markup(index), tuple(chunks))  # noqa: S704
+    return PackedPages(tuple(chunks), tuple(entries))
 
 
-def _index_row(view: PageView) -> dict[str, object]:
-    """Return a page's row of the index; its keys are those of the card's `data-*`."""
-    page = view.page
-    return {
-        "index": page.index,
-        "base": "" if view.cer.base is None else view.cer.base,
-        "tuned": "" if view.cer.tuned is None else view.cer.tuned,
-        "verdict": view.cer_verdict,
-        "category": visible(page.category),
-        "language": visible(page.language),
-        "script": page.script,
-        "layout": page.layout,
-        "search": visible(view.search),
-        **({"flagged": ""} if view.flags else {}),
-    }
+def _indexed(view: PageView) -> IndexedPage:
+    return IndexedPage(view.page, view.flags, view.search, view.image.thumbnail)
+
+
+def _filters(pages: Sequence[TestPage]) -> list[tuple[str, str, list[str]]]:
+    """Return (key, label, values) of each property that pages can be told apart by."""
+    found = [
+        ("category", "Category", sorted({page.category or UNNAMED for page in pages})),
+        ("language", "Language", sorted({page.language or UNNAMED for page in pages})),
+        ("script", "Script", sorted({page.script or UNNAMED for page in pages})),
+        ("layout", "Layout", sorted({page.layout for page in pages})),
+        ("source", "Label by", sorted({page.label_source or UNNAMED for page in pages})),
+    ]
+    return [(key, label, values) for key, label, values in found if len(values) > 1]
 
 
 def _asset(name: str) -> str:
@@ -267,6 +281,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = number
     environment.filters["exact"] = lambda value: "" if value is None else repr(value)
     environment.filters["percent"] = lambda value: f"{100 * value:+.1f} %".replace("-", "−")
+    environment.filters["share"] = lambda value: f"{100 * value:.1f} %"
     environment.filters["signed"] = lambda value: "—" if value is None else f"{value:+.4f}".replace("-", "−")
     environment.filters["plural"] = lambda count, word: f"{count} {word}" if count == 1 else f"{count} {word}s"
     return environment
@@ -280,7 +295,7 @@ def _policy(*scripts: str) -> str:
     )
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src 'self' file: data: blob:; "
-        "base-uri 'none'; form-action 'none'"
+        "frame-src 'self' file:; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -347,7 +362,13 @@ def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> Iterator[Pag
             search=" ".join(
                 (str(page.index), page.id, page.category, page.language, page.script, page.layout, *flags)
             ).lower(),
+            review=_review_command(page.id),
         )
+
+
+def _review_command(page_id: str) -> str:
+    """Return the command that opens a page for review, as it is typed in a shell."""
+    return f"scribetune review --page {shlex.quote(page_id)}"
 
 
 def _reading_view(model: str, reading: Reading, reference: str, cer: float | None) -> ReadingView:

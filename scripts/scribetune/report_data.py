@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from scribetune import gate, page_kinds
+from scribetune import files, gate, page_kinds
 from scribetune.documents import outcome
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl
@@ -240,6 +240,11 @@ def read(inputs: ReportInputs) -> ReportData:
         lineage=json_object(inputs.lineage_json),
         merge_proof=json_object(inputs.merge_proof_json),
     )
+
+
+def build_id(metrics_json: Path, lineage_json: Path) -> str:
+    """Return what tells the builds behind reports apart: 16 hex digits over the scores and the adapter's lineage."""
+    return files.sha256_json([files.sha256_file(path) for path in (metrics_json, lineage_json)])[:16]
 
 
 def _rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:

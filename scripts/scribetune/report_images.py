@@ -1,17 +1,24 @@
-"""Page images for the report: embedded while they are few, links to data/pages beyond that."""
+"""Page images for the report: a small one of each, embedded; large ones embedded while they are few, else links."""
 
 import base64
 import io
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 LOGGER = logging.getLogger(__name__)
 
 LONG_SIDE_PX = 900
 """Longest side of an embedded image: enough to read a page of ordinary type, about 30 KB."""
 WEBP_QUALITY = 60
+THUMBNAIL_PX = 128
+"""Longest side of the small image that stands for a page in the list: a page's layout can be told, for about 1 KB."""
+THUMBNAIL_QUALITY = 45
 
 
 @dataclass(frozen=True)
@@ -22,14 +29,16 @@ class PageImage:
         source: A `data:` URI, or a URL relative to the report; empty where there is no image.
         link: The full-size image, relative to the report.
         embedded: Whether `source` is a `data:` URI.
-        width_px: Width of the shown image; None where it is not known.
-        height_px: Height of the shown image; None where it is not known.
+        thumbnail: A small image (`THUMBNAIL_PX`) as base64 of WebP; empty where there is no image.
+        width_px: Width of the embedded image; None where it is not embedded.
+        height_px: Height of the embedded image; None where it is not embedded.
         problem: Why there is no image; empty when there is one.
     """
 
     source: str
     link: str
     embedded: bool
+    thumbnail: str
     width_px: int | None
     height_px: int | None
     problem: str
@@ -49,7 +58,7 @@ def page_image(working_directory: Path, image: str, *, embed: bool) -> PageImage
     Args:
         working_directory: The folder `image` is relative to.
         image: Path as in the split files.
-        embed: Shrink it to `LONG_SIDE_PX` and embed it as WebP; otherwise link to it.
+        embed: Shrink it to `LONG_SIDE_PX` and embed it as WebP; otherwise link to it. Either way it has a thumbnail.
 
     Returns:
         The image; one that is missing or broken is described by `problem` and logged, since a report without one page's
@@ -58,17 +67,34 @@ def page_image(working_directory: Path, image: str, *, embed: bool) -> PageImage
     from PIL import Image
 
     link = relative_url(image)
-    if not embed:
-        return PageImage(link, link, False, None, None, "")
     try:
         with Image.open(working_directory / image) as picture:
             shown = picture.convert("L" if picture.mode in ("1", "L", "LA", "I;16") else "RGB")
-        shown.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX), Image.Resampling.LANCZOS, reducing_gap=1.0)
-        stream = io.BytesIO()
-        shown.convert("RGB").save(stream, "WEBP", quality=WEBP_QUALITY, method=2)
+        # The small one is made of the large one: a page image may have ten times its pixels.
+        large = _shrunk_webp(shown, LONG_SIDE_PX, WEBP_QUALITY) if embed else None
+        small = _shrunk_webp(shown, THUMBNAIL_PX, THUMBNAIL_QUALITY)
     except (OSError, ValueError) as error:
         LOGGER.warning("page image %s is left out of the report: %s", image, error)
         problem = "file not found" if isinstance(error, FileNotFoundError) else "not readable as an image"
-        return PageImage("", link, False, None, None, problem)
-    source = "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
-    return PageImage(source, link, True, shown.width, shown.height, "")
+        return PageImage("", link, False, "", None, None, problem)
+    if large is None:
+        return PageImage(link, link, False, small.base64, None, None, "")
+    source = f"data:image/webp;base64,{large.base64}"
+    return PageImage(source, link, True, small.base64, large.width_px, large.height_px, "")
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    base64: str
+    width_px: int
+    height_px: int
+
+
+def _shrunk_webp(picture: "Picture", long_side_px: int, quality: int) -> _Encoded:
+    """Shrink a picture, in its place, and encode it: the same picture gives the same bytes."""
+    from PIL import Image
+
+    picture.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS, reducing_gap=1.0)
+    stream = io.BytesIO()
+    picture.convert("RGB").save(stream, "WEBP", quality=quality, method=2)
+    return _Encoded(base64.b64encode(stream.getvalue()).decode("ascii"), picture.width, picture.height)

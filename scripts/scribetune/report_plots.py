@@ -193,6 +193,7 @@ def _cumulative(pages: Sequence[TestPage]) -> Plot | None:
     figure.update_xaxes(title_text="CER", range=[0.0, min(greatest * 1.05, 1.5) or 1.0])
     figure.update_yaxes(title_text="share of pages", tickformat=".0%", range=[0.0, 1.02])
     note = "How many pages stay at or under a given CER. Further up and to the left is better; drag to zoom."
+    note += " Click a place on a curve to see the pages from there on."
     if greatest * 1.05 > 1.5:
         note += f" The greatest CER, {greatest:.2f}, lies outside the frame."
     return _plot("plot-cumulative", "CER, cumulative", note, figure, 360)
@@ -210,6 +211,7 @@ def _distributions(pages: Sequence[TestPage]) -> Plot | None:
     for model in ("base", "tuned"):
         names: list[str] = []
         values: list[float] = []
+        places: list[list[int]] = []
         hovers: list[str] = []
         for metric, name in DISTRIBUTION_METRICS:
             found = [
@@ -222,12 +224,14 @@ def _distributions(pages: Sequence[TestPage]) -> Plot | None:
             names += [name] * len(shown_pages)
             values += [value for value, _ in shown_pages]
             hovers += [_hover(page) for _, page in shown_pages]
+            places += [[page.index] for _, page in shown_pages]
         if values:
             figure.add_trace(
                 go.Box(
                     x=names,
                     y=values,
                     text=hovers,
+                    customdata=places,
                     name=model,
                     meta=model,
                     boxpoints="all",
@@ -243,6 +247,7 @@ def _distributions(pages: Sequence[TestPage]) -> Plot | None:
     figure.update_layout(boxmode="group")
     figure.update_yaxes(title_text="value per page", range=[min(0.0, *shown) - 0.02, min(max(shown) * 1.05, 1.5)])
     note = "Box: quartiles; line: median; dots: pages. Error rates (CER, WER, NED) should go down, the others up."
+    note += " Click a dot to see its page."
     if max(shown) * 1.05 > 1.5:
         note += f" The greatest value, {max(shown):.2f}, lies outside the frame; double-click to see all."
     if len(pages) > most:

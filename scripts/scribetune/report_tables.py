@@ -74,7 +74,7 @@ MEASURES = (
 UNJUDGED = frozenset(entry.key for entry in MEASURES if not entry.better)
 """Aggregates of which neither direction is better: counts."""
 
-PUBLISHED = (
+PUBLISHED: tuple[tuple[str, str, Better, str], ...] = (
     ("cer", "CER", "lower", "cer_corpus"),
     ("wer", "WER", "lower", "wer_corpus"),
     ("bleu", "BLEU", "higher", "bleu"),
@@ -154,22 +154,27 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class PairedRow:
-    """One metric compared page by page: mean gain (positive: tuned is better) with its 95 % interval."""
+    """One metric compared page by page: mean gain (positive: tuned is better) with its 95 % interval.
 
+    `outcome` has how many pages are better, the same and worse.
+    """
+
+    metric: str
     name: str
     pages: float | None
     gain: float
     low: float | None
     high: float | None
     p_value: float | None
-    outcome: str
+    outcome: tuple[tuple[str, float | None], ...]
 
 
 @dataclass(frozen=True)
 class PageList:
-    """A few pages by rank: the worst after tuning, the greatest losses, the greatest gains."""
+    """A few pages by rank: the worst after tuning, the greatest losses, the greatest gains; `order` gives all."""
 
     title: str
+    order: str
     pages: tuple[tuple[TestPage, Pair], ...]
 
 
@@ -360,16 +365,17 @@ def paired_rows(change: Mapping[str, float | None]) -> tuple[PairedRow, ...]:
         gain = change.get(f"{metric}_gain")
         if gain is None:
             continue
-        counts = [change.get(f"{metric}_{end}") for end in ("wins", "ties", "losses")]
+        ends = (("better", "wins"), ("same", "ties"), ("worse", "losses"))
         rows.append(
             PairedRow(
+                metric=metric,
                 name=name,
                 pages=change.get(f"{metric}_pages"),
                 gain=gain,
                 low=change.get(f"{metric}_gain_low"),
                 high=change.get(f"{metric}_gain_high"),
                 p_value=change.get(f"{metric}_p"),
-                outcome=" / ".join("—" if count is None else f"{count:.0f}" for count in counts),
+                outcome=tuple((show, change.get(f"{metric}_{end}")) for show, end in ends),
             )
         )
     return tuple(rows)
@@ -385,9 +391,9 @@ def page_lists(pages: Sequence[TestPage]) -> tuple[PageList, ...]:
         return tuple((page, pair) for _, page, pair in ranked[:LISTED_PAGES])
 
     return (
-        PageList("worst after tuning", top(lambda pair: pair.tuned)),
-        PageList("greatest loss", top(lambda pair: pair.change)),
-        PageList("greatest gain", top(lambda pair: None if pair.change is None else -pair.change)),
+        PageList("worst after tuning", "tuned", top(lambda pair: pair.tuned)),
+        PageList("greatest loss", "loss", top(lambda pair: pair.change)),
+        PageList("greatest gain", "gain", top(lambda pair: None if pair.change is None else -pair.change)),
     )
 
 
@@ -521,4 +527,4 @@ def resource_facts(lineage: Mapping[str, Any], metrics: Mapping[str, Mapping[str
     for model in ("base", "tuned"):
         rows.append((f"tokens written on the test pages, {model}", metrics.get(model, {}).get("tokens")))
     found = tuple((name, fact(value)) for name, value in rows if value is not None)
-    return Facts("resources", found, 0) if found else None
+    return Facts("machine, training and reading", found, 0) if found else None

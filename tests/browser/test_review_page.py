@@ -6,6 +6,7 @@ a file for a picture of the page (docs/review.png is one).
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import report_folder
 import reviewed_build
 from PIL import Image, ImageDraw
 
-from scribetune import labels, layout
+from scribetune import labels, layout, report, resources
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -40,10 +42,20 @@ class Server:
             self.port = free.getsockname()[1]
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self) -> str:
+    def start(self, *options: str) -> str:
         """Start it and return the address that it prints."""
         code = "from scribetune.cli import app; app()"
-        command = [sys.executable, "-c", code, "review", "--port", str(self.port), "--configfile", "mine.yaml"]
+        command = [
+            sys.executable,
+            "-c",
+            code,
+            "review",
+            "--port",
+            str(self.port),
+            "--configfile",
+            "mine.yaml",
+            *options,
+        ]
         path = os.pathsep.join(filter(None, [str(REPOSITORY / "scripts"), os.environ.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
             command, cwd=self.folder, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
@@ -207,3 +219,43 @@ def test_the_second_reviewer_sees_what_the_first_decided_and_chooses(server: Ser
     bob.press("#editor", "Control+Enter")
     _at(bob, "invoice/p0001")
     assert labels.read_correction(correction).text == "# Bob's memo\n"
+
+
+def test_from_the_report_to_the_review_of_a_page_and_back(server: Server, context: Any) -> None:
+    _with_report(server.folder)
+    problems: list[str] = []
+    first = _watched(context, [], problems)
+    first.goto(f"{(server.folder / 'reports/index.html').as_uri()}#page-1")
+    command = shlex.split(first.locator("#page-1 .command code").inner_text())
+    assert command[:2] == ["scribetune", "review"]
+
+    review = _watched(context, [], problems)
+    review.goto(server.start(*command[2:]))
+    assert review.url.endswith("#invoice/p0002"), "the token is gone from the address, the page is not"
+    assert "token" not in review.url
+    _enter_name(review, "Ada")
+    _at(review, "invoice/p0002")
+    with context.expect_page() as tab:
+        review.get_by_role("link", name="in the report").click()
+    back = tab.value
+    back.on("console", lambda message: problems.append(message.text))
+    sync_api.expect(back).to_have_url(re.compile("/reports/index[.]html#page-1$"))
+    sync_api.expect(back.locator("#page-1 h3")).to_contain_text("invoice/p0002")
+    sync_api.expect(back.locator("a.small")).to_have_count(2)
+    image = back.locator("#page-1 .image img")
+    image.scroll_into_view_if_needed()
+    sync_api.expect(image).to_have_js_property("naturalHeight", 800)
+    assert image.get_attribute("src") == "../data/pages/invoice/p0002.png", "not embedded: served by the page's id"
+    sync_api.expect(back.locator("#resources-note")).to_contain_text("Measured on the machine")
+    assert problems == []
+
+
+def _with_report(folder: Path) -> None:
+    """Write a report of two test pages of the build that is there."""
+    kept = {path: path.read_bytes() for path in (folder / "data").rglob("*") if path.is_file()}
+    samples = [report_folder.Sample("memo", 1, "# Memo", "Memo", "# Memo"),
+               report_folder.Sample("invoice", 2, "| item |", "item", "| item |")]  # fmt: skip
+    report.write(report_folder.build(folder, samples, embed_pages=0), folder / "reports/index.html")
+    resources.write_page(folder)
+    for path, content in kept.items():
+        path.write_bytes(content)

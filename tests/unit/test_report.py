@@ -8,9 +8,11 @@ import hashlib
 import io
 import json
 import re
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import lxml.html
 import numpy as np
@@ -22,8 +24,11 @@ from scribetune import gate, scoring
 from scribetune.config import Gate
 from scribetune.errors import UserError
 from scribetune.report import ReportInputs, render, write
+from scribetune.report_index import THUMBNAILS_PER_CHUNK
 from scribetune.review import spot_check
 from scribetune.review.records import Review
+
+MODELS = ("base", "tuned")
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ def test_nothing_from_a_page_a_model_or_a_file_can_run(built: Built) -> None:
     scripts = built.tree.xpath("//script")
     kinds = [script.get("type") for script in scripts]
     assert kinds.count(None) == 1
-    assert kinds.count("text/plain") == 1
+    assert kinds.count("text/plain") == 2, "plotly.js and the small images, both packed"
     assert all(kind in (None, "text/plain", "application/json") for kind in kinds)
     assert all(script.get("src") is None for script in scripts)
     own = scripts[kinds.index(None)].text
@@ -117,7 +122,11 @@ def test_nothing_from_a_page_a_model_or_a_file_can_run(built: Built) -> None:
             assert not name.startswith("on"), (element.tag, name)
             if name in ("href", "src", "action", "formaction", "data", "poster", "xlink:href"):
                 assert not re.match(r"\s*(javascript|vbscript)\s*:", value, re.IGNORECASE), value
-    assert not built.tree.xpath("//iframe | //object | //embed | //base | //svg | //link | //textarea")
+    # Only what stands beside the report, with no right but to run its own script, and not before the report's asks it.
+    assert [dict(frame.attrib) for frame in built.tree.xpath("//iframe")] == [
+        {"id": "resources-frame", "title": "Resources used", "sandbox": "allow-scripts", "hidden": ""}
+    ]
+    assert not built.tree.xpath("//object | //embed | //base | //svg | //link | //textarea")
     assert len(built.tree.xpath("//style")) == 1
     assert "</b>2024" not in built.html
     assert not re.search("[\u202a-\u202e\u2066-\u2069\x00\x1b\ud800]", built.html)
@@ -183,6 +192,7 @@ def test_an_image_path_cannot_become_a_link_with_a_scheme(tmp_path: Path) -> Non
     inputs = build(tmp_path, embed_pages=0)
     rows = [json.loads(line) for line in inputs.test_jsonl.read_text(encoding="utf-8").splitlines()]
     rows[0]["images"] = ["javascript:alert(11)"]
+    (tmp_path / "javascript:alert(11)").write_bytes((tmp_path / "data/pages/annual-2023/p0001.png").read_bytes())
     jsonl(inputs.test_jsonl, rows)
     card = parse(render(inputs)).get_element_by_id("page-0")
     assert card.xpath(".//figure//@src | .//figure//@href") == ["../javascript%3Aalert%2811%29"] * 2
@@ -350,7 +360,7 @@ def test_gains_stand_with_interval_p_and_how_pages_fared(tmp_path: Path) -> None
 
 def test_the_worst_and_the_best_pages_are_a_click_away(built: Built) -> None:
     lists = [
-        section.xpath(".//a/@href")
+        section.xpath("./table//a/@href")
         for section in built.tree.xpath('//section[@id="before-after"]//section[@data-list]')
     ]
     assert lists[0][:2] == ["#page-5", "#page-4"], "worst after tuning"
@@ -385,9 +395,10 @@ def test_many_pages_are_packed_and_say_the_same(built: Built) -> None:
     assert html == render(inputs)
     tree = parse(html)
     assert not tree.xpath('//article[contains(@class, "page")]')
-    index = json.loads(tree.get_element_by_id("page-index").text)
-    assert [row["index"] for row in index] == list(range(len(SAMPLES)))
-    assert "alert(" not in json.dumps(index)
+    index, inline_index = (one.get_element_by_id("page-index").text for one in (tree, built.tree))
+    assert index == inline_index
+    assert [row["index"] for row in json.loads(index)["pages"]] == list(range(len(SAMPLES)))
+    assert "alert(" not in index
     chunks = tree.xpath('//script[@class="page-chunk"]/text()')
     cards = [
         card
@@ -396,15 +407,109 @@ def test_many_pages_are_packed_and_say_the_same(built: Built) -> None:
     ]
     inline = built.tree.xpath('//article[contains(@class, "page")]')
     assert [lxml.html.tostring(card).strip() for card in cards] == [lxml.html.tostring(card).strip() for card in inline]
-    for row, card in zip(index, inline, strict=True):
-        for key, value in row.items():
-            assert str(value) == card.get(f"data-{key}"), key
+
+
+def thumbnails(tree: lxml.html.HtmlElement) -> list[str]:
+    return [data for pack in tree.xpath('//script[@class="thumbnails"]/text()') for data in pack.split(",")]
+
+
+def test_every_page_has_a_small_image_whatever_is_embedded(tmp_path: Path) -> None:
+    many = [dataclasses.replace(SAMPLES[index % 4], document=f"d{index}") for index in range(THUMBNAILS_PER_CHUNK + 2)]
+    inputs = build(tmp_path, many, embed_pages=1, inline_pages=3)
+    (tmp_path / "data/pages/d7/p0001.png").unlink(missing_ok=True)
+    (tmp_path / "data/pages/d7/p0002.png").unlink(missing_ok=True)
+    tree = parse(render(inputs))
+    assert len(tree.xpath('//script[@class="thumbnails"]')) == 2
+    found = thumbnails(tree)
+    assert [bool(data) for data in found] == [index != 7 for index in range(len(many))]
+    for data in filter(None, found):
+        content = base64.b64decode(data)
+        assert len(content) < 4_000
+        with Image.open(io.BytesIO(content)) as image:
+            assert max(image.size) == 128
+
+
+def test_the_index_has_every_score_that_pages_can_be_ordered_by(built: Built) -> None:
+    index = json.loads(built.tree.get_element_by_id("page-index").text)
+    keys = [key for key, _, _ in index["measures"]]
+    assert keys[:2] == ["cer", "wer"]
+    assert {"table_f1", "loop", "empty"} <= set(keys)
+    assert keys == built.tree.xpath('//select[@id="measure"]/option/@value')
+    for row, sample in zip(index["pages"], samples_rows(built.inputs), strict=True):
+        assert row["id"] == sample["id"]
+        for key, pair in zip(keys, row["scores"], strict=True):
+            told = [None if sample[f"{key}_{model}"] == "" else float(sample[f"{key}_{model}"]) for model in MODELS]
+            assert pair == pytest.approx(told), key
+
+
+def test_every_number_of_test_pages_leads_to_them(built: Built, tmp_path: Path) -> None:
+    inputs = build(tmp_path)
+    judged(inputs, cer_gain=0.25, cer_p=0.03125, cer_wins=5, cer_ties=1, cer_losses=1)
+    tree = parse(render(inputs))
+    tables = '//table[@id="published" or @id="gains"] | //section[@id="metrics"]//table[contains(@class, "sortable")]'
+    cells = [cell for found in tree.xpath(tables) for cell in found.xpath('./tbody/tr/td[contains(@class, "n")]')]
+    known = [cell for cell in cells if text_of(cell) != "—" and " to " not in text_of(cell) and cell.xpath("./a")]
+    unlinked = [text_of(cell) for cell in cells if cell not in known and text_of(cell) != "—"]
+    assert len(known) > 40
+    assert unlinked == ["+0.1000 to +0.4000", "0.0312"], "an interval and a p-value are of all pages together"
+    assert tree.xpath('//*[@class="tile"]//p[@class="figure"]/span[@data-value][not(a)]') == []
+    assert tree.xpath('//tr[@data-metric="loop_rate"]/td/a/@href')[0] == "#pages?measure=loop&order=base"
+    values = {
+        select.get("id"): [option.get("value", option.text) for option in select.iter("option")]
+        for select in tree.xpath('//form[@id="tools"]//select')
+    }
+    assert set(values) >= {"show", "order", "measure", "category", "language", "script", "layout"}
+    for link in tree.xpath('//a[starts-with(@href, "#pages?")]/@href'):
+        for key, value in parse_qsl(link.removeprefix("#pages?")):
+            assert key in ("document", "least") or value in values[key], link
+
+
+def test_a_page_tells_the_command_that_opens_it_for_review(tmp_path: Path) -> None:
+    odd = dataclasses.replace(SAMPLES[1], document="it's $(here)")
+    commands = parse(render(build(tmp_path, [SAMPLES[0], odd]))).xpath("//article/footer/code/text()")
+    assert commands[0] == "scribetune review --page annual-2023/p0001"
+    assert shlex.split(commands[1]) == ["scribetune", "review", "--page", "it's $(here)/p0002"]
 
 
 def test_the_report_tells_what_people_found_in_a_spot_check(tmp_path: Path) -> None:
-    assert "Labels checked by people" not in render(build(tmp_path / "without"))
-    sample = spot_check.Sample(2, 1, 90, (spot_check.Sampled("d/p0001", "a"), spot_check.Sampled("d/p0002", "a")))
-    path = tmp_path / "spot_check-n2-seed1.json"
-    spot_check.write(path, sample, [Review("d", 1, "reject", "", "Ada", "2026", sample.name, "", "a", "")])
-    told = parse(render(build(tmp_path / "with", spot_checks=(path,)))).get_element_by_id("spot-checks").text_content()
-    assert "1 page judged by people, 1 with errors: 100.0 % (95 % Wilson interval 20.7 to 100.0 %) of 90 labels" in told
+    assert "Nobody has judged a random sample" in render(build(tmp_path / "without"))
+    known, other, unseen = SAMPLES[0].id, "else/p0001", "else/p0002"
+    drawn = tuple(spot_check.Sampled(name, "a") for name in (known, other, unseen))
+    sample = spot_check.Sample(3, 7, 90, drawn)
+    path = tmp_path / "spot_check-n3-seed7.json"
+
+    def judged(name: str, verdict: str, reason: str, reviewer: str, day: str) -> Review:
+        document, _, page = name.rpartition("/p")
+        return Review(document, int(page), verdict, reason, reviewer, f"{day}T09:00:00", sample.name, "", "a", "b")
+
+    judgements = [
+        judged(known, "correct", "", "Ada", "2026-03-01"),
+        judged(other, "reject", "<i>unreadable</i>", "Bob", "2026-03-04"),
+    ]
+    spot_check.write(path, sample, judgements)
+    card = parse(render(build(tmp_path / "with", spot_checks=(path,)))).get_element_by_id("spot-checks")
+    told = text_of(card)
+    assert (
+        "2 pages judged by people, 2 with errors: 100.0 % (95 % Wilson interval 34.2 to 100.0 %) of 90 labels" in told
+    )
+    assert "drawn 3 pages of 90 with seed 7, each with the same chance; 2 judged" in told
+    assert "with errors 2 — corrected (1); rejected: <i>unreadable</i> (1)" in told
+    assert "error rate 100.0 %, 95 % Wilson interval 34.2 % to 100.0 %" in told
+    assert "judged by Ada (1 page), Bob (1 page)" in told
+    assert "when 2026-03-01 to 2026-03-04 (UTC)" in told
+    assert card.xpath(".//tbody//a/@href") == ["#page-0"]
+    assert [text_of(code) for code in card.xpath(".//code")] == [f"scribetune review --page {known}",
+                                                                f"scribetune review --page {other}"]  # fmt: skip
+
+
+def test_a_spot_check_recorded_by_an_earlier_version_is_told_without_names(tmp_path: Path) -> None:
+    path = tmp_path / "spot_check-n1-seed1.json"
+    sample = spot_check.Sample(1, 1, 9, (spot_check.Sampled("d/p0001", "a"),))
+    spot_check.write(path, sample, [Review("d", 1, "reject", "blank", "Ada", "2026", sample.name, "", "a", "")])
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["sample"]["pages"] = [
+        {key: page[key] for key in ("id", "label_sha256", "verdict")} for page in record["sample"]["pages"]
+    ]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    told = text_of(parse(render(build(tmp_path, spot_checks=(path,)))).get_element_by_id("spot-checks"))
+    assert "judged by not on record when not on record" in told

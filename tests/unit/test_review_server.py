@@ -1,5 +1,6 @@
 """Promises of the review server: it serves the person at this machine, and nobody and nothing else."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,11 +99,41 @@ def test_a_request_that_is_not_understood_is_refused_without_a_traceback(client:
     assert "not understood" in answer.json()["error"]
 
 
+def test_the_report_and_its_page_images_are_served_where_the_report_looks_for_them(
+    client: TestClient, folder: Path
+) -> None:
+    missing = client.get("/reports/index.html")
+    assert missing.status_code == 404
+    assert "script-src 'self'" in missing.headers["content-security-policy"]
+    assert opened(client)["report"] == "", "no report, no way there"
+    files.write_text(folder / "reports/index.html", "<!doctype html><title>Report</title>")
+    files.write_text(folder / "reports/samples.csv", f"index,id,cer_tuned\n7,{MEMO},0.5\n")
+    answer = client.get("/reports/index.html")
+    assert "<title>Report</title>" in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "connect-src" not in policy
+    assert policy.startswith("default-src 'none';"), "the report may ask this server for nothing but images"
+    assert opened(client)["report"] == "page-7"
+    assert opened(client, "invoice/p0002")["report"] == "", "no test page"
+    assert client.get(f"/data/pages/{MEMO}.png").content.startswith(b"\x89PNG")
+    for path in ("/data/pages/../../mine.png", "/data/pages/x/p0001.png", "/reports/metrics.json", "/reports/../mine"):
+        assert client.get(path).status_code == 404
+
+
 # ---- nobody else is answered
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/assets/review.js", "/api/queue", f"/api/page?id={MEMO}&reviewer=Ada", "/image?id=" + MEMO]
+    "path",
+    [
+        "/",
+        "/assets/review.js",
+        "/api/queue",
+        f"/api/page?id={MEMO}&reviewer=Ada",
+        "/image?id=" + MEMO,
+        "/reports/index.html",
+        f"/data/pages/{MEMO}.png",
+    ],
 )
 def test_without_the_token_nothing_is_shown(stranger: TestClient, path: str) -> None:
     for extra in ({}, {"cookie": f"scribetune-review-{PORT}=wrong"}, {"cookie": "scribetune-review-1=" + TOKEN}):
@@ -245,3 +276,15 @@ def test_the_command_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.Mo
     both = CliRunner().invoke(app, ["review", "--spot-check", "5", "--worst", "5", "--configfile", "mine.yaml"])
     assert both.exit_code == 1
     assert "One queue at a time" in both.stderr
+
+
+def test_the_command_opens_the_page_it_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "mine.yaml").write_text("labels: {corrections: data/corrections}\n", encoding="utf-8")
+    monkeypatch.setattr(server, "serve", lambda *_: None)
+    asked = CliRunner().invoke(app, ["review", "--page", "memo/p0001", "--port", "0", "--configfile", "mine.yaml"])
+    assert asked.exit_code == 0, asked.stderr
+    assert re.search(r"http://127\.0\.0\.1:\d+/\?token=[\w-]+#memo/p0001\n", asked.stdout)
+    wrong = CliRunner().invoke(app, ["review", "--page", "memo/p1", "--port", "0", "--configfile", "mine.yaml"])
+    assert wrong.exit_code == 1
+    assert "did you mean memo/p0001" in wrong.stderr

@@ -1,5 +1,6 @@
 """Promises about a whole build: all outputs of the contract, and exactly the work that a change asks for."""
 
+import base64
 import csv
 import json
 import os
@@ -203,6 +204,45 @@ def test_lint_is_clean() -> None:
     assert "Congratulations" in result.stdout + result.stderr
 
 
-def test_snakemakes_own_report_works(small_build: Path) -> None:
+def test_snakemakes_own_report_holds_the_report_and_the_scores_under_names_that_read_well(small_build: Path) -> None:
     snakemake(small_build, "--report", str(small_build / "snakemake-report.html"))
-    assert "index.html" in (small_build / "snakemake-report.html").read_text(encoding="utf-8")
+    html = (small_build / "snakemake-report.html").read_text(encoding="utf-8")
+
+    def held(name: str) -> Any:
+        found = re.search(rf'<script id="{name}">\s*var \w+ = (.*?);\s*</script>', html, flags=re.DOTALL)
+        assert found, name
+        return json.loads(found.group(1))
+
+    assert held("categories") == {
+        "Base and tuned model": {
+            "Report": ["reports/index.html"], "Scores": ["reports/metrics.json", "reports/samples.csv"],
+        },
+        "Input": {"Documents": ["reports/documents.csv"]},
+    }  # fmt: skip
+    results = held("results")
+    for path, result in results.items():
+        # What is there is the file itself, byte for byte, and not only its name.
+        assert base64.b64decode(result["data_uri"].partition("base64,")[2]) == (small_build / path).read_bytes(), path
+        assert result["caption"].startswith("<p>"), path
+        assert list(result["labels"]) == ["shown"], path
+    metrics = json.loads((small_build / "reports/metrics.json").read_text(encoding="utf-8"))
+    report = base64.b64decode(results["reports/index.html"]["data_uri"].partition("base64,")[2]).decode("utf-8")
+    for model in ("base", "tuned"):
+        assert f'data-value="{metrics[model]["cer_mean"]!r}"' in report, "the headline is in the report"
+    assert "leak-free splits" in html.partition('var workflow_desc = "')[2][:600]
+
+
+def test_what_each_stage_took_lies_beside_the_report_and_is_no_part_of_the_build(small_build: Path) -> None:
+    page = (small_build / "reports/resources.html").read_text(encoding="utf-8")
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", page)[1:]]
+    told = {row[0]: row for row in rows}
+    assert {"labels", "training", "reading, tuned", "scores", "report", "all, one after another"} <= set(told)
+    assert told["training"][2].endswith(" s")
+    assert re.fullmatch(r"\d+ MiB|\d\.\d GiB", told["training"][4])
+    assert float(told["training"][6]) > 0
+    assert not [row for row in rows if row[2] == "not known here"]
+    assert "resources.html" not in (small_build / "ro-crate-metadata.json").read_text(encoding="utf-8")
+    before = (small_build / "reports/index.html").read_bytes()
+    (small_build / "reports/resources.html").unlink()
+    assert planned_jobs(snakemake(small_build, "--dry-run")) == set()
+    assert (small_build / "reports/index.html").read_bytes() == before

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -27,6 +28,9 @@ def review(
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="Pages without a usable label, such as scans.")
     ] = False,
+    page: Annotated[
+        str | None, typer.Option(metavar="DOC/PAGE", help="This page first: document/p0001, as in the report.")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")] = 8377,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     config_file: Annotated[Path, typer.Option("--configfile", help="Configuration of the build.")] = Path(
@@ -59,9 +63,10 @@ def review(
         else:
             choice = Choice("unlabelled" if unlabelled else "trust")
         desk = Desk(Path(), Path(settings.labels.corrections), choice)
+        place = f"#{quote(desk.page_id(page))}" if page else ""
         listener = server.listen(port)
         token = server.token_of(desk.folder)
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}"
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}{place}"
         queue = desk.queue()
         sys.stdout.write(f"{queue['left']} pages to look at ({queue['name']}). Open, on this machine:\n  {address}\n")
         sys.stdout.write("Stop with Ctrl-C. Then `snakemake --cores 1 --resources gpu=1` takes the decisions up.\n")

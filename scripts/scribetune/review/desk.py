@@ -28,6 +28,8 @@ _SHOWN_CHARACTERS = 20_000
 _COMPARED_CHARACTERS = 6_000
 _QUEUE_LIMIT = 500
 _MOST_REASON = 500
+_REPORT = Path(layout.REPORTS, "index.html")
+_RESOURCES = Path(layout.REPORTS, "resources.html")
 _TUNED = Path(layout.PREDICTIONS, "tuned.jsonl")
 _NAME = re.compile(r"[^\W_](?:[\w .,'’@()+]|-(?!-)){0,79}")
 
@@ -93,6 +95,7 @@ class Desk:
         self.choice = choice
         self._state: tuple[object, dict[str, ReviewPage]] = (None, {})
         self._read: tuple[object, dict[str, str]] = (None, {})
+        self._reported: tuple[object, dict[str, str]] = (None, {})
         self._reviews_read: tuple[object, tuple[Review, ...]] = (None, ())
         self._ordered: tuple[object, Queue] = (None, Queue("", ()))
         self._hashes: dict[str, tuple[object, str]] = {}
@@ -139,6 +142,35 @@ class Desk:
             "left": left,
             "spot_check": self._spot_check_result(),
         }
+
+    def page_id(self, asked: str) -> str:
+        """Return the id of a page that a person has named.
+
+        Raises:
+            UserError: The build has no such page.
+        """
+        known = self.pages()
+        if asked in known:
+            return asked
+        import difflib
+
+        close = difflib.get_close_matches(asked, known, n=3)
+        raise UserError(
+            "The build has no such page to review", value=asked,
+            accepted="the id of a page, document/p0001, as in the report and in reports/samples.csv",
+            todo=f"did you mean {' or '.join(close)}?" if close else "look its document up in reports/documents.csv",
+        )  # fmt: skip
+
+    def report(self, *, is_resources: bool = False) -> Path:
+        """Return the path of the report, or of the page of resources that lies beside it.
+
+        Raises:
+            UnknownPageError: There is none.
+        """
+        path = self.folder / (_RESOURCES if is_resources else _REPORT)
+        if not path.is_file():
+            raise UnknownPageError(path.name)
+        return path
 
     def open(self, page_id: str, reviewer: str) -> dict[str, Any]:
         """Return what is shown of a page.
@@ -338,7 +370,16 @@ class Desk:
             "draft": asdict(draft) if draft else None,
             "others": drafts.of_others(self.folder, page.document, page.page, reviewer),
             "reading": self._reading(page, label),
+            "report": self._place_in_report(page),
         }
+
+    def _place_in_report(self, page: ReviewPage) -> str:
+        """Return where the report shows a page, "page-7"; "" where it does not, or there is none."""
+        scores = self.folder / queues.SAMPLES
+        signature = (_signature(scores), _signature(self.folder / _REPORT))
+        if self._reported[0] != signature:
+            self._reported = (signature, queues.report_places(scores) if (self.folder / _REPORT).is_file() else {})
+        return self._reported[1].get(page.id, "")
 
     def _reading(self, page: ReviewPage, label: _Label) -> str:
         """Return the tuned model's reading, compared with the label, as safe HTML; "" where it read no such page."""

@@ -13,6 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scribetune import layout
+
+_OK = 200
 MAX_BODY_BYTES = 2 * 2**20
 """Largest body of a request: a label of 400,000 characters of any script, in JSON."""
 
@@ -29,6 +32,21 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+REPORT = f"/{layout.REPORTS}/index.html"
+RESOURCES = f"/{layout.REPORTS}/resources.html"
+_OWN_HEADERS = {
+    REPORT: {
+        "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "img-src 'self' data: blob:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    },
+    RESOURCES: {
+        "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts",
+        "x-frame-options": "SAMEORIGIN",
+    },
+}
+"""Headers of the build's own pages. The report has a policy in itself, in which scripts are allowed by hash: of both
+the narrower holds. Neither page may ask this server for anything but images and, the report, the page of resources."""
 _READING = frozenset({"GET", "HEAD"})
 
 
@@ -59,7 +77,10 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                if message["status"] == _OK:
+                    headers.update(_OWN_HEADERS.get(scope["path"], {}))
             await send(message)
 
         answer = self._refusal(scope)

@@ -67,6 +67,15 @@ def worst_predictions(pages: Mapping[str, ReviewPage], samples: Path, count: int
     return Queue("worst", tuple(id_ for _, id_ in known[:count]), keeps_done=True)
 
 
+def report_places(samples: Path) -> dict[str, str]:
+    """Return page id → its place in the report ("page-7"), of the pages in samples.csv; {} without that file."""
+    try:
+        with samples.open(encoding="utf-8", newline="") as stream:
+            return {row["id"]: f"page-{int(row['index'])}" for row in csv.DictReader(stream)}
+    except (OSError, KeyError, ValueError, csv.Error):
+        return {}
+
+
 def waiting(queue: Queue, is_done: Callable[[str], bool], limit: int) -> Sequence[str]:
     """Return the ids to show: at most `limit`, without those done where the queue drops them."""
     chosen: Iterable[str] = queue.ids if queue.keeps_done else (id_ for id_ in queue.ids if not is_done(id_))

@@ -17,10 +17,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from scribetune import layout
 from scribetune.errors import UserError
 from scribetune.markdown_view import RENDERED_CHARACTERS, rendered
 from scribetune.review.desk import ConflictError, Desk, RefusedError, UnknownPageError, deceptive
-from scribetune.review.guard import Guard
+from scribetune.review.guard import REPORT, RESOURCES, Guard
 from scribetune.review.records import WORK, Verdict
 
 ASSETS = Path(__file__).parent / "assets"
@@ -80,6 +81,15 @@ def application(desk: Desk, token: str, port: int) -> Starlette:
         path = await run_in_threadpool(desk.image, request.query_params.get("id", ""))
         return FileResponse(path, media_type="image/png")
 
+    async def report(request: Request) -> Response:
+        path = await run_in_threadpool(desk.report, is_resources=request.url.path == RESOURCES)
+        return FileResponse(path, media_type="text/html")
+
+    async def report_image(request: Request) -> Response:
+        # As the report, at its address, finds the image of a page: looked up by the page's id like any other.
+        path = await run_in_threadpool(desk.image, request.path_params["page_id"])
+        return FileResponse(path, media_type="image/png")
+
     async def queue(_request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(desk.queue))
 
@@ -108,6 +118,9 @@ def application(desk: Desk, token: str, port: int) -> Starlette:
             Route("/", page),
             Route("/assets/{name}", asset),
             Route("/image", image),
+            Route(REPORT, report),
+            Route(RESOURCES, report),
+            Route(f"/{layout.PAGES}/{{page_id:path}}.png", report_image),
             Route("/api/queue", queue),
             Route("/api/page", open_page),
             Route("/api/preview", preview, methods=["POST"]),

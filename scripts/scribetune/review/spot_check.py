@@ -7,6 +7,7 @@ stays the same while pages are corrected and built again, and the result stays t
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,6 +77,64 @@ class Result:
     frame: int
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What somebody decided on a page of a sample.
+
+    Attributes:
+        id: Of the page.
+        verdict: A `Verdict`.
+        reviewer: Who; "" in records of an earlier version, as the two that follow.
+        reviewed_at: When, in UTC, as ISO 8601.
+        reason: Why, in the reviewer's words.
+    """
+
+    id: str
+    verdict: str
+    reviewer: str = ""
+    reviewed_at: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A spot check as it is on record: the sample, what was found, and who judged what, in the order drawn."""
+
+    sample: Sample
+    result: Result
+    judgements: tuple[Judgement, ...]
+
+    @property
+    def errors(self) -> tuple[Judgement, ...]:
+        """Pages that were corrected or rejected."""
+        return tuple(judged for judged in self.judgements if judged.verdict != Verdict.ACCEPT)
+
+    @property
+    def reviewers(self) -> tuple[tuple[str, int], ...]:
+        """Who judged, and how many pages; the most first."""
+        return _counted(judged.reviewer for judged in self.judgements)
+
+    @property
+    def reasons(self) -> tuple[tuple[str, int], ...]:
+        """Verdict and reason of the errors, and how often; the most first."""
+        return _counted(
+            f"{_VERDICTS[Verdict(error.verdict)]}{': ' if error.reason else ''}{error.reason}" for error in self.errors
+        )
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        """The first and the last day on which a page was judged (UTC); one where they are the same, none if unknown."""
+        days = sorted({judged.reviewed_at[:10] for judged in self.judgements} - {""})
+        return tuple(dict.fromkeys(days[:1] + days[-1:]))
+
+
+_VERDICTS = {Verdict.ACCEPT: "accepted", Verdict.CORRECT: "corrected", Verdict.REJECT: "rejected"}
+
+
+def _counted(names: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(Counter(filter(None, names)).items(), key=lambda entry: (-entry[1], entry[0])))
+
+
 def wilson(errors: int, reviewed: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the Wilson score interval of a share (Wilson 1927), which holds for few pages and for none wrong, too.
 
@@ -121,21 +180,28 @@ def verdicts_on(sample: Sample, reviews: Iterable[Review]) -> dict[str, str]:
 
     Who changes a correction back to the label that was drawn has accepted it.
     """
+    return {judged.id: judged.verdict for judged in judgements_on(sample, reviews)}
+
+
+def judgements_on(sample: Sample, reviews: Iterable[Review]) -> tuple[Judgement, ...]:
+    """Return the newest judgement on each label that was drawn, in the order drawn; see `verdicts_on`."""
     drawn = {(page.id, page.label_sha256) for page in sample.pages}
-    verdicts: dict[str, str] = {}
+    found: dict[str, Judgement] = {}
     for row in reviews:
         if (row.page_id, row.label_sha256) in drawn:
-            verdicts[row.page_id] = row.verdict
+            found[row.page_id] = Judgement(row.page_id, row.verdict, row.reviewer, row.reviewed_at, row.reason)
         elif (row.page_id, row.corrected_sha256) in drawn:
-            verdicts[row.page_id] = Verdict.ACCEPT
-    return verdicts
+            found[row.page_id] = Judgement(row.page_id, Verdict.ACCEPT, row.reviewer, row.reviewed_at, row.reason)
+    return tuple(found[page.id] for page in sample.pages if page.id in found)
 
 
 def write(path: Path, sample: Sample, reviews: Iterable[Review]) -> Result:
     """Write sample and result for the report and for git, and return the result."""
     reviews = tuple(reviews)
-    verdicts, found = verdicts_on(sample, reviews), result(sample, reviews)
-    listed = [{**asdict(page), "verdict": verdicts.get(page.id, "")} for page in sample.pages]
+    judged = {judgement.id: judgement for judgement in judgements_on(sample, reviews)}
+    found = result(sample, reviews)
+    nothing = {"verdict": "", "reviewer": "", "reviewed_at": "", "reason": ""}
+    listed = [{**asdict(page), **(asdict(judged[page.id]) if page.id in judged else nothing)} for page in sample.pages]
     drawn = {"wanted": sample.wanted, "seed": sample.seed, "frame": sample.frame, "pages": listed}
     files.write_json(path, {"schema": _SCHEMA, "sample": drawn, "result": asdict(found)})
     return found
@@ -147,19 +213,43 @@ def read(path: Path) -> tuple[Sample, Result]:
     Raises:
         UserError: The file is not such a record.
     """
+    check = read_check(path)
+    return check.sample, check.result
+
+
+def read_check(path: Path) -> Check:
+    """Read what `write` wrote, with who judged what.
+
+    Raises:
+        UserError: The file is not such a record.
+    """
     try:
         content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         drawn = content["sample"]
         pages = tuple(Sampled(str(page["id"]), str(page["label_sha256"])) for page in drawn["pages"])
         sample = Sample(int(drawn["wanted"]), int(drawn["seed"]), int(drawn["frame"]), pages)
         found = Result(**content["result"])
+        judged = tuple(
+            Judgement(**{key: str(page.get(key, "")) for key in ("id", "verdict", "reviewer", "reviewed_at", "reason")})
+            for page in drawn["pages"]
+            if page.get("verdict") in set(Verdict)
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} is no record of a spot check ({type(error).__name__}: {error})",
             accepted=f"a file that `scribetune review --spot-check N` wrote ({_SCHEMA})",
             todo="restore it with git, or remove it",
         ) from error
-    return sample, found
+    return Check(sample, found, judged)
+
+
+def checks(paths: Iterable[Path]) -> list[Check]:
+    """Return the spot checks that have begun, by name of their file.
+
+    Raises:
+        UserError: A file is not a record of a spot check.
+    """
+    return [check for check in map(read_check, sorted(paths)) if check.result.reviewed]
 
 
 def sentences(paths: Iterable[Path]) -> list[str]:
@@ -168,10 +258,11 @@ def sentences(paths: Iterable[Path]) -> list[str]:
     Raises:
         UserError: A file is not a record of a spot check.
     """
-    return [_sentence(found) for _, found in map(read, sorted(paths)) if found.reviewed]
+    return [sentence(check.result) for check in checks(paths)]
 
 
-def _sentence(found: Result) -> str:
+def sentence(found: Result) -> str:
+    """Return what was found, in words; at least one page must have been judged."""
     rest = found.pages - found.reviewed
     unfinished = f" {rest} page{'' if rest == 1 else 's'} of the sample not judged yet." if rest else ""
     rate, low, high = (100 * share for share in (found.errors / found.reviewed, found.low, found.high))

@@ -41,44 +41,131 @@
     });
   }
 
-  // Test pages: filter, order, view. Few pages stand in the document; of many there is an index, and a page's HTML is
-  // unpacked when it is shown. An entry is what filters and order read: data-* of a card, or a row of the index.
+  // Test pages: filter, order, view. Of every page there is a row in the index and a small image; the pages themselves
+  // stand in the document while they are few, else a page's HTML is unpacked when it is shown.
   const gunzip = (packed) => {
     const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
     return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   };
-  const packed = byId("page-index");
+  const index = JSON.parse(byId("page-index").textContent);
+  const entries = index.pages;
+  const chunks = document.getElementsByClassName("page-chunk");
+  const packed = chunks.length > 0;
   const inline = [...document.querySelectorAll("article.page")];
-  const entries = packed ? JSON.parse(packed.textContent) : inline.map((card) => ({ ...card.dataset, card }));
-  const position = new Map(entries.map((entry, place) => [Number(entry.index), place]));
-  const controls = ["find", "show", "category", "language", "script", "layout", "order"].map(byId).filter(Boolean);
+  inline.forEach((card, place) => { entries[place].card = card; });
+  const position = new Map(entries.map((entry, place) => [entry.index, place]));
+  const places = ["find", "show", "category", "language", "script", "layout", "source", "measure", "order"];
+  const controls = places.map(byId).filter(Boolean);
   const valueOf = (id) => (byId(id) ? byId(id).value : "");
-  const wanted = (entry) => {
+  // What a link asks for beyond the controls: the pages of a document; those whose score is at least so much.
+  let narrowed = {};
+  const measureAt = () => Math.max(0, index.measures.findIndex(([key]) => key === valueOf("measure")));
+  const scoresOf = (entry, at) => (entry.scores[at] || [null, null]).map((score) => (score === null ? NaN : score));
+  const verdictOf = (entry, at) => {
+    const [base, tuned] = scoresOf(entry, at);
+    if (Number.isNaN(base) || Number.isNaN(tuned)) return "";
+    return base === tuned ? "same" : (tuned < base) === (index.measures[at][2] === "lower") ? "better" : "worse";
+  };
+  const wanted = (entry, at) => {
     const show = valueOf("show");
-    if (show === "flagged" && !("flagged" in entry)) return false;
+    if (show === "flagged" && !entry.flagged) return false;
     if (show === "table" && !entry.layout.includes("tables")) return false;
-    if (["better", "same", "worse"].includes(show) && entry.verdict !== show) return false;
-    for (const key of ["category", "language", "script", "layout"]) {
+    if (["better", "same", "worse"].includes(show) && verdictOf(entry, at) !== show) return false;
+    for (const key of ["category", "language", "script", "layout", "source"]) {
       if (valueOf(key) && entry[key] !== valueOf(key)) return false;
     }
+    const scores = scoresOf(entry, at);
+    if (at > 0 && scores.every(Number.isNaN)) return false; // not counted on this page
+    if ("document" in narrowed && entry.document !== narrowed.document) return false;
+    if ("least" in narrowed && !(scores[valueOf("order") === "base" ? 0 : 1] >= narrowed.least - 1e-9)) return false;
     return entry.search.includes(valueOf("find").trim().toLowerCase());
   };
-  const keys = {
-    index: (entry) => Number(entry.index),
-    tuned: (entry) => -numberOf(entry.tuned),
-    base: (entry) => -numberOf(entry.base),
-    gain: (entry) => numberOf(entry.tuned) - numberOf(entry.base),
-    loss: (entry) => numberOf(entry.base) - numberOf(entry.tuned),
+  const orders = {
+    index: (entry) => entry.index,
+    tuned: (entry, at, sign) => sign * scoresOf(entry, at)[1],
+    base: (entry, at, sign) => sign * scoresOf(entry, at)[0],
+    gain: (entry, at, sign) => sign * (scoresOf(entry, at)[0] - scoresOf(entry, at)[1]),
+    loss: (entry, at, sign) => sign * (scoresOf(entry, at)[1] - scoresOf(entry, at)[0]),
   };
   const ordered = [...entries];
-  let order = "index";
+  let order = "index 0";
   const sort = () => {
-    if (valueOf("order") === order) return false;
-    order = valueOf("order");
-    const key = keys[order];
-    ordered.sort((a, b) => compareNumbers(key(a), key(b), 1) || keys.index(a) - keys.index(b));
+    const at = measureAt();
+    if (`${valueOf("order")} ${at}` === order) return false;
+    order = `${valueOf("order")} ${at}`;
+    // The worst come first: the greatest error, the smallest score.
+    const sign = index.measures[at] && index.measures[at][2] === "lower" ? -1 : 1;
+    const keys = new Map(entries.map((entry) => [entry, orders[valueOf("order")](entry, at, sign)]));
+    ordered.sort((a, b) => compareNumbers(keys.get(a), keys.get(b), 1) || a.index - b.index);
     return true;
   };
+
+  // Small images: those in sight are in the document, whatever the number of pages.
+  const sheet = byId("sheet");
+  const CELL = { width: 118, height: 162 };
+  const packs = document.getElementsByClassName("thumbnails");
+  const unpacked = new Map();
+  const thumbnailOf = (entry) => {
+    const place = position.get(entry.index);
+    const pack = Math.floor(place / index.perChunk);
+    if (!unpacked.has(pack)) unpacked.set(pack, packs[pack].textContent.split(","));
+    return unpacked.get(pack)[place % index.perChunk];
+  };
+  const shownScore = (score) => (Number.isNaN(score) ? "—" : score >= 100 ? score.toFixed(0) : score.toFixed(3));
+  const cellOf = (entry, at) => {
+    const cell = document.createElement("a");
+    cell.href = `#page-${entry.index}`;
+    cell.className = `small ${verdictOf(entry, at)}`;
+    cell.title = entry.id;
+    const data = thumbnailOf(entry);
+    const image = document.createElement(data ? "img" : "i");
+    if (data) {
+      image.decoding = "async";
+      image.alt = "";
+      image.src = `data:image/webp;base64,${data}`;
+    } else {
+      image.textContent = "no image";
+    }
+    const number = document.createElement("b");
+    number.textContent = entry.index;
+    const scores = document.createElement("span");
+    scores.textContent = scoresOf(entry, at).map(shownScore).join(" → ");
+    cell.append(image, number, scores);
+    return cell;
+  };
+  let listed = [];
+  let cells = new Map();
+  let cellsMeasure = -1;
+  const drawSheet = () => {
+    const at = measureAt();
+    const columns = Math.max(1, Math.floor(sheet.firstElementChild.clientWidth / CELL.width));
+    sheet.firstElementChild.style.height = `${Math.ceil(listed.length / columns) * CELL.height}px`;
+    const first = Math.max(0, Math.floor(sheet.scrollTop / CELL.height) - 1) * columns;
+    const last = (Math.ceil((sheet.scrollTop + sheet.clientHeight) / CELL.height) + 1) * columns;
+    const kept = at === cellsMeasure ? cells : new Map();
+    cells = new Map();
+    cellsMeasure = at;
+    listed.slice(first, last).forEach((entry, place) => {
+      const cell = kept.get(entry) || cellOf(entry, at);
+      cell.style.left = `${((first + place) % columns) * CELL.width}px`;
+      cell.style.top = `${Math.floor((first + place) / columns) * CELL.height}px`;
+      cells.set(entry, cell);
+    });
+    // In the order in which they are shown, for those who go by the keyboard.
+    const children = [...cells.values()];
+    const there = sheet.firstElementChild.children;
+    if (children.length !== there.length || children.some((cell, place) => cell !== there[place])) {
+      sheet.firstElementChild.replaceChildren(...children);
+    }
+  };
+  sheet.addEventListener("scroll", () => requestAnimationFrame(drawSheet), { passive: true });
+  const showSheet = (matching) => {
+    listed = matching;
+    sheet.hidden = matching.length === 0;
+    sheet.scrollTop = 0;
+    drawSheet();
+  };
+  new ResizeObserver(() => requestAnimationFrame(drawSheet)).observe(sheet);
 
   // A card when it is in the document: its texts scroll together, by share of their length; its image opens larger.
   const zoom = byId("zoom");
@@ -98,12 +185,31 @@
       }, { passive: true });
     }
     for (const image of card.querySelectorAll(".image img")) {
+      if ("linked" in image.dataset) {
+        image.addEventListener("error", () => {
+          const small = thumbnailOf(entries[position.get(Number(card.dataset.index))]);
+          if (small) image.src = `data:image/webp;base64,${small}`;
+          card.querySelector(".missing").hidden = false;
+        }, { once: true });
+      }
       image.addEventListener("click", () => {
         zoom.querySelector("img").src = image.src;
         zoom.querySelector("img").alt = image.alt;
         zoom.showModal();
       });
     }
+    const copy = card.querySelector(".copy");
+    copy.addEventListener("click", async () => {
+      const command = copy.parentElement.querySelector("code");
+      getSelection().selectAllChildren(command);
+      try {
+        await navigator.clipboard.writeText(command.textContent);
+      } catch {
+        document.execCommand("copy"); // where a page from disk may not use the clipboard
+      }
+      copy.textContent = "Copied";
+      setTimeout(() => { copy.textContent = "Copy"; }, 2000);
+    });
     return card;
   };
   inline.forEach(prepare);
@@ -111,12 +217,11 @@
   byId("unzoom").addEventListener("click", () => zoom.close());
 
   // Chunks of cards, unpacked once; the last few are kept.
-  const chunks = document.getElementsByClassName("page-chunk");
   const opened = new Map();
   const perChunk = packed ? Math.ceil(entries.length / chunks.length) : 0;
   const cardOf = async (entry) => {
     if (entry.card) return entry.card;
-    const place = position.get(Number(entry.index));
+    const place = position.get(entry.index);
     const chunk = Math.floor(place / perChunk);
     if (!opened.has(chunk)) {
       if (opened.size > 40) opened.delete(opened.keys().next().value);
@@ -137,20 +242,23 @@
     byId("none").hidden = shown > 0 || entries.length === 0;
     byId("count").textContent = shown === entries.length ? `${shown} page${shown === 1 ? "" : "s"}` : `${shown} of ${entries.length} pages`;
   };
+  const found = () => {
+    const at = measureAt();
+    const isResorted = sort();
+    const matching = ordered.filter((entry) => wanted(entry, at));
+    count(matching.length);
+    showSheet(matching);
+    return { matching, isResorted };
+  };
   const arrangeInline = () => {
-    if (sort()) byId("cards").append(...ordered.map((entry) => entry.card));
-    let shown = 0;
-    for (const entry of entries) {
-      entry.card.hidden = !wanted(entry);
-      shown += entry.card.hidden ? 0 : 1;
-    }
-    count(shown);
+    const { matching, isResorted } = found();
+    if (isResorted) byId("cards").append(...ordered.map((entry) => entry.card));
+    const shown = new Set(matching);
+    for (const entry of entries) entry.card.hidden = !shown.has(entry);
   };
   const arrangePacked = async () => {
     const mine = ++turn;
-    sort();
-    const matching = ordered.filter(wanted);
-    count(matching.length);
+    const { matching } = found();
     const first = pinned === null ? [] : [pinned];
     const list = [...first, ...matching.filter((entry) => entry !== pinned)].slice(0, limit);
     const cards = await Promise.all(list.map(cardOf));
@@ -162,18 +270,62 @@
     root.dataset.pages = "shown";
   };
   const arrange = () => (packed ? arrangePacked() : arrangeInline());
-  const reset = () => {
-    for (const control of controls) {
-      if (control.id !== "order") control.value = "";
-    }
-    return arrange();
+  const showNarrowed = () => {
+    const place = byId("narrowed");
+    const told = Object.entries(narrowed).map(([key, value]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "quiet";
+      const side = valueOf("order") === "base" ? "base" : "tuned";
+      button.textContent = `${key === "least" ? `${side} ≥ ${Number(value.toPrecision(4))}` : value} ✕`;
+      button.title = "remove this filter";
+      button.addEventListener("click", () => { delete narrowed[key]; restart(); });
+      return button;
+    });
+    place.replaceChildren(...told);
+    place.hidden = told.length === 0;
   };
-  const restart = () => { limit = STEP; pinned = null; arrange(); };
+  const clear = () => {
+    narrowed = {};
+    for (const control of controls) {
+      if (control.id === "measure") control.selectedIndex = 0;
+      else if (control.id !== "order") control.value = "";
+    }
+    showNarrowed();
+  };
+  const reset = () => { clear(); return arrange(); };
+  const restart = () => { limit = STEP; pinned = null; showNarrowed(); return arrange(); };
   controls.forEach((control) => control.addEventListener("input", restart));
   byId("more").addEventListener("click", () => { limit += STEP; arrange(); });
   byId("tools").addEventListener("submit", (event) => event.preventDefault());
   byId("reset").addEventListener("click", reset);
+
+  // Links to pages: #page-7 is a page, #pages?measure=wer&order=tuned the pages behind a number, #documents?find=locked
+  // the documents behind one.
+  const showPages = async (query) => {
+    clear();
+    byId("order").value = "index";
+    for (const [key, value] of new URLSearchParams(query)) {
+      const control = places.includes(key) ? byId(key) : null;
+      if (control && (control.type === "search" || [...control.options].some((option) => option.value === value))) control.value = value;
+      if (key === "document") narrowed.document = value;
+      if (key === "least" && value !== "" && Number.isFinite(Number(value))) narrowed.least = Number(value);
+    }
+    await restart();
+    byId("pages").scrollIntoView();
+  };
+  const showDocuments = (query) => {
+    const input = byId("find-document");
+    input.value = new URLSearchParams(query).get("find") || "";
+    input.dispatchEvent(new Event("input"));
+    byId("document-list").scrollIntoView();
+  };
   const target = async () => {
+    const asked = /^#(pages|documents)\?(.*)$/.exec(location.hash);
+    if (asked) {
+      await (asked[1] === "pages" ? showPages(asked[2]) : showDocuments(asked[2]));
+      return;
+    }
     const found = /^#page-(\d+)$/.exec(location.hash);
     const entry = found ? entries[position.get(Number(found[1]))] : undefined;
     if (!entry) return;
@@ -181,14 +333,17 @@
       if (!byId(location.hash.slice(1))) { pinned = entry; await arrange(); }
     } else if (entry.card.hidden) {
       reset();
-    } else {
-      return;
     }
     const card = byId(location.hash.slice(1));
     if (card) card.scrollIntoView();
   };
+  document.addEventListener("click", (event) => {
+    // The same link once more: the address does not change, and what it asks for may have been left.
+    const link = event.target.closest ? event.target.closest('a[href^="#page"], a[href^="#documents?"]') : null;
+    if (link && link.getAttribute("href") === location.hash) target();
+  });
   addEventListener("hashchange", target);
-  const firstShown = packed ? arrange().then(target) : Promise.resolve();
+  const firstShown = packed ? arrange().then(target) : Promise.resolve(arrange()).then(target);
   for (const radio of document.querySelectorAll('input[name="view"]')) {
     radio.addEventListener("change", () => { root.dataset.view = radio.value; });
   }
@@ -232,8 +387,10 @@
     await draw();
     for (const { canvas } of figures) {
       canvas.on("plotly_click", (event) => {
-        const [index] = event.points[0].customdata || [];
-        if (index !== undefined) location.hash = `page-${index}`;
+        // A point is a page; a place on a curve of shares stands for the pages from there on.
+        const point = event.points[0];
+        if (Array.isArray(point.customdata)) location.hash = `page-${point.customdata[0]}`;
+        else if (canvas.id === "plot-cumulative") location.hash = `pages?measure=cer&order=${point.data.meta}&least=${point.x}`;
       });
     }
     performance.mark("plots-drawn");
@@ -250,6 +407,34 @@
   if (figures.length) {
     firstShown.finally(() => requestAnimationFrame(() => whenIdle(() => start().catch(failed), { timeout: 1000 })));
   }
+
+  // What the stages took: figures that differ from run to run, in a page of their own. It is asked in a frame that may run
+  // its script and nothing else, and what it answers is taken as text.
+  const frame = byId("resources-frame");
+  const place = byId("resources-table");
+  addEventListener("message", ({ source, data }) => {
+    if (source !== frame.contentWindow || !data || data.scribetune !== "resources" || place.firstChild) return;
+    if (data.build !== place.dataset.build) {
+      byId("resources-note").textContent = "reports/resources.html, which lies beside this file, is of another build: what this one took is not known here.";
+      return;
+    }
+    const table = document.createElement("table");
+    const line = (parent, texts, kind) => {
+      const row = parent.insertRow();
+      texts.slice(0, 12).forEach((text, column) => {
+        const cell = document.createElement(kind || (column === 0 ? "th" : "td"));
+        cell.textContent = String(text).slice(0, 200);
+        row.append(cell);
+      });
+    };
+    line(table.createTHead(), data.head, "th");
+    const body = table.createTBody();
+    data.rows.slice(0, 60).forEach((texts) => line(body, texts));
+    place.append(table);
+    byId("resources-note").textContent = String(data.note).slice(0, 2000);
+    root.dataset.resources = "shown";
+  });
+  firstShown.finally(() => { frame.src = "resources.html"; });
 
   // Colour scheme: as the system has it, or the reader's choice.
   const themes = ["auto", "light", "dark"];

@@ -220,6 +220,13 @@ function show(opened) {
   if (page.others.length) facts.push(`${page.others.join(", ")} has a draft of this page`);
   if (!page.editable) facts.push(`${page.characters} characters: too long to edit here, the beginning is shown`);
   $("about").textContent = facts.join(" · ");
+  if (page.report) {
+    const link = document.createElement("a");
+    link.href = `/reports/index.html#${page.report}`;
+    link.target = "scribetune-report";
+    link.textContent = "in the report";
+    $("about").append(" · ", link);
+  }
   changed();
   refreshList();
 }
