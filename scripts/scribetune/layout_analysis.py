@@ -15,7 +15,7 @@ from scribetune.layout_model import Region
 from scribetune.page_blocks import Kind, PageBlock, is_caption
 from scribetune.ruling_lines import Rules
 from scribetune.table_cells import Box, PageTable, Word
-from scribetune.text_layer import Line, Span, TextLayer, union
+from scribetune.text_layer import Line, Span, TextLayer, is_broken_word, union
 
 _KINDS = {
     "title": Kind.HEADING,
@@ -53,7 +53,7 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
     for block, lines in zip(blocks, held, strict=True):
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
-            rest.extend(_missing(block, lines))
+            rest.extend(missing_from(block, lines))
     return plain_pages.merged(_with_levels(filled), _grouped(rest))
 
 
@@ -164,13 +164,24 @@ def _assigned(
     return held, rest
 
 
-def _missing(block: PageBlock, lines: Sequence[Line]) -> list[Line]:
-    """Return what a table's box has and its cells have not."""
+def missing_from(block: PageBlock, lines: Sequence[Line]) -> list[Line]:
+    """Return what a table's box has and its cells have not; a word divided at a line's end may be whole in its cell."""
     known = Counter(right_to_left.words_apart(" ".join(table.markdown() for table in block.tables)))
     missing = []
-    for line in lines:
+    rest_of_word = ""
+    for line, following in zip(lines, [*lines[1:], None], strict=True):
         words = right_to_left.words_apart(line.text)
-        unknown = [word for word in words if not _take(known, word)]
+        unknown = [
+            word
+            for number, word in enumerate(words)
+            if not (number == 0 and word == rest_of_word) and not _take(known, word)
+        ]
+        rest_of_word = ""
+        if unknown and following is not None and is_broken_word(line.text.rstrip(), following.text, ""):
+            rest = right_to_left.words_apart(following.text)[0]
+            if unknown[-1] == words[-1] and _take(known, words[-1] + rest):
+                unknown.pop()
+                rest_of_word = rest
         if not unknown:
             continue
         text = line.text if len(unknown) == len(words) else " ".join(unknown)

@@ -5,8 +5,10 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune import labels, page_blocks, text_layer
+from scribetune import labels, layout_analysis, page_blocks, text_layer
+from scribetune.metrics.grids import Cell
 from scribetune.page_blocks import Kind, PageBlock
+from scribetune.table_cells import PageTable
 from scribetune.text_layer import Line, Span
 
 SETTINGS = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
@@ -129,3 +131,16 @@ def test_a_page_whose_text_runs_sideways_is_read_as_one_reads_it(turned: int, tm
         start = (100 + 15 * number, 400) if turned == 90 else (300 - 15 * number, 100)
         page.insert_text(start, text, fontsize=11, rotate=turned)
     assert read(pdf, tmp_path / "page.pdf") == " ".join(lines) + "\n"
+
+
+def test_a_word_that_a_cell_has_whole_is_not_missing_from_its_table() -> None:
+    cells = (Cell(0, 0, "Prevalence"), Cell(0, 1, "Size"), Cell(1, 0, "10 %"), Cell(1, 1, "1728"))
+    table = PageTable((50.0, 0.0, 200.0, 60.0), 2, 2, cells)
+    block = PageBlock(Kind.TABLE, table.box, tables=(table,))
+    shown = [line("Preva-", 0), line("lence", 12), line("Size", 0, left=120), line("Source: survey", 50)]
+    assert [left.text for left in layout_analysis.missing_from(block, shown)] == ["Source: survey"]
+
+
+def test_blanks_around_kana_cost_no_recall() -> None:
+    assert labels.word_recall("ABC あいうえお123 かな\nとカナ", "ABCあいうえお 123かなとカナ") == 1.0
+    assert labels.word_recall("あいうえお", "あいう") == 0.6
