@@ -42,7 +42,8 @@ logger = logging.getLogger(__name__)
 _MIN_TAG_COVERAGE = 0.99
 _CHECKED_LONG_SIDE_PX = 2304  # fine enough to see small print
 _AUTHOR = re.compile(r"<!-- (reviewer|teacher):(.*)-->")
-_MARKED_WORD = re.compile(r"(\d{1,3}|[a-z])([A-Z]\w*)")
+_NOTE_MARK = re.compile(r"([a-z])([A-Z]\w*)")
+_FIGURES_OR_LETTERS = re.compile(r"\d+|[^\W\d_]+")
 _DIVIDED_WORD = re.compile(r"(\w+)[-\u00ad\u2010] *\n\s*(\w+)")
 
 
@@ -285,8 +286,8 @@ def unmapped_share(page: Any) -> float:
 def word_recall(layer: str, label: str, unseen: str = "") -> float:
     """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer.
 
-    A word divided between two lines of the layer is one word where the label has it joined, and the mark of a note that
-    the layer has right before a word is one by itself where the label has it so.
+    A word divided between two lines of the layer is one word where the label has it joined. Letters and figures without
+    a blank between them in the layer (a raised mark, an exponent) are words by themselves where the label has them so.
 
     Args:
         layer: Text of the layer.
@@ -301,10 +302,12 @@ def word_recall(layer: str, label: str, unseen: str = "") -> float:
             wanted[second] -= 1
             wanted[first + second] += 1
     for word in [word for word in wanted if wanted[word] > found[word]]:
-        marked = _MARKED_WORD.fullmatch(word)
-        if marked and all(found[part] > wanted[part] for part in marked.groups()):
+        mark = _NOTE_MARK.fullmatch(word)
+        parts = mark.groups() if mark else _FIGURES_OR_LETTERS.findall(word)
+        apart = min((found[part] - wanted[part] for part in parts), default=0) if len(set(parts)) > 1 else 0
+        for _ in range(min(apart, wanted[word] - found[word])):
             wanted[word] -= 1
-            wanted.update(marked.groups())
+            wanted.update(parts)
     wanted = +wanted
     return (wanted & found).total() / wanted.total() if wanted else 1.0
 

@@ -214,8 +214,9 @@ class _Writer:
     def _collect(self, element: dict[str, Any], line: _Line, *, can_break: bool = False) -> None:
         for row in element.get("lines", []):
             for span in row["spans"]:
-                self.plain.append(span["text"])
-                line.add(span["text"], tuple(span["bbox"]), bold=bool(span["flags"] & _BOLD))
+                shown = text_pages.with_drawn_hyphens(span["text"], ends_line=span is row["spans"][-1])
+                self.plain.append(shown)
+                line.add(shown, tuple(span["bbox"]), bold=bool(span["flags"] & _BOLD))
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
             if kind == "Figure" and not child.get("lines") and not any(_texts(child)):

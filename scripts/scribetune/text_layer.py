@@ -158,7 +158,9 @@ def read(page: Any) -> TextLayer:
             seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
             made = _line(seen or spans, number, repaired, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
-    words = tuple(Word(*_box(w[:4]), repaired.get(w[4], w[4])) for w in textpage.extractWORDS())
+    words = tuple(
+        Word(*_box(w[:4]), text_pages.with_drawn_hyphens(repaired.get(w[4], w[4]))) for w in textpage.extractWORDS()
+    )
     return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
 
 
@@ -259,9 +261,14 @@ def _starts_raised(spans: Sequence[dict[str, Any]]) -> bool:
 
 def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:
     starts_raised = horizontal and _starts_raised(spans)
+    last = len(spans) - 1
     made = tuple(
         Span(
-            _readable(_without_quarter_blank(span, repaired.get(span["text"], span["text"]))),
+            _readable(
+                text_pages.with_drawn_hyphens(
+                    _without_quarter_blank(span, repaired.get(span["text"], span["text"])), ends_line=number == last
+                )
+            ),
             _box(span["bbox"]),
             span["size"],
             bool(span["flags"] & _BOLD),

@@ -144,3 +144,21 @@ def test_a_word_that_a_cell_has_whole_is_not_missing_from_its_table() -> None:
 def test_blanks_around_kana_cost_no_recall() -> None:
     assert labels.word_recall("ABC あいうえお123 かな\nとカナ", "ABCあいうえお 123かなとカナ") == 1.0
     assert labels.word_recall("あいうえお", "あいう") == 0.6
+
+
+def test_figures_that_a_label_sets_off_cost_no_recall() -> None:
+    assert labels.word_recall("P1 and P1 of Goba2, the 3rd", "P^1^ and P^1^ of Goba^2^, the 3^rd^") == 1.0
+    assert labels.word_recall("P1 P1", "P^1^") == pytest.approx(2 / 3)
+    assert labels.word_recall("A1", "A") == 0.0
+
+
+def test_a_soft_hyphen_that_is_drawn_within_a_line_is_a_hyphen(tmp_path: Path) -> None:
+    pdf = pymupdf.open()
+    page = pdf.new_page()
+    font = pymupdf.Font("helv")
+    writer = pymupdf.TextWriter(page.rect)
+    for number, text in enumerate(("terms of 13\u00ad24 months for Internet\u00adbased de\u00ad", "fendants")):
+        writer.append((72, 100 + 14 * number), text, font=font, fontsize=11)
+    writer.write_text(page)
+    assert "\u00ad" in page.get_text()
+    assert read(pdf, tmp_path / "a.pdf") == "terms of 13-24 months for Internet-based defendants\n"
