@@ -168,25 +168,30 @@ def missing_from(block: PageBlock, lines: Sequence[Line]) -> list[Line]:
     """Return what a table's box has and its cells have not; a word divided at a line's end may be whole in its cell."""
     known = Counter(right_to_left.words_apart(" ".join(table.markdown() for table in block.tables)))
     missing = []
-    rest_of_word = ""
-    for line, following in zip(lines, [*lines[1:], None], strict=True):
+    rests: Counter[str] = Counter()
+    for number, line in enumerate(lines):
         words = right_to_left.words_apart(line.text)
-        unknown = [
-            word
-            for number, word in enumerate(words)
-            if not (number == 0 and word == rest_of_word) and not _take(known, word)
-        ]
-        rest_of_word = ""
-        if unknown and following is not None and is_broken_word(line.text.rstrip(), following.text, ""):
-            rest = right_to_left.words_apart(following.text)[0]
-            if unknown[-1] == words[-1] and _take(known, words[-1] + rest):
-                unknown.pop()
-                rest_of_word = rest
+        begun = bool(words) and _take(rests, words[0])
+        unknown = [word for word in words[begun:] if not _take(known, word)]
+        if unknown and unknown[-1] == words[-1] and (rest := _rest_of_word(line, lines[number + 1 :], known)):
+            unknown.pop()
+            rests[rest] += 1
         if not unknown:
             continue
         text = line.text if len(unknown) == len(words) else " ".join(unknown)
         missing.append(replace(line, spans=(replace(line.spans[0], text=text, box=line.box),)))
     return missing
+
+
+def _rest_of_word(line: Line, later: Sequence[Line], known: Counter[str]) -> str:
+    """Return the rest of a line's last word, which a later line begins with: other columns may stand between."""
+    before = line.text.rstrip()
+    for other in later:
+        if is_broken_word(before, other.text, ""):
+            rest = right_to_left.words_apart(other.text)[0]
+            if _take(known, right_to_left.words_apart(before)[-1] + rest):
+                return rest
+    return ""
 
 
 def _take(known: Counter[str], word: str) -> bool:

@@ -137,7 +137,7 @@ def test_a_word_that_a_cell_has_whole_is_not_missing_from_its_table() -> None:
     cells = (Cell(0, 0, "Prevalence"), Cell(0, 1, "Size"), Cell(1, 0, "10 %"), Cell(1, 1, "1728"))
     table = PageTable((50.0, 0.0, 200.0, 60.0), 2, 2, cells)
     block = PageBlock(Kind.TABLE, table.box, tables=(table,))
-    shown = [line("Preva-", 0), line("lence", 12), line("Size", 0, left=120), line("Source: survey", 50)]
+    shown = [line("Preva-", 0), line("Size", 0, left=120), line("lence", 12), line("Source: survey", 50)]
     assert [left.text for left in layout_analysis.missing_from(block, shown)] == ["Source: survey"]
 
 
