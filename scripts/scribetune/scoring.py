@@ -8,7 +8,7 @@ import csv
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -384,15 +384,23 @@ def _aggregate(frame: "pd.DataFrame", references: Sequence[str], hypotheses: Seq
     return {key: value for key, value in numbers.items() if math.isfinite(value)}
 
 
+def compared(frame: "pd.DataFrame", metrics: Mapping[str, bool]) -> Iterator[tuple[str, paired.PairedStatistics]]:
+    """Compare both models page by page, metric by metric; one that no page has for both is left out.
+
+    Args:
+        frame: A row per page, with `<metric>_base` and `<metric>_tuned`.
+        metrics: Metric → whether lower is better; gains are positive where tuned is better.
+    """
+    for metric, lower_is_better in metrics.items():
+        both = frame[[f"{metric}_{model}" for model in MODELS]].dropna().astype("float64")
+        if not both.empty:
+            base, tuned = (both[f"{metric}_{model}"].tolist() for model in MODELS)
+            yield metric, paired.compare(base, tuned, lower_is_better=lower_is_better)
+
+
 def _change(frame: "pd.DataFrame") -> Numbers:
     numbers: dict[str, float | None] = {}
-    for metric, lower_is_better in _COMPARED.items():
-        both = frame[[f"{metric}_{model}" for model in MODELS]].dropna().astype("float64")
-        if both.empty:
-            continue
-        found = paired.compare(
-            both[f"{metric}_base"].tolist(), both[f"{metric}_tuned"].tolist(), lower_is_better=lower_is_better
-        )
+    for metric, found in compared(frame, _COMPARED):
         numbers |= {
             f"{metric}_pages": found.pages,
             f"{metric}_gain": found.mean_gain,

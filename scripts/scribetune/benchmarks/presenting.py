@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scribetune.report_data import Pair
+from scribetune.report_tables import verdict
+
 KINDS: Mapping[str, str] = {
     "omnidocbench": "OmniDocBench, end to end; columns as in the tables of v1.5",
     "olmocr": "olmOCR-bench: facts that hold, in percent; columns as in its table; formulas compared by LaTeX tokens",
@@ -106,13 +109,13 @@ def view(scores: Mapping[str, Any]) -> BenchmarkView:
 
 def table_column(column: Mapping[str, Any]) -> TableColumn:
     """Arrange one column of a table."""
-    base, tuned = column["base"], column["tuned"]
-    change = None if base is None or tuned is None else tuned - base
+    values = Pair(column["base"], column["tuned"])
+    change = values.change
     cells = [_cell(column, model) for model in ("base", "tuned")]
     shown = "—" if change is None else _signed(change, column)
     arrow = {"lower": " ↓", "higher": " ↑"}[column["better"]]
     difference = Cell(change, shown, _interval(column, "gain"))
-    return TableColumn(column["name"] + arrow, cells[0], cells[1], difference, _verdict(change, column["better"]))
+    return TableColumn(column["name"] + arrow, cells[0], cells[1], difference, verdict(values, column["better"]))
 
 
 def _cell(column: Mapping[str, Any], model: str) -> Cell:
@@ -135,14 +138,6 @@ def _interval(column: Mapping[str, Any], key: str) -> str:
 
 def _signed(value: float, column: Mapping[str, Any]) -> str:
     return f"{value:+.{_digits(column)}f}".replace("-", "−")
-
-
-def _verdict(change: float | None, better: str) -> str:
-    if change is None:
-        return ""
-    if change == 0.0:
-        return "same"
-    return "better" if (change < 0.0) == (better == "lower") else "worse"
 
 
 def _change(key: str, found: Mapping[str, Any]) -> ChangeRow:

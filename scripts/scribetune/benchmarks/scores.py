@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 from scribetune import scoring
 from scribetune.benchmarks.images import OK
 from scribetune.evaluation_sets import EvaluationSet, Refused
-from scribetune.metrics import loops, paired
+from scribetune.metrics import loops
 from scribetune.metrics.omnidocbench import ground_truth, pages
 from scribetune.metrics.omnidocbench.runs import overall_without_cdm
+from scribetune.scoring import MODELS
 from scribetune.selection import near_duplicates
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "scribetune-benchmark/1"
-MODELS = ("base", "tuned")
 TEDS_S = "odb.table_teds_s"
 OVERALL = "odb.overall_no_cdm"
 MEAN_RATE = "olmocr.pass_rate"
@@ -254,15 +254,8 @@ def _column(column: Column, numbers: Mapping[str, Mapping[str, float]]) -> dict[
 
 def _change(frame: "pd.DataFrame") -> dict[str, dict[str, Any]]:
     """Compare page by page over the pages counted for both models; gains are positive where tuned is better."""
-    found: dict[str, dict[str, Any]] = {}
-    for metric, lower_is_better in _COMPARED.items():
-        both = frame[[f"{metric}_{model}" for model in MODELS]].dropna().astype("float64")
-        if both.empty:
-            continue
-        result = paired.compare(
-            both[f"{metric}_base"].tolist(), both[f"{metric}_tuned"].tolist(), lower_is_better=lower_is_better
-        )
-        found[metric] = {
+    return {
+        metric: {
             "pages": result.pages,
             "gain": result.mean_gain,
             "low": result.gain_low,
@@ -272,7 +265,8 @@ def _change(frame: "pd.DataFrame") -> dict[str, dict[str, Any]]:
             "ties": result.ties,
             "losses": result.losses,
         }
-    return found
+        for metric, result in scoring.compared(frame, _COMPARED)
+    }
 
 
 def _groups(found: EvaluationSet, frame: "pd.DataFrame") -> list[dict[str, Any]]:
