@@ -11,7 +11,8 @@ bfloat16, LoRA rank 16 in scope `attention`, vision features computed once; the 
 number of GPUs. Each case runs in a process of its own. Pages per second are those of the steps after the first five,
 timed at two moments with the device synchronised; "features" are the seconds of the vision pass, "whole" those of
 everything from the call to the adapter on disk, starting processes and loading the model included. "Peak" is the most
-memory of any GPU, loading included; on a CPU the most resident memory of any process. With --sharded
+memory of any GPU, loading included; on a CPU the most resident memory of any process. results.json has the seconds
+from step to step as the first process sees them. With --sharded
 every number of GPUs above one is trained once more with `train.sharding: full`, where each GPU holds a part of every
 decoder layer. Written to --results: results.json, the table, and the log of each training.
 
@@ -32,6 +33,7 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
 
     began = time.perf_counter()
     stamps: dict[str, float] = {}
-    steps = 0
+    begins: list[float] = []
     take, features = trainer.PageTrainer.get_batch_samples, training_run._features
 
     def now() -> float:
@@ -63,12 +65,11 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
         return time.perf_counter()
 
     def clocked(self: Any, *arguments: Any) -> Any:
-        nonlocal steps
-        if steps == WARM_UP:
+        if len(begins) == WARM_UP:
             stamps["from"] = now()
-        if steps == self.equipment.schedule.total - 1:
+        if len(begins) == self.equipment.schedule.total - 1:
             stamps["to"] = now()
-        steps += 1
+        begins.append(time.perf_counter())
         return take(self, *arguments)
 
     def clocked_features(*arguments: Any) -> Any:
@@ -98,7 +99,7 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
     result = training_run._train(
         group, settings, str(base), work / "train.jsonl", work / "validation.jsonl", work / "adapter", folders
     )
-    counted = steps - 1 - WARM_UP
+    counted = len(begins) - 1 - WARM_UP
     peaks = group.gather(peak_bytes())
     return {
         "steps": result.steps,
@@ -107,6 +108,7 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
         "in_process_s": time.perf_counter() - began,
         "peak_gb": max(peaks) / 1e9,
         "peaks_gb": [peak / 1e9 for peak in peaks],
+        "step_s": [round(after - before, 4) for before, after in pairwise(begins)],
     }
 
 

@@ -29,6 +29,8 @@ from scribetune.processes import ALONE, Group
 logger = logging.getLogger(__name__)
 
 _CHECK = "sha256"
+_MOST_MAPPED = 30_000
+"""Files that a process maps into its memory at once; Linux allows for 65,530 mappings."""
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json")
 
 
@@ -168,15 +170,16 @@ def compute(
 ) -> FeatureStore:
     """Get the features of all examples, from the cache or from the encoder.
 
-    Several processes divide the pages that are missing among them and leave the features on disk, where the operating
-    system keeps one copy in memory for all; without a disk cache each computes and holds them all.
+    Several processes divide the pages that are missing among them and leave the features on disk; what fits in memory
+    they map from there, so that the operating system keeps one copy for all. Without a disk cache each computes and
+    holds them all.
 
     Args:
         family: The model's family.
         model: The model, in evaluation mode (dropout would be frozen into the features).
         processor: Its processor.
         examples: The pages.
-        limits: Where features may lie.
+        limits: Where features may lie; its memory is that of one process of the group.
         key: From `model_key`.
         dtype: Number format that the encoder runs in.
         needed_bytes: From `size`; decides whether memory is enough. Call only where `fits` says so.
@@ -250,7 +253,11 @@ def compute(
             keep(*waiting)
     if shared:
         group.wait()
-        held = {index: path for index, path in enumerate(paths) if path is not None}
+        # Workers that read files would be started anew for every epoch, while the GPUs wait.
+        mapped = needed_bytes <= limits.memory_bytes * group.size and len(paths) <= _MOST_MAPPED
+        for index, path in enumerate(paths):
+            if path is not None:
+                held[index] = (_read(path, expected[index]) if mapped else None) or path
     return FeatureStore(
         tuple(held[index] for index in range(len(examples))), expected, needed_bytes, len(missing), of_front
     )

@@ -16,7 +16,7 @@ from transformers import LogitsProcessorList
 from scribetune import config, families
 from scribetune.collation import Page, load_image
 from scribetune.errors import UserError
-from scribetune.generation import Prediction, Reader, capacity, decoding, reader
+from scribetune.generation import Prediction, Reader, capacity, decoding, experts, reader
 from scribetune.generation.decoding import Decoder
 from scribetune.generation.slots import SlotCache, contents, kv_bytes_per_token
 
@@ -145,7 +145,12 @@ def test_steps_recorded_for_more_rows_and_a_longer_look_back_write_the_same(
 
     def record(self: Decoder, rows: int, view: int) -> SimpleNamespace:
         shapes.append((rows, view))
-        return SimpleNamespace(replay=functools.partial(self._compute, rows, view))
+
+        def replay() -> None:
+            with experts.recordable(self._model):
+                self._compute(rows, view)
+
+        return SimpleNamespace(replay=replay)
 
     prepared, planned = Decoder.__init__, reader._Run.__init__
 

@@ -1,6 +1,8 @@
 """Vision features are computed once per page, and what comes from the cache is what would be computed."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ from PIL import Image
 from scribetune import vision_cache
 from scribetune.collation import Example, Page
 from scribetune.families.interface import EncodedPages, ImageTokenError
+from scribetune.processes import ALONE
 
 TOKENS, WIDTH = 3, 4
 NEEDED = vision_cache.size([TOKENS] * 3, WIDTH, torch.bfloat16)
@@ -52,11 +55,12 @@ def compute(
     key: str = "k",
     memory: float = 1e6,
     disk: float = 1e6,
+    group: Any = ALONE,
 ) -> vision_cache.FeatureStore:
     family: Any = encoder
     limits = vision_cache.Limits(folder, memory, disk)
     model = SimpleNamespace(device=torch.device("cpu"))
-    return vision_cache.compute(family, model, None, examples, limits=limits, key=key, needed_bytes=NEEDED)
+    return vision_cache.compute(family, model, None, examples, limits=limits, key=key, needed_bytes=NEEDED, group=group)
 
 
 def same(first: vision_cache.FeatureStore, second: vision_cache.FeatureStore) -> bool:
@@ -106,6 +110,42 @@ def test_what_does_not_fit_in_memory_is_read_from_disk(examples: list[Example], 
     next((tmp_path / "vision").glob("??/*")).write_bytes(b"")
     with pytest.raises(RuntimeError, match="removed or damaged during the training"):
         [stored.get(index) for index in range(3)]
+
+
+class Together:
+    """Stands in for a group of processes: threads."""
+
+    def __init__(self, rank: int, barrier: threading.Barrier, said: list[Any]) -> None:
+        self.rank, self.size, self.is_first = rank, 2, rank == 0
+        self._barrier, self._said = barrier, said
+
+    def wait(self) -> None:
+        self._barrier.wait(30)
+
+    def from_first(self, make: Callable[[], Any]) -> Any:
+        if self.is_first:
+            self._said.append(make())
+        self.wait()
+        return self._said[-1]
+
+
+@pytest.mark.parametrize("memory", [NEEDED / 2, NEEDED / 2 - 1])
+def test_processes_divide_the_pages_and_each_has_all_in_memory_where_one_copy_fits(
+    examples: list[Example], tmp_path: Path, memory: float
+) -> None:
+    encoders, barrier = (Encoder(), Encoder()), threading.Barrier(2)
+    said: list[Any] = []
+
+    def one(rank: int) -> vision_cache.FeatureStore:
+        group: Any = Together(rank, barrier, said)
+        return compute(encoders[rank], examples, tmp_path / "vision", memory=memory, group=group)
+
+    with ThreadPoolExecutor(2) as pool:
+        stores = list(pool.map(one, range(2)))
+    assert [encoder.calls for encoder in encoders] == [2, 1]
+    alone = compute(Encoder(), examples, None)
+    # The limit is that of each process: two have twice as much.
+    assert all(same(store, alone) and store.in_memory == (memory == NEEDED / 2) for store in stores)
 
 
 def test_features_are_kept_only_where_a_limit_allows_for_them(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ its `generate` keeps a finished row until the longest of its batch ends. Here a 
 next one. Rows start at position 0 without padding, so that a page is computed as if it were alone.
 
 On a GPU the step is recorded once per number of rows and look-back as a CUDA graph and then replayed: one launch
-instead of some thousand. That changes no arithmetic, which compilation would.
+instead of some thousand. That changes no arithmetic, which compilation would, but that of routed experts in float32:
+see `experts`.
 """
 
 import logging
@@ -15,6 +16,7 @@ from typing import Any, Literal
 import torch
 from transformers import DynamicCache
 
+from scribetune.generation.experts import recordable
 from scribetune.generation.guard import NOTHING, WindowedNgramGuard
 from scribetune.generation.slots import SlotCache, contents
 
@@ -158,7 +160,8 @@ class Decoder:
         key = (rows, view)
         if key not in self._graphs:
             try:
-                self._graphs[key] = self._record(rows, view)
+                with recordable(self._model):
+                    self._graphs[key] = self._record(rows, view)
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:  # an operation that cannot be recorded
