@@ -65,6 +65,63 @@ def test_it_says_everything_in_four_lines() -> None:
 
 
 @pytest.fixture(scope="module")
+def full_size(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of DeepSeek-OCR-2's configuration at full size (3.39 B weights, none of them there)."""
+    folder = tmp_path_factory.mktemp("full_size")
+    settings = json.loads((TINY / "config.json").read_text(encoding="utf-8"))
+    settings["text_config"] |= {
+        "hidden_size": 1280, "intermediate_size": 6848, "moe_intermediate_size": 896, "vocab_size": 129_280,
+        "num_hidden_layers": 12, "num_attention_heads": 10, "num_key_value_heads": 10, "head_dim": 128,
+        "mlp_layer_types": ["dense"] + ["sparse"] * 11, "n_routed_experts": 64, "n_shared_experts": 2,
+        "num_experts_per_tok": 6,
+    }  # fmt: skip
+    settings["vision_config"] = {
+        "encoder_config": {"hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14,
+                           "num_key_value_heads": 2, "intermediate_size": 4864},
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("scope", "batch", "more", "peak_gb", "seconds"),
+    [
+        # Measured on an H200 (docs/benchmarks.md); seconds per page, with the 0.13 s of its vision features.
+        ("vision", 1, {"gradient_checkpointing": True}, 7.99, 0.514 + 0.13),
+        ("attention", 2, {}, 9.71, 0.071 + 0.13),
+        ("attention", 2, {"quantization": "4bit", "gradient_checkpointing": True}, 6.89, 0.116 + 0.13),
+        ("attention", 8, {}, 20.87, 0.028 + 0.13),
+    ],
+)
+def test_forecasts_at_full_size_are_near_what_was_measured(
+    full_size: Path,
+    scope: str,
+    batch: int,
+    more: dict[str, object],
+    peak_gb: float,
+    seconds: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "NVIDIA H200")
+    batches = {"effective_batch": batch, "micro_batch": batch}
+    found = preflight.check(
+        family=FAMILY,
+        folder=full_size,
+        settings=settings(scope=scope, rank=16, epochs=1, **batches, **more).train,
+        placement=backends.Placement("cuda", torch.bfloat16, "a test"),
+        learned=[Example(PAGE, tuple(range(610)), 1732, 1121)] * 48,
+        steps=48 // batch,
+        cached_features_bytes=10**6,
+        features_of_front=scope == "vision",
+        device_bytes=143 * 10**9,
+    )
+    assert found.base_parameters == pytest.approx(3.39e9, rel=0.01)
+    # Never less, or it would promise what does not fit.
+    assert peak_gb < found.memory.total / 1e9 < 1.25 * peak_gb
+    assert seconds / 1.5 < found.estimated_seconds / 48 < seconds * 1.5
+
+
+@pytest.fixture(scope="module")
 def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a model with so many layers that one of them is little beside all."""
     folder = tmp_path_factory.mktemp("deep")

@@ -13,10 +13,9 @@ shared ones; V: vocabulary):
     encoder      the same sum as for activations over its own layers and its own tokens, where the scope trains it
     workspace    an eighth of activations and logits, and 1 GB on a GPU (context, kernels, fragmentation)
 
-It was compared with peaks measured on one H200, full-size DeepSeek-OCR-2, 1732 tokens a page, attention scope:
-11.3 GB at one page and 42 GB at eight, of a loss over all positions. The time is the arithmetic (2 FLOP per weight and
-token forward, 2 backward, 2 more with checkpointing) over a rate, plus a constant for each forward pass; both belong to
-a kind of device and are no measurement of this one.
+The time is the arithmetic (2 FLOP per weight and token forward, 2 backward, 2 more with checkpointing) over a rate, plus
+a constant for each forward pass and one for each adapted module in it; they belong to a kind of device and are no
+measurement of this one. Both forecasts were compared with full-size DeepSeek-OCR-2 on an H200: docs/benchmarks.md.
 """
 
 import logging
@@ -48,14 +47,33 @@ _SHARDS_TRIED = (2, 4, 8)
 _ROOMY = 0.75
 """Share of a device's memory up to which a forecast without checkpointing is believed."""
 _ENCODER_PASSES_PER_TOKEN = 4.0
-_RATES = {
-    "H200": (1.67e14, 0.035),
-    "H100": (1.5e14, 0.035),
-    "A100": (8e13, 0.04),
-    "cuda": (5e13, 0.05),
-    "cpu": (4e10, 0.02),
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """How fast a kind of device is.
+
+    Attributes:
+        flop_per_s: Arithmetic of the language model and of what is trained.
+        encoder_flop_per_s: Arithmetic of the encoder alone, preparing of pixels included.
+        pass_s: Seconds of a forward pass and its backward pass, whatever is in them.
+        module_s: The same, for each adapted module: on a GPU they are small products that the host launches.
+    """
+
+    flop_per_s: float
+    encoder_flop_per_s: float
+    pass_s: float
+    module_s: float
+
+
+_PACES = {
+    "H200": _Pace(1.67e14, 3.4e13, 0.01, 0.0012),
+    "H100": _Pace(1.5e14, 3.4e13, 0.01, 0.0012),
+    "A100": _Pace(8e13, 2.5e13, 0.015, 0.0012),
+    "cuda": _Pace(5e13, 2e13, 0.02, 0.0012),
+    "cpu": _Pace(4e10, 4e10, 0.02, 0.0),
 }
-"""FLOP/s and seconds per forward pass: H200 from FACTS.md, cpu per thread from the default build, others guessed."""
+"""H200 from docs/benchmarks.md, cpu (per thread) from the default build, others guessed."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +204,10 @@ def check(
         weights -= int(quantized.parameters(model) * (placement.dtype.itemsize - _QUANTISED_BYTES))
     divided = {number: sharding.forecast_parameters(model, number) for number in {1, processes, *_SHARDS_TRIED}}
     with torch.device("meta"):
-        trainable = adapters.count_trainable(family, adapters.attach(family, model, settings), settings.scope)
+        adapted = adapters.attach(family, model, settings)
+        trainable = adapters.count_trainable(family, adapted, settings.scope)
+    # Each adapted module has two trainable weights, A and B.
+    modules = sum(weight.requires_grad for weight in adapted.parameters()) // 2
     tokens = sorted(example.tokens for example in learned)
     longest = max(learned, key=lambda example: (example.tokens, len(example.answer_ids)))
 
@@ -218,6 +239,7 @@ def check(
     seconds, basis = _time(
         text,
         sum(vision.values()),
+        modules,
         settings,
         placement,
         learned,
@@ -381,6 +403,7 @@ def _encoders(settings: Any, without_front: bool) -> Iterator[tuple[float, int, 
 def _time(
     text: Any,
     vision_parameters: int,
+    modules: int,
     settings: Train,
     placement: Placement,
     learned: Sequence[Example],
@@ -390,9 +413,8 @@ def _time(
 ) -> tuple[float, str]:
     """Return seconds for the whole training, and on which constants they rest."""
     name = "cpu" if placement.device == "cpu" else torch.cuda.get_device_name()
-    kind = next((known for known in _RATES if known in name), "cuda")
-    rate, per_pass = _RATES[kind]
-    rate *= settings.cpu_threads if kind == "cpu" else 1
+    kind = next((known for known in _PACES if known in name), "cuda")
+    pace, threads = _PACES[kind], settings.cpu_threads if kind == "cpu" else 1
     hidden = int(text.hidden_size)
     per_token = sum(4 * hidden * hidden + 3 * hidden * width for width in _widths(text))
     passes = 6 if checkpointing else 4
@@ -402,9 +424,11 @@ def _time(
     )
     encoder = 2 * _ENCODER_PASSES_PER_TOKEN * vision_parameters * sum(example.image_tokens for example in learned)
     epochs = settings.epochs
-    flop = epochs * language + (1 if cached else epochs) * encoder
+    arithmetic = epochs * language / pace.flop_per_s + (1 if cached else epochs) * encoder / pace.encoder_flop_per_s
     forward_passes = epochs * math.ceil(len(learned) / settings.micro_batch)
-    return flop / rate + forward_passes * per_pass, f"constants for {kind}, not measured here"
+    # Computed again, activations are launched three times instead of twice.
+    launched = pace.pass_s + modules * pace.module_s * (1.5 if checkpointing else 1.0)
+    return arithmetic / threads + forward_passes * launched, f"constants for {kind}, not measured here"
 
 
 def _duration(seconds: float) -> str:
