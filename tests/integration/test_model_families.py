@@ -1,5 +1,6 @@
 """The family's processor and the embedded base model."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,19 @@ def test_the_samples_characters_are_one_token_each(processor: Any) -> None:
     for text in ("季度财务报告营收万元同比增长", "发票检验会议纪要", "，。：；（）％￥", "±×÷≤≥≈∑√∞πσμ€£¥"):
         assert len(FAMILY.answer_ids(processor, text)) == len(text)
     assert len(FAMILY.answer_ids(processor, "<td></td>")) == 2
+
+
+def test_a_label_longer_than_the_model_is_counted_without_a_warning_of_errors_to_come(processor: Any) -> None:
+    processor.tokenizer.model_max_length = 8  # below any page, so that the library would warn
+    said: list[logging.LogRecord] = []
+    listener = logging.Handler()
+    listener.emit = said.append  # type: ignore[method-assign]
+    logging.getLogger("transformers").addHandler(listener)
+    try:
+        assert len(FAMILY.answer_ids(processor, "季度财务报告" * 5)) == 30
+    finally:
+        logging.getLogger("transformers").removeHandler(listener)
+    assert not said
 
 
 def test_the_maker_gives_the_same_bytes_for_the_same_seed(tmp_path: Path) -> None:

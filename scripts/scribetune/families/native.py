@@ -44,7 +44,8 @@ class NativeFamily(Family):
         for piece in pieces:
             for part in (piece[:1], piece[1:]) if piece in control else (piece,):
                 if part:
-                    ids.extend(tokenizer(part, add_special_tokens=False)["input_ids"])
+                    # Not verbose: pages that are too long are counted and named by whoever leaves them out.
+                    ids.extend(tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"])
         return tuple(ids)
 
     def decode(self, processor: Any, ids: Sequence[int]) -> str:
