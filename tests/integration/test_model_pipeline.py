@@ -1,6 +1,7 @@
 """Training, adapters, merging and generation on the embedded base model, from page images to text."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -280,13 +281,17 @@ def test_bfloat16_training_writes_an_adapter_that_loads(run: Run, tmp_path: Path
     adapters.load(load_base(), tmp_path / "adapter", base_folder=TINY)
 
 
-def test_pages_that_are_too_long_are_left_out_and_listed(data: Path, tmp_path: Path) -> None:
+def test_pages_that_are_too_long_are_left_out_and_listed(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     split = write_split(tmp_path, "long", ("short", "x" * 200))
     result = training.train(
         configuration(max_tokens=200, epochs=1), str(TINY), split, data / "none.jsonl", tmp_path / "a", tmp_path / "c"
     )
     # Begin, 145 image tokens, a line break and "Free OCR. ", the answer, end.
     assert result.skipped == (collation.SkippedPage("long-1/p0001", 1 + 145 + 1 + 10 + 200 + 1),)
+    (warned,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    assert warned.startswith("1 of 2 pages are longer than train.max_tokens, 200") and "358 (long-1/p0001)" in warned
     assert (result.train_pages, result.longest_tokens) == (1, 1 + 145 + 1 + 10 + 5 + 1)
     assert (result.validation_pages, result.validation_loss) == (0, None)
     with pytest.raises(UserError, match=r"no page to train on \(2 were too long\)"):

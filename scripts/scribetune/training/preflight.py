@@ -13,8 +13,8 @@ shared ones; V: vocabulary):
     encoder      the same sum as for activations over its own layers and its own tokens, where the scope trains it
     workspace    an eighth of activations and logits, and 1 GB on a GPU (context, kernels, fragmentation)
 
-The time is the arithmetic (2 FLOP per weight and token forward, 2 backward, 2 more with checkpointing) over a rate, plus
-a constant for each forward pass and one for each adapted module in it; they belong to a kind of device and are no
+The time is the arithmetic (2 FLOP per weight and token forward, 2 backward, 2 more with checkpointing) over a rate,
+plus a constant for each forward pass and one for each adapted module in it; they belong to a kind of device and are no
 measurement of this one. Both forecasts were compared with full-size DeepSeek-OCR-2 on an H200: docs/benchmarks.md.
 """
 

@@ -279,8 +279,7 @@ def _prepare(
     validated, skipped_validation = make_examples(
         family, processor, read_pages(validation_jsonl, prompt), settings.max_tokens
     )
-    for page in (*skipped_train, *skipped_validation):
-        logger.warning("Left out: %s has %d tokens, train.max_tokens is %d", page.id, page.tokens, settings.max_tokens)
+    _say_skipped([*skipped_train, *skipped_validation], len(learned) + len(validated), settings.max_tokens)
     if not learned:
         raise UserError(
             f"There is no page to train on ({len(skipped_train)} were too long)",
@@ -326,6 +325,24 @@ def _limits(settings: Train, folder: Path | None, group: Group) -> vision_cache.
     # Each process would hold a copy of its own.
     in_memory = settings.vision_memory_gb * memory.GIGABYTE / group.size
     return vision_cache.Limits(folder, in_memory, settings.vision_disk_gb * memory.GIGABYTE)
+
+
+def _say_skipped(skipped: Sequence[SkippedPage], kept: int, max_tokens: int) -> None:
+    """Say which pages are too long to learn from, and what would take them in."""
+    for page in skipped:
+        logger.info("Left out: %s has %d tokens", page.id, page.tokens)
+    if skipped:
+        longest = max(skipped, key=lambda page: page.tokens)
+        logger.warning(
+            "%d of %d pages are longer than train.max_tokens, %d, and were left out: the shortest of them has %d "
+            "tokens, the longest %d (%s). A larger train.max_tokens takes them in and needs more memory",
+            len(skipped),
+            len(skipped) + kept,
+            max_tokens,
+            min(page.tokens for page in skipped),
+            longest.tokens,
+            longest.id,
+        )
 
 
 def _features_bytes(
