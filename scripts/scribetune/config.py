@@ -220,6 +220,8 @@ class Train(Section):
     """Optimiser steps between validations (the last is one too); 0: every epoch or 4,000 pages, whichever is less."""
     validation_pages: int = Field(default=32, ge=0)
     """Validation pages that are really read for the CER, a fixed choice; 0: none, and the loss alone decides."""
+    validation_tokens: int = Field(default=1024, ge=1)
+    """Most tokens that are read of a validation page; where its label is longer, as many of it are compared."""
     keep: Literal["best", "last"] = "best"
     """best: the adapter of the validation with the lowest CER (then the lowest loss); last: that of the last step."""
     patience: int = Field(default=10, ge=0)
@@ -379,6 +381,7 @@ TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "gradient_checkpointing": False,
             "checkpoint_steps": 100,
             "validation_pages": 8,
+            "validation_tokens": 512,
         },
         "merge": {"precision": "float32"},
         "generate": {"max_new_tokens": 512},

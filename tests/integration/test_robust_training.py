@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +236,23 @@ def test_training_stops_when_validation_has_not_got_better_for_long(run: Run, mo
     scripted(monkeypatch, [0.3, 0.2, 0.25, 0.3, 0.1])
     stopped = run(validate_steps=1, validation_pages=2, keep="best", patience=2)
     assert (stopped.stopped, stopped.steps, stopped.kept_step) == ("patience", 4, 2)
+
+
+@pytest.mark.parametrize(("tokens", "reads"), [(2, True), (2, False), (1024, True)])
+def test_long_pages_are_validated_by_their_beginning(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tokens: int, reads: bool
+) -> None:
+    limits: list[int] = []
+
+    def read(native: Any, prompt: Any, draft: Sequence[int], *, end: int, limit: int, guard: Any) -> list[int]:
+        limits.append(limit)
+        return list(draft[:limit]) if reads else list(draft[limit : 2 * limit])
+
+    monkeypatch.setattr(validation.drafting, "read", read)
+    found = run(validate_steps=100, validation_pages=2, validation_tokens=tokens, epochs=1)
+    assert found.validation_cer == 0.0 if reads else found.validation_cer > 0.5
+    # Labels of three and four tokens: a little longer is allowed for, but no more than configured.
+    assert limits == ([2, 2] if tokens == 2 else [21, 19])
 
 
 def test_validating_changes_nothing_about_what_is_learned(run: Run, tmp_path: Path) -> None:

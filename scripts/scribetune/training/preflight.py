@@ -148,7 +148,8 @@ class Preflight:
             f"Memory forecast{each}: {self.memory.total / GIGABYTE:.2f} of {self.device_bytes / GIGABYTE:.1f} GB "
             f"({memory}); cached vision features {self.cached_features_bytes / GIGABYTE:.2f} GB; activations "
             + ("computed again in the backward pass" if self.checkpointing else "kept"),
-            f"Time: about {_duration(self.estimated_seconds)} for {self.steps:,} steps ({self.estimate_basis})",
+            f"Time: about {_duration(self.estimated_seconds)} for {self.steps:,} steps, without validations "
+            f"({self.estimate_basis})",
         ]
 
 

@@ -495,21 +495,23 @@ def _fit(
             collator,
             offset=len(setup.learned),
             read_pages=settings.validation_pages,
+            read_tokens=settings.validation_tokens,
             batch=micro_batch,
             seed=settings.seed,
             group=setup.group,
             sharded=None if in_step is None else (in_step, trial),
         )
         logger.info(
-            "Validation every %d steps: loss of %d pages, CER of %d",
+            "Validation every %d steps: loss of %d pages, CER of %d, of which up to %d tokens are read",
             schedule.validation,
             validator.loss_pages,
             len(validator.page_ids),
+            settings.validation_tokens,
         )
         if in_step is not None and validator.page_ids:
             logger.info(
                 "To read pages the base is gathered once for every token or draft of several: where validations take "
-                "too long, lower train.validation_pages"
+                "too long, lower train.validation_pages or train.validation_tokens"
             )
     curves = folders.tensorboard if settings.tensorboard and setup.group.is_first else None
     device = setup.placement.device

@@ -41,6 +41,7 @@ class Validator:
         collator: Gives page `offset + i` of the training for `examples[i]`.
         offset: See `collator`.
         read_pages: Up to this many pages are read for the CER.
+        read_tokens: Up to this many tokens of each: a model that does not read yet writes token by token.
         batch: Pages per forward pass of the loss.
         seed: Chooses the pages, by a hash of each page's id: a page stays chosen as the split grows, mostly.
         group: The processes that divide the pages among them; each gets the measurement of all.
@@ -57,6 +58,7 @@ class Validator:
         *,
         offset: int,
         read_pages: int,
+        read_tokens: int,
         batch: int,
         seed: int,
         group: Group = ALONE,
@@ -69,6 +71,7 @@ class Validator:
         most = max(_LEAST_LOSS_PAGES, _LOSS_PAGES_PER_READ_PAGE * read_pages)
         self._family, self._processor, self._examples, self._collator = family, processor, examples, collator
         self._offset, self._batch, self._group, self._sharded = offset, batch, group, sharded
+        self._read_tokens = read_tokens
         self._read_batch = sharded[1].read_batch if sharded else READ_AT_ONCE
         # Pages of like length together: less padding, and a batch takes as long as its longest answer.
         self._measured = sorted(shuffled[:most], key=lambda index: (-examples[index].tokens, index))
@@ -173,9 +176,16 @@ class Validator:
             if texts is None:
                 self._read_batch = self._smaller(len(part), step, reading=True)
                 continue
-            rates |= {i: cer(self._examples[i].page.answer, text) for i, text in zip(part, texts, strict=True)}
+            rates |= {i: cer(self._compared(i), text) for i, text in zip(part, texts, strict=True)}
             place += len(part)
         return rates
+
+    def _compared(self, index: int) -> str:
+        """Return what a page's text is compared with: its label, or as much of it as is read."""
+        example = self._examples[index]
+        if len(example.answer_ids) <= self._read_tokens:
+            return example.page.answer
+        return self._family.decode(self._processor, example.answer_ids[: self._read_tokens])
 
     def _mine(self, pages: Sequence[int]) -> Sequence[int]:
         """Return this process's part of pages that are sorted by length: long and short ones for each."""
@@ -202,7 +212,7 @@ class Validator:
         return batch // 2
 
     def _texts(self, model: Any, part: Sequence[int]) -> list[str]:
-        """Read pages greedily with the n-gram guard, up to a quarter more tokens than their labels have.
+        """Read pages greedily with the n-gram guard, up to a quarter more tokens than their labels have, or the limit.
 
         A page that goes on for longer is wrong by then, and its CER bounded.
         """
@@ -216,7 +226,7 @@ class Validator:
 
     def _limit(self, base: Any, length: int, answer_tokens: int) -> int:
         room = int(base.config.get_text_config().max_position_embeddings) - length
-        return max(1, min(int(answer_tokens * _LONGER_BY) + _SPARE_TOKENS, room))
+        return max(1, min(int(answer_tokens * _LONGER_BY) + _SPARE_TOKENS, self._read_tokens, room))
 
     def _prompt(
         self, base: Any, pages: Sequence[dict[str, Any]]
