@@ -16,7 +16,7 @@ from trl import SFTTrainer  # type: ignore[attr-defined]
 from scribetune import adapters, checkpoints, training
 from scribetune.errors import UserError
 from scribetune.files import sha256_file
-from scribetune.training import determinism, trainer, validation
+from scribetune.training import determinism, drafting, trainer, validation
 
 Run = Callable[..., training.TrainingResult]
 
@@ -248,8 +248,9 @@ def test_long_pages_are_validated_by_their_beginning(
         limits.append(limit)
         return list(draft[:limit]) if reads else list(draft[limit : 2 * limit])
 
-    monkeypatch.setattr(validation.drafting, "read", read)
+    monkeypatch.setattr(drafting, "read", read)
     found = run(validate_steps=100, validation_pages=2, validation_tokens=tokens, epochs=1)
+    assert found.validation_cer is not None
     assert found.validation_cer == 0.0 if reads else found.validation_cer > 0.5
     # Labels of three and four tokens: a little longer is allowed for, but no more than configured.
     assert limits == ([2, 2] if tokens == 2 else [21, 19])
