@@ -12,9 +12,9 @@ number of GPUs. Each case runs in a process of its own. Pages per second are tho
 timed at two moments with the device synchronised; "features" are the seconds of the vision pass, "whole" those of
 everything from the call to the adapter on disk, starting processes and loading the model included. "Peak" is the most
 memory of any GPU, loading included; on a CPU the most resident memory of any process. results.json has the seconds
-from step to step as the first process sees them. With --sharded
-every number of GPUs above one is trained once more with `train.sharding: full`, where each GPU holds a part of every
-decoder layer. Written to --results: results.json, the table, and the log of each training.
+from step to step as the first process sees them. With --sharded every number of GPUs above one is trained once more
+with `train.sharding: full`, where each GPU holds a part of every decoder layer. Written to --results: results.json,
+the table, and the log of each training.
 
 `--base` takes another model (models/tiny, to try the script on a CPU), `--experts N` makes a small one whose weights
 are almost all in its decoder layers (16 of them, N experts in each), to see on a CPU who holds what:

@@ -304,7 +304,7 @@ def word_recall(layer: str, label: str, unseen: str = "") -> float:
     for word in [word for word in wanted if wanted[word] > found[word]]:
         mark = _NOTE_MARK.fullmatch(word)
         parts = mark.groups() if mark else _FIGURES_OR_LETTERS.findall(word)
-        apart = min((found[part] - wanted[part] for part in parts), default=0) if len(set(parts)) > 1 else 0
+        apart = min(found[part] - wanted[part] for part in parts) if len(set(parts)) > 1 else 0
         for _ in range(min(apart, wanted[word] - found[word])):
             wanted[word] -= 1
             wanted.update(parts)

@@ -192,7 +192,9 @@ def compute(
     """
     folder = limits.folder if limits.folder is not None and needed_bytes <= limits.disk_bytes else None
     shared = group.size > 1 and folder is not None
-    in_memory = needed_bytes <= limits.memory_bytes and not shared
+    # What processes share is mapped from files, so that their limits add up to that of one copy.
+    memory_bytes = limits.memory_bytes * (group.size if shared else 1)
+    in_memory = needed_bytes <= memory_bytes and not (shared and len(examples) > _MOST_MAPPED)
     paths = [None if folder is None else folder / _name(example, key) for example in examples]
     expected = tuple(
         family.front_tokens(example.image_tokens) if of_front else example.image_tokens for example in examples
@@ -231,7 +233,7 @@ def compute(
         path = paths[index]
         if path is not None:
             write_bytes(path, _packed(seen))
-        held[index] = seen if in_memory or path is None else path
+        held[index] = seen if path is None or (in_memory and not shared) else path
         advance()
 
     with progress.bar("Reading pages", len(examples) - len(missing) + len(mine), "pages") as advance, torch.no_grad():
@@ -253,11 +255,10 @@ def compute(
             keep(*waiting)
     if shared:
         group.wait()
-        # Workers that read files would be started anew for every epoch, while the GPUs wait.
-        mapped = needed_bytes <= limits.memory_bytes * group.size and len(paths) <= _MOST_MAPPED
         for index, path in enumerate(paths):
-            if path is not None:
-                held[index] = (_read(path, expected[index]) if mapped else None) or path
+            if path is not None and not isinstance(held.get(index), Features):
+                # Workers that read files would be started anew for every epoch, while the GPUs wait.
+                held[index] = (_read(path, expected[index]) if in_memory else None) or path
     return FeatureStore(
         tuple(held[index] for index in range(len(examples))), expected, needed_bytes, len(missing), of_front
     )

@@ -131,7 +131,7 @@ class Together:
 
 @pytest.mark.parametrize("memory", [NEEDED / 2, NEEDED / 2 - 1])
 def test_processes_divide_the_pages_and_each_has_all_in_memory_where_one_copy_fits(
-    examples: list[Example], tmp_path: Path, memory: float
+    examples: list[Example], tmp_path: Path, memory: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoders, barrier = (Encoder(), Encoder()), threading.Barrier(2)
     said: list[Any] = []
@@ -142,10 +142,25 @@ def test_processes_divide_the_pages_and_each_has_all_in_memory_where_one_copy_fi
 
     with ThreadPoolExecutor(2) as pool:
         stores = list(pool.map(one, range(2)))
+    assert [store.computed for store in stores] == [3, 3]
     assert [encoder.calls for encoder in encoders] == [2, 1]
     alone = compute(Encoder(), examples, None)
     # The limit is that of each process: two have twice as much.
     assert all(same(store, alone) and store.in_memory == (memory == NEEDED / 2) for store in stores)
+    read = vision_cache._read
+    opened: list[Path] = []
+
+    def counted(path: Path, expected: int) -> vision_cache.Features | None:
+        opened.append(path)
+        return read(path, expected)
+
+    monkeypatch.setattr(vision_cache, "_read", counted)
+    with ThreadPoolExecutor(2) as pool:
+        again = list(pool.map(one, range(2)))
+    assert all(same(store, alone) and store.computed == 0 for store in again)
+    if memory == NEEDED / 2:
+        # Once by each: what the first process looked at to see that it is there is not read again.
+        assert len(opened) == 6
 
 
 def test_features_are_kept_only_where_a_limit_allows_for_them(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
 
+from scribetune.families.native import native
+
 NAME = "every_expert"
 
 
@@ -46,15 +48,16 @@ def recordable(model: Any) -> Iterator[None]:
     Args:
         model: The model, with or without an adapter around it; one without routed experts stays as it is.
     """
-    own = model.get_base_model() if hasattr(model, "get_base_model") else model
+    own = native(model)
+    if own.get_input_embeddings().weight.dtype == torch.bfloat16:
+        yield
+        return
     experts = [part for part in own.modules() if getattr(part, "has_gate", False) and not part.has_bias]
     configs = {id(part.config): part.config for part in experts}
-    dtype = own.get_input_embeddings().weight.dtype
     before = {key: config._experts_implementation for key, config in configs.items()}
     try:
-        if dtype != torch.bfloat16:
-            for config in configs.values():
-                config._experts_implementation = NAME
+        for config in configs.values():
+            config._experts_implementation = NAME
         yield
     finally:
         for key, config in configs.items():

@@ -12,6 +12,7 @@ from scribetune import backends, families, progress
 from scribetune.collation import Page
 from scribetune.config import Config, Generate
 from scribetune.errors import UserError
+from scribetune.families.native import native
 from scribetune.files import sha256_file
 from scribetune.generation.capacity import Rows, choose_rows, out_of_memory
 from scribetune.generation.decoding import Decoder, StepMode
@@ -413,7 +414,7 @@ class _Attention:
     """Puts a model on an attention that takes any mask while pages are read, and back afterwards."""
 
     def __init__(self, model: Any) -> None:
-        self._model = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._model = native(model)
         self._before: str | None = None
 
     def __enter__(self) -> None:

@@ -502,7 +502,7 @@ def _fit(
             sharded=None if in_step is None else (in_step, trial),
         )
         logger.info(
-            "Validation every %d steps: loss of %d pages, CER of %d, of which up to %d tokens are read",
+            "Validation every %d steps: loss of %d pages, CER of %d, up to %d tokens of each",
             schedule.validation,
             validator.loss_pages,
             len(validator.page_ids),

@@ -505,10 +505,10 @@ class PageTrainer(SFTTrainer):
         course, settings = self.equipment.course, self.equipment.settings
         if self.equipment.validator is None:
             return
+        logger.info("Validating at step %d", step)
         model = self.accelerator.unwrap_model(self.model)
         if not self.equipment.own_loss:
             os.environ[_UNSLOTH_LOGITS] = "1"
-        logger.info("Validating at step %d", step)
         lower = self.equipment.precision == torch.bfloat16
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=lower):
             validation = self.equipment.validator.measure(model, step)
