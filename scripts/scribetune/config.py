@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 
 from scribetune.errors import UserError
 
+ONLY_DECLARES = True
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from scribetune import receipts, resources
 from scribetune.errors import UserError
 
+AROUND_A_JOB = True
+
 logger = logging.getLogger("scribetune")
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
+AROUND_A_JOB = True
+
 T = TypeVar("T")
 
 

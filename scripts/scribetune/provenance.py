@@ -5,10 +5,12 @@ import re
 import sys
 from pathlib import Path
 
+import scribetune
+
 PACKAGE = "scribetune"
-PACKAGE_FOLDER = Path(__file__).resolve().parent
-SCRIPTS_FOLDER = PACKAGE_FOLDER.parent
-REPOSITORY = SCRIPTS_FOLDER.parent
+PACKAGE_FOLDER = Path(scribetune.__file__).resolve().parent
+REPOSITORY = PACKAGE_FOLDER.parents[1]
+SCRIPTS_FOLDER = REPOSITORY / "scripts"
 
 
 def lock_pins(lock: Path) -> dict[str, str]:

@@ -285,14 +285,8 @@ def _code(folder: Path, receipt: Receipt, rule: str) -> Iterator[Cause]:
     if before is None:
         yield Cause("function", rule, f"its code is another than {receipt.code}, of which nothing more is recorded")
         return
-    now = code.rule_definitions(rule)
-    for name in sorted({*before, *now}):
-        if name not in before:
-            yield Cause("function", name, "is used now")
-        elif name not in now:
-            yield Cause("function", name, "is not used any more")
-        elif before[name] != now[name]:
-            yield Cause("function", name, "was edited")
+    for name, change in code.changes(before, code.rule_definitions(rule)).items():
+        yield Cause("function", name, change)
 
 
 def _libraries(folder: Path, receipt: Receipt) -> Iterator[Cause]:

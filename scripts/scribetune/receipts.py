@@ -23,6 +23,8 @@ from typing import Any
 from scribetune import code, files, layout, listings, provenance
 from scribetune.file_hashes import FileHashes
 
+AROUND_A_JOB = True
+
 logger = logging.getLogger(__name__)
 
 FOLDER = Path(".snakemake/receipts")

@@ -26,6 +26,7 @@ from markupsafe import Markup
 from scribetune.benchmarks import presenting
 from scribetune.files import write_text
 from scribetune.markdown_view import rendered
+from scribetune.package_files import package_files
 from scribetune.report_data import Pair, Reading, ReportInputs, TestPage, build_id, json_object, read
 from scribetune.report_images import PageImage, page_image
 from scribetune.report_index import UNNAMED, IndexedPage, measure_behind, page_index, page_measures, pages_link
@@ -61,7 +62,6 @@ __all__ = ["ReportInputs", "render", "write"]
 
 LOGGER = logging.getLogger(__name__)
 
-TEMPLATES = Path(__file__).parent / "templates"
 AGREEMENT = 1e-6
 """Greatest difference between metrics.json and the mean of samples.csv that is taken for rounding."""
 
@@ -131,7 +131,8 @@ def render(inputs: ReportInputs) -> str:
         UserError: An input is missing or malformed, or the inputs do not belong together.
     """
     data = read(inputs)
-    script, style = _asset("report.js"), _asset("report.css")
+    templates = _templates()
+    script, style = templates["report.js"], templates["report.css"]
     plotly = plotly_javascript()
     samples = before_after(data.pages)
     documents = document_table(data.documents)
@@ -263,13 +264,14 @@ def _filters(pages: Sequence[TestPage]) -> list[tuple[str, str, list[str]]]:
     return [(key, label, values) for key, label, values in found if len(values) > 1]
 
 
-def _asset(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+def _templates() -> dict[str, str]:
+    """Return {file name: text} of the report's templates, style and script."""
+    return {name: path.read_text(encoding="utf-8") for name, path in package_files("report*").items()}
 
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.DictLoader(_templates()),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import files, layout, receipts
+from scribetune.package_files import package_file
+
+AROUND_A_JOB = True
 
 logger = logging.getLogger(__name__)
 
 FOLDER = Path("benchmarks/jobs")
 PAGE = Path(layout.REPORTS) / "resources.html"
-TEMPLATES = Path(__file__).parent / "templates"
 
 UNKNOWN = "not known here"
 _CPU = "CPU"
@@ -291,11 +293,12 @@ def write_page(folder: Path = Path(), shards: Collection[str] | None = None) -> 
 
     from scribetune.report_data import build_id
 
+    template = package_file("resources.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined,
+        loader=jinja2.DictLoader({"page": template}), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    page = environment.get_template("resources.html.j2").render(
+    page = environment.get_template("page").render(
         head=HEAD, rows=rows(stages(folder, shards)), build=build_id(*sources), unknown=UNKNOWN
     )
     files.write_text(folder / PAGE, page)

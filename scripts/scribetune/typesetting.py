@@ -27,8 +27,8 @@ from scribetune.blocks import (
     inline_plain,
     typst_string,
 )
+from scribetune.package_files import package_file
 
-TEMPLATE = Path(__file__).resolve().parent / "templates" / "sample.typ"
 CJK_FONT = "Droid Sans Fallback"
 LONG_SIDE_PX = 768
 """The embedded model's page; text sizes are chosen for it."""
@@ -184,8 +184,9 @@ def source(pages: Sequence[Page], style: Style) -> str:
     Raises:
         OSError: The template that comes with the package cannot be read.
     """
+    template = package_file("sample.typ").read_text(encoding="utf-8")
     body = "\n#pagebreak()\n".join(page.typst() for page in pages)
-    return f"{_style_source(style)}\n{TEMPLATE.read_text(encoding='utf-8')}\n{body}\n"
+    return f"{_style_source(style)}\n{template}\n{body}\n"
 
 
 def _style_source(style: Style) -> str:

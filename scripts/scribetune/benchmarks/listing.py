@@ -8,6 +8,7 @@ as long as truth and what reads it are the same: OmniDocBench's file takes secon
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -105,10 +106,10 @@ def list_pages(benchmark: Benchmark, folder: Path, hashes: FileHashes) -> list[L
 
 def _named_by_truth(benchmark: Benchmark, truth: Path, folder: Path, hashes: FileHashes) -> dict[str, PageSource]:
     """Return where truth says that its pages are, by their ids."""
-    reader = Path(__file__).resolve().parent.parent / "evaluation_sets.py"
+    reader = find_spec("scribetune.evaluation_sets")
     key = {
         "kind": benchmark.kind,
-        "reader": files.sha256_file(reader),
+        "reader": files.sha256_file(Path(str(reader and reader.origin))),
         "truth": {path.name: hashes.sha256((Path(benchmark.truth) / path.relative_to(truth)).as_posix())
                   for path in truth_files(truth)},
     }  # fmt: skip

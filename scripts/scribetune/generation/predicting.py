@@ -9,7 +9,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from scribetune import code, layout
+from scribetune import layout
 from scribetune.adapters import base_digest
 from scribetune.collation import Page, read_pages
 from scribetune.config import Config
@@ -21,7 +21,12 @@ logger = logging.getLogger(__name__)
 
 
 def predict(
-    config: Config, model_path: str, sets: Mapping[Path, Path], work: Path = Path(layout.PREDICTION_JOURNALS)
+    config: Config,
+    model_path: str,
+    sets: Mapping[Path, Path],
+    work: Path = Path(layout.PREDICTION_JOURNALS),
+    *,
+    code: str = "",
 ) -> None:
     """Read every page of each set and write one record per page, in the set's order; the model is loaded once.
 
@@ -34,6 +39,7 @@ def predict(
         model_path: Folder of a base or merged model, or the base model's hub id.
         sets: File of ShareGPT records → where the predictions go.
         work: Folder of journals.
+        code: Digest of the code that reads, as the rule was given it: answers of other code are not taken up.
 
     Raises:
         UserError: No usable model there, records that do not carry its prompt, another process at the same work, or no
@@ -45,7 +51,7 @@ def predict(
     pages = [page for pages in by_set.values() for page in pages]
     images = [sha256_file(page.image) for page in pages]
     name = next((target.stem for target in sets.values()), "none")
-    path = work / f"{name}-{_decisive(config, reader)[:16]}.jsonl"
+    path = work / f"{name}-{_decisive(config, reader, code)[:16]}.jsonl"
     with Journal(path) as journal:
         _read_missing(reader, pages, images, journal, work / f"{name}.timings.csv")
         found = [_prediction(page, journal.answers[image]) for page, image in zip(pages, images, strict=True)]
@@ -102,7 +108,7 @@ def _prediction(page: Page, answer: Answer) -> Prediction:
     )
 
 
-def _decisive(config: Config, reader: Reader) -> str:
+def _decisive(config: Config, reader: Reader, code: str) -> str:
     """Return the hash of everything that decides about an answer, apart from the page: model, prompt, settings, code.
 
     The number of pages read at once is not among it: it changes no text.
@@ -118,7 +124,7 @@ def _decisive(config: Config, reader: Reader) -> str:
             "precision": str(reader.dtype),
             "device": reader.device,
             "threads": config.train.cpu_threads,
-            "code": code.digest(Path(__file__)),
+            "code": code,
             "libraries": {name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")},
         }
     )

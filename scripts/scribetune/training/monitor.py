@@ -11,6 +11,8 @@ from scribetune import progress
 from scribetune.training import memory
 from scribetune.training.course import Validation
 
+AROUND_A_JOB = True
+
 logger = logging.getLogger(__name__)
 
 _LOG_EVERY_S = 20.0
