@@ -22,8 +22,7 @@ from pathlib import Path
 from scribetune import definitions as taken_apart
 from scribetune import files
 from scribetune.definitions import MODULE, WHOLE, Definition, Target, file_of
-from scribetune.package_files import package_files
-from scribetune.provenance import PACKAGE, PACKAGE_FOLDER, SCRIPTS_FOLDER
+from scribetune.package import PACKAGE, PACKAGE_FOLDER, SCRIPTS_FOLDER, package_files
 
 _REMEMBERED = Path(".snakemake/code.json")
 """What was found the last time, in the working directory of a build; git does not track it."""

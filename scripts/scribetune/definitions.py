@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from scribetune.provenance import PACKAGE, PACKAGE_FOLDER
+from scribetune.package import PACKAGE, PACKAGE_FOLDER
 
 MODULE = "(module)"
 """Name of what importing a module executes: bare calls, blocks, assignments to anything but a name."""
@@ -26,7 +26,7 @@ WHOLE = "*"
 """Name of a module that is handed around as a whole: anything in it may be used."""
 
 _DATA_READERS = frozenset({"package_file", "package_files"})
-"""Functions (`package_files`) whose constant argument names files of the package: they are code's data."""
+"""Functions (`scribetune.package`) whose constant argument names files of the package: they are code's data."""
 
 _DECORATOR_LIBRARIES = frozenset({"contextlib", "functools", "dataclasses", "torch", "numba", "abc"})
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scribetune import config_files, layout, receipts
 from scribetune.errors import UserError
-from scribetune.provenance import REPOSITORY
+from scribetune.package import REPOSITORY
 
 NOTHING_TO_DO = "Nothing to be done"
 STAGE_TARGETS = {

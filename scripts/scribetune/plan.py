@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from scribetune import code, families, layout, listings, prompts, provenance, receipts, samples, withdrawals
+from scribetune import code, families, layout, listings, package, prompts, provenance, receipts, samples, withdrawals
 from scribetune import config as configuration
 from scribetune.benchmarks import listing, sources
 from scribetune.config import Benchmark, Config
@@ -317,7 +317,7 @@ class Plan:
     @property
     def _model_roots(self) -> tuple[Path, ...]:
         """A relative model folder is looked up in the working directory, then in the repository."""
-        return (Path(), provenance.REPOSITORY)
+        return (Path(), package.REPOSITORY)
 
 
 def make_plan(values: Mapping[str, Any], *, in_job: bool = False) -> Plan:

@@ -1,16 +1,11 @@
-"""Where this project lies, and which environment it runs in, as a digest that ignores what does not change a result."""
+"""Which environment this project runs in, as a digest that ignores what does not change a result."""
 
 import hashlib
 import re
 import sys
 from pathlib import Path
 
-import scribetune
-
-PACKAGE = "scribetune"
-PACKAGE_FOLDER = Path(scribetune.__file__).resolve().parent
-REPOSITORY = PACKAGE_FOLDER.parents[1]
-SCRIPTS_FOLDER = REPOSITORY / "scripts"
+from scribetune.package import REPOSITORY
 
 
 def lock_pins(lock: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from scribetune import code, provenance, receipts
+from scribetune import code, package, provenance, receipts
 from scribetune.errors import UserError
 from scribetune.file_hashes import FileHashes
 from scribetune.receipts import Receipt
@@ -184,7 +184,7 @@ def _planned(
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, RerunTrigger, ResourceSettings
 
-    profile = yaml.safe_load((provenance.REPOSITORY / "profiles/default/config.yaml").read_text(encoding="utf-8"))
+    profile = yaml.safe_load((package.REPOSITORY / "profiles/default/config.yaml").read_text(encoding="utf-8"))
     said = io.StringIO()
     with redirect_stderr(said), redirect_stdout(said), SnakemakeApi(OutputSettings(dryrun=True, nocolor=True)) as api:
         try:
@@ -193,7 +193,7 @@ def _planned(
                 config_settings=ConfigSettings(
                     config=dict(config), configfiles=[path.resolve() for path in config_files]
                 ),
-                snakefile=provenance.REPOSITORY / "Snakefile",
+                snakefile=package.REPOSITORY / "Snakefile",
                 workdir=folder,
             )
             workflow.dag(

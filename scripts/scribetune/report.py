@@ -26,7 +26,7 @@ from markupsafe import Markup
 from scribetune.benchmarks import presenting
 from scribetune.files import write_text
 from scribetune.markdown_view import rendered
-from scribetune.package_files import package_files
+from scribetune.package import package_files
 from scribetune.report_data import Pair, Reading, ReportInputs, TestPage, build_id, json_object, read
 from scribetune.report_images import PageImage, page_image
 from scribetune.report_index import UNNAMED, IndexedPage, measure_behind, page_index, page_measures, pages_link

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import files, layout, receipts
-from scribetune.package_files import package_file
+from scribetune.package import package_file
 
 AROUND_A_JOB = True
 

@@ -27,7 +27,7 @@ from scribetune.blocks import (
     inline_plain,
     typst_string,
 )
-from scribetune.package_files import package_file
+from scribetune.package import package_file
 
 CJK_FONT = "Droid Sans Fallback"
 LONG_SIDE_PX = 768

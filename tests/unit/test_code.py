@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scribetune import code, package_files, provenance
+from scribetune import code, package
 from scribetune import definitions as taken_apart
 
-RULES = sorted(path.stem for path in provenance.SCRIPTS_FOLDER.glob("*.py"))
+RULES = sorted(path.stem for path in package.SCRIPTS_FOLDER.glob("*.py"))
 
 SCRIPT = """\
 from scribetune import tables
@@ -49,15 +49,14 @@ def join(words):
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A package of two modules and a script, in the place of this project's."""
-    package = tmp_path / "scribetune"
-    package.mkdir()
+    folder = tmp_path / "scribetune"
+    folder.mkdir()
     for name, text in {"__init__": "", "tables": TABLES, "words": WORDS}.items():
-        (package / f"{name}.py").write_text(text, encoding="utf-8")
+        (folder / f"{name}.py").write_text(text, encoding="utf-8")
     (tmp_path / "job.py").write_text(SCRIPT, encoding="utf-8")
     monkeypatch.setattr(code, "SCRIPTS_FOLDER", tmp_path)
-    for module in (code, taken_apart):
-        monkeypatch.setattr(module, "PACKAGE_FOLDER", package)
-    monkeypatch.setattr(package_files, "PACKAGE_FOLDER", package)
+    for module in (code, package, taken_apart):
+        monkeypatch.setattr(module, "PACKAGE_FOLDER", folder)
     forget_files()
     yield tmp_path
     monkeypatch.undo()
@@ -66,7 +65,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def forget_files() -> None:
     code.forget_files()
-    package_files.forget()
+    package.forget()
 
 
 def definitions(project: Path) -> dict[str, str]:
@@ -145,10 +144,10 @@ def test_imports_inside_functions_and_what_runs_on_their_way_count(project: Path
 
 
 def test_a_name_of_a_package_may_come_from_a_module_in_it(project: Path) -> None:
-    package = project / "scribetune" / "readers"
-    package.mkdir()
-    (package / "__init__.py").write_text("from scribetune.readers.csv import load\n", encoding="utf-8")
-    (package / "csv.py").write_text("def load():\n    pass\n", encoding="utf-8")
+    readers = project / "scribetune" / "readers"
+    readers.mkdir()
+    (readers / "__init__.py").write_text("from scribetune.readers.csv import load\n", encoding="utf-8")
+    (readers / "csv.py").write_text("def load():\n    pass\n", encoding="utf-8")
     edit(
         project,
         "words",
@@ -281,11 +280,9 @@ def test_a_module_says_that_it_decides_about_no_result(project: Path) -> None:
 
 
 def test_a_file_of_the_package_counts_byte_by_byte_wherever_it_lies(project: Path) -> None:
-    reader = (
-        "from scribetune.package_files import package_file\n\ndef main(text):\n    return package_file('report.css')\n"
-    )
+    reader = "from scribetune.package import package_file\n\ndef main(text):\n    return package_file('report.css')\n"
     (project / "job.py").write_text(reader, encoding="utf-8")
-    (project / "scribetune" / "package_files.py").write_text("def package_file(name):\n    pass\n", encoding="utf-8")
+    (project / "scribetune" / "package.py").write_text("def package_file(name):\n    pass\n", encoding="utf-8")
     file = project / "scribetune" / "templates" / "report.css"
     file.parent.mkdir()
     file.write_text("a", encoding="utf-8")
@@ -308,7 +305,7 @@ def data_files(rule: str) -> set[str]:
 
 def test_the_package_is_written_as_the_digests_need_it() -> None:
     """No import by a computed name and no `import *`: a syntax tree would not show what they reach."""
-    for path in provenance.PACKAGE_FOLDER.rglob("*.py"):
+    for path in package.PACKAGE_FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 assert not node.level, path

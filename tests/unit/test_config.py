@@ -8,7 +8,7 @@ import yaml
 
 from scribetune import config, config_files
 from scribetune.errors import UserError
-from scribetune.provenance import REPOSITORY
+from scribetune.package import REPOSITORY
 
 
 def test_generated_files_are_up_to_date() -> None:

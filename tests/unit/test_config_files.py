@@ -8,7 +8,7 @@ from dvc.utils.serialize import modify_yaml
 from typer.testing import CliRunner
 
 from scribetune import cli, config_files
-from scribetune.provenance import REPOSITORY
+from scribetune.package import REPOSITORY
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scribetune import gate, provenance, scoring
+from scribetune import gate, package, scoring
 from scribetune.config import Gate
 from scribetune.errors import UserError
 
@@ -104,7 +104,7 @@ def snakemake_gate(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the target in a folder that holds nothing but scores."""
     command = [
         sys.executable, "-m", "snakemake", "gate", "--cores", "1", "--directory", str(folder),
-        "--snakefile", str(provenance.REPOSITORY / "Snakefile"), "--allowed-rules", "gate",
+        "--snakefile", str(package.REPOSITORY / "Snakefile"), "--allowed-rules", "gate",
     ]  # fmt: skip
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scribetune import provenance
+from scribetune import package, provenance
 
 
 def test_a_lock_counts_by_its_pins(tmp_path: Path) -> None:
@@ -15,8 +15,8 @@ def test_a_lock_counts_by_its_pins(tmp_path: Path) -> None:
 
 
 def test_cpu_and_gpu_locks_agree_on_what_they_share() -> None:
-    cpu = provenance.lock_pins(provenance.REPOSITORY / "envs" / "cpu.txt")
-    gpu = provenance.lock_pins(provenance.REPOSITORY / "envs" / "gpu.txt")
+    cpu = provenance.lock_pins(package.REPOSITORY / "envs" / "cpu.txt")
+    gpu = provenance.lock_pins(package.REPOSITORY / "envs" / "gpu.txt")
     different = {name for name in set(cpu) & set(gpu) if cpu[name] != gpu[name]}
     assert different <= {"certifi"}
     assert set(cpu) <= set(gpu)

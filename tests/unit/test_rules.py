@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scribetune import config, plan, provenance
+from scribetune import config, package, plan
 
 # What works with a model (DESIGN: only these import torch): a rule whose script calls one of them must ask for the GPU.
 _RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation", "pretraining.trainer"))
@@ -19,7 +19,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import OutputSettings, ResourceSettings
 
-    snakefile = provenance.REPOSITORY / "Snakefile"
+    snakefile = package.REPOSITORY / "Snakefile"
     folder = tmp_path_factory.mktemp("rules")
     with SnakemakeApi(OutputSettings()) as api:
         workflow = api.workflow(ResourceSettings(cores=1), snakefile=snakefile, workdir=folder)
@@ -35,7 +35,7 @@ def _all_named(rules: dict[str, Any], missing: dict[str, list[str]]) -> None:
 
 
 def test_every_script_is_a_rule_and_every_rule_a_script_of_its_name(rules: dict[str, Any]) -> None:
-    scripts = {path.stem for path in provenance.SCRIPTS_FOLDER.glob("*.py")}
+    scripts = {path.stem for path in package.SCRIPTS_FOLDER.glob("*.py")}
     assert set(rules) == scripts
     assert {name: Path(rule.script).stem for name, rule in rules.items()} == {name: name for name in rules}
 
@@ -74,7 +74,7 @@ def test_rules_that_run_models_ask_for_the_gpu_and_no_others_do(rules: dict[str,
 
 
 def _runs_models(name: str) -> bool:
-    tree = ast.parse((provenance.SCRIPTS_FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((package.SCRIPTS_FOLDER / f"{name}.py").read_text(encoding="utf-8"))
     imported = {
         f"{node.module}.{alias.name}"
         for node in ast.walk(tree)

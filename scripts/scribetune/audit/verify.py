@@ -384,7 +384,7 @@ def _collect_model(found: _Collection, lineage: records.Lineage, by: str) -> Non
             f"The base model {base.name} comes from a model hub at revision {base.revision}: its files are not checked"
         )
         return
-    from scribetune.provenance import REPOSITORY
+    from scribetune.package import REPOSITORY
 
     # As the build looks it up: in the working directory, then in the repository.
     named = Path(base.name).expanduser()

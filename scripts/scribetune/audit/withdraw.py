@@ -23,7 +23,7 @@ from scribetune import files, layout, withdrawals
 from scribetune.audit import cache, history, verify
 from scribetune.documents import document_id
 from scribetune.errors import UserError
-from scribetune.provenance import REPOSITORY
+from scribetune.package import REPOSITORY
 from scribetune.withdrawals import Withdrawal
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -25,7 +25,7 @@ def config_command(
 ) -> None:
     """Compare config.yaml, deepseek-ocr-2.yaml, schema.json and the README's table with the model they come from."""
     from scribetune import config_files, files
-    from scribetune.provenance import REPOSITORY
+    from scribetune.package import REPOSITORY
 
     folder = folder or REPOSITORY / "config"
     stale = False

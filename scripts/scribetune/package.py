@@ -1,14 +1,19 @@
-"""Files of the package that are no modules: templates, word lists, character tables.
+"""Where this project lies, and the files of its package that are no modules: templates, word lists, character tables.
 
-A file is asked for by its name alone, wherever in the package it lies, and with a constant: a rule's code then counts
-the files that it reads (`scribetune.definitions`), and moving one changes nothing.
+Such a file is asked for by its name alone, wherever in the package it lies, and with a constant: a rule's code then
+counts the files that it reads (`scribetune.definitions`), and moving one changes nothing.
 """
 
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from scribetune.provenance import PACKAGE_FOLDER
+import scribetune
+
+PACKAGE = "scribetune"
+PACKAGE_FOLDER = Path(scribetune.__file__).resolve().parent
+REPOSITORY = PACKAGE_FOLDER.parents[1]
+SCRIPTS_FOLDER = REPOSITORY / "scripts"
 
 
 def package_files(pattern: str) -> dict[str, Path]:
