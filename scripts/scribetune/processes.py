@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _CONNECTION = "SCRIBETUNE_CONNECTION"
-_SERVE = "from scribetune import processes; processes.serve()"
+_SERVE = f"from {__name__} import serve; serve()"
 _POLL_S = 0.2
 _OTHERS_S = 3.0
 """After a failure the other processes get so long to say what went wrong with them: theirs may be the cause."""
