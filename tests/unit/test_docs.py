@@ -31,7 +31,9 @@ OUTPUTS = ("benchmarks/jobs",)
 FILES = (".py", ".md", ".csv", ".html", ".smk", ".jsonl")
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-PATH = re.compile(r"(?<![\w/.<>~-])(?:scripts|rules|tests|docs|config|envs|benchmarks|measurements|src)/[\w./*-]*[\w*/]")
+PATH = re.compile(
+    r"(?<![\w/.<>~-])(?:scripts|rules|tests|docs|config|envs|benchmarks|measurements|src)/[\w./*-]*[\w*/]"
+)
 KEY = re.compile(rf"(?<![\w./])({'|'.join(Config.model_fields)})\.([a-z0-9_]+(?:\.[a-z0-9_]+)*)(?![\w/])")
 KEY_IN_BRACES = re.compile(r"(?<!\w)([a-z_]+)=\{([a-z0-9_]+):")
 
@@ -158,10 +160,12 @@ def lacking_words(line: str, commands: dict[str, click.Command], rules: set[str]
     for name in re.findall(r"\bsnakemake ([a-z][a-z_]*)", line):
         lacking += [] if name in rules else [f"snakemake {name}"]
     for name, rest in re.findall(r"(?<![\w/.])scribetune ([a-z][a-z-]*)([^#|;]*)", line):
-        options = {option for parameter in commands[name].params for option in parameter.opts} if name in commands else {}
+        if name not in commands:
+            lacking.append(f"scribetune {name}")
+            continue
+        options = {option for parameter in commands[name].params for option in parameter.opts}
         wanted = re.findall(r"(?<!\S)--[a-z-]+", rest)
-        lacking += [] if name in commands else [f"scribetune {name}"]
-        lacking += [f"scribetune {name} {option}" for option in wanted if name in commands and option not in options]
+        lacking += [f"scribetune {name} {option}" for option in wanted if option not in options]
     for script, rest in re.findall(r"\bpython (\w+/\w+\.py)([^#]*)", line):
         source = text_of(script) if (REPOSITORY / script).is_file() else ""
         lacking += [f"{script} {option}" for option in re.findall(r"--[a-z-]+", rest)
