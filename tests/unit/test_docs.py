@@ -155,8 +155,8 @@ def test_every_path_in_code_exists(page: str) -> None:
 def lacking_words(line: str, commands: dict[str, click.Command], rules: set[str], targets: set[str]) -> list[str]:
     """Return the commands and options in a line of code that nothing of this repository knows."""
     lacking = []
-    if found := re.match(r"(?:make|`make) ([a-z][a-z-]*)", line):
-        lacking += [] if found[1] in targets else [f"make {found[1]}"]
+    for name in re.findall(r"(?<![\w-])make ([a-z][a-z-]*)", line):
+        lacking += [] if name in targets else [f"make {name}"]
     for name in re.findall(r"\bsnakemake ([a-z][a-z_]*)", line):
         lacking += [] if name in rules else [f"snakemake {name}"]
     for name, rest in re.findall(r"(?<![\w/.])scribetune ([a-z][a-z-]*)([^#|;]*)", line):
@@ -178,7 +178,7 @@ def test_every_command_and_option_exists(page: str) -> None:
     application: Any = typer.main.get_command(cli.app)
     targets = set(re.findall(r"^([a-z][a-z-]*):", text_of("Makefile"), re.MULTILINE))
     rulebook = "\n".join(path.read_text(encoding="utf-8") for path in REPOSITORY.glob("rules/*.smk"))
-    rules = set(re.findall(r"^(?:use )?rule (\w+)", rulebook + text_of("Snakefile"), re.MULTILINE))
+    rules = set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)", rulebook + text_of("Snakefile"), re.MULTILINE))
     lacking = [word for line in code(page) for word in lacking_words(line, application.commands, rules, targets)]
     assert not lacking
 
