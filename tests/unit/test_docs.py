@@ -177,8 +177,9 @@ def lacking_words(line: str, commands: dict[str, click.Command], rules: set[str]
 def test_every_command_and_option_exists(page: str) -> None:
     application: Any = typer.main.get_command(cli.app)
     targets = set(re.findall(r"^([a-z][a-z-]*):", text_of("Makefile"), re.MULTILINE))
-    rulebook = "\n".join(path.read_text(encoding="utf-8") for path in REPOSITORY.glob("rules/*.smk"))
-    rules = set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)", rulebook + text_of("Snakefile"), re.MULTILINE))
+    files = [REPOSITORY / "Snakefile", *REPOSITORY.glob("rules/*.smk"), *REPOSITORY.glob("pretraining/Snakefile")]
+    rulebook = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    rules = set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)", rulebook, re.MULTILINE))
     lacking = [word for line in code(page) for word in lacking_words(line, application.commands, rules, targets)]
     assert not lacking
 
