@@ -13,8 +13,8 @@ timed at two moments with the device synchronised; "features" are the seconds of
 everything from the call to the adapter on disk, starting processes and loading the model included. "Peak" is the most
 memory of any GPU, loading included; on a CPU the most resident memory of any process. results.json has the seconds
 from step to step as the first process sees them. With --sharded every number of GPUs above one is trained once more
-with `train.sharding: full`, where each GPU holds a part of every decoder layer. Written to --results: results.json,
-the table, and the log of each training.
+with `train.machine.sharding: full`, where each GPU holds a part of every decoder layer. Written to --results:
+results.json, the table, and the log of each training.
 
 `--base` takes another model (models/tiny, to try the script on a CPU), `--experts N` makes a small one whose weights
 are almost all in its decoder layers (16 of them, N experts in each), to see on a CPU who holds what:
@@ -86,10 +86,14 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
         {
             "base_model": {"name": str(base)},
             "train": {
-                "backend": "peft", "scope": given["scope"], "rank": 16, "alpha": 16, "dropout": 0.0,
-                "effective_batch": given["batch"], "micro_batch": given["micro"], "epochs": given["epochs"],
-                "gradient_checkpointing": False, "checkpoint_steps": 10_000, "checkpoint_minutes": 0,
-                "tensorboard": False, "keep": "last", "sharding": given["sharding"],
+                "effective_batch": given["batch"], "epochs": given["epochs"], "tensorboard": False,
+                "lora": {"scope": given["scope"], "rank": 16, "alpha": 16, "dropout": 0.0},
+                "validation": {"keep": "last"},
+                "checkpoints": {"steps": 10_000, "minutes": 0},
+                "machine": {
+                    "backend": "peft", "micro_batch": given["micro"], "gradient_checkpointing": False,
+                    "sharding": given["sharding"],
+                },
             },
         }
     )  # fmt: skip

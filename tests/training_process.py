@@ -14,7 +14,7 @@ from scribetune import adapters, checkpoints, training
 from scribetune.training import run as training_run
 from scribetune.training import trainer, validation
 
-SETTINGS = {"checkpoint_steps": 1, "dropout": 0.1, "epochs": 3}
+SETTINGS = {"checkpoints_steps": 1, "dropout": 0.1, "epochs": 3}
 
 
 def _dying(call: Callable[..., Any], at_call: int) -> Callable[..., Any]:

@@ -57,7 +57,7 @@ def change_config(folder: Path, values: dict[str, dict[str, object]]) -> None:
     for section, keys in values.items():
         before, head, rest = text.partition(f"\n{section}:\n")
         for key, value in keys.items():
-            rest, count = re.subn(rf"(?m)^  {key}: .*$", f"  {key}: {value}", rest, count=1)
+            rest, count = re.subn(rf"(?m)^(  +){key}: .*$", rf"\g<1>{key}: {value}", rest, count=1)
             assert count == 1, f"{section}.{key}"
         text = before + head + rest
     path.write_text(text, encoding="utf-8")
@@ -167,7 +167,7 @@ def test_a_clone_has_nothing_to_do_after_dvc_pull(pulled: Path) -> None:
 
 def test_an_experiment_can_be_run_shown_applied_and_left(clone: Path) -> None:
     original = (clone / "config" / "config.yaml").read_text(encoding="utf-8")
-    output = run(clone, "dvc", "exp", "run", "--name", "slower", "-S", "train.learning_rate=1e-4")
+    output = run(clone, "dvc", "exp", "run", "--name", "slower", "-S", "train.optimization.learning_rate=1e-4")
     assert "Running stage 'train'" in output
     assert "Running stage 'report'" in output
     assert "Running stage 'data'" not in output

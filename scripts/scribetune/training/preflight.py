@@ -107,7 +107,7 @@ class Preflight:
         longest_image_tokens: Most image tokens of a page.
         servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
         shards: Processes that divide the base's decoder layers among them; 1: each holds all.
-        memory: Forecast of memory at `train.micro_batch`, of one process.
+        memory: Forecast of memory at `train.machine.micro_batch`, of one process.
         checkpointing: Whether activations are computed again to save memory.
         cached_features_bytes: Vision features to be kept in main memory or on disk; 0 where they are not cached.
         device_bytes: Memory of the device.
@@ -199,14 +199,15 @@ def check(
     text = model.config.get_text_config()
     vision = {name: weight.numel() for name, weight in model.named_parameters() if family.group_of(name) == "vision"}
     let_go = sum(count for name, count in vision.items() if family.needless(name, of_front=features_of_front))
-    encoders = [] if family.scopes[settings.scope].freezes_encoder else list(_encoders(model.config, features_of_front))
+    scope = family.scopes[settings.lora.scope]
+    encoders = [] if scope.freezes_encoder else list(_encoders(model.config, features_of_front))
     weights = (base_parameters - (let_go if cached_features_bytes else 0)) * placement.dtype.itemsize
-    if settings.quantization == "4bit":
+    if settings.machine.quantization == "4bit":
         weights -= int(quantized.parameters(model) * (placement.dtype.itemsize - _QUANTISED_BYTES))
     divided = {number: sharding.forecast_parameters(model, number) for number in {1, processes, *_SHARDS_TRIED}}
     with torch.device("meta"):
         adapted = adapters.attach(family, model, settings)
-        trainable = adapters.count_trainable(family, adapted, settings.scope)
+        trainable = adapters.count_trainable(family, adapted, settings.lora.scope)
     # Each adapted module has two trainable weights, A and B.
     modules = sum(weight.requires_grad for weight in adapted.parameters()) // 2
     tokens = sorted(example.tokens for example in learned)
@@ -229,11 +230,11 @@ def check(
 
     def least(shards: int) -> int:
         """Return what one page takes where memory is saved as far as the configuration allows."""
-        return forecast(1, checkpointing=settings.gradient_checkpointing is not False, shards=shards).total
+        return forecast(1, checkpointing=settings.machine.gradient_checkpointing is not False, shards=shards).total
 
-    pages = min(settings.micro_batch, len(learned))
+    pages = min(settings.machine.micro_batch, len(learned))
     shards = _shards(settings, processes, device_bytes, least)
-    checkpointing = settings.gradient_checkpointing
+    checkpointing = settings.machine.gradient_checkpointing
     if checkpointing == "auto":
         kept = forecast(pages, checkpointing=False, shards=shards)
         checkpointing = recomputing or kept.total > _ROOMY * device_bytes > 0
@@ -253,7 +254,7 @@ def check(
         longest_tokens=longest.tokens,
         p95_tokens=tokens[max(0, math.ceil(0.95 * len(tokens)) - 1)],
         longest_image_tokens=max(example.image_tokens for example in learned),
-        servable_as_lora=family.scopes[settings.scope].servable_as_lora,
+        servable_as_lora=scope.servable_as_lora,
         shards=shards,
         memory=forecast(pages, checkpointing=checkpointing, shards=shards),
         checkpointing=checkpointing,
@@ -266,12 +267,12 @@ def check(
     for line in found.lines():
         logger.info("%s", line)
     enough = 0
-    if settings.backend != "unsloth" and settings.quantization == "none":
+    if settings.machine.backend != "unsloth" and settings.machine.quantization == "none":
         enough = next((number for number in _SHARDS_TRIED if number > shards and least(number) <= device_bytes), 0)
     way_out = ""
     if enough:
-        way_out = f"train on {enough} GPUs that share the base (--resources gpu={enough}, train.sharding auto), "
-        way_out += f"with about {least(enough) / GIGABYTE:.1f} GB on each"
+        way_out = f"train on {enough} GPUs that share the base (--resources gpu={enough}, train.machine.sharding auto)"
+        way_out += f", with about {least(enough) / GIGABYTE:.1f} GB on each"
     _refuse_or_warn(found, forecast(1, checkpointing=checkpointing, shards=shards), settings, way_out)
     return found
 
@@ -285,13 +286,13 @@ def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[
         device_bytes: Memory of a device; 0: unknown.
         least: Gives the least memory, in bytes, that a process takes with so many shards.
     """
-    if settings.sharding == "full":
+    if settings.machine.sharding == "full":
         if processes == 1:
-            logger.warning("train.sharding full has nothing to do: one process trains alone, and holds the whole base")
+            logger.warning("train.machine.sharding full has nothing to do: one process has the whole base")
         else:
             logger.info("The base is shared by %d processes, as configured", processes)
         return processes
-    if settings.sharding == "none" or processes == 1 or settings.quantization != "none":
+    if settings.machine.sharding == "none" or processes == 1 or settings.machine.quantization != "none":
         return 1
     if not least(processes) <= device_bytes < least(1):
         return 1
@@ -316,11 +317,11 @@ def _refuse_or_warn(found: Preflight, smallest: MemoryForecast, settings: Train,
         way_out: With how many GPUs it would fit; empty: not known of any number.
     """
     if smallest.total > found.device_bytes > 0:
-        advice = [] if found.checkpointing else ["set train.gradient_checkpointing to auto"]
+        advice = [] if found.checkpointing else ["set train.machine.gradient_checkpointing to auto"]
         advice += [way_out] if way_out else []
         advice += [
             f"lower train.max_tokens (the longest page has {found.longest_tokens:,} tokens)",
-            "choose a smaller train.scope or train.rank, or a device with more memory",
+            "choose a smaller train.lora.scope or train.lora.rank, or a device with more memory",
         ]
         raise UserError(
             f"The training needs about {smallest.total / GIGABYTE:.1f} GB even with one page at a time; the device has",
@@ -330,8 +331,9 @@ def _refuse_or_warn(found: Preflight, smallest: MemoryForecast, settings: Train,
         )
     if found.memory.total > found.device_bytes > 0:
         logger.warning(
-            "train.micro_batch %d probably does not fit; it will be halved where memory runs out, with the same result",
-            settings.micro_batch,
+            "train.machine.micro_batch %d probably does not fit; it will be halved where memory runs out, which "
+            "changes no result",
+            settings.machine.micro_batch,
         )
 
 
@@ -376,7 +378,7 @@ def _memory(
     return MemoryForecast(
         weights=weights,
         gathered=gathered,
-        adapter=trainable * _ADAPTER_BYTES[settings.optimizer],
+        adapter=trainable * _ADAPTER_BYTES[settings.optimization.optimizer],
         activations=activations,
         logits=logits,
         encoder=encoder,
@@ -415,7 +417,7 @@ def _time(
     """Return seconds for the whole training, and on which constants they rest."""
     name = "cpu" if placement.device == "cpu" else torch.cuda.get_device_name()
     kind = next((known for known in _PACES if known in name), "cuda")
-    pace, threads = _PACES[kind], settings.cpu_threads if kind == "cpu" else 1
+    pace, threads = _PACES[kind], settings.machine.cpu_threads if kind == "cpu" else 1
     hidden = int(text.hidden_size)
     per_token = sum(4 * hidden * hidden + 3 * hidden * width for width in _widths(text))
     passes = 6 if checkpointing else 4
@@ -426,7 +428,7 @@ def _time(
     encoder = 2 * _ENCODER_PASSES_PER_TOKEN * vision_parameters * sum(example.image_tokens for example in learned)
     epochs = settings.epochs
     arithmetic = epochs * language / pace.flop_per_s + (1 if cached else epochs) * encoder / pace.encoder_flop_per_s
-    forward_passes = epochs * math.ceil(len(learned) / settings.micro_batch)
+    forward_passes = epochs * math.ceil(len(learned) / settings.machine.micro_batch)
     # Computed again, activations are launched three times instead of twice.
     launched = pace.pass_s + modules * pace.module_s * (1.5 if checkpointing else 1.0)
     return arithmetic / threads + forward_passes * launched, f"constants for {kind}, not measured here"

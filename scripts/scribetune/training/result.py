@@ -37,7 +37,7 @@ class TrainingResult:
         kept_step: Step that the adapter is of.
         stopped: Why training ended: steps (all were done) or patience (no better validation for that long).
         skipped_steps: Steps that were skipped since their gradient was not finite.
-        micro_batch: Pages per forward pass at the end; less than `train.micro_batch` where memory ran out.
+        micro_batch: Pages per forward pass at the end; less than `train.machine.micro_batch` where memory ran out.
         memory_events: Each time memory ran out.
         preflight: What was known before the training began.
     """

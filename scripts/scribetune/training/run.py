@@ -50,10 +50,6 @@ _MOST_LOG_ROWS = 500
 _PAGES_BETWEEN_VALIDATIONS = 4000
 _VALIDATIONS_OF_SHORT_EPOCHS = 20
 _MOST_WORKERS = 8
-_NOT_DECISIVE = frozenset(
-    ("checkpoint_steps", "checkpoint_minutes", "tensorboard", "vision_memory_gb", "vision_disk_gb", "gpus", "sharding")
-)
-"""Keys that change nothing about the adapter: training goes on from a checkpoint that was written with others."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,7 @@ def train(
     if processes == 1:
         return _train(ALONE, *given)
     gpus.check_divisible(config.train, processes)
-    trial = Trial(config.train.micro_batch)
+    trial = Trial(config.train.machine.micro_batch)
     while True:
         try:
             return launch(processes, _train, *given, trial)
@@ -169,7 +165,7 @@ def _train(
     """Do what `train` says, as one of a group of processes; the first one writes all files."""
     setup = _prepare(group, config, base_path, train_jsonl, validation_jsonl, folders)
     settings, placement = config.train, setup.placement
-    trial = trial or Trial(settings.micro_batch)
+    trial = trial or Trial(settings.machine.micro_batch)
     found = preflight.check(
         family=setup.family,
         folder=setup.folder,
@@ -187,19 +183,19 @@ def _train(
     mark = _mark(setup, [train_jsonl, validation_jsonl])
     resume = group.from_first(lambda: _last_checkpoint(folders.checkpoints, mark))
 
-    _seed(settings.seed, placement.device, deterministic=settings.deterministic)
+    _seed(settings.seed, placement.device, deterministic=settings.machine.deterministic)
     if found.shards > 1:
         model = sharding.load(setup.family, setup.folder, settings, placement, group)
     else:
         model = backends.load(
             setup.choice, setup.family, setup.folder, settings, placement, checkpointing=found.checkpointing
         )
-    trainable = adapters.count_trainable(setup.family, model, settings.scope)
-    if settings.quantization == "4bit" and setup.choice.name == "peft":
+    trainable = adapters.count_trainable(setup.family, model, settings.lora.scope)
+    if settings.machine.quantization == "4bit" and setup.choice.name == "peft":
         quantized.quantize(model)
     features = _features(setup, model, folders.vision)
     # With dropout, processes that draw the same numbers would leave out the same weights.
-    _seed(settings.seed + group.rank, placement.device, deterministic=settings.deterministic)
+    _seed(settings.seed + group.rank, placement.device, deterministic=settings.machine.deterministic)
     course = _fit(setup, model, features, folders, resume, mark, found, trial)
 
     rows = course.table()
@@ -216,7 +212,7 @@ def _train(
         shutil.rmtree(folders.checkpoints, ignore_errors=True)
     losses = [row["loss"] for row in rows if "loss" in row]
     steps = int(rows[-1]["step"])
-    kept = course.best if settings.keep == "best" else course.validations[-1] if course.validations else None
+    kept = course.best if settings.validation.keep == "best" else course.validations[-1] if course.validations else None
     return TrainingResult(
         train_pages=len(setup.learned),
         validation_pages=len(setup.validated),
@@ -230,7 +226,7 @@ def _train(
         processes=group.size,
         precision=placement.precision,
         precision_reason=placement.reason,
-        scope=settings.scope,
+        scope=settings.lora.scope,
         trainable=dict(trainable),
         cached_vision_bytes=setup.features_bytes,
         first_loss=losses[0],
@@ -260,16 +256,16 @@ def _prepare(
     """Choose backend, placement and family, and read the splits; no model is loaded."""
     settings = config.train
     if group.size == 1:
-        choice = backends.choose(settings.backend)
+        choice = backends.choose(settings.machine.backend)
     else:
         choice = backends.BackendChoice("peft", f"{group.size} processes share the work; unsloth is for one")
     if choice.name == "unsloth":
         _patch_first()
-    placement = backends.place(settings.precision, settings.cpu_threads)
+    placement = backends.place(settings.machine.precision, settings.machine.cpu_threads)
     quantized.refuse_without_device(settings, placement.device)
     folder = families.local_folder(base_path, config.base_model.revision)
     family = families.family_of(folder, config.base_model.family)
-    freezes_encoder = family.scopes[settings.scope].freezes_encoder  # or refused, before anything is read
+    freezes_encoder = family.scopes[settings.lora.scope].freezes_encoder  # or refused, before anything is read
     prompt = families.prompt_of(family, config.task.prompt)
     logger.info("Backend %s: %s", choice.name, choice.reason)
     logger.info("Precision %s", placement.reason)
@@ -289,16 +285,16 @@ def _prepare(
         )
     of_front = not freezes_encoder and family.front is not None and choice.name == "peft"
     needed = _features_bytes(family, folder, placement.dtype, [*learned, *validated], of_front=of_front)
-    if not settings.cache_vision:
-        why = "train.cache_vision is off"
+    if not settings.machine.cache_vision:
+        why = "train.machine.cache_vision is off"
     elif settings.augmentation != "none":
         why = "with train.augmentation pages look different in every epoch"
     elif not (freezes_encoder or of_front):
-        why = f"scope {settings.scope} trains the encoder"
+        why = f"scope {settings.lora.scope} trains the encoder"
     elif not vision_cache.fits(needed, _limits(settings, folders.vision, group)):
         why = (
-            f"they need {needed / memory.GIGABYTE:.1f} GB, more than train.vision_memory_gb "
-            f"({settings.vision_memory_gb:g}) and train.vision_disk_gb ({settings.vision_disk_gb:g})"
+            f"they need {needed / memory.GIGABYTE:.1f} GB, more than vision_memory_gb and vision_disk_gb of "
+            f"train.machine ({settings.machine.vision_memory_gb:g} and {settings.machine.vision_disk_gb:g})"
         )
     else:
         why = ""
@@ -323,8 +319,8 @@ def _prepare(
 
 def _limits(settings: Train, folder: Path | None, group: Group) -> vision_cache.Limits:
     # Each process would hold a copy of its own.
-    in_memory = settings.vision_memory_gb * memory.GIGABYTE / group.size
-    return vision_cache.Limits(folder, in_memory, settings.vision_disk_gb * memory.GIGABYTE)
+    in_memory = settings.machine.vision_memory_gb * memory.GIGABYTE / group.size
+    return vision_cache.Limits(folder, in_memory, settings.machine.vision_disk_gb * memory.GIGABYTE)
 
 
 def _say_skipped(skipped: Sequence[SkippedPage], kept: int, max_tokens: int) -> None:
@@ -359,10 +355,9 @@ def _features_bytes(
 
 def _mark(setup: _Setup, splits: Sequence[Path]) -> str:
     """Return the fingerprint of a training: all that decides about its adapter."""
-    settings = setup.config.train.model_dump(mode="json")
     return checkpoints.fingerprint(
         {
-            "train": {name: value for name, value in settings.items() if name not in _NOT_DECISIVE},
+            "train": setup.config.train.decisive(),
             "prompt": families.prompt_of(setup.family, setup.config.task.prompt),
             "base": setup.base_digest,
             "splits": [sha256_file(path) for path in splits],
@@ -455,9 +450,9 @@ def _schedule(setup: _Setup) -> "Schedule":
     return Schedule(
         total=setup.steps,
         row=max(1, setup.steps // _MOST_LOG_ROWS),
-        validation=settings.validate_steps or apart,
-        checkpoint=settings.checkpoint_steps,
-        checkpoint_s=settings.checkpoint_minutes * 60,
+        validation=settings.validation.steps or apart,
+        checkpoint=settings.checkpoints.steps,
+        checkpoint_s=settings.checkpoints.minutes * 60,
     )
 
 
@@ -475,9 +470,9 @@ def _fit(
     from scribetune.training import trainer
 
     settings = setup.config.train
-    course, best = trainer.course_of(resume) if resume else (Course(settings.micro_batch), None)
+    course, best = trainer.course_of(resume) if resume else (Course(settings.machine.micro_batch), None)
     in_step = sharding.InStep(model, setup.group) if found.shards > 1 else None
-    micro_batch = settings.micro_batch
+    micro_batch = settings.machine.micro_batch
     if in_step is not None:
         # Nothing is made smaller in the midst of a sharded training, so that all batches are as small as this one.
         micro_batch = course.micro_batch = min(course.micro_batch, trial.micro_batch)
@@ -494,8 +489,8 @@ def _fit(
             setup.validated,
             collator,
             offset=len(setup.learned),
-            read_pages=settings.validation_pages,
-            read_tokens=settings.validation_tokens,
+            read_pages=settings.validation.pages,
+            read_tokens=settings.validation.tokens,
             batch=micro_batch,
             seed=settings.seed,
             group=setup.group,
@@ -506,12 +501,12 @@ def _fit(
             schedule.validation,
             validator.loss_pages,
             len(validator.page_ids),
-            settings.validation_tokens,
+            settings.validation.tokens,
         )
         if in_step is not None and validator.page_ids:
             logger.info(
                 "To read pages the base is gathered once for every token or draft of several: where validations take "
-                "too long, lower train.validation_pages or train.validation_tokens"
+                "too long, lower train.validation.pages or train.validation.tokens"
             )
     curves = folders.tensorboard if settings.tensorboard and setup.group.is_first else None
     device = setup.placement.device
@@ -533,7 +528,7 @@ def _fit(
             checkpointing=found.checkpointing,
             host_embedding=_host_embedding(setup, model, found),
             precision=setup.placement.dtype,
-            strictness=determinism.Strictness(settings.deterministic and device != "cpu" and trial.strict),
+            strictness=determinism.Strictness(settings.machine.deterministic and device != "cpu" and trial.strict),
             autocast=torch.bfloat16 if _own_autocast(setup) else None,
             validator=validator,
             course=course,
@@ -547,7 +542,7 @@ def _fit(
             trainer.restore(model, resume / adapters.WEIGHTS)
         else:
             _run(setup, model, collator, equipment, resume, in_memory=features is not None and features.in_memory)
-    if settings.keep == "best" and equipment.best is not None:
+    if settings.validation.keep == "best" and equipment.best is not None:
         trainer.put(model, equipment.best)
         logger.info("The adapter of step %d is kept", course.best.step if course.best else schedule.total)
     return course
@@ -567,7 +562,7 @@ def _host_embedding(setup: _Setup, model: Any, found: preflight.Preflight) -> ho
 
 def _optimizer(settings: Train, device: str) -> str:
     """Return transformers' name of the optimiser."""
-    if settings.optimizer == "adamw_8bit":
+    if settings.optimization.optimizer == "adamw_8bit":
         return "adamw_8bit"
     # The fused one can be told on the device to leave a step out; see `PageTrainer._get_grad_norm`.
     return "adamw_torch" if device == "cpu" else "adamw_torch_fused"
@@ -575,13 +570,13 @@ def _optimizer(settings: Train, device: str) -> str:
 
 def _compiles(setup: _Setup, found: preflight.Preflight) -> bool:
     """Tell whether layers are compiled: where configured, or where the training is long enough for it to pay."""
-    if setup.choice.name != "peft" or setup.config.train.quantization != "none":
+    if setup.choice.name != "peft" or setup.config.train.machine.quantization != "none":
         return False
-    if setup.config.train.compile != "auto":
-        return setup.config.train.compile
+    if setup.config.train.machine.compile != "auto":
+        return setup.config.train.machine.compile
     if found.shards > 1:
         return False  # not measured yet
-    passes = len(setup.learned) * setup.config.train.epochs // setup.config.train.micro_batch
+    passes = len(setup.learned) * setup.config.train.epochs // setup.config.train.machine.micro_batch
     return setup.placement.device != "cpu" and passes >= compiled.WORTH_PASSES
 
 
@@ -602,12 +597,12 @@ def _run(
         per_device_train_batch_size=equipment.micro_batch,
         # Rounded up: a micro batch that was halved need not divide the pages of a process.
         gradient_accumulation_steps=math.ceil(settings.effective_batch / setup.group.size / equipment.micro_batch),
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=settings.schedule,
+        learning_rate=settings.optimization.learning_rate,
+        lr_scheduler_type=settings.optimization.schedule,
         # Rounded down: the first warm-up step has rate 0, and a training of one step must not be spent on it.
-        warmup_steps=math.floor(total * settings.warmup_share),
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_gradient_norm,
+        warmup_steps=math.floor(total * settings.optimization.warmup_share),
+        weight_decay=settings.optimization.weight_decay,
+        max_grad_norm=settings.optimization.max_gradient_norm,
         optim=_optimizer(settings, placement.device),
         bf16=placement.precision == "bfloat16" and not _own_autocast(setup),
         use_cpu=on_cpu,

@@ -300,7 +300,7 @@ class PageTrainer(SFTTrainer):
         equipment = self.equipment
         if (
             course.micro_batch == 1
-            and equipment.settings.gradient_checkpointing == "auto"
+            and equipment.settings.machine.gradient_checkpointing == "auto"
             and not equipment.checkpointing
         ):
             logger.warning("Memory ran out at step %d: from now on activations are computed again, not kept", step)
@@ -444,7 +444,7 @@ class PageTrainer(SFTTrainer):
         """Read the figures of the steps since the last time from the device, at once, and look at them.
 
         Raises:
-            UserError: More steps than `train.max_skipped_steps` had a loss or gradient that is not finite.
+            UserError: More steps than `train.optimization.max_skipped_steps` had a loss or gradient that is not finite.
         """
         waiting, self._waiting = self._waiting, []
         if not waiting:
@@ -478,12 +478,12 @@ class PageTrainer(SFTTrainer):
         named = ", ".join(pages[:_PAGES_NAMED]) + (
             f" and {len(pages) - _PAGES_NAMED} more" if pages[_PAGES_NAMED:] else ""
         )
-        if len(course.skipped_steps) <= settings.max_skipped_steps:
+        if len(course.skipped_steps) <= settings.optimization.max_skipped_steps:
             logger.warning(
                 "Step %d was skipped (%d of at most %d): loss %s, gradient norm %s; pages %s",
                 step.step,
                 len(course.skipped_steps),
-                settings.max_skipped_steps,
+                settings.optimization.max_skipped_steps,
                 step.loss,
                 step.gradient_norm,
                 named,
@@ -494,11 +494,12 @@ class PageTrainer(SFTTrainer):
         raise UserError(
             f"The training came apart at step {step.step}: its loss is {step.loss}, its gradient norm "
             f"{step.gradient_norm}, its learning rate {step.learning_rate:g} (no weight was changed by this step; "
-            f"{kept}). Its pages are {named}; train.learning_rate is",
-            value=settings.learning_rate,
+            f"{kept}). Its pages are {named}; train.optimization.learning_rate is",
+            value=settings.optimization.learning_rate,
             accepted="a rate at which loss and gradient stay finite",
-            todo="lower train.learning_rate or train.max_gradient_norm, look at these pages' labels, set "
-            "train.precision to float32, or allow for single bad steps with train.max_skipped_steps",
+            todo="lower train.optimization.learning_rate or train.optimization.max_gradient_norm, look at these pages' "
+            "labels, set train.machine.precision to float32, or allow for single bad steps with "
+            "train.optimization.max_skipped_steps",
         )
 
     def _validate(self, step: int) -> None:
@@ -516,16 +517,17 @@ class PageTrainer(SFTTrainer):
         if not math.isfinite(validation.loss):
             raise UserError(
                 f"The training came apart before step {step}: its validation loss is {validation.loss}; "
-                "train.learning_rate is",
-                value=settings.learning_rate,
+                "train.optimization.learning_rate is",
+                value=settings.optimization.learning_rate,
                 accepted="a rate at which the loss stays finite",
-                todo="lower train.learning_rate, or set train.precision to float32",
+                todo="lower train.optimization.learning_rate, or set train.machine.precision to float32",
             )
         best = course.add_validation(validation, self._epoch(step))
-        if best and settings.keep == "best":
+        if best and settings.validation.keep == "best":
             self.equipment.best = copied(model)
         self.equipment.monitor.validated(validation, best=best)
-        if settings.patience and course.stale >= settings.patience and step < self.equipment.schedule.total:
+        patience = settings.validation.patience
+        if patience and course.stale >= patience and step < self.equipment.schedule.total:
             course.finished = "patience"
             logger.info("Stopping at step %d: no better validation in the last %d", step, course.stale)
 
@@ -603,7 +605,7 @@ class Watch(TrainerCallback):
 
 def recomputing(settings: Train) -> dict[str, bool]:
     """Return how activations are computed again: random numbers are kept for it only where some are drawn."""
-    return {"use_reentrant": False, "preserve_rng_state": settings.dropout > 0}
+    return {"use_reentrant": False, "preserve_rng_state": settings.lora.dropout > 0}
 
 
 def copied(model: Any) -> dict[str, torch.Tensor]:

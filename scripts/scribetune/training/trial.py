@@ -71,7 +71,7 @@ def less_to_learn(trial: Trial, settings: Train, step: int, longest_tokens: int,
             f"with {event.micro_batch_after} instead of {event.micro_batch_before} pages in a forward pass; the "
             f"effective batch of {settings.effective_batch} pages, and so the result, stays",
         )
-    if settings.gradient_checkpointing == "auto" and not checkpointing:
+    if settings.machine.gradient_checkpointing == "auto" and not checkpointing:
         return AgainError(
             replace(trial, recomputing=True),
             f"Memory ran out at step {step}",

@@ -202,7 +202,7 @@ class Validator:
         if batch == 1:
             raise UserError(
                 f"Memory ran out at step {step} in {doing}, one page at a time",
-                todo="set train.validation_pages to 0, lower train.max_tokens, or use a GPU with more memory",
+                todo="set train.validation.pages to 0, lower train.max_tokens, or use a GPU with more memory",
             )
         if self._sharded:
             raise less_to_validate(self._sharded[1], step, doing, batch, reading=reading)
