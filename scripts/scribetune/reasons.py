@@ -74,12 +74,13 @@ class Explanation:
     def words(self) -> list[str]:
         """Return lines for people."""
         asked = " ".join(self.targets) or "the whole build"
+        notes = [line for note in self.notes for line in note.split("\n")]
         if not self.jobs:
             return [
                 *self.notes,
                 f"Nothing would run for {asked}: files, keys, code and libraries are those of the last build.",
             ]
-        lines = [*self.notes, f"{len(self.jobs)} job{'s' if len(self.jobs) > 1 else ''} would run for {asked}."]
+        lines = [*notes, f"{len(self.jobs)} job{'s' if len(self.jobs) > 1 else ''} would run for {asked}."]
         for causes, names in _grouped(self.jobs):
             lines += ["", _listed(names)]
             lines += [f"  {cause.kind:<8} {cause.name}: {cause.change}" for cause in causes[:_MOST_SHOWN]]

@@ -34,7 +34,7 @@ def run(folder: Path, *command: str) -> str:
 def commit(folder: Path, name: str, cer: float, rate: str) -> None:
     """Commit a build whose tuned model has this CER."""
     config = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
-    changed, count = re.subn(r"(?m)^  learning_rate: .*$", f"  learning_rate: {rate}", config, count=1)
+    changed, count = re.subn(r"(?m)^    learning_rate: .*$", f"    learning_rate: {rate}", config, count=1)
     assert count == 1
     files.write_text(folder / "params.yaml", changed)
     validated = {4: f"{cer},{cer}"}
