@@ -63,7 +63,11 @@ rule predict_benchmark_base:
         mem_mb=plan.memory_mb(1500),  # as test pages are read
     params:
         settings=plan.settings(
-            "generate", "base_model", "task", "train.machine.cpu_threads", "train.machine.precision"
+            "generate",
+            "base_model",
+            "task",
+            "train.machine.cpu_threads",
+            "train.machine.precision",
         ),
         base_path=plan.base_path,
         code=plan.code("predict_benchmark_base"),
@@ -92,7 +96,11 @@ rule predict_benchmark_tuned:
         mem_mb=plan.memory_mb(1500),  # as test pages are read
     params:
         settings=plan.settings(
-            "generate", "base_model", "task", "train.machine.cpu_threads", "train.machine.precision"
+            "generate",
+            "base_model",
+            "task",
+            "train.machine.cpu_threads",
+            "train.machine.precision",
         ),
         code=plan.code("predict_benchmark_tuned"),
         environment=plan.environment,

@@ -51,7 +51,11 @@ rule predict_base:
         mem_mb=plan.memory_mb(1500),  # measured: 1,205 MB
     params:
         settings=plan.settings(
-            "generate", "base_model", "task", "train.machine.cpu_threads", "train.machine.precision"
+            "generate",
+            "base_model",
+            "task",
+            "train.machine.cpu_threads",
+            "train.machine.precision",
         ),
         base_path=plan.base_path,
         code=plan.code("predict_base"),
@@ -82,7 +86,11 @@ rule predict_tuned:
         mem_mb=plan.memory_mb(1500),  # measured: 1,205 MB
     params:
         settings=plan.settings(
-            "generate", "base_model", "task", "train.machine.cpu_threads", "train.machine.precision"
+            "generate",
+            "base_model",
+            "task",
+            "train.machine.cpu_threads",
+            "train.machine.precision",
         ),
         code=plan.code("predict_tuned"),
         environment=plan.environment,
