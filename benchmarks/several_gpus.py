@@ -50,14 +50,13 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
     """Train as one of a group of processes; return when what happened, in seconds, and the peak memory here."""
     import torch
 
-    from scribetune import config
-    from scribetune.training import run as training_run
-    from scribetune.training import trainer
+    from scribetune import config, training
+    from scribetune.training import features, page_trainer, run, trial
 
     began = time.perf_counter()
     stamps: dict[str, float] = {}
     begins: list[float] = []
-    take, features = trainer.PageTrainer.get_batch_samples, training_run._features
+    take, compute = page_trainer.PageTrainer.get_batch_samples, features.vision_features
 
     def now() -> float:
         if torch.cuda.is_available():
@@ -67,19 +66,19 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
     def clocked(self: Any, *arguments: Any) -> Any:
         if len(begins) == WARM_UP:
             stamps["from"] = now()
-        if len(begins) == self.equipment.schedule.total - 1:
+        if len(begins) == self.schedule.total - 1:
             stamps["to"] = now()
         begins.append(time.perf_counter())
         return take(self, *arguments)
 
     def clocked_features(*arguments: Any) -> Any:
         before = now()
-        made = features(*arguments)
+        made = compute(*arguments)
         stamps["features"] = now() - before
         return made
 
-    setattr(trainer.PageTrainer, "get_batch_samples", clocked)  # noqa: B010
-    setattr(training_run, "_features", clocked_features)  # noqa: B010
+    setattr(page_trainer.PageTrainer, "get_batch_samples", clocked)  # noqa: B010
+    setattr(features, "vision_features", clocked_features)  # noqa: B010
     work = Path(given["work"])
     base = Path(given["base"])
     settings = config.load(
@@ -99,10 +98,10 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    folders = training_run.WorkFolders(work / "checkpoints", work / "vision")
-    result = training_run._train(
-        group, settings, str(base), work / "train.jsonl", work / "validation.jsonl", work / "adapter", folders
-    )
+    splits = (work / "train.jsonl", work / "validation.jsonl")
+    folders = training.WorkFolders(work / "checkpoints", work / "vision")
+    whole = trial.Trial(settings.train.machine.micro_batch)
+    result = run.train_in_group(group, settings, str(base), splits, work / "adapter", folders, whole)
     counted = len(begins) - 1 - WARM_UP
     peaks = group.gather(peak_bytes())
     return {

@@ -123,10 +123,10 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from scribetune import config, files, training, vision_cache
-    from scribetune.training import trainer
+    from scribetune.training import page_trainer
 
     starts: list[float] = []
-    real = trainer.PageTrainer.get_batch_samples
+    real = page_trainer.PageTrainer.get_batch_samples
 
     def clocked(self: Any, *arguments: Any) -> Any:
         torch.cuda.synchronize()
@@ -145,7 +145,7 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
 
     peaks: list[float] = []
     vision_cache.compute = timed
-    trainer.PageTrainer.get_batch_samples = clocked  # type: ignore[method-assign]
+    page_trainer.PageTrainer.get_batch_samples = clocked  # type: ignore[method-assign]
     if "cap_gb" in case:
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(case["cap_gb"] * 1e9 / total)

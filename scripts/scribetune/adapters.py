@@ -182,6 +182,31 @@ def tensors(model: Any) -> dict[str, torch.Tensor]:
     }
 
 
+def copied(model: Any) -> dict[str, torch.Tensor]:
+    """Return a copy of a model's adapter tensors in main memory, by their names in a file."""
+    return {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors(model).items()}
+
+
+def put(model: Any, stored: Mapping[str, torch.Tensor]) -> None:
+    """Put adapter tensors into a model.
+
+    Raises:
+        AdapterError: The names are not those of the model's adapter.
+    """
+    held = tensors(model)
+    if set(held) != set(stored):
+        raise AdapterError(f"{len(set(held) ^ set(stored))} tensors of a checkpoint are not those of the model")
+    with torch.no_grad():
+        for name, tensor in held.items():
+            tensor.copy_(stored[name])
+
+
+def restore(model: Any, path: Path) -> None:
+    """Put the adapter in a checkpoint's file into a model; see `put`."""
+    put(model, load_file(path))
+    check_arrived(model, path)
+
+
 def read_settings(folder: Path) -> dict[str, Any]:
     """Return adapter_config.json of an adapter's folder.
 

@@ -16,7 +16,7 @@ from trl import SFTTrainer  # type: ignore[attr-defined]
 from scribetune import adapters, checkpoints, training
 from scribetune.errors import UserError
 from scribetune.files import sha256_file
-from scribetune.training import determinism, drafting, trainer, validation
+from scribetune.training import determinism, drafting, page_trainer, validation
 
 Run = Callable[..., training.TrainingResult]
 
@@ -160,14 +160,14 @@ def bad_gradient_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Put an infinite value into the gradient of one step."""
 
     def arm(step: int) -> None:
-        clip = trainer.PageTrainer._clip_grad_norm
+        clip = page_trainer.PageTrainer._clip_grad_norm
 
         def clipped(self: Any, model: Any) -> Any:
             if self.state.global_step + 1 == step:
                 next(weight for weight in model.parameters() if weight.grad is not None).grad.fill_(math.inf)
             return clip(self, model)  # type: ignore[no-untyped-call]
 
-        monkeypatch.setattr(trainer.PageTrainer, "_clip_grad_norm", clipped)
+        monkeypatch.setattr(page_trainer.PageTrainer, "_clip_grad_norm", clipped)
 
     return arm
 
@@ -216,7 +216,7 @@ def test_the_adapter_with_the_best_cer_is_kept_not_the_last(
     assert [one.step for one in best.validations] == [4, 8, 12] and best.validations == last.validations
     assert sha256_file(tmp_path / "best" / adapters.WEIGHTS) != sha256_file(tmp_path / "last" / adapters.WEIGHTS)
     # Two thirds of the training, stopped there, has the same adapter: the best one is of its step, to the last bit.
-    monkeypatch.setattr(trainer.PageTrainer, "_run_epoch", only_epochs(2))
+    monkeypatch.setattr(page_trainer.PageTrainer, "_run_epoch", only_epochs(2))
     with pytest.raises(InterruptedError):
         run("cut", validation_pages=0, checkpoints_steps=8)
     cut = load_file(tmp_path / "cut-checkpoints" / "checkpoint-8" / adapters.WEIGHTS)
@@ -226,7 +226,7 @@ def test_the_adapter_with_the_best_cer_is_kept_not_the_last(
 
 def only_epochs(count: int) -> Callable[..., Any]:
     """Interrupt a training when that many epochs are done."""
-    epoch = trainer.PageTrainer._run_epoch
+    epoch = page_trainer.PageTrainer._run_epoch
 
     def limited(self: Any, *arguments: Any, **named: Any) -> Any:
         if named["epoch"] == count:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scribetune.collation import SkippedPage
-from scribetune.training.course import MemoryEvent, Validation
+from scribetune.training.log import MemoryEvent, Validation
 from scribetune.training.preflight import Preflight
 
 

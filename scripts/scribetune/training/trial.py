@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.training import memory
-from scribetune.training.course import MemoryEvent
+from scribetune.training.log import MemoryEvent
 
 READ_AT_ONCE = 8
 """Validation pages that are read at once, at first."""

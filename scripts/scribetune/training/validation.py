@@ -18,7 +18,7 @@ from scribetune.generation import WindowedNgramGuard
 from scribetune.metrics.text import cer
 from scribetune.processes import ALONE, Group
 from scribetune.training import drafting, memory
-from scribetune.training.course import Validation
+from scribetune.training.log import Validation
 from scribetune.training.loss import token_loss, without
 from scribetune.training.sharding import InStep
 from scribetune.training.trial import READ_AT_ONCE, Trial, less_to_validate
