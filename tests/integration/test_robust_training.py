@@ -107,7 +107,7 @@ def test_a_page_that_does_not_fit_alone_is_tried_without_keeping_activations(
     backward = SFTTrainer.training_step
 
     def limited(self: Any, model: Any, inputs: dict[str, Any], *rest: Any) -> torch.Tensor:
-        if not self.equipment.checkpointing and self.state.global_step >= 1:
+        if not self.progress.checkpointing and self.state.global_step >= 1:
             raise torch.OutOfMemoryError
         loss: torch.Tensor = backward(self, model, dict(inputs), *rest)  # type: ignore[no-untyped-call]
         return loss
@@ -140,12 +140,12 @@ def test_a_kernel_that_has_no_deterministic_form_ends_strictness_and_not_the_tra
     assert_alike(tmp_path / "strict", tmp_path / "plain")
 
 
-@pytest.mark.parametrize(("key", "value"), [("quantization", "4bit"), ("optimizer", "adamw_8bit")])
+@pytest.mark.parametrize(("key", "value"), [("machine.quantization", "4bit"), ("optimization.optimizer", "adamw_8bit")])
 def test_what_only_a_gpu_can_do_is_refused_on_a_cpu_before_a_weight_is_loaded(run: Run, key: str, value: str) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here: nothing is refused")
     with pytest.raises(UserError, match=f"train.{key} needs a CUDA GPU"):
-        run(**{key: value})
+        run(**{key.split(".")[1]: value})
 
 
 def test_a_page_that_does_not_fit_alone_ends_with_advice(run: Run, memory_for: Callable[[int, int], None]) -> None:
