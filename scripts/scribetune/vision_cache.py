@@ -290,7 +290,7 @@ def _name(example: Example, key: str) -> str:
 
 def _packed(seen: Features) -> bytes:
     tensors = {
-        "features": seen.features.contiguous(),
+        "features": seen.features.contiguous(),  # (image tokens, width)
         "prompt_ids": torch.tensor(seen.prompt_ids, dtype=torch.int32),
     }
     return save(tensors, metadata={_CHECK: _checksum(tensors)})

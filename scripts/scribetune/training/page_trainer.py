@@ -442,10 +442,10 @@ class PageTrainer(SFTTrainer):
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        rows = [torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting]
+        rows = [torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting]  # (3) each
         log = self.progress.log
         own = torch.tensor([float(self._time_is_up()), log.micro_batch, 0.0], device=self._device)
-        of_all = self.accelerator.gather(torch.stack([*rows, own]).unsqueeze(0)).tolist()
+        of_all = self.accelerator.gather(torch.stack([*rows, own]).unsqueeze(0)).tolist()  # (processes, steps + 1, 3)
         figures = [[sum(parts) for parts in zip(*same, strict=True)] for same in zip(*of_all, strict=True)][:-1]
         # The first process's clock decides for all, and the smallest memory.
         self._clock_says_checkpoint = of_all[0][-1][0] > 0

@@ -225,6 +225,7 @@ class InStep:
         finally:
             announcing.remove()
         model = self._language_model
+        # (1, 1, width)
         empty = torch.zeros(1, 1, int(model.config.hidden_size), dtype=model.dtype, device=model.device)
         while self._group.any(False):
             model(inputs_embeds=empty, use_cache=False)
