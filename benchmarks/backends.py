@@ -33,7 +33,8 @@ def settings(build: Path, base: Path, backend: str, precision: str = "auto") -> 
 
     values = yaml.safe_load((build / "params.yaml").read_text(encoding="utf-8"))
     values["base_model"]["name"] = str(base)
-    values["train"] |= {"backend": backend, "tensorboard": False, "precision": precision}
+    values["train"]["tensorboard"] = False
+    values["train"]["machine"] |= {"backend": backend, "precision": precision}
     return config.load(values)
 
 

@@ -33,7 +33,7 @@ TINY = REPOSITORY / "models" / "tiny"
 
 def make_adapter(family: families.Family, base: Path, folder: Path, scope: str) -> int:
     """Write an adapter with random weights; return how many it has."""
-    settings = config.load({"train": {"scope": scope, "dropout": 0.0}})
+    settings = config.load({"train": {"lora": {"scope": scope, "dropout": 0.0}}})
     wrapped = adapters.attach(family, layouts.skeleton(base), settings.train)
     generator = torch.Generator().manual_seed(1)
     weights = {
@@ -96,7 +96,7 @@ def main() -> None:
         settings = config.load(
             {
                 "base_model": {"name": str(base)},
-                "train": {"scope": given.scope, "cpu_threads": given.threads},
+                "train": {"lora": {"scope": given.scope}, "machine": {"cpu_threads": given.threads}},
                 "merge": {"layout": given.layout, "precision": given.precision},
             }
         )

@@ -13,8 +13,8 @@ timed at two moments with the device synchronised; "features" are the seconds of
 everything from the call to the adapter on disk, starting processes and loading the model included. "Peak" is the most
 memory of any GPU, loading included; on a CPU the most resident memory of any process. results.json has the seconds
 from step to step as the first process sees them. With --sharded every number of GPUs above one is trained once more
-with `train.sharding: full`, where each GPU holds a part of every decoder layer. Written to --results: results.json,
-the table, and the log of each training.
+with `train.machine.sharding: full`, where each GPU holds a part of every decoder layer. Written to --results:
+results.json, the table, and the log of each training.
 
 `--base` takes another model (models/tiny, to try the script on a CPU), `--experts N` makes a small one whose weights
 are almost all in its decoder layers (16 of them, N experts in each), to see on a CPU who holds what:
@@ -50,14 +50,13 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
     """Train as one of a group of processes; return when what happened, in seconds, and the peak memory here."""
     import torch
 
-    from scribetune import config
-    from scribetune.training import run as training_run
-    from scribetune.training import trainer
+    from scribetune import config, training
+    from scribetune.training import features, page_trainer, run, trial
 
     began = time.perf_counter()
     stamps: dict[str, float] = {}
     begins: list[float] = []
-    take, features = trainer.PageTrainer.get_batch_samples, training_run._features
+    take, compute = page_trainer.PageTrainer.get_batch_samples, features.vision_features
 
     def now() -> float:
         if torch.cuda.is_available():
@@ -67,38 +66,42 @@ def timed_training(group: Any, given: dict[str, Any]) -> dict[str, Any]:
     def clocked(self: Any, *arguments: Any) -> Any:
         if len(begins) == WARM_UP:
             stamps["from"] = now()
-        if len(begins) == self.equipment.schedule.total - 1:
+        if len(begins) == self.schedule.total - 1:
             stamps["to"] = now()
         begins.append(time.perf_counter())
         return take(self, *arguments)
 
     def clocked_features(*arguments: Any) -> Any:
         before = now()
-        made = features(*arguments)
+        made = compute(*arguments)
         stamps["features"] = now() - before
         return made
 
-    setattr(trainer.PageTrainer, "get_batch_samples", clocked)  # noqa: B010
-    setattr(training_run, "_features", clocked_features)  # noqa: B010
+    setattr(page_trainer.PageTrainer, "get_batch_samples", clocked)  # noqa: B010
+    setattr(features, "vision_features", clocked_features)  # noqa: B010
     work = Path(given["work"])
     base = Path(given["base"])
     settings = config.load(
         {
             "base_model": {"name": str(base)},
             "train": {
-                "backend": "peft", "scope": given["scope"], "rank": 16, "alpha": 16, "dropout": 0.0,
-                "effective_batch": given["batch"], "micro_batch": given["micro"], "epochs": given["epochs"],
-                "gradient_checkpointing": False, "checkpoint_steps": 10_000, "checkpoint_minutes": 0,
-                "tensorboard": False, "keep": "last", "sharding": given["sharding"],
+                "effective_batch": given["batch"], "epochs": given["epochs"], "tensorboard": False,
+                "lora": {"scope": given["scope"], "rank": 16, "alpha": 16, "dropout": 0.0},
+                "validation": {"keep": "last"},
+                "checkpoints": {"steps": 10_000, "minutes": 0},
+                "machine": {
+                    "backend": "peft", "micro_batch": given["micro"], "gradient_checkpointing": False,
+                    "sharding": given["sharding"],
+                },
             },
         }
     )  # fmt: skip
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
-    folders = training_run.WorkFolders(work / "checkpoints", work / "vision")
-    result = training_run._train(
-        group, settings, str(base), work / "train.jsonl", work / "validation.jsonl", work / "adapter", folders
-    )
+    splits = (work / "train.jsonl", work / "validation.jsonl")
+    folders = training.WorkFolders(work / "checkpoints", work / "vision")
+    whole = trial.Trial(settings.train.machine.micro_batch)
+    result = run.train_in_group(group, settings, str(base), splits, work / "adapter", folders, whole)
     counted = len(begins) - 1 - WARM_UP
     peaks = group.gather(peak_bytes())
     return {

@@ -44,7 +44,7 @@ CASES: dict[str, dict[str, Any]] = {
     "attention-16GB-4bit": {"scope": "attention", "batch": 2, "pages": 24, "quantization": "4bit", "cap_gb": 16},
     "experts-16GB-4bit": {"scope": "experts", "batch": 1, "pages": 16, "quantization": "4bit", "cap_gb": 16},
 }
-_OF_TRAINING = ("compile", "optimizer", "deterministic", "gradient_checkpointing", "quantization")
+_OF_MACHINE = ("compile", "deterministic", "gradient_checkpointing", "quantization")
 WARM_UP = 5
 
 
@@ -123,10 +123,10 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from scribetune import config, files, training, vision_cache
-    from scribetune.training import trainer
+    from scribetune.training import page_trainer
 
     starts: list[float] = []
-    real = trainer.PageTrainer.get_batch_samples
+    real = page_trainer.PageTrainer.get_batch_samples
 
     def clocked(self: Any, *arguments: Any) -> Any:
         torch.cuda.synchronize()
@@ -145,7 +145,7 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
 
     peaks: list[float] = []
     vision_cache.compute = timed
-    trainer.PageTrainer.get_batch_samples = clocked  # type: ignore[method-assign]
+    page_trainer.PageTrainer.get_batch_samples = clocked  # type: ignore[method-assign]
     if "cap_gb" in case:
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(case["cap_gb"] * 1e9 / total)
@@ -160,11 +160,15 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
         {
             "base_model": {"name": str(base)},
             "train": {
-                "backend": case.get("backend", "peft"), "scope": case["scope"], "rank": 16, "alpha": 16, "dropout": 0.0,
-                "effective_batch": case["batch"], "micro_batch": case["batch"], "epochs": case.get("epochs", 1),
-                "precision": "bfloat16", "checkpoint_steps": 10_000, "checkpoint_minutes": 0, "tensorboard": False,
-                "gradient_checkpointing": True, "compile": False, "vision_disk_gb": 0.0,
-                **{name: case[name] for name in _OF_TRAINING if name in case},
+                "effective_batch": case["batch"], "epochs": case.get("epochs", 1), "tensorboard": False,
+                "lora": {"scope": case["scope"], "rank": 16, "alpha": 16, "dropout": 0.0},
+                "optimization": {"optimizer": case.get("optimizer", "adamw")},
+                "checkpoints": {"steps": 10_000, "minutes": 0},
+                "machine": {
+                    "backend": case.get("backend", "peft"), "micro_batch": case["batch"], "precision": "bfloat16",
+                    "gradient_checkpointing": True, "compile": False, "vision_disk_gb": 0.0,
+                    **{name: case[name] for name in _OF_MACHINE if name in case},
+                },
             },
         }
     )  # fmt: skip

@@ -57,13 +57,17 @@ rule predict_benchmark_base:
         "benchmarks/jobs/predict_benchmark_base/{benchmark}.tsv"
     conda:
         f"../envs/{plan.kind}.yaml"
-    threads: plan.config.train.cpu_threads
+    threads: plan.config.train.machine.cpu_threads
     resources:
         gpu=1,
         mem_mb=plan.memory_mb(1500),  # as test pages are read
     params:
         settings=plan.settings(
-            "generate", "base_model", "task", "train.cpu_threads", "train.precision"
+            "generate",
+            "base_model",
+            "task",
+            "train.machine.cpu_threads",
+            "train.machine.precision",
         ),
         base_path=plan.base_path,
         code=plan.code("predict_benchmark_base"),
@@ -86,13 +90,17 @@ rule predict_benchmark_tuned:
         "benchmarks/jobs/predict_benchmark_tuned/{benchmark}.tsv"
     conda:
         f"../envs/{plan.kind}.yaml"
-    threads: plan.config.train.cpu_threads
+    threads: plan.config.train.machine.cpu_threads
     resources:
         gpu=1,
         mem_mb=plan.memory_mb(1500),  # as test pages are read
     params:
         settings=plan.settings(
-            "generate", "base_model", "task", "train.cpu_threads", "train.precision"
+            "generate",
+            "base_model",
+            "task",
+            "train.machine.cpu_threads",
+            "train.machine.precision",
         ),
         code=plan.code("predict_benchmark_tuned"),
         environment=plan.environment,

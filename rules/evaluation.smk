@@ -45,13 +45,17 @@ rule predict_base:
         "benchmarks/jobs/predict_base.tsv"
     conda:
         f"../envs/{plan.kind}.yaml"
-    threads: plan.config.train.cpu_threads
+    threads: plan.config.train.machine.cpu_threads
     resources:
         gpu=1,
         mem_mb=plan.memory_mb(1500),  # measured: 1,205 MB
     params:
         settings=plan.settings(
-            "generate", "base_model", "task", "train.cpu_threads", "train.precision"
+            "generate",
+            "base_model",
+            "task",
+            "train.machine.cpu_threads",
+            "train.machine.precision",
         ),
         base_path=plan.base_path,
         code=plan.code("predict_base"),
@@ -76,13 +80,17 @@ rule predict_tuned:
         "benchmarks/jobs/predict_tuned.tsv"
     conda:
         f"../envs/{plan.kind}.yaml"
-    threads: plan.config.train.cpu_threads
+    threads: plan.config.train.machine.cpu_threads
     resources:
         gpu=1,
         mem_mb=plan.memory_mb(1500),  # measured: 1,205 MB
     params:
         settings=plan.settings(
-            "generate", "base_model", "task", "train.cpu_threads", "train.precision"
+            "generate",
+            "base_model",
+            "task",
+            "train.machine.cpu_threads",
+            "train.machine.precision",
         ),
         code=plan.code("predict_tuned"),
         environment=plan.environment,

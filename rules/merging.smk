@@ -26,7 +26,9 @@ rule merge_adapter:
         gpu=1,
         mem_mb=plan.memory_mb(1000),  # measured: 655 MB
     params:
-        settings=plan.settings("merge", "base_model", "task", "train.cpu_threads"),
+        settings=plan.settings(
+            "merge", "base_model", "task", "train.machine.cpu_threads"
+        ),
         base_path=plan.base_path,
         code=plan.code("merge_adapter"),
         environment=plan.environment,

@@ -30,7 +30,7 @@ rule train_adapter:
         "benchmarks/jobs/train_adapter.tsv"
     conda:
         f"../envs/{plan.kind}.yaml"
-    threads: plan.config.train.cpu_threads
+    threads: plan.config.train.machine.cpu_threads
     resources:
         gpu=plan.gpus(workflow.global_resources),
         # Measured: 821 to 1,780 MB; several GPUs have a process each.

@@ -21,7 +21,7 @@ def main(config: Config, name: str, model: str, records: Path, predictions: Path
 if __name__ == "__main__":
     with rule_job(snakemake):
         main(
-            restrict(snakemake.params.settings),
+            restrict(snakemake.params.settings, snakemake.config),
             snakemake.wildcards.benchmark,
             snakemake.params.base_path,
             Path(snakemake.input.records),

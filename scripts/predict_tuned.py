@@ -22,7 +22,7 @@ def main(config: Config, model: str, sets: Mapping[Path, Path]) -> None:
 if __name__ == "__main__":
     with rule_job(snakemake):
         main(
-            restrict(snakemake.params.settings),
+            restrict(snakemake.params.settings, snakemake.config),
             str(Path(snakemake.input.proof).parent),
             {
                 Path(snakemake.input.test): Path(snakemake.output.predictions),

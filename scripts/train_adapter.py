@@ -83,7 +83,7 @@ def _name(sources: lineage.Sources, config: Config) -> str:
         "records": sources.records["train"],
         "validation": sources.records["validation"],
         "base": sources.base,
-        "config": config.model_dump(mode="json"),
+        "config": config.decisive(),
         "code": sources.code,
         "environment": sources.environment,
     }
@@ -93,7 +93,7 @@ def _name(sources: lineage.Sources, config: Config) -> str:
 if __name__ == "__main__":
     with rule_job(snakemake):
         main(
-            config=restrict(snakemake.params.settings),
+            config=restrict(snakemake.params.settings, snakemake.config),
             base_path=snakemake.params.base_path,
             base_files=snakemake.input.base,
             split_files={

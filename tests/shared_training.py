@@ -10,28 +10,28 @@ from torch.distributed.tensor import DTensor
 from training_pages import TINY, settings
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
-from scribetune import processes
+from scribetune import processes, training
 from scribetune.errors import UserError
-from scribetune.training import run as training_run
-from scribetune.training import sharding, trainer, trial
+from scribetune.training import fit as fitting
+from scribetune.training import page_trainer, run, sharding, trial
 
 
-def one_training(group: processes.Group, folder: str, name: str, trial: trial.Trial | None = None, **train: Any) -> Any:
+def one_training(group: processes.Group, folder: str, name: str, tried: trial.Trial | None = None, **train: Any) -> Any:
     """Train on the splits in `folder`, into `folder/name`; return what the training says of itself.
 
     Among the settings `base` is another base model's folder, and `splits` where its pages lie.
     """
     here = Path(folder)
     base, splits = train.pop("base", str(TINY)), Path(train.pop("splits", folder))
-    return training_run._train(
+    config = settings(**train)
+    return run.train_in_group(
         group,
-        settings(**train),
+        config,
         base,
-        splits / "train.jsonl",
-        splits / "validation.jsonl",
+        (splits / "train.jsonl", splits / "validation.jsonl"),
         here / name,
-        training_run.WorkFolders(here / f"{name}-checkpoints", here / "vision"),
-        trial,
+        training.WorkFolders(here / f"{name}-checkpoints", here / "vision"),
+        tried or trial.Trial(config.train.machine.micro_batch),
     )
 
 
@@ -62,15 +62,16 @@ def sharded_trainings(group: processes.Group, folder: str, cases: dict[str, dict
     """
     found: dict[str, Any] = {}
     held: list[tuple[int, int, int]] = []
-    fit, backward = training_run._fit, SFTTrainer.training_step
+    fit, backward = fitting.fit, SFTTrainer.training_step
 
-    def weighed(setup: Any, model: Any, *rest: Any) -> Any:
+    def weighed(prepared: Any, loaded: Any, *rest: Any) -> Any:
+        model = loaded.model
         parts = [
             weight for layer in sharding.layers(model) for weight in layer.parameters() if not weight.requires_grad
         ]
         own = sum(part.to_local().numel() if isinstance(part, DTensor) else part.numel() for part in parts)
         held.append((sharding.held_parameters(model)[0], own, sum(part.numel() for part in parts)))
-        return fit(setup, model, *rest)
+        return fit(prepared, loaded, *rest)
 
     def limited(self: Any, model: Any, inputs: dict[str, Any], *rest: Any) -> torch.Tensor:
         loss: torch.Tensor = backward(self, model, dict(inputs), *rest)  # type: ignore[no-untyped-call]
@@ -78,14 +79,14 @@ def sharded_trainings(group: processes.Group, folder: str, cases: dict[str, dict
             raise torch.OutOfMemoryError
         return loss
 
-    setattr(training_run, "_fit", weighed)  # noqa: B010
+    setattr(fitting, "fit", weighed)  # noqa: B010
     for name, train in cases.items():
         if name == "memory":
             setattr(SFTTrainer, "training_step", limited)  # noqa: B010
         try:
             found[name] = one_training(group, folder, name, **train)
         except trial.AgainError as again:
-            found[name] = one_training(group, folder, name, trial=again.trial, **train)
+            found[name] = one_training(group, folder, name, tried=again.trial, **train)
         except UserError as error:
             found[name] = str(error)
         setattr(SFTTrainer, "training_step", backward)  # noqa: B010
@@ -98,7 +99,7 @@ def killed_training(
 ) -> None:
     """Train until one process is killed, at that call of what begins a checkpoint."""
     calls = 0
-    save = trainer.PageTrainer._save_checkpoint
+    save = page_trainer.PageTrainer._save_checkpoint
 
     def dies(self: Any, *rest: Any) -> None:
         nonlocal calls
@@ -107,5 +108,5 @@ def killed_training(
             os.kill(os.getpid(), signal.SIGKILL)
         save(self, *rest)
 
-    setattr(trainer.PageTrainer, "_save_checkpoint", dies)  # noqa: B010
+    setattr(page_trainer.PageTrainer, "_save_checkpoint", dies)  # noqa: B010
     one_training(group, folder, name, **train)

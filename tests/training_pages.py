@@ -4,6 +4,7 @@ from pathlib import Path
 
 import stand_in
 from PIL import Image, ImageDraw
+from train_keys import grouped
 
 from scribetune import config, families
 from scribetune.files import write_jsonl
@@ -26,7 +27,7 @@ def settings(**train: object) -> config.Config:
         "tensorboard": False,
         **train,
     }
-    return config.load({"base_model": {"name": "models/tiny"}, "train": values})
+    return config.load({"base_model": {"name": "models/tiny"}, "train": grouped(**values)})
 
 
 def write_split(

@@ -11,10 +11,10 @@ from training_pages import TINY, settings
 from trl import SFTTrainer  # type: ignore[attr-defined]  # noqa: F401  imported once, before the processes are forked
 
 from scribetune import adapters, checkpoints, training
-from scribetune.training import run as training_run
-from scribetune.training import trainer, validation
+from scribetune.training import fit as fitting
+from scribetune.training import page_trainer, validation
 
-SETTINGS = {"checkpoint_steps": 1, "dropout": 0.1, "epochs": 3}
+SETTINGS = {"checkpoints_steps": 1, "dropout": 0.1, "epochs": 3}
 
 
 def _dying(call: Callable[..., Any], at_call: int) -> Callable[..., Any]:
@@ -42,7 +42,7 @@ def run(folder: str, base: str, begun: Any, die_in: str = "", at_call: int = 0) 
     """
     torch.set_num_threads(1)
     places: dict[str, tuple[Any, str]] = {
-        "optimiser": (trainer.PageTrainer, "_save_optimizer_and_scheduler"),
+        "optimiser": (page_trainer.PageTrainer, "_save_optimizer_and_scheduler"),
         "seal": (checkpoints, "seal"),
         "rename": (Path, "rename"),
         "validation": (validation.Validator, "_loss"),
@@ -52,13 +52,13 @@ def run(folder: str, base: str, begun: Any, die_in: str = "", at_call: int = 0) 
     if die_in:
         holder, name = places[die_in]
         setattr(holder, name, _dying(getattr(holder, name), at_call))
-    fit = training_run._fit
+    fit = fitting.fit
 
     def told(*arguments: Any) -> Any:
         begun.set()
         return fit(*arguments)
 
-    setattr(training_run, "_fit", told)  # noqa: B010
+    setattr(fitting, "fit", told)  # noqa: B010
     here = Path(folder)
     training.train(
         settings(**SETTINGS),

@@ -43,19 +43,19 @@ def attach(family: Family, model: Any, train: Train) -> Any:
     """
     from peft import LoraConfig, get_peft_model
 
-    scope = family.scopes[train.scope]
-    if scope.target_parameters and train.dropout:
+    scope = family.scopes[train.lora.scope]
+    if scope.target_parameters and train.lora.dropout:
         raise UserError(
-            f"LoRA on routed experts (train.scope {train.scope!r}) has no dropout; train.dropout is",
-            value=train.dropout,
+            f"LoRA on routed experts (train.lora.scope {train.lora.scope!r}) has no dropout; train.lora.dropout is",
+            value=train.lora.dropout,
             accepted="0",
-            todo="set train.dropout to 0, or train.scope to language",
+            todo="set train.lora.dropout to 0, or train.lora.scope to language",
         )
-    _due(family, model, train.scope, train.rank)
+    _due(family, model, train.lora.scope, train.lora.rank)
     settings = LoraConfig(
-        r=train.rank,
-        lora_alpha=train.alpha,
-        lora_dropout=train.dropout,
+        r=train.lora.rank,
+        lora_alpha=train.lora.alpha,
+        lora_dropout=train.lora.dropout,
         bias="none",
         target_modules=scope.target_modules,
         target_parameters=list(scope.target_parameters) or None,
@@ -180,6 +180,31 @@ def tensors(model: Any) -> dict[str, torch.Tensor]:
         for name, weight in model.named_parameters()
         if ".lora_" in name
     }
+
+
+def copied(model: Any) -> dict[str, torch.Tensor]:
+    """Return a copy of a model's adapter tensors in main memory, by their names in a file."""
+    return {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in tensors(model).items()}
+
+
+def put(model: Any, stored: Mapping[str, torch.Tensor]) -> None:
+    """Put adapter tensors into a model.
+
+    Raises:
+        AdapterError: The names are not those of the model's adapter.
+    """
+    held = tensors(model)
+    if set(held) != set(stored):
+        raise AdapterError(f"{len(set(held) ^ set(stored))} tensors of a checkpoint are not those of the model")
+    with torch.no_grad():
+        for name, tensor in held.items():
+            tensor.copy_(stored[name])
+
+
+def restore(model: Any, path: Path) -> None:
+    """Put the adapter in a checkpoint's file into a model; see `put`."""
+    put(model, load_file(path))
+    check_arrived(model, path)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

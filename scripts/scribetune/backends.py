@@ -72,7 +72,7 @@ def choose(wanted: str) -> BackendChoice:
             f"The training backend cannot run here ({lacking})",
             value="unsloth",
             accepted="auto or peft",
-            todo="set train.backend to auto, or run on a machine with a CUDA GPU and the GPU environment",
+            todo="set train.machine.backend to auto, or run on a machine with a CUDA GPU and the GPU environment",
         )
     if wanted == "auto":
         return BackendChoice("peft", lacking or "faster than unsloth and with less memory (docs/benchmarks.md)")
@@ -113,18 +113,18 @@ def _load_unsloth(family: Family, folder: Path, train: Train, placement: Placeme
         str(folder),
         auto_model=AutoModelForImageTextToText,
         dtype=placement.dtype,
-        load_in_4bit=train.quantization == "4bit",
+        load_in_4bit=train.machine.quantization == "4bit",
         max_seq_length=train.max_tokens,
         use_gradient_checkpointing=checkpointing,
         random_state=train.seed,
         trust_remote_code=False,
     )
-    scope = family.scopes[train.scope]
+    scope = family.scopes[train.lora.scope]
     return FastVisionModel.get_peft_model(
         model,
-        r=train.rank,
-        lora_alpha=train.alpha,
-        lora_dropout=train.dropout,
+        r=train.lora.rank,
+        lora_alpha=train.lora.alpha,
+        lora_dropout=train.lora.dropout,
         bias="none",
         target_modules=scope.target_modules,
         # Never None: unsloth would then add the experts of a mixture-of-experts model on its own.

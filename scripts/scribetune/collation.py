@@ -160,7 +160,7 @@ def pad_rows(rows: Sequence[Sequence[int]], value: int, *, left: bool = False) -
         left: Whether the gap comes before the row (generation) instead of behind it (training).
     """
     longest = max(len(row) for row in rows)
-    filled = torch.full((len(rows), longest), value, dtype=torch.long)
+    filled = torch.full((len(rows), longest), value, dtype=torch.long)  # (rows, longest)
     for index, row in enumerate(rows):
         where = slice(longest - len(row), longest) if left else slice(0, len(row))
         filled[index, where] = torch.as_tensor(row, dtype=torch.long)
@@ -239,9 +239,9 @@ class Collator:
         return {
             "index": index,
             "prompt_tokens": len(prompt),
-            "input_ids": torch.tensor(sequence, dtype=torch.long),
+            "input_ids": torch.tensor(sequence, dtype=torch.long),  # (tokens)
             # Not a tensor: Trainer's loader would send it to the device.
-            "ids_in_main_memory": np.array(sequence, dtype=np.int64),
+            "ids_in_main_memory": np.array(sequence, dtype=np.int64),  # (tokens)
             **vision,
         }
 
@@ -264,8 +264,8 @@ def assemble(pages: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Any]:
     """
     rows = [page["input_ids"] for page in pages]
     longest = max(len(row) for row in rows)
-    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad)
-    labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)
+    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad)  # (pages, longest)
+    labels, mask = torch.full_like(ids, IGNORED), torch.zeros_like(ids)  # (pages, longest) each
     for number, (page, row) in enumerate(zip(pages, rows, strict=True)):
         mask[number, : len(row)] = 1
         if not page.get("dummy"):

@@ -5,9 +5,11 @@
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -16,13 +18,35 @@ from scribetune.errors import UserError
 
 ONLY_DECLARES = True
 
+logger = logging.getLogger(__name__)
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+FREE: dict[str, Any] = {"decides": False}
+"""Marks the field of a key that decides about no result (`json_schema_extra`): changing it re-runs nothing."""
+
+
+def decides(field: FieldInfo) -> bool:
+    """Tell whether a key decides about a result; those that do not are marked with `FREE` where they are declared."""
+    return field.json_schema_extra != FREE
 
 
 class Section(BaseModel):
     """A group of keys: immutable, and closed to unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    def decisive(self) -> dict[str, Any]:
+        """Return the keys that decide about a result, as JSON."""
+        values = self.model_dump(mode="json")
+        for key, field in type(self).model_fields.items():
+            if not decides(field):
+                values.pop(key, None)
+            elif isinstance(held := self.__dict__.get(key), Section):
+                values[key] = held.decisive()
+        return {key: value for key, value in values.items() if value != {}}
+
+
+_S = TypeVar("_S", bound=Section)
 
 
 class Documents(Section):
@@ -138,7 +162,7 @@ class Retention(Section):
 
 
 class BaseModelChoice(Section):
-    """The model that is fine-tuned."""
+    """The model that is fine-tuned. Python code in its folder is never run."""
 
     name: str = "deepseek-community/DeepSeek-OCR-2"
     """A folder (looked up in the working directory, then in the repository) or a hub id such as owner/name."""
@@ -146,8 +170,6 @@ class BaseModelChoice(Section):
     """Commit of the hub repository (40 hex digits). Required for a hub id, so that a rebuild gets the same model."""
     family: Literal["auto", "deepseek_ocr2", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"] = "auto"
     """Which module of families/ handles it; auto reads it off the model's config.json."""
-    trust_remote_code: bool = False
-    """Consent to run the model repository's own Python code, at one revision. This version runs none and needs none."""
 
 
 class Task(Section):
@@ -157,11 +179,9 @@ class Task(Section):
     """The family's prompt for the task; one string in training, evaluation and serving."""
 
 
-class Train(Section):
-    """LoRA training."""
+class Lora(Section):
+    """The adapter."""
 
-    backend: Literal["auto", "peft", "unsloth"] = "auto"
-    """auto: peft, the faster one as measured (docs/benchmarks.md); unsloth needs CUDA and its package."""
     scope: Literal["attention", "language", "experts", "vision"] = "language"
     """Which weights get LoRA: language-model attention; + dense and shared-expert MLPs; + routed experts; + encoder."""
     rank: int = Field(default=16, ge=1, le=1024)
@@ -170,6 +190,13 @@ class Train(Section):
     """LoRA alpha; the update is scaled by alpha / rank."""
     dropout: float = Field(default=0.05, ge=0.0, lt=1.0)
     """LoRA dropout."""
+
+
+class Optimization(Section):
+    """How the adapter follows its gradients."""
+
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """adamw_8bit: the optimiser's state in 8 bits, on a GPU; a quarter of the adapter's memory less."""
     learning_rate: float = Field(default=2e-4, gt=0.0)
     """Peak learning rate."""
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
@@ -180,67 +207,93 @@ class Train(Section):
     """AdamW weight decay."""
     max_gradient_norm: float = Field(default=1.0, gt=0.0)
     """Gradient clipping."""
-    epochs: int = Field(default=3, ge=1)
-    """Passes over the training pages."""
-    effective_batch: int = Field(default=8, ge=1)
-    """Pages per optimiser step."""
-    micro_batch: int = Field(default=1, ge=1)
-    """Pages per forward pass; must divide effective_batch. Halved, and said aloud, where memory runs out."""
-    max_tokens: int = Field(default=8192, ge=64)
-    """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """auto: bfloat16 on a GPU that has it, else float32."""
-    augmentation: Literal["none", "scan"] = "none"
-    """scan: pages look printed and scanned, differently in every epoch (vision features are then never kept)."""
-    gradient_checkpointing: bool | Literal["auto"] = "auto"
-    """Recompute activations to save memory; auto: where the forecast says that they would not fit."""
-    quantization: Literal["none", "4bit"] = "none"
-    """4bit: the language model's frozen matrices in NF4 (QLoRA), experts too; merged into the unquantised weights."""
-    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
-    """adamw_8bit: the optimiser's state in 8 bits, on a GPU; a quarter of the adapter's memory less."""
-    compile: bool | Literal["auto"] = "auto"
-    """Compile layers, which takes about a minute; auto: on a GPU, where the training is long enough."""
-    deterministic: bool = True
-    """Ask a GPU for kernels that give the same bits in every run; a CPU has no others."""
-    cache_vision: bool = True
-    """Compute vision features once and reuse them in every epoch (where the scope leaves the encoder frozen)."""
-    vision_memory_gb: float = Field(default=16.0, ge=0.0)
-    """Vision features up to this size are kept in main memory; more are read from work/vision page by page."""
-    vision_disk_gb: float = Field(default=100.0, ge=0.0)
-    """Largest size of work/vision, where features wait for the next training; the oldest go first. 0: not kept."""
-    cpu_threads: int = Field(default=1, ge=1)
-    """Threads of a CPU run; part of what makes two runs give the same adapter."""
-    gpus: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Most GPUs of one training; auto: as many as `--resources gpu=N` says, one without it. It re-runs nothing."""
-    sharding: Literal["auto", "none", "full"] = "auto"
-    """full: several GPUs share the base, each holds a part of every layer; auto: where one cannot hold it whole."""
-    checkpoint_steps: int = Field(default=500, ge=1)
-    """Most optimiser steps between checkpoints; an interrupted training goes on from the last."""
-    checkpoint_minutes: float = Field(default=10.0, ge=0.0)
-    """Most minutes between checkpoints; 0: by steps alone."""
-    validate_steps: int = Field(default=0, ge=0)
+    max_skipped_steps: int = Field(default=0, ge=0)
+    """Steps whose gradient is not finite that may be skipped, and are counted, before training stops with advice."""
+
+
+class Validation(Section):
+    """Pages that are read in the course of a training, and what follows from it."""
+
+    steps: int = Field(default=0, ge=0)
     """Optimiser steps between validations (the last is one too); 0: every epoch or 4,000 pages, whichever is less."""
-    validation_pages: int = Field(default=32, ge=0)
+    pages: int = Field(default=32, ge=0)
     """Validation pages that are really read for the CER, a fixed choice; 0: none, and the loss alone decides."""
-    validation_tokens: int = Field(default=1024, ge=1)
+    tokens: int = Field(default=1024, ge=1)
     """Most tokens that are read of a validation page; where its label is longer, as many of it are compared."""
     keep: Literal["best", "last"] = "best"
     """best: the adapter of the validation with the lowest CER (then the lowest loss); last: that of the last step."""
     patience: int = Field(default=10, ge=0)
     """Validations in a row without a better one after which training stops; 0: it never stops early."""
-    max_skipped_steps: int = Field(default=0, ge=0)
-    """Steps whose gradient is not finite that may be skipped, and are counted, before training stops with advice."""
-    tensorboard: bool = True
+
+
+class Checkpoints(Section):
+    """What an interrupted training goes on from."""
+
+    steps: int = Field(default=500, ge=1, json_schema_extra=FREE)
+    """Most optimiser steps between checkpoints."""
+    minutes: float = Field(default=10.0, ge=0.0, json_schema_extra=FREE)
+    """Most minutes between checkpoints; 0: by steps alone."""
+
+
+class Machine(Section):
+    """How a training uses the machine that it runs on."""
+
+    backend: Literal["auto", "peft", "unsloth"] = "auto"
+    """auto: peft, the faster one as measured (docs/benchmarks.md); unsloth needs CUDA and its package."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto: bfloat16 on a GPU that has it, else float32."""
+    micro_batch: int = Field(default=1, ge=1)
+    """Pages per forward pass; must divide effective_batch. Halved, and said aloud, where memory runs out."""
+    gradient_checkpointing: bool | Literal["auto"] = "auto"
+    """Recompute activations to save memory; auto: where the forecast says that they would not fit."""
+    quantization: Literal["none", "4bit"] = "none"
+    """4bit: the language model's frozen matrices in NF4 (QLoRA), experts too; merged into the unquantised weights."""
+    compile: bool | Literal["auto"] = "auto"
+    """Compile layers, which takes about a minute; auto: on a GPU, where the training is long enough."""
+    deterministic: bool = True
+    """Ask a GPU for kernels that give the same bits in every run; a CPU has no others."""
+    cpu_threads: int = Field(default=1, ge=1)
+    """Threads of a CPU run; part of what makes two runs give the same adapter."""
+    gpus: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(default="auto", json_schema_extra=FREE)
+    """Most GPUs of one training; auto: as many as `--resources gpu=N` says, one without it."""
+    sharding: Literal["auto", "none", "full"] = Field(default="auto", json_schema_extra=FREE)
+    """full: several GPUs share the base, each holds a part of every layer; auto: where one cannot hold it whole."""
+    cache_vision: bool = True
+    """Compute vision features once and reuse them in every epoch (where the scope leaves the encoder frozen)."""
+    vision_memory_gb: float = Field(default=16.0, ge=0.0, json_schema_extra=FREE)
+    """Vision features up to this size are kept in main memory; more are read from work/vision page by page."""
+    vision_disk_gb: float = Field(default=100.0, ge=0.0, json_schema_extra=FREE)
+    """Largest size of work/vision, where features wait for the next training; the oldest go first. 0: not kept."""
+
+
+class Train(Section):
+    """LoRA training."""
+
+    epochs: int = Field(default=3, ge=1)
+    """Passes over the training pages."""
+    effective_batch: int = Field(default=8, ge=1)
+    """Pages per optimiser step."""
+    max_tokens: int = Field(default=8192, ge=64)
+    """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
+    augmentation: Literal["none", "scan"] = "none"
+    """scan: pages look printed and scanned, differently in every epoch (vision features are then never kept)."""
+    tensorboard: bool = Field(default=True, json_schema_extra=FREE)
     """Write curves for TensorBoard into work/tensorboard."""
     seed: int = 3407
     """Seed of initialisation, order and dropout."""
+    lora: Lora = Lora()
+    optimization: Optimization = Optimization()
+    validation: Validation = Validation()
+    checkpoints: Checkpoints = Checkpoints()
+    machine: Machine = Machine()
 
     @model_validator(mode="after")
     def micro_batch_divides(self) -> "Train":
         """Refuse a micro batch that the effective batch is not a multiple of."""
-        if self.effective_batch % self.micro_batch:
+        if self.effective_batch % self.machine.micro_batch:
             raise ValueError(
-                f"micro_batch ({self.micro_batch}) must divide effective_batch ({self.effective_batch})",
+                f"machine.micro_batch ({self.machine.micro_batch}) must divide effective_batch "
+                f"({self.effective_batch})",
             )
         return self
 
@@ -268,7 +321,7 @@ class Generate(Section):
     """Length of n-grams that must not repeat; 0 switches the guard off."""
     ngram_window: int = Field(default=90, ge=1)
     """How many tokens back the guard looks."""
-    batch: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    batch: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(default="auto", json_schema_extra=FREE)
     """Pages read at once; auto: as many as the memory holds with the longest answers. It changes no text."""
     stop_loops: bool = False
     """End an answer that repeats itself, instead of letting it run to max_new_tokens; the text then ends there."""
@@ -373,17 +426,13 @@ TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "splits": {"validation": 0.06, "test": 0.12},
         "base_model": {"name": "models/tiny"},
         "train": {
-            "rank": 32,
-            "alpha": 64,
-            "dropout": 0.0,
-            "learning_rate": 1.5e-3,
             "effective_batch": 1,
-            "micro_batch": 1,
             "max_tokens": 4096,
-            "gradient_checkpointing": False,
-            "checkpoint_steps": 100,
-            "validation_pages": 8,
-            "validation_tokens": 512,
+            "lora": {"rank": 32, "alpha": 64, "dropout": 0.0},
+            "optimization": {"learning_rate": 1.5e-3},
+            "validation": {"pages": 8, "tokens": 512},
+            "checkpoints": {"steps": 100},
+            "machine": {"gradient_checkpointing": False},
         },
         "merge": {"precision": "float32"},
         "generate": {"max_new_tokens": 512},
@@ -392,14 +441,45 @@ TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 """What config/config.yaml says differently from the defaults, to suit the embedded model on one CPU core."""
 
 
-def load(values: Mapping[str, Any]) -> Config:
+_REGROUPED: Mapping[str, str] = MappingProxyType(
+    {
+        "lora": "scope rank alpha dropout",
+        "optimization": "optimizer learning_rate schedule warmup_share weight_decay max_gradient_norm "
+        "max_skipped_steps",
+        "validation": "validate_steps:steps validation_pages:pages validation_tokens:tokens keep patience",
+        "checkpoints": "checkpoint_steps:steps checkpoint_minutes:minutes",
+        "machine": "backend precision micro_batch gradient_checkpointing quantization compile deterministic "
+        "cpu_threads gpus sharding cache_vision vision_memory_gb vision_disk_gb",
+    }
+)
+"""Group of `train` → the keys that were in `train` itself until 2026-11; old:new where the name is another one too."""
+
+OLD_NAMES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        old: (group, new or old)
+        for group, names in _REGROUPED.items()
+        for old, _, new in (name.partition(":") for name in names.split())
+    }
+)
+"""Old name of a key of `train` → its group and its name there. Accepted for one release."""
+
+
+def load(values: Mapping[str, Any], *, say: Callable[[str], None] = logger.warning) -> Config:
     """Check a mapping (parsed YAML with command-line overrides) and return the configuration.
+
+    Args:
+        values: {section: {key: value}}; old names of keys are accepted.
+        say: Gets a message where there are old names.
 
     Raises:
         UserError: An unknown key, a wrong type or a value out of range; all findings in one message.
     """
+    _refuse_consent_to_any_code(values)
+    values, notes = with_new_names(values)
+    if notes:
+        say("\n    ".join(("Old names of configuration keys, which the next release will refuse:", *notes)))
     try:
-        return Config.model_validate(dict(values))
+        return Config.model_validate(values)
     except ValidationError as error:
         findings = [_explain(finding) for finding in error.errors()]
         raise UserError(
@@ -408,40 +488,114 @@ def load(values: Mapping[str, Any]) -> Config:
         ) from error
 
 
+def with_new_names(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return a configuration with the new names of its keys, and a note on each old one.
+
+    Snakemake merges the user's values into config/config.yaml, so that a new name is always there beside an old one:
+    what is said by the old name is the user's, and holds.
+    """
+    renewed, notes = dict(values), []
+    if isinstance(train := values.get("train"), Mapping):
+        renewed["train"] = moved = dict(train)
+        for old in OLD_NAMES.keys() & train.keys():
+            group, new = OLD_NAMES[old]
+            there = moved.get(group, {})
+            if not isinstance(there, Mapping):
+                continue  # refused for what it is
+            value = moved.pop(old)
+            moved[group] = {**there, new: value}
+            unlike = f" ({value} holds, not {there[new]})" if new in there and there[new] != value else ""
+            notes.append(f"train.{old} is now train.{group}.{new}{unlike}")
+    base = values.get("base_model")
+    if isinstance(base, Mapping) and _CONSENT in base:
+        renewed["base_model"] = {key: value for key, value in base.items() if key != _CONSENT}
+        notes.append(f"base_model.{_CONSENT} is gone: no supported model needs Python code of its own, and none is run")
+    return renewed, sorted(notes)
+
+
+_CONSENT = "trust_remote_code"
+
+
+def _refuse_consent_to_any_code(values: Mapping[str, Any]) -> None:
+    """Refuse consent to remote code that does not say to which code, as long as the old key is accepted."""
+    base = values.get("base_model")
+    if not isinstance(base, Mapping) or base.get(_CONSENT) is not True:
+        return
+    revision = base.get("revision")
+    if not re.fullmatch(r"[0-9a-f]{40}", str(revision)):
+        raise UserError(
+            f"base_model.{_CONSENT} is consent to the code in {base.get('name', 'the base model')}, and held only for "
+            "one commit of it, which was read before; base_model.revision is",
+            value=revision if revision is not None else "not set",
+            accepted="40 hexadecimal digits: the commit of the repository (or the one that the folder was fetched at)",
+            todo=f"take base_model.{_CONSENT} out or set it to false: the supported families need no such code",
+        )
+
+
 def _explain(finding: Mapping[str, Any]) -> str:
     location = tuple(str(part) for part in finding["loc"])
     where = ".".join(location)
     if finding["type"] == "extra_forbidden":
-        allowed = _allowed_keys(location[:-1])
-        close = difflib.get_close_matches(location[-1], allowed, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        section = _section_at(location[:-1])
+        allowed = list(section.model_fields)
+        # A key that is in a group is found by its own name too.
+        known = {key: f"{group}.{key}" for group, key, _ in keys(section)} | {name: name for name in allowed}
+        close = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f" Did you mean {known[close[0]].removeprefix('.')!r}?" if close else ""
         return f"unknown key {where!r}.{hint} Accepted here: {', '.join(allowed)}"
     return f"{where} = {finding['input']!r}: {finding['msg']}"
 
 
-def _allowed_keys(location: tuple[str, ...]) -> list[str]:
-    model: type[BaseModel] = Config
+def _section_at(location: tuple[str, ...]) -> type[Section]:
+    model: type[Section] = Config
     for part in location:
-        if part.isdecimal():  # the place in a list of sections
-            continue
-        field = model.model_fields.get(part)
-        section = None if field is None else next(iter(get_args(field.annotation)), field.annotation)
-        if not (isinstance(section, type) and issubclass(section, BaseModel)):
-            return []
-        model = section
-    return list(model.model_fields)
+        if not part.isdecimal():  # the place in a list of sections
+            model = _section_of(model.model_fields[part]) or model
+    return model
 
 
-def keys() -> Iterator[tuple[str, str, FieldInfo]]:
-    """Yield (section, key, field) for every key, in order."""
-    for section, holder in Config.model_fields.items():
-        annotation = holder.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            for key, field in annotation.model_fields.items():
-                yield section, key, field
+def _section_of(field: FieldInfo) -> type[Section] | None:
+    """Return the section that a field holds, or holds a list of; None for a value."""
+    kind = next(iter(get_args(field.annotation)), field.annotation)
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
-def restrict(settings: Mapping[str, Mapping[str, Any]]) -> Config:
+def keys(model: type[Section] = Config, prefix: str = "") -> Iterator[tuple[str, str, FieldInfo]]:
+    """Yield (section, key, field) for every key, in order; the section of a group in another is "train.lora"."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from keys(field.annotation, f"{prefix}.{name}".removeprefix("."))
+        else:
+            yield prefix, name, field
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested objects into one level of dotted keys; lists stay values."""
+    flat: dict[str, Any] = {}
+    for key, item in values.items():
+        name = f"{prefix}{key}"
+        flat |= flatten(item, f"{name}.") if isinstance(item, Mapping) and item else {name: item}
+    return flat
+
+
+def chosen(config: Config, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the keys of a configuration that a rule reads, for its `params`: those of them that decide.
+
+    Args:
+        config: The configuration.
+        names: "pages", "pages.color" or "train.machine.precision" each: a section, or one key of it.
+    """
+    values, found = config.decisive(), dict[str, Any]()
+    for name in names:
+        *sections, last = name.split(".")
+        there, place = values, found
+        for section in sections:
+            there, place = there[section], place.setdefault(section, {})
+        place[last] = there[last]
+    return found
+
+
+def restrict(settings: Mapping[str, Any], whole: Mapping[str, Any] | None = None) -> Config:
     """Return a configuration that holds the given keys alone.
 
     A rule's script gets this, so that it cannot read a key that its rule does not declare: that would be a change
@@ -449,17 +603,25 @@ def restrict(settings: Mapping[str, Mapping[str, Any]]) -> Config:
 
     Args:
         settings: {section: {key: value}} as in the rule's `params`.
+        whole: The build's whole configuration, of a script that reads keys which decide about no result as well:
+            these are in no rule's `params`.
 
     Returns:
         A `Config` on which every other key raises AttributeError.
     """
-    narrowed = Config.model_validate(dict(settings)).model_copy()
-    for name in Config.model_fields:
-        if name not in settings:
-            narrowed.__dict__.pop(name)
-            continue
-        section = getattr(narrowed, name).model_copy()
-        for key in set(type(section).model_fields) - set(settings[name]):
-            section.__dict__.pop(key)
-        narrowed.__dict__[name] = section
+    free = None if whole is None else load(whole, say=lambda _: None)
+    return _narrow(Config.model_validate(dict(settings)), settings, free)
+
+
+def _narrow(section: _S, given: Mapping[str, Any], free: Section | None) -> _S:
+    narrowed = section.model_copy()
+    for key, field in type(section).model_fields.items():
+        held = getattr(section, key)
+        its_free = None if free is None else getattr(free, key)
+        if not decides(field) and free is not None:
+            narrowed.__dict__[key] = its_free
+        elif isinstance(held, Section) and (key in given or free is not None):
+            narrowed.__dict__[key] = _narrow(held, given.get(key, {}), its_free)
+        elif key not in given:
+            narrowed.__dict__.pop(key)
     return narrowed

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic.fields import FieldInfo
 
 from scribetune import files
-from scribetune.config import TINY_PRESET, Config, keys
+from scribetune.config import TINY_PRESET, Config, Section, decides, flatten, keys, with_new_names
 
 REGENERATE = "scribetune config --write"
 """The command that brings the generated files up to date; named in the drift test's message."""
@@ -59,19 +60,17 @@ def is_current(path: Path, text: str) -> bool:
 
 def _keys_and_comments(text: str) -> tuple[list[str], list[str]]:
     values = yaml.safe_load(text)
-    sections = values.items() if isinstance(values, dict) else ()
-    keys = [f"{name}.{key}" for name, section in sections if isinstance(section, dict) for key in section]
+    keys = flatten(values) if isinstance(values, dict) else ()
     return sorted(keys), [line.strip() for line in text.split("\n") if line.lstrip().startswith("#")]
 
 
-def _values_in(path: Path) -> dict[str, dict[str, Any]]:
-    """Return what a configuration file says, where it can be read."""
+def _values_in(path: Path) -> dict[str, Any]:
+    """Return what a configuration file says, by the new names of its keys; nothing where it cannot be read."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
-    sections = values.items() if isinstance(values, dict) else ()
-    return {name: section for name, section in sections if isinstance(section, dict)}
+    return flatten(with_new_names(values)[0]) if isinstance(values, dict) else {}
 
 
 def rendered(folder: Path, *, keep_values: bool = False) -> dict[Path, str]:
@@ -100,31 +99,43 @@ def rendered(folder: Path, *, keep_values: bool = False) -> dict[Path, str]:
     }
 
 
-def preset_yaml(
-    purpose: str, preset: Mapping[str, Mapping[str, Any]], values: Mapping[str, Mapping[str, Any]] | None = None
-) -> str:
+def preset_yaml(purpose: str, preset: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any] | None = None) -> str:
     """Write every key with its description; where the preset differs from the default, the default is named.
 
     Args:
         purpose: First lines of the file.
         preset: {section: {key: value}} that differs from the defaults.
-        values: {section: {key: value}} that a user set instead; the comments stay the preset's.
+        values: {"section.key": value} that a user set instead; the comments stay the preset's.
     """
     lines = [f"# {line}" for line in purpose.split("\n")]
     lines.append(f"# Generated from scripts/scribetune/config.py by `{REGENERATE}`; edit the values freely.")
-    section_before = ""
-    for section, key, field in keys():
-        if section != section_before:
-            lines += ["", f"# {Config.model_fields[section].annotation.__doc__}", f"{section}:"]
-            section_before = section
+    lines += _section_lines(Config, flatten(preset), values or {})
+    return "\n".join(lines) + "\n"
+
+
+def _section_lines(
+    section: type[Section], preset: Mapping[str, Any], values: Mapping[str, Any], name: str = "", indent: str = ""
+) -> list[str]:
+    lines: list[str] = []
+    for key, field in section.model_fields.items():
+        full_name = f"{name}.{key}".removeprefix(".")
         default = field.get_default(call_default_factory=True)
-        value = preset.get(section, {}).get(key, default)
-        comment = field.description or ""
+        if isinstance(default, Section):
+            lines += [] if indent else [""]
+            lines += [f"{indent}# {type(default).__doc__}", f"{indent}{key}:"]
+            lines += _section_lines(type(default), preset, values, full_name, f"{indent}  ")
+            continue
+        value = preset.get(full_name, default)
+        comment = _described(field)
         if value != default:
             comment += f" (preset; the default is {_scalar(default)})"
-        lines += [f"  # {line}" for line in textwrap.wrap(comment, 112)]
-        lines.append(f"  {key}: {_scalar((values or {}).get(section, {}).get(key, value))}")
-    return "\n".join(lines) + "\n"
+        lines += [f"{indent}# {line}" for line in textwrap.wrap(comment, 114 - len(indent), break_on_hyphens=False)]
+        lines.append(f"{indent}{key}: {_scalar(values.get(full_name, value))}")
+    return lines
+
+
+def _described(field: FieldInfo) -> str:
+    return (field.description or "") + " Re-runs nothing." * (not decides(field))
 
 
 def _scalar(value: object) -> str:
@@ -138,7 +149,8 @@ def with_key_table(readme: str) -> str:
     rows = ["| key | default | what it is |", "|---|---|---|"]
     for section, key, field in keys():
         default = _scalar(field.get_default(call_default_factory=True))
-        rows.append(f"| `{section}.{key}` | `{default}` | {(field.description or '').replace('|', chr(92) + '|')} |")
+        told = " ".join(_described(field).split()).replace("|", "\\|")
+        rows.append(f"| `{section}.{key}` | `{default}` | {told} |")
     table = f"{_TABLE_START}\n" + "\n".join(rows) + f"\n{_TABLE_END}"
     if _TABLE_START not in readme:
         return readme.rstrip("\n") + ("\n\n" if readme else "") + table + "\n"

@@ -52,7 +52,7 @@ class Step:
         inputs: Paths below the working directory, `PDFS`, `BASE` and `TRUTH`. A path with `{shard}` stands for the
             job's shard where the rule has a job per shard, else for all; a folder ends with `/`.
         outputs: Likewise.
-        settings: Configuration keys that it reads: "pages", or "train.precision" for one key of a section.
+        settings: Configuration keys that it reads: "pages", or "train.machine.precision" for one key of a section.
         sharded: There is a job per shard.
         by_benchmark: There is a job per public benchmark; a path with `{benchmark}` stands for the job's, else for all.
     """
@@ -88,7 +88,7 @@ _BENCHMARK_BASE, _BENCHMARK_TUNED, _BENCHMARK_SAMPLES, _BENCHMARK_SCORES = (
     f"{layout.BENCHMARK_REPORTS}/{{benchmark}}/{name}"
     for name in ("base.jsonl", "tuned.jsonl", "samples.csv", "scores.json")
 )
-_PREDICTING = ("generate", "base_model", "task", "train.cpu_threads", "train.precision")
+_PREDICTING = ("generate", "base_model", "task", "train.machine.cpu_threads", "train.machine.precision")
 
 STEPS = (
     Step("make_samples", "Typeset the sample corpus", (), (PDFS,), ("samples",)),
@@ -150,7 +150,7 @@ STEPS = (
         "Add the adapter to the base weights, and prove it",
         (_WEIGHTS, _ADAPTER_CONFIG, BASE, *_SPLITS[1:]),
         (_PROOF, "models/merged/"),
-        ("merge", "base_model", "task", "train.cpu_threads"),
+        ("merge", "base_model", "task", "train.machine.cpu_threads"),
     ),
     Step(
         "make_retention",
@@ -396,6 +396,7 @@ class _Writer:
         self.entities: dict[str, Any] = {}
         self.language = self.crate.add(get_lang(self.crate, "snakemake", version=sources.engine_version))
         self.hashes = self._known_hashes()
+        self.settings = config.flatten(sources.settings)
         described = config.keys()
         self.meanings = {f"{section}.{key}": field.description for section, key, field in described}
         self.pdfs: dict[str, Any] = {}
@@ -411,7 +412,7 @@ class _Writer:
         self.base = self._base_model()
         self.entities[f"{layout.ADAPTER}/"]["isBasedOn"] = _single(self.base)
         self.entities[f"{layout.MERGED}/"]["isBasedOn"] = [*self.base, self.entities[f"{layout.ADAPTER}/"]]
-        parameters = {name: self._parameter(*name) for name in self._keys(all_settings(self.benchmarks))}
+        parameters = {name: self._parameter(name) for name in self._keys(all_settings(self.benchmarks))}
         actions, steps, controls, tools = [], [], [], []
         for position, step in enumerate(self._steps(), start=1):
             tool = self._tool(step, parameters)
@@ -643,20 +644,14 @@ class _Writer:
             return self.benchmarks
         return sorted(self.sources.shards) if step.sharded else [""]
 
-    def _keys(self, names: Iterable[str]) -> list[tuple[str, str]]:
-        """Return (section, key) of every configuration key that the names mean."""
-        wanted = set(names)
-        keys = [
-            (section, key)
-            for section, values in self.sources.settings.items()
-            for key in values
-            if section in wanted or f"{section}.{key}" in wanted
-        ]
-        return sorted(keys)
+    def _keys(self, names: Iterable[str]) -> list[str]:
+        """Return every configuration key that the names mean, such as "train.lora.rank"."""
+        wanted = tuple(f"{name}." for name in names)
+        return sorted(key for key in self.settings if f"{key}.".startswith(wanted))
 
-    def _parameter(self, section: str, key: str) -> tuple[Any, Any]:
+    def _parameter(self, name: str) -> tuple[Any, Any]:
         """Add a configuration key and the value it had, and return both."""
-        name, value = f"{section}.{key}", self.sources.settings[section][key]
+        value = self.settings[name]
         told = self.meanings.get(name)
         formal = self._add(
             f"#parameter/{name}",
@@ -672,7 +667,7 @@ class _Writer:
         formal["workExample"] = held
         return formal, held
 
-    def _tool(self, step: Step, parameters: Mapping[tuple[str, str], tuple[Any, Any]]) -> Any:
+    def _tool(self, step: Step, parameters: Mapping[str, tuple[Any, Any]]) -> Any:
         version = f"{self.sources.lineage['scribetune']}, code {self.sources.codes[step.rule]}"
         tool = self._add(
             f"#rule/{step.rule}", "SoftwareSourceCode", name=step.rule, version=version, description=step.does
@@ -682,7 +677,7 @@ class _Writer:
             tool["input"] = _single(formal)
         return tool
 
-    def _action(self, step: Step, part: str, tool: Any, parameters: Mapping[tuple[str, str], tuple[Any, Any]]) -> Any:
+    def _action(self, step: Step, part: str, tool: Any, parameters: Mapping[str, tuple[Any, Any]]) -> Any:
         shard, benchmark = ("", part) if step.by_benchmark else (part, "")
         read = [entity for path in step.inputs for entity in self._meant(path, shard, benchmark)]
         made = [entity for path in step.outputs for entity in self._meant(path, shard, benchmark)]

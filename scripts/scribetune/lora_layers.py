@@ -58,21 +58,22 @@ class SlimExperts(ParamWrapper):
         given = dict(zip(("top_k_index", "top_k_weights"), arguments, strict=False)) | named
         chosen, shares = given["top_k_index"], given["top_k_weights"]
         tokens, each = chosen.shape
-        flat = chosen.reshape(-1)
+        flat = chosen.reshape(-1)  # (tokens · k)
         # Rows in the order of their experts; a stable sort, so that sums have one order.
-        order = torch.argsort(flat, stable=True)
+        order = torch.argsort(flat, stable=True)  # (tokens · k)
         inverse = torch.empty_like(order)
         inverse[order] = torch.arange(len(order), device=order.device)
         counted = flat.float() if flat.device.type == "cpu" else flat.int()
         ends = torch.histc(counted, bins=experts.num_experts, min=0, max=experts.num_experts - 1)
-        ends = ends.cumsum(0).to(torch.int32)
-        rows = _rows(x, order, inverse, each)
+        ends = ends.cumsum(0).to(torch.int32)  # (experts)
+        rows = _rows(x, order, inverse, each)  # (tokens · k, hidden)
+        # (…, 2 · mlp)
         wide = _grouped(rows, experts.gate_up_proj, wrappers["gate_up_proj"], ends, experts.is_transposed)
         narrow = _grouped(
             experts._apply_gate(wide), experts.down_proj, wrappers["down_proj"], ends, experts.is_transposed
         )
-        by_token = _rows(narrow, inverse, order, 1).view(tokens, each, -1)
-        summed: torch.Tensor = (by_token * shares.unsqueeze(-1).to(by_token.dtype)).sum(dim=1)
+        by_token = _rows(narrow, inverse, order, 1).view(tokens, each, -1)  # (tokens, k, hidden)
+        summed: torch.Tensor = (by_token * shares.unsqueeze(-1).to(by_token.dtype)).sum(dim=1)  # (tokens, hidden)
         return summed.to(x.dtype)
 
 
@@ -116,14 +117,14 @@ def _grouped(
     """Return rows (rows, in), sorted by expert, times their expert's matrix and its low-rank update: (rows, out)."""
     kind = stack.dtype
     rows = rows.to(kind)
-    base = grouped_product(rows, stack if transposed else stack.transpose(1, 2), ends)
+    base = grouped_product(rows, stack if transposed else stack.transpose(1, 2), ends)  # (rows, out)
     number, first, second = stack.shape
     # PEFT keeps A as (experts · rank, first) and B as (second, rank · experts); an expert's update is (B A)ᵀ.
     a, b = _weights(wrapper)
-    a = a.to(kind).view(number, -1, first)
-    b = b.to(kind).view(second, -1, number).permute(2, 0, 1)
+    a = a.to(kind).view(number, -1, first)  # (experts, rank, first)
+    b = b.to(kind).view(second, -1, number).permute(2, 0, 1)  # (experts, second, rank)
     down, up = (a.transpose(1, 2), b.transpose(1, 2)) if transposed else (b, a)
-    low = grouped_product(rows, down, ends)
+    low = grouped_product(rows, down, ends)  # (rows, rank)
     updated: torch.Tensor = base + grouped_product(low, up, ends) * wrapper.scaling[_ADAPTER]
     return updated
 

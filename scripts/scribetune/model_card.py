@@ -16,6 +16,7 @@ from typing import Any
 
 from scribetune import files, gate
 from scribetune.benchmarks import presenting
+from scribetune.config import flatten
 from scribetune.report_tables import COMPARED, MEASURES, Measure
 
 SPLITS = ("train", "validation", "test")
@@ -281,7 +282,7 @@ def _procedure(lineage: Mapping[str, Any]) -> str:
     skipped = len(training.get("skipped", ()))
     if skipped:
         facts.append(f"- {skipped} page(s) left out because they were longer than `max_tokens`")
-    settings = sorted(lineage["configuration"]["train"].items())
+    settings = sorted(flatten(lineage["configuration"]["train"]).items())
     rows = [(f"`{key}`", escape(value)) for key, value in settings]
     return "## Training procedure\n\n" + "\n".join(facts) + "\n\n" + _table(("setting", "value"), rows)
 

@@ -61,23 +61,17 @@ class Plan:
     def settings(self, *wanted: str) -> dict[str, dict[str, Any]]:
         """Return the configuration keys a rule reads, for its `params`: "pages" or "pages.color" each.
 
-        `train.gpus` is in no rule's `params`: it reaches the job as a resource, which re-runs nothing.
+        Keys that decide about no result are not among them: a script has them from Snakemake's configuration.
         """
-        values = self.config.model_dump(mode="json")
-        del values["train"]["gpus"]
-        chosen: dict[str, dict[str, Any]] = {}
-        for name in wanted:
-            section, _, key = name.partition(".")
-            chosen.setdefault(section, {}).update({key: values[section][key]} if key else values[section])
-        return chosen
+        return configuration.chosen(self.config, wanted)
 
     def gpus(self, offered: Mapping[str, Any]) -> int:
-        """Return how many GPUs a training may use: those that `--resources gpu=N` offers, up to `train.gpus`.
+        """Return how many GPUs a training may use: those that `--resources gpu=N` offers, up to `train.machine.gpus`.
 
         Args:
             offered: Snakemake's `workflow.global_resources`.
         """
-        most = self.config.train.gpus
+        most = self.config.train.machine.gpus
         value = getattr(offered.get("gpu"), "value", None)
         if value is None:
             return 1 if most == "auto" else most
@@ -262,15 +256,15 @@ class Plan:
 
         Args:
             process_mb: What the process takes with the embedded model, from measured jobs.
-            features: Whether the job keeps vision features of pages, up to `train.vision_memory_gb`. Counted with a
-                GPU: what a CPU can be trained on has few pages.
+            features: Whether the job keeps vision features of pages, up to `train.machine.vision_memory_gb`. Counted
+                with a GPU: what a CPU can be trained on has few pages.
         """
         try:
             files = families.base_model_files(self.config.base_model.name, self._model_roots)
         except UserError:
             files = []  # refused where it is an input
         weights = sum(path.stat().st_size for path in files if path.suffix == ".safetensors") / 1e6
-        kept = self.config.train.vision_memory_gb * 1000 if features and self.kind == "gpu" else 0.0
+        kept = self.config.train.machine.vision_memory_gb * 1000 if features and self.kind == "gpu" else 0.0
         return round(process_mb + 2 * (weights if files else _UNSEEN_MODEL_MB) + kept)
 
     def base_path(self, _wildcards: object) -> str:
@@ -341,7 +335,7 @@ def make_plan(values: Mapping[str, Any], *, in_job: bool = False) -> Plan:
 
 
 def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
-    config = configuration.load(values)
+    config = configuration.load(values, say=_unsaid if in_job else _say_once)
     raw = Path(config.documents.raw)
     is_default = config.documents.raw.rstrip("/") == layout.RAW
     found = [] if is_default and not raw.exists() else find_pdfs(raw)
@@ -413,6 +407,10 @@ def _say_once(message: str) -> None:
     from snakemake.logging import logger
 
     logger.error(message)
+
+
+def _unsaid(_message: str) -> None:
+    """Leave unsaid in a job what was said when the build began."""
 
 
 def _as_given(path: Path) -> str:

@@ -205,7 +205,7 @@ def _start(rank: int, size: int, folder: Path, devices: Mapping[str, str]) -> _P
         # Each sees one device, its own, as number 0.
         "LOCAL_RANK": "0",
         "LOCAL_WORLD_SIZE": str(size),
-        # Otherwise accelerate would choose a number of threads, where `train.cpu_threads` is to.
+        # Otherwise accelerate would choose a number of threads, where `train.machine.cpu_threads` is to.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         _CONNECTION: str(theirs.fileno()),
         **devices,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from scribetune import code, package, provenance, receipts
+from scribetune import config as configuration
 from scribetune.errors import UserError
 from scribetune.file_hashes import FileHashes
 from scribetune.receipts import Receipt
@@ -63,17 +64,23 @@ class Explanation:
     Attributes:
         targets: As asked; none for the whole build.
         jobs: What would run; none where nothing is to be done.
+        notes: Old names of keys in the configuration, with the new ones.
     """
 
     targets: tuple[str, ...]
     jobs: tuple[JobReasons, ...]
+    notes: tuple[str, ...] = ()
 
     def words(self) -> list[str]:
         """Return lines for people."""
         asked = " ".join(self.targets) or "the whole build"
+        notes = [line for note in self.notes for line in note.split("\n")]
         if not self.jobs:
-            return [f"Nothing would run for {asked}: files, keys, code and libraries are those of the last build."]
-        lines = [f"{len(self.jobs)} job{'s' if len(self.jobs) > 1 else ''} would run for {asked}."]
+            return [
+                *self.notes,
+                f"Nothing would run for {asked}: files, keys, code and libraries are those of the last build.",
+            ]
+        lines = [*notes, f"{len(self.jobs)} job{'s' if len(self.jobs) > 1 else ''} would run for {asked}."]
         for causes, names in _grouped(self.jobs):
             lines += ["", _listed(names)]
             lines += [f"  {cause.kind:<8} {cause.name}: {cause.change}" for cause in causes[:_MOST_SHOWN]]
@@ -86,7 +93,7 @@ class Explanation:
         return lines
 
     def as_json(self) -> dict[str, Any]:
-        """Return {"targets", "jobs": [{"job", "causes": [{"kind", "name", "change"}], "follows"}]}."""
+        """Return {"targets", "jobs": [{"job", "causes": [{"kind", "name", "change"}], "follows"}], "notes"}."""
         return asdict(self)
 
 
@@ -126,7 +133,9 @@ def explain(
     known = receipts.read(folder)
     wanted = _as_outputs(folder, known.values(), targets)
     with _planned(folder, wanted, config_files, config or {}) as dag:
-        return Explanation(tuple(targets), _reasons(folder, dag, known))
+        notes: list[str] = []
+        configuration.load(dag.workflow.config, say=notes.append)
+        return Explanation(tuple(targets), _reasons(folder, dag, known), tuple(notes))
 
 
 def _reasons(folder: Path, dag: "DAG", known: Mapping[str, Receipt]) -> tuple[JobReasons, ...]:

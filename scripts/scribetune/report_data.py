@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scribetune import files, gate, page_kinds
+from scribetune.config import flatten
 from scribetune.documents import outcome
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl
@@ -442,18 +443,6 @@ def _label_quality(paths: Sequence[Path]) -> tuple[LabelQuality, ...]:
             )
         )
     return tuple(found)
-
-
-def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested objects into one level of dotted keys; lists stay values."""
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(item, Mapping) and item:
-            flat.update(flatten(item, f"{name}."))
-        else:
-            flat[name] = item
-    return flat
 
 
 def _documents(path: Path) -> tuple[Document, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from scribetune import layout
-from scribetune.report_data import Document, Pair, TestPage, flatten
+from scribetune.config import flatten
+from scribetune.report_data import Document, Pair, TestPage
 
 Better = Literal["lower", "higher", ""]
 

@@ -9,7 +9,7 @@ were there before.
 import json
 import logging
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -199,60 +199,28 @@ def compute(
     expected = tuple(
         family.front_tokens(example.image_tokens) if of_front else example.image_tokens for example in examples
     )
-    held: dict[int, Features | Path] = {}
-    for index, path in enumerate(paths if group.is_first or not shared else ()):
-        found = None if path is None else _read(path, expected[index])
-        if found is not None and path is not None:
-            held[index] = found if in_memory else path
-            path.touch()
+    held = _cached(paths, expected, in_memory=in_memory) if group.is_first or not shared else {}
     missing = [index for index in range(len(examples)) if index not in held]
     if shared:
         missing = group.from_first(lambda: missing)
     if folder is not None and group.is_first:
         _make_room(folder, limits.disk_bytes - size_of_missing(needed_bytes, expected, missing), keep=set(paths))
     mine = missing[group.rank :: group.size] if shared else missing
-    device = native(model).device
-    on_gpu = device.type == "cuda"
-    loader = torch.utils.data.DataLoader(
-        _Pixels(family, processor, [examples[index] for index in mine], dtype),
-        batch_size=None,
-        num_workers=workers,
-        pin_memory=on_gpu,
-        # Otherwise every pass would draw from the random numbers of the training.
-        generator=torch.Generator(),
-    )
+    pixels = _Pixels(family, processor, [examples[index] for index in mine], dtype)
     encode = family.front_features if of_front else family.vision_features
-
-    def keep(index: int, feature: torch.Tensor, prompt_ids: Sequence[int]) -> None:
-        seen = Features(feature.cpu(), tuple(int(token) for token in prompt_ids))
-        if len(seen.features) != expected[index]:
-            raise ImageTokenError(
-                f"{examples[index].page.id} calls for {expected[index]} image tokens, the encoder made "
-                f"{len(seen.features)}"
-            )
-        path = paths[index]
-        if path is not None:
-            write_bytes(path, _packed(seen))
-        held[index] = seen if path is None or (in_memory and not shared) else path
-        advance()
-
-    with progress.bar("Reading pages", len(examples) - len(missing) + len(mine), "pages") as advance, torch.no_grad():
+    with progress.bar("Reading pages", len(examples) - len(missing) + len(mine), "pages") as advance:
         advance(len(examples) - len(missing))
-        waiting: tuple[int, torch.Tensor, Sequence[int]] | None = None
-        for index, (prompt_ids, pixels) in zip(mine, loader, strict=True):
-            sent = {
-                name: value.to(device, non_blocking=True)
-                if torch.is_tensor(value) and value.is_floating_point()
-                else value
-                for name, value in pixels.items()
-            }
-            (feature,) = encode(model, sent)
-            # The page before is taken from the device while it works on this one.
-            if waiting is not None:
-                keep(*waiting)
-            waiting = (index, feature, prompt_ids)
-        if waiting is not None:
-            keep(*waiting)
+        for index, seen in zip(mine, _encoded(model, pixels, encode, workers), strict=True):
+            if len(seen.features) != expected[index]:
+                raise ImageTokenError(
+                    f"{examples[index].page.id} calls for {expected[index]} image tokens, the encoder made "
+                    f"{len(seen.features)}"
+                )
+            path = paths[index]
+            if path is not None:
+                write_bytes(path, _packed(seen))
+            held[index] = seen if path is None or (in_memory and not shared) else path
+            advance()
     if shared:
         group.wait()
         for index, path in enumerate(paths):
@@ -262,6 +230,52 @@ def compute(
     return FeatureStore(
         tuple(held[index] for index in range(len(examples))), expected, needed_bytes, len(missing), of_front
     )
+
+
+def _cached(paths: Sequence[Path | None], expected: Sequence[int], *, in_memory: bool) -> dict[int, Features | Path]:
+    """Return what lies in the cache, by example: read where it is to be held in memory."""
+    held: dict[int, Features | Path] = {}
+    for index, path in enumerate(paths):
+        found = None if path is None else _read(path, expected[index])
+        if found is not None and path is not None:
+            held[index] = found if in_memory else path
+            path.touch()
+    return held
+
+
+@torch.no_grad()
+def _encoded(
+    model: Any,
+    pages: _Pixels,
+    encode: Callable[[Any, Mapping[str, Any]], list[torch.Tensor]],
+    workers: int,
+) -> Iterator[Features]:
+    """Yield the features of pages in their order; each is taken from the device while it works on the next one."""
+    device = native(model).device
+    loader = torch.utils.data.DataLoader(
+        pages,
+        batch_size=None,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        # Otherwise every pass would draw from the random numbers of the training.
+        generator=torch.Generator(),
+    )
+    waiting: tuple[torch.Tensor, Sequence[int]] | None = None
+    for prompt_ids, pixels in loader:
+        sent = {
+            name: value.to(device, non_blocking=True) if torch.is_tensor(value) and value.is_floating_point() else value
+            for name, value in pixels.items()
+        }
+        (feature,) = encode(model, sent)  # (image tokens, width)
+        if waiting is not None:
+            yield _taken(*waiting)
+        waiting = (feature, prompt_ids)
+    if waiting is not None:
+        yield _taken(*waiting)
+
+
+def _taken(feature: torch.Tensor, prompt_ids: Sequence[int]) -> Features:
+    return Features(feature.cpu(), tuple(int(token) for token in prompt_ids))
 
 
 def size_of_missing(needed_bytes: int, expected: Sequence[int], missing: Sequence[int]) -> float:
@@ -276,7 +290,7 @@ def _name(example: Example, key: str) -> str:
 
 def _packed(seen: Features) -> bytes:
     tensors = {
-        "features": seen.features.contiguous(),
+        "features": seen.features.contiguous(),  # (image tokens, width)
         "prompt_ids": torch.tensor(seen.prompt_ids, dtype=torch.int32),
     }
     return save(tensors, metadata={_CHECK: _checksum(tensors)})

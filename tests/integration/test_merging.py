@@ -57,7 +57,11 @@ def without_logits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def settings(scope: str = "attention", **merge: Any) -> config.Config:
     return config.load(
-        {"base_model": {"name": "models/tiny"}, "train": {"scope": scope, "dropout": 0.0, "rank": 4}, "merge": merge}
+        {
+            "base_model": {"name": "models/tiny"},
+            "train": {"lora": {"scope": scope, "dropout": 0.0, "rank": 4}},
+            "merge": merge,
+        }
     )
 
 

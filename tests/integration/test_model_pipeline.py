@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from train_keys import grouped
 from training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 
 from scribetune import adapters, checkpoints, collation, config, generation, merging, tiny_model, training
@@ -31,7 +32,7 @@ def configuration(**train: Any) -> config.Config:
     return config.load(
         {
             "base_model": {"name": "models/tiny"},
-            "train": settings,
+            "train": grouped(**settings),
             "merge": {"precision": "float32"},
             "generate": {"max_new_tokens": 16, "batch": 2},
         }
@@ -191,7 +192,7 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int],
 def test_two_trainings_and_an_interrupted_one_give_the_same_adapter(
     run: Run, tmp_path: Path, interrupt_after: Callable[[int], None]
 ) -> None:
-    settings = configuration(epochs=3, checkpoint_steps=1)  # three steps in an epoch, with dropout
+    settings = configuration(epochs=3, checkpoints_steps=1)  # three steps in an epoch, with dropout
     run(settings, "reference")
     names = (adapters.WEIGHTS, adapters.CONFIG, training.LOG_NAME)
     reference = [sha256_file(tmp_path / "reference" / name) for name in names]
@@ -210,7 +211,7 @@ def test_two_trainings_and_an_interrupted_one_give_the_same_adapter(
 def test_a_torn_checkpoint_and_one_of_another_training_are_not_used(
     run: Run, tmp_path: Path, interrupt_after: Callable[[int], None]
 ) -> None:
-    settings = configuration(checkpoint_steps=1)
+    settings = configuration(checkpoints_steps=1)
     interrupt_after(3)
     with pytest.raises(InterruptedRunError):
         run(settings)
@@ -220,7 +221,7 @@ def test_a_torn_checkpoint_and_one_of_another_training_are_not_used(
     interrupt_after(3)
     with pytest.raises(InterruptedRunError):
         run(settings)
-    assert run(configuration(checkpoint_steps=1, seed=1)).resumed_from == 0
+    assert run(configuration(checkpoints_steps=1, seed=1)).resumed_from == 0
 
 
 def test_the_log_has_a_row_per_step_and_a_validation_loss_per_epoch(run: Run, tmp_path: Path) -> None:
@@ -318,7 +319,7 @@ def test_only_the_answer_and_its_end_are_learned(data: Path, processor: Any) -> 
 
 
 def test_a_diverging_training_stops_with_advice(run: Run) -> None:
-    with pytest.raises(UserError, match=r"came apart at step \d.*(?s:.*)lower train.learning_rate"):
+    with pytest.raises(UserError, match=r"came apart at step \d.*(?s:.*)lower train.optimization.learning_rate"):
         run(configuration(learning_rate=1e30, warmup_share=0.0, max_gradient_norm=1e30))
 
 

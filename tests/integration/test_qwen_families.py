@@ -12,6 +12,7 @@ import tiny_qwen
 import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
+from train_keys import grouped
 from transformers import AutoModelForImageTextToText
 
 from scribetune import adapters, config, families, generation, merging, training
@@ -41,7 +42,7 @@ def configuration(kind: str, layout: str = "transformers", **train: Any) -> conf
     return config.load(
         {
             "base_model": {"name": str(tiny_qwen.folder(kind))},
-            "train": settings,
+            "train": grouped(**settings),
             "merge": {"precision": "float32", "layout": layout},
             "generate": {"max_new_tokens": 8, "batch": 2},
         }
@@ -300,7 +301,7 @@ def test_kept_features_train_like_pixels(tmp_path: Path) -> None:
 )
 def test_every_scope_trains_what_the_shapes_of_its_layers_call_for(kind: str, scope: str) -> None:
     family, rank = tiny_qwen.family(kind), 4
-    settings = config.Train.model_validate({"scope": scope, "rank": rank, "dropout": 0.0})
+    settings = config.Train.model_validate(grouped(scope=scope, rank=rank, dropout=0.0))
     model = adapters.attach(family, load(kind), settings)
     counted = adapters.count_trainable(family, model, scope)
     # By hand: width 64, MLP 96, two heads of 16 for keys and values, 4 layers.
@@ -323,7 +324,7 @@ def test_every_scope_trains_what_the_shapes_of_its_layers_call_for(kind: str, sc
     ],
 )
 def test_a_scope_that_a_family_lacks_is_refused_with_the_reason(kind: str, scope: str, reason: str) -> None:
-    settings = config.Train.model_validate({"scope": scope, "dropout": 0.0})
+    settings = config.Train.model_validate(grouped(scope=scope, dropout=0.0))
     with pytest.raises(UserError, match=rf"{reason}(?s:.*){scope}(?s:.*)Accepted: attention"):
         adapters.attach(tiny_qwen.family(kind), load(kind), settings)
 
@@ -332,7 +333,7 @@ def test_a_scope_that_finds_no_layer_of_a_group_is_an_error(monkeypatch: pytest.
     family = tiny_qwen.family("qwen3_vl")
     blind = families.Scope(qwen_vl._ATTENTION, (), frozenset({"attention", "mlp"}), True, True)
     monkeypatch.setattr(type(family), "scopes", Scopes("Qwen3-VL", {"language": blind}))
-    settings = config.Train.model_validate({"scope": "language", "dropout": 0.0})
+    settings = config.Train.model_validate(grouped(scope="language", dropout=0.0))
     with pytest.raises(adapters.AdapterError, match=r"stands for \['attention', 'mlp'\], but names layers of"):
         adapters.attach(family, load("qwen3_vl"), settings)
 
@@ -359,7 +360,7 @@ def test_code_in_a_models_folder_is_never_run(kind: str, tmp_path: Path) -> None
         if path.name in ("config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json"):
             settings = json.loads(path.read_text(encoding="utf-8")) | {"auto_map": named}
             path.write_text(json.dumps(settings), encoding="utf-8")
-    choice = config.BaseModelChoice(name=str(folder), revision="a" * 40, trust_remote_code=True)
+    choice = config.BaseModelChoice(name=str(folder))
     family = families.family_of(Path(families.resolve(choice, [tmp_path])))
     model = family.load_model(folder, dtype=torch.float32, device="cpu")
     processor = family.load_processor(folder)

@@ -16,7 +16,7 @@ from trl import SFTTrainer  # type: ignore[attr-defined]
 from scribetune import adapters, checkpoints, training
 from scribetune.errors import UserError
 from scribetune.files import sha256_file
-from scribetune.training import determinism, drafting, trainer, validation
+from scribetune.training import determinism, drafting, page_trainer, validation
 
 Run = Callable[..., training.TrainingResult]
 
@@ -107,7 +107,7 @@ def test_a_page_that_does_not_fit_alone_is_tried_without_keeping_activations(
     backward = SFTTrainer.training_step
 
     def limited(self: Any, model: Any, inputs: dict[str, Any], *rest: Any) -> torch.Tensor:
-        if not self.equipment.checkpointing and self.state.global_step >= 1:
+        if not self.progress.checkpointing and self.state.global_step >= 1:
             raise torch.OutOfMemoryError
         loss: torch.Tensor = backward(self, model, dict(inputs), *rest)  # type: ignore[no-untyped-call]
         return loss
@@ -140,12 +140,12 @@ def test_a_kernel_that_has_no_deterministic_form_ends_strictness_and_not_the_tra
     assert_alike(tmp_path / "strict", tmp_path / "plain")
 
 
-@pytest.mark.parametrize(("key", "value"), [("quantization", "4bit"), ("optimizer", "adamw_8bit")])
+@pytest.mark.parametrize(("key", "value"), [("machine.quantization", "4bit"), ("optimization.optimizer", "adamw_8bit")])
 def test_what_only_a_gpu_can_do_is_refused_on_a_cpu_before_a_weight_is_loaded(run: Run, key: str, value: str) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here: nothing is refused")
     with pytest.raises(UserError, match=f"train.{key} needs a CUDA GPU"):
-        run(**{key: value})
+        run(**{key.split(".")[1]: value})
 
 
 def test_a_page_that_does_not_fit_alone_ends_with_advice(run: Run, memory_for: Callable[[int, int], None]) -> None:
@@ -160,14 +160,14 @@ def bad_gradient_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Put an infinite value into the gradient of one step."""
 
     def arm(step: int) -> None:
-        clip = trainer.PageTrainer._clip_grad_norm
+        clip = page_trainer.PageTrainer._clip_grad_norm
 
         def clipped(self: Any, model: Any) -> Any:
             if self.state.global_step + 1 == step:
                 next(weight for weight in model.parameters() if weight.grad is not None).grad.fill_(math.inf)
             return clip(self, model)  # type: ignore[no-untyped-call]
 
-        monkeypatch.setattr(trainer.PageTrainer, "_clip_grad_norm", clipped)
+        monkeypatch.setattr(page_trainer.PageTrainer, "_clip_grad_norm", clipped)
 
     return arm
 
@@ -177,11 +177,15 @@ def test_a_gradient_that_is_no_number_stops_with_step_pages_and_advice_and_keeps
 ) -> None:
     bad_gradient_at(3)
     with pytest.raises(UserError) as stopped:
-        run(checkpoint_steps=1, epochs=1)
+        run(checkpoints_steps=1, epochs=1)
     said = str(stopped.value)
     assert "came apart at step 3" in said and "gradient norm inf" in said and "the checkpoint of step 2 is kept" in said
     assert len(re.findall(r"train-\d/p0001", said)) == 2
-    for key in ("train.learning_rate", "train.max_gradient_norm", "train.max_skipped_steps"):
+    for key in (
+        "train.optimization.learning_rate",
+        "train.optimization.max_gradient_norm",
+        "train.optimization.max_skipped_steps",
+    ):
         assert key in said
     assert (tmp_path / "adapter-checkpoints" / "checkpoint-2" / checkpoints.SEAL).is_file()
 
@@ -205,16 +209,16 @@ def test_the_adapter_with_the_best_cer_is_kept_not_the_last(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripted(monkeypatch, [0.5, 0.2, 0.4] * 3)
-    best = run("best", validate_steps=4, validation_pages=2, keep="best")
-    last = run("last", validate_steps=4, validation_pages=2, keep="last")
+    best = run("best", validation_steps=4, validation_pages=2, keep="best")
+    last = run("last", validation_steps=4, validation_pages=2, keep="last")
     assert (best.kept_step, best.validation_cer, best.steps) == (8, 0.2, 12)
     assert (last.kept_step, last.validation_cer) == (12, 0.4)
     assert [one.step for one in best.validations] == [4, 8, 12] and best.validations == last.validations
     assert sha256_file(tmp_path / "best" / adapters.WEIGHTS) != sha256_file(tmp_path / "last" / adapters.WEIGHTS)
     # Two thirds of the training, stopped there, has the same adapter: the best one is of its step, to the last bit.
-    monkeypatch.setattr(trainer.PageTrainer, "_run_epoch", only_epochs(2))
+    monkeypatch.setattr(page_trainer.PageTrainer, "_run_epoch", only_epochs(2))
     with pytest.raises(InterruptedError):
-        run("cut", validation_pages=0, checkpoint_steps=8)
+        run("cut", validation_pages=0, checkpoints_steps=8)
     cut = load_file(tmp_path / "cut-checkpoints" / "checkpoint-8" / adapters.WEIGHTS)
     kept = load_file(tmp_path / "best" / adapters.WEIGHTS)
     assert all(torch.equal(kept[name], tensor) for name, tensor in cut.items())
@@ -222,7 +226,7 @@ def test_the_adapter_with_the_best_cer_is_kept_not_the_last(
 
 def only_epochs(count: int) -> Callable[..., Any]:
     """Interrupt a training when that many epochs are done."""
-    epoch = trainer.PageTrainer._run_epoch
+    epoch = page_trainer.PageTrainer._run_epoch
 
     def limited(self: Any, *arguments: Any, **named: Any) -> Any:
         if named["epoch"] == count:
@@ -234,7 +238,7 @@ def only_epochs(count: int) -> Callable[..., Any]:
 
 def test_training_stops_when_validation_has_not_got_better_for_long(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, [0.3, 0.2, 0.25, 0.3, 0.1])
-    stopped = run(validate_steps=1, validation_pages=2, keep="best", patience=2)
+    stopped = run(validation_steps=1, validation_pages=2, keep="best", patience=2)
     assert (stopped.stopped, stopped.steps, stopped.kept_step) == ("patience", 4, 2)
 
 
@@ -249,7 +253,7 @@ def test_long_pages_are_validated_by_their_beginning(
         return list(draft[:limit]) if reads else list(draft[limit : 2 * limit])
 
     monkeypatch.setattr(drafting, "read", read)
-    found = run(validate_steps=100, validation_pages=2, validation_tokens=tokens, epochs=1)
+    found = run(validation_steps=100, validation_pages=2, validation_tokens=tokens, epochs=1)
     assert found.validation_cer is not None
     assert found.validation_cer == 0.0 if reads else found.validation_cer > 0.5
     # Labels of three and four tokens: a little longer is allowed for, but no more than configured.
@@ -257,8 +261,8 @@ def test_long_pages_are_validated_by_their_beginning(
 
 
 def test_validating_changes_nothing_about_what_is_learned(run: Run, tmp_path: Path) -> None:
-    often = run("often", validate_steps=1, validation_pages=2, dropout=0.1, epochs=1)
-    run("seldom", validate_steps=100, dropout=0.1, epochs=1)
+    often = run("often", validation_steps=1, validation_pages=2, dropout=0.1, epochs=1)
+    run("seldom", validation_steps=100, dropout=0.1, epochs=1)
     assert len(often.validations) == 4 and often.validation_cer is not None
     names = [tmp_path / name / adapters.WEIGHTS for name in ("often", "seldom")]
     assert sha256_file(names[0]) == sha256_file(names[1])
@@ -279,7 +283,7 @@ def test_cached_features_and_checkpoints_by_the_clock_change_nothing(
     monkeypatch.setattr(checkpoints, "writing", counted)
     # The second reads features from disk, page by page, and is due for a checkpoint whenever it looks at the clock.
     run("again", training.WorkFolders(tmp_path / "c2", tmp_path / "vision"), epochs=1,
-        vision_memory_gb=0.0, checkpoint_minutes=1e-9)  # fmt: skip
+        vision_memory_gb=0.0, checkpoints_minutes=1e-9)  # fmt: skip
     assert written == [1, 2, 3, 4]
     for name in (adapters.WEIGHTS, training.LOG_NAME):
         assert sha256_file(tmp_path / "fresh" / name) == sha256_file(tmp_path / "again" / name)

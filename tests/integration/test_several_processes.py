@@ -58,7 +58,7 @@ def test_two_processes_train_as_one_and_a_killed_one_is_no_loss(data: Path) -> N
     exact: dict[str, Any] = {
         "effective_batch": 4,
         "dropout": 0.1,
-        "checkpoint_steps": 1,
+        "checkpoints_steps": 1,
         "epochs": 4,
         "validation_pages": 2,
     }

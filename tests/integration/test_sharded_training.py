@@ -40,7 +40,7 @@ def made(data: Path) -> dict[str, Any]:
         "sharding": "full",
         "effective_batch": 4,
         "dropout": 0.1,
-        "checkpoint_steps": 1,
+        "checkpoints_steps": 1,
         "epochs": 2,
         "validation_pages": 0,
     }
@@ -132,7 +132,7 @@ def test_where_memory_runs_out_all_start_again_with_smaller_micro_batches(made: 
 
 
 def test_a_loss_that_is_no_number_stops_all_of_them(made: dict[str, Any]) -> None:
-    assert "The training came apart" in made["apart"] and "train.learning_rate" in made["apart"]
+    assert "The training came apart" in made["apart"] and "train.optimization.learning_rate" in made["apart"]
 
 
 def test_the_caller_starts_all_again_with_what_the_one_that_failed_asks_for(
@@ -159,5 +159,5 @@ def test_the_caller_starts_all_again_with_what_the_one_that_failed_asks_for(
 def test_weights_of_four_bits_are_not_shared(data: Path) -> None:
     splits = (data / "train.jsonl", data / "validation.jsonl")
     configured = settings(sharding="full", quantization="4bit", effective_batch=4)
-    with pytest.raises(UserError, match=r"cannot be divided among GPUs(?s:.*)set train.sharding to none"):
+    with pytest.raises(UserError, match=r"cannot be divided among GPUs(?s:.*)set train.machine.sharding to none"):
         training.train(configured, "models/tiny", *splits, data / "four", data / "checkpoints", processes=2)

@@ -178,7 +178,7 @@ def test_differences_are_told_in_words(project: Project) -> None:
         "1 document moved to another split (b: test → validation)",
         "1 page relabelled (b/p0001)",
         "1 page of documents in both added (a/p0003)",
-        "train.learning_rate 0.001 → 0.0001",
+        "train.optimization.learning_rate 0.001 → 0.0001",
         "code of train_adapter changed",
         "environment changed: lock cpu.txt → gpu.txt",
         "base model changed: name models/tiny → deepseek",

@@ -26,7 +26,7 @@ def config(folder: Path, *options: str) -> tuple[int, str]:
 def test_what_dvc_exp_run_writes_is_not_called_stale(folder: Path) -> None:
     path = folder / "config.yaml"
     with modify_yaml(path) as values:
-        values["train"]["learning_rate"] = 1e-4
+        values["train"]["optimization"]["learning_rate"] = 1e-4
     text = path.read_text(encoding="utf-8")
     assert "learning_rate: 0.0001" in text
     assert "# Peak learning rate." in text
@@ -45,6 +45,17 @@ def test_a_missing_key_or_comment_is_stale_and_writing_keeps_the_values(folder: 
         assert "config.yaml" in said
         assert config(folder, "--write")[0] == 0
         assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_file_with_old_names_is_stale_and_writing_keeps_the_values_under_the_new_ones(folder: Path) -> None:
+    path = folder / "config.yaml"
+    text = path.read_text(encoding="utf-8")
+    values = yaml.safe_load(text)
+    values["train"].pop("optimization")
+    path.write_text(yaml.safe_dump(values | {"train": values["train"] | {"learning_rate": 0.001}}), encoding="utf-8")
+    assert config(folder)[0] == 1
+    assert config(folder, "--write")[0] == 0
+    assert path.read_text(encoding="utf-8") == text.replace("learning_rate: 0.0015", "learning_rate: 0.001")
 
 
 def test_a_link_cut_by_an_editor_is_named_and_mended(folder: Path) -> None:

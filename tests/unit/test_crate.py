@@ -23,12 +23,7 @@ RAW = "data/raw"
 
 def settings() -> dict[str, dict[str, Any]]:
     """Return the default value of every key that a step reads."""
-    values = config.Config().model_dump(mode="json")
-    chosen: dict[str, dict[str, Any]] = {}
-    for name in crate.all_settings():
-        section, _, key = name.partition(".")
-        chosen.setdefault(section, {}).update({key: values[section][key]} if key else values[section])
-    return chosen
+    return config.chosen(config.Config(), crate.all_settings())
 
 
 def make_build(folder: Path, raw: Path, *, licence: str = "CC-BY-4.0") -> dict[str, Any]:
@@ -152,7 +147,7 @@ def test_every_job_has_an_action_with_what_it_read_and_made(build: dict[str, Any
     assert references(labels, "result") == [f"data/manifests/labels/{SHARDS[0]}.csv", "data/labels/"]
     assert "#metric/tuned/cer_mean" in references(jobs["score_predictions"], "result")
     assert entities["#metric/tuned/cer_mean"]["value"] == 0.25
-    assert entities["#value/train.rank"]["value"] == 16
+    assert entities["#value/train.lora.rank"]["value"] == 16
     assert references(entities["#orchestration"], "object") == [f"#control/{name}" for name in jobs]
 
 

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import pytest
+from train_keys import grouped
 
 from scribetune import config, plan, processes, training
 from scribetune.errors import UserError
@@ -18,7 +19,7 @@ class Offer:
 
 
 def settings(**train: Any) -> config.Train:
-    return config.load({"train": train}).train
+    return config.load({"train": grouped(**train)}).train
 
 
 @pytest.mark.parametrize(
@@ -35,14 +36,14 @@ def settings(**train: Any) -> config.Train:
 def test_a_training_gets_what_the_command_line_offers_up_to_train_gpus(
     wanted: int | str, offered: dict[str, Offer], given: int
 ) -> None:
-    made = plan.Plan(config.load({"train": {"gpus": wanted}}), None, (), {}, {}, ())  # type: ignore[arg-type]
+    made = plan.Plan(config.load({"train": grouped(gpus=wanted)}), None, (), {}, {}, ())  # type: ignore[arg-type]
     assert made.gpus(offered) == given
 
 
 def test_the_number_of_gpus_is_no_parameter_of_any_rule() -> None:
-    plans = [plan.Plan(config.load({"train": {"gpus": n}}), None, (), {}, {}, ()) for n in (1, 2)]  # type: ignore[arg-type]
+    plans = [plan.Plan(config.load({"train": grouped(gpus=n)}), None, (), {}, {}, ()) for n in (1, 2)]  # type: ignore[arg-type]
     assert plans[0].settings("train") == plans[1].settings("train")
-    assert "gpus" not in plans[0].settings("train")["train"]
+    assert "gpus" not in plans[0].settings("train")["train"]["machine"]
 
 
 @pytest.fixture
@@ -65,8 +66,8 @@ def test_no_more_processes_than_gpus_that_are_there_and_it_is_said(
 @pytest.mark.parametrize(
     ("effective", "micro", "number", "advice"),
     [
-        (8, 8, 2, "set train.micro_batch to 4, with the same result"),
-        (12, 6, 4, "set train.micro_batch to 3, with the same result"),
+        (8, 8, 2, "set train.machine.micro_batch to 4, with the same result"),
+        (12, 6, 4, "set train.machine.micro_batch to 3, with the same result"),
         (8, 1, 3, "set train.effective_batch to 9 or 6"),
         (1, 1, 2, "set train.effective_batch to 2; or use fewer GPUs"),
     ],

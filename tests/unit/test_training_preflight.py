@@ -175,9 +175,9 @@ def test_a_share_is_forecast_with_what_is_gathered_for_a_moment() -> None:
 def test_a_refusal_names_the_number_of_gpus_that_would_do(deep: Path, processes: int, configured: str) -> None:
     with pytest.raises(UserError, match="even with one page at a time") as refused:
         check(least_bytes(deep, 4), processes, deep, sharding=configured, gradient_checkpointing=True)
-    assert "train on 4 GPUs that share the base (--resources gpu=4, train.sharding auto)" in refused.value.todo
+    assert "train on 4 GPUs that share the base (--resources gpu=4, train.machine.sharding auto)" in refused.value.todo
 
 
 def test_one_process_has_nobody_to_share_with_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
     assert check(sharding="full").shards == 1
-    assert "train.sharding full has nothing to do" in caplog.text
+    assert "train.machine.sharding full has nothing to do" in caplog.text

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 SMALL = """\
 samples: {count: 8}
-train: {epochs: 1, checkpoint_steps: 2}
+train: {epochs: 1, checkpoints: {steps: 2}}
 generate: {max_new_tokens: 24}
 retention: {count: 2}
 """

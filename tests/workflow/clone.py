@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from build import REPOSITORY
+from snakemake.utils import update_config
 
 _NOT_BUILT_WITH = ("tests/", "docs/", "benchmarks/", ".snakemake/")
 _IDENTITY = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")
@@ -70,11 +71,10 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def configure(folder: Path, values: Mapping[str, Mapping[str, Any]]) -> None:
-    """Set keys in a project's config/config.yaml: {section: {key: value}}."""
+    """Set keys in a project's config/config.yaml: {section: {key: value}}, groups of keys in sections likewise."""
     path = folder / "config" / "config.yaml"
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for section, keys in values.items():
-        config[section].update(keys)
+    update_config(config, values)
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 

@@ -563,10 +563,15 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(KEYS, "seed of the splits", "another partition", _keys(splits={"seed": 9}), FROM_SPLITS),
     Mutation(
         KEYS, "learning rate", "another adapter; data and the base's predictions stay",
-        _keys(train={"learning_rate": 0.001}), FROM_TRAINING,
+        _keys(train={"optimization": {"learning_rate": 0.001}}), FROM_TRAINING,
     ),
     Mutation(
-        KEYS, "number of GPUs", "it changes nothing beyond rounding", _keys(train={"gpus": 2}), NOTHING,
+        KEYS, "number of GPUs, checkpoints, memory for features, pages read at once",
+        "keys that decide about no result (config/README.md marks them)",
+        _keys(
+            train={"machine": {"gpus": 2, "vision_memory_gb": 1.0}, "checkpoints": {"steps": 7}}, generate={"batch": 3}
+        ),
+        NOTHING,
     ),
     Mutation(
         KEYS, "number format of the merged model", "the adapter stays", _keys(merge={"precision": "bfloat16"}),

@@ -63,7 +63,8 @@ def test_lineage_names_every_page_of_the_splits(small_build: Path) -> None:
     assert {(p["id"], p["split"], p["image_sha256"]) for p in lineage["pages"]} == in_splits
     assert {d["document"] for d in lineage["documents"]} == {r["document"] for rows in records.values() for r in rows}
     assert lineage["base_model"]["files"]["config.json"]
-    assert lineage["configuration"]["train"]["learning_rate"] == TINY_PRESET["train"]["learning_rate"]
+    optimization = lineage["configuration"]["train"]["optimization"]
+    assert optimization["learning_rate"] == TINY_PRESET["train"]["optimization"]["learning_rate"]
 
 
 def test_no_document_is_in_two_splits(small_build: Path) -> None:
@@ -170,7 +171,7 @@ def test_the_data_stages_take_bad_and_good_pdfs_and_say_what_became_of_each(tmp_
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("train={learning_rat: 1}", "Did you mean 'learning_rate'?"),
+        ("train={learning_rat: 1}", "Did you mean 'optimization.learning_rate'?"),
         ("documents={raw: nowhere}", "The folder of input PDFs does not exist: 'nowhere'"),
         ("documents={raw: .}", "No PDF below documents.raw"),
         ("base_model={name: models/tinny}", "folder does not exist"),

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,6 +22,7 @@ from build import REPOSITORY, SMALL
 from pdf_factory import healthy
 
 from scribetune import ledger
+from scribetune.config import flatten
 
 pytestmark = pytest.mark.slow
 
@@ -50,16 +52,19 @@ def assert_both_agree(folder: Path) -> None:
     assert "Data and pipelines are up to date" in status, status
 
 
-def change_config(folder: Path, values: dict[str, dict[str, object]]) -> None:
+def change_config(folder: Path, values: Mapping[str, Any]) -> None:
     """Edit config.yaml like a user: values change, comments stay."""
     path = folder / "config" / "config.yaml"
     text = path.read_text(encoding="utf-8")
-    for section, keys in values.items():
-        before, head, rest = text.partition(f"\n{section}:\n")
-        for key, value in keys.items():
-            rest, count = re.subn(rf"(?m)^  {key}: .*$", f"  {key}: {value}", rest, count=1)
-            assert count == 1, f"{section}.{key}"
-        text = before + head + rest
+    for name, value in flatten(values).items():
+        *sections, key = name.split(".")
+        at = 0
+        for depth, section in enumerate(sections):
+            at = text.index(f"\n{'  ' * depth}{section}:\n", at)
+        indent = "  " * len(sections)
+        rest, count = re.subn(rf"(?m)^{indent}{key}: .*$", f"{indent}{key}: {value}", text[at:], count=1)
+        assert count == 1, name
+        text = text[:at] + rest
     path.write_text(text, encoding="utf-8")
 
 
@@ -136,7 +141,7 @@ def test_metrics_plots_and_artifacts_are_declared(clone: Path) -> None:
 
 
 def test_nothing_stale_is_recorded_and_nobody_elses_work_is_staged(clone: Path) -> None:
-    change_config(clone, {"train": {"rank": 4}})
+    change_config(clone, {"train": {"lora": {"rank": 4}}})
     (clone / "notes.txt").write_text("mine\n", encoding="utf-8")
     git(clone, "add", "notes.txt")
     before = git(clone, "diff", "--cached")
@@ -167,7 +172,7 @@ def test_a_clone_has_nothing_to_do_after_dvc_pull(pulled: Path) -> None:
 
 def test_an_experiment_can_be_run_shown_applied_and_left(clone: Path) -> None:
     original = (clone / "config" / "config.yaml").read_text(encoding="utf-8")
-    output = run(clone, "dvc", "exp", "run", "--name", "slower", "-S", "train.learning_rate=1e-4")
+    output = run(clone, "dvc", "exp", "run", "--name", "slower", "-S", "train.optimization.learning_rate=1e-4")
     assert "Running stage 'train'" in output
     assert "Running stage 'report'" in output
     assert "Running stage 'data'" not in output

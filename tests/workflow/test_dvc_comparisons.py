@@ -34,7 +34,7 @@ def run(folder: Path, *command: str) -> str:
 def commit(folder: Path, name: str, cer: float, rate: str) -> None:
     """Commit a build whose tuned model has this CER."""
     config = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")
-    changed, count = re.subn(r"(?m)^  learning_rate: .*$", f"  learning_rate: {rate}", config, count=1)
+    changed, count = re.subn(r"(?m)^    learning_rate: .*$", f"    learning_rate: {rate}", config, count=1)
     assert count == 1
     files.write_text(folder / "params.yaml", changed)
     validated = {4: f"{cer},{cer}"}
@@ -124,6 +124,6 @@ def test_experiments_are_shown_with_the_headline_and_what_was_changed(compared: 
     shown = run(compared, "dvc", "exp", "show", "--no-pager", "-n", "2", "--only-changed", "--drop", drop, "--csv")
     header, *rows = (line.split(",") for line in shown.splitlines())
     values = [name for name in header if name not in ("Experiment", "rev", "typ", "Created", "parent")]
-    assert values == ["promoted", "cer", "cer_gain_low", "train.learning_rate"]
-    told = {row[header.index("train.learning_rate")]: row[header.index("cer")] for row in rows}
+    assert values == ["promoted", "cer", "cer_gain_low", "train.optimization.learning_rate"]
+    told = {row[header.index("train.optimization.learning_rate")]: row[header.index("cer")] for row in rows}
     assert told == {"0.0001": "0.45", "0.001": "0.05"}

@@ -8,6 +8,7 @@ from typing import Any
 from scribetune.audit import history, records
 from scribetune.audit.answers import HEADLINE, in_words
 from scribetune.audit.records import DocumentRow, Lineage, PageRow
+from scribetune.config import flatten, with_new_names
 from scribetune.errors import UserError
 
 _SHOWN_NAMES = 5
@@ -193,7 +194,7 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, C
 
 def _flat(lineage: Lineage, *, scored: bool) -> dict[str, Any]:
     sections = {**lineage.configuration, **({"generate": lineage.generation} if scored else {})}
-    return {f"{section}.{key}": value for section, values in sections.items() for key, value in values.items()}
+    return flatten(with_new_names(sections)[0])
 
 
 def _environment(lineage: Lineage) -> dict[str, str]:

@@ -44,7 +44,8 @@ def why(
     targets: as asked;
     jobs: upstream first: job; causes (kind, name, change), kind being file,
     key, function, library, output, record or other; follows: jobs before it
-    whose outputs it reads.
+    whose outputs it reads;
+    notes: old names of keys in the configuration, with the new ones.
     """
     with told_in_words():
         from scribetune import reasons
@@ -59,7 +60,7 @@ def why(
 
 
 def _nested(settings: list[str] | tuple[str, ...]) -> dict[str, Any]:
-    """Return {"train": {"learning_rate": 1e-4}} of ["train.learning_rate=1e-4"].
+    """Return {"train": {"optimization": {"learning_rate": 1e-4}}} of ["train.optimization.learning_rate=1e-4"].
 
     Raises:
         UserError: Not SECTION.KEY=VALUE.
@@ -69,8 +70,8 @@ def _nested(settings: list[str] | tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
-        section, dot, key = name.partition(".")
-        if not (equals and dot and section and key):
+        *sections, key = name.split(".")
+        if not (equals and sections and all(sections) and key):
             raise UserError(
                 "--set needs a key and a value",
                 value=setting,
@@ -78,5 +79,8 @@ def _nested(settings: list[str] | tuple[str, ...]) -> dict[str, Any]:
                 todo="config/README.md lists all keys",
             )
         # YAML 1.1 reads 1e-4 as text: the configuration's own checks turn it into a number.
-        found.setdefault(section, {})[key] = yaml.safe_load(value)
+        place = found
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[key] = yaml.safe_load(value)
     return found

@@ -59,28 +59,23 @@ def resolve(choice: BaseModelChoice, search: Sequence[Path]) -> str:
     """Check the choice of a base model without loading it, and return the folder or the hub id to load.
 
     Raises:
-        UserError: A folder that is missing, incomplete or of no supported family, a hub id without a revision, or
-            consent to remote code without one.
+        UserError: A folder that is missing, incomplete or of no supported family, or a hub id without a revision.
     """
-    remote_code.check_consent(
-        choice.name, choice.trust_remote_code, choice.revision, is_pinned=_is_commit(choice.revision)
-    )
     folder = _find_folder(choice.name, search)
     if folder is None:
         _check_revision(choice.name, choice.revision)
         return choice.name
     folders.model_files(folder)
-    family_of(folder, choice.family, trust_remote_code=choice.trust_remote_code)
+    family_of(folder, choice.family)
     return str(folder)
 
 
-def family_of(folder: Path, wanted: str = "auto", *, trust_remote_code: bool = False) -> Family:
+def family_of(folder: Path, wanted: str = "auto") -> Family:
     """Return the family of the model in a local folder, read off its config.json.
 
     Args:
         folder: Holds config.json.
         wanted: `base_model.family` of the configuration; auto takes what config.json says.
-        trust_remote_code: `base_model.trust_remote_code`; decides only about what the refusal says.
 
     Raises:
         UserError: config.json cannot be read, names no supported family, or another one than `wanted`.
@@ -95,7 +90,7 @@ def family_of(folder: Path, wanted: str = "auto", *, trust_remote_code: bool = F
         ) from error
     if found not in FAMILIES:
         supported = [f"{name} ({family.title})" for name, family in sorted(FAMILIES.items())]
-        raise remote_code.refuse(str(folder), settings, trust=trust_remote_code, supported=supported)
+        raise remote_code.refuse(str(folder), settings, supported)
     if wanted not in ("auto", found):
         raise UserError(
             f"base_model.family does not fit the model in {folder}, whose model_type is {found!r}",
@@ -137,10 +132,7 @@ def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> st
     else:
         where = resolve(choice, search)
         folder = _find_folder(choice.name, search)
-        family = family_of(
-            folder if folder is not None else folders.fetch_config(where, choice.revision),
-            trust_remote_code=choice.trust_remote_code,
-        )
+        family = family_of(folder if folder is not None else folders.fetch_config(where, choice.revision))
     return prompt_of(family, task)
 
 

@@ -74,10 +74,10 @@ class Scopes(Mapping[str, Scope]):
             return self._scopes[name]
         reason = self._lacking.get(name, "no such scope is known")
         raise UnknownScopeError(
-            f"{self._title} cannot be trained with this LoRA scope ({reason}); train.scope is",
+            f"{self._title} cannot be trained with this LoRA scope ({reason}); train.lora.scope is",
             value=name,
             accepted=", ".join(self._scopes),
-            todo="set train.scope to one of these",
+            todo="set train.lora.scope to one of these",
         )
 
     def __iter__(self) -> Iterator[str]:

@@ -1,12 +1,11 @@
 """Models that come with Python code of their own: known by name, and refused in words. None of it is ever run here.
 
-`base_model.trust_remote_code` is the user's consent to such code, and counts only for one pinned commit of it. The
-families that transformers has a class for need no such consent: whatever code lies in their folders is left alone.
+The families that transformers has a class for need no such code: whatever lies in their folders is left alone.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from types import MappingProxyType
 
 from scribetune.errors import UserError
@@ -52,35 +51,12 @@ FOREIGN: Mapping[str, Foreign] = MappingProxyType(
 _TYPES = MappingProxyType({"deepseek_vl_v2": "DeepseekVLV2ForCausalLM"})  # where `architectures` is missing
 
 
-def check_consent(name: str, trust: bool, revision: str | None, *, is_pinned: bool) -> None:
-    """Refuse consent to remote code that does not say to which code.
-
-    Args:
-        name: `base_model.name`.
-        trust: `base_model.trust_remote_code`.
-        revision: `base_model.revision`.
-        is_pinned: Whether the revision is a commit.
-
-    Raises:
-        UserError: Consent without a commit.
-    """
-    if trust and not is_pinned:
-        raise UserError(
-            f"base_model.trust_remote_code lets the code in {name} run as you, and holds only for one commit of it, "
-            "which was read before; base_model.revision is",
-            value=revision if revision is not None else "not set",
-            accepted="40 hexadecimal digits: the commit of the repository (or the one that the folder was fetched at)",
-            todo="set base_model.revision, or base_model.trust_remote_code to false (the supported families need none)",
-        )
-
-
-def refuse(where: str, settings: Mapping[str, object], *, trust: bool, supported: Sequence[str]) -> UserError:
+def refuse(where: str, settings: Mapping[str, object], supported: Sequence[str]) -> UserError:
     """Return the error for a model that no family handles.
 
     Args:
         where: Its folder, as shown.
         settings: Its config.json.
-        trust: `base_model.trust_remote_code`.
         supported: The families, as shown.
     """
     found = settings.get("architectures")
@@ -90,22 +66,13 @@ def refuse(where: str, settings: Mapping[str, object], *, trust: bool, supported
     accepted = ", ".join(supported)
     described = f"{model_type} ({', '.join(architectures)})" if architectures else model_type
     foreign = next((FOREIGN[name] for name in names if name in FOREIGN), None)
-    if foreign and not trust:
-        return UserError(
-            f"{foreign.title} (in {where}) has no class in transformers: its weights come with Python code of their "
-            "own, which is not run; its model_type is",
-            value=described,
-            accepted=accepted,
-            todo=f"{foreign.advice}; to run it would take base_model.trust_remote_code: true with base_model.revision, "
-            f"and an environment of its own ({foreign.environment})",
-        )
     if foreign:
         return UserError(
-            f"{foreign.title} (in {where}) cannot be run in this environment, in which transformers is "
-            f"{_installed('transformers')}: its code was published for {foreign.environment}; its model_type is",
+            f"{foreign.title} (in {where}) has no class in transformers {version('transformers')}: its weights come "
+            f"with Python code of their own, published for {foreign.environment}, which is not run; its model_type is",
             value=described,
             accepted=accepted,
-            todo=f"{foreign.advice}; an environment for it is not part of this version",
+            todo=f"{foreign.advice}; an environment for that code is not part of this version",
         )
     code = settings.get("auto_map")
     if code:
@@ -122,10 +89,3 @@ def refuse(where: str, settings: Mapping[str, object], *, trust: bool, supported
         accepted=accepted,
         todo="choose another base_model.name",
     )
-
-
-def _installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

@@ -109,11 +109,8 @@ def _prediction(page: Page, answer: Answer) -> Prediction:
 
 
 def _decisive(config: Config, reader: Reader, code: str) -> str:
-    """Return the hash of everything that decides about an answer, apart from the page: model, prompt, settings, code.
-
-    The number of pages read at once is not among it: it changes no text.
-    """
-    settings = config.generate.model_dump(mode="json", exclude={"batch"})
+    """Return the hash of all that decides about an answer, apart from the page: model, prompt, settings, code."""
+    settings = config.generate.decisive()
     texts = {path.name: sha256_file(path) for path in sorted(reader.folder.glob("*.json"))}
     return sha256_json(
         {
@@ -123,7 +120,7 @@ def _decisive(config: Config, reader: Reader, code: str) -> str:
             "generate": settings,
             "precision": str(reader.dtype),
             "device": reader.device,
-            "threads": config.train.cpu_threads,
+            "threads": config.train.machine.cpu_threads,
             "code": code,
             "libraries": {name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")},
         }

@@ -98,7 +98,7 @@ class Reader:
     """A loaded model that reads pages."""
 
     def __init__(self, config: Config, model_path: str) -> None:
-        placement = backends.place(config.train.precision, config.train.cpu_threads)
+        placement = backends.place(config.train.machine.precision, config.train.machine.cpu_threads)
         folder = families.local_folder(model_path, config.base_model.revision)
         family = families.family_of(folder, config.base_model.family)
         processor = family.load_processor(folder)

@@ -55,7 +55,7 @@ def merge(
     logits. An interrupted merge leaves a hidden folder, which the next one clears away.
 
     Args:
-        config: The configuration (`base_model`, `task`, `merge` and `train.cpu_threads` are used).
+        config: The configuration (`base_model`, `task`, `merge` and `train.machine.cpu_threads` are used).
         base_path: Folder of the base model, or its hub id.
         adapter_folder: Holds the adapter.
         merged_folder: Where to; an older merged model there is replaced, and an unproved one removed at once.
@@ -70,7 +70,7 @@ def merge(
     folder = families.local_folder(base_path, config.base_model.revision)
     family = families.family_of(folder, config.base_model.family)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.set_num_threads(config.train.cpu_threads)
+    torch.set_num_threads(config.train.machine.cpu_threads)
     dtype = None if config.merge.precision == "base" else getattr(torch, config.merge.precision)
     names = family.names_on_disk(config.merge.layout)
 

@@ -159,7 +159,8 @@ def add(
                 f"base + adapter is not finite in {str(dtype).removeprefix('torch.')}",
                 value=delta.parameter,
                 accepted="finite weights",
-                todo="set merge.precision to float32; if that fails too, train again with a lower train.learning_rate",
+                todo="set merge.precision to float32; if that fails too, train again with a lower "
+                "train.optimization.learning_rate",
             )
         added = rounded.to(torch.float32) - base
         pairs = ((change, change), (base, base), (added, change), (added - change, added - change))
@@ -262,7 +263,7 @@ def _deltas(wrapped: Any) -> Iterator[Delta]:
                 f"The adapter adapts {parameter}, which is no linear layer's weight but a",
                 value=type(base).__name__,
                 accepted="linear layers and stacked experts",
-                todo="train with one of the family's scopes (train.scope)",
+                todo="train with one of the family's scopes (train.lora.scope)",
             )
         yield Delta(
             parameter,

@@ -134,7 +134,7 @@ def _check_adapted(base: ModelFiles, adapter: Adapter) -> None:
                 "The adapter adapts a tensor that the base model uses in two places (tied weights)",
                 value=name,
                 accepted="an adapter of attention, MLP, expert or encoder weights",
-                todo="train with one of the family's scopes (train.scope)",
+                todo="train with one of the family's scopes (train.lora.scope)",
             )
         if name not in base.natives or base.natives[name].dtype not in _FLOATS:
             found = str(base.natives[name].dtype) if name in base.natives else "no such tensor"

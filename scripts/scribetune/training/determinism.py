@@ -10,6 +10,14 @@ import torch
 logger = logging.getLogger(__name__)
 
 
+def seed(number: int, device: str, *, deterministic: bool) -> None:
+    """Seed Python, NumPy and torch, and ask for deterministic kernels."""
+    from transformers import set_seed
+
+    set_seed(number)
+    ask(device, wanted=deterministic)
+
+
 def ask(device: str, *, wanted: bool) -> None:
     """Ask for deterministic kernels where there are any; a CPU has no others."""
     if device == "cpu":

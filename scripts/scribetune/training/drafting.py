@@ -56,8 +56,8 @@ def read(
             return written[:limit]
         place = in_step(draft, place, written)
         guess = list(draft[place : place + width])
-        fed = torch.tensor([[token, *guess]], device=prompt.device)
-        scores = native(input_ids=fed, past_key_values=cache, use_cache=True).logits[0]
+        fed = torch.tensor([[token, *guess]], device=prompt.device)  # (1, 1 + guessed)
+        scores = native(input_ids=fed, past_key_values=cache, use_cache=True).logits[0]  # (1 + guessed, vocabulary)
         likeliest = scores.argmax(-1).tolist()
         taken = 0
         token = choose(scores[0], likeliest[0])

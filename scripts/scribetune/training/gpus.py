@@ -14,7 +14,7 @@ def number_of_processes(settings: Train, allowed: int) -> int:
 
     Args:
         settings: Configuration of the training.
-        allowed: Most GPUs, from `--resources gpu=N` and `train.gpus`.
+        allowed: Most GPUs, from `--resources gpu=N` and `train.machine.gpus`.
 
     Raises:
         UserError: The effective batch cannot be divided among them, or the backend is for one GPU alone.
@@ -38,27 +38,27 @@ def check_divisible(settings: Train, number: int) -> None:
     """
     if number == 1:
         return
-    fewer = "use fewer GPUs (train.gpus, or --resources gpu=1)"
-    if settings.backend == "unsloth":
+    fewer = "use fewer GPUs (train.machine.gpus, or --resources gpu=1)"
+    if settings.machine.backend == "unsloth":
         raise UserError(
             f"The training backend runs on one GPU alone, and it was given {number}",
             value="unsloth",
             accepted="auto or peft with several GPUs",
-            todo=f"set train.backend to auto, or {fewer}",
+            todo=f"set train.machine.backend to auto, or {fewer}",
         )
-    if settings.effective_batch % (settings.micro_batch * number) == 0:
+    if settings.effective_batch % (settings.machine.micro_batch * number) == 0:
         return
     each, rest = divmod(settings.effective_batch, number)
     if rest:
         larger = (each + 1) * number
         todo = f"set train.effective_batch to {larger}" + f" or {each * number}" * bool(each) + f"; or {fewer}"
     else:
-        smaller = max(pages for pages in range(1, settings.micro_batch + 1) if each % pages == 0)
-        todo = f"set train.micro_batch to {smaller}, with the same result; or {fewer}"
+        smaller = max(pages for pages in range(1, settings.machine.micro_batch + 1) if each % pages == 0)
+        todo = f"set train.machine.micro_batch to {smaller}, with the same result; or {fewer}"
     raise UserError(
-        f"The effective batch cannot be shared by {number} GPUs in micro batches of {settings.micro_batch}; "
+        f"The effective batch cannot be shared by {number} GPUs in micro batches of {settings.machine.micro_batch}; "
         "train.effective_batch is",
         value=settings.effective_batch,
-        accepted=f"a multiple of micro batch × GPUs, {settings.micro_batch * number}",
+        accepted=f"a multiple of micro batch × GPUs, {settings.machine.micro_batch * number}",
         todo=todo,
     )

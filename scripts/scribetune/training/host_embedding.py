@@ -29,7 +29,7 @@ class HostEmbedding(torch.nn.Module):
 
         Without it a call has to wait for the device to hand over its ids.
         """
-        rows = torch.nn.functional.embedding(ids, self.weight)
+        rows = torch.nn.functional.embedding(ids, self.weight)  # (…, width)
         self._prepared = (rows.pin_memory() if self._device.type == "cuda" else rows).to(
             self._device, non_blocking=True
         )

@@ -28,11 +28,11 @@ def token_loss(
         head: Makes logits (…, vocabulary) of hidden states (…, width).
         vocabulary: Its size.
     """
-    flat, targets = hidden.reshape(-1, hidden.shape[-1]), labels.reshape(-1)
+    flat, targets = hidden.reshape(-1, hidden.shape[-1]), labels.reshape(-1)  # (all positions, width), (all positions)
     positions = max(1, PIECE_LOGITS // vocabulary)
 
     def summed(rows: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = head(rows)
+        logits = head(rows)  # (positions of a piece, vocabulary)
         total = cross_entropy(logits.float(), wanted, ignore_index=IGNORED, reduction="sum")
         with torch.no_grad():
             return total, (logits.argmax(-1) == wanted).sum()

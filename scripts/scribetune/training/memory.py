@@ -41,12 +41,12 @@ def too_small(step: int, longest_tokens: int, *, checkpointing: bool) -> UserErr
     Args:
         step: The optimiser step that failed.
         longest_tokens: Longest sequence of its pages.
-        checkpointing: Whether `train.gradient_checkpointing` is on already.
+        checkpointing: Whether `train.machine.gradient_checkpointing` is on already.
     """
-    steps = [] if checkpointing else ["set train.gradient_checkpointing to true"]
+    steps = [] if checkpointing else ["set train.machine.gradient_checkpointing to true"]
     steps += [
         "lower train.max_tokens (longer pages are then left out and listed)",
-        "choose a smaller train.scope or train.rank",
+        "choose a smaller train.lora.scope or train.lora.rank",
         "or use a GPU with more memory; the last checkpoint is kept, and training goes on from it",
     ]
     return UserError(

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainerCallback
+
 from scribetune import progress
 from scribetune.training import memory
-from scribetune.training.course import Validation
+from scribetune.training.log import Validation
 
 AROUND_A_JOB = True
 
@@ -89,6 +91,19 @@ class Monitor:
         if self._curves is not None:
             for name, value in figures.items():
                 self._curves.add_scalar(name, value, step)
+
+
+class Watch(TrainerCallback):
+    """Tells the monitor where a training begins."""
+
+    def __init__(self, monitor: Monitor, resume: Path | None) -> None:
+        self._monitor, self._resume = monitor, resume
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Say from where the training goes on."""
+        if self._resume is not None:
+            logger.info("Going on from step %d (%s)", state.global_step, self._resume)
+        self._monitor.begin(int(state.global_step))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ changes nothing but memory, and more GPUs nothing but time.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 
@@ -104,3 +105,16 @@ class SharedBatches(torch.utils.data.Sampler[list[int]]):
     def _rounds(self, batch: Sequence[int]) -> int:
         most = -(-len(batch) // self._processes)
         return -(-most // self._micro)
+
+
+class PageRows(torch.utils.data.Dataset[dict[str, Any]]):
+    """What a `Collator` takes, by the indices of `SharedBatches`."""
+
+    def __init__(self, pages: int) -> None:
+        self._pages = pages
+
+    def __len__(self) -> int:
+        return self._pages
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"index": index} if index >= 0 else {"index": -1 - index, "dummy": True}

@@ -107,7 +107,7 @@ class Preflight:
         longest_image_tokens: Most image tokens of a page.
         servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
         shards: Processes that divide the base's decoder layers among them; 1: each holds all.
-        memory: Forecast of memory at `train.micro_batch`, of one process.
+        memory: Forecast of memory at `train.machine.micro_batch`, of one process.
         checkpointing: Whether activations are computed again to save memory.
         cached_features_bytes: Vision features to be kept in main memory or on disk; 0 where they are not cached.
         device_bytes: Memory of the device.
@@ -194,68 +194,35 @@ def check(
     Raises:
         UserError: It cannot fit into the device's memory, even one page at a time.
     """
-    model = skeleton(folder, placement.dtype)
-    base_parameters = sum(weight.numel() for weight in model.parameters())
-    text = model.config.get_text_config()
-    vision = {name: weight.numel() for name, weight in model.named_parameters() if family.group_of(name) == "vision"}
-    let_go = sum(count for name, count in vision.items() if family.needless(name, of_front=features_of_front))
-    encoders = [] if family.scopes[settings.scope].freezes_encoder else list(_encoders(model.config, features_of_front))
-    weights = (base_parameters - (let_go if cached_features_bytes else 0)) * placement.dtype.itemsize
-    if settings.quantization == "4bit":
-        weights -= int(quantized.parameters(model) * (placement.dtype.itemsize - _QUANTISED_BYTES))
-    divided = {number: sharding.forecast_parameters(model, number) for number in {1, processes, *_SHARDS_TRIED}}
-    with torch.device("meta"):
-        adapted = adapters.attach(family, model, settings)
-        trainable = adapters.count_trainable(family, adapted, settings.scope)
-    # Each adapted module has two trainable weights, A and B.
-    modules = sum(weight.requires_grad for weight in adapted.parameters()) // 2
-    tokens = sorted(example.tokens for example in learned)
+    cached = cached_features_bytes > 0
+    sizes = _sizes(family, folder, settings, placement, processes, cached=cached, features_of_front=features_of_front)
     longest = max(learned, key=lambda example: (example.tokens, len(example.answer_ids)))
+    machine = settings.machine
 
-    def forecast(pages: int, *, checkpointing: bool, shards: int) -> MemoryForecast:
-        lacking, gathered = divided[shards]
-        return _memory(
-            text,
-            encoders,
-            settings,
-            placement,
-            checkpointing=checkpointing,
-            weights=weights - lacking * placement.dtype.itemsize,
-            gathered=gathered * placement.dtype.itemsize if shards > 1 else 0,
-            trainable=sum(trainable.values()),
-            longest=longest,
-            pages=pages,
-        )
+    def memory(pages: int, shards: int, *, checkpointing: bool) -> MemoryForecast:
+        return _memory(sizes, settings, placement, longest, pages, shards, checkpointing=checkpointing)
 
     def least(shards: int) -> int:
         """Return what one page takes where memory is saved as far as the configuration allows."""
-        return forecast(1, checkpointing=settings.gradient_checkpointing is not False, shards=shards).total
+        return memory(1, shards, checkpointing=machine.gradient_checkpointing is not False).total
 
-    pages = min(settings.micro_batch, len(learned))
+    pages = min(machine.micro_batch, len(learned))
     shards = _shards(settings, processes, device_bytes, least)
-    checkpointing = settings.gradient_checkpointing
+    checkpointing = machine.gradient_checkpointing
     if checkpointing == "auto":
-        kept = forecast(pages, checkpointing=False, shards=shards)
+        kept = memory(pages, shards, checkpointing=False)
         checkpointing = recomputing or kept.total > _ROOMY * device_bytes > 0
-    seconds, basis = _time(
-        text,
-        sum(vision.values()),
-        modules,
-        settings,
-        placement,
-        learned,
-        cached=cached_features_bytes > 0,
-        checkpointing=checkpointing,
-    )
-    found = Preflight(
-        trainable=dict(trainable),
-        base_parameters=base_parameters,
+    seconds, basis = _time(sizes, settings, placement, learned, cached=cached, checkpointing=checkpointing)
+    tokens = sorted(example.tokens for example in learned)
+    forecast = Preflight(
+        trainable=dict(sizes.trainable),
+        base_parameters=sizes.base_parameters,
         longest_tokens=longest.tokens,
         p95_tokens=tokens[max(0, math.ceil(0.95 * len(tokens)) - 1)],
         longest_image_tokens=max(example.image_tokens for example in learned),
-        servable_as_lora=family.scopes[settings.scope].servable_as_lora,
+        servable_as_lora=family.scopes[settings.lora.scope].servable_as_lora,
         shards=shards,
-        memory=forecast(pages, checkpointing=checkpointing, shards=shards),
+        memory=memory(pages, shards, checkpointing=checkpointing),
         checkpointing=checkpointing,
         cached_features_bytes=cached_features_bytes,
         device_bytes=device_bytes,
@@ -263,17 +230,90 @@ def check(
         estimated_seconds=seconds,
         estimate_basis=basis,
     )
-    for line in found.lines():
+    for line in forecast.lines():
         logger.info("%s", line)
-    enough = 0
-    if settings.backend != "unsloth" and settings.quantization == "none":
-        enough = next((number for number in _SHARDS_TRIED if number > shards and least(number) <= device_bytes), 0)
-    way_out = ""
-    if enough:
-        way_out = f"train on {enough} GPUs that share the base (--resources gpu={enough}, train.sharding auto), "
-        way_out += f"with about {least(enough) / GIGABYTE:.1f} GB on each"
-    _refuse_or_warn(found, forecast(1, checkpointing=checkpointing, shards=shards), settings, way_out)
-    return found
+    _refuse_or_warn(
+        forecast,
+        memory(1, shards, checkpointing=checkpointing),
+        settings,
+        _enough_gpus(settings, shards, device_bytes, least),
+    )
+    return forecast
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """What a training's memory and time depend on, counted on a model without weights.
+
+    Attributes:
+        text: Configuration of the language model.
+        encoders: See `_encoders`; none where the scope leaves the encoder frozen.
+        base_parameters: Parameters of the base model.
+        vision_parameters: Those of them in the encoder.
+        weights: Bytes of the base's weights as they are held, by one process alone.
+        divided: Number of processes that share the base → parameters that each lacks, and that are gathered at once.
+        trainable: Trainable parameters by group.
+        modules: Adapted modules.
+    """
+
+    text: Any
+    encoders: tuple[tuple[float, int, int, int], ...]
+    base_parameters: int
+    vision_parameters: int
+    weights: int
+    divided: Mapping[int, tuple[int, int]]
+    trainable: Mapping[str, int]
+    modules: int
+
+
+def _sizes(
+    family: Family,
+    folder: Path,
+    settings: Train,
+    placement: Placement,
+    processes: int,
+    *,
+    cached: bool,
+    features_of_front: bool,
+) -> _Sizes:
+    scope, itemsize = settings.lora.scope, placement.dtype.itemsize
+    model = skeleton(folder, placement.dtype)
+    base_parameters = sum(weight.numel() for weight in model.parameters())
+    vision = {name: weight.numel() for name, weight in model.named_parameters() if family.group_of(name) == "vision"}
+    let_go = sum(count for name, count in vision.items() if family.needless(name, of_front=features_of_front))
+    encoders = () if family.scopes[scope].freezes_encoder else tuple(_encoders(model.config, features_of_front))
+    weights = (base_parameters - (let_go if cached else 0)) * itemsize
+    if settings.machine.quantization == "4bit":
+        weights -= int(quantized.parameters(model) * (itemsize - _QUANTISED_BYTES))
+    divided = {number: sharding.forecast_parameters(model, number) for number in {1, processes, *_SHARDS_TRIED}}
+    with torch.device("meta"):
+        adapted = adapters.attach(family, model, settings)
+        trainable = adapters.count_trainable(family, adapted, scope)
+    # Each adapted module has two trainable weights, A and B.
+    modules = sum(weight.requires_grad for weight in adapted.parameters()) // 2
+    return _Sizes(
+        text=model.config.get_text_config(),
+        encoders=encoders,
+        base_parameters=base_parameters,
+        vision_parameters=sum(vision.values()),
+        weights=weights,
+        divided=divided,
+        trainable=trainable,
+        modules=modules,
+    )
+
+
+def _enough_gpus(settings: Train, shards: int, device_bytes: int, least: Callable[[int], int]) -> str:
+    """Return in words with how many more GPUs the training would fit; empty where no number is known to do."""
+    if settings.machine.backend == "unsloth" or settings.machine.quantization != "none":
+        return ""
+    enough = next((number for number in _SHARDS_TRIED if number > shards and least(number) <= device_bytes), 0)
+    if not enough:
+        return ""
+    return (
+        f"train on {enough} GPUs that share the base (--resources gpu={enough}, train.machine.sharding auto), "
+        f"with about {least(enough) / GIGABYTE:.1f} GB on each"
+    )
 
 
 def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[[int], int]) -> int:
@@ -285,13 +325,13 @@ def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[
         device_bytes: Memory of a device; 0: unknown.
         least: Gives the least memory, in bytes, that a process takes with so many shards.
     """
-    if settings.sharding == "full":
+    if settings.machine.sharding == "full":
         if processes == 1:
-            logger.warning("train.sharding full has nothing to do: one process trains alone, and holds the whole base")
+            logger.warning("train.machine.sharding full has nothing to do: one process has the whole base")
         else:
             logger.info("The base is shared by %d processes, as configured", processes)
         return processes
-    if settings.sharding == "none" or processes == 1 or settings.quantization != "none":
+    if settings.machine.sharding == "none" or processes == 1 or settings.machine.quantization != "none":
         return 1
     if not least(processes) <= device_bytes < least(1):
         return 1
@@ -306,32 +346,33 @@ def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[
     return processes
 
 
-def _refuse_or_warn(found: Preflight, smallest: MemoryForecast, settings: Train, way_out: str) -> None:
+def _refuse_or_warn(forecast: Preflight, smallest: MemoryForecast, settings: Train, way_out: str) -> None:
     """Stop what cannot fit one page at a time; warn where the micro batch will have to be made smaller.
 
     Args:
-        found: What is known.
+        forecast: What is known.
         smallest: Forecast of one page at a time.
         settings: Configuration of the training.
         way_out: With how many GPUs it would fit; empty: not known of any number.
     """
-    if smallest.total > found.device_bytes > 0:
-        advice = [] if found.checkpointing else ["set train.gradient_checkpointing to auto"]
+    if smallest.total > forecast.device_bytes > 0:
+        advice = [] if forecast.checkpointing else ["set train.machine.gradient_checkpointing to auto"]
         advice += [way_out] if way_out else []
         advice += [
-            f"lower train.max_tokens (the longest page has {found.longest_tokens:,} tokens)",
-            "choose a smaller train.scope or train.rank, or a device with more memory",
+            f"lower train.max_tokens (the longest page has {forecast.longest_tokens:,} tokens)",
+            "choose a smaller train.lora.scope or train.lora.rank, or a device with more memory",
         ]
         raise UserError(
             f"The training needs about {smallest.total / GIGABYTE:.1f} GB even with one page at a time; the device has",
-            value=f"{found.device_bytes / GIGABYTE:.1f} GB",
+            value=f"{forecast.device_bytes / GIGABYTE:.1f} GB",
             accepted="a training that fits into the device's memory",
             todo="; ".join(advice),
         )
-    if found.memory.total > found.device_bytes > 0:
+    if forecast.memory.total > forecast.device_bytes > 0:
         logger.warning(
-            "train.micro_batch %d probably does not fit; it will be halved where memory runs out, with the same result",
-            settings.micro_batch,
+            "train.machine.micro_batch %d probably does not fit; it will be halved where memory runs out, which "
+            "changes no result",
+            settings.machine.micro_batch,
         )
 
 
@@ -349,18 +390,17 @@ def _widths(text: Any) -> list[int]:
 
 
 def _memory(
-    text: Any,
-    encoders: Sequence[tuple[float, int, int, int]],
+    sizes: _Sizes,
     settings: Train,
     placement: Placement,
-    *,
-    checkpointing: bool,
-    weights: int,
-    gathered: int,
-    trainable: int,
     longest: Example,
     pages: int,
+    shards: int,
+    *,
+    checkpointing: bool,
 ) -> MemoryForecast:
+    text = sizes.text
+    lacking, gathered = sizes.divided[shards]
     bytes_each, hidden = placement.dtype.itemsize, int(text.hidden_size)
     layers = [_ATTENTION_WIDTHS * hidden + _MLP_WIDTHS * width for width in _widths(text)]
     kept = len(layers) * hidden + max(layers) if checkpointing else sum(layers)
@@ -368,15 +408,15 @@ def _memory(
     activations = pages * longest.tokens * kept * bytes_each
     logits = min(loss.PIECE_LOGITS, answers * text.vocab_size) * (2 * bytes_each + 12)
     encoder = 0
-    for per_token, width, mlp, depth in encoders:
+    for per_token, width, mlp, depth in sizes.encoders:
         one = _ATTENTION_WIDTHS * width + _MLP_WIDTHS * mlp
         held = depth * width + one if checkpointing else depth * one
         encoder += int(pages * longest.image_tokens * per_token * held * bytes_each)
     spare = (activations + logits + encoder) // 8 + (GIGABYTE if placement.device == "cuda" else 0)
     return MemoryForecast(
-        weights=weights,
-        gathered=gathered,
-        adapter=trainable * _ADAPTER_BYTES[settings.optimizer],
+        weights=sizes.weights - lacking * bytes_each,
+        gathered=gathered * bytes_each if shards > 1 else 0,
+        adapter=sum(sizes.trainable.values()) * _ADAPTER_BYTES[settings.optimization.optimizer],
         activations=activations,
         logits=logits,
         encoder=encoder,
@@ -402,9 +442,7 @@ def _encoders(settings: Any, without_front: bool) -> Iterator[tuple[float, int, 
 
 
 def _time(
-    text: Any,
-    vision_parameters: int,
-    modules: int,
+    sizes: _Sizes,
     settings: Train,
     placement: Placement,
     learned: Sequence[Example],
@@ -415,7 +453,8 @@ def _time(
     """Return seconds for the whole training, and on which constants they rest."""
     name = "cpu" if placement.device == "cpu" else torch.cuda.get_device_name()
     kind = next((known for known in _PACES if known in name), "cuda")
-    pace, threads = _PACES[kind], settings.cpu_threads if kind == "cpu" else 1
+    pace, threads = _PACES[kind], settings.machine.cpu_threads if kind == "cpu" else 1
+    text = sizes.text
     hidden = int(text.hidden_size)
     per_token = sum(4 * hidden * hidden + 3 * hidden * width for width in _widths(text))
     passes = 6 if checkpointing else 4
@@ -423,12 +462,12 @@ def _time(
         passes * (example.tokens * per_token + (len(example.answer_ids) + 1) * hidden * text.vocab_size)
         for example in learned
     )
-    encoder = 2 * _ENCODER_PASSES_PER_TOKEN * vision_parameters * sum(example.image_tokens for example in learned)
+    encoder = 2 * _ENCODER_PASSES_PER_TOKEN * sizes.vision_parameters * sum(example.image_tokens for example in learned)
     epochs = settings.epochs
     arithmetic = epochs * language / pace.flop_per_s + (1 if cached else epochs) * encoder / pace.encoder_flop_per_s
-    forward_passes = epochs * math.ceil(len(learned) / settings.micro_batch)
+    forward_passes = epochs * math.ceil(len(learned) / settings.machine.micro_batch)
     # Computed again, activations are launched three times instead of twice.
-    launched = pace.pass_s + modules * pace.module_s * (1.5 if checkpointing else 1.0)
+    launched = pace.pass_s + sizes.modules * pace.module_s * (1.5 if checkpointing else 1.0)
     return arithmetic / threads + forward_passes * launched, f"constants for {kind}, not measured here"
 
 

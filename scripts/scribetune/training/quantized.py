@@ -25,8 +25,10 @@ def refuse_without_device(settings: Train, device: str) -> None:
     Raises:
         UserError: 4-bit weights or an 8-bit optimiser are asked for where there is no GPU.
     """
-    for key, plain in (("quantization", "none"), ("optimizer", "adamw")):
-        value = getattr(settings, key)
+    for key, value, plain in (
+        ("machine.quantization", settings.machine.quantization, "none"),
+        ("optimization.optimizer", settings.optimization.optimizer, "adamw"),
+    ):
         if device == "cpu" and value != plain:
             raise UserError(
                 f"train.{key} needs a CUDA GPU, and there is none here; it is",
@@ -52,10 +54,10 @@ def quantize(model: Any) -> None:
         from bitsandbytes.nn.parametrize import replace_parameter_4bit
     except ImportError as error:
         raise UserError(
-            "train.quantization needs bitsandbytes, which cannot be imported here",
+            "train.machine.quantization needs bitsandbytes, which cannot be imported here",
             value=str(error),
             accepted="none, or 4bit in the GPU environment",
-            todo="set train.quantization to none, or install envs/gpu.txt",
+            todo="set train.machine.quantization to none, or install envs/gpu.txt",
         ) from error
     parents = {id(child): (parent, name) for parent in model.modules() for name, child in parent.named_children()}
     before = after = 0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scribetune.collation import SkippedPage
-from scribetune.training.course import MemoryEvent, Validation
+from scribetune.training.log import MemoryEvent, Validation
 from scribetune.training.preflight import Preflight
 
 
@@ -37,7 +37,7 @@ class TrainingResult:
         kept_step: Step that the adapter is of.
         stopped: Why training ended: steps (all were done) or patience (no better validation for that long).
         skipped_steps: Steps that were skipped since their gradient was not finite.
-        micro_batch: Pages per forward pass at the end; less than `train.micro_batch` where memory ran out.
+        micro_batch: Pages per forward pass at the end; less than `train.machine.micro_batch` where memory ran out.
         memory_events: Each time memory ran out.
         preflight: What was known before the training began.
     """

@@ -42,12 +42,13 @@ def check_possible(settings: Train) -> None:
     Raises:
         UserError: The base is to be quantised: its packed weights cannot be divided among processes.
     """
-    if settings.sharding == "full" and settings.quantization != "none":
+    if settings.machine.sharding == "full" and settings.machine.quantization != "none":
         raise UserError(
-            f"Weights of train.quantization {settings.quantization} cannot be divided among GPUs; train.sharding is",
-            value=settings.sharding,
+            f"Weights of train.machine.quantization {settings.machine.quantization} cannot be divided among GPUs; "
+            "train.machine.sharding is",
+            value=settings.machine.sharding,
             accepted="auto or none with quantised weights",
-            todo="set train.sharding to none, or train.quantization to none",
+            todo="set train.machine.sharding to none, or train.machine.quantization to none",
         )
 
 
@@ -224,6 +225,7 @@ class InStep:
         finally:
             announcing.remove()
         model = self._language_model
+        # (1, 1, width)
         empty = torch.zeros(1, 1, int(model.config.hidden_size), dtype=model.dtype, device=model.device)
         while self._group.any(False):
             model(inputs_embeds=empty, use_cache=False)

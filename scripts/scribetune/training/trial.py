@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.training import memory
-from scribetune.training.course import MemoryEvent
+from scribetune.training.log import MemoryEvent
 
 READ_AT_ONCE = 8
 """Validation pages that are read at once, at first."""
@@ -71,7 +71,7 @@ def less_to_learn(trial: Trial, settings: Train, step: int, longest_tokens: int,
             f"with {event.micro_batch_after} instead of {event.micro_batch_before} pages in a forward pass; the "
             f"effective batch of {settings.effective_batch} pages, and so the result, stays",
         )
-    if settings.gradient_checkpointing == "auto" and not checkpointing:
+    if settings.machine.gradient_checkpointing == "auto" and not checkpointing:
         return AgainError(
             replace(trial, recomputing=True),
             f"Memory ran out at step {step}",

@@ -18,7 +18,7 @@ from scribetune.generation import WindowedNgramGuard
 from scribetune.metrics.text import cer
 from scribetune.processes import ALONE, Group
 from scribetune.training import drafting, memory
-from scribetune.training.course import Validation
+from scribetune.training.log import Validation
 from scribetune.training.loss import token_loss, without
 from scribetune.training.sharding import InStep
 from scribetune.training.trial import READ_AT_ONCE, Trial, less_to_validate
@@ -202,7 +202,7 @@ class Validator:
         if batch == 1:
             raise UserError(
                 f"Memory ran out at step {step} in {doing}, one page at a time",
-                todo="set train.validation_pages to 0, lower train.max_tokens, or use a GPU with more memory",
+                todo="set train.validation.pages to 0, lower train.max_tokens, or use a GPU with more memory",
             )
         if self._sharded:
             raise less_to_validate(self._sharded[1], step, doing, batch, reading=reading)
@@ -233,7 +233,7 @@ class Validator:
     ) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
         """Return ids and attention mask of the prompts of pages, padded on the left, and what the model takes."""
         prompts = [page["input_ids"][: page["prompt_tokens"]].tolist() for page in pages]
-        ids = pad_rows(prompts, self._pad, left=True).to(base.device)
+        ids = pad_rows(prompts, self._pad, left=True).to(base.device)  # (pages, longest prompt)
         mask = pad_rows([[1] * len(prompt) for prompt in prompts], 0, left=True).to(base.device)
         # Of the whole batch only pixels or features are used here: the answers in it are what is to be read.
         batch = on_device(assemble(pages, self._pad), base.device)
@@ -241,13 +241,13 @@ class Validator:
             batch.pop(name)
         features = batch.get("image_features")
         if features is None:
-            features = torch.cat(self._family.vision_features(base, batch))
+            features = torch.cat(self._family.vision_features(base, batch))  # (all image tokens, width)
         return ids, mask, self._family.model_inputs(base, ids, mask, features)
 
     def _read_page(self, base: Any, page: dict[str, Any], index: int) -> list[int]:
         answer = self._examples[index].answer_ids
         _, _, inputs = self._prompt(base, [page])
-        embedded = inputs["inputs_embeds"]
+        embedded = inputs["inputs_embeds"]  # (1, tokens, width)
         limit = self._limit(base, embedded.shape[1], len(answer))
         return drafting.read(
             base, embedded, (*answer, self._end), end=self._end, limit=limit, guard=self._without_loops
@@ -262,7 +262,7 @@ class Validator:
         if not any(list(written[start : start + size - 1]) == tail for start in starts):
             return scores
         ids: Any = torch.tensor([list(written)], device=scores.device)
-        row: Any = scores.unsqueeze(0)
+        row: Any = scores.unsqueeze(0)  # (1, vocabulary)
         return WindowedNgramGuard(size, window, 0, self._exempt)(ids, row)[0]
 
     def _generate(self, base: Any, pages: Sequence[dict[str, Any]], part: Sequence[int]) -> list[list[int]]:
@@ -314,7 +314,7 @@ def page_loss(
     inputs["attention_mask"] = None
     head = native(model).get_output_embeddings()
     with without(head):
-        hidden = called(**inputs, use_cache=False).logits[:, -keep:]
+        hidden = called(**inputs, use_cache=False).logits[:, -keep:]  # (pages, keep, width)
     return token_loss(hidden[:, :-1], labels[:, -keep + 1 :], head, int(head.weight.shape[0]))
 
 
@@ -327,5 +327,5 @@ def with_features(family: families.Family, model: Any, inputs: dict[str, Any]) -
     kept = {name: inputs[name] for name in ("attention_mask", "logits_to_keep") if name in inputs}
     features = inputs.get("image_features")
     if features is None:
-        features = torch.cat(family.vision_features(model, inputs))
+        features = torch.cat(family.vision_features(model, inputs))  # (all image tokens, width)
     return kept | family.model_inputs(model, inputs["input_ids"], inputs["attention_mask"], features)

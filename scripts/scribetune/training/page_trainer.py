@@ -17,29 +17,27 @@ from typing import Any, Literal
 
 import torch
 from accelerate.data_loader import DataLoaderShard
-from safetensors.torch import load_file, save_file
-from transformers import TrainerCallback
+from safetensors.torch import save_file
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
 from scribetune import adapters, checkpoints
 from scribetune.collation import assemble, pad_rows, target_tokens
 from scribetune.config import Train
 from scribetune.errors import UserError
-from scribetune.families import Family
 from scribetune.files import write_text
-from scribetune.processes import Group
 from scribetune.training import memory
-from scribetune.training.course import Course, MemoryEvent, StepFigures
 from scribetune.training.determinism import Strictness
 from scribetune.training.host_embedding import HostEmbedding
+from scribetune.training.log import MemoryEvent, StepFigures, TrainingLog
 from scribetune.training.monitor import Monitor
-from scribetune.training.order import LengthBuckets, SharedBatches
+from scribetune.training.order import LengthBuckets, PageRows, SharedBatches
+from scribetune.training.prepare import Prepared
 from scribetune.training.trial import AgainError, Trial, less_to_learn
 from scribetune.training.validation import Validator, page_loss, with_features
 
 logger = logging.getLogger(__name__)
 
-COURSE = "course.json"
+LOG = "log.json"
 BEST = "best.safetensors"
 _PAGES_NAMED = 8
 _UNSLOTH_LOGITS = "UNSLOTH_RETURN_LOGITS"
@@ -65,58 +63,36 @@ class Schedule:
     checkpoint_s: float
 
 
-@dataclass
-class Equipment:
-    """What `PageTrainer` needs beside Trainer's own arguments.
+@dataclass(frozen=True)
+class Computation:
+    """How forward and backward passes are computed.
 
     Attributes:
-        group: The processes that share the training.
-        family: The model's family.
-        settings: Configuration of the training.
-        micro_batch: Pages of a batch as it is loaded; forward passes may hold fewer.
         trial: What is tried where the base is sharded, which cannot do a part of a step again; else None.
-        schedule: When what happens.
-        order: The order of pages.
-        page_ids: Page id by index.
-        targets: Tokens that each page teaches, by index.
-        pad: Token id of the padding.
-        own_loss: Whether the loss is computed here from logits of the answers alone (else by the model, as its backend
-            patched it).
-        checkpointing: Whether activations are computed again in the backward pass.
         host_embedding: The embedding, where its table lies in main memory.
-        precision: Number format of the arithmetic of validations.
         strictness: Whether steps may use only deterministic kernels.
         autocast: Number format that arithmetic is done in beside the adapter's own; None: that of the weights.
-        validator: Measures the model; None without validation pages.
-        course: The course so far.
-        best: Adapter tensors of the best validation, in main memory.
-        monitor: Shows what happens.
-        folder: Where checkpoints go.
-        mark: Fingerprint of the training.
     """
 
-    group: Group
-    family: Family
-    settings: Train
-    micro_batch: int
     trial: Trial | None
-    schedule: Schedule
-    order: LengthBuckets
-    page_ids: Sequence[str]
-    targets: Sequence[int]
-    pad: int
-    own_loss: bool
-    checkpointing: bool
     host_embedding: HostEmbedding | None
-    precision: torch.dtype
     strictness: Strictness
     autocast: torch.dtype | None
-    validator: Validator | None
-    course: Course
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        log: What happened.
+        best: Adapter tensors of the best validation, in main memory.
+        checkpointing: Whether activations are computed again in the backward pass.
+    """
+
+    log: TrainingLog
     best: dict[str, torch.Tensor] | None
-    monitor: Monitor
-    folder: Path
-    mark: str
+    checkpointing: bool
 
 
 @dataclass
@@ -154,13 +130,29 @@ class PageTrainer(SFTTrainer):
     - nothing is read from the device in a step: loss and norm are collected and read when a row is due;
     - a gradient that is not finite never reaches the weights;
     - when memory runs out, the micro batch is halved and the step done again;
-    - validation reads pages; checkpoints are written beside their name, with the whole course in them.
+    - validation reads pages; checkpoints are written beside their name, with the whole log in them.
     """
 
-    def __init__(self, equipment: Equipment, **arguments: Any) -> None:
-        self.equipment = equipment
+    def __init__(
+        self,
+        prepared: Prepared,
+        schedule: Schedule,
+        computation: Computation,
+        progress: Progress,
+        validator: Validator | None,
+        monitor: Monitor,
+        **arguments: Any,
+    ) -> None:
+        self.prepared, self.schedule, self.computation, self.progress = prepared, schedule, computation, progress
+        self.validator, self.monitor = validator, monitor
+        learned, settings = prepared.data.learned, prepared.settings
+        self.order = LengthBuckets([page.tokens for page in learned], settings.effective_batch, settings.seed)
+        # Tokens that each page teaches, by index.
+        self.targets = [len(page.answer_ids) + 1 for page in learned]
+        self._pad = int(prepared.base.processor.tokenizer.pad_token_id)
+        self._group = prepared.hardware.group
         super().__init__(**arguments)
-        if equipment.trial is not None:
+        if computation.trial is not None:
             # Accelerate would wrap the model in DDP, which refuses sharded weights; gradients are exchanged here.
             self.accelerator.prepare_model = lambda model, **_: model
         # The loss below is normalised by the targets of the effective batch; Trainer must not divide once more.
@@ -176,18 +168,19 @@ class PageTrainer(SFTTrainer):
     # ---- Pages ----
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthBuckets:  # noqa: ARG002
-        return self.equipment.order
+        return self.order
 
     def get_train_dataloader(self) -> Any:
         """Return batches of this process: all pages, or its part of every effective batch."""
-        group, order = self.equipment.group, self.equipment.order
-        if group.size == 1:
+        if self._group.size == 1:
             return super().get_train_dataloader()
         # Not Trainer's way to divide batches, which fills up the last ones with pages from the beginning.
         return DataLoaderShard(
-            _Rows(len(self.equipment.targets)),
+            PageRows(len(self.targets)),
             device=self._device,
-            batch_sampler=SharedBatches(order, group.rank, group.size, self.equipment.micro_batch),
+            batch_sampler=SharedBatches(
+                self.order, self._group.rank, self._group.size, self.args.per_device_train_batch_size
+            ),
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
@@ -195,7 +188,7 @@ class PageTrainer(SFTTrainer):
         )
 
     def _run_epoch(self, *arguments: Any, **named: Any) -> Any:
-        self.equipment.order.set_epoch(named["epoch"])
+        self.order.set_epoch(named["epoch"])
         collator: Any = self.data_collator
         collator.epoch = named["epoch"]
         return super()._run_epoch(*arguments, **named)  # type: ignore[no-untyped-call]
@@ -209,13 +202,13 @@ class PageTrainer(SFTTrainer):
         """Take the batches of one optimiser step, and count what they teach."""
         batches = [batch for _, batch in zip(range(num_batches), epoch_iterator, strict=False)]
         pages = [page for batch in batches for page in batch["pages"]]
-        if self.equipment.group.size == 1:
+        if self._group.size == 1:
             targets, indices = target_tokens(pages), [page["index"] for page in pages]
         else:
             # Every process knows the order: none has to ask the others what they have.
-            batches_of_epoch = self.equipment.order.current
+            batches_of_epoch = self.order.current
             indices = batches_of_epoch[self.state.global_step % len(batches_of_epoch)]
-            targets = sum(self.equipment.targets[index] for index in indices)
+            targets = sum(self.targets[index] for index in indices)
             if not {page["index"] for page in pages} <= set(indices):
                 raise RuntimeError(f"step {self.state.global_step + 1} has pages of another step")
         self._current = self._fresh_step(targets, indices)
@@ -239,8 +232,8 @@ class PageTrainer(SFTTrainer):
         with self.accelerator.no_sync(model) if self._processes > 1 else contextlib.nullcontext():
             came = self._attempt(model, self._current.pages[-1:], num_items_in_batch)
             while came != "done":
-                if self.equipment.trial is not None:
-                    raise self._again(came, self.equipment.trial)
+                if self.computation.trial is not None:
+                    raise self._again(came, self.computation.trial)
                 if came == "memory":
                     self._shrink()
                 # Part of the gradients may be there already: the step begins anew, with its earlier batches.
@@ -250,29 +243,29 @@ class PageTrainer(SFTTrainer):
                 self._current = again
                 came = self._attempt(model, self._current.pages, num_items_in_batch)
         if self._processes > 1 and self.accelerator.sync_gradients:
-            self.equipment.group.average(_gradients(model))
+            self._group.average(_gradients(model))
         return torch.zeros((), device=self._device)
 
     def _attempt(
         self, model: Any, batches: Sequence[Sequence[dict[str, Any]]], targets: Any
     ) -> Literal["done", "memory", "strictness"]:
         """Compute the gradients of batches; return whether that was done, and else what stood in the way."""
-        size = self.equipment.course.micro_batch
+        size = self.progress.log.micro_batch
         try:
-            with self.equipment.strictness.step():
+            with self.computation.strictness.step():
                 for pages in batches:
                     for start in range(0, len(pages), size):
-                        inputs = assemble(pages[start : start + size], self.equipment.pad)
-                        if self.equipment.host_embedding is not None:
+                        inputs = assemble(pages[start : start + size], self._pad)
+                        if self.computation.host_embedding is not None:
                             rows = [page["ids_in_main_memory"] for page in pages[start : start + size]]
-                            self.equipment.host_embedding.prepare(pad_rows(rows, self.equipment.pad))
+                            self.computation.host_embedding.prepare(pad_rows(rows, self._pad))
                         loss = super().training_step(model, inputs, targets)  # type: ignore[no-untyped-call]
                         self._current.loss += loss.float() / self._processes
         except torch.OutOfMemoryError:
             # The exception holds the frames, and with them the tensors, of what failed: nothing is done about it here.
             return "memory"
         except RuntimeError as error:
-            if self.equipment.strictness.gives_way(error):
+            if self.computation.strictness.gives_way(error):
                 return "strictness"
             raise
         return "done"
@@ -285,7 +278,7 @@ class PageTrainer(SFTTrainer):
                 replace(trial, strict=False), f"A deterministic kernel is lacking at step {step}", "with any kernels"
             )
         longest = max(len(page["input_ids"]) for pages in self._current.pages for page in pages)
-        return less_to_learn(trial, self.equipment.settings, step, longest, checkpointing=self.equipment.checkpointing)
+        return less_to_learn(trial, self.prepared.settings, step, longest, checkpointing=self.progress.checkpointing)
 
     def _shrink(self) -> None:
         """Halve the micro batch, or keep no activations where it is one page already, and say so.
@@ -293,42 +286,42 @@ class PageTrainer(SFTTrainer):
         Raises:
             UserError: It is one page already.
         """
-        course = self.equipment.course
+        log = self.progress.log
         memory.release()
         step = self.state.global_step + 1
         longest = max(len(page["input_ids"]) for pages in self._current.pages for page in pages)
-        equipment = self.equipment
+        settings = self.prepared.settings
         if (
-            course.micro_batch == 1
-            and equipment.settings.gradient_checkpointing == "auto"
-            and not equipment.checkpointing
+            log.micro_batch == 1
+            and settings.machine.gradient_checkpointing == "auto"
+            and not self.progress.checkpointing
         ):
             logger.warning("Memory ran out at step %d: from now on activations are computed again, not kept", step)
-            equipment.checkpointing = True
+            self.progress.checkpointing = True
             self.accelerator.unwrap_model(self.model).gradient_checkpointing_enable(
-                gradient_checkpointing_kwargs=recomputing(equipment.settings)
+                gradient_checkpointing_kwargs=recomputing(settings)
             )
             return
-        if course.micro_batch == 1:
-            raise memory.too_small(step, longest, checkpointing=self.equipment.checkpointing)
-        event = MemoryEvent(step, course.micro_batch, course.micro_batch // 2)
-        course.micro_batch = event.micro_batch_after
-        course.memory_events.append(event)
+        if log.micro_batch == 1:
+            raise memory.too_small(step, longest, checkpointing=self.progress.checkpointing)
+        event = MemoryEvent(step, log.micro_batch, log.micro_batch // 2)
+        log.micro_batch = event.micro_batch_after
+        log.memory_events.append(event)
         logger.warning(
             "Memory ran out at step %d: from now on %d instead of %d pages in a forward pass, and as many more passes; "
             "the effective batch of %d pages, and so the result, stays",
             step,
             event.micro_batch_after,
             event.micro_batch_before,
-            self.equipment.settings.effective_batch,
+            self.prepared.settings.effective_batch,
         )
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Return the loss of one forward pass: cross-entropy summed over its targets, per target of the whole step."""
-        family, unwrapped = self.equipment.family, self.accelerator.unwrap_model(model)
-        if not self.equipment.own_loss:
+        family, unwrapped = self.prepared.base.family, self.accelerator.unwrap_model(model)
+        if not self.prepared.hardware.is_peft:
             self._current.correct += math.nan
             inputs = with_features(family, unwrapped, inputs) | {"labels": inputs["labels"]}
             inputs.pop("logits_to_keep")
@@ -348,7 +341,7 @@ class PageTrainer(SFTTrainer):
 
         Not Trainer's own, which goes with a copy of all logits in float32: the largest tensor there is.
         """
-        kind = self.equipment.autocast
+        kind = self.computation.autocast
         if kind is None:
             return contextlib.nullcontext()
         return torch.autocast(self._device.type, dtype=kind, cache_enabled=bool(cache_enabled))
@@ -389,21 +382,21 @@ class PageTrainer(SFTTrainer):
             return  # Trainer calls this once more at the end of an epoch
         self._handled = step
         self._note(step, grad_norm, learning_rate)
-        course, schedule = self.equipment.course, self.equipment.schedule
+        log, schedule = self.progress.log, self.schedule
         last = step == schedule.total
         row_due = last or step == 1 or step % schedule.row == 0
-        validation_due = self.equipment.validator is not None and (last or step % schedule.validation == 0)
+        validation_due = self.validator is not None and (last or step % schedule.validation == 0)
         if row_due or validation_due or self._checkpoint_due(step) or self._device.type == "cpu":
             self._read()
         if row_due:
-            self.equipment.monitor.row(course.add_row())
+            self.monitor.row(log.add_row())
         if validation_due:
             self._validate(step)
         if last:
-            course.finished = course.finished or "steps"
-        if course.finished:
+            log.finished = log.finished or "steps"
+        if log.finished:
             self.control.should_training_stop = True
-        if course.finished or self._checkpoint_due(step):
+        if log.finished or self._checkpoint_due(step):
             self._read()
             self._save_checkpoint(model, trial)
 
@@ -423,121 +416,123 @@ class PageTrainer(SFTTrainer):
             )
         )
         self._current = self._fresh_step(0, [])
-        self.equipment.monitor.step()
+        self.monitor.step()
 
     def _epoch(self, step: int) -> float:
         """Return the passes over all pages after a step; not Trainer's, which depends on how batches are divided."""
-        pages, batch = len(self.equipment.targets), self.equipment.settings.effective_batch
+        pages, batch = len(self.targets), self.prepared.settings.effective_batch
         whole, part = divmod(step, math.ceil(pages / batch))
         return whole + part * batch / pages
 
     def _checkpoint_due(self, step: int) -> bool:
-        schedule = self.equipment.schedule
+        schedule = self.schedule
         # Clocks of several processes differ, and all must write the same checkpoints: see `_read`.
         by_time = self._clock_says_checkpoint if self._processes > 1 else self._time_is_up()
         return step != self._saved_step and (step % schedule.checkpoint == 0 or by_time)
 
     def _time_is_up(self) -> bool:
-        return 0 < self.equipment.schedule.checkpoint_s <= time.monotonic() - self._saved_at
+        return 0 < self.schedule.checkpoint_s <= time.monotonic() - self._saved_at
 
     def _read(self) -> None:
         """Read the figures of the steps since the last time from the device, at once, and look at them.
 
         Raises:
-            UserError: More steps than `train.max_skipped_steps` had a loss or gradient that is not finite.
+            UserError: More steps than `train.optimization.max_skipped_steps` had a loss or gradient that is not finite.
         """
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        rows = [torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting]
-        course = self.equipment.course
-        own = torch.tensor([float(self._time_is_up()), course.micro_batch, 0.0], device=self._device)
-        of_all = self.accelerator.gather(torch.stack([*rows, own]).unsqueeze(0)).tolist()
+        rows = [torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting]  # (3) each
+        log = self.progress.log
+        own = torch.tensor([float(self._time_is_up()), log.micro_batch, 0.0], device=self._device)
+        of_all = self.accelerator.gather(torch.stack([*rows, own]).unsqueeze(0)).tolist()  # (processes, steps + 1, 3)
         figures = [[sum(parts) for parts in zip(*same, strict=True)] for same in zip(*of_all, strict=True)][:-1]
         # The first process's clock decides for all, and the smallest memory.
         self._clock_says_checkpoint = of_all[0][-1][0] > 0
         self._adopt(int(min(one[-1][1] for one in of_all)))
         for done, (loss, norm, correct) in zip(waiting, figures, strict=True):
             step = StepFigures(done.step, done.epoch, loss, done.learning_rate, norm, correct, done.targets)
-            course.window.append(step)
+            log.window.append(step)
             if not step.is_finite:
-                course.skipped_steps.append(step.step)
+                log.skipped_steps.append(step.step)
                 self._not_finite(step, done.indices)
 
     def _adopt(self, micro_batch: int) -> None:
         """Take over the micro batch of a process that ran out of memory: otherwise it would be the slowest for ever."""
-        course = self.equipment.course
-        if micro_batch < course.micro_batch:
-            event = MemoryEvent(int(self.state.global_step), course.micro_batch, micro_batch)
-            course.micro_batch = micro_batch
-            course.memory_events.append(event)
+        log = self.progress.log
+        if micro_batch < log.micro_batch:
+            event = MemoryEvent(int(self.state.global_step), log.micro_batch, micro_batch)
+            log.micro_batch = micro_batch
+            log.memory_events.append(event)
 
     def _not_finite(self, step: StepFigures, indices: Sequence[int]) -> None:
-        settings, course = self.equipment.settings, self.equipment.course
-        pages = [self.equipment.page_ids[index] for index in indices]
+        settings, log = self.prepared.settings, self.progress.log
+        pages = [self.prepared.data.learned[index].page.id for index in indices]
         named = ", ".join(pages[:_PAGES_NAMED]) + (
             f" and {len(pages) - _PAGES_NAMED} more" if pages[_PAGES_NAMED:] else ""
         )
-        if len(course.skipped_steps) <= settings.max_skipped_steps:
+        if len(log.skipped_steps) <= settings.optimization.max_skipped_steps:
             logger.warning(
                 "Step %d was skipped (%d of at most %d): loss %s, gradient norm %s; pages %s",
                 step.step,
-                len(course.skipped_steps),
-                settings.max_skipped_steps,
+                len(log.skipped_steps),
+                settings.optimization.max_skipped_steps,
                 step.loss,
                 step.gradient_norm,
                 named,
             )
             return
-        last = checkpoints.last_valid(self.equipment.folder, self.equipment.mark)
+        last = checkpoints.last_valid(self.prepared.work.checkpoints, self.prepared.fingerprint)
         kept = f"the checkpoint of step {checkpoints.step_of(last)} is kept" if last else "there is no checkpoint yet"
         raise UserError(
             f"The training came apart at step {step.step}: its loss is {step.loss}, its gradient norm "
             f"{step.gradient_norm}, its learning rate {step.learning_rate:g} (no weight was changed by this step; "
-            f"{kept}). Its pages are {named}; train.learning_rate is",
-            value=settings.learning_rate,
+            f"{kept}). Its pages are {named}; train.optimization.learning_rate is",
+            value=settings.optimization.learning_rate,
             accepted="a rate at which loss and gradient stay finite",
-            todo="lower train.learning_rate or train.max_gradient_norm, look at these pages' labels, set "
-            "train.precision to float32, or allow for single bad steps with train.max_skipped_steps",
+            todo="lower train.optimization.learning_rate or train.optimization.max_gradient_norm, look at these pages' "
+            "labels, set train.machine.precision to float32, or allow for single bad steps with "
+            "train.optimization.max_skipped_steps",
         )
 
     def _validate(self, step: int) -> None:
-        course, settings = self.equipment.course, self.equipment.settings
-        if self.equipment.validator is None:
+        log, settings = self.progress.log, self.prepared.settings
+        if self.validator is None:
             return
         logger.info("Validating at step %d", step)
         model = self.accelerator.unwrap_model(self.model)
-        if not self.equipment.own_loss:
+        if not self.prepared.hardware.is_peft:
             os.environ[_UNSLOTH_LOGITS] = "1"
-        lower = self.equipment.precision == torch.bfloat16
+        lower = self.prepared.hardware.placement.dtype == torch.bfloat16
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=lower):
-            validation = self.equipment.validator.measure(model, step)
+            validation = self.validator.measure(model, step)
         os.environ.pop(_UNSLOTH_LOGITS, None)
         if not math.isfinite(validation.loss):
             raise UserError(
                 f"The training came apart before step {step}: its validation loss is {validation.loss}; "
-                "train.learning_rate is",
-                value=settings.learning_rate,
+                "train.optimization.learning_rate is",
+                value=settings.optimization.learning_rate,
                 accepted="a rate at which the loss stays finite",
-                todo="lower train.learning_rate, or set train.precision to float32",
+                todo="lower train.optimization.learning_rate, or set train.machine.precision to float32",
             )
-        best = course.add_validation(validation, self._epoch(step))
-        if best and settings.keep == "best":
-            self.equipment.best = copied(model)
-        self.equipment.monitor.validated(validation, best=best)
-        if settings.patience and course.stale >= settings.patience and step < self.equipment.schedule.total:
-            course.finished = "patience"
-            logger.info("Stopping at step %d: no better validation in the last %d", step, course.stale)
+        best = log.add_validation(validation, self._epoch(step))
+        if best and settings.validation.keep == "best":
+            self.progress.best = adapters.copied(model)
+        self.monitor.validated(validation, best=best)
+        patience = settings.validation.patience
+        if patience and log.stale >= patience and step < self.schedule.total:
+            log.finished = "patience"
+            logger.info("Stopping at step %d: no better validation in the last %d", step, log.stale)
 
     # ---- Checkpoints ----
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ARG002
-        """Write adapter, best adapter, optimiser, schedule, random numbers and course, as one whole."""
+        """Write adapter, best adapter, optimiser, schedule, random numbers and log, as one whole."""
         step = int(self.state.global_step)
-        states = self.equipment.group.gather(self._random_state())
-        if self.equipment.group.is_first:
+        states = self._group.gather(self._random_state())
+        if self._group.is_first:
             self._write_checkpoint(step, states)
-        self.equipment.group.wait()
+        self._group.wait()
         self._saved_at, self._saved_step = time.monotonic(), step
         self._clock_says_checkpoint = False
 
@@ -549,21 +544,21 @@ class PageTrainer(SFTTrainer):
             return path.name, path.read_bytes()
 
     def _write_checkpoint(self, step: int, random_states: Sequence[tuple[str, bytes]]) -> None:
-        equipment = self.equipment
-        with checkpoints.writing(equipment.folder, step, equipment.mark) as folder:
-            save_file(copied(self.accelerator.unwrap_model(self.model)), folder / adapters.WEIGHTS)
-            if equipment.best is not None:
-                save_file(equipment.best, folder / BEST)
+        best = self.progress.best
+        with checkpoints.writing(self.prepared.work.checkpoints, step, self.prepared.fingerprint) as folder:
+            save_file(adapters.copied(self.accelerator.unwrap_model(self.model)), folder / adapters.WEIGHTS)
+            if best is not None:
+                save_file(best, folder / BEST)
             self._save_optimizer_and_scheduler(str(folder))
             for name, content in random_states:
                 (folder / name).write_bytes(content)
             self.state.save_to_json(str(folder / "trainer_state.json"))
             # Not `write_json`: a skipped step has figures that are no numbers, which strict JSON lacks.
-            write_text(folder / COURSE, json.dumps(equipment.course.to_json(), sort_keys=True))
+            write_text(folder / LOG, json.dumps(self.progress.log.to_json(), sort_keys=True))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Put the adapter of a checkpoint into the model, tensor by tensor, and prove that it is all there."""
-        restore(model if model is not None else self.model, Path(resume_from_checkpoint) / adapters.WEIGHTS)
+        adapters.restore(model if model is not None else self.model, Path(resume_from_checkpoint) / adapters.WEIGHTS)
 
 
 def _gradients(model: Any) -> list[torch.Tensor]:
@@ -575,66 +570,6 @@ def _gradients(model: Any) -> list[torch.Tensor]:
     return [weight.grad for weight in weights]
 
 
-class _Rows(torch.utils.data.Dataset[dict[str, Any]]):
-    """What a `Collator` takes, by the indices of `SharedBatches`."""
-
-    def __init__(self, pages: int) -> None:
-        self._pages = pages
-
-    def __len__(self) -> int:
-        return self._pages
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"index": index} if index >= 0 else {"index": -1 - index, "dummy": True}
-
-
-class Watch(TrainerCallback):
-    """Tells the monitor where a training begins."""
-
-    def __init__(self, monitor: Monitor, resume: Path | None) -> None:
-        self._monitor, self._resume = monitor, resume
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Say from where the training goes on."""
-        if self._resume is not None:
-            logger.info("Going on from step %d (%s)", state.global_step, self._resume)
-        self._monitor.begin(int(state.global_step))
-
-
 def recomputing(settings: Train) -> dict[str, bool]:
     """Return how activations are computed again: random numbers are kept for it only where some are drawn."""
-    return {"use_reentrant": False, "preserve_rng_state": settings.dropout > 0}
-
-
-def copied(model: Any) -> dict[str, torch.Tensor]:
-    """Return a copy of a model's adapter tensors in main memory, by their names in a file."""
-    return {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in adapters.tensors(model).items()}
-
-
-def put(model: Any, stored: Mapping[str, torch.Tensor]) -> None:
-    """Put adapter tensors into a model.
-
-    Raises:
-        AdapterError: The names are not those of the model's adapter.
-    """
-    held = adapters.tensors(model)
-    if set(held) != set(stored):
-        raise adapters.AdapterError(
-            f"{len(set(held) ^ set(stored))} tensors of a checkpoint are not those of the model"
-        )
-    with torch.no_grad():
-        for name, tensor in held.items():
-            tensor.copy_(stored[name])
-
-
-def restore(model: Any, path: Path) -> None:
-    """Put the adapter in a checkpoint's file into a model; see `put`."""
-    put(model, load_file(path))
-    adapters.check_arrived(model, path)
-
-
-def course_of(checkpoint: Path) -> tuple[Course, dict[str, torch.Tensor] | None]:
-    """Return the course in a checkpoint, and the best adapter's tensors where it has them."""
-    course = Course.from_json(json.loads((checkpoint / COURSE).read_text(encoding="utf-8")))
-    best = checkpoint / BEST
-    return course, load_file(best) if best.is_file() else None
+    return {"use_reentrant": False, "preserve_rng_state": settings.lora.dropout > 0}

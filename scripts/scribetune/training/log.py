@@ -1,4 +1,4 @@
-"""The course of a training so far: what a checkpoint holds beside weights, optimiser and random numbers."""
+"""The log of a training so far: what a checkpoint holds beside weights, optimiser and random numbers."""
 
 import csv
 import io
@@ -82,8 +82,8 @@ class MemoryEvent:
 
 
 @dataclass
-class Course:
-    """The course of a training; `to_json` and `from_json` carry it through a checkpoint without loss.
+class TrainingLog:
+    """What happened in a training; `to_json` and `from_json` carry it through a checkpoint without loss.
 
     Attributes:
         micro_batch: Pages per forward pass now.
@@ -147,8 +147,8 @@ class Course:
         return asdict(self) | {"rows": self.table()}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Course":
-        """Return the course that `to_json` wrote."""
+    def from_json(cls, values: Mapping[str, Any]) -> "TrainingLog":
+        """Return the log that `to_json` wrote."""
         return cls(
             micro_batch=values["micro_batch"],
             rows={int(row["step"]): dict(row) for row in values["rows"]},

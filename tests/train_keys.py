@@ -1,0 +1,23 @@
+"""Keys of `train` by their own names, whatever group they are in: tests say `learning_rate=1e-3`."""
+
+from typing import Any
+
+from scribetune.config import Section, Train
+
+
+def grouped(**keys: Any) -> dict[str, Any]:
+    """Return `train` as in a configuration file; a key that two groups have is given as `checkpoints_steps`."""
+    places = {}
+    for name, field in Train.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, Section):
+            for key in group.model_fields:
+                places[f"{name}_{key}"] = places[key] = (name, key)
+    found: dict[str, Any] = {}
+    for key, value in keys.items():
+        if key in Train.model_fields:
+            found[key] = value
+        else:
+            group_name, name = places[key]
+            found.setdefault(group_name, {})[name] = value
+    return found
