@@ -95,9 +95,11 @@ def stage_target(folder: Path, stage: str) -> str:
         folder: Holds dvc.yaml.
         stage: Its name, with "@<item>" where it is one of several; "" or one without a target means the whole build.
     """
+    if not stage:
+        return "all"
     import yaml
 
-    stages = (yaml.safe_load((folder / "dvc.yaml").read_bytes()) or {}).get("stages", {})
+    stages = yaml.safe_load((folder / "dvc.yaml").read_bytes())["stages"]
     described = stages.get(stage.partition("@")[0], {})
     commands = described.get("do", described).get("cmd", [])
     for command in [commands] if isinstance(commands, str) else commands:

@@ -4,6 +4,7 @@ git is the real one; Snakemake and DVC are played.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scribetune import dvc_commit, files, plan, receipts
+from scribetune import dvc_commit, files, plan, provenance, receipts
 from scribetune.errors import UserError
 
 CURRENT = "Nothing to be done"
@@ -34,7 +35,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in ("DVC_STAGE", "GIT_DIR", "GIT_INDEX_FILE"):
         monkeypatch.delenv(variable, raising=False)
     (tmp_path / ".dvc").mkdir()
-    (tmp_path / "dvc.yaml").touch()
+    shutil.copyfile(provenance.REPOSITORY / "dvc.yaml", tmp_path / "dvc.yaml")
     (tmp_path / "data" / "raw").mkdir(parents=True)
     (tmp_path / "data" / "raw.dvc").touch()
     git(tmp_path, "init", "-q")
@@ -79,7 +80,7 @@ def play(monkeypatch: pytest.MonkeyPatch, answers: dict[str, tuple[int, str]] | 
         code, text = known[call]
         return subprocess.CompletedProcess([program], code, text, "")
 
-    monkeypatch.setattr(ledger, "_run", answer)
+    monkeypatch.setattr(dvc_commit, "_run", answer)
     return calls
 
 
@@ -105,7 +106,7 @@ def test_what_is_not_proven_up_to_date_is_not_recorded(
     assert message in str(refused.value)
     assert "What to do:" in str(refused.value)
     assert staged(project) == set()
-    assert message in dvc_commit.commit(project, if_ready=True)[0]  # a build that is there does not fail for its ledger
+    assert message in dvc_commit.commit(project, if_ready=True)[0]  # a build that is there does not fail for it
     assert ("dvc commit" in calls) == ("dvc commit" in answers)
 
 
@@ -129,8 +130,8 @@ def test_the_records_are_staged_and_nothing_of_the_users(project: Path, monkeypa
     (project / "theirs.txt").write_text("edited since", encoding="utf-8")
     (project / "dvc.yaml").write_text("# edited\n", encoding="utf-8")
     (project / "new.txt").touch()
-    said = dvc_commit.commit(project, if_ready=False)
-    assert said == ["dvc.lock is up to date with this build", "staged for git: dvc.lock, .snakemake/metadata"]
+    lines = dvc_commit.commit(project, if_ready=False)
+    assert lines == ["dvc.lock is up to date with this build", "staged for git: dvc.lock, .snakemake/metadata"]
     assert staged(project) == RECORDS | {"theirs.txt"}
     assert git(project, "show", ":theirs.txt") == "staged"
     play(monkeypatch, {"dvc status": (0, "")})
@@ -219,7 +220,7 @@ def test_a_lock_file_cut_short_is_set_aside_and_written_anew(project: Path, monk
 
 def test_another_gits_lock_is_waited_for_and_respected(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
-    monkeypatch.setattr(ledger, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(dvc_commit, "_PATIENCE_S", 0.1)
     lock = project / ".git" / "index.lock"
     lock.touch()
     with pytest.raises(UserError, match="Another git is at work"):
@@ -255,8 +256,8 @@ _KILLED = """
     def run(folder, program, *arguments, lock=None, environment=None):
         if program == "git":
             return real(folder, program, *arguments, lock=lock, environment=environment)
-        said = "Nothing to be done" if "--dry-run" in arguments else ""
-        return subprocess.CompletedProcess([program], 1 if arguments[0] == "status" else 0, said, "")
+        lines = "Nothing to be done" if "--dry-run" in arguments else ""
+        return subprocess.CompletedProcess([program], 1 if arguments[0] == "status" else 0, lines, "")
 
     dvc_commit._run = deadly(run)
     os.link = deadly(os.link)
@@ -306,8 +307,8 @@ def test_two_at_once_take_turns(project: Path) -> None:
                     with log.open("a") as stream:
                         stream.write(sign)
                     time.sleep(0.2)
-            said = "Nothing to be done" if "--dry-run" in arguments else ""
-            return subprocess.CompletedProcess([program], 1 if arguments[0] == "status" else 0, said, "")
+            lines = "Nothing to be done" if "--dry-run" in arguments else ""
+            return subprocess.CompletedProcess([program], 1 if arguments[0] == "status" else 0, lines, "")
 
         dvc_commit._run = run
         dvc_commit.commit(Path(), if_ready=False)
@@ -326,7 +327,7 @@ def test_pdfs_that_dvc_keeps_and_that_are_not_here_are_not_replaced_by_the_sampl
     monkeypatch.chdir(project)
     record = project / "data" / "raw.dvc"
     record.write_text("outs:\n- md5: 12.dir\n  size: 0\n  nfiles: 0\n  hash: md5\n  path: raw\n", encoding="utf-8")
-    assert plan.make_plan({}).sample_specs
+    assert plan.make_plan({}).documents.sample_specs
     record.write_text("outs:\n- md5: 12.dir\n  size: 9\n  nfiles: 3\n  hash: md5\n  path: raw\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="DVC keeps 3 PDFs in data/raw, and the folder holds none"):
         plan.make_plan({})
@@ -337,8 +338,8 @@ def test_a_link_that_an_editor_cut_is_made_again_with_what_was_written(
 ) -> None:
     play(monkeypatch)
     link = cut_link(project)
-    said = dvc_commit.commit(project, if_ready=False)
-    assert "config/config.yaml is a link to params.yaml again, with what it said" in said
+    lines = dvc_commit.commit(project, if_ready=False)
+    assert "config/config.yaml is a link to params.yaml again, with what it said" in lines
     assert link.is_symlink()
     assert (project / "params.yaml").read_text(encoding="utf-8") == "train:\n  epochs: 5\n"
     assert staged(project) == RECORDS
