@@ -56,7 +56,7 @@ class Steps:
         """File → its rule, from the target's inputs to those of the jobs that make them, and so on."""
         makers = [(pattern, rule) for rule in self.workflow.rules for pattern in rule.output]
         made: dict[str, Rule] = {}
-        waiting = [str(path) for path in self.workflow.get_rule(self.target).input]
+        waiting = [str(path) for path in self.workflow.get_rule(self.target).expand_input({})[0]]
         seen = set(waiting)
         while waiting:
             path = waiting.pop()

@@ -50,8 +50,9 @@ def manifest(stage: str, shard: str) -> str:
 class Jobs:
     """The jobs of a build made by hand; each leaves its files and its receipt."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, known: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.known = known or {}
         self.made: list[str] = []
 
     def ran(
@@ -71,18 +72,19 @@ class Jobs:
         files.write_json(self.folder / receipts.FOLDER / f"{receipt.job}.json", asdict(receipt))
 
     def hashes(self, paths: Iterable[str]) -> dict[str, str]:
-        return {path: files.sha256_file(self.folder / path) for path in paths}
+        return {path: self.known.get(path) or files.sha256_file(self.folder / path) for path in paths}
 
 
 def make_jobs(folder: Path, raw: str, shards: Mapping[str, Iterable[Mapping[str, Any]]]) -> list[str]:
     """Leave the receipts and files of a build's jobs, and return what they made."""
-    jobs = Jobs(folder)
+    place = Path(raw)
+    jobs = Jobs(folder, {(place / row["path"]).as_posix(): row["sha256"] for rows in shards.values() for row in rows})
     all_of = {stage: [manifest(stage, shard) for shard in shards] for stage in ("documents", "pages", "labels")}
     for shard, rows in shards.items():
         documents, pages, labels = (paths[list(shards).index(shard)] for paths in all_of.values())
         of_shard = {"shard": shard}
         told = {"documents": {row["document"]: [row["path"], ""] for row in rows}, "raw": raw}
-        pdfs = [(Path(raw) / row["path"]).as_posix() for row in rows if row["sha256"]]
+        pdfs = [(place / row["path"]).as_posix() for row in rows if row["sha256"]]
         jobs.ran("render_pages", pdfs, [documents, pages], of_shard,
                  keys=["pages"], params=told, folder="data/pages", column="image")  # fmt: skip
         jobs.ran("label_pages", [documents, pages], [labels], of_shard,
@@ -95,11 +97,11 @@ def make_jobs(folder: Path, raw: str, shards: Mapping[str, Iterable[Mapping[str,
     jobs.ran("write_adapter_card", [ADAPTER[2], TABLES[1]], CARDS[:1], script="write_card")
     jobs.ran("merge_adapter", [*ADAPTER[:2], BASE, *SPLITS[1:]], [PROOF, "models/merged/config.json"],
              folder="models/merged", keys=["merge"], params={"base_path": "models/tiny"})  # fmt: skip
-    pages = ["data/retention/pages.jsonl", "data/retention/images/p1.png"]
-    jobs.ran("make_retention", [], pages, keys=["retention"], folder="data/retention")
-    jobs.ran("predict_base", [SPLITS[2], pages[0], BASE], PREDICTIONS["base"], keys=READING, script="predict",
+    plain = ["data/retention/pages.jsonl", "data/retention/images/p1.png"]
+    jobs.ran("make_retention", [], plain, keys=["retention"], folder="data/retention")
+    jobs.ran("predict_base", [SPLITS[2], plain[0], BASE], PREDICTIONS["base"], keys=READING, script="predict",
              params={"model": "models/tiny"})  # fmt: skip
-    jobs.ran("predict_tuned", [SPLITS[2], pages[0], PROOF], PREDICTIONS["tuned"], keys=READING, script="predict",
+    jobs.ran("predict_tuned", [SPLITS[2], plain[0], PROOF], PREDICTIONS["tuned"], keys=READING, script="predict",
              params={"model": "models/merged"})  # fmt: skip
     jobs.ran("score_predictions", [SPLITS[2], *PREDICTIONS["base"], *PREDICTIONS["tuned"]], SCORES, keys=["gate"])
     jobs.ran("write_lineage", [ADAPTER[2], PROOF, *SCORES, *TABLES], ["reports/lineage.json"], keys=["generate"])
@@ -125,11 +127,7 @@ def make_build(folder: Path, raw: Path, *, licence: str = "CC-BY-4.0") -> dict[s
     base = {Path(BASE).name: files.sha256_file(folder / BASE)}
     record = lineage(
         adapter={Path(WEIGHTS).name: files.sha256_file(folder / WEIGHTS)},
-        base_model={
-            "name": "models/tiny",
-            "revision": "",
-            "files": {Path(BASE).name: files.sha256_file(folder / BASE)},
-        },
+        base_model={"name": "models/tiny", "revision": "", "files": base},
         merged={"merged": {"sha256": {"config.json": files.sha256_bytes(b"x")}}},
     )
     files.write_json(folder / "reports/lineage.json", record)
