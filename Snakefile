@@ -6,11 +6,15 @@ data/splits/{train,validation,test}.jsonl    ShareGPT records
 models/{adapter,merged}/, reports/           LoRA adapter, merged model; predictions, metrics, index.html, lineage
 """
 
+import gc
 import sys
 from pathlib import Path
 from snakemake.utils import min_version
 
 min_version("9.0")
+# Snakemake is about to make some dozen objects for each document, and to keep them: looking for garbage among them over
+# and over takes an eighth of a start with 10,000.
+gc.set_threshold(100_000, 50, 100)
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from scribetune.plan import make_plan
@@ -20,6 +24,8 @@ configfile: Path(workflow.basedir) / "config" / "config.yaml"
 
 
 plan = make_plan(config, in_job=not workflow.is_main_process)
+if workflow.is_main_process:
+    plan.write_work_files()
 
 
 wildcard_constraints:
@@ -44,7 +50,7 @@ onstart:
 
 
 onsuccess:
-    plan.say_summary()
+    plan.write_summary()
 
 
 rule all:

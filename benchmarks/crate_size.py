@@ -28,14 +28,11 @@ def measure(count: int, per_shard: int = 250) -> None:
             for number in range(count)
         ]  # fmt: skip
         manifests.write(arguments["documents"], rows, selection.DOCUMENT_REPORT_COLUMNS)
-        arguments["shards"] = []
-        for start in range(0, count, per_shard):
-            name = f"{start // per_shard:03d}-of-{-(-count // per_shard):03d}.csv"
-            for stage in ("pages", "labels"):
-                Path("data/manifests", stage, name).write_text("a manifest", encoding="utf-8")
-            arguments["shards"].append(Path("data/manifests/documents", name))
-            columns = ["document", "path", "sha256"]
-            manifests.write(arguments["shards"][-1], rows[start : start + per_shard], columns)
+        shards = {
+            f"{start // per_shard:03d}-of-{-(-count // per_shard):03d}": rows[start : start + per_shard]
+            for start in range(0, count, per_shard)
+        }
+        arguments["made"] = test_crate.make_jobs(Path(folder), test_crate.RAW, shards)
         started = time.process_time()
         write_crate.main(**arguments)
         seconds = time.process_time() - started

@@ -7,7 +7,9 @@ OUTPUTS: reports/lineage.json, reports/model_card.md, ro-crate-metadata.json (re
 """
 
 from scribetune import crate
+from scribetune.steps import Steps
 
+build_steps = Steps(workflow, target="all", without="write_crate")
 snakefile = Path(workflow.basedir) / "Snakefile"
 rule_files = sorted((snakefile.parent / "rules").glob("*.smk"))
 
@@ -37,9 +39,9 @@ rule write_lineage:
             ),
             "reports/documents.csv",
             "reports/samples.csv",
-            *plan.benchmark_results,
+            *plan.benchmarks.results,
         ],
-        benchmarks=plan.benchmark_scores,
+        benchmarks=plan.benchmarks.scores,
     output:
         lineage="reports/lineage.json",
     log:
@@ -51,15 +53,13 @@ rule write_lineage:
     resources:
         mem_mb=1000,
     params:
+        **plan.reuse("write_lineage"),
         settings=plan.settings("generate"),
-        code=plan.code("write_lineage"),
-        environment=plan.environment,
-        repairs=plan.repairs("write_lineage"),
     script:
         "../scripts/write_lineage.py"
 
 
-rule write_model_card:
+use rule write_adapter_card as write_model_card with:
     """Write the adapter's Hugging Face model card with the scores of base and tuned model."""
     input:
         lineage="reports/lineage.json",
@@ -73,16 +73,8 @@ rule write_model_card:
         "logs/write_model_card.log",
     benchmark:
         "benchmarks/jobs/write_model_card.tsv"
-    conda:
-        "../envs/cpu.yaml"
-    resources:
-        mem_mb=1000,
     params:
-        code=plan.code("write_model_card"),
-        environment=plan.environment,
-        repairs=plan.repairs("write_model_card"),
-    script:
-        "../scripts/write_model_card.py"
+        **plan.reuse("write_model_card", script="write_card"),
 
 
 rule write_crate:
@@ -90,9 +82,9 @@ rule write_crate:
     input:
         lineage="reports/lineage.json",
         documents="reports/documents.csv",
-        shards=expand("data/manifests/documents/{shard}.csv", shard=plan.shards),
-        made=crate.input_files(plan.shards, plan.benchmarks),
-        base=plan.base_model,
+        # Everything that the build makes: a receipt is written before its job ends, so that all are there.
+        made=build_steps.files,
+        base=plan.model.files,
         workflow=plan.as_given([snakefile, *rule_files]),
     output:
         crate=crate.METADATA,
@@ -106,13 +98,12 @@ rule write_crate:
     resources:
         mem_mb=1000,
     params:
-        settings=plan.settings(*crate.all_settings(plan.benchmarks)),
-        codes=plan.codes(*[step.rule for step in crate.steps(plan.benchmarks)]),
-        raw=plan.raw_folder,
-        has_samples=bool(plan.sample_specs),
-        code=plan.code("write_crate"),
-        environment=plan.environment,
-        repairs=plan.repairs("write_crate"),
+        **plan.reuse("write_crate"),
+        descriptions=build_steps.descriptions,
+        # Receipts have these two; here they are, so that another of either writes the crate again.
+        settings=build_steps.settings,
+        codes=build_steps.codes,
+        raw=plan.documents.raw_folder,
     script:
         "../scripts/write_crate.py"
 

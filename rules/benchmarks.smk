@@ -9,13 +9,13 @@ TARGET:  benchmarks
 
 
 wildcard_constraints:
-    benchmark=plan.benchmark_pattern,
+    benchmark=plan.benchmarks.pattern,
 
 
 rule prepare_benchmark:
     """Render the benchmark's PDF pages, take its images as they are; a page that cannot be read has a row that says so."""
     input:
-        pages=lambda wildcards: plan.benchmark_pages(wildcards.benchmark),
+        pages=lambda wildcards: plan.benchmarks.pages(wildcards.benchmark),
     output:
         manifest="data/benchmarks/manifests/{benchmark}.csv",
         records="data/benchmarks/records/{benchmark}.jsonl",
@@ -29,90 +29,59 @@ rule prepare_benchmark:
     resources:
         mem_mb=2000,
     params:
+        **plan.reuse(
+            "prepare_benchmark",
+            folder="data/benchmarks/images/{benchmark}",
+            column="image",
+        ),
         settings=plan.settings(
             "pages",
             "documents.timeout_s_per_page",
             "documents.memory_mb",
             "documents.max_megapixels",
         ),
-        images=lambda wildcards: plan.benchmark_images(wildcards.benchmark),
-        prompt=plan.prompt,
-        code=plan.code("prepare_benchmark"),
-        environment=plan.environment,
-        repairs=plan.repairs("prepare_benchmark"),
+        images=lambda wildcards: plan.benchmarks.images(wildcards.benchmark),
+        prompt=plan.model.prompt,
     script:
         "../scripts/prepare_benchmark.py"
 
 
-rule predict_benchmark_base:
+use rule predict_base as predict_benchmark_base with:
     """Read the benchmark's pages with the base model, as test pages are read."""
     input:
-        records="data/benchmarks/records/{benchmark}.jsonl",
-        base=plan.base_model,
+        records=["data/benchmarks/records/{benchmark}.jsonl"],
+        base=plan.model.files,
     output:
-        predictions="reports/benchmarks/{benchmark}/base.jsonl",
+        predictions=["reports/benchmarks/{benchmark}/base.jsonl"],
     log:
         "logs/predict_benchmark_base/{benchmark}.log",
     benchmark:
         "benchmarks/jobs/predict_benchmark_base/{benchmark}.tsv"
-    conda:
-        f"../envs/{plan.kind}.yaml"
-    threads: plan.config.train.machine.cpu_threads
-    resources:
-        gpu=1,
-        mem_mb=plan.memory_mb(1500),  # as test pages are read
     params:
-        settings=plan.settings(
-            "generate",
-            "base_model",
-            "task",
-            "train.machine.cpu_threads",
-            "train.machine.precision",
-        ),
-        base_path=plan.base_path,
-        code=plan.code("predict_benchmark_base"),
-        environment=plan.environment,
-        repairs=plan.repairs("predict_benchmark_base"),
-    script:
-        "../scripts/predict_benchmark_base.py"
+        **plan.reuse("predict_benchmark_base", script="predict"),
+        journals="work/predictions/benchmarks/{benchmark}",
 
 
-rule predict_benchmark_tuned:
+use rule predict_tuned as predict_benchmark_tuned with:
     """Read the benchmark's pages with the merged model, in the same way."""
     input:
-        records="data/benchmarks/records/{benchmark}.jsonl",
+        records=["data/benchmarks/records/{benchmark}.jsonl"],
         proof="models/merged/merge_proof.json",
     output:
-        predictions="reports/benchmarks/{benchmark}/tuned.jsonl",
+        predictions=["reports/benchmarks/{benchmark}/tuned.jsonl"],
     log:
         "logs/predict_benchmark_tuned/{benchmark}.log",
     benchmark:
         "benchmarks/jobs/predict_benchmark_tuned/{benchmark}.tsv"
-    conda:
-        f"../envs/{plan.kind}.yaml"
-    threads: plan.config.train.machine.cpu_threads
-    resources:
-        gpu=1,
-        mem_mb=plan.memory_mb(1500),  # as test pages are read
     params:
-        settings=plan.settings(
-            "generate",
-            "base_model",
-            "task",
-            "train.machine.cpu_threads",
-            "train.machine.precision",
-        ),
-        code=plan.code("predict_benchmark_tuned"),
-        environment=plan.environment,
-        repairs=plan.repairs("predict_benchmark_tuned"),
-    script:
-        "../scripts/predict_benchmark_tuned.py"
+        **plan.reuse("predict_benchmark_tuned", script="predict"),
+        journals="work/predictions/benchmarks/{benchmark}",
 
 
 rule score_benchmark:
     """Score both models as the benchmark does, and say which of its pages the adapter may have learned from."""
     input:
-        truth=lambda wildcards: plan.benchmark_truth(wildcards.benchmark),
+        truth=lambda wildcards: plan.benchmarks.truth(wildcards.benchmark),
         manifest="data/benchmarks/manifests/{benchmark}.csv",
         records="data/benchmarks/records/{benchmark}.jsonl",
         base="reports/benchmarks/{benchmark}/base.jsonl",
@@ -130,11 +99,9 @@ rule score_benchmark:
     resources:
         mem_mb=2000,
     params:
+        **plan.reuse("score_benchmark"),
         settings=plan.settings("selection.duplicate_similarity"),
-        benchmark=lambda wildcards: plan.benchmark_truth_settings(wildcards.benchmark),
-        code=plan.code("score_benchmark"),
-        environment=plan.environment,
-        repairs=plan.repairs("score_benchmark"),
+        benchmark=lambda wildcards: plan.benchmarks.truth_settings(wildcards.benchmark),
     script:
         "../scripts/score_benchmark.py"
 
@@ -142,5 +109,5 @@ rule score_benchmark:
 rule benchmarks:
     """Target: base and tuned model on the public benchmarks that evaluation.benchmarks names."""
     input:
-        plan.wanted_benchmarks,
+        plan.benchmarks.wanted,
     localrule: True

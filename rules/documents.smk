@@ -5,12 +5,14 @@ REQUIRED INPUTS: none
 OUTPUTS: data/samples/<name>.pdf and the Markdown each page was made from, data/samples/truth/<name>/p<NNNN>.md
 """
 
-if plan.sample_specs:
+if plan.documents.sample_specs:
 
     rule make_samples:
         """Compile the sample corpus with Typst: byte-identical for the same seed."""
         output:
-            pdfs=[f"data/samples/{spec.name}.pdf" for spec in plan.sample_specs],
+            pdfs=[
+                f"data/samples/{spec.name}.pdf" for spec in plan.documents.sample_specs
+            ],
         log:
             "logs/make_samples.log",
         benchmark:
@@ -20,10 +22,8 @@ if plan.sample_specs:
         resources:
             mem_mb=1000,
         params:
+            **plan.reuse("make_samples"),
             settings=plan.settings("samples"),
-            code=plan.code("make_samples"),
-            environment=plan.environment,
-            repairs=plan.repairs("make_samples"),
         script:
             "../scripts/make_samples.py"
 
@@ -31,5 +31,5 @@ if plan.sample_specs:
 rule samples:
     """Target: the sample corpus; nothing where PDFs of the user's are there."""
     input:
-        [f"data/samples/{spec.name}.pdf" for spec in plan.sample_specs],
+        [f"data/samples/{spec.name}.pdf" for spec in plan.documents.sample_specs],
     localrule: True

@@ -21,11 +21,9 @@ rule make_retention:
     resources:
         mem_mb=1000,
     params:
+        **plan.reuse("make_retention", folder="data/retention"),
         settings=plan.settings("retention", "pages.long_side_px"),
-        prompt=plan.prompt,
-        code=plan.code("make_retention"),
-        environment=plan.environment,
-        repairs=plan.repairs("make_retention"),
+        prompt=plan.model.prompt,
     script:
         "../scripts/make_retention.py"
 
@@ -33,12 +31,13 @@ rule make_retention:
 rule predict_base:
     """Read the test pages with the base model."""
     input:
-        test="data/splits/test.jsonl",
-        retention="data/retention/pages.jsonl",
-        base=plan.base_model,
+        records=["data/splits/test.jsonl", "data/retention/pages.jsonl"],
+        base=plan.model.files,
     output:
-        predictions="reports/predictions/base.jsonl",
-        retention="reports/predictions/base_retention.jsonl",
+        predictions=[
+            "reports/predictions/base.jsonl",
+            "reports/predictions/base_retention.jsonl",
+        ],
     log:
         "logs/predict_base.log",
     benchmark:
@@ -48,8 +47,9 @@ rule predict_base:
     threads: plan.config.train.machine.cpu_threads
     resources:
         gpu=1,
-        mem_mb=plan.memory_mb(1500),  # measured: 1,205 MB
+        mem_mb=plan.model.memory_mb(1500),  # measured: 1,205 MB
     params:
+        **plan.reuse("predict_base", script="predict"),
         settings=plan.settings(
             "generate",
             "base_model",
@@ -57,46 +57,29 @@ rule predict_base:
             "train.machine.cpu_threads",
             "train.machine.precision",
         ),
-        base_path=plan.base_path,
-        code=plan.code("predict_base"),
-        environment=plan.environment,
-        repairs=plan.repairs("predict_base"),
+        model=plan.model.path,
+        journals="work/predictions",
     script:
-        "../scripts/predict_base.py"
+        "../scripts/predict.py"
 
 
-rule predict_tuned:
+use rule predict_base as predict_tuned with:
     """Read the test pages with the merged model, in the same way."""
     input:
-        test="data/splits/test.jsonl",
-        retention="data/retention/pages.jsonl",
+        records=["data/splits/test.jsonl", "data/retention/pages.jsonl"],
         proof="models/merged/merge_proof.json",
     output:
-        predictions="reports/predictions/tuned.jsonl",
-        retention="reports/predictions/tuned_retention.jsonl",
+        predictions=[
+            "reports/predictions/tuned.jsonl",
+            "reports/predictions/tuned_retention.jsonl",
+        ],
     log:
         "logs/predict_tuned.log",
     benchmark:
         "benchmarks/jobs/predict_tuned.tsv"
-    conda:
-        f"../envs/{plan.kind}.yaml"
-    threads: plan.config.train.machine.cpu_threads
-    resources:
-        gpu=1,
-        mem_mb=plan.memory_mb(1500),  # measured: 1,205 MB
     params:
-        settings=plan.settings(
-            "generate",
-            "base_model",
-            "task",
-            "train.machine.cpu_threads",
-            "train.machine.precision",
-        ),
-        code=plan.code("predict_tuned"),
-        environment=plan.environment,
-        repairs=plan.repairs("predict_tuned"),
-    script:
-        "../scripts/predict_tuned.py"
+        **plan.reuse("predict_tuned", script="predict"),
+        model="models/merged",
 
 
 rule score_predictions:
@@ -132,10 +115,8 @@ rule score_predictions:
     resources:
         mem_mb=1000,
     params:
+        **plan.reuse("score_predictions"),
         settings=plan.settings("gate"),
-        code=plan.code("score_predictions"),
-        environment=plan.environment,
-        repairs=plan.repairs("score_predictions"),
     script:
         "../scripts/score_predictions.py"
 
@@ -153,8 +134,6 @@ rule gate:
     resources:
         mem_mb=500,
     params:
-        code=plan.code("gate"),
-        environment=plan.environment,
-        repairs=plan.repairs("gate"),
+        **plan.reuse("gate"),
     script:
         "../scripts/gate.py"

@@ -14,7 +14,7 @@ rule label_pages:
     input:
         documents="data/manifests/documents/{shard}.csv",
         pages="data/manifests/pages/{shard}.csv",
-        corrections=lambda wildcards: plan.corrections(wildcards.shard),
+        corrections=lambda wildcards: plan.documents.corrections(wildcards.shard),
     output:
         labels="data/manifests/labels/{shard}.csv",
     log:
@@ -27,12 +27,10 @@ rule label_pages:
     resources:
         mem_mb=4000,
     params:
+        **plan.reuse("label_pages", folder="data/labels", column="label"),
         settings=plan.settings("labels", "documents.timeout_s_per_page"),
-        documents=lambda wildcards: plan.identities(wildcards.shard),
-        raw=plan.raw_folder,
-        code=plan.code("label_pages"),
-        environment=plan.environment,
-        repairs=plan.repairs("label_pages"),
+        documents=lambda wildcards: plan.documents.identities(wildcards.shard),
+        raw=plan.documents.raw_folder,
     script:
         "../scripts/label_pages.py"
 
@@ -61,13 +59,11 @@ rule select_pages:
     resources:
         mem_mb=2000,
     params:
+        **plan.reuse("select_pages"),
         settings=plan.settings("selection"),
-        sheet=plan.said("category", "language", "licence"),
-        withdrawn=plan.refused,
-        rejected=dict(plan.rejected),
-        code=plan.code("select_pages"),
-        environment=plan.environment,
-        repairs=plan.repairs("select_pages"),
+        sheet=plan.documents.sheet_cells("category", "language", "licence"),
+        withdrawn=plan.documents.refused,
+        rejected=dict(plan.documents.rejected),
     script:
         "../scripts/select_pages.py"
 

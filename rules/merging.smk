@@ -11,7 +11,7 @@ rule merge_adapter:
     input:
         weights="models/adapter/adapter_model.safetensors",
         config="models/adapter/adapter_config.json",
-        base=plan.base_model,
+        base=plan.model.files,
         validation="data/splits/validation.jsonl",
         test="data/splits/test.jsonl",
     output:
@@ -24,15 +24,11 @@ rule merge_adapter:
         f"../envs/{plan.kind}.yaml"
     resources:
         gpu=1,
-        mem_mb=plan.memory_mb(1000),  # measured: 655 MB
+        mem_mb=plan.model.memory_mb(1000),  # measured: 655 MB
     params:
-        settings=plan.settings(
-            "merge", "base_model", "task", "train.machine.cpu_threads"
-        ),
-        base_path=plan.base_path,
-        code=plan.code("merge_adapter"),
-        environment=plan.environment,
-        repairs=plan.repairs("merge_adapter"),
+        **plan.reuse("merge_adapter", folder="models/merged"),
+        settings=plan.settings("merge", "base_model", "task", "train.machine.cpu_threads"),
+        base_path=plan.model.path,
     script:
         "../scripts/merge_adapter.py"
 

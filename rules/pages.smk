@@ -9,7 +9,7 @@ OUTPUTS: data/manifests/documents/<shard>.csv, data/manifests/pages/<shard>.csv;
 rule render_pages:
     """Render every page at pages.long_side_px; a PDF that cannot be read gets a row that says why."""
     input:
-        pdfs=lambda wildcards: plan.pdfs(wildcards.shard),
+        pdfs=lambda wildcards: plan.documents.pdfs(wildcards.shard),
     output:
         documents="data/manifests/documents/{shard}.csv",
         pages="data/manifests/pages/{shard}.csv",
@@ -23,6 +23,7 @@ rule render_pages:
     resources:
         mem_mb=2000,
     params:
+        **plan.reuse("render_pages", folder="data/pages", column="image"),
         settings=plan.settings(
             "pages",
             "documents.timeout_s_per_page",
@@ -33,12 +34,9 @@ rule render_pages:
             "selection.max_invisible_share",
             "selection.max_hidden_share",
         ),
-        documents=lambda wildcards: plan.identities(wildcards.shard),
-        raw=plan.raw_folder,
-        withdrawn=lambda wildcards: plan.withdrawn_in(wildcards.shard),
-        code=plan.code("render_pages"),
-        environment=plan.environment,
-        repairs=plan.repairs("render_pages"),
+        documents=lambda wildcards: plan.documents.identities(wildcards.shard),
+        raw=plan.documents.raw_folder,
+        withdrawn=lambda wildcards: plan.documents.withdrawn_in(wildcards.shard),
     script:
         "../scripts/render_pages.py"
 

@@ -23,10 +23,8 @@ rule make_pretraining_pages:
     resources:
         mem_mb=4000,
     params:
+        **plan.reuse("make_pretraining_pages"),
         settings=plan.settings("pretraining.documents", "pretraining.seed"),
-        code=plan.code("make_pretraining_pages"),
-        environment=plan.environment,
-        repairs=plan.repairs("make_pretraining_pages"),
     script:
         "../scripts/make_pretraining_pages.py"
 
@@ -51,11 +49,9 @@ rule pretrain_base:
         gpu=1,
         mem_mb=64000,
     params:
+        **plan.reuse("pretrain_base"),
         settings=plan.settings("pretraining"),
         run="work/pretraining/run",
-        code=plan.code("pretrain_base"),
-        environment=plan.environment,
-        repairs=plan.repairs("pretrain_base"),
     script:
         "../scripts/pretrain_base.py"
 

@@ -27,8 +27,8 @@ rule write_report:
         training_log="models/adapter/training_log.csv",
         lineage="models/adapter/lineage.json",
         proof="models/merged/merge_proof.json",
-        spot_checks=plan.spot_checks,
-        benchmarks=plan.benchmark_scores,
+        spot_checks=plan.documents.spot_checks,
+        benchmarks=plan.benchmarks.scores,
     output:
         html=report(
             "reports/index.html",
@@ -46,10 +46,8 @@ rule write_report:
     resources:
         mem_mb=1000,
     params:
+        **plan.reuse("write_report"),
         settings=plan.settings("report"),
-        code=plan.code("write_report"),
-        environment=plan.environment,
-        repairs=plan.repairs("write_report"),
     script:
         "../scripts/write_report.py"
 

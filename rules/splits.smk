@@ -25,12 +25,10 @@ rule split_documents:
     resources:
         mem_mb=1000,
     params:
+        **plan.reuse("split_documents"),
         settings=plan.settings("splits"),
-        prompt=plan.prompt,
-        pins=plan.said("split"),
-        code=plan.code("split_documents"),
-        environment=plan.environment,
-        repairs=plan.repairs("split_documents"),
+        prompt=plan.model.prompt,
+        pins=plan.documents.sheet_cells("split"),
     script:
         "../scripts/split_documents.py"
 

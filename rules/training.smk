@@ -18,7 +18,7 @@ rule train_adapter:
         assignments="data/manifests/splits/all.csv",
         selection="data/manifests/selection/all.csv",
         documents=expand("data/manifests/documents/{shard}.csv", shard=plan.shards),
-        base=plan.base_model,
+        base=plan.model.files,
     output:
         weights="models/adapter/adapter_model.safetensors",
         config="models/adapter/adapter_config.json",
@@ -34,21 +34,19 @@ rule train_adapter:
     resources:
         gpu=plan.gpus(workflow.global_resources),
         # Measured: 821 to 1,780 MB; several GPUs have a process each.
-        mem_mb=plan.memory_mb(
+        mem_mb=plan.model.memory_mb(
             2000 * plan.gpus(workflow.global_resources), features=True
         ),
     params:
+        **plan.reuse("train_adapter"),
         settings=plan.settings("train", "task", "base_model"),
         configuration=plan.settings(
             "pages", "labels", "selection", "splits", "documents.timeout_s_per_page"
         ),
-        base_path=plan.base_path,
+        base_path=plan.model.path,
         codes=plan.codes(
             "render_pages", "label_pages", "select_pages", "split_documents"
         ),
-        code=plan.code("train_adapter"),
-        environment=plan.environment,
-        repairs=plan.repairs("train_adapter"),
     script:
         "../scripts/train_adapter.py"
 
@@ -72,11 +70,9 @@ rule write_adapter_card:
     resources:
         mem_mb=1000,
     params:
-        code=plan.code("write_adapter_card"),
-        environment=plan.environment,
-        repairs=plan.repairs("write_adapter_card"),
+        **plan.reuse("write_adapter_card", script="write_card"),
     script:
-        "../scripts/write_adapter_card.py"
+        "../scripts/write_card.py"
 
 
 rule adapter:

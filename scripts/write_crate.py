@@ -2,13 +2,17 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from scribetune import crate, files
+from scribetune import crate, files, receipts
+from scribetune.errors import UserError
 from scribetune.jobs import rule_job
+from scribetune.receipts import Receipt
+from scribetune.steps import in_order
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -19,14 +23,12 @@ if TYPE_CHECKING:
 def main(
     lineage: Path,
     documents: Path,
-    shards: Sequence[Path],
+    made: Sequence[str],
     base_files: Sequence[Path],
     workflow: Sequence[Path],
     copies: Sequence[Path],
-    settings: Mapping[str, Mapping[str, Any]],
-    codes: Mapping[str, str],
+    descriptions: Mapping[str, str],
     raw: str,
-    has_samples: bool,
     target: Path,
 ) -> None:
     """Write the crate of the build in the current directory.
@@ -34,32 +36,43 @@ def main(
     Args:
         lineage: reports/lineage.json.
         documents: reports/documents.csv.
-        shards: The manifests of documents, one a shard.
+        made: What the build's jobs made: the crate tells of the jobs that are behind it, as their receipts do.
         base_files: Files of a local base model.
         workflow: The Snakefile and its rules, the Snakefile first.
         copies: Where to copy them, in the same order; none where they lie in the current directory.
-        settings: {section: {key: value}} of the keys that the steps read.
-        codes: Rule → digest of its code.
+        descriptions: Rule → what it does.
         raw: Folder of the PDFs.
-        has_samples: The sample corpus stands in for the user's PDFs.
         target: The file to write.
     """
     for source, copy in zip(workflow, copies, strict=False):
         files.write_bytes(copy, source.read_bytes())
     sources = crate.CrateSources(
         root=Path(),
-        raw=_relative(Path(raw)).as_posix(),
+        raw=_relative(raw),
         lineage=json.loads(lineage.read_text(encoding="utf-8")),
         documents=_rows(documents),
-        shards={path.stem: [row["document"] for row in _rows(path)] for path in shards},
-        has_samples=has_samples,
-        base_files=[_relative(path) for path in base_files],
-        settings=settings,
-        codes=codes,
-        workflow=copies or [_relative(path) for path in workflow],
+        base_files=[Path(_relative(path)) for path in base_files],
+        receipts=_receipts(set(made)),
+        descriptions=descriptions,
+        workflow=copies or [Path(_relative(path)) for path in workflow],
         engine_version=metadata.version("snakemake"),
     )
     files.write_json(target, crate.metadata(sources))
+
+
+def _receipts(made: Set[str]) -> list[Receipt]:
+    """Return the receipts of the jobs that made these files, with paths as the crate has them."""
+    known = [receipt for receipt in receipts.read(Path()).values() if not made.isdisjoint(receipt.outputs)]
+    unproven = made - {path for receipt in known for path in receipt.outputs}
+    if unproven:
+        raise UserError(
+            "There are results without a receipt of what made them",
+            value=", ".join(sorted(unproven)),
+            accepted=f"results with their receipts in {receipts.FOLDER}",
+            todo="remove those results, and build again",
+        )
+    told = [replace(each, inputs={_relative(path): sha256 for path, sha256 in each.inputs.items()}) for each in known]
+    return in_order(told)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -67,10 +80,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def _relative(path: Path) -> Path:
+def _relative(path: str | Path) -> str:
     """Return a path relative to the current directory where it lies below it."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    given, here = Path(path), Path.cwd()
+    return (given.relative_to(here) if given.is_relative_to(here) else given).as_posix()
 
 
 if __name__ == "__main__":
@@ -78,13 +91,11 @@ if __name__ == "__main__":
         main(
             lineage=Path(snakemake.input.lineage),
             documents=Path(snakemake.input.documents),
-            shards=list(map(Path, snakemake.input.shards)),
+            made=snakemake.input.made,
             base_files=list(map(Path, snakemake.input.base)),
             workflow=list(map(Path, snakemake.input.workflow)),
             copies=list(map(Path, snakemake.output.workflow)),
-            settings=snakemake.params.settings,
-            codes=snakemake.params.codes,
+            descriptions=snakemake.params.descriptions,
             raw=snakemake.params.raw,
-            has_samples=snakemake.params.has_samples,
             target=Path(snakemake.output.crate),
         )

@@ -1,4 +1,4 @@
-"""What every rule's script does around its `main`: a log file, errors told in words, and a receipt of what it did."""
+"""What every rule's script does around its `main`: a log file, errors in words, and a receipt of what it did."""
 
 import contextlib
 import logging
@@ -46,15 +46,15 @@ def rule_job(job: Any) -> Iterator[None]:
             resources.note(receipts.write(job).job)
     except UserError as error:
         logger.error("%s", error)  # noqa: TRY400  a user's mistake needs no traceback
-        _say(f"\n{job.rule}: {error}\n")
+        _show(f"\n{job.rule}: {error}\n")
         raise SystemExit(1) from None
     except Exception as error:
         logger.exception("rule %s failed", job.rule)
-        _say(f"\n{job.rule} failed: {type(error).__name__}: {error}\n  The traceback is in {log_path}\n")
+        _show(f"\n{job.rule} failed: {type(error).__name__}: {error}\n  The traceback is in {log_path}\n")
         raise SystemExit(1) from None
     logger.info("rule %s is done", job.rule)
 
 
-def _say(message: str) -> None:
+def _show(message: str) -> None:
     sys.stderr.write(message + "\n")
     sys.stderr.flush()

@@ -5,6 +5,7 @@ of the old ones. Nothing reads them, but the audit would find files that nobody 
 """
 
 import logging
+import re
 import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,8 +14,8 @@ from scribetune import layout, listings, receipts
 
 logger = logging.getLogger(__name__)
 
-_PER_SHARD = {"documents": "render_pages", "pages": "render_pages", "labels": "label_pages"}
-"""Stage in data/manifests → the rule whose jobs are one per shard."""
+_SHARD = re.compile(r"\d{3,}-of-\d{3,}")
+"""Names of shards, as `documents.assign_shards` gives them."""
 
 
 def remove(documents: Collection[str], shards: Collection[str], folder: Path = Path()) -> list[Path]:
@@ -31,10 +32,9 @@ def remove(documents: Collection[str], shards: Collection[str], folder: Path = P
     removed: list[Path] = []
     for root in (layout.PAGES, layout.LABELS):
         removed += [path for path in _listed(folder / root) if path.is_dir() and path.name not in documents]
-    for stage, rule in _PER_SHARD.items():
-        removed += [path for path in _listed(folder / layout.MANIFESTS / stage) if path.stem not in shards]
-        removed += [path for path in _listed(folder / receipts.FOLDER / rule) if path.stem not in shards]
-    removed += [path for path in _listed(folder / listings.FOLDER) if path.stem not in shards]
+    for of_shards in (Path(layout.MANIFESTS), receipts.FOLDER, listings.FOLDER):
+        named = [path for path in (folder / of_shards).rglob("*") if path.is_file() and _SHARD.fullmatch(path.stem)]
+        removed += [path for path in named if path.stem not in shards]
     removed = sorted(set(removed))
     for path in removed:
         logger.info("Removed, since its document or shard is no more: %s", path)

@@ -1,6 +1,6 @@
 """Why a build would run what it would run: files, keys, functions and libraries, in words.
 
-Snakemake says which jobs would run; receipts say what each of them read, was told and ran with the last time.
+Snakemake says which jobs would run; receipts say what each of them read, was set to and ran with the last time.
 """
 
 import io
@@ -98,7 +98,7 @@ class Explanation:
 
 
 def _grouped(jobs: Sequence[JobReasons]) -> list[tuple[tuple[Cause, ...], list[str]]]:
-    """Group jobs that run for the same causes, in the order of the first: forty shards are told once."""
+    """Group jobs that run for the same causes, in the order of the first: forty shards are named once."""
     groups: dict[tuple[Cause, ...], list[str]] = {}
     for job in jobs:
         if job.causes:
@@ -142,7 +142,7 @@ def _reasons(folder: Path, dag: "DAG", known: Mapping[str, Receipt]) -> tuple[Jo
     running = [job for job in dag.bfs(dag.dependencies, *dag.targetjobs) if dag.needrun(job) and not job.is_norun]
     order = {job: position for position, job in enumerate(reversed(running))}
     names = {job: _name(job) for job in running}
-    found = []
+    jobs = []
     with FileHashes(folder) as hashes:
         for job in sorted(running, key=order.__getitem__):
             before = [names[other] for other in dag.dependencies[job] if other in names]
@@ -150,8 +150,8 @@ def _reasons(folder: Path, dag: "DAG", known: Mapping[str, Receipt]) -> tuple[Jo
                 str(path) for other, paths in dag.dependencies[job].items() if other in names for path in paths
             }
             causes = tuple(_causes(folder, job, dag.reason(job), known.get(names[job]), made_anew, hashes))
-            found.append(JobReasons(names[job], causes, tuple(sorted(set(before)))))
-    return tuple(found)
+            jobs.append(JobReasons(names[job], causes, tuple(sorted(set(before)))))
+    return tuple(jobs)
 
 
 def _as_outputs(folder: Path, known: Iterable[Receipt], targets: Sequence[str]) -> list[str]:
@@ -164,7 +164,7 @@ def _as_outputs(folder: Path, known: Iterable[Receipt], targets: Sequence[str]) 
             continue
         below = target.rstrip("/") + "/"
         inside = [
-            receipt.rule if receipt.rule in receipts.WHOLE_FOLDERS else path
+            receipt.rule if receipt.has_whole_folder else path
             for receipt in jobs
             for path in receipt.outputs
             if path.startswith(below)
@@ -194,8 +194,8 @@ def _planned(
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, RerunTrigger, ResourceSettings
 
     profile = yaml.safe_load((package.REPOSITORY / "profiles/default/config.yaml").read_text(encoding="utf-8"))
-    said = io.StringIO()
-    with redirect_stderr(said), redirect_stdout(said), SnakemakeApi(OutputSettings(dryrun=True, nocolor=True)) as api:
+    text = io.StringIO()
+    with redirect_stderr(text), redirect_stdout(text), SnakemakeApi(OutputSettings(dryrun=True, nocolor=True)) as api:
         try:
             workflow = api.workflow(
                 resource_settings=ResourceSettings(cores=1),
@@ -216,7 +216,7 @@ def _planned(
         except SystemExit as error:  # the plan's own message
             raise UserError(str(error).strip()) from None
         except Exception as error:  # Snakemake passes on whatever a Snakefile raises
-            what = str(error).strip() or said.getvalue().strip()[-2000:]
+            what = str(error).strip() or text.getvalue().strip()[-2000:]
             raise UserError(
                 f"The build cannot be planned: {what}",
                 accepted="a rule, a file that the build makes, or a folder of such files",
@@ -237,17 +237,17 @@ def _causes(
         else:
             yield Cause("record", _name(job), "nothing is recorded of its last run")
         return
-    found = [
+    causes = [
         *(Cause("output", path, "is missing") for path in missing),
         *_altered(folder, receipt, hashes),
         *_inputs(folder, job, receipt, made_anew, hashes),
         *_settings(job, receipt),
-        *_code(folder, receipt, job.rule.name),
+        *_code(folder, receipt, str(job.params.get("script", job.rule.name))),
         *_libraries(folder, receipt),
     ]
-    yield from found
+    yield from causes
     only_follows = bool(reason.updated_input_run)
-    if not found and not only_follows:
+    if not causes and not only_follows:
         yield Cause("other", "Snakemake", str(reason).strip() or "no reason given")
 
 
@@ -287,14 +287,16 @@ def _differences(where: tuple[str, ...], before: object, now: object) -> Iterato
             yield Cause("key", name, f"{before!r} → {now!r}")
 
 
-def _code(folder: Path, receipt: Receipt, rule: str) -> Iterator[Cause]:
-    if receipt.code == code.rule_digest(rule):
+def _code(folder: Path, receipt: Receipt, script: str) -> Iterator[Cause]:
+    if receipt.code == code.rule_digest(script):
         return
     before = receipts.definitions(folder, receipt.code)
     if before is None:
-        yield Cause("function", rule, f"its code is another than {receipt.code}, of which nothing more is recorded")
+        yield Cause(
+            "function", receipt.rule, f"its code is another than {receipt.code}, of which nothing more is recorded"
+        )
         return
-    for name, change in code.changes(before, code.rule_definitions(rule)).items():
+    for name, change in code.changes(before, code.rule_definitions(script)).items():
         yield Cause("function", name, change)
 
 

@@ -16,7 +16,7 @@ import logging
 import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +31,8 @@ FOLDER = Path(".snakemake/receipts")
 _CODE, _ENVIRONMENTS = FOLDER / "code", FOLDER / "environments"
 _DECISIONS = Path(".snakemake/repairs.json")
 
-WHOLE_FOLDERS: Mapping[str, str] = {"merge_adapter": layout.MERGED, "make_retention": layout.RETENTION}
-"""Rules that make more files than Snakemake is told of, and the folder they lie in."""
-
-NAMED_IN_MANIFESTS: Mapping[str, tuple[str, str]] = {
-    "render_pages": (f"{layout.MANIFESTS}/pages/", "image"),
-    "label_pages": (f"{layout.MANIFESTS}/labels/", "label"),
-    "prepare_benchmark": (f"{layout.BENCHMARKS}/manifests/", "image"),
-}
-"""Rules that make a file for each page, named in a manifest: where it lies, and the column of the paths (the column
-"<that>_sha256" has their hashes)."""
-
-NOT_SETTINGS = ("code", "environment", "repairs")
+NOT_SETTINGS = ("code", "environment", "repairs", "script", "folder", "column")
+"""Params that are no settings: those of `Plan.reuse`."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +48,9 @@ class Receipt:
         code: Digest of its code (`code.digest`).
         environment: Digest of its lock file.
         repairs: How often it ran again because files were not what its receipt said: "0 repairs".
+        script: Name of its script, where that is not the rule's.
+        folder: Where it leaves more files than Snakemake is told of.
+        column: Of its manifest, that names these files; without one, everything in `folder` is among its outputs.
     """
 
     rule: str
@@ -68,6 +61,14 @@ class Receipt:
     code: str
     environment: str
     repairs: str
+    script: str = ""
+    folder: str = ""
+    column: str = ""
+
+    @property
+    def has_whole_folder(self) -> bool:
+        """Whether everything in its folder is among its outputs."""
+        return bool(self.folder) and not self.column
 
     @property
     def job(self) -> str:
@@ -110,8 +111,10 @@ def write(job: Any, folder: Path = Path()) -> Receipt:
     params = dict(job.params.items())
     wildcards = {key: str(value) for key, value in job.wildcards.items()}
     outputs = [str(path) for path in job.output]
-    if whole := WHOLE_FOLDERS.get(job.rule):
-        outputs += [path.relative_to(folder).as_posix() for path in (folder / whole).rglob("*") if path.is_file()]
+    named = {name: str(params.get(name, "")) for name in ("script", "folder", "column")}
+    if named["folder"] and not named["column"]:
+        there = (folder / named["folder"]).rglob("*")
+        outputs += [path.relative_to(folder).as_posix() for path in there if path.is_file()]
     with FileHashes(folder) as hashes:
         receipt = Receipt(
             rule=job.rule,
@@ -122,9 +125,10 @@ def write(job: Any, folder: Path = Path()) -> Receipt:
             code=str(params["code"]),
             environment=str(params["environment"]),
             repairs=str(params["repairs"]),
+            **named,
         )
     files.write_json(folder / FOLDER / f"{receipt.job}.json", asdict(receipt))
-    _explain(folder / _CODE, receipt.code, code.rule_definitions(receipt.rule))
+    _explain(folder / _CODE, receipt.code, code.rule_definitions(receipt.script or receipt.rule))
     _explain(folder / _ENVIRONMENTS, receipt.environment, provenance.lock_pins(provenance.lock_in_use()))
     return receipt
 
@@ -164,7 +168,7 @@ def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, lis
     """Return {job: outputs that are there but are not what it made}.
 
     Missing outputs are Snakemake's business: it makes them where something needs them. Of files it is not told of
-    (`WHOLE_FOLDERS`, `NAMED_IN_MANIFESTS`) a missing one counts as altered.
+    (`Receipt.folder`) a missing one counts as altered.
 
     Hashes are remembered by size, times and inode of a file, so that a second look costs a `stat` each.
     """
@@ -173,7 +177,7 @@ def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, lis
         for receipt in receipts:
             there = [path for path in receipt.outputs if (folder / path).is_file()]
             changed = [path for path in there if hashes.sha256(path) != receipt.outputs[path]]
-            if receipt.rule in WHOLE_FOLDERS and there:
+            if receipt.has_whole_folder and there:
                 changed += sorted(set(receipt.outputs) - set(there))
             if not changed:
                 changed = [path for path, sha256 in _of_pages(receipt, folder).items() if hashes.find(path) != sha256]
@@ -184,12 +188,13 @@ def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, lis
 
 def _of_pages(receipt: Receipt, folder: Path) -> dict[str, str]:
     """Return {path: sha256} of the page images or labels that a job made, as its manifest says; {} of other jobs."""
-    where, column = NAMED_IN_MANIFESTS.get(receipt.rule, ("", ""))
     found: dict[str, str] = {}
-    for path in receipt.outputs:
-        if column and path.startswith(where) and (folder / path).is_file():
-            with (folder / path).open(encoding="utf-8", newline="") as stream:
-                found |= {row[column]: row[f"{column}_sha256"] for row in csv.DictReader(stream) if row[column]}
+    tables = [folder / path for path in receipt.outputs if receipt.column and path.endswith(".csv")]
+    for table in filter(Path.is_file, tables):
+        with table.open(encoding="utf-8", newline="") as stream:
+            rows = csv.DictReader(stream)
+            if receipt.column in (rows.fieldnames or ()):
+                found |= {row[receipt.column]: row[f"{receipt.column}_sha256"] for row in rows if row[receipt.column]}
     return found
 
 
@@ -236,42 +241,57 @@ class Repairs:
     Attributes:
         counts: Job → its `repairs` param: as the receipt says, so that nothing re-runs, or one more.
         altered: Job → outputs of it that are not what it made.
+        decisions: Those of `counts` that are one more.
     """
 
-    counts: Mapping[str, str]
-    altered: Mapping[str, list[str]]
+    counts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    altered: Mapping[str, list[str]] = field(default_factory=dict)
+    decisions: Mapping[str, str] = field(default_factory=dict)
 
 
 def repairs(
-    folder: Path, *, decide: bool, shards: Collection[str] | None = None, benchmarks: Collection[str] | None = None
+    folder: Path, *, shards: Collection[str] | None = None, benchmarks: Collection[str] | None = None
 ) -> Repairs:
-    """Return what must run again because files are not what receipts say.
-
-    The decision is noted for the processes in which jobs run: these read the workflow once more, after Snakemake has
-    removed the altered output.
+    """Look at the files, and return what must run again because they are not what receipts say.
 
     Args:
         folder: Working directory of the build.
-        decide: Look at the files, and note the decision; else take the decision that was noted.
         shards: The build's shards; receipts of others are left over from fewer or more documents. None: all there are.
         benchmarks: Its public benchmarks, likewise.
     """
-    known = {
+    known = _of_build(folder, shards, benchmarks)
+    counts = {job: receipt.repairs for job, receipt in known.items()}
+    found = altered(known.values(), folder)
+    decisions = {job: _one_more(counts[job]) for job in {*found, *replaced(known.values(), folder)}}
+    return Repairs(counts | decisions, found, decisions)
+
+
+def note_repairs(decided: Repairs, folder: Path = Path()) -> None:
+    """Note what was decided, for the processes in which jobs run.
+
+    These read the workflow once more, after Snakemake has removed the altered output (`noted_repairs`).
+    """
+    note = folder / _DECISIONS
+    if decided.decisions or note.exists():
+        files.write_json(note, decided.decisions)
+
+
+def noted_repairs(
+    folder: Path, *, shards: Collection[str] | None = None, benchmarks: Collection[str] | None = None
+) -> Repairs:
+    """Return the repairs that were noted when the build began; arguments are those of `repairs`."""
+    counts = {job: receipt.repairs for job, receipt in _of_build(folder, shards, benchmarks).items()}
+    noted = _meaning(folder / _DECISIONS) or {}
+    return Repairs(counts | {job: count for job, count in noted.items() if count == _one_more(counts.get(job))})
+
+
+def _of_build(folder: Path, shards: Collection[str] | None, benchmarks: Collection[str] | None) -> dict[str, Receipt]:
+    return {
         job: receipt
         for job, receipt in read(folder).items()
         if (shards is None or receipt.wildcards.get("shard") in (None, *shards))
         and (benchmarks is None or receipt.wildcards.get("benchmark") in (None, *benchmarks))
     }
-    counts = {job: receipt.repairs for job, receipt in known.items()}
-    note = folder / _DECISIONS
-    if not decide:
-        noted = _meaning(note) or {}
-        return Repairs(counts | {job: count for job, count in noted.items() if count == _one_more(counts.get(job))}, {})
-    found = altered(known.values(), folder)
-    decisions = {job: _one_more(counts[job]) for job in {*found, *replaced(known.values(), folder)}}
-    if decisions or note.exists():
-        files.write_json(note, decisions)
-    return Repairs(counts | decisions, found)
 
 
 NO_REPAIRS = "0 repairs"

@@ -15,13 +15,15 @@ import csv
 import json
 import logging
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scribetune import files, layout, receipts
 from scribetune.package import package_file
+from scribetune.receipts import Receipt
+from scribetune.steps import in_order
 
 AROUND_A_JOB = True
 
@@ -35,39 +37,8 @@ _CPU = "CPU"
 _LEAST_MB = 16.0
 """Less is what Snakemake sees of a process that is just starting: such a job was over before it was measured."""
 
-STAGES: Mapping[str, str] = {
-    "make_samples": "sample corpus",
-    "render_pages": "page images",
-    "label_pages": "labels",
-    "select_pages": "choice of pages",
-    "split_documents": "splits",
-    "train_adapter": "training",
-    "merge_adapter": "merging, with its proof",
-    "make_retention": "retention pages",
-    "predict_base": "reading, base",
-    "predict_tuned": "reading, tuned",
-    "score_predictions": "scores",
-    "prepare_benchmark": "public benchmarks, page images",
-    "predict_benchmark_base": "public benchmarks, reading, base",
-    "predict_benchmark_tuned": "public benchmarks, reading, tuned",
-    "score_benchmark": "public benchmarks, scores",
-    "write_report": "report",
-}
-"""Rules in the order of the build, in words; others follow under their own names, and the small ones are one row."""
-
-_TEST, _RETENTION = f"{layout.SPLITS}/test.jsonl", f"{layout.RETENTION}/pages.jsonl"
-_COUNTED: Mapping[str, tuple[str, ...]] = {
-    "render_pages": (f"{layout.MANIFESTS}/pages/{{shard}}.csv",),
-    "label_pages": (f"{layout.MANIFESTS}/labels/{{shard}}.csv",),
-    "select_pages": (f"{layout.MANIFESTS}/selection/all.csv",),
-    "split_documents": tuple(f"{layout.SPLITS}/{name}.jsonl" for name in ("train", "validation", "test")),
-    "make_retention": (_RETENTION,),
-    "predict_base": (_TEST, _RETENTION),
-    "predict_tuned": (_TEST, _RETENTION),
-    "score_predictions": (_TEST, _RETENTION),
-    "write_report": (_TEST,),
-}
-"""Files with a record for each page that a rule works on; a training sees its pages in each epoch."""
+_TRAINING_LINEAGE = f"{layout.ADAPTER}/lineage.json"
+"""What a training leaves; it says how many pages it saw, and on what."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +61,11 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Stage:
+class RuleUsage:
     """What the jobs of a rule took: sums of times, the greatest of memories.
 
     Attributes:
-        rule: The rule.
+        rule: Its name.
         jobs: How many it has.
         measured: What is known, of how many of them.
         pages: Pages that the measured jobs worked on; None where a rule works on no pages.
@@ -104,11 +75,6 @@ class Stage:
     jobs: int
     measured: tuple[Job, ...]
     pages: int | None
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of all measured jobs, one after another."""
-        return sum(job.seconds for job in self.measured)
 
 
 def note(job: str, folder: Path = Path()) -> None:
@@ -172,77 +138,83 @@ def _number(value: object) -> float | None:
         return None  # Snakemake writes "NA" for what it could not measure
 
 
-def stages(folder: Path = Path(), shards: Collection[str] | None = None) -> tuple[Stage, ...]:
-    """Return what each rule's jobs took, in the order of the build.
+def usage_by_rule(folder: Path = Path(), shards: Collection[str] | None = None) -> tuple[RuleUsage, ...]:
+    """Return what each rule's jobs took, in an order in which they can run.
 
     Args:
         folder: Working directory of the build.
         shards: The build's shards; receipts of others are left over. None: all there are.
     """
-    by_rule: dict[str, list[receipts.Receipt]] = {}
-    for receipt in receipts.read(folder).values():
+    by_rule: dict[str, list[Receipt]] = {}
+    for receipt in in_order(receipts.read(folder).values()):
         if shards is None or receipt.wildcards.get("shard") in (None, *shards):
             by_rule.setdefault(receipt.rule, []).append(receipt)
-    order = [rule for rule in STAGES if rule in by_rule] + sorted(set(by_rule) - set(STAGES))
-    found = []
-    for rule in order:
-        known = [
-            (receipt, _on_gpus(taken, rule, folder))
-            for receipt in by_rule[rule]
-            if (taken := job(receipt.job, folder)) is not None
-        ]
-        counted = [count for receipt, _ in known if (count := _pages(receipt, folder)) is not None]
-        pages = sum(counted) if counted else None
-        found.append(Stage(rule, len(by_rule[rule]), tuple(taken for _, taken in known), pages))
-    return tuple(found)
+    usages = []
+    for rule, of_rule in by_rule.items():
+        measured = [(receipt, taken) for receipt in of_rule if (taken := job(receipt.job, folder)) is not None]
+        counts = [count for receipt, _ in measured if (count := _pages(receipt, folder)) is not None]
+        jobs = tuple(_on_gpus(taken, receipt, folder) for receipt, taken in measured)
+        usages.append(RuleUsage(rule, len(of_rule), jobs, sum(counts) if counts else None))
+    return tuple(usages)
 
 
-def _on_gpus(taken: Job, rule: str, folder: Path) -> Job:
+def _on_gpus(taken: Job, receipt: Receipt, folder: Path) -> Job:
     """Return what a training took, with the GPUs that its lineage names: on several it computes in other processes."""
-    if rule != "train_adapter" or taken.device != _CPU:
+    if _TRAINING_LINEAGE not in receipt.outputs or taken.device != _CPU:
         return taken
     try:
-        lineage = json.loads((folder / layout.ADAPTER / "lineage.json").read_text(encoding="utf-8"))
+        lineage = json.loads((folder / _TRAINING_LINEAGE).read_text(encoding="utf-8"))
         is_on_cpu = lineage["training"]["device"] == "cpu"
         return taken if is_on_cpu else replace(taken, device=", ".join(lineage["hardware"]["gpus"]))
     except (OSError, ValueError, KeyError, TypeError):
         return taken
 
 
-def _pages(receipt: receipts.Receipt, folder: Path) -> int | None:
-    """Return how many pages a job worked on; None for a job that works on none, or where its files cannot be read."""
+def _pages(receipt: Receipt, folder: Path) -> int | None:
+    """Return how many pages a job worked on: the records of what it made, where it makes a record for each page.
+
+    A training sees its pages in each epoch. None for a job that works on none, or where its files cannot be read.
+    """
     try:
-        if receipt.rule == "train_adapter":
-            lineage = json.loads((folder / layout.ADAPTER / "lineage.json").read_text(encoding="utf-8"))
+        if _TRAINING_LINEAGE in receipt.outputs:
+            lineage = json.loads((folder / _TRAINING_LINEAGE).read_text(encoding="utf-8"))
             return int(lineage["training"]["train_pages"]) * int(lineage["configuration"]["train"]["epochs"])
-        paths = [folder / path.format(**receipt.wildcards) for path in _COUNTED.get(receipt.rule, ())]
-        return sum(map(_records, paths)) if paths else None
+        # A benchmark's manifest says of each page what its record says.
+        for suffix, count in ((".jsonl", _lines), (".csv", _page_rows)):
+            counts = [count(folder / path) for path in receipt.outputs if path.endswith(suffix)]
+            if any(counts):
+                return sum(counts)
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        pass  # figures for people: what cannot be read is not known
+    return None
 
 
-def _records(path: Path) -> int:
+def _lines(path: Path) -> int:
+    with path.open("rb") as stream:
+        return sum(1 for _ in stream)
+
+
+def _page_rows(path: Path) -> int:
+    """Return how many rows a table of pages has; 0 for a table of something else."""
     with path.open(encoding="utf-8", newline="") as stream:
-        # A cell of a manifest may hold a line end, and its first row is the header.
-        return sum(1 for _ in csv.reader(stream)) - 1 if path.suffix == ".csv" else sum(1 for _ in stream)
+        # A cell of a manifest may hold a line end.
+        rows = csv.reader(stream)
+        return sum(1 for _ in rows) if "page" in next(rows, []) else 0
 
 
-HEAD = ("stage", "jobs", "wall time", "processor time", "peak memory", "pages", "pages per second", "device")
+HEAD = ("rule", "jobs", "wall time", "processor time", "peak memory", "pages", "pages per second", "device")
 
 
-def rows(found: Sequence[Stage]) -> tuple[tuple[str, ...], ...]:
-    """Return the table as text, a row for each stage of `STAGES`, one for all others, and the sum."""
-    named = [(STAGES[stage.rule], (stage,)) for stage in found if stage.rule in STAGES]
-    others = tuple(stage for stage in found if stage.rule not in STAGES)
-    told = [_row(name, of) for name, of in named]
-    if others:
-        told.append(_row(f"cards, lineage, crate ({len(others)} rules)", others))
-    return (*told, _row("all, one after another", found)) if found else ()
+def rows(usages: Sequence[RuleUsage]) -> tuple[tuple[str, ...], ...]:
+    """Return the table as text: a row for each rule, and the sum."""
+    if not usages:
+        return ()
+    return (*(_row(usage.rule, [usage]) for usage in usages), _row("all, one after another", usages))
 
 
-def _row(name: str, of: Sequence[Stage]) -> tuple[str, ...]:
-    jobs = sum(stage.jobs for stage in of)
-    known = [taken for stage in of for taken in stage.measured]
+def _row(name: str, of: Sequence[RuleUsage]) -> tuple[str, ...]:
+    jobs = sum(usage.jobs for usage in of)
+    known = [taken for usage in of for taken in usage.measured]
     counted = f"{len(known)} of {jobs}" if len(known) < jobs else str(jobs)
     if not known:
         return (name, str(jobs), UNKNOWN, "—", "—", "—", "—", "—")
@@ -253,7 +225,7 @@ def _row(name: str, of: Sequence[Stage]) -> tuple[str, ...]:
     peak = _megabytes(max(peaks)) if peaks else "too short to tell"
     if gpu_peaks:
         peak += f", GPU {_megabytes(max(gpu_peaks))}"
-    # The pages of several stages are the same pages: they have no sum.
+    # The pages of several rules are the same pages: they have no sum.
     pages = of[0].pages if len(of) == 1 else None
     rate = "—" if pages is None or seconds <= 0 else _rate(pages / seconds)
     devices = ", ".join(sorted({taken.device for taken in known if taken.device}))
@@ -299,7 +271,7 @@ def write_page(folder: Path = Path(), shards: Collection[str] | None = None) -> 
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     page = environment.get_template("page").render(
-        head=HEAD, rows=rows(stages(folder, shards)), build=build_id(*sources), unknown=UNKNOWN
+        head=HEAD, rows=rows(usage_by_rule(folder, shards)), build=build_id(*sources), unknown=UNKNOWN
     )
     files.write_text(folder / PAGE, page)
     return folder / PAGE

@@ -86,9 +86,9 @@ def _scores(folder: Path) -> list[str]:
 def _benchmarks(folder: Path) -> list[str]:
     """Say how public benchmarks went, and what of them was left out; the lineage has those of this build."""
     path = folder / "reports" / "lineage.json"
-    found = json.loads(path.read_text(encoding="utf-8")).get("benchmarks", {}) if path.exists() else {}
+    by_name = json.loads(path.read_text(encoding="utf-8")).get("benchmarks", {}) if path.exists() else {}
     lines = []
-    for name, scores in found.items():
+    for name, scores in by_name.items():
         shown = [presenting.table_column(column) for column in scores["columns"]]
         pairs = [f"{column.heading} {column.base.text} → {column.tuned.text}" for column in shown if column.verdict]
         lines.append(f"benchmark  {name}: " + ", ".join(pairs))

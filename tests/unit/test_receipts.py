@@ -47,6 +47,18 @@ def test_a_receipt_says_what_a_job_read_was_told_ran_with_and_made(folder: Path)
     assert "snakemake" in (receipts.environment(folder, receipt.environment) or {})
 
 
+def test_a_receipt_of_a_rule_without_a_script_of_its_name_explains_its_code(folder: Path) -> None:
+    receipt = receipts.write(job("predict_tuned", script="predict", code="c1"), folder)
+    assert receipts.definitions(folder, receipt.code) == code.rule_definitions("predict")
+    assert receipts.read(folder)["predict_tuned"].script == "predict"
+
+
+def test_looking_for_repairs_writes_no_decision(folder: Path) -> None:
+    (folder / OUTPUT).write_text("edited", encoding="utf-8")
+    assert receipts.repairs(folder).decisions == {"split_documents": "1 repairs"}
+    assert receipts.noted_repairs(folder).counts["split_documents"] == "0 repairs"
+
+
 def test_the_same_job_gives_the_same_bytes(folder: Path) -> None:
     path = folder / receipts.FOLDER / "split_documents.json"
     before = path.read_bytes()
@@ -79,7 +91,7 @@ def test_of_files_that_snakemake_does_not_know_a_missing_one_is_noticed(tmp_path
     proof, weights = f"{layout.MERGED}/merge_proof.json", f"{layout.MERGED}/model.safetensors"
     for name in ("in.csv", OUTPUT, proof, weights):
         files.write_text(tmp_path / name, name)
-    receipts.write(job("merge_adapter", output=[proof]), tmp_path)
+    receipts.write(job("merge_adapter", output=[proof], folder=layout.MERGED), tmp_path)
     (tmp_path / weights).unlink()
     assert receipts.altered(receipts.read(tmp_path).values(), tmp_path) == {"merge_adapter": [weights]}
 
@@ -97,7 +109,8 @@ def test_a_page_that_is_not_what_its_manifest_says_is_noticed(
     manifest = f"data/manifests/{stage}/000-of-001.csv"
     # A page that could not be rendered has no file.
     files.write_text(tmp_path / manifest, "\n".join([f"document,{column},{column}_sha256", *rows, "a,,", ""]))
-    receipts.write(job(rule, {"shard": "000-of-001"}, output=[manifest]), tmp_path)
+    made = job(rule, {"shard": "000-of-001"}, output=[manifest], folder=f"data/{stage}", column=column)
+    receipts.write(made, tmp_path)
     known = receipts.read(tmp_path).values()
     assert receipts.altered(known, tmp_path) == {}
     files.write_text(tmp_path / pages[0], "another")
@@ -111,15 +124,15 @@ def test_a_receipt_of_a_shard_that_is_no_more_asks_for_nothing(tmp_path: Path) -
     files.write_text(tmp_path / OUTPUT, "made")
     receipts.write(job("label_pages", {"shard": "000-of-001"}), tmp_path)
     files.write_text(tmp_path / OUTPUT, "made by a job of another shard")
-    assert receipts.repairs(tmp_path, decide=True, shards=("000-of-002", "001-of-002")).altered == {}
-    assert receipts.repairs(tmp_path, decide=True, shards=("000-of-001",)).altered == {
-        "label_pages/000-of-001": [OUTPUT]
-    }
+    assert receipts.repairs(tmp_path, shards=("000-of-002", "001-of-002")).altered == {}
+    assert receipts.repairs(tmp_path, shards=("000-of-001",)).altered == {"label_pages/000-of-001": [OUTPUT]}
 
 
 def test_an_altered_output_makes_its_job_run_once(folder: Path) -> None:
     def param(*, decide: bool) -> str:
-        return receipts.repairs(folder, decide=decide).counts["split_documents"]
+        if decide:
+            receipts.note_repairs(receipts.repairs(folder), folder)
+        return receipts.noted_repairs(folder).counts["split_documents"]
 
     assert param(decide=True) == "0 repairs"
     (folder / OUTPUT).write_text("edited", encoding="utf-8")
@@ -134,16 +147,19 @@ def test_an_altered_output_makes_its_job_run_once(folder: Path) -> None:
 
 def test_a_file_that_is_put_back_needs_no_repair(folder: Path) -> None:
     (folder / OUTPUT).write_text("edited", encoding="utf-8")
-    assert receipts.repairs(folder, decide=True).counts["split_documents"] == "1 repairs"
+    receipts.note_repairs(receipts.repairs(folder), folder)
+    assert receipts.noted_repairs(folder).counts["split_documents"] == "1 repairs"
     (folder / OUTPUT).write_text("made", encoding="utf-8")
-    assert receipts.repairs(folder, decide=True).counts["split_documents"] == "0 repairs"
-    assert receipts.repairs(folder, decide=False).counts["split_documents"] == "0 repairs"
+    decided = receipts.repairs(folder)
+    assert decided.counts["split_documents"] == "0 repairs"
+    receipts.note_repairs(decided, folder)
+    assert receipts.noted_repairs(folder).counts["split_documents"] == "0 repairs"
 
 
 def test_an_input_replaced_by_an_older_file_makes_its_job_run(folder: Path) -> None:
     files.write_text(folder / "in.csv", "another")
     os.utime(folder / "in.csv", (1, 1))
-    found = receipts.repairs(folder, decide=True)
+    found = receipts.repairs(folder)
     assert found.counts["split_documents"] == "1 repairs"
     assert found.altered == {}
 

@@ -11,6 +11,7 @@ import pytest
 
 from scribetune import files, receipts, resources
 
+LINEAGE = "models/adapter/lineage.json"
 TSV = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 
 
@@ -23,7 +24,7 @@ class _Named(dict[str, str]):
 
 def ran(folder: Path, rule: str, seconds: float, shard: str = "", memory: str = "512.00", result: str = "made") -> str:
     """Leave what a job leaves: a result, its receipt, the note, and Snakemake's benchmark file."""
-    output = folder / "data" / f"{rule}{shard}.txt"
+    output = folder / (LINEAGE if rule == "train_adapter" else f"data/{rule}{shard}.csv")
     files.write_text(output, result)
     receipt = receipts.write(
         SimpleNamespace(
@@ -57,7 +58,7 @@ def test_a_result_that_was_restored_is_not_known_here(tmp_path: Path) -> None:
     mine = receipt.read_bytes()
     receipt.write_text(json.dumps(json.loads(mine) | {"code": "a colleague's"}), encoding="utf-8")
     assert resources.job(name, tmp_path) is None
-    assert resources.rows(resources.stages(tmp_path))[0][:3] == ("reading, tuned", "1", "not known here")
+    assert resources.rows(resources.usage_by_rule(tmp_path))[0][:3] == ("predict_tuned", "1", "not known here")
     receipt.write_bytes(mine)
     assert resources.job(name, tmp_path) is not None
 
@@ -71,15 +72,15 @@ def test_what_cannot_be_read_is_not_known(tmp_path: Path, damaged: str) -> None:
 
 def test_jobs_of_a_rule_are_summed_up_with_their_pages_per_second(tmp_path: Path) -> None:
     for number, seconds in enumerate((2.0, 6.0, 4.0)):
-        ran(tmp_path, "label_pages", seconds, f"{number}-of-2", memory=f"{100 * (number + 1)}.00")
-        files.write_text(tmp_path / f"data/manifests/labels/{number}-of-2.csv", 'document,text\na,"two\nlines"\nb,c\n')
+        rows = 'document,page,text\na,1,"two\nlines"\nb,1,c\n'
+        ran(tmp_path, "label_pages", seconds, f"{number}-of-2", memory=f"{100 * (number + 1)}.00", result=rows)
     ran(tmp_path, "write_lineage", 0.2, memory="1.60")
-    found = resources.stages(tmp_path, shards=("0-of-2", "1-of-2"))
-    labels, others, together = resources.rows(found)
-    assert labels == ("labels", "2", "8.0 s", "4.0 s", "200 MiB", "4", "0.5", "CPU"), (
+    found = resources.usage_by_rule(tmp_path, shards=("0-of-2", "1-of-2"))
+    labels, lineage, together = resources.rows(found)
+    assert labels == ("label_pages", "2", "8.0 s", "4.0 s", "200 MiB", "4", "0.5", "CPU"), (
         "a shard that is no more is left out"
     )
-    assert others[:5] == ("cards, lineage, crate (1 rules)", "1", "0.2 s", "0.1 s", "too short to tell")
+    assert lineage[:5] == ("write_lineage", "1", "0.2 s", "0.1 s", "too short to tell")
     assert together[:3] == ("all, one after another", "3", "8.2 s")
 
 
@@ -90,8 +91,8 @@ def test_a_training_counts_its_pages_in_each_epoch(tmp_path: Path) -> None:
         "hardware": {"gpus": ["NVIDIA H100"]},
     }  # fmt: skip
     files.write_json(tmp_path / "models/adapter/lineage.json", lineage)
-    row = resources.rows(resources.stages(tmp_path))[0]
-    assert row == ("training", "1", "1 h 01 min", "30 min 50 s", "2.0 GiB", "3700", "1", "NVIDIA H100")
+    row = resources.rows(resources.usage_by_rule(tmp_path))[0]
+    assert row == ("train_adapter", "1", "1 h 01 min", "30 min 50 s", "2.0 GiB", "3700", "1", "NVIDIA H100")
 
 
 def test_the_page_is_written_beside_a_report_only_and_says_of_which_build_it_is(tmp_path: Path) -> None:
@@ -102,5 +103,5 @@ def test_the_page_is_written_beside_a_report_only_and_says_of_which_build_it_is(
     page = resources.write_page(tmp_path)
     assert page == tmp_path / "reports/resources.html"
     tree = lxml.html.document_fromstring(page.read_text(encoding="utf-8"))
-    assert tree.xpath("//tbody/tr[1]/th/text()") == ["scores"]
+    assert tree.xpath("//tbody/tr[1]/th/text()") == ["score_predictions"]
     assert re.search(r'<body data-build="[0-9a-f]{16}">', page.read_text(encoding="utf-8"))

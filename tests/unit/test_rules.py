@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scribetune import config, package, plan
+from scribetune import code, config, layout, package, plan_model, steps
 
 # What works with a model (DESIGN: only these import torch): a rule whose script calls one of them must ask for the GPU.
 _RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation", "pretraining.trainer"))
@@ -34,10 +34,26 @@ def _all_named(rules: dict[str, Any], missing: dict[str, list[str]]) -> None:
     assert not lacking, f"rules that lack something: {lacking}"
 
 
-def test_every_script_is_a_rule_and_every_rule_a_script_of_its_name(rules: dict[str, Any]) -> None:
-    scripts = {path.stem for path in package.SCRIPTS_FOLDER.glob("*.py")}
-    assert set(rules) == scripts
-    assert {name: Path(rule.script).stem for name, rule in rules.items()} == {name: name for name in rules}
+def test_every_rule_has_a_script_of_its_name_or_of_what_it_shares_with_others(rules: dict[str, Any]) -> None:
+    """A script of one rule has its name; the words of one that several run are in the names of all of them."""
+    users: dict[str, set[str]] = {}
+    for name, rule in rules.items():
+        users.setdefault(Path(rule.script).stem, set()).add(name)
+    assert set(users) == {path.stem for path in package.SCRIPTS_FOLDER.glob("*.py")}
+    for script, names in users.items():
+        assert names == {script} or (len(names) > 1 and all(_has_words(name, script) for name in names)), script
+
+
+def _has_words(name: str, script: str) -> bool:
+    words = iter(name.split("_"))
+    return all(word in words for word in script.split("_"))
+
+
+def test_every_rule_names_the_script_whose_code_it_carries(rules: dict[str, Any]) -> None:
+    for name, rule in rules.items():
+        script = Path(rule.script).stem
+        assert rule.params.get("script", name) == script
+        assert rule.params.code == code.rule_digest(script), name
 
 
 def test_every_rule_says_what_it_does(rules: dict[str, Any]) -> None:
@@ -68,13 +84,13 @@ def test_every_rule_says_how_much_memory_it_needs(rules: dict[str, Any]) -> None
 
 def test_rules_that_run_models_ask_for_the_gpu_and_no_others_do(rules: dict[str, Any]) -> None:
     asking = {name for name, rule in rules.items() if "gpu" in rule.resources}
-    assert asking == {name for name in rules if _runs_models(name)}
+    assert asking == {name for name, rule in rules.items() if _runs_models(Path(rule.script).stem)}
     assert {"train_adapter", "merge_adapter", "predict_base", "predict_tuned"} <= asking
     assert all(rules[name].resources["gpu"].value == 1 for name in asking)
 
 
-def _runs_models(name: str) -> bool:
-    tree = ast.parse((package.SCRIPTS_FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+def _runs_models(script: str) -> bool:
+    tree = ast.parse((package.SCRIPTS_FOLDER / f"{script}.py").read_text(encoding="utf-8"))
     imported = {
         f"{node.module}.{alias.name}"
         for node in ast.walk(tree)
@@ -98,6 +114,26 @@ def test_every_rule_carries_the_digests_of_its_code_and_environment_and_its_repa
     )
 
 
+def test_every_rule_says_in_words_of_its_own_what_it_does(rules: dict[str, Any]) -> None:
+    """The crate describes steps by these sentences: twins do not share them."""
+    sentences = [steps.first_sentence(rule.docstring) for rule in rules.values()]
+    assert len(set(sentences)) == len(rules)
+    assert all(len(sentence) > 10 for sentence in sentences)
+
+
+def test_files_that_snakemake_does_not_know_lie_where_the_rule_says(rules: dict[str, Any]) -> None:
+    folders = {name: rule.params.get("folder") for name, rule in rules.items() if rule.params.get("folder")}
+    columns = {name: rule.params.get("column") for name, rule in rules.items() if rule.params.get("column")}
+    assert folders == {
+        "render_pages": layout.PAGES,
+        "label_pages": layout.LABELS,
+        "merge_adapter": layout.MERGED,
+        "make_retention": layout.RETENTION,
+        "prepare_benchmark": f"{layout.BENCHMARKS}/images/{{benchmark}}",
+    }
+    assert columns == {"render_pages": "image", "label_pages": "label", "prepare_benchmark": "image"}
+
+
 def test_no_rule_makes_a_directory_or_a_temporary_file(rules: dict[str, Any]) -> None:
     """Files are the edges: Snakemake compares the content of files, never that of directories."""
     for name, rule in rules.items():
@@ -114,8 +150,8 @@ def test_only_targets_have_nothing_to_run(rules: dict[str, Any]) -> None:
 
 def test_memory_asked_for_grows_with_the_base_model(tmp_path: Path) -> None:
     def asked(name: str) -> int:
-        made = plan.Plan(config.load({"base_model": {"name": name}}), tmp_path, (), {}, {}, ())
-        return made.memory_mb(1000)
+        values = config.load({"base_model": {"name": name}})
+        return plan_model.BaseModel(values, (Path(), package.REPOSITORY)).memory_mb(1000)
 
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     with (tmp_path / "model.safetensors").open("wb") as file:

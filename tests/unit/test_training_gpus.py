@@ -22,6 +22,10 @@ def settings(**train: Any) -> config.Train:
     return config.load({"train": grouped(**train)}).train
 
 
+def planned(gpus: int | str) -> plan.Plan:
+    return plan.Plan(config.load({"train": {"gpus": gpus}}), None, None, None, None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("wanted", "offered", "given"),
     [
@@ -36,12 +40,11 @@ def settings(**train: Any) -> config.Train:
 def test_a_training_gets_what_the_command_line_offers_up_to_train_gpus(
     wanted: int | str, offered: dict[str, Offer], given: int
 ) -> None:
-    made = plan.Plan(config.load({"train": grouped(gpus=wanted)}), None, (), {}, {}, ())  # type: ignore[arg-type]
-    assert made.gpus(offered) == given
+    assert planned(wanted).gpus(offered) == given
 
 
 def test_the_number_of_gpus_is_no_parameter_of_any_rule() -> None:
-    plans = [plan.Plan(config.load({"train": grouped(gpus=n)}), None, (), {}, {}, ()) for n in (1, 2)]  # type: ignore[arg-type]
+    plans = [planned(n) for n in (1, 2)]
     assert plans[0].settings("train") == plans[1].settings("train")
     assert "gpus" not in plans[0].settings("train")["train"]["machine"]
 

@@ -44,7 +44,7 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def build(raw: Path) -> dict[str, dict[str, str]]:
     """Render, label and select as the rules do; returns reports/documents.csv by document."""
-    made = plan.make_plan({})
+    made = plan.make_plan({}).documents
     for shard in made.shards:
         identities: Mapping[str, Sequence[str]] = made.identities(shard)
         manifests = {stage: Path(layout.MANIFESTS, stage, f"{shard}.csv") for stage in ("documents", "pages", "labels")}
@@ -88,14 +88,14 @@ def test_a_withdrawn_document_stays_out_under_any_name_and_saved_anew(raw: Path)
 
     # Taken back: the build reads it again.
     LIST.unlink()
-    assert plan.make_plan({}).withdrawn == {}
+    assert plan.make_plan({}).documents.withdrawn == {}
 
 
 def test_only_the_shards_with_the_document_and_the_selection_see_a_withdrawal(raw: Path) -> None:
     values = {"documents": {"per_shard": 1}}
-    before = plan.make_plan(values)
+    before = plan.make_plan(values).documents
     withdraw(raw / "d1.pdf")
-    after = plan.make_plan(values)
+    after = plan.make_plan(values).documents
     assert all(not before.withdrawn_in(shard) for shard in before.shards)
     changed = [shard for shard in after.shards if after.withdrawn_in(shard)]
     assert [[document.id for document in after.shards[shard]] for shard in changed] in ([["d1"]], [["d0", "d1"]],
@@ -105,9 +105,9 @@ def test_only_the_shards_with_the_document_and_the_selection_see_a_withdrawal(ra
 
 
 def test_an_empty_list_is_the_same_as_none(raw: Path) -> None:
-    before = plan.make_plan({})
+    before = plan.make_plan({}).documents
     withdrawals.write(LIST, [])
-    after = plan.make_plan({})
+    after = plan.make_plan({}).documents
     assert (before.refused, before.withdrawn) == (after.refused, after.withdrawn)
     assert withdrawals.read(LIST) == ()
 
@@ -115,7 +115,7 @@ def test_an_empty_list_is_the_same_as_none(raw: Path) -> None:
 def test_too_few_documents_are_left_is_said_with_their_number(raw: Path) -> None:
     withdraw(raw / "d1.pdf")
     made = plan.make_plan({})
-    assert len(made.documents) - len(made.withdrawn) == 2
+    assert len(made.documents.all) - len(made.documents.withdrawn) == 2
     assert made.splittable("x")(None).startswith("[A training, a validation and a test split")
 
 

@@ -237,10 +237,10 @@ def test_what_each_stage_took_lies_beside_the_report_and_is_no_part_of_the_build
     page = (small_build / "reports/resources.html").read_text(encoding="utf-8")
     rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", page)[1:]]
     told = {row[0]: row for row in rows}
-    assert {"labels", "training", "reading, tuned", "scores", "report", "all, one after another"} <= set(told)
-    assert told["training"][2].endswith(" s")
-    assert re.fullmatch(r"\d+ MiB|\d\.\d GiB", told["training"][4])
-    assert float(told["training"][6]) > 0
+    assert {"label_pages", "train_adapter", "predict_tuned", "write_report", "all, one after another"} <= set(told)
+    assert told["train_adapter"][2].endswith(" s")
+    assert re.fullmatch(r"\d+ MiB|\d\.\d GiB", told["train_adapter"][4])
+    assert float(told["train_adapter"][6]) > 0
     assert not [row for row in rows if row[2] == "not known here"]
     assert "resources.html" not in (small_build / "ro-crate-metadata.json").read_text(encoding="utf-8")
     before = (small_build / "reports/index.html").read_bytes()

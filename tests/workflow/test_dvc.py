@@ -21,7 +21,7 @@ import yaml
 from build import REPOSITORY, SMALL
 from pdf_factory import healthy
 
-from scribetune import ledger
+from scribetune import dvc_commit
 from scribetune.config import flatten
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 def assert_both_agree(folder: Path) -> None:
     plan = run(folder, *BUILD, "--dry-run")
-    assert ledger.NOTHING_TO_DO in plan, plan
+    assert dvc_commit.NOTHING_TO_DO in plan, plan
     assert "missing provenance" not in plan
     status = run(folder, "dvc", "status")
     assert "Data and pipelines are up to date" in status, status
@@ -126,7 +126,8 @@ def test_after_dvc_repro_git_has_all_the_records_and_nothing_is_left_to_do(clone
 
 def test_metrics_plots_and_artifacts_are_declared(clone: Path) -> None:
     stages = yaml.safe_load((clone / "dvc.yaml").read_text(encoding="utf-8"))
-    assert list(stages["stages"]) == ["samples", "data", "train", "report", "benchmark"] == list(ledger.STAGE_TARGETS)
+    targets = {"samples": "samples", "data": "splits", "train": "merged", "report": "all", "benchmark": "benchmarks"}
+    assert {stage: dvc_commit.stage_target(clone, stage) for stage in stages["stages"]} == targets
     assert set(stages["artifacts"]) == {"adapter", "merged"}
     assert "cer_mean" in run(clone, "dvc", "metrics", "show")
     # `dvc exp show` takes its columns in the order of the file: the headline first.
@@ -260,7 +261,7 @@ def test_pdfs_in_data_raw_are_seen_by_dvc_repro_and_travel_with_a_push(pulled: P
     assert "Running stage 'data'" in output
     assert "own-1.pdf" in (pulled / "reports" / "documents.csv").read_text(encoding="utf-8")
     assert "sample-" not in (pulled / "reports" / "documents.csv").read_text(encoding="utf-8")
-    assert ledger.NOTHING_TO_DO in run(pulled, "snakemake", "splits", "--cores", "1", "--dry-run")
+    assert dvc_commit.NOTHING_TO_DO in run(pulled, "snakemake", "splits", "--cores", "1", "--dry-run")
     assert "up to date" in run(pulled, "dvc", "status", "data", "data/raw.dvc")
     git(pulled, "add", "-A")
     git(pulled, "commit", "-qm", "own PDFs")
@@ -274,7 +275,7 @@ def test_pdfs_in_data_raw_are_seen_by_dvc_repro_and_travel_with_a_push(pulled: P
     assert "dvc pull" in refusal
     run(other, "dvc", "remote", "add", "--local", "--default", "folder", str(pulled.parent / "remote"))
     run(other, "dvc", "pull", "data", "data/raw.dvc")
-    assert ledger.NOTHING_TO_DO in run(other, "snakemake", "splits", "--cores", "1", "--dry-run")
+    assert dvc_commit.NOTHING_TO_DO in run(other, "snakemake", "splits", "--cores", "1", "--dry-run")
 
     # Back to the sample corpus, and forward again.
     git(pulled, "checkout", "-q", "HEAD~1")

@@ -70,10 +70,10 @@ def commit(
     Refuses, with exit status 1, while Snakemake would still run something or a result has no record of what made it.
     Nothing of yours is staged, and nothing is committed: git commit is yours.
     """
-    from scribetune import ledger
+    from scribetune import dvc_commit
 
     with told_in_words():
-        for line in ledger.commit(Path(), if_ready=if_ready):
+        for line in dvc_commit.commit(Path(), if_ready=if_ready):
             sys.stdout.write(f"{line}\n")
 
 

@@ -1,4 +1,4 @@
-"""dvc.lock, the ledger of stages, and what git must have beside it: brought up to date after a build, not before it.
+"""dvc.lock, DVC's record of stages, and what git must have beside it: brought up to date after a build, not before it.
 
 A commit may be interrupted anywhere, and two may be started at once: the next one goes on from what it finds.
 """
@@ -19,10 +19,6 @@ from scribetune.errors import UserError
 from scribetune.package import REPOSITORY
 
 NOTHING_TO_DO = "Nothing to be done"
-STAGE_TARGETS = {
-    "samples": "samples", "data": "splits", "train": "merged", "report": "all", "benchmark": "benchmarks",
-}  # fmt: skip
-"""Stage of dvc.yaml → the Snakemake target it runs, which must be up to date when the stage ends."""
 
 RECORDS = (
     "dvc.lock", f"{layout.RAW}.dvc", "reports/metrics.json", ".snakemake/metadata", ".snakemake/receipts",
@@ -44,7 +40,7 @@ class _Commit:
 
     folder: Path
     lock: int
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def run(self, *command: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         # The lock goes to the child: where this process is killed, the next commit waits until the child has ended.
@@ -75,7 +71,7 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
             work = _Commit(folder, lock)
             stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
             _mend_configuration(work)
-            _require_up_to_date(work, STAGE_TARGETS.get(stage.partition("@")[0], "all"))
+            _require_up_to_date(work, stage_target(folder, stage))
             if not stage:
                 _set_damaged_aside(work)
                 _keep_raw(work)
@@ -84,12 +80,33 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
                 _keep_raw(work)
             # Within a stage, dvc.lock is only half written.
             _stage(work, [record for record in RECORDS if not (stage and record == _LOCK_FILE)])
-            return work.said
+            return work.lines
     except UserError as error:
-        # A build that is there must not fail for its ledger (a checkout without git).
+        # A build that is there must not fail for its records (a checkout without git).
         if if_ready:
             return [str(error)]
         raise
+
+
+def stage_target(folder: Path, stage: str) -> str:
+    """Return the Snakemake target that a stage of dvc.yaml runs: it must be up to date when the stage ends.
+
+    Args:
+        folder: Holds dvc.yaml.
+        stage: Its name, with "@<item>" where it is one of several; "" or one without a target means the whole build.
+    """
+    if not stage:
+        return "all"
+    import yaml
+
+    stages = yaml.safe_load((folder / "dvc.yaml").read_bytes())["stages"]
+    described = stages.get(stage.partition("@")[0], {})
+    commands = described.get("do", described).get("cmd", [])
+    for command in [commands] if isinstance(commands, str) else commands:
+        program, *arguments = command.split()
+        if program == "snakemake" and arguments and not arguments[0].startswith("-"):
+            return str(arguments[0])
+    return "all"
 
 
 def _require_repository(folder: Path) -> None:
@@ -103,10 +120,10 @@ def _require_repository(folder: Path) -> None:
             "dvc.lock is left as it is: git is not installed, or not on PATH", accepted="git, which keeps the records",
             todo="install git",
         )  # fmt: skip
-    found = _run(folder, "git", "rev-parse", "--git-dir")
-    if found.returncode != 0:
+    answer = _run(folder, "git", "rev-parse", "--git-dir")
+    if answer.returncode != 0:
         raise UserError(
-            f"dvc.lock is left as it is: this is no git repository ({_reason(found)})", value=str(folder.resolve()),
+            f"dvc.lock is left as it is: this is no git repository ({_reason(answer)})", value=str(folder.resolve()),
             accepted="a clone, or a folder after git init",
             todo="work in a clone of the repository; or git init, git add --all, git commit",
         )  # fmt: skip
@@ -144,7 +161,7 @@ def _set_damaged_aside(work: _Commit) -> None:
         aside = work.folder / ".dvc" / "tmp" / f"{_LOCK_FILE}.damaged"
         aside.parent.mkdir(exist_ok=True)
         lock.replace(aside)
-        work.said.append(f"{_LOCK_FILE} was damaged (an interrupted DVC?); moved to .dvc/tmp, to be written anew")
+        work.lines.append(f"{_LOCK_FILE} was damaged (an interrupted DVC?); moved to .dvc/tmp, to be written anew")
 
 
 def _mend_configuration(work: _Commit) -> None:
@@ -163,7 +180,7 @@ def _mend_configuration(work: _Commit) -> None:
             "to keep what params.yaml says",
         )
     config_files.mend_link(folder)
-    work.said.append("config/config.yaml is a link to params.yaml again, with what it said")
+    work.lines.append("config/config.yaml is a link to params.yaml again, with what it said")
 
 
 def _require_up_to_date(work: _Commit, target: str) -> None:
@@ -173,24 +190,24 @@ def _require_up_to_date(work: _Commit, target: str) -> None:
             "dvc.lock is left as it is: a build is running in this folder, or was killed", value=str(locks),
             accepted="a finished build", todo=f"wait for it; if none is running: snakemake --unlock, then {_BUILD}",
         )  # fmt: skip
-    found = receipts.altered(receipts.read(work.folder).values(), work.folder)
-    altered = [path for paths in found.values() for path in paths]
+    by_job = receipts.altered(receipts.read(work.folder).values(), work.folder)
+    altered = [path for paths in by_job.values() for path in paths]
     if altered:
         raise UserError(
             "dvc.lock is left as it is: there are results that are not what their jobs made", value=_named(altered),
             accepted="results as their receipts in .snakemake/receipts say",
             todo=f"remove them and dvc checkout (dvc pull), for the recorded ones; or {_BUILD}, to make them anew",
         )  # fmt: skip
-    said = _snakemake(work, target, "--dry-run")
-    if NOTHING_TO_DO not in said:
+    answer = _snakemake(work, target, "--dry-run")
+    if NOTHING_TO_DO not in answer:
         raise UserError(
             "dvc.lock is left as it is: with config/config.yaml, Snakemake would still run something",
-            value=", ".join(_jobs(said)) or target,
+            value=", ".join(_jobs(answer)) or target,
             accepted="a build in which snakemake -n says nothing is to be done",
             todo=f"run {_BUILD}, then scribetune commit",
         )
     unproven = _unproven(work.folder, _snakemake(work, target, "--summary"))
-    if "missing provenance" in said.lower() or unproven:
+    if "missing provenance" in answer.lower() or unproven:
         raise UserError(
             "dvc.lock is left as it is: there are results without a record of what made them",
             value=_named(unproven) or target,
@@ -243,7 +260,7 @@ def _keep_raw(work: _Commit) -> None:
     raw.mkdir(parents=True, exist_ok=True)
     _dvc(work, "add", layout.RAW)
     if any(raw.iterdir()):
-        work.said.append(f"DVC keeps {layout.RAW} from now on ({layout.RAW}.dvc), so that a clone can pull the PDFs")
+        work.lines.append(f"DVC keeps {layout.RAW} from now on ({layout.RAW}.dvc), so that a clone can pull the PDFs")
 
 
 def _raw_is_configured(folder: Path) -> bool:
@@ -263,7 +280,7 @@ def _record(work: _Commit) -> None:
     if status.returncode == 0:
         return
     _dvc(work, "commit", "--force")
-    work.said.append("dvc.lock is up to date with this build")
+    work.lines.append("dvc.lock is up to date with this build")
 
 
 def _dvc(work: _Commit, *arguments: str) -> None:
@@ -331,7 +348,7 @@ def _stage(work: _Commit, records: Sequence[str]) -> None:
         copy.replace(index)
     finally:
         _remove_left_over(lock, ours, copy)
-    work.said.append(f"staged for git: {', '.join(paths)}")
+    work.lines.append(f"staged for git: {', '.join(paths)}")
 
 
 def _remove_left_over(lock: Path, ours: Path, copy: Path) -> None:

@@ -4,6 +4,7 @@ git is the real one; Snakemake and DVC are played.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scribetune import files, ledger, plan, receipts
+from scribetune import dvc_commit, files, package, plan, receipts
 from scribetune.errors import UserError
 
 CURRENT = "Nothing to be done"
@@ -34,7 +35,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in ("DVC_STAGE", "GIT_DIR", "GIT_INDEX_FILE"):
         monkeypatch.delenv(variable, raising=False)
     (tmp_path / ".dvc").mkdir()
-    (tmp_path / "dvc.yaml").touch()
+    shutil.copyfile(package.REPOSITORY / "dvc.yaml", tmp_path / "dvc.yaml")
     (tmp_path / "data" / "raw").mkdir(parents=True)
     (tmp_path / "data" / "raw.dvc").touch()
     git(tmp_path, "init", "-q")
@@ -64,7 +65,7 @@ def play(monkeypatch: pytest.MonkeyPatch, answers: dict[str, tuple[int, str]] | 
     known = {"snakemake -n": (0, CURRENT), "snakemake summary": (0, ""), "dvc status": (1, ""), "dvc commit": (0, "")}
     known |= answers or {}
     calls: list[str] = []
-    real = ledger._run
+    real = dvc_commit._run
 
     def answer(
         folder: Path, program: str, *arguments: str, lock: int | None = None, environment: dict[str, str] | None = None
@@ -79,7 +80,7 @@ def play(monkeypatch: pytest.MonkeyPatch, answers: dict[str, tuple[int, str]] | 
         code, text = known[call]
         return subprocess.CompletedProcess([program], code, text, "")
 
-    monkeypatch.setattr(ledger, "_run", answer)
+    monkeypatch.setattr(dvc_commit, "_run", answer)
     return calls
 
 
@@ -101,11 +102,11 @@ def test_what_is_not_proven_up_to_date_is_not_recorded(
 ) -> None:
     calls = play(monkeypatch, answers)
     with pytest.raises(UserError) as refused:
-        ledger.commit(project, if_ready=False)
+        dvc_commit.commit(project, if_ready=False)
     assert message in str(refused.value)
     assert "What to do:" in str(refused.value)
     assert staged(project) == set()
-    assert message in ledger.commit(project, if_ready=True)[0]  # a build that is there does not fail for its ledger
+    assert message in dvc_commit.commit(project, if_ready=True)[0]  # a build that is there does not fail for it
     assert ("dvc commit" in calls) == ("dvc commit" in answers)
 
 
@@ -114,11 +115,11 @@ def test_results_that_are_not_what_their_jobs_made_are_named(project: Path, monk
     (project / "made.csv").write_text("as made", encoding="utf-8")
     receipt = receipts.Receipt("make", {}, {}, {"made.csv": files.sha256_bytes(b"as made")}, {}, "", "", "0 repairs")
     files.write_json(project / receipts.FOLDER / "make.json", asdict(receipt))
-    assert ledger.commit(project, if_ready=False)
+    assert dvc_commit.commit(project, if_ready=False)
     (project / "made.csv").write_text("edited", encoding="utf-8")
     calls.clear()
     with pytest.raises(UserError, match=r"not what their jobs made: 'made\.csv'"):
-        ledger.commit(project, if_ready=False)
+        dvc_commit.commit(project, if_ready=False)
     assert calls == []
 
 
@@ -129,20 +130,20 @@ def test_the_records_are_staged_and_nothing_of_the_users(project: Path, monkeypa
     (project / "theirs.txt").write_text("edited since", encoding="utf-8")
     (project / "dvc.yaml").write_text("# edited\n", encoding="utf-8")
     (project / "new.txt").touch()
-    said = ledger.commit(project, if_ready=False)
-    assert said == ["dvc.lock is up to date with this build", "staged for git: dvc.lock, .snakemake/metadata"]
+    lines = dvc_commit.commit(project, if_ready=False)
+    assert lines == ["dvc.lock is up to date with this build", "staged for git: dvc.lock, .snakemake/metadata"]
     assert staged(project) == RECORDS | {"theirs.txt"}
     assert git(project, "show", ":theirs.txt") == "staged"
     play(monkeypatch, {"dvc status": (0, "")})
-    assert ledger.commit(project, if_ready=False) == []
+    assert dvc_commit.commit(project, if_ready=False) == []
 
 
 def test_a_record_that_is_gone_is_staged_as_gone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
-    ledger.commit(project, if_ready=False)
+    dvc_commit.commit(project, if_ready=False)
     git(project, "commit", "-qm", "built")
     (project / ".snakemake" / "metadata" / "abc").unlink()
-    ledger.commit(project, if_ready=False)
+    dvc_commit.commit(project, if_ready=False)
     assert git(project, "diff", "--cached", "--name-status").split() == ["D", ".snakemake/metadata/abc"]
 
 
@@ -161,19 +162,19 @@ def test_within_a_stage_its_target_is_checked_and_dvc_lock_is_left_to_dvc(
 ) -> None:
     monkeypatch.setenv("DVC_STAGE", stage)
     calls = play(monkeypatch)
-    ledger.commit(project, if_ready=False)
+    dvc_commit.commit(project, if_ready=False)
     assert calls == [f"target {target}", "snakemake -n", f"target {target}", "snakemake summary"]
     assert staged(project) == RECORDS - {"dvc.lock"}
     play(monkeypatch, {"snakemake -n": (0, "rule merge_adapter:")})
     with pytest.raises(UserError, match="would still run something"):
-        ledger.commit(project, if_ready=False)
+        dvc_commit.commit(project, if_ready=False)
 
 
 def test_data_raw_is_kept_by_dvc_so_that_clones_get_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "data" / "raw.dvc").unlink()
     (project / "data" / "raw").rmdir()
     calls = play(monkeypatch, {"dvc add": (0, "")})
-    ledger.commit(project, if_ready=False)
+    dvc_commit.commit(project, if_ready=False)
     assert "dvc add" in calls
     assert (project / "data" / "raw").is_dir()
 
@@ -181,7 +182,7 @@ def test_data_raw_is_kept_by_dvc_so_that_clones_get_it(project: Path, monkeypatc
     (project / "config").mkdir()
     (project / "config" / "config.yaml").write_text("documents: {raw: /pdfs}\n", encoding="utf-8")
     calls = play(monkeypatch)
-    ledger.commit(project, if_ready=False)
+    dvc_commit.commit(project, if_ready=False)
     assert "dvc add" not in calls
 
 
@@ -190,14 +191,14 @@ def test_without_git_or_dvc_it_says_so(project: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setenv("PATH", str(project / "nowhere"))
         with pytest.raises(UserError, match="git is not installed"):
-            ledger.commit(project, if_ready=False)
+            dvc_commit.commit(project, if_ready=False)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.parent))
     (project / ".git").rename(project / "not-git")
     with pytest.raises(UserError, match="this is no git repository"):
-        ledger.commit(project, if_ready=False)
+        dvc_commit.commit(project, if_ready=False)
     (project / "dvc.yaml").unlink()
     with pytest.raises(UserError, match="Not a DVC project"):
-        ledger.commit(project, if_ready=False)
+        dvc_commit.commit(project, if_ready=False)
 
 
 def test_a_running_build_is_not_recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,35 +206,35 @@ def test_a_running_build_is_not_recorded(project: Path, monkeypatch: pytest.Monk
     (project / ".snakemake" / "locks").mkdir()
     (project / ".snakemake" / "locks" / "0.output.lock").touch()
     with pytest.raises(UserError, match="a build is running in this folder, or was killed"):
-        ledger.commit(project, if_ready=False)
+        dvc_commit.commit(project, if_ready=False)
     assert calls == []
 
 
 def test_a_lock_file_cut_short_is_set_aside_and_written_anew(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
     (project / "dvc.lock").write_text("schema: '2.0'\nstages:\n  data:\n    cmd: [", encoding="utf-8")
-    assert "dvc.lock was damaged" in ledger.commit(project, if_ready=False)[0]
+    assert "dvc.lock was damaged" in dvc_commit.commit(project, if_ready=False)[0]
     assert not (project / "dvc.lock").exists()  # dvc commit, played here, writes it
     assert (project / ".dvc" / "tmp" / "dvc.lock.damaged").exists()
 
 
 def test_another_gits_lock_is_waited_for_and_respected(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
-    monkeypatch.setattr(ledger, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(dvc_commit, "_PATIENCE_S", 0.1)
     lock = project / ".git" / "index.lock"
     lock.touch()
     with pytest.raises(UserError, match="Another git is at work"):
-        ledger.commit(project, if_ready=False)
+        dvc_commit.commit(project, if_ready=False)
     assert lock.exists()
     lock.unlink()
-    ledger.commit(project, if_ready=False)
+    dvc_commit.commit(project, if_ready=False)
     assert staged(project) == RECORDS
 
 
 _KILLED = """
     import os, shutil, signal, subprocess, sys
     from pathlib import Path
-    from scribetune import ledger
+    from scribetune import dvc_commit
 
     # Die before (or after) the step with this number.
     left = [int(sys.argv[1])]
@@ -250,26 +251,26 @@ _KILLED = """
             return result
         return wrapped
 
-    real = ledger._run
+    real = dvc_commit._run
 
     def run(folder, program, *arguments, lock=None, environment=None):
         if program == "git":
             return real(folder, program, *arguments, lock=lock, environment=environment)
-        said = "Nothing to be done" if "--dry-run" in arguments else ""
-        return subprocess.CompletedProcess([program], 1 if arguments[0] == "status" else 0, said, "")
+        lines = "Nothing to be done" if "--dry-run" in arguments else ""
+        return subprocess.CompletedProcess([program], 1 if arguments[0] == "status" else 0, lines, "")
 
-    ledger._run = deadly(run)
+    dvc_commit._run = deadly(run)
     os.link = deadly(os.link)
     shutil.copyfile = deadly(shutil.copyfile)
     for name in ("replace", "unlink", "write_text"):
         setattr(Path, name, deadly(getattr(Path, name)))
-    ledger.commit(Path(), if_ready=False)
+    dvc_commit.commit(Path(), if_ready=False)
 """
 
 
 def test_killed_at_any_step_the_next_commit_ends_clean(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
-    environment = os.environ | {"PYTHONPATH": str(Path(ledger.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(dvc_commit.__file__).parents[1])}
     (project / "theirs.txt").touch()
     killed = 0
     for step in range(1, 60):
@@ -282,7 +283,7 @@ def test_killed_at_any_step_the_next_commit_ends_clean(project: Path, monkeypatc
         assert died.returncode == -9, died.stderr
         killed += 1
         assert staged(project) in ({"theirs.txt"}, {"theirs.txt"} | RECORDS)
-        ledger.commit(project, if_ready=False)
+        dvc_commit.commit(project, if_ready=False)
         assert staged(project) == {"theirs.txt"} | RECORDS
         left_over = [path.name for path in (project / ".git").iterdir() if path.name.startswith("index")]
         assert left_over == ["index"]
@@ -294,9 +295,9 @@ def test_two_at_once_take_turns(project: Path) -> None:
     script = """
         import subprocess, sys, time
         from pathlib import Path
-        from scribetune import ledger
+        from scribetune import dvc_commit
 
-        real, log = ledger._run, Path("turns.txt")
+        real, log = dvc_commit._run, Path("turns.txt")
 
         def run(folder, program, *arguments, lock=None, environment=None):
             if program == "git":
@@ -306,13 +307,13 @@ def test_two_at_once_take_turns(project: Path) -> None:
                     with log.open("a") as stream:
                         stream.write(sign)
                     time.sleep(0.2)
-            said = "Nothing to be done" if "--dry-run" in arguments else ""
-            return subprocess.CompletedProcess([program], 1 if arguments[0] == "status" else 0, said, "")
+            lines = "Nothing to be done" if "--dry-run" in arguments else ""
+            return subprocess.CompletedProcess([program], 1 if arguments[0] == "status" else 0, lines, "")
 
-        ledger._run = run
-        ledger.commit(Path(), if_ready=False)
+        dvc_commit._run = run
+        dvc_commit.commit(Path(), if_ready=False)
     """
-    environment = os.environ | {"PYTHONPATH": str(Path(ledger.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(dvc_commit.__file__).parents[1])}
     command = [sys.executable, "-c", textwrap.dedent(script)]
     both = [subprocess.Popen(command, cwd=project, env=environment) for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
@@ -326,7 +327,7 @@ def test_pdfs_that_dvc_keeps_and_that_are_not_here_are_not_replaced_by_the_sampl
     monkeypatch.chdir(project)
     record = project / "data" / "raw.dvc"
     record.write_text("outs:\n- md5: 12.dir\n  size: 0\n  nfiles: 0\n  hash: md5\n  path: raw\n", encoding="utf-8")
-    assert plan.make_plan({}).sample_specs
+    assert plan.make_plan({}).documents.sample_specs
     record.write_text("outs:\n- md5: 12.dir\n  size: 9\n  nfiles: 3\n  hash: md5\n  path: raw\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="DVC keeps 3 PDFs in data/raw, and the folder holds none"):
         plan.make_plan({})
@@ -337,8 +338,8 @@ def test_a_link_that_an_editor_cut_is_made_again_with_what_was_written(
 ) -> None:
     play(monkeypatch)
     link = cut_link(project)
-    said = ledger.commit(project, if_ready=False)
-    assert "config/config.yaml is a link to params.yaml again, with what it said" in said
+    lines = dvc_commit.commit(project, if_ready=False)
+    assert "config/config.yaml is a link to params.yaml again, with what it said" in lines
     assert link.is_symlink()
     assert (project / "params.yaml").read_text(encoding="utf-8") == "train:\n  epochs: 5\n"
     assert staged(project) == RECORDS
@@ -348,7 +349,7 @@ def test_a_build_of_ones_own_pdfs_is_recorded_though_it_made_no_samples(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     play(monkeypatch)
-    ledger.commit(project, if_ready=False)
+    dvc_commit.commit(project, if_ready=False)
     assert list((project / "data" / "samples").iterdir()) == []
 
 
@@ -357,5 +358,5 @@ def test_two_configurations_are_not_made_one_by_guessing(project: Path, monkeypa
     link = cut_link(project)
     (project / "params.yaml").write_text("train:\n  epochs: 7\n", encoding="utf-8")
     with pytest.raises(UserError, match="both were edited"):
-        ledger.commit(project, if_ready=False)
+        dvc_commit.commit(project, if_ready=False)
     assert not link.is_symlink()

@@ -1,4 +1,4 @@
-"""Write the adapter's model card with the scores: reports/model_card.md."""
+"""Write the adapter's model card, with scores where its lineage has them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
