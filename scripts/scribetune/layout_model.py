@@ -177,7 +177,7 @@ def _library() -> Any:
     import pymupdf._table_refine
     import pymupdf.table
 
-    # `import pymupdf` has loaded the models, with threads for all cores, unless `labels.prepare_worker` prevented it:
+    # `import pymupdf` has loaded the models, with threads for all cores, unless `prepare_worker` has prevented it:
     # a function in the models' place keeps the next import from doing so.
     pymupdf._get_layout = _library
     import pymupdf.layout

@@ -1,6 +1,5 @@
 """Pages of PDFs: an image of each, what its text layer is worth, and what became of every page and document."""
 
-import json
 import logging
 import mmap
 import os
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from scribetune import files, isolation, layout, page_images, text_layer_checks
+from scribetune import files, isolation, layout, page_images, reuse, text_layer_checks
 from scribetune.documents import Document, DocumentStatus
 from scribetune.progress import bar
 from scribetune.text_layer_checks import FEW_CHARACTERS
@@ -515,35 +514,22 @@ def _failed(document: Document, digest: str, status: DocumentStatus, message: st
 def _key(document: Document, digest: str, password: str, settings: RenderSettings) -> str:
     decisive = {name: value for name, value in asdict(settings).items() if name != "limits"}
     # Whether there is a password, never the password or a hash of it: the record travels with the data.
-    parts = [document.relative_path, digest, bool(password), decisive]
-    return files.sha256_bytes(json.dumps(parts).encode())
-
-
-def _record_path(document: str) -> Path:
-    return Path(layout.PAGES) / document / "document.json"
+    return reuse.key_of(document.relative_path, digest, bool(password), decisive)
 
 
 def _store_record(result: RenderedDocument, key: str) -> None:
-    record = {"key": key, "document": asdict(result.document), "pages": [asdict(row) for row in result.pages]}
-    files.write_json(_record_path(result.document.document), record, durable=False)
+    content = {"document": asdict(result.document), "pages": [asdict(row) for row in result.pages]}
+    reuse.store(reuse.record_path(layout.PAGES, result.document.document), key, content, durable=False)
 
 
 def _load_record(document: str, key: str) -> RenderedDocument | None:
     """Return an earlier result if its key is the same and every image is still what it was."""
-    path = _record_path(document)
-    if not path.exists():
-        return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["key"] != key:
-            return None
-        rows = tuple(PageRow(**row) for row in record["pages"])
-        result = RenderedDocument(DocumentRow(**record["document"]), rows)
-    except (ValueError, KeyError, TypeError) as error:
-        logger.warning("%s is not readable (%s): the document is rendered again", path, error)
-        return None
-    for row in result.pages:
-        if row.image and not (Path(row.image).exists() and files.sha256_file(Path(row.image)) == row.image_sha256):
-            logger.warning("%s is missing or altered: the document is rendered again", row.image)
-            return None
-    return result
+
+    def parsed(content: Mapping[str, Any]) -> RenderedDocument:
+        rows = tuple(PageRow(**row) for row in content["pages"])
+        return RenderedDocument(DocumentRow(**content["document"]), rows)
+
+    def on_disk(result: RenderedDocument) -> list[tuple[str, str]]:
+        return [(row.image, row.image_sha256) for row in result.pages if row.image]
+
+    return reuse.load(reuse.record_path(layout.PAGES, document), key, parsed, on_disk, "rendered")

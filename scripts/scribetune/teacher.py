@@ -15,8 +15,8 @@ from pathlib import Path
 from scribetune import files, markdown
 from scribetune.collation import Page
 from scribetune.config import Config
+from scribetune.corrections import read_correction
 from scribetune.errors import UserError
-from scribetune.labels import read_correction
 
 logger = logging.getLogger(__name__)
 
