@@ -19,6 +19,8 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _LINE_BREAK = re.compile(r"<br>\n?")
+_ALONE = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana and Han
+_WORD = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+")
 
 
 def normalise(text: str) -> str:
@@ -73,11 +75,11 @@ def strip_emphasis(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of Markdown without its marks: runs of letters and digits; each Han character by itself."""
-    plain = _TAG.sub(" ", text)
-    return re.findall(
-        r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+", unicodedata.normalize("NFKC", plain)
-    )
+    """Return the words of Markdown without its marks: runs of letters and digits; Han characters and kana one by one.
+
+    A blank beside kana is a gap of the typesetter's or a line's end, and tells no words apart.
+    """
+    return _WORD.findall(unicodedata.normalize("NFKC", _TAG.sub(" ", text)))
 
 
 _LINE_MARK = re.compile(r"^\s*(?:#{1,6} |[-*+•] |> |\|)+", re.MULTILINE)
