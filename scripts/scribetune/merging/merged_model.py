@@ -11,7 +11,7 @@ import logging
 import platform
 import resource
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -26,9 +26,6 @@ from scribetune.files import sha256_file, write_json
 from scribetune.merging import deltas, layouts, proof, streaming
 from scribetune.merging.checkpoint import Checkpoint, told
 from scribetune.merging.layouts import Layouts, ModelFiles
-from scribetune.merging.proof import MergeError
-
-__all__ = ["PROOF_NAME", "MergeError", "merge"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +52,11 @@ def merge(
     logits. An interrupted merge leaves a hidden folder, which the next one clears away.
 
     Args:
-        config: The configuration (`base_model`, `task`, `merge` and `train.cpu_threads` are used).
+        config: `base_model`, `task`, `merge` and `train.cpu_threads` are used.
         base_path: Folder of the base model, or its hub id.
         adapter_folder: Holds the adapter.
         merged_folder: Where to; an older merged model there is replaced, and an unproved one removed at once.
-        records: Splits with pages for the comparison of logits; the first that has any is used. Without one, pages are
-            drawn.
+        records: Splits; logits are compared on pages of the first that has any, else on drawn ones.
 
     Raises:
         UserError: No usable base model or adapter, an adapter of another base or with broken tensors, too little disk
@@ -86,26 +82,17 @@ def merge(
     stored = _coarsest([one.dtype for step in steps for one in step.outlines])
 
     with _staged(merged_folder, sum(one.length for step in steps for one in step.outlines)) as staged:
+        shard_bytes = int(config.merge.shard_gb * _GIGABYTE)
         changes = streaming.write(
-            steps,
-            base,
-            adapter,
-            staged,
-            layout=names,
-            shard_bytes=int(config.merge.shard_gb * _GIGABYTE),
-            dtype=dtype,
-            device=device,
+            steps, base, adapter, staged, layout=names, shard_bytes=shard_bytes, dtype=dtype, device=device
         )
         _copy_companions(folder, staged, dtype)
         logger.info("Wrote %d of %d tensors adapted, %s", len(changes), len(base.natives), _memory())
-        merged = ModelFiles(Checkpoint(staged), base.layouts)
-        tensors = proof.check_tensors(base, merged, adapter, changes, dtype)
+        tensors = proof.check_tensors(base, ModelFiles(Checkpoint(staged), base.layouts), adapter, changes, dtype)
         logger.info("Every tensor on disk is the base's, or the base's and the adapter's sum, %s", _memory())
         logits = proof.check_logits(
             family,
-            folder,
-            adapter_folder,
-            staged,
+            proof.Folders(folder, adapter_folder, staged),
             prompt=prompt,
             pages=pages,
             stored=stored,
@@ -113,38 +100,29 @@ def merge(
             device=device,
             base_hashes=hashes,
         )
-        found = {
-            "base": {
-                "name": config.base_model.name,
-                "revision": config.base_model.revision,
-                "layout": base.layout,
-                "sha256": hashes | {"config.json": sha256_file(folder / "config.json")},
-            },
-            "adapter": {
-                "sha256": {name: sha256_file(adapter_folder / name) for name in (adapters.WEIGHTS, adapters.CONFIG)}
-            },
-            "merged": {
-                "layout": config.merge.layout,
-                "names": names,
-                "precision": _name(stored),
-                "sha256": _every_hash(staged),
-            },
-            "tensors": tensors,
-            "logits": logits,
-            "versions": {"python": platform.python_version()}
-            | {name: importlib.metadata.version(name) for name in _PACKAGES},
-        }
+        hashes |= {"config.json": sha256_file(folder / "config.json")}
+        origins = _origins(config, base, hashes, adapter_folder)
+        merged = {"layout": config.merge.layout, "names": names, "precision": _name(stored)}
+        merged_files = {"merged": {**merged, "sha256": _every_hash(staged)}}
         with told(staged):
-            write_json(staged / PROOF_NAME, found)
+            write_json(staged / PROOF_NAME, {**origins, **merged_files, "tensors": tensors, "logits": logits})
+    moved, apart = logits["adapter_moves_by_rms"], logits["on_disk_differs_by_rms"]
     logger.info(
         "Merged %d tensors; the adapter moves logits by %.3g, the merged model on disk (%s) differs by %.3g (root mean "
-        "square), %s",
-        len(changes),
-        logits["adapter_moves_by_rms"],
-        _name(stored),
-        logits["on_disk_differs_by_rms"],
-        _memory(),
-    )
+        "square), %s", len(changes), moved, _name(stored), apart, _memory(),
+    )  # fmt: skip
+
+
+def _origins(config: Config, base: ModelFiles, hashes: Mapping[str, str], adapter_folder: Path) -> dict[str, Any]:
+    """Return what a merged model was made of and with, as its proof has it."""
+    about = config.base_model
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    adapter = {name: sha256_file(adapter_folder / name) for name in (adapters.WEIGHTS, adapters.CONFIG)}
+    return {
+        "base": {"name": about.name, "revision": about.revision, "layout": base.layout, "sha256": hashes},
+        "adapter": {"sha256": adapter},
+        "versions": {"python": platform.python_version()} | versions,
+    }
 
 
 @contextmanager
