@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from scribetune import presentation_mathml
 from scribetune.mathml import MAX_CHARACTERS, MAX_DEPTH, mathml
+from scribetune.text_pages import texts_of
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def equation_number(block: Mapping[str, Any]) -> str:
     """Return the number of an equation, without parentheses: the /Lbl in its /Formula; "" where it has none."""
     for child in block.get("blocks", []):
         if child.get("std") == "Lbl":
-            number = _EQUATION_NUMBER.fullmatch("".join(_texts(child)).strip())
+            number = _EQUATION_NUMBER.fullmatch("".join(texts_of(child)).strip())
             return number.group(1) if number else ""
     return ""
 
@@ -292,14 +293,7 @@ def _filled(element: MathElement, block: Mapping[str, Any]) -> Element:
     """Return an element tree with the text that its places on the page have."""
     made = Element(element.name, dict(element.attributes))
     if not element.kids:
-        made.text = element.text or "".join(_texts(block))
+        made.text = element.text or "".join(texts_of(block))
     for index, kid in element.kids:
         made.append(_filled(kid, _child(block, index)))
     return made
-
-
-def _texts(block: Mapping[str, Any]) -> Iterator[str]:
-    for line in block.get("lines", []):
-        yield "".join(span["text"] for span in line["spans"])
-    for child in block.get("blocks", []):
-        yield from _texts(child)

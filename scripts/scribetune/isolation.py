@@ -267,21 +267,6 @@ class Workers:
         worker.pipe.close()
 
 
-def run(tasks: Sequence[Task], workers: int, memory_mb: int = MEMORY_MB) -> Iterator[Outcome]:
-    """Run tasks in worker processes of their own; see `Workers.run`.
-
-    Args:
-        tasks: What to do.
-        workers: Number of processes, if there are as many tasks.
-        memory_mb: See `Workers`.
-
-    Yields:
-        One outcome per task.
-    """
-    with Workers(min(workers, len(tasks)), memory_mb) as started:
-        yield from started.run(tasks)
-
-
 @contextlib.contextmanager
 def _main_stays_here() -> Iterator[None]:
     """Keep new processes from importing the program that started them.

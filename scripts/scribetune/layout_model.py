@@ -127,13 +127,12 @@ def _table(table: Any) -> FoundTable:
         for placed in row:
             while (number, column) in covered:
                 column += 1
-            width, height = placed.colspan, placed.rowspan
-            covered |= {(number + down, column + across) for down in range(height) for across in range(width)}
+            cell = Cell(number, column, joined_rows(placed.text.split("\n")), placed.rowspan, placed.colspan)
+            covered.update(cell.slots)
             boxes[number, column] = tuple(placed.bbox) if placed.bbox is not None else None
-            text = joined_rows(placed.text.split("\n"))
-            if text or width * height > 1:
-                cells.append(Cell(number, column, text, height, width))
-            column += width
+            if cell.text or cell.spans:
+                cells.append(cell)
+            column += cell.column_span
         columns = max([columns, *(slot + 1 for line, slot in covered if line == number)])
     rows = len(table.placements)
     x0, y0, x1, y1 = table.bbox

@@ -82,6 +82,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", _TAG.sub(" ", text)))
 
 
+def is_cjk(character: str) -> bool:
+    """Return whether a character is Han, kana, or full-width punctuation."""
+    return "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or "\uff00" <= character <= "\uffef"
+
+
 _LINE_MARK = re.compile(r"^\s*(?:#{1,6} |[-*+•] |> |\|)+", re.MULTILINE)
 _DELIMITER_ROW = re.compile(r"^[ \t|:-]*-{2,}[ \t|:-]*$", re.MULTILINE)
 _WIDE = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"

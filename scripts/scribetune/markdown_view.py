@@ -7,7 +7,7 @@ parsed into a grid, and a new table is written from the grid with every cell esc
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -153,12 +153,16 @@ def _renderer() -> MarkdownIt:
     markdown.block.ruler.before("table", "html_table", _html_table_block, interrupts)
     markdown.block.ruler.before("table", "formula_block", _formula_block, interrupts)
     markdown.inline.ruler.before("escape", "formula", _formula_inline)
-    markdown.add_render_rule("html_table", _render_html_table)
-    markdown.add_render_rule("formula", _render_formula)
-    markdown.add_render_rule("heading_open", _render_heading_open)
-    markdown.add_render_rule("heading_close", _render_heading_close)
-    markdown.add_render_rule("table_open", _render_table_open)
-    markdown.add_render_rule("table_close", _render_table_close)
+    for name, written in (
+        ("html_table", lambda token: _html_table(token.content)),
+        ("formula", lambda token: formula_html(token.content, display=token.block)),
+        # A page's headings are content, not part of the report's own outline.
+        ("heading_open", lambda token: f'<div class="md-h md-{token.tag}">'),
+        ("heading_close", lambda _: "</div>\n"),
+        ("table_open", lambda _: '<div class="scroll"><table>'),
+        ("table_close", lambda _: "</table></div>\n"),
+    ):
+        markdown.add_render_rule(name, _rule(written))
     return markdown
 
 
@@ -237,40 +241,15 @@ def _formula_inline(state: StateInline, silent: bool) -> bool:
     return False
 
 
-def _render_html_table(
-    _renderer: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    source = tokens[index].content
+def _rule(written: Callable[[Token], str]) -> Callable[..., str]:
+    """Return a function of one token as the library calls it."""
+
+    def render(_renderer: RendererHTML, tokens: Sequence[Token], index: int, *_: OptionsDict | EnvType) -> str:
+        return written(tokens[index])
+
+    return render
+
+
+def _html_table(source: str) -> str:
     rows = table_rows(source)
     return Markup("<pre>{}</pre>").format(source) if rows is None else table_html(rows)
-
-
-def _render_formula(
-    _renderer: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    return formula_html(tokens[index].content, display=tokens[index].block)
-
-
-def _render_heading_open(
-    _renderer: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    # A page's headings are content, not part of the report's own outline.
-    return f'<div class="md-h md-{tokens[index].tag}">'
-
-
-def _render_heading_close(
-    _renderer: RendererHTML, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    return "</div>\n"
-
-
-def _render_table_open(
-    _renderer: RendererHTML, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    return '<div class="scroll"><table>'
-
-
-def _render_table_close(
-    _renderer: RendererHTML, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    return "</table></div>\n"

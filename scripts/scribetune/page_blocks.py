@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
-from scribetune.markdown import FIGURE
-from scribetune.structure import is_cjk
+from scribetune.markdown import FIGURE, is_cjk
 from scribetune.table_cells import Box, PageTable
 from scribetune.text_layer import (
     Line,
@@ -146,16 +145,12 @@ class _Writer:
             if pieces:
                 before = pieces[-1].text.rstrip()
                 after = line.text
-                if is_broken_word(before, after, self._everything):
-                    pieces[-1] = replace(pieces[-1], text=re.sub(r"[-\u00ad\u2010]$", "", before))
-                elif before.endswith("\u00ad"):
-                    pieces[-1] = replace(pieces[-1], text=before[:-1])
-                elif _JOINT.search(before) and after[:1].isalnum() and not begins_with_conjunction(after):
-                    pieces[-1] = replace(pieces[-1], text=before)
-                elif not (is_cjk(before[-1:] or "a") and is_cjk(after[:1] or "a")):
-                    pieces[-1] = replace(pieces[-1], text=before + " ")
-                else:
-                    pieces[-1] = replace(pieces[-1], text=before)
+                stays_joined = _JOINT.search(before) and after[:1].isalnum() and not begins_with_conjunction(after)
+                if is_broken_word(before, after, self._everything) or before.endswith("\u00ad"):
+                    before = re.sub(r"[-\u00ad\u2010]$", "", before)
+                elif not stays_joined and not (is_cjk(before[-1:]) and is_cjk(after[:1])):
+                    before += " "
+                pieces[-1] = replace(pieces[-1], text=before)
                 spans[0] = replace(spans[0], text=spans[0].text.lstrip())
             spaced = [spans[0]]
             for previous, span in pairwise(spans):

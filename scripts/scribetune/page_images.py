@@ -108,6 +108,11 @@ def render(page: Any, shown: Any, long_side_px: int, color: str) -> PageImage:
     return PageImage(pixels, scale, pixmap)
 
 
+def of_page(page: Any, long_side_px: int, color: str) -> PageImage:
+    """Render a page that nothing else is asked of; see `render`."""
+    return render(page, page.get_displaylist(), long_side_px, color)
+
+
 def has_color(shown: Any) -> bool:
     """Whether anything in a display list may have a colour: text, drawings, shadings, or an image that is not gray.
 

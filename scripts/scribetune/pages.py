@@ -209,21 +209,6 @@ def _is_cut_off(path: str) -> bool:
         return content.rfind(b"%%EOF") < content.rfind(b" obj")
 
 
-def encode_page(page: Any, long_side_px: int, color: str) -> tuple[bytes, int, int, str, bool]:
-    """Render a pymupdf page as PNG.
-
-    Args:
-        page: A pymupdf.Page.
-        long_side_px: Length of the longer side of the image.
-        color: See `page_images.render`.
-
-    Returns:
-        (PNG bytes, width in px, height in px, Pillow mode "L" or "RGB", whether nothing is seen on it).
-    """
-    image = page_images.render(page, page.get_displaylist(), long_side_px, color)
-    return page_images.png(image), image.width, image.height, image.mode, image.is_blank
-
-
 def render_document(
     document: str, path: str, relative_path: str, password: str, digest: str, settings: RenderSettings, first: int = 0
 ) -> Iterator[DocumentRow | PageRow]:
@@ -299,9 +284,9 @@ def render_page(document: str, number: int, page: Any, settings: RenderSettings)
         height_px=image.height,
         mode=image.mode,
         layer_characters=layer.characters,
-        garbage_share=round(layer.garbage_share, 6),
-        invisible_share=round(layer.invisible_share, 6),
-        hidden_share=round(layer.hidden_share, 6),
+        garbage_share=layer.share(layer.unmapped),
+        invisible_share=layer.share(layer.invisible),
+        hidden_share=layer.share(layer.hidden),
         image_share=round(layer.image_share, 6),
         status=PageStatus.BLANK if image.is_blank else PageStatus.OK,
         message="",

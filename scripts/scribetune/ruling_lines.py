@@ -79,6 +79,17 @@ class _Found:
         self.vertical.extend((Rule(y0, y1, x0), Rule(y0, y1, x1)))
 
 
+def by_height(rules: Iterable[Rule], apart: float) -> list[list[Rule]]:
+    """Return horizontal rules from top to bottom, the pieces of one line (no further `apart`) together."""
+    heights: list[list[Rule]] = []
+    for rule in sorted(rules, key=lambda rule: rule.at):
+        if heights and rule.at - heights[-1][-1].at <= apart:
+            heights[-1].append(rule)
+        else:
+            heights.append([rule])
+    return heights
+
+
 def covered(intervals: Iterable[tuple[float, float]], low: float, high: float) -> float:
     """Return how much of low…high intervals cover, in points; overlaps count once."""
     total, reached = 0.0, low

@@ -1,7 +1,8 @@
 """Page selection: which pages are good enough, with a reason for every one that is not, and near-duplicate clusters."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -262,25 +263,20 @@ def _selected(
 ) -> SelectedPage:
     document, page = row["document"], int(row["page"])
     accepted = reason == Reason.ACCEPTED
-    said = sheet.get(document, SheetRow())
+    described = sheet.get(document, SheetRow())
+    texts = ("image", "image_sha256", "label", "label_sha256", "label_source", "reviewer")
+    cells: dict[str, Any] = {column: row[column] for column in texts}
+    cells |= {column: int(row[column]) for column in ("characters", "tables", "formulas")}
     return SelectedPage(
         document=document,
         page=page,
-        image=row["image"],
-        image_sha256=row["image_sha256"],
-        label=row["label"],
-        label_sha256=row["label_sha256"],
-        label_source=row["label_source"],
-        reviewer=row["reviewer"],
+        **cells,
         accepted=accepted,
         reason=str(reason),
-        characters=int(row["characters"]),
-        tables=int(row["tables"]),
-        formulas=int(row["formulas"]),
         document_cluster=by_document.find(document) if accepted else "",
         page_cluster=by_page.find(page_id(document, page)) if accepted else "",
-        category=said.category,
-        language=said.language,
+        category=described.category,
+        language=described.language,
     )
 
 
@@ -329,7 +325,7 @@ def document_report(
         document = row["document"]
         pages = by_document.get(document, [])
         accepted = sum(page.accepted for page in pages)
-        reasons = pd.Series([page.reason for page in pages if not page.accepted], dtype=str).value_counts()
+        reasons = Counter(page.reason for page in pages if not page.accepted)
         status, message = row["status"], row["message"]
         use = DocumentUse.USED if accepted else DocumentUse.NO_USABLE_PAGE
         if document in gone:
@@ -343,37 +339,17 @@ def document_report(
             use, message = DocumentUse.DUPLICATE, f"the same file as {copies[document]}"
         elif not accepted:
             message = "every page was refused: see reasons"
-        said = sheet.get(document, SheetRow())
-        rows.append(
-            {
-                "document": document,
-                "path": row["path"],
-                "sha256": row["sha256"],
-                "bytes": int(row["bytes"]),
-                "status": str(status),
-                "use": str(use),
-                "pages": int(row["pages"]),
-                "accepted": accepted,
-                "refused": len(pages) - accepted,
-                "reasons": "; ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())),
-                "message": message,
-                "category": said.category,
-                "language": said.language,
-                "licence": said.licence,
-            }
-        )
+        described = sheet.get(document, SheetRow())
+        refused = "; ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        cells = (
+            document, row["path"], row["sha256"], int(row["bytes"]), str(status), str(use), int(row["pages"]), accepted,
+            len(pages) - accepted, refused, message, described.category, described.language, described.licence,
+        )  # fmt: skip
+        rows.append(dict(zip(DOCUMENT_REPORT_COLUMNS, cells, strict=True)))
     return rows
 
 
-def label_texts(labels: pd.DataFrame, read: Any) -> dict[tuple[str, int], str]:
-    """Read the labels a manifest names.
-
-    Args:
-        labels: data/manifests/labels.
-        read: Function from a path to its text.
-
-    Returns:
-        (document, page) → text, for rows that have a label.
-    """
+def label_texts(labels: pd.DataFrame, read: Callable[[str], str]) -> dict[tuple[str, int], str]:
+    """Return (document, page) → text of the labels that a manifest names; `read` returns the text of a path."""
     rows = labels[labels["label"] != ""] if len(labels) else labels
     return {(str(row["document"]), int(row["page"])): read(row["label"]) for row in manifests.rows(rows)}

@@ -19,7 +19,7 @@ from statistics import median
 
 from scribetune import table_direction
 from scribetune.metrics.grids import Cell
-from scribetune.ruling_lines import Rule, Rules, covered
+from scribetune.ruling_lines import Rule, Rules, by_height, covered
 from scribetune.table_body import Body
 from scribetune.table_cells import Box, PageTable, Word
 from scribetune.table_columns import Columns, columns_found, corridors
@@ -190,27 +190,17 @@ class _Rebuilding:
         """Whether rows that a line divides, over most of the table, became one: beside a cell over several rows."""
         if rows + 2 > self.found.rows:
             return False
-        heights: list[list[Rule]] = []
-        for rule in sorted(self.grid.rules, key=lambda rule: rule.at):
-            if heights and rule.at - heights[-1][-1].at <= _ONE_RULE:
-                heights[-1].append(rule)
-            else:
-                heights.append([rule])
-        width = self.grid.right - self.grid.left
+        grid = self.grid
+        width = grid.right - grid.left
         ruled = sum(
-            covered(((rule.start, rule.end) for rule in group), self.grid.left, self.grid.right) >= 0.5 * width
-            for group in heights
+            covered(((rule.start, rule.end) for rule in group), grid.left, grid.right) >= 0.5 * width
+            for group in by_height(grid.rules, _ONE_RULE)
         )
         return ruled >= self.found.rows
 
     def _lost(self, cells: Sequence[Cell]) -> bool:
         """Whether cells lie over each other, or a word is in none."""
-        slots = [
-            (row, column)
-            for cell in cells
-            for row in range(cell.row, cell.row + cell.row_span)
-            for column in range(cell.column, cell.column + cell.column_span)
-        ]
+        slots = [slot for cell in cells for slot in cell.slots]
         # Hyphens at line ends are gone from the cells.
         wanted = sum(len(_HYPHEN.sub("", word.text)) for line in self.lines for word in line.words)
         held = sum(len(_HYPHEN.sub("", cell.text).replace(" ", "")) for cell in cells)

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from scribetune import right_to_left, text_pages
-from scribetune.structure import is_cjk
+from scribetune.markdown import is_cjk
 from scribetune.table_cells import Box, Word
 
 _RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
@@ -309,14 +309,18 @@ def union(boxes: Sequence[Box]) -> Box:
     )
 
 
+def is_apart(before: str, after: str, left: Box, right: Box) -> bool:
+    """Whether a blank is seen between two texts on a line; formulas stand off Chinese a little, without one."""
+    if before[-1:].isspace() or after[:1].isspace():
+        return False
+    height = min(left[3] - left[1], right[3] - right[1])
+    gap = max(right[0] - left[2], left[0] - right[2])  # to the right, or to the left
+    return gap > height * (_CJK_BLANK if is_cjk(before[-1:]) or is_cjk(after[:1]) else _BLANK)
+
+
 def needs_blank(before: Span, after: Span) -> bool:
     """Whether a blank is seen between two spans that follow each other on a line."""
-    if before.text[-1:].isspace() or after.text[:1].isspace():
-        return False
-    height = min(before.box[3] - before.box[1], after.box[3] - after.box[1])
-    among_cjk = is_cjk(before.text[-1:] or "a") or is_cjk(after.text[:1] or "a")
-    gap = max(after.box[0] - before.box[2], before.box[0] - after.box[2])
-    return gap > height * (_CJK_BLANK if among_cjk else _BLANK)
+    return is_apart(before.text, after.text, before.box, after.box)
 
 
 def joined(spans: Sequence[Span]) -> str:
@@ -362,7 +366,7 @@ def joined_rows(rows: Sequence[str]) -> str:
     """Return the lines of a table's cell as one: a blank between words, none between Chinese or Japanese characters."""
     text = ""
     for row in (" ".join(row.split()) for row in rows):
-        among_cjk = bool(text) and is_cjk(text[-1]) and is_cjk(row[:1] or "a")
+        among_cjk = bool(text) and is_cjk(text[-1]) and is_cjk(row[:1])
         text += row if among_cjk or not text else f" {row}" if row else ""
     return without_breaks(text)
 

@@ -42,20 +42,9 @@ class LayerMeasures:
     hidden: int
     image_share: float
 
-    @property
-    def garbage_share(self) -> float:
-        """Part of the characters that is unmapped; 0 without any."""
-        return self.unmapped / self.characters if self.characters else 0.0
-
-    @property
-    def invisible_share(self) -> float:
-        """Part of the characters that is invisible; 0 without any."""
-        return self.invisible / self.characters if self.characters else 0.0
-
-    @property
-    def hidden_share(self) -> float:
-        """Part of the characters that is hidden; 0 without any."""
-        return self.hidden / self.characters if self.characters else 0.0
+    def share(self, part: int) -> float:
+        """Return part of the characters, to six places; 0 without any."""
+        return round(part / self.characters, 6) if self.characters else 0.0
 
 
 def extract(shown: Any) -> list[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ are listed, and are images again afterwards.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -125,3 +125,11 @@ def with_drawn_hyphens(text: str, *, ends_line: bool = True) -> str:
     name says, and stays.
     """
     return _DRAWN_HYPHEN.sub("-", text) if ends_line else text.replace("\u00ad", "-")
+
+
+def texts_of(block: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a block of a dictionary, those of the blocks in it too."""
+    for line in block.get("lines", []):
+        yield "".join(span["text"] for span in line["spans"])
+    for child in block.get("blocks", []):
+        yield from texts_of(child)
