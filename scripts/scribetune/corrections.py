@@ -29,9 +29,7 @@ class Correction:
 def read_correction(path: Path) -> Correction:
     """Read a label that overrides the machine's.
 
-    Args:
-        path: Markdown; a first line `<!-- reviewer: NAME -->` or `<!-- teacher: MODEL -->` names who or what made it
-            and is not part of the label.
+    A first line `<!-- reviewer: NAME -->` or `<!-- teacher: MODEL -->` names who or what made it and is no part of it.
     """
     text = path.read_text(encoding="utf-8")
     first, _, rest = text.partition("\n")

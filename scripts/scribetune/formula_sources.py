@@ -82,11 +82,7 @@ class FormulaTag:
     alternative: str = ""
 
     def latex_of(self, block: Mapping[str, Any]) -> str:
-        """Return its LaTeX, "" where none is known.
-
-        Args:
-            block: The element as MuPDF gives it (TEXT_COLLECT_STRUCTURE), for the text of MathML structure elements.
-        """
+        """Return its LaTeX, "" where none is known; `block` is the element with its text (TEXT_COLLECT_STRUCTURE)."""
         if self.latex:
             return self.latex
         if self.elements is not None:
@@ -118,12 +114,7 @@ def with_number(latex: str, number: str) -> str:
 
 
 def read(pdf: Any, xref: int) -> FormulaTag:
-    """Read a /Formula element of a pymupdf.Document: associated files, structure elements, /Alt, /ActualText.
-
-    Args:
-        pdf: The document.
-        xref: Of the element.
-    """
+    """Read the /Formula element with this xref: associated files, structure elements, /Alt, /ActualText."""
     source, markup = _associated(pdf, xref)
     exact = latex_of_source(source) if source else FormulaTag()
     from_markup = latex_of_markup(markup) if markup else FormulaTag()
@@ -157,10 +148,7 @@ def latex_of_markup(markup: str) -> FormulaTag:
 
 
 def latex_of_source(text: str) -> FormulaTag:
-    r"""Return LaTeX without delimiters, comments, labels and the environments that number equations.
-
-    Args:
-        text: What an author wrote: `$x$`, `\begin{equation}…\end{equation}`, or LaTeX without delimiters.
+    r"""Return what an author wrote without delimiters, comments, labels and the environments that number equations.
 
     Returns:
         The tag; with `display` where the delimiters tell; empty where the text cannot stand between dollar signs.

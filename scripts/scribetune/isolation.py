@@ -130,14 +130,7 @@ class Workers:
         self._workers.clear()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        """Run tasks and yield their outcomes in the order of the tasks.
-
-        Args:
-            tasks: What to do; functions of modules, not of the program itself.
-
-        Yields:
-            One outcome per task.
-        """
+        """Run tasks and yield one outcome for each, in their order."""
         for outcomes in self._run([_Job(task, by_steps=False) for task in tasks]):
             yield outcomes[0]
 
@@ -145,13 +138,7 @@ class Workers:
         """Run tasks step by step, each step under the time limit, and yield their outcomes in the order of the tasks.
 
         After a step that failed the work goes on with the next one. Where the first fails, or `GIVE_UP_AFTER` of them
-        were lost to time, memory or a crash, the task ends there.
-
-        Args:
-            tasks: What to do; see `Task` on their functions.
-
-        Yields:
-            For each task the outcomes of its steps; the last is a failure where it was given up.
+        were lost to time, memory or a crash, the task ends there, and its last outcome is a failure.
         """
         yield from self._run([_Job(task, by_steps=True) for task in tasks])
 

@@ -69,14 +69,9 @@ class PageText:
 
 
 class PageReader:
-    """Reads the pages of one PDF.
+    """Reads the pages of one PDF, opened with its password or "".
 
     The file is opened twice: layout analysis works on a copy without the structure tree, whose pages may be changed.
-
-    Args:
-        path: The PDF.
-        password: Password or "".
-        settings: How to read.
 
     Raises:
         UnreadablePdfError: It cannot be opened.
@@ -98,11 +93,9 @@ class PageReader:
         return int(self._pdf.page_count)
 
     def read(self, index: int, *, has_unseen: bool = False) -> PageText:
-        """Extract one page as Markdown in normal form, with what is known about its quality.
+        """Extract one page, counted from 0, as Markdown in normal form, with what is known about its quality.
 
-        Args:
-            index: Page, counted from 0.
-            has_unseen: Whether a part of its text layer is seen by nobody: it is left out of the label.
+        Where a part of its text layer is seen by nobody (`has_unseen`), that is left out of the label.
         """
         page = self._pdf[index]
         # Tags do not say where a text stands that they name, nor whether it is seen.
@@ -229,11 +222,7 @@ def word_recall(layer: str, label: str, unseen: str = "") -> float:
 
     A word divided between two lines of the layer is one word where the label has it joined. Letters and figures without
     a blank between them in the layer (a raised mark, an exponent) are words by themselves where the label has them so.
-
-    Args:
-        layer: Text of the layer.
-        label: Markdown.
-        unseen: Words of the layer that nobody sees: they are not wanted.
+    Words of the layer that nobody sees (`unseen`) are not wanted.
     """
     wanted, found = Counter(words_apart(layer)), Counter(words_apart(label))
     wanted -= Counter(words_apart(unseen))
@@ -277,17 +266,9 @@ def label_document(
 ) -> Iterator[str | LabelledPage]:
     """Write the machine labels of one PDF's pages below data/labels; runs in a worker process, a page a step.
 
-    Args:
-        document: Its id.
-        path: The file.
-        password: Password or "".
-        settings: What decides about labels.
-        pages: Counted from 1.
-        unseen: Those of them that have text which nobody sees.
-        first: The step to begin with: 0 is opening it, n the n-th of its pages.
-
-    Yields:
-        Why it cannot be opened, "" if it can; then its pages. A page that fails has a row that says so.
+    `pages` are counted from 1; those of `unseen` have text which nobody sees. `first` is the step to begin with: 0 is
+    opening it, n the n-th of its pages. Yields why it cannot be opened, "" if it can; then its pages. A page that fails
+    has a row that says so.
     """
     try:
         reader = PageReader(path, password, settings)

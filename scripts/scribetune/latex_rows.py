@@ -106,12 +106,7 @@ def fenced(pieces: list[Piece]) -> list[Piece]:
 
 
 def joined(pieces: Sequence[Piece], *, tight: bool = False) -> str:
-    """Return pieces as one line: blanks around operators, and where a command meets a letter.
-
-    Args:
-        pieces: From left to right.
-        tight: Of a script: `i=1`.
-    """
+    """Return pieces as one line: blanks around operators (unless `tight`), and where a command meets a letter."""
     text, last, after_limits = "", "open", False
     for piece in pieces:
         latex = piece.latex

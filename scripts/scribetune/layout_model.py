@@ -53,11 +53,7 @@ class Region:
 
 
 def without_tags(pdf: Any) -> bool:
-    """Remove the structure tree of a pymupdf.Document in memory: layout analysis does not use it, and pays for it.
-
-    Returns:
-        Whether there was one.
-    """
+    """Remove a document's structure tree in memory, for which layout analysis pays; return whether there was one."""
     import pymupdf
 
     root = pymupdf.mupdf.pdf_dict_get(
@@ -70,11 +66,7 @@ def without_tags(pdf: Any) -> bool:
 
 
 def regions_of(page: Any) -> list[Region]:
-    """Return the regions of a page in reading order.
-
-    Args:
-        page: A pymupdf.Page that is not rotated.
-    """
+    """Return the regions of a pymupdf.Page that is not rotated, in reading order."""
     # The library prints progress and advice to stdout.
     with contextlib.redirect_stdout(io.StringIO()):
         return _regions(page, _library())
@@ -219,13 +211,9 @@ def _session(path: str, providers: Sequence[str] | None = None) -> Any:
 
 
 def _backgrounds(rects: Sequence[Any], *, contain_frac: float = 0.9) -> list[Any]:
-    """Return the shaded boxes that lie in no larger one, as the table finder does: areas first, which tell most apart.
+    """Return the shaded boxes (pymupdf.Rect) that lie in no larger one, as the table finder does.
 
     It makes a new box of every two, some hundred thousand on a striped table; here those that can overlap enough.
-
-    Args:
-        rects: Of type pymupdf.Rect.
-        contain_frac: Share of a box that lies in a larger one, so that it is left out.
     """
     areas = [rect.get_area() for rect in rects]
     edges = [(rect.x0, rect.y0, rect.x1, rect.y1) for rect in rects]

@@ -24,18 +24,12 @@ _WORD = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+")
 
 
 def normalise(text: str) -> str:
-    r"""Bring extracted Markdown into the form that labels have.
+    r"""Bring extracted Markdown into the form that labels have; twice changes nothing, and a page without text is "".
 
     NFC, and Arabic letters as such instead of the shapes that they take in a word; `\n` line ends; no blanks at line
     ends; blocks separated by one empty line; headings without emphasis marks; one blank around table cells and `---`
     separators; text found in pictures as plain lines; markers of pictures removed; `<br>` only inside tables; `-` for
     every bullet, and no empty lines between items; one final newline.
-
-    Args:
-        text: Markdown as the extraction wrote it.
-
-    Returns:
-        The normal form; "" for a page without text. Applying it twice changes nothing.
     """
     text = _SHAPED.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))

@@ -50,13 +50,9 @@ class Cell:
 
 
 def table_rows(html: str) -> tuple[tuple[Cell, ...], ...] | None:
-    """Parse one HTML table into rows of cells.
+    """Parse one HTML table, whose tags may be unclosed, into rows of cells; tables in it are read as text.
 
-    Args:
-        html: Source from `<table` to `</table>`; tags inside may be unclosed. Nested tables are read as text.
-
-    Returns:
-        The rows in order, or None where there is no cell, or there are more than `MAX_CELLS`.
+    None where there is no cell, or there are more than `MAX_CELLS`.
     """
     try:
         root = lxml.html.fragment_fromstring(html, create_parent="div", parser=lxml.html.HTMLParser(huge_tree=False))
@@ -115,12 +111,7 @@ def _cell_html(cell: Cell) -> Markup:
 
 
 def formula_html(latex: str, *, display: bool) -> Markup:
-    """Show a formula: as MathML with its source as the tooltip, or as source where it cannot be read.
-
-    Args:
-        latex: The source between the delimiters.
-        display: A formula on its own line, else one inside a sentence.
-    """
+    """Show a formula: as MathML with its source as the tooltip, or as source where it cannot be read."""
     kind = "formula display" if display else "formula"
     latex = latex.strip()
     shown = mathml(latex, display=display)
@@ -130,14 +121,9 @@ def formula_html(latex: str, *, display: bool) -> Markup:
 
 
 def rendered(text: str, limit: int = RENDERED_CHARACTERS) -> Markup:
-    """Render Markdown as HTML in which nothing runs and nothing is clickable.
+    """Render Markdown, anything at all, up to `limit` characters as HTML where nothing runs and nothing is clickable.
 
-    Args:
-        text: Markdown from a label or a model; anything at all may be in it.
-        limit: Characters that are rendered.
-
-    Returns:
-        HTML made of headings (as `div.md-h`), paragraphs, lists, emphasis, code, tables and formulas only.
+    It is made of headings (as `div.md-h`), paragraphs, lists, emphasis, code, tables and formulas only.
     """
     html: str = _renderer().render(visible(text.strip()[:limit]))
     # Once more on the result: entities such as &#x202E; have become characters by now.

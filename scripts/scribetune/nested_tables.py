@@ -36,13 +36,9 @@ def stacked(parts: Sequence[SubGrid]) -> SubGrid:
 
 
 def flattened(grid: Sequence[Sequence[SubGrid]]) -> SubGrid:
-    """Make one grid of a table whose cells are grids.
+    """Make one grid of a table whose cells are grids; the rows are of one length.
 
-    Args:
-        grid: Rows of cells, all of one length.
-
-    Returns:
-        A grid in which each row and each column is as many as the largest of its cells has; what is smaller spans.
+    Each row and each column becomes as many as the largest of its cells has; what is smaller spans.
     """
     heights = [max(cell.rows for cell in row) for row in grid]
     widths = [max(row[column].columns for row in grid) for column in range(len(grid[0]))]

@@ -64,13 +64,7 @@ class PageBlock:
 
 
 def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool) -> str:
-    """Write the blocks of a page down, in their order.
-
-    Args:
-        blocks: In reading order.
-        always_html: Tables as HTML even where Markdown could hold them.
-        keep_headers: Whether running headers and footers are part of the text.
-    """
+    """Write the blocks of a page down, in their order; tables as Markdown where it holds them, unless `always_html`."""
     everything = "\n".join(line.text for block in blocks for line in block.lines)
     marks = {mark for block in blocks if block.kind is Kind.FOOTNOTE for mark in _marks_of(block)}
     writer = _Writer(everything, marks, always_html=always_html)

@@ -137,11 +137,7 @@ class RenderSettings:
 
 
 def open_pdf(path: str, password: str) -> tuple[Any, DocumentStatus, str]:
-    """Open a PDF and say whether it can be read.
-
-    Args:
-        path: The file.
-        password: Tried where the file asks for one; "" for none.
+    """Open a PDF, with the password if it asks for one, and say whether it can be read.
 
     Returns:
         (pymupdf.Document or None, status, message in plain words: why, and what to do).
@@ -214,17 +210,9 @@ def render_document(
 ) -> Iterator[DocumentRow | PageRow]:
     """Render every page of one PDF below data/pages; runs in a worker process, a page a step.
 
-    Args:
-        document: Its id.
-        path: The file.
-        relative_path: How it is named in reports.
-        password: Password or "".
-        digest: sha256 of the file.
-        settings: How.
-        first: The step to begin with: 0 is the document's row, n the row of page n.
-
-    Yields:
-        The document's row, then its pages' rows, not judged yet. A page that fails has a row without image.
+    `relative_path` names it in reports, `digest` is its sha256; `first` is the step to begin with: 0 is the document's
+    row, n the row of page n. Yields the document's row, then its pages' rows, not judged yet. A page that fails has a
+    row without image.
     """
     pdf, status, message = open_pdf(path, password)
     pages = pdf.page_count if pdf is not None else 0
@@ -249,13 +237,7 @@ def _is_over(size: tuple[int, int], max_megapixels: float) -> bool:
 
 
 def render_page(document: str, number: int, page: Any, settings: RenderSettings) -> PageRow:
-    """Render one page below data/pages and measure its text layer.
-
-    Args:
-        document: Its id.
-        number: Counted from 1.
-        page: The pymupdf.Page.
-        settings: How.
+    """Render one page (a pymupdf.Page, its number from 1) below data/pages and measure its text layer.
 
     Returns:
         Its row, for `judge`: status `blank` where nothing is seen, else `ok`.
@@ -307,12 +289,7 @@ def _without_image(document: str, page: int, failure: str, why: str) -> PageRow:
 
 
 def judge(row: PageRow, limits: LayerLimits) -> PageRow:
-    """Return a rendered page's row with the status that its measures give it, and why.
-
-    Args:
-        row: As `render_document` yields it: `ok`, or `blank` where nothing is seen; others are returned as they are.
-        limits: What makes a text layer unusable.
-    """
+    """Return a page's row, as `render_document` yields it, with the status that its measures give it, and why."""
     if row.status in UNREADABLE_PAGE:
         return row
     status, why = _kind_of_layer(row, limits)
@@ -363,15 +340,12 @@ def render_shard(
     """Render a shard's documents; those whose content, settings and code are unchanged are taken as they are.
 
     Args:
-        documents: The shard's documents.
+        documents: The shard's documents; the results come in the same order.
         passwords: Document id → password or "".
         settings: What decides about the images.
         workers: Number of worker processes.
         withdrawn: Document id → sha256 of the content that must not be read; it gets a row that says so, and no image.
         variables: Document id → environment variable that the sheet names for its password, for messages.
-
-    Returns:
-        One result per document, in the same order.
     """
     results: dict[str, RenderedDocument] = {}
     waiting: list[tuple[Document, str, str, str]] = []

@@ -88,9 +88,8 @@ class SelectedPage:
 def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
     """Return why a page is refused, or `Reason.ACCEPTED`.
 
-    Args:
-        row: Its page row and label row joined (`status_page`, `status_label`, `characters`, `word_recall`, …).
-        limits: The gates. Labels made by people or a teacher model pass all but the one for emptiness.
+    The row is its page row and label row joined. Labels by people or a teacher model pass all gates but that for
+    emptiness.
     """
     page = PageStatus(row["status_page"])
     if page in UNREADABLE_PAGE:
@@ -147,18 +146,11 @@ class Sketches(dict[str, "tuple[frozenset[bytes], MinHash]"]):
 
 
 def near_duplicates(texts: Mapping[str, str], similarity: float, sketches: Sketches | None = None) -> Clusters:
-    """Cluster texts whose Jaccard similarity over character 8-grams is about `similarity` or more.
+    """Cluster texts (by name) whose Jaccard similarity over character 8-grams is about `similarity` or more.
 
-    MinHash with 128 permutations finds candidates (Broder 1997; datasketch's LSH); each pair found is checked against
-    the exact similarity, so that no chance collision joins two texts.
-
-    Args:
-        texts: Name → text; white space and case do not count.
-        similarity: Threshold in (0, 1].
-        sketches: Those of earlier calls; this call's are added.
-
-    Returns:
-        Clusters over the names.
+    White space and case do not count. MinHash with 128 permutations finds candidates (Broder 1997; datasketch's LSH);
+    each pair found is checked against the exact similarity, so that no chance collision joins two texts. `sketches` has
+    those of earlier calls; this call's are added.
     """
     from datasketch import MinHashLSH
 
@@ -199,7 +191,7 @@ def select(
     withdrawn: Withdrawn = NOTHING_WITHDRAWN,
     rejected: Mapping[str, str] = NOTHING_REJECTED,
 ) -> list[SelectedPage]:
-    """Decide on every page.
+    """Decide on every page: one row per page, sorted. Of documents with the same bytes only the first is kept.
 
     Args:
         documents: data/manifests/documents, all shards.
@@ -210,9 +202,6 @@ def select(
         limits: The gates.
         withdrawn: Pages of these PDFs, and pages with these labels, are refused whatever else holds of them.
         rejected: Page id → sha256 of the PDF, of pages that people rejected; it holds while the PDF is the same.
-
-    Returns:
-        One row per page, sorted by document and page. Of documents with the same bytes only the first is kept.
     """
     copies = duplicate_documents(documents)
     gone = withdrawn_documents(documents, withdrawn)

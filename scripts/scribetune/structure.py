@@ -377,17 +377,14 @@ def _is_left_of(box: Sequence[float], before: Sequence[float]) -> bool:
 def read(
     page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False, keep_headers: bool = True
 ) -> TaggedPage | None:
-    """Write a page down from its tags.
+    """Write a pymupdf.Page down from its tags; None where it has none.
 
     Args:
-        page: A pymupdf.Page.
+        page: The page.
         tags: The document's structure tree.
         latex: Formulas as the LaTeX that their tags carry; else as the characters on the page.
         html_tables: Tables as HTML instead of Markdown.
         keep_headers: Whether running headers, footers and page numbers are part of the text.
-
-    Returns:
-        The page; None where it has no tags.
 
     Raises:
         UnusableTagsError: The tags do not say enough.

@@ -11,11 +11,7 @@ from scribetune.text_layer import joined_rows
 
 
 class Body:
-    """Makes rows and cells of the lines below a table's header.
-
-    Args:
-        grid: Its columns, cores included.
-    """
+    """Makes rows and cells of the lines below a table's header; the grid has its cores."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid

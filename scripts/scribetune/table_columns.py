@@ -28,11 +28,7 @@ def columns_found(found: PageTable, boxes: Sequence[Sequence[Box | None]]) -> li
 
 
 class Columns:
-    """Corrects the columns of a grid.
-
-    Args:
-        grid: Its edges are changed.
-    """
+    """Corrects the columns of a grid: its edges are changed."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid

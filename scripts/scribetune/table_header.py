@@ -28,11 +28,7 @@ class _HeaderCell:
 
 
 class Header:
-    """Makes cells of the lines above a table's body.
-
-    Args:
-        grid: Its columns, cores included.
-    """
+    """Makes cells of the lines above a table's body; the grid has its cores."""
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid

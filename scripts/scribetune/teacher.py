@@ -66,16 +66,10 @@ def refused_pages(selection: Path, reasons: Collection[str]) -> list[tuple[str, 
 
 
 def teach(config: Config, model: str, reasons: Sequence[str] = READABLE, limit: int | None = None) -> Taught:
-    """Label refused pages with a model; the next build takes the labels up.
+    """Label pages refused for these reasons with a model (a folder, or a hub id), at most `limit`.
 
-    Args:
-        config: `task`, `generate`, `labels.corrections` and precision and threads of `train` are used.
-        model: Folder of a model, or a hub id.
-        reasons: Pages refused for these are read.
-        limit: At most so many pages.
-
-    Returns:
-        What became of them.
+    The next build takes the labels up. Of the configuration, `task`, `generate`, `labels.corrections` and precision and
+    threads of `train` are used.
 
     Raises:
         UserError: An unknown reason, no manifest, or no usable model.

@@ -197,13 +197,8 @@ def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:
 def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLayer:
     """Return a text layer without what nobody sees of it: text in the colour of the ground, covered, or clipped away.
 
-    Args:
-        layer: Of a page.
-        is_seen: Whether anything is seen in a box of the page.
-
-    Returns:
-        The same, spans without any contrast and their words moved to `unseen`. Spans without a letter or a digit stay:
-        a row of underscores lies at the edge of its box.
+    Spans without any contrast (`is_seen` of their box) go, their words to `unseen`. Those without a letter or a digit
+    stay: a row of underscores lies at the edge of its box.
     """
     lines: list[Line] = []
     gone: list[Box] = []

@@ -76,9 +76,6 @@ class Outline:
 class Checkpoint:
     """The safetensors files of a model, as transformers would load them: model.safetensors, or what the index names.
 
-    Args:
-        folder: The model's folder.
-
     Raises:
         UserError: No such files, one that is missing, cut off or damaged, or an unknown number format.
     """
@@ -94,11 +91,7 @@ class Checkpoint:
         """Every tensor by its name in the files."""
 
     def read(self, key: str) -> torch.Tensor:
-        """Return one tensor, on the CPU and in its own number format.
-
-        Raises:
-            UserError: The file cannot be read.
-        """
+        """Return one tensor, on the CPU and in its own number format; UserError where the file cannot be read."""
         entry = self.entries[key]
         if not entry.length:
             return torch.empty(entry.shape, dtype=entry.dtype)
@@ -116,14 +109,9 @@ class Checkpoint:
 
 
 class ShardWriter:
-    """Writes tensors in a fixed order into model.safetensors, or into shards with an index.
+    """Writes tensors, in the order outlined, into model.safetensors, or shards of at most `shard_bytes` with an index.
 
-    The bytes depend on the tensors alone.
-
-    Args:
-        folder: Where to; an existing folder without such files.
-        outlines: Every tensor, in the order in which they will be written.
-        shard_bytes: Largest file; a tensor that is larger gets a file of its own.
+    The bytes depend on the tensors alone. A tensor that is larger than a shard gets a file of its own.
     """
 
     def __init__(self, folder: Path, outlines: Sequence[Outline], shard_bytes: int) -> None:
@@ -220,11 +208,7 @@ def as_bytes(tensor: torch.Tensor) -> Any:
 
 @contextlib.contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Turn an operating system's error about a file into a message.
-
-    Raises:
-        UserError: Disk full, unreadable, vanished, no permission.
-    """
+    """Turn an operating system's error about a file (full, unreadable, vanished, no permission) into a UserError."""
     try:
         yield
     except OSError as error:

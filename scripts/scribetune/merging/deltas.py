@@ -102,12 +102,8 @@ class Change:
 def outline(skeleton: Any, folder: Path) -> Adapter:
     """Read what an adapter adds to which tensors, and refuse one that is not whole, without loading any model.
 
-    PEFT itself is asked what the adapter's settings stand for, on a model without memory; the file must then hold
-    exactly those tensors, in those shapes, finite and not zero.
-
-    Args:
-        skeleton: The base model on the meta device; it is wrapped, and of no other use afterwards.
-        folder: Holds adapter_model.safetensors and adapter_config.json.
+    PEFT itself is asked what the adapter's settings stand for, on a model without memory (`skeleton`, of no other use
+    afterwards); the file must then hold exactly those tensors, in those shapes, finite and not zero.
 
     Raises:
         UserError: No adapter there, of another architecture, of a kind that cannot be merged, or with a tensor that is
@@ -132,14 +128,9 @@ def outline(skeleton: Any, folder: Path) -> Adapter:
 def add(
     weight: torch.Tensor, delta: Delta, adapter: Adapter, dtype: torch.dtype, device: str
 ) -> tuple[torch.Tensor, Change]:
-    """Return round(W + Δ) and what became of it: the sum is computed in float32, one expert at a time, rounded once.
+    """Return round(W + Δ) in the number format `dtype` and what became of it.
 
-    Args:
-        weight: W, the base model's tensor, on the CPU.
-        delta: What is added.
-        adapter: Whose weights it is computed from.
-        dtype: Number format of the result.
-        device: Where to compute.
+    The sum is computed in float32, one expert at a time, and rounded once. W is on the CPU.
 
     Raises:
         UserError: The sum is not finite in that number format.

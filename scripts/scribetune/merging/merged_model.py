@@ -127,14 +127,10 @@ def _origins(config: Config, base: ModelFiles, hashes: Mapping[str, str], adapte
 
 @contextmanager
 def _staged(merged_folder: Path, needed: int) -> Iterator[Path]:
-    """Give a new folder beside the merged model's, which takes its place when the body is done.
+    """Give a new folder beside the merged model's (a link is followed), which takes its place when the body is done.
 
     Two renames: between them there is no merged model, but never half of one. Where the body fails, what it wrote is
-    removed.
-
-    Args:
-        merged_folder: Where the merged model goes. A link is followed.
-        needed: Bytes of its weights.
+    removed. `needed` are the bytes of its weights.
 
     Raises:
         UserError: Too little disk space, or the folders cannot be made or renamed.

@@ -67,10 +67,6 @@ class SamplePage:
 def sample_pages(records: Sequence[Path], prompt: str) -> list[SamplePage]:
     """Choose pages of the first records that have any, evenly spread; drawn ones where no records have pages.
 
-    Args:
-        records: Splits (JSON lines), in order of preference.
-        prompt: What the model is asked, as the splits must say it.
-
     Raises:
         UserError: A record with another prompt, or whose image is gone.
     """
@@ -86,14 +82,7 @@ def sample_pages(records: Sequence[Path], prompt: str) -> list[SamplePage]:
 def check_tensors(
     base: ModelFiles, merged: ModelFiles, adapter: Adapter, changes: Mapping[str, Change], dtype: torch.dtype | None
 ) -> dict[str, Any]:
-    """Compare every tensor on disk with the base's: names, shapes, number formats, content.
-
-    Args:
-        base: The base model's files.
-        merged: The merged model's.
-        adapter: What was added.
-        changes: What the writer says became of the adapted tensors.
-        dtype: Number format asked for; None: each tensor's own.
+    """Compare every tensor on disk with the base's: names, shapes, number formats (`dtype`; None: its own), content.
 
     Returns:
         Counts, differences of names and shapes (none), hashes of all that is as it was, and every change.
@@ -155,12 +144,10 @@ def _compare_names(base: ModelFiles, merged: ModelFiles, dtype: torch.dtype | No
 
 
 def _check_sum(name: str, base: ModelFiles, merged: ModelFiles, adapter: Adapter) -> float:
-    """Compare an adapted tensor on disk with base + PEFT's delta; return the largest difference (see below).
+    """Compare an adapted tensor on disk with base + PEFT's delta.
 
     Allowed is one unit in the last place of the number format on disk, and what another order of additions makes.
-
-    Returns:
-        The largest difference, as a share of the tensor's largest element.
+    Returned is the largest difference, as a share of the tensor's largest element.
     """
     delta = deltas.by_peft(adapter.deltas[name], adapter)
     old, new = base.read(name), merged.read(name)
