@@ -245,10 +245,6 @@ def _style(element: Any, depth: int) -> list[Piece]:
     return _row(children, depth)
 
 
-def _square_root(element: Any, depth: int) -> Piece:
-    return Piece(rf"\sqrt{{{joined(_row(list(element), depth))}}}", tall=True)
-
-
 def _root(element: Any, depth: int) -> Piece:
     body, index = (_latex(child, depth) for child in _children(element, 2)[:2])
     return Piece(rf"\sqrt[{index}]{{{body}}}", tall=True)
@@ -281,18 +277,6 @@ def _scripts(element: Any, depth: int, below: Any | None, above: Any | None) -> 
 
 def _braced(latex: str) -> str:
     return latex if len(latex) == 1 else f"{{{latex}}}"
-
-
-def _subscript(element: Any, depth: int) -> Piece:
-    return _scripts(element, depth, _children(element, 2)[1], None)
-
-
-def _superscript(element: Any, depth: int) -> Piece:
-    return _scripts(element, depth, None, _children(element, 2)[1])
-
-
-def _both_scripts(element: Any, depth: int) -> Piece:
-    return _scripts(element, depth, *_children(element, 3)[1:3])
 
 
 def _takes_limits(element: Any, depth: int) -> bool:
@@ -362,10 +346,6 @@ def _enclosed(element: Any, depth: int) -> list[Piece]:
     return [Piece(f"{found}{{{joined(pieces)}}}", tall=True)] if found else pieces
 
 
-def _phantom(element: Any, depth: int) -> Piece:
-    return Piece(rf"\phantom{{{joined(_row(list(element), depth))}}}", "space")
-
-
 def _fenced_element(element: Any, depth: int) -> list[Piece]:
     """Return `<mfenced>` as the row that it stands for."""
     separators = [mark for mark in element.get("separators", ",") if not mark.isspace()]
@@ -381,10 +361,6 @@ def _fenced_element(element: Any, depth: int) -> list[Piece]:
     return fenced(with_environments([first, *inner, last]))
 
 
-def _first_child(element: Any, depth: int) -> list[Piece]:
-    return _row(list(element)[:1], depth)
-
-
 def _semantics(element: Any, depth: int) -> list[Piece]:
     for child in element:
         if _name(child) == "annotation" and child.get("encoding", "").lower() in (
@@ -393,11 +369,7 @@ def _semantics(element: Any, depth: int) -> list[Piece]:
             source = " ".join("".join(child.itertext()).split())
             if source:
                 return [Piece(source, tall=True)]
-    return _first_child(element, depth)
-
-
-def _nothing(_: Any, __: int) -> list[Piece]:
-    return []
+    return _row(list(element)[:1], depth)
 
 
 def _quoted(element: Any, depth: int) -> Piece:
@@ -435,11 +407,17 @@ def _table_row(row: Any, depth: int) -> list[str]:
 _HANDLERS: Mapping[str, Callable[[Any, int], Piece | list[Piece]]] = MappingProxyType(
     {
         "mi": _identifier, "mn": _number, "mo": _operator, "mtext": _text, "ms": _quoted, "mspace": _space,
-        "mfrac": _fraction, "msqrt": _square_root, "mroot": _root, "mstyle": _style,
-        "msub": _subscript, "msup": _superscript, "msubsup": _both_scripts,
+        "mfrac": _fraction, "mroot": _root, "mstyle": _style,
+        "msqrt": lambda element, depth: Piece(rf"\sqrt{{{joined(_row(list(element), depth))}}}", tall=True),
+        "mphantom": lambda element, depth: Piece(rf"\phantom{{{joined(_row(list(element), depth))}}}", "space"),
+        "msub": lambda element, depth: _scripts(element, depth, _children(element, 2)[1], None),
+        "msup": lambda element, depth: _scripts(element, depth, None, _children(element, 2)[1]),
+        "msubsup": lambda element, depth: _scripts(element, depth, *_children(element, 3)[1:3]),
         "mover": _over, "munder": _under, "munderover": _under_over, "mmultiscripts": _multiscripts,
-        "mtable": _table_piece, "menclose": _enclosed, "mphantom": _phantom, "mfenced": _fenced_element,
-        "maction": _first_child, "semantics": _semantics, "annotation": _nothing, "annotation-xml": _nothing,
-        "maligngroup": _nothing, "malignmark": _nothing, "none": _nothing, "mprescripts": _nothing,
+        "mtable": _table_piece, "menclose": _enclosed, "mfenced": _fenced_element, "semantics": _semantics,
+        "maction": lambda element, depth: _row(list(element)[:1], depth),
+        **dict.fromkeys(
+            ("annotation", "annotation-xml", "maligngroup", "malignmark", "none", "mprescripts"), lambda *_: []
+        ),
     }
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -112,25 +112,6 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
     return next((reason for failed, reason in gates if failed), Reason.ACCEPTED)
 
 
-class Clusters:
-    """Groups that grow by union; each is named by its smallest member (union–find)."""
-
-    def __init__(self, members: Iterable[str]) -> None:
-        self._parent = {member: member for member in members}
-
-    def find(self, member: str) -> str:
-        """Return the name of the member's group."""
-        while self._parent[member] != member:
-            self._parent[member] = self._parent[self._parent[member]]
-            member = self._parent[member]
-        return member
-
-    def join(self, first: str, second: str) -> None:
-        """Make one group of the two members' groups."""
-        a, b = sorted((self.find(first), self.find(second)))
-        self._parent[b] = a
-
-
 class Sketches(dict[str, "tuple[frozenset[bytes], MinHash]"]):
     """Text → its shingles and their MinHash, each made once: a document of one page is asked for as both."""
 
@@ -145,17 +126,18 @@ class Sketches(dict[str, "tuple[frozenset[bytes], MinHash]"]):
         return self[text]
 
 
-def near_duplicates(texts: Mapping[str, str], similarity: float, sketches: Sketches | None = None) -> Clusters:
-    """Cluster texts (by name) whose Jaccard similarity over character 8-grams is about `similarity` or more.
+def near_duplicates(texts: Mapping[str, str], similarity: float, sketches: Sketches | None = None) -> dict[str, str]:
+    """Cluster texts by Jaccard similarity over character 8-grams; returns name → smallest name of its cluster.
 
     White space and case do not count. MinHash with 128 permutations finds candidates (Broder 1997; datasketch's LSH);
     each pair found is checked against the exact similarity, so that no chance collision joins two texts. `sketches` has
     those of earlier calls; this call's are added.
     """
     from datasketch import MinHashLSH
+    from scipy.cluster.hierarchy import DisjointSet
 
     known = Sketches() if sketches is None else sketches
-    clusters = Clusters(texts)
+    clusters = DisjointSet(texts)
     index = MinHashLSH(threshold=min(similarity, 0.99) * 0.9, num_perm=_PERMUTATIONS)
     sets: dict[str, frozenset[bytes]] = {}
     for name in sorted(texts):
@@ -165,10 +147,10 @@ def near_duplicates(texts: Mapping[str, str], similarity: float, sketches: Sketc
         for other in sorted(index.query(sketch)):
             shared = len(shingles & sets[other])
             if shared / (len(shingles) + len(sets[other]) - shared) >= similarity:
-                clusters.join(name, other)
+                clusters.merge(name, other)
         index.insert(name, sketch)
         sets[name] = shingles
-    return clusters
+    return {name: min(cluster) for cluster in clusters.subsets() for name in cluster}
 
 
 def _shingles(text: str) -> frozenset[bytes]:
@@ -248,7 +230,11 @@ def page_id(document: str, page: int) -> str:
 
 
 def _selected(
-    row: Mapping[str, Any], reason: Reason, by_document: Clusters, by_page: Clusters, sheet: Mapping[str, SheetRow]
+    row: Mapping[str, Any],
+    reason: Reason,
+    by_document: Mapping[str, str],
+    by_page: Mapping[str, str],
+    sheet: Mapping[str, SheetRow],
 ) -> SelectedPage:
     document, page = row["document"], int(row["page"])
     accepted = reason == Reason.ACCEPTED
@@ -262,8 +248,8 @@ def _selected(
         **cells,
         accepted=accepted,
         reason=str(reason),
-        document_cluster=by_document.find(document) if accepted else "",
-        page_cluster=by_page.find(page_id(document, page)) if accepted else "",
+        document_cluster=by_document[document] if accepted else "",
+        page_cluster=by_page[page_id(document, page)] if accepted else "",
         category=described.category,
         language=described.language,
     )

@@ -20,11 +20,11 @@ from statistics import median
 from scribetune import table_direction
 from scribetune.metrics.grids import Cell
 from scribetune.ruling_lines import Rule, Rules, by_height, covered
-from scribetune.table_body import Body
+from scribetune.table_body import body_cells, body_rows
 from scribetune.table_cells import Box, PageTable, Word
-from scribetune.table_columns import Columns, columns_found, corridors
+from scribetune.table_columns import column_cores, columns_found, corridors, merge_columns, split_columns
 from scribetune.table_grid import Grid, drawn_edges
-from scribetune.table_header import Header
+from scribetune.table_header import header_cells
 from scribetune.table_lines import TableLine, blank_limit, cut, lines_of
 
 _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
@@ -165,15 +165,14 @@ class _Rebuilding:
         header, body = self.lines[:start], self.lines[start:]
         if not body:
             return self.found
-        columns = Columns(self.grid)
-        columns.split(body)
-        columns.merge(header, body)
+        split_columns(self.grid, body)
+        merge_columns(self.grid, header, body)
         for line in body:
             line.segments = cut(line.words, self.grid.limit, self.grid.edges[1:-1])
-        self.grid.cores = columns.cores(body)
-        levels, header_cells = Header(self.grid).cells(header)
-        rows = Body(self.grid).rows(body)
-        cells = [*header_cells, *Body(self.grid).cells(rows, levels)]
+        self.grid.cores = column_cores(self.grid, body)
+        levels, cells = header_cells(self.grid, header)
+        rows = body_rows(self.grid, body)
+        cells += body_cells(self.grid, rows, levels)
         width = len(self.grid.edges) - 1
         if width < 2 or self._lost(cells) or self._merged_ruled_rows(levels + len(rows)):
             return self.found

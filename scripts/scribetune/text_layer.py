@@ -296,12 +296,8 @@ def _readable(text: str) -> str:
 
 def union(boxes: Sequence[Box]) -> Box:
     """Return the smallest box around boxes."""
-    return (
-        min(box[0] for box in boxes),
-        min(box[1] for box in boxes),
-        max(box[2] for box in boxes),
-        max(box[3] for box in boxes),
-    )
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
 
 
 def is_apart(before: str, after: str, left: Box, right: Box) -> bool:
