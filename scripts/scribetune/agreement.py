@@ -47,15 +47,10 @@ def require(languages: str) -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    """What OCR of a page says about its label.
+    """What OCR of a page says about its label."""
 
-    Attributes:
-        agreement: F of the two multisets of words, within 0 and 1; `UNKNOWN` where Tesseract gave up.
-        seconds: What it cost, on the clock, rendering included.
-    """
-
-    agreement: float
-    seconds: float
+    agreement: float  # F of the two multisets of words, within 0 and 1; `UNKNOWN` where Tesseract gave up
+    seconds: float  # what it cost, on the clock, rendering included
 
 
 def of_page(page: Any, label: str, languages: str) -> Reading:

@@ -13,17 +13,11 @@ _AUTHOR = re.compile(r"<!-- (reviewer|teacher):(.*)-->")
 
 @dataclass(frozen=True)
 class Correction:
-    """A label that people or another model wrote.
+    """A label that people or another model wrote."""
 
-    Attributes:
-        text: In normal form.
-        source: "correction" (a person's) or "teacher" (a model's).
-        author: Who or what wrote it; "" where the file does not say.
-    """
-
-    text: str
-    source: str
-    author: str
+    text: str  # in normal form
+    source: str  # "correction" (a person's) or "teacher" (a model's)
+    author: str  # who or what wrote it; "" where the file does not say
 
 
 def read_correction(path: Path) -> Correction:

@@ -55,17 +55,11 @@ def outcome(row: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, order=True)
 class Document:
-    """One input PDF.
+    """One input PDF."""
 
-    Attributes:
-        id: Readable name, unique in the folder, and stable: it depends on the relative path alone.
-        path: Where the file is, as the job opens it.
-        relative_path: POSIX path below the raw folder; names the document in the sheet and in reports.
-    """
-
-    id: str
-    path: Path
-    relative_path: str
+    id: str  # readable name, unique in the folder, and stable: it depends on the relative path alone
+    path: Path  # where the file is, as the job opens it
+    relative_path: str  # POSIX path below the raw folder; names the document in the sheet and in reports
 
 
 _ID = attrgetter("id")

@@ -50,36 +50,22 @@ _EQUATION_NUMBER = re.compile(r"[(\[]?([\w.\-–′']{1,12})[)\]]?")
 
 @dataclass(frozen=True)
 class MathElement:
-    """A MathML structure element; its text is on the page.
+    """A MathML structure element; its text is on the page."""
 
-    Attributes:
-        name: "mfrac".
-        attributes: Those that matter.
-        kids: (place among its parent's kids, element).
-        text: Its /ActualText.
-    """
-
-    name: str
-    attributes: Mapping[str, str]
-    kids: tuple[tuple[int, "MathElement"], ...]
-    text: str = ""
+    name: str  # "mfrac"
+    attributes: Mapping[str, str]  # those that matter
+    kids: tuple[tuple[int, "MathElement"], ...]  # (place among its parent's kids, element)
+    text: str = ""  # its /ActualText
 
 
 @dataclass(frozen=True)
 class FormulaTag:
-    """A /Formula element of the structure tree.
+    """A /Formula element of the structure tree."""
 
-    Attributes:
-        latex: What an associated file says, "" where there is none.
-        display: Whether it stands on its own line, where the tag says so.
-        elements: (place among its kids, its `math` structure element), where it has one.
-        alternative: LaTeX of /Alt or /ActualText, "" where there is none.
-    """
-
-    latex: str = ""
-    display: bool | None = None
-    elements: tuple[int, MathElement] | None = None
-    alternative: str = ""
+    latex: str = ""  # what an associated file says, "" where there is none
+    display: bool | None = None  # whether it stands on its own line, where the tag says so
+    elements: tuple[int, MathElement] | None = None  # (place among its kids, its `math` element), where it has one
+    alternative: str = ""  # LaTeX of /Alt or /ActualText, "" where there is none
 
     def latex_of(self, block: Mapping[str, Any]) -> str:
         """Return its LaTeX, "" where none is known; `block` is the element with its text (TEXT_COLLECT_STRUCTURE)."""

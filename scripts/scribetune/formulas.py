@@ -17,19 +17,12 @@ _INLINE_PARENTS = frozenset({"P", "Span", "LBody", "Lbl", "TD", "TH", "H1", "H2"
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula on a page.
+    """A formula on a page."""
 
-    Attributes:
-        latex: Whitespace collapsed.
-        display: Whether it stands on its own line.
-        bbox: (x0, y0, x1, y1) of its glyphs, in points of the unrotated page.
-        lines: The boxes of its text lines.
-    """
-
-    latex: str
-    display: bool
-    bbox: tuple[float, float, float, float]
-    lines: tuple[tuple[float, float, float, float], ...]
+    latex: str  # whitespace collapsed
+    display: bool  # whether it stands on its own line
+    bbox: tuple[float, float, float, float]  # (x0, y0, x1, y1) of its glyphs, in points of the unrotated page
+    lines: tuple[tuple[float, float, float, float], ...]  # the boxes of its text lines
 
 
 def on_page(page: Any, tags: list[FormulaTag]) -> list[Formula]:

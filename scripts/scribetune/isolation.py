@@ -49,17 +49,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task or of one of its steps.
+    """What came of a task or of one of its steps."""
 
-    Attributes:
-        value: What the function returned or yielded; None where it failed.
-        failure: "" or "timed_out", "crashed", "too_large" (it wanted more memory than allowed), "error".
-        message: Why it failed, in words.
-    """
-
-    value: Any
-    failure: str = ""
-    message: str = ""
+    value: Any  # what the function returned or yielded; None where it failed
+    failure: str = ""  # "" or "timed_out", "crashed", "too_large" (it wanted more memory than allowed), "error"
+    message: str = ""  # why it failed, in words
 
 
 class TooLargeError(Exception):

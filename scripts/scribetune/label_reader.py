@@ -244,15 +244,10 @@ def word_recall(layer: str, label: str, unseen: str = "") -> float:
 
 @dataclass(frozen=True)
 class LabelledPage:
-    """What became of one page.
+    """What became of one page."""
 
-    Attributes:
-        row: For the manifest.
-        ocr_seconds: What its OCR cost. In the log and not in the manifest: no two runs take the same time.
-    """
-
-    row: LabelRow
-    ocr_seconds: float = 0.0
+    row: LabelRow  # for the manifest
+    ocr_seconds: float = 0.0  # what its OCR cost. In the log and not in the manifest: no two runs take the same time.
 
 
 def label_document(

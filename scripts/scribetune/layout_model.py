@@ -25,31 +25,20 @@ _REMEMBERED = 20_000  # short texts
 
 
 @dataclass(frozen=True)
-class FoundTable:
-    """A table as the table finder has it.
+class DetectedTable:
+    """A table as the table finder has it."""
 
-    Attributes:
-        table: Its cells.
-        boxes: Where they stand, rows × columns; None where a cell covers the slot or there is none.
-    """
-
-    table: PageTable
-    boxes: tuple[tuple[Box | None, ...], ...]
+    table: PageTable  # its cells
+    boxes: tuple[tuple[Box | None, ...], ...]  # of cells, rows × columns; None for a slot that is covered or empty
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of a page.
+    """A part of a page."""
 
-    Attributes:
-        kind: The model's name for it: "text", "table", "picture", "section-header", …
-        box: Where it stands.
-        tables: The tables found in it.
-    """
-
-    kind: str
-    box: Box
-    tables: tuple[FoundTable, ...] = ()
+    kind: str  # the model's name for it: "text", "table", "picture", "section-header", …
+    box: Box  # where it stands
+    tables: tuple[DetectedTable, ...] = ()  # the tables found in it
 
 
 def without_tags(pdf: Any) -> bool:
@@ -108,7 +97,7 @@ def _regions(page: Any, library: Any) -> list[Region]:
     ]
 
 
-def _table(table: Any) -> FoundTable:
+def _table(table: Any) -> DetectedTable:
     """Read one pymupdf Table: rows of cells, each in the first slot that none before it covers."""
     cells: list[Cell] = []
     boxes: dict[tuple[int, int], Box | None] = {}
@@ -128,7 +117,7 @@ def _table(table: Any) -> FoundTable:
         columns = max([columns, *(slot + 1 for line, slot in covered if line == number)])
     rows = len(table.placements)
     x0, y0, x1, y1 = table.bbox
-    return FoundTable(
+    return DetectedTable(
         PageTable((x0, y0, x1, y1), rows, columns, tuple(cells)),
         tuple(tuple(boxes.get((row, column)) for column in range(columns)) for row in range(rows)),
     )

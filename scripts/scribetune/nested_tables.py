@@ -12,17 +12,11 @@ from scribetune.metrics.grids import Cell
 
 @dataclass(frozen=True)
 class SubGrid:
-    """A grid of cells: a table's, or one cell's content.
-
-    Attributes:
-        rows: Number of rows.
-        columns: Number of columns.
-        cells: Counted from 0 within the grid.
-    """
+    """A grid of cells: a table's, or one cell's content."""
 
     rows: int
     columns: int
-    cells: tuple[Cell, ...]
+    cells: tuple[Cell, ...]  # counted from 0 within the grid
 
 
 def of_text(text: str) -> SubGrid:

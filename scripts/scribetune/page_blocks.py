@@ -46,21 +46,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class PageBlock:
-    """A block of a page.
+    """A block of a page."""
 
-    Attributes:
-        kind: What it is.
-        box: Where it stands.
-        lines: Its text, empty for tables.
-        level: Of a heading, from 1.
-        tables: A table's cells; several that stand side by side.
-    """
-
-    kind: Kind
-    box: Box
-    lines: tuple[Line, ...] = ()
-    level: int = 0
-    tables: tuple[PageTable, ...] = ()
+    kind: Kind  # what it is
+    box: Box  # where it stands
+    lines: tuple[Line, ...] = ()  # its text, empty for tables
+    level: int = 0  # of a heading, from 1
+    tables: tuple[PageTable, ...] = ()  # a table's cells; several that stand side by side
 
 
 def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool) -> str:

@@ -29,17 +29,11 @@ _ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class PageImage:
-    """A rendered page.
+    """A rendered page."""
 
-    Attributes:
-        pixels: Height × width (× 3 for RGB) bytes.
-        scale: Pixels per point of the page.
-        memory: What holds the pixels: they are not copied out of the pymupdf.Pixmap, and die with it.
-    """
-
-    pixels: "NDArray[np.uint8]"
-    scale: float
-    memory: Any = None
+    pixels: "NDArray[np.uint8]"  # height × width (× 3 for RGB) bytes
+    scale: float  # pixels per point of the page
+    memory: Any = None  # what holds the pixels: they are not copied out of the pymupdf.Pixmap, and die with it
 
     @property
     def mode(self) -> str:

@@ -113,27 +113,16 @@ class LayerLimits:
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """What decides about page images and statuses; all but `limits` is part of each document's key for reuse.
+    """What decides about page images and statuses; all but `limits` is part of each document's key for reuse."""
 
-    Attributes:
-        long_side_px: Length of the longer side of the images.
-        color: See `page_images.render`.
-        timeout_s_per_page: A page that takes longer is given up.
-        code: Digest of the code.
-        memory_mb: Most memory of a worker.
-        max_megapixels: Pages with a larger image on them are not rendered.
-        max_pages: Documents with more pages are not rendered.
-        limits: What makes a text layer unusable; judged anew whenever it changes, without rendering.
-    """
-
-    long_side_px: int
-    color: str
-    timeout_s_per_page: float
-    code: str
-    memory_mb: int = isolation.MEMORY_MB
-    max_megapixels: float = 250.0
-    max_pages: int = 10_000
-    limits: LayerLimits = field(default_factory=LayerLimits)
+    long_side_px: int  # length of the longer side of the images
+    color: str  # see `page_images.render`
+    timeout_s_per_page: float  # a page that takes longer is given up
+    code: str  # digest of the code
+    memory_mb: int = isolation.MEMORY_MB  # most memory of a worker
+    max_megapixels: float = 250.0  # pages with a larger image on them are not rendered
+    max_pages: int = 10_000  # documents with more pages are not rendered
+    limits: LayerLimits = field(default_factory=LayerLimits)  # judged anew, without rendering
 
 
 def open_pdf(path: str, password: str) -> tuple[Any, DocumentStatus, str]:

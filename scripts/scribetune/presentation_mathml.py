@@ -44,15 +44,10 @@ class NotMathmlError(Exception):
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula of MathML.
+    """A formula of MathML."""
 
-    Attributes:
-        latex: Without delimiters.
-        display: Whether the markup says that it stands on its own line; None where it says nothing.
-    """
-
-    latex: str
-    display: bool | None
+    latex: str  # without delimiters
+    display: bool | None  # whether the markup says that it stands on its own line; None where it says nothing
 
 
 def formula_of(markup: str) -> Formula:

@@ -20,17 +20,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """The straight lines of a page.
+    """The straight lines of a page."""
 
-    Attributes:
-        horizontal: Lines across.
-        vertical: Lines down the page, and the left and right edges of filled boxes.
-        edges: Upper and lower edges of filled boxes: shading, which says less than a line.
-    """
-
-    horizontal: tuple[Rule, ...]
-    vertical: tuple[Rule, ...]
-    edges: tuple[Rule, ...]
+    horizontal: tuple[Rule, ...]  # lines across
+    vertical: tuple[Rule, ...]  # lines down the page, and the left and right edges of filled boxes
+    edges: tuple[Rule, ...]  # upper and lower edges of filled boxes: shading, which says less than a line
 
     def within(self, box: Box) -> "Rules":
         """Return what lies in, or on the border of, a box."""

@@ -93,27 +93,16 @@ class _Line:
 
 @dataclass(frozen=True)
 class TaggedPage:
-    """A page written from its tags.
+    """A page written from its tags."""
 
-    Attributes:
-        text: Markdown.
-        words: Its text without formulas, to be compared with the text layer.
-        formula_words: What the text layer has in the places of the formulas.
-        tables: Number of tables.
-        formulas: Number of formulas with LaTeX.
-        marks: Number of headings, lists and tables: none means that everything was tagged as plain paragraphs.
-        formula_boxes: Where its formulas stand, with LaTeX or without.
-        formulas_unicode: Number of formulas that are nothing but characters.
-    """
-
-    text: str
-    words: str
-    formula_words: str
-    tables: int
-    formulas: int
-    marks: int
-    formula_boxes: tuple[Box, ...] = ()
-    formulas_unicode: int = 0
+    text: str  # Markdown
+    words: str  # its text without formulas, to be compared with the text layer
+    formula_words: str  # what the text layer has in the places of the formulas
+    tables: int  # number of tables
+    formulas: int  # number of formulas with LaTeX
+    marks: int  # number of headings, lists and tables: none means that everything was tagged as plain paragraphs
+    formula_boxes: tuple[Box, ...] = ()  # where its formulas stand, with LaTeX or without
+    formulas_unicode: int = 0  # number of formulas that are nothing but characters
 
 
 @dataclass

@@ -34,23 +34,14 @@ class Word:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table on a page.
+    """A table on a page."""
 
-    Attributes:
-        box: Where it stands.
-        rows: Number of rows.
-        columns: Number of columns.
-        cells: Its cells, in reading order; slots that none covers are empty.
-        above: Lines inside the box that are no part of the table: its caption.
-        below: The same below it: its notes.
-    """
-
-    box: Box
+    box: Box  # where it stands
     rows: int
     columns: int
-    cells: tuple[Cell, ...]
-    above: tuple[str, ...] = field(default=())
-    below: tuple[str, ...] = field(default=())
+    cells: tuple[Cell, ...]  # its cells, in reading order; slots that none covers are empty
+    above: tuple[str, ...] = field(default=())  # lines inside the box that are no part of the table: its caption
+    below: tuple[str, ...] = field(default=())  # the same below it: its notes
 
     def markdown(self, *, always_html: bool = False) -> str:
         """Write it down: a Markdown table, or HTML where a cell spans, or always.

@@ -11,7 +11,7 @@ from scribetune.table_lines import TIGHT, TableLine, is_figure
 _CORRIDOR = 0.5
 
 
-def columns_found(found: PageTable, boxes: Sequence[Sequence[Box | None]]) -> list[float]:
+def detected_columns(found: PageTable, boxes: Sequence[Sequence[Box | None]]) -> list[float]:
     """Return the left edges of all columns and the right edge of the last."""
     lefts: list[list[float]] = [[] for _ in range(found.columns)]
     rights: list[list[float]] = [[] for _ in range(found.columns)]

@@ -16,29 +16,17 @@ _ONE_HEIGHT = 2.5
 
 @dataclass
 class Grid:
-    """The columns of a table, found step by step; lengths and places in points.
+    """The columns of a table, found step by step; lengths and places in points."""
 
-    Attributes:
-        edges: The left edge of each column, and the right edge of the last.
-        height: Of most of its words.
-        limit: The gap from which words do not belong together.
-        left: Where its words begin.
-        right: Where they end.
-        rules: Lines across, those made of dashes included.
-        shades: Upper and lower edges of filled boxes.
-        drawn: Edges that lines stand on.
-        cores: From where to where the body's words reach in each column; empty until they are known.
-    """
-
-    edges: list[float]
-    height: float
-    limit: float
-    left: float
-    right: float
-    rules: tuple[Rule, ...]
-    shades: tuple[Rule, ...]
-    drawn: set[float]
-    cores: list[tuple[float, float]] = field(default_factory=list)
+    edges: list[float]  # the left edge of each column, and the right edge of the last
+    height: float  # of most of its words
+    limit: float  # the gap from which words do not belong together
+    left: float  # where its words begin
+    right: float  # where they end
+    rules: tuple[Rule, ...]  # lines across, those made of dashes included
+    shades: tuple[Rule, ...]  # upper and lower edges of filled boxes
+    drawn: set[float]  # edges that lines stand on
+    cores: list[tuple[float, float]] = field(default_factory=list)  # where the body's words reach; empty until known
 
     def column_at(self, x: float) -> int:
         """Return the column that a place is in, from 0."""

@@ -22,7 +22,7 @@ from scribetune.metrics.grids import Cell
 from scribetune.ruling_lines import Rule, Rules, by_height, covered
 from scribetune.table_body import body_cells, body_rows
 from scribetune.table_cells import Box, PageTable, Word
-from scribetune.table_columns import column_cores, columns_found, corridors, merge_columns, split_columns
+from scribetune.table_columns import column_cores, corridors, detected_columns, merge_columns, split_columns
 from scribetune.table_grid import Grid, drawn_edges
 from scribetune.table_header import header_cells
 from scribetune.table_lines import TableLine, blank_limit, cut, lines_of
@@ -88,7 +88,7 @@ def _repaired(
     x0, y0, x1, y1 = found.box
     inside = [w for w in words if x0 - 2 <= w.centre[0] <= x1 + 2 and y0 - 1 <= w.centre[1] <= y1 + 1]
     near = rules.within(found.box)
-    edges = columns_found(found, boxes)
+    edges = detected_columns(found, boxes)
     if len(inside) < 4 or len(edges) < 3:
         return _stripped(found)
     tall = sum(len(word.text) > 2 and word.height > 2 * (word.x1 - word.x0) for word in inside)

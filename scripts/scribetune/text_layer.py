@@ -43,27 +43,16 @@ _QUARTER_BLANK = 0.35
 
 @dataclass(frozen=True)
 class Span:
-    """A run of characters in one font.
+    """A run of characters in one font."""
 
-    Attributes:
-        text: As it is read: right-to-left runs in logical order.
-        box: Where it stands.
-        size: Of the font, in points.
-        bold: Whether the font is.
-        italic: Whether the font is.
-        mono: Whether all characters of the font are equally wide.
-        raised: Whether it stands above the line, like the mark of a footnote.
-        math: Whether the font is one for formulas.
-    """
-
-    text: str
-    box: Box
-    size: float
+    text: str  # as it is read: right-to-left runs in logical order
+    box: Box  # where it stands
+    size: float  # of the font, in points
     bold: bool
     italic: bool
-    mono: bool
-    raised: bool
-    math: bool = False
+    mono: bool  # all characters of the font are equally wide
+    raised: bool  # above the line, like the mark of a footnote
+    math: bool = False  # the font is one for formulas
 
 
 @dataclass(frozen=True)
@@ -118,23 +107,14 @@ class Line:
 
 @dataclass(frozen=True)
 class TextLayer:
-    """What a page's text layer holds.
+    """What a page's text layer holds."""
 
-    Attributes:
-        lines: In the order of the file; blank ones and, where others exist, invisible ones left out.
-        words: For tables.
-        images: Boxes of the images.
-        width: Of the page, in points.
-        height: The same.
-        unseen: Words that were taken out, since nobody sees them.
-    """
-
-    lines: tuple[Line, ...]
-    words: tuple[Word, ...]
-    images: tuple[Box, ...]
-    width: float
-    height: float
-    unseen: tuple[Word, ...] = ()
+    lines: tuple[Line, ...]  # in the order of the file; blank ones and, where others exist, invisible ones left out
+    words: tuple[Word, ...]  # for tables
+    images: tuple[Box, ...]  # boxes of the images
+    width: float  # of the page, in points
+    height: float  # the same
+    unseen: tuple[Word, ...] = ()  # words that were taken out, since nobody sees them
 
 
 def read(page: Any) -> TextLayer:

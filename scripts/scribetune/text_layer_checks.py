@@ -26,21 +26,13 @@ _FEW_PIXELS = 24
 
 @dataclass(frozen=True)
 class LayerMeasures:
-    """Counts over a page's text layer, white space left out.
+    """Counts over a page's text layer, white space left out."""
 
-    Attributes:
-        characters: All of them, outside the page too.
-        unmapped: Those that map to no character: the replacement character, or a private one.
-        invisible: Painted neither by fill nor by stroke, or wholly transparent, as OCR puts text over a scan.
-        hidden: Letters and digits painted, and yet not seen: outside the page, in the colour of the ground, or covered.
-        image_share: Part of the page that images cover, 0–1; measured where there are fewer than `FEW_CHARACTERS`.
-    """
-
-    characters: int
-    unmapped: int
-    invisible: int
-    hidden: int
-    image_share: float
+    characters: int  # all of them, outside the page too
+    unmapped: int  # those that map to no character: the replacement character, or a private one
+    invisible: int  # painted neither by fill nor by stroke, or wholly transparent, as OCR puts text over a scan
+    hidden: int  # letters and digits painted, yet not seen: outside the page, in the colour of the ground, or covered
+    image_share: float  # part of the page that images cover, 0–1; measured where there are fewer than `FEW_CHARACTERS`
 
     def share(self, part: int) -> float:
         """Return part of the characters, to six places; 0 without any."""

@@ -42,21 +42,13 @@ _HEADER_PER_TENSOR = 120  # bytes of JSON around a tensor's name, with room to s
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a tensor lies.
+    """Where a tensor lies."""
 
-    Attributes:
-        file: The safetensors file.
-        dtype: Number format.
-        shape: Shape.
-        start: First byte in the file.
-        length: Number of bytes.
-    """
-
-    file: Path
+    file: Path  # the safetensors file
     dtype: torch.dtype
     shape: tuple[int, ...]
-    start: int
-    length: int
+    start: int  # first byte in the file
+    length: int  # number of bytes
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ class Checkpoint:
         self.files = _files(folder)
         entries: dict[str, Entry] = {}
         for path in self.files:
-            with told(path):
+            with file_errors_explained(path):
                 entries.update(_read_header(path))
         self.entries: Mapping[str, Entry] = MappingProxyType(entries)
         """Every tensor by its name in the files."""
@@ -97,7 +89,7 @@ class Checkpoint:
             return torch.empty(entry.shape, dtype=entry.dtype)
         data = bytearray(entry.length)
         view = memoryview(data)
-        with told(entry.file), entry.file.open("rb", buffering=0) as stream:
+        with file_errors_explained(entry.file), entry.file.open("rb", buffering=0) as stream:
             stream.seek(entry.start)
             filled = 0
             while filled < entry.length:
@@ -136,7 +128,7 @@ class ShardWriter:
         name, outline = self._waiting[-1] if self._waiting else ("", None)
         if outline != Outline(key, tensor.dtype, tuple(tensor.shape)):
             raise ValueError(f"{key} ({tensor.dtype}, {tuple(tensor.shape)}) comes where {outline} was announced")
-        with told(self._folder / name):
+        with file_errors_explained(self._folder / name):
             if name != self._name:
                 self._finish_shard()
                 self._name, self._stream = name, (self._folder / name).open("wb")
@@ -154,7 +146,7 @@ class ShardWriter:
         """
         if self._waiting:
             raise ValueError(f"{len(self._waiting)} tensors were never written, {self._waiting[-1][1].key} first")
-        with told(self._folder / self._name):
+        with file_errors_explained(self._folder / self._name):
             self._finish_shard()
             if len(self._shards) > 1:
                 outlines = [outline for shard in self._shards.values() for outline in shard]
@@ -207,7 +199,7 @@ def as_bytes(tensor: torch.Tensor) -> Any:
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+def file_errors_explained(path: Path) -> Iterator[None]:
     """Turn an operating system's error about a file (full, unreadable, vanished, no permission) into a UserError."""
     try:
         yield

@@ -43,35 +43,22 @@ class Delta:
     The sum is scaling · B·A for a matrix (outputs, inputs). For a stack of E matrices, whose LoRA is stacked too
     (A: (E·r, inputs), B: (outputs, r·E) with the expert running fastest), it is scaling · (B_e·A_e)ᵀ for each expert e,
     since PEFT counts the second axis of such a parameter as its inputs.
-
-    Attributes:
-        parameter: The base model's tensor, by its name in the native class.
-        down: LoRA A, by its name in the adapter's file.
-        up: LoRA B, likewise.
-        scaling: alpha / r, or alpha / √r with rslora, patterns taken into account.
-        experts: Number of stacked matrices; 0 where the tensor is one matrix.
-        layer: PEFT's own layer on the meta device, which can compute the delta too.
     """
 
-    parameter: str
-    down: str
-    up: str
-    scaling: float
-    experts: int
-    layer: Any
+    parameter: str  # the base model's tensor, by its name in the native class
+    down: str  # LoRA A, by its name in the adapter's file
+    up: str  # LoRA B, likewise
+    scaling: float  # alpha / r, or alpha / √r with rslora, patterns taken into account
+    experts: int  # number of stacked matrices; 0 where the tensor is one matrix
+    layer: Any  # PEFT's own layer on the meta device, which can compute the delta too
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A LoRA adapter that was found whole.
+    """A LoRA adapter that was found whole."""
 
-    Attributes:
-        deltas: Name of the base model's tensor → what is added to it, in the model's order.
-        weights: The adapter's tensors by their names in its file.
-    """
-
-    deltas: Mapping[str, Delta]
-    weights: Mapping[str, torch.Tensor]
+    deltas: Mapping[str, Delta]  # name of the base model's tensor → what is added to it, in the model's order
+    weights: Mapping[str, torch.Tensor]  # the adapter's tensors by their names in its file
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,10 @@ from scribetune.merging.checkpoint import Checkpoint, Outline
 
 @dataclass(frozen=True)
 class Group:
-    """Tensors that belong together: those of the files, and the native ones they make.
+    """Tensors that belong together: those of the files, and the native ones they make."""
 
-    Attributes:
-        keys: Names in the files.
-        natives: What they make: name, number format and shape of the native tensors.
-    """
-
-    keys: tuple[str, ...]
-    natives: tuple[Outline, ...]
+    keys: tuple[str, ...]  # names in the files
+    natives: tuple[Outline, ...]  # what they make: name, number format and shape of the native tensors
 
 
 class Layouts:

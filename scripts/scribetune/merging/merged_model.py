@@ -24,7 +24,7 @@ from scribetune.config import Config
 from scribetune.errors import UserError
 from scribetune.files import sha256_file, write_json
 from scribetune.merging import deltas, layouts, proof, streaming
-from scribetune.merging.checkpoint import Checkpoint, told
+from scribetune.merging.checkpoint import Checkpoint, file_errors_explained
 from scribetune.merging.layouts import Layouts, ModelFiles
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def merge(
         origins = _origins(config, base, hashes, adapter_folder)
         merged = {"layout": config.merge.layout, "names": names, "precision": _name(stored)}
         merged_files = {"merged": {**merged, "sha256": _every_hash(staged)}}
-        with told(staged):
+        with file_errors_explained(staged):
             write_json(staged / PROOF_NAME, {**origins, **merged_files, "tensors": tensors, "logits": logits})
     moved, apart = logits["adapter_moves_by_rms"], logits["on_disk_differs_by_rms"]
     logger.info(
@@ -137,7 +137,7 @@ def _staged(merged_folder: Path, needed: int) -> Iterator[Path]:
     """
     target = merged_folder.resolve()
     staged, old = (target.with_name(f".{target.name}.{what}") for what in ("merging", "old"))
-    with told(target):
+    with file_errors_explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         unproved = target.exists() and not (target / PROOF_NAME).is_file()
         if unproved and any(target.iterdir()) and not (target / "config.json").is_file():
@@ -163,7 +163,7 @@ def _staged(merged_folder: Path, needed: int) -> Iterator[Path]:
         staged.mkdir()
     try:
         yield staged
-        with told(target):
+        with file_errors_explained(target):
             if target.exists():
                 target.rename(old)
             staged.rename(target)
@@ -184,9 +184,9 @@ def _copy_companions(base: Path, merged: Path, dtype: torch.dtype | None) -> Non
     for path in sorted(base.iterdir()):
         weights = path.suffix in _WEIGHTS or path.name.endswith(".index.json")
         if path.is_file() and not weights and not path.name.startswith(".") and path.name not in _NOT_COPIED:
-            with told(path):
+            with file_errors_explained(path):
                 shutil.copyfile(path, merged / path.name)
-    with told(base / "config.json"):
+    with file_errors_explained(base / "config.json"):
         if dtype is None:
             shutil.copyfile(base / "config.json", merged / "config.json")
             return

@@ -49,19 +49,12 @@ class MergeError(RuntimeError):
 
 @dataclass(frozen=True)
 class SamplePage:
-    """A page on which logits are compared.
+    """A page on which logits are compared."""
 
-    Attributes:
-        id: `<document>/p0001`, or the name of a drawn page.
-        image: What the model sees.
-        answer: What is written so far; logits are compared along it.
-        digest: SHA-256 of the image's pixels.
-    """
-
-    id: str
-    image: Image.Image
-    answer: str
-    digest: str
+    id: str  # `<document>/p0001`, or the name of a drawn page
+    image: Image.Image  # what the model sees
+    answer: str  # what is written so far; logits are compared along it
+    digest: str  # SHA-256 of the image's pixels
 
 
 def sample_pages(records: Sequence[Path], prompt: str) -> list[SamplePage]:
