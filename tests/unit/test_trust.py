@@ -90,7 +90,7 @@ def test_a_teacher_labels_refused_pages_and_never_overwrites_people(
     human.parent.mkdir(parents=True)
     human.write_text("<!-- reviewer: Ada -->\n# Mine\n", encoding="utf-8")
     done = teacher.teach(config.Config(), "models/merged")
-    assert done == teacher.Taught(written=1, by_people=1, unfinished=1, empty=0)
+    assert done == teacher.Teaching(written=1, by_people=1, unfinished=1, empty=0)
     assert Path("data/corrections/a/p0001.md").read_text(encoding="utf-8").startswith("<!-- teacher: models/merged -->")
     assert "Mine" in human.read_text(encoding="utf-8")
     assert not Path("data/corrections/a/p0002.md").exists()
