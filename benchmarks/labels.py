@@ -22,10 +22,10 @@ from typing import Any
 
 import pymupdf
 
-from scribetune import labels, layout_analysis
+from scribetune import label_reader, label_rows, label_shard, layout_analysis
 from scribetune.documents import Document
 
-SETTINGS = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "benchmark")
+SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "benchmark")
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Tally:
 def ours(path: Path, most: int, tallies: dict[str, Tally]) -> None:
     """Label the first pages of a PDF."""
     try:
-        reader = labels.PageReader(str(path), "", SETTINGS)
-    except labels.UnreadablePdfError:
+        reader = label_reader.PageReader(str(path), "", SETTINGS)
+    except label_reader.UnreadablePdfError:
         return
     calls: list[int] = []
     original = layout_analysis.blocks_of
@@ -68,7 +68,7 @@ def ours(path: Path, most: int, tallies: dict[str, Tally]) -> None:
             seconds = time.process_time() - began
             if not page.text or page.unmapped_share > 0.05:
                 continue
-            kind = "with tables" if labels.count_tables(page.text) else "without tables"
+            kind = "with tables" if label_rows.count_tables(page.text) else "without tables"
             for name in ("all", kind, "layout analysis" if calls else "no layout analysis"):
                 tallies[name].seconds += seconds
                 tallies[name].recalls.append(page.word_recall)
@@ -85,7 +85,7 @@ def library(path: Path, most: int, tally: Tally) -> None:
         return
     for number in range(min(most, document.page_count)):
         layer = document[number].get_text()
-        if not layer.strip() or labels.unmapped_share(document[number]) > 0.05:
+        if not layer.strip() or label_reader.unmapped_share(document[number]) > 0.05:
             continue
         began = time.process_time()
         with contextlib.redirect_stdout(io.StringIO()):
@@ -93,7 +93,7 @@ def library(path: Path, most: int, tally: Tally) -> None:
                 document, pages=[number], use_ocr=False, ignore_code=True, table_output="html", show_progress=False
             )
         tally.seconds += time.process_time() - began
-        tally.recalls.append(labels.word_recall(layer, text))
+        tally.recalls.append(label_reader.word_recall(layer, text))
 
 
 def clock(paths: list[Path], workers: int) -> float:
@@ -108,7 +108,7 @@ def clock(paths: list[Path], workers: int) -> float:
         os.chdir(folder)
         try:
             began = time.perf_counter()
-            labels.label_shard(documents, rendered, {}, {}, SETTINGS, workers)
+            label_shard.label_shard(documents, rendered, {}, {}, SETTINGS, workers)
             return time.perf_counter() - began
         finally:
             os.chdir(here)
@@ -130,7 +130,7 @@ def main() -> None:
         print(f"1 worker {one:.1f} s, {arguments.cores} workers {many:.1f} s: {one / many:.2f} times as fast")
         return
     # The models load once per process, not once per page.
-    warm = labels.PageReader(str(arguments.pdfs[0]), "", SETTINGS)
+    warm = label_reader.PageReader(str(arguments.pdfs[0]), "", SETTINGS)
     layout_analysis.blocks_of(
         warm._for_analysis[0], layout_analysis.TextLayer((), (), (), 1, 1), layout_analysis.Rules((), (), ())
     )

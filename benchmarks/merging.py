@@ -25,8 +25,8 @@ import full_size  # noqa: E402
 import torch  # noqa: E402  the folder above comes first
 from safetensors.torch import save_file  # noqa: E402
 
-from scribetune import adapters, config, families, merging  # noqa: E402
-from scribetune.merging import layouts  # noqa: E402
+from scribetune import adapters, config, families  # noqa: E402
+from scribetune.merging import layouts, merged_model  # noqa: E402
 
 TINY = REPOSITORY / "models" / "tiny"
 
@@ -48,7 +48,7 @@ def make_adapter(family: families.Family, base: Path, folder: Path, scope: str) 
 
 def figures(folder: Path) -> Iterator[str]:
     """Yield the lines that a proof has to say about the merge."""
-    proof = json.loads((folder / merging.PROOF_NAME).read_text(encoding="utf-8"))
+    proof = json.loads((folder / merged_model.PROOF_NAME).read_text(encoding="utf-8"))
     changes = proof["tensors"]["changed"].values()
     logits = proof["logits"]
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
@@ -102,7 +102,7 @@ def main() -> None:
         )
         print(f"adapter: {count / 1e6:.1f} M weights, scope {given.scope}")
         started = time.perf_counter()
-        merging.merge(settings, str(base), work / "adapter", work / "merged", [records])
+        merged_model.merge(settings, str(base), work / "adapter", work / "merged", [records])
         print(f"{time.perf_counter() - started:.0f} s", *figures(work / "merged"), sep="\n")
 
 

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribetune import agreement, labels, manifests
+from scribetune import agreement, label_reader, label_rows, label_shard, manifests
 from scribetune.config import restrict
+from scribetune.corrections import corrections_by_page
 from scribetune.documents import identify, open_passwords
 from scribetune.jobs import rule_job
 from scribetune.selection import DOCUMENT_TEXT_COLUMNS, PAGE_TEXT_COLUMNS
@@ -23,7 +24,7 @@ def main(
     document_manifest: Path,
     page_manifest: Path,
     corrections: Sequence[str],
-    settings: labels.LabelSettings,
+    settings: label_reader.LabelSettings,
     workers: int,
     label_manifest: Path,
 ) -> None:
@@ -36,19 +37,19 @@ def main(
     for row in manifests.rows(manifests.read([page_manifest], PAGE_TEXT_COLUMNS)):
         page_rows.setdefault(row["document"], []).append(row)
     rendered = {
-        row["document"]: (row["sha256"], labels.usable_pages(row["status"], page_rows.get(row["document"], [])))
+        row["document"]: (row["sha256"], label_shard.usable_pages(row["status"], page_rows.get(row["document"], [])))
         for row in states
     }
-    rows = labels.label_shard(
+    rows = label_shard.label_shard(
         documents,
         rendered,
         open_passwords(variables),
-        labels.corrections_by_page(Path(path) for path in corrections),
+        corrections_by_page(Path(path) for path in corrections),
         settings,
         workers,
-        {document: pages for document, rows in page_rows.items() if (pages := labels.pages_with_unseen(rows))},
+        {document: pages for document, rows in page_rows.items() if (pages := label_shard.pages_with_unseen(rows))},
     )
-    manifests.write(label_manifest, [asdict(row) for row in rows], manifests.columns_of(labels.LabelRow))
+    manifests.write(label_manifest, [asdict(row) for row in rows], manifests.columns_of(label_rows.LabelRow))
 
 
 if __name__ == "__main__":
@@ -60,7 +61,7 @@ if __name__ == "__main__":
             Path(snakemake.input.documents),
             Path(snakemake.input.pages),
             snakemake.input.corrections,
-            labels.LabelSettings(
+            label_reader.LabelSettings(
                 config.labels.headers_footers,
                 config.labels.tables,
                 config.labels.formulas,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import merging
 from scribetune.config import Config, restrict
 from scribetune.jobs import rule_job
+from scribetune.merging import merged_model
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def main(config: Config, base_path: str, adapter_folder: Path, merged_folder: Path, records: Sequence[Path]) -> None:
     """Merge, and prove it on pages of the first of `records` that has any."""
-    merging.merge(config, base_path, adapter_folder, merged_folder, records)
+    merged_model.merge(config, base_path, adapter_folder, merged_folder, records)
 
 
 if __name__ == "__main__":

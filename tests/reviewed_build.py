@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from scribetune import files, layout, manifests
-from scribetune.labels import LabelRow
+from scribetune.label_rows import LabelRow
 from scribetune.selection import SelectedPage
 
 HOSTILE = (

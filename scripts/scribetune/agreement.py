@@ -23,10 +23,7 @@ _LONGEST_PX = 6000
 
 
 def require(languages: str) -> None:
-    """Check that Tesseract and its language data are there.
-
-    Args:
-        languages: As Tesseract takes them: `eng+chi_sim`.
+    """Check that Tesseract and its language data (as it takes them: `eng+chi_sim`) are there.
 
     Raises:
         UserError: It is not installed, or lacks a language.
@@ -50,25 +47,14 @@ def require(languages: str) -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    """What OCR of a page says about its label.
+    """What OCR of a page says about its label."""
 
-    Attributes:
-        agreement: F of the two multisets of words, within 0 and 1; `UNKNOWN` where Tesseract gave up.
-        seconds: What it cost, on the clock, rendering included.
-    """
-
-    agreement: float
-    seconds: float
+    agreement: float  # F of the two multisets of words, within 0 and 1; `UNKNOWN` where Tesseract gave up
+    seconds: float  # what it cost, on the clock, rendering included
 
 
 def of_page(page: Any, label: str, languages: str) -> Reading:
-    """Read a pymupdf.Page by OCR and compare.
-
-    Args:
-        page: As it is shown.
-        label: Its Markdown.
-        languages: As Tesseract takes them.
-    """
+    """Read a pymupdf.Page by OCR and compare it with its label."""
     began = time.perf_counter()
     found = _words_in_image(page, languages)
     agreement = UNKNOWN if found is None else words_f(label, found)

@@ -46,8 +46,7 @@ class DocumentUse(StrEnum):
 def outcome(row: Mapping[str, str]) -> str:
     """Return one word for what became of a document: its status, or what kept a readable one from being used.
 
-    Args:
-        row: Of reports/documents.csv; older ones have no column `use` and say it in `status`.
+    Older rows of reports/documents.csv have no column `use` and say it in `status`.
     """
     use = row.get("use", "")
     is_plain = use in ("", DocumentUse.USED, DocumentUse.UNREADABLE)
@@ -56,17 +55,11 @@ def outcome(row: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, order=True)
 class Document:
-    """One input PDF.
+    """One input PDF."""
 
-    Attributes:
-        id: Readable name, unique in the folder, and stable: it depends on the relative path alone.
-        path: Where the file is, as the job opens it.
-        relative_path: POSIX path below the raw folder; names the document in the sheet and in reports.
-    """
-
-    id: str
-    path: Path
-    relative_path: str
+    id: str  # readable name, unique in the folder, and stable: it depends on the relative path alone
+    path: Path  # where the file is, as the job opens it
+    relative_path: str  # POSIX path below the raw folder; names the document in the sheet and in reports
 
 
 _ID = attrgetter("id")
@@ -152,17 +145,10 @@ def kept_by_dvc(folder: Path) -> int:
 
 
 def assign_shards(documents: Iterable[Document], per_shard: int) -> dict[str, tuple[Document, ...]]:
-    """Group documents into shards by a hash of their ids.
+    """Return shard name (`000-of-001`) → its documents, sorted, about `per_shard` of them, by a hash of their ids.
 
-    The number of shards is a power of two, so that it changes rarely as a folder grows, and a document's shard does
-    not depend on the others. (When it does change, documents that are already done are recognised and not redone.)
-
-    Args:
-        documents: All documents.
-        per_shard: About how many documents a shard should hold.
-
-    Returns:
-        Shard name (`000-of-001`) → its documents, sorted; shards without documents are left out.
+    The number of shards is a power of two, so that it changes rarely as a folder grows, and a document's shard does not
+    depend on the others. (When it does change, documents that are already done are recognised and not redone.)
     """
     everything = sorted(documents, key=_ID)
     count = 1
@@ -176,14 +162,7 @@ def assign_shards(documents: Iterable[Document], per_shard: int) -> dict[str, tu
 
 
 def read_sheet(path: Path, known: Sequence[Document]) -> dict[str, SheetRow]:
-    """Read the optional sheet.
-
-    Args:
-        path: CSV with a header of `SHEET_COLUMNS` (any subset that has `path`); may be absent.
-        known: The documents found.
-
-    Returns:
-        Document id → row, for documents that exist.
+    """Return document id → row of the optional sheet: a CSV with any of `SHEET_COLUMNS`, `path` among them.
 
     Raises:
         UserError: An unknown column, a missing `path`, a split that does not exist, or a path that no document has.
@@ -221,14 +200,9 @@ def read_sheet(path: Path, known: Sequence[Document]) -> dict[str, SheetRow]:
 
 
 def identify(raw: str, identities: Mapping[str, Sequence[str]]) -> tuple[list[Document], dict[str, str]]:
-    """Return a job's documents from what its rule says of them.
+    """Return a job's documents, and document id → variable of its password, from what its rule says of them.
 
-    Args:
-        raw: The folder that their relative paths count from.
-        identities: Document id → (relative path, variable that holds its password or "").
-
-    Returns:
-        (documents, document id → variable).
+    `identities` is document id → (path relative to `raw`, variable that holds its password or "").
     """
     documents = [Document(name, Path(raw, cells[0]), cells[0]) for name, cells in identities.items()]
     return documents, {name: cells[1] for name, cells in identities.items()}

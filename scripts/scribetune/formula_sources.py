@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 
 from scribetune import presentation_mathml
 from scribetune.mathml import MAX_CHARACTERS, MAX_DEPTH, mathml
+from scribetune.text_pages import texts_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,43 +50,25 @@ _EQUATION_NUMBER = re.compile(r"[(\[]?([\w.\-–′']{1,12})[)\]]?")
 
 @dataclass(frozen=True)
 class MathElement:
-    """A MathML structure element; its text is on the page.
+    """A MathML structure element; its text is on the page."""
 
-    Attributes:
-        name: "mfrac".
-        attributes: Those that matter.
-        kids: (place among its parent's kids, element).
-        text: Its /ActualText.
-    """
-
-    name: str
-    attributes: Mapping[str, str]
-    kids: tuple[tuple[int, "MathElement"], ...]
-    text: str = ""
+    name: str  # "mfrac"
+    attributes: Mapping[str, str]  # those that matter
+    kids: tuple[tuple[int, "MathElement"], ...]  # (place among its parent's kids, element)
+    text: str = ""  # its /ActualText
 
 
 @dataclass(frozen=True)
 class FormulaTag:
-    """A /Formula element of the structure tree.
+    """A /Formula element of the structure tree."""
 
-    Attributes:
-        latex: What an associated file says, "" where there is none.
-        display: Whether it stands on its own line, where the tag says so.
-        elements: (place among its kids, its `math` structure element), where it has one.
-        alternative: LaTeX of /Alt or /ActualText, "" where there is none.
-    """
-
-    latex: str = ""
-    display: bool | None = None
-    elements: tuple[int, MathElement] | None = None
-    alternative: str = ""
+    latex: str = ""  # what an associated file says, "" where there is none
+    display: bool | None = None  # whether it stands on its own line, where the tag says so
+    elements: tuple[int, MathElement] | None = None  # (place among its kids, its `math` element), where it has one
+    alternative: str = ""  # LaTeX of /Alt or /ActualText, "" where there is none
 
     def latex_of(self, block: Mapping[str, Any]) -> str:
-        """Return its LaTeX, "" where none is known.
-
-        Args:
-            block: The element as MuPDF gives it (TEXT_COLLECT_STRUCTURE), for the text of MathML structure elements.
-        """
+        """Return its LaTeX, "" where none is known; `block` is the element with its text (TEXT_COLLECT_STRUCTURE)."""
         if self.latex:
             return self.latex
         if self.elements is not None:
@@ -106,7 +89,7 @@ def equation_number(block: Mapping[str, Any]) -> str:
     """Return the number of an equation, without parentheses: the /Lbl in its /Formula; "" where it has none."""
     for child in block.get("blocks", []):
         if child.get("std") == "Lbl":
-            number = _EQUATION_NUMBER.fullmatch("".join(_texts(child)).strip())
+            number = _EQUATION_NUMBER.fullmatch("".join(texts_of(child)).strip())
             return number.group(1) if number else ""
     return ""
 
@@ -117,12 +100,7 @@ def with_number(latex: str, number: str) -> str:
 
 
 def read(pdf: Any, xref: int) -> FormulaTag:
-    """Read a /Formula element of a pymupdf.Document: associated files, structure elements, /Alt, /ActualText.
-
-    Args:
-        pdf: The document.
-        xref: Of the element.
-    """
+    """Read the /Formula element with this xref: associated files, structure elements, /Alt, /ActualText."""
     source, markup = _associated(pdf, xref)
     exact = latex_of_source(source) if source else FormulaTag()
     from_markup = latex_of_markup(markup) if markup else FormulaTag()
@@ -156,10 +134,7 @@ def latex_of_markup(markup: str) -> FormulaTag:
 
 
 def latex_of_source(text: str) -> FormulaTag:
-    r"""Return LaTeX without delimiters, comments, labels and the environments that number equations.
-
-    Args:
-        text: What an author wrote: `$x$`, `\begin{equation}…\end{equation}`, or LaTeX without delimiters.
+    r"""Return what an author wrote without delimiters, comments, labels and the environments that number equations.
 
     Returns:
         The tag; with `display` where the delimiters tell; empty where the text cannot stand between dollar signs.
@@ -292,14 +267,7 @@ def _filled(element: MathElement, block: Mapping[str, Any]) -> Element:
     """Return an element tree with the text that its places on the page have."""
     made = Element(element.name, dict(element.attributes))
     if not element.kids:
-        made.text = element.text or "".join(_texts(block))
+        made.text = element.text or "".join(texts_of(block))
     for index, kid in element.kids:
         made.append(_filled(kid, _child(block, index)))
     return made
-
-
-def _texts(block: Mapping[str, Any]) -> Iterator[str]:
-    for line in block.get("lines", []):
-        yield "".join(span["text"] for span in line["spans"])
-    for child in block.get("blocks", []):
-        yield from _texts(child)

@@ -17,31 +17,19 @@ _INLINE_PARENTS = frozenset({"P", "Span", "LBody", "Lbl", "TD", "TH", "H1", "H2"
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula on a page.
+    """A formula on a page."""
 
-    Attributes:
-        latex: Whitespace collapsed.
-        display: Whether it stands on its own line.
-        bbox: (x0, y0, x1, y1) of its glyphs, in points of the unrotated page.
-        lines: The boxes of its text lines.
-    """
-
-    latex: str
-    display: bool
-    bbox: tuple[float, float, float, float]
-    lines: tuple[tuple[float, float, float, float], ...]
+    latex: str  # whitespace collapsed
+    display: bool  # whether it stands on its own line
+    bbox: tuple[float, float, float, float]  # (x0, y0, x1, y1) of its glyphs, in points of the unrotated page
+    lines: tuple[tuple[float, float, float, float], ...]  # the boxes of its text lines
 
 
 def on_page(page: Any, tags: list[FormulaTag]) -> list[Formula]:
-    """Return the page's formulas that have LaTeX, in reading order of the structure tree.
+    """Return the formulas of a pymupdf.Page that have LaTeX, in reading order of the structure tree.
 
-    Args:
-        page: A pymupdf.Page.
-        tags: Its entry of `TagTree.formulas`.
-
-    Returns:
-        The formulas; none where the boxes found on the page do not match the elements one to one (then nothing can
-        be said about which LaTeX belongs where).
+    None where the boxes on the page do not match the elements (its entry of `TagTree.formulas`) one to one: then
+    nothing can be said about which LaTeX belongs where.
     """
     import pymupdf
 
@@ -124,11 +112,7 @@ class Placeholders:
         return Placeholders(markdown)
 
     def fill(self, text: str) -> tuple[str, int]:
-        """Put the LaTeX where its token stands.
-
-        Returns:
-            (text, number of tokens that were not found exactly once).
-        """
+        """Put the LaTeX where its token stands; returns the text, and the number of tokens not found exactly once."""
         lost = 0
         for token, latex in self.markdown.items():
             if text.count(token) != 1:

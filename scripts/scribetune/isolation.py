@@ -49,17 +49,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task or of one of its steps.
+    """What came of a task or of one of its steps."""
 
-    Attributes:
-        value: What the function returned or yielded; None where it failed.
-        failure: "" or "timed_out", "crashed", "too_large" (it wanted more memory than allowed), "error".
-        message: Why it failed, in words.
-    """
-
-    value: Any
-    failure: str = ""
-    message: str = ""
+    value: Any  # what the function returned or yielded; None where it failed
+    failure: str = ""  # "" or "timed_out", "crashed", "too_large" (it wanted more memory than allowed), "error"
+    message: str = ""  # why it failed, in words
 
 
 class TooLargeError(Exception):
@@ -130,14 +124,7 @@ class Workers:
         self._workers.clear()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        """Run tasks and yield their outcomes in the order of the tasks.
-
-        Args:
-            tasks: What to do; functions of modules, not of the program itself.
-
-        Yields:
-            One outcome per task.
-        """
+        """Run tasks and yield one outcome for each, in their order."""
         for outcomes in self._run([_Job(task, by_steps=False) for task in tasks]):
             yield outcomes[0]
 
@@ -145,13 +132,7 @@ class Workers:
         """Run tasks step by step, each step under the time limit, and yield their outcomes in the order of the tasks.
 
         After a step that failed the work goes on with the next one. Where the first fails, or `GIVE_UP_AFTER` of them
-        were lost to time, memory or a crash, the task ends there.
-
-        Args:
-            tasks: What to do; see `Task` on their functions.
-
-        Yields:
-            For each task the outcomes of its steps; the last is a failure where it was given up.
+        were lost to time, memory or a crash, the task ends there, and its last outcome is a failure.
         """
         yield from self._run([_Job(task, by_steps=True) for task in tasks])
 
@@ -265,21 +246,6 @@ class Workers:
         self._workers.remove(worker)
         worker.process.join()
         worker.pipe.close()
-
-
-def run(tasks: Sequence[Task], workers: int, memory_mb: int = MEMORY_MB) -> Iterator[Outcome]:
-    """Run tasks in worker processes of their own; see `Workers.run`.
-
-    Args:
-        tasks: What to do.
-        workers: Number of processes, if there are as many tasks.
-        memory_mb: See `Workers`.
-
-    Yields:
-        One outcome per task.
-    """
-    with Workers(min(workers, len(tasks)), memory_mb) as started:
-        yield from started.run(tasks)
 
 
 @contextlib.contextmanager

@@ -1,41 +1,30 @@
 """The LaTeX of characters of formulas: commands by latex2mathml's table of Unicode mathematics, styles by name."""
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Any
+
+from scribetune.package import package_file
 
 COMMAND_AT_END = re.compile(r"\\[A-Za-z]+$")
-# Where the table has another name, or none, than what people write.
-_COMMANDS: Mapping[str, str] = MappingProxyType(
-    {
-        "−": "-", "∗": "*", "→": r"\to", "…": r"\ldots", "⋯": r"\cdots", "·": r"\cdot", "⋅": r"\cdot",
-        "⧵": r"\setminus", "∖": r"\setminus", "≠": r"\neq", "∣": r"\mid", "‖": r"\|", "∥": r"\parallel",
-        "∅": r"\emptyset", "⟹": r"\implies", "⟺": r"\iff", "°": r"^{\circ}", "ε": r"\varepsilon",
-        "ϵ": r"\epsilon", "φ": r"\varphi",
-        "ϕ": r"\phi", "ϑ": r"\vartheta", "ϱ": r"\varrho", "ς": r"\varsigma", "ϖ": r"\varpi",
-        "ℏ": r"\hbar", "ℓ": r"\ell",
-        "{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "_": r"\_", "\\": r"\backslash",
-        "~": r"\sim", "^": r"\wedge", "⟨": r"\langle", "⟩": r"\rangle", "∼": r"\sim", "ℎ": "h", "∶": ":", "≔": ":=",
-        "\u2061": "", "\u2062": "", "\u2063": "", "\u2064": "", "\u200b": "", "\u00a0": r"\ ", "\u2009": r"\,",
-        "\u2003": r"\quad", "\u2002": r"\ ", "\u2005": r"\:", "\u2006": r"\,", "\u200a": "",
-        "‘": "`", "’": "'", "″": "''", "‴": "'''", "⁗": "''''", "′": "'",
-    }
-)  # fmt: skip
+NAMES: Mapping[str, Any] = MappingProxyType(
+    json.loads(package_file("latex_characters.json").read_text(encoding="utf-8"))
+)
+"""LaTeX by character, for what is written otherwise than latex2mathml's table has it; functions that LaTeX knows.
+
+commands: of characters that the table does not have, or under a name that people do not write; styles: of Unicode's
+names; over: accents above one character and above several; under, arrows: the same below, and with text; variants: of
+MathML's attribute mathvariant.
+"""
 _STYLED_NAME = re.compile(
     r"(?:MATHEMATICAL )?(?P<style>BOLD ITALIC|BOLD SCRIPT|BOLD FRAKTUR|SANS-SERIF BOLD ITALIC|SANS-SERIF BOLD|"
     r"SANS-SERIF ITALIC|DOUBLE-STRUCK|BLACK-LETTER|FRAKTUR|SANS-SERIF|MONOSPACE|SCRIPT|BOLD|ITALIC) "
 )
-_STYLES: Mapping[str, str] = MappingProxyType(
-    {
-        "BOLD": r"\mathbf", "BOLD ITALIC": r"\boldsymbol", "DOUBLE-STRUCK": r"\mathbb", "SCRIPT": r"\mathcal",
-        "BOLD SCRIPT": r"\boldsymbol", "FRAKTUR": r"\mathfrak", "BLACK-LETTER": r"\mathfrak",
-        "BOLD FRAKTUR": r"\mathfrak", "SANS-SERIF": r"\mathsf", "SANS-SERIF BOLD": r"\mathsf",
-        "SANS-SERIF ITALIC": r"\mathsf", "SANS-SERIF BOLD ITALIC": r"\mathsf", "MONOSPACE": r"\mathtt", "ITALIC": "",
-    }
-)  # fmt: skip
 _PACKAGES = frozenset({"amssymb", "amsmath", "amsfonts"})
 
 
@@ -52,15 +41,16 @@ def latex_of(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _character(character: str) -> str:
-    if character in _COMMANDS:
-        return _COMMANDS[character]
+    commands: Mapping[str, str] = NAMES["commands"]
+    if character in commands:
+        return commands[character]
     if character.isascii():
         return character
     plain = unicodedata.normalize("NFKC", character)
     style = _STYLED_NAME.match(unicodedata.name(character, ""))
     if style and len(plain) == 1 and plain != character:
-        command = _STYLES[style.group("style")]
-        inner = _COMMANDS.get(plain) or _symbols()[0].get(plain, plain)
+        command = NAMES["styles"][style.group("style")]
+        inner = commands.get(plain) or _symbols()[0].get(plain, plain)
         return f"{command}{{{inner}}}" if command else inner
     return _symbols()[0].get(character, character)
 

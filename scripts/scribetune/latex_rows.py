@@ -14,27 +14,16 @@ _MATRICES: Mapping[tuple[str, str], str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a row.
+    """A part of a row."""
 
-    Attributes:
-        latex: Of it.
-        kind: "ord", "op" (large operator, function), "bin", "rel", "punct", "open", "close" or "space".
-        character: Of an operator: what is in the markup.
-        tall: Whether it is higher than a letter.
-        scripted: Whether it has a script, so that no other can follow.
-        stretchy: Whether a fence grows with what it encloses: "true", "false" or "" (as far as there is need).
-        table: Of a table that no environment holds yet: the alignment of its columns, and their number.
-        stacked: Numerator and denominator without a bar between them.
-    """
-
-    latex: str
-    kind: str = "ord"
-    character: str = ""
-    tall: bool = False
-    scripted: bool = False
-    stretchy: str = ""
-    table: tuple[tuple[str, ...], int] | None = None
-    stacked: tuple[str, str] | None = None
+    latex: str  # of it
+    kind: str = "ord"  # "ord", "op" (large operator, function), "bin", "rel", "punct", "open", "close" or "space"
+    character: str = ""  # of an operator: what is in the markup
+    tall: bool = False  # whether it is higher than a letter
+    scripted: bool = False  # whether it has a script, so that no other can follow
+    stretchy: str = ""  # whether a fence grows with what it encloses: "true", "false" or "" (as far as there is need)
+    table: tuple[tuple[str, ...], int] | None = None  # in no environment yet: alignments, number of columns
+    stacked: tuple[str, str] | None = None  # numerator and denominator without a bar between them
 
 
 def with_environments(pieces: list[Piece]) -> list[Piece]:
@@ -106,12 +95,7 @@ def fenced(pieces: list[Piece]) -> list[Piece]:
 
 
 def joined(pieces: Sequence[Piece], *, tight: bool = False) -> str:
-    """Return pieces as one line: blanks around operators, and where a command meets a letter.
-
-    Args:
-        pieces: From left to right.
-        tight: Of a script: `i=1`.
-    """
+    """Return pieces as one line: blanks around operators (unless `tight`), and where a command meets a letter."""
     text, last, after_limits = "", "open", False
     for piece in pieces:
         latex = piece.latex

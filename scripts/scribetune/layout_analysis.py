@@ -37,10 +37,7 @@ _LEVELS = 6
 def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
     """Return the blocks of a page in reading order.
 
-    Args:
-        page: A pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`).
-        layer: Its text.
-        rules: The lines drawn on it.
+    It is a pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`).
     """
     regions = layout_model.regions_of(page)
     blocks = [_block(region, layer, rules) for region in regions]
@@ -129,11 +126,7 @@ def _area(block: PageBlock, region: Region) -> Box:
 def _assigned(
     lines: Sequence[Line], blocks: Sequence[PageBlock], areas: Sequence[Box]
 ) -> tuple[list[list[Line]], list[Line]]:
-    """Give each line, cut where it leaves a block, to the smallest block around its middle.
-
-    Returns:
-        (lines of each block, lines of none).
-    """
+    """Give each line, cut where it leaves a block, to the smallest around its middle: (each block's, nobody's)."""
     # Tables first: what they hold is in their cells.
     order = sorted(
         range(len(blocks)),

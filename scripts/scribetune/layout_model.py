@@ -25,39 +25,24 @@ _REMEMBERED = 20_000  # short texts
 
 
 @dataclass(frozen=True)
-class FoundTable:
-    """A table as the table finder has it.
+class DetectedTable:
+    """A table as the table finder has it."""
 
-    Attributes:
-        table: Its cells.
-        boxes: Where they stand, rows × columns; None where a cell covers the slot or there is none.
-    """
-
-    table: PageTable
-    boxes: tuple[tuple[Box | None, ...], ...]
+    table: PageTable  # its cells
+    boxes: tuple[tuple[Box | None, ...], ...]  # of cells, rows × columns; None for a slot that is covered or empty
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of a page.
+    """A part of a page."""
 
-    Attributes:
-        kind: The model's name for it: "text", "table", "picture", "section-header", …
-        box: Where it stands.
-        tables: The tables found in it.
-    """
-
-    kind: str
-    box: Box
-    tables: tuple[FoundTable, ...] = ()
+    kind: str  # the model's name for it: "text", "table", "picture", "section-header", …
+    box: Box  # where it stands
+    tables: tuple[DetectedTable, ...] = ()  # the tables found in it
 
 
 def without_tags(pdf: Any) -> bool:
-    """Remove the structure tree of a pymupdf.Document in memory: layout analysis does not use it, and pays for it.
-
-    Returns:
-        Whether there was one.
-    """
+    """Remove a document's structure tree in memory, for which layout analysis pays; return whether there was one."""
     import pymupdf
 
     root = pymupdf.mupdf.pdf_dict_get(
@@ -70,11 +55,7 @@ def without_tags(pdf: Any) -> bool:
 
 
 def regions_of(page: Any) -> list[Region]:
-    """Return the regions of a page in reading order.
-
-    Args:
-        page: A pymupdf.Page that is not rotated.
-    """
+    """Return the regions of a pymupdf.Page that is not rotated, in reading order."""
     # The library prints progress and advice to stdout.
     with contextlib.redirect_stdout(io.StringIO()):
         return _regions(page, _library())
@@ -116,7 +97,7 @@ def _regions(page: Any, library: Any) -> list[Region]:
     ]
 
 
-def _table(table: Any) -> FoundTable:
+def _table(table: Any) -> DetectedTable:
     """Read one pymupdf Table: rows of cells, each in the first slot that none before it covers."""
     cells: list[Cell] = []
     boxes: dict[tuple[int, int], Box | None] = {}
@@ -127,17 +108,16 @@ def _table(table: Any) -> FoundTable:
         for placed in row:
             while (number, column) in covered:
                 column += 1
-            width, height = placed.colspan, placed.rowspan
-            covered |= {(number + down, column + across) for down in range(height) for across in range(width)}
+            cell = Cell(number, column, joined_rows(placed.text.split("\n")), placed.rowspan, placed.colspan)
+            covered.update(cell.slots)
             boxes[number, column] = tuple(placed.bbox) if placed.bbox is not None else None
-            text = joined_rows(placed.text.split("\n"))
-            if text or width * height > 1:
-                cells.append(Cell(number, column, text, height, width))
-            column += width
+            if cell.text or cell.spans:
+                cells.append(cell)
+            column += cell.column_span
         columns = max([columns, *(slot + 1 for line, slot in covered if line == number)])
     rows = len(table.placements)
     x0, y0, x1, y1 = table.bbox
-    return FoundTable(
+    return DetectedTable(
         PageTable((x0, y0, x1, y1), rows, columns, tuple(cells)),
         tuple(tuple(boxes.get((row, column)) for column in range(columns)) for row in range(rows)),
     )
@@ -177,7 +157,7 @@ def _library() -> Any:
     import pymupdf._table_refine
     import pymupdf.table
 
-    # `import pymupdf` has loaded the models, with threads for all cores, unless `labels.prepare_worker` prevented it:
+    # `import pymupdf` has loaded the models, with threads for all cores, unless `prepare_worker` has prevented it:
     # a function in the models' place keeps the next import from doing so.
     pymupdf._get_layout = _library
     import pymupdf.layout
@@ -220,13 +200,9 @@ def _session(path: str, providers: Sequence[str] | None = None) -> Any:
 
 
 def _backgrounds(rects: Sequence[Any], *, contain_frac: float = 0.9) -> list[Any]:
-    """Return the shaded boxes that lie in no larger one, as the table finder does: areas first, which tell most apart.
+    """Return the shaded boxes (pymupdf.Rect) that lie in no larger one, as the table finder does.
 
     It makes a new box of every two, some hundred thousand on a striped table; here those that can overlap enough.
-
-    Args:
-        rects: Of type pymupdf.Rect.
-        contain_frac: Share of a box that lies in a larger one, so that it is left out.
     """
     areas = [rect.get_area() for rect in rects]
     edges = [(rect.x0, rect.y0, rect.x1, rect.y1) for rect in rects]

@@ -26,14 +26,10 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str])
 
 
 def read(paths: Iterable[Path], text_columns: Sequence[str]) -> pd.DataFrame:
-    """Read and concatenate manifests.
+    """Read manifests of the same columns into one frame, in the order given.
 
-    Args:
-        paths: CSV files with the same columns.
-        text_columns: Columns to keep as text: empty cells are "", and "0012" stays "0012".
-
-    Returns:
-        One frame, in the order given; the other columns are numbers where every cell is one.
+    `text_columns` are kept as text: empty cells are "", and "0012" stays "0012". The other columns are numbers where
+    every cell is one.
     """
     kinds = dict.fromkeys(text_columns, str)
     frames = [pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={}) for path in paths]

@@ -19,21 +19,17 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _LINE_BREAK = re.compile(r"<br>\n?")
+_ALONE = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana and Han
+_WORD = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+")
 
 
 def normalise(text: str) -> str:
-    r"""Bring extracted Markdown into the form that labels have.
+    r"""Bring extracted Markdown into the form that labels have; twice changes nothing, and a page without text is "".
 
     NFC, and Arabic letters as such instead of the shapes that they take in a word; `\n` line ends; no blanks at line
     ends; blocks separated by one empty line; headings without emphasis marks; one blank around table cells and `---`
     separators; text found in pictures as plain lines; markers of pictures removed; `<br>` only inside tables; `-` for
     every bullet, and no empty lines between items; one final newline.
-
-    Args:
-        text: Markdown as the extraction wrote it.
-
-    Returns:
-        The normal form; "" for a page without text. Applying it twice changes nothing.
     """
     text = _SHAPED.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
@@ -73,11 +69,16 @@ def strip_emphasis(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of Markdown without its marks: runs of letters and digits; each Han character by itself."""
-    plain = _TAG.sub(" ", text)
-    return re.findall(
-        r"[\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u9fff\uf900-\ufaff]+", unicodedata.normalize("NFKC", plain)
-    )
+    """Return the words of Markdown without its marks: runs of letters and digits; Han characters and kana one by one.
+
+    A blank beside kana is a gap of the typesetter's or a line's end, and tells no words apart.
+    """
+    return _WORD.findall(unicodedata.normalize("NFKC", _TAG.sub(" ", text)))
+
+
+def is_cjk(character: str) -> bool:
+    """Return whether a character is Han, kana, or full-width punctuation."""
+    return "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or "\uff00" <= character <= "\uffef"
 
 
 _LINE_MARK = re.compile(r"^\s*(?:#{1,6} |[-*+•] |> |\|)+", re.MULTILINE)

@@ -7,7 +7,7 @@ parsed into a grid, and a new table is written from the grid with every cell esc
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -50,13 +50,9 @@ class Cell:
 
 
 def table_rows(html: str) -> tuple[tuple[Cell, ...], ...] | None:
-    """Parse one HTML table into rows of cells.
+    """Parse one HTML table, whose tags may be unclosed, into rows of cells; tables in it are read as text.
 
-    Args:
-        html: Source from `<table` to `</table>`; tags inside may be unclosed. Nested tables are read as text.
-
-    Returns:
-        The rows in order, or None where there is no cell, or there are more than `MAX_CELLS`.
+    None where there is no cell, or there are more than `MAX_CELLS`.
     """
     try:
         root = lxml.html.fragment_fromstring(html, create_parent="div", parser=lxml.html.HTMLParser(huge_tree=False))
@@ -115,12 +111,7 @@ def _cell_html(cell: Cell) -> Markup:
 
 
 def formula_html(latex: str, *, display: bool) -> Markup:
-    """Show a formula: as MathML with its source as the tooltip, or as source where it cannot be read.
-
-    Args:
-        latex: The source between the delimiters.
-        display: A formula on its own line, else one inside a sentence.
-    """
+    """Show a formula: as MathML with its source as the tooltip, or as source where it cannot be read."""
     kind = "formula display" if display else "formula"
     latex = latex.strip()
     shown = mathml(latex, display=display)
@@ -130,14 +121,9 @@ def formula_html(latex: str, *, display: bool) -> Markup:
 
 
 def rendered(text: str, limit: int = RENDERED_CHARACTERS) -> Markup:
-    """Render Markdown as HTML in which nothing runs and nothing is clickable.
+    """Render Markdown, anything at all, up to `limit` characters as HTML where nothing runs and nothing is clickable.
 
-    Args:
-        text: Markdown from a label or a model; anything at all may be in it.
-        limit: Characters that are rendered.
-
-    Returns:
-        HTML made of headings (as `div.md-h`), paragraphs, lists, emphasis, code, tables and formulas only.
+    It is made of headings (as `div.md-h`), paragraphs, lists, emphasis, code, tables and formulas only.
     """
     html: str = _renderer().render(visible(text.strip()[:limit]))
     # Once more on the result: entities such as &#x202E; have become characters by now.
@@ -153,12 +139,16 @@ def _renderer() -> MarkdownIt:
     markdown.block.ruler.before("table", "html_table", _html_table_block, interrupts)
     markdown.block.ruler.before("table", "formula_block", _formula_block, interrupts)
     markdown.inline.ruler.before("escape", "formula", _formula_inline)
-    markdown.add_render_rule("html_table", _render_html_table)
-    markdown.add_render_rule("formula", _render_formula)
-    markdown.add_render_rule("heading_open", _render_heading_open)
-    markdown.add_render_rule("heading_close", _render_heading_close)
-    markdown.add_render_rule("table_open", _render_table_open)
-    markdown.add_render_rule("table_close", _render_table_close)
+    for name, written in (
+        ("html_table", lambda token: _html_table(token.content)),
+        ("formula", lambda token: formula_html(token.content, display=token.block)),
+        # A page's headings are content, not part of the report's own outline.
+        ("heading_open", lambda token: f'<div class="md-h md-{token.tag}">'),
+        ("heading_close", lambda _: "</div>\n"),
+        ("table_open", lambda _: '<div class="scroll"><table>'),
+        ("table_close", lambda _: "</table></div>\n"),
+    ):
+        markdown.add_render_rule(name, _rule(written))
     return markdown
 
 
@@ -237,40 +227,15 @@ def _formula_inline(state: StateInline, silent: bool) -> bool:
     return False
 
 
-def _render_html_table(
-    _renderer: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    source = tokens[index].content
+def _rule(written: Callable[[Token], str]) -> Callable[..., str]:
+    """Return a function of one token as the library calls it."""
+
+    def render(_renderer: RendererHTML, tokens: Sequence[Token], index: int, *_: OptionsDict | EnvType) -> str:
+        return written(tokens[index])
+
+    return render
+
+
+def _html_table(source: str) -> str:
     rows = table_rows(source)
     return Markup("<pre>{}</pre>").format(source) if rows is None else table_html(rows)
-
-
-def _render_formula(
-    _renderer: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    return formula_html(tokens[index].content, display=tokens[index].block)
-
-
-def _render_heading_open(
-    _renderer: RendererHTML, tokens: Sequence[Token], index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    # A page's headings are content, not part of the report's own outline.
-    return f'<div class="md-h md-{tokens[index].tag}">'
-
-
-def _render_heading_close(
-    _renderer: RendererHTML, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    return "</div>\n"
-
-
-def _render_table_open(
-    _renderer: RendererHTML, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    return '<div class="scroll"><table>'
-
-
-def _render_table_close(
-    _renderer: RendererHTML, _tokens: Sequence[Token], _index: int, _options: OptionsDict, _env: EnvType
-) -> str:
-    return "</table></div>\n"

@@ -38,15 +38,7 @@ _VALUE = re.compile(r"[\w.%+-]{1,20}( [\w.%+-]{1,20}){0,20}")
 
 
 def mathml(latex: str, *, display: bool) -> Markup | None:
-    """Return a formula as MathML.
-
-    Args:
-        latex: The source between the delimiters.
-        display: A formula on its own line, else one inside a sentence.
-
-    Returns:
-        A `<math>` element, or None where the source is too long or is no LaTeX that the library understands.
-    """
+    """Return a formula as a `<math>` element; None where it is too long or no LaTeX that the library understands."""
     return _mathml(latex, display) if latex and len(latex) <= MAX_CHARACTERS else None
 
 

@@ -12,17 +12,11 @@ from scribetune.metrics.grids import Cell
 
 @dataclass(frozen=True)
 class SubGrid:
-    """A grid of cells: a table's, or one cell's content.
-
-    Attributes:
-        rows: Number of rows.
-        columns: Number of columns.
-        cells: Counted from 0 within the grid.
-    """
+    """A grid of cells: a table's, or one cell's content."""
 
     rows: int
     columns: int
-    cells: tuple[Cell, ...]
+    cells: tuple[Cell, ...]  # counted from 0 within the grid
 
 
 def of_text(text: str) -> SubGrid:
@@ -36,13 +30,9 @@ def stacked(parts: Sequence[SubGrid]) -> SubGrid:
 
 
 def flattened(grid: Sequence[Sequence[SubGrid]]) -> SubGrid:
-    """Make one grid of a table whose cells are grids.
+    """Make one grid of a table whose cells are grids; the rows are of one length.
 
-    Args:
-        grid: Rows of cells, all of one length.
-
-    Returns:
-        A grid in which each row and each column is as many as the largest of its cells has; what is smaller spans.
+    Each row and each column becomes as many as the largest of its cells has; what is smaller spans.
     """
     heights = [max(cell.rows for cell in row) for row in grid]
     widths = [max(row[column].columns for row in grid) for column in range(len(grid[0]))]

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
-from scribetune.markdown import FIGURE
-from scribetune.structure import is_cjk
+from scribetune.markdown import FIGURE, is_cjk
 from scribetune.table_cells import Box, PageTable
 from scribetune.text_layer import (
     Line,
@@ -47,31 +46,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class PageBlock:
-    """A block of a page.
+    """A block of a page."""
 
-    Attributes:
-        kind: What it is.
-        box: Where it stands.
-        lines: Its text, empty for tables.
-        level: Of a heading, from 1.
-        tables: A table's cells; several that stand side by side.
-    """
-
-    kind: Kind
-    box: Box
-    lines: tuple[Line, ...] = ()
-    level: int = 0
-    tables: tuple[PageTable, ...] = ()
+    kind: Kind  # what it is
+    box: Box  # where it stands
+    lines: tuple[Line, ...] = ()  # its text, empty for tables
+    level: int = 0  # of a heading, from 1
+    tables: tuple[PageTable, ...] = ()  # a table's cells; several that stand side by side
 
 
 def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool) -> str:
-    """Write the blocks of a page down, in their order.
-
-    Args:
-        blocks: In reading order.
-        always_html: Tables as HTML even where Markdown could hold them.
-        keep_headers: Whether running headers and footers are part of the text.
-    """
+    """Write the blocks of a page down, in their order; tables as Markdown where it holds them, unless `always_html`."""
     everything = "\n".join(line.text for block in blocks for line in block.lines)
     marks = {mark for block in blocks if block.kind is Kind.FOOTNOTE for mark in _marks_of(block)}
     writer = _Writer(everything, marks, always_html=always_html)
@@ -146,16 +131,12 @@ class _Writer:
             if pieces:
                 before = pieces[-1].text.rstrip()
                 after = line.text
-                if is_broken_word(before, after, self._everything):
-                    pieces[-1] = replace(pieces[-1], text=re.sub(r"[-\u00ad\u2010]$", "", before))
-                elif before.endswith("\u00ad"):
-                    pieces[-1] = replace(pieces[-1], text=before[:-1])
-                elif _JOINT.search(before) and after[:1].isalnum() and not begins_with_conjunction(after):
-                    pieces[-1] = replace(pieces[-1], text=before)
-                elif not (is_cjk(before[-1:] or "a") and is_cjk(after[:1] or "a")):
-                    pieces[-1] = replace(pieces[-1], text=before + " ")
-                else:
-                    pieces[-1] = replace(pieces[-1], text=before)
+                stays_joined = _JOINT.search(before) and after[:1].isalnum() and not begins_with_conjunction(after)
+                if is_broken_word(before, after, self._everything) or before.endswith("\u00ad"):
+                    before = re.sub(r"[-\u00ad\u2010]$", "", before)
+                elif not stays_joined and not (is_cjk(before[-1:]) and is_cjk(after[:1])):
+                    before += " "
+                pieces[-1] = replace(pieces[-1], text=before)
                 spans[0] = replace(spans[0], text=spans[0].text.lstrip())
             spaced = [spans[0]]
             for previous, span in pairwise(spans):

@@ -29,17 +29,11 @@ _ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class PageImage:
-    """A rendered page.
+    """A rendered page."""
 
-    Attributes:
-        pixels: Height × width (× 3 for RGB) bytes.
-        scale: Pixels per point of the page.
-        memory: What holds the pixels: they are not copied out of the pymupdf.Pixmap, and die with it.
-    """
-
-    pixels: "NDArray[np.uint8]"
-    scale: float
-    memory: Any = None
+    pixels: "NDArray[np.uint8]"  # height × width (× 3 for RGB) bytes
+    scale: float  # pixels per point of the page
+    memory: Any = None  # what holds the pixels: they are not copied out of the pymupdf.Pixmap, and die with it
 
     @property
     def mode(self) -> str:
@@ -70,16 +64,13 @@ class PageImage:
 
 
 def render(page: Any, shown: Any, long_side_px: int, color: str) -> PageImage:
-    """Render a page, rotation, annotations and form fields as a reader sees them.
+    """Render a pymupdf.Page, rotation, annotations and form fields as a reader sees them.
 
     Args:
-        page: A pymupdf.Page.
+        page: The page.
         shown: Its display list, `page.get_displaylist()`.
-        long_side_px: Length of the longer side of the image.
+        long_side_px: Length of the longer side of the image, exactly.
         color: "auto" (gray where nothing on the page has a colour), "gray" or "rgb".
-
-    Returns:
-        The image, its longer side of exactly that length.
 
     Raises:
         TooLargeError: It would take more memory than allowed.
@@ -108,13 +99,15 @@ def render(page: Any, shown: Any, long_side_px: int, color: str) -> PageImage:
     return PageImage(pixels, scale, pixmap)
 
 
+def of_page(page: Any, long_side_px: int, color: str) -> PageImage:
+    """Render a page that nothing else is asked of; see `render`."""
+    return render(page, page.get_displaylist(), long_side_px, color)
+
+
 def has_color(shown: Any) -> bool:
-    """Whether anything in a display list may have a colour: text, drawings, shadings, or an image that is not gray.
+    """Whether anything in a pymupdf.DisplayList may have a colour: text, drawing, shading, an image that is not gray.
 
     Images are judged by their colour space: their pixels would be decoded here, and once more for the page.
-
-    Args:
-        shown: A pymupdf.DisplayList.
     """
     from pymupdf import mupdf
 
@@ -167,11 +160,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def check_pixels(sizes: "Iterable[tuple[int, int]]", max_megapixels: float) -> None:
-    """Refuse an image of more pixels than allowed, before anything of it is decoded.
-
-    Args:
-        sizes: (Width, height) of the images, in pixels.
-        max_megapixels: Limit, in millions.
+    """Refuse images, given as (width, height) in pixels, that have more than allowed, before anything is decoded.
 
     Raises:
         TooLargeError: The message has the size.

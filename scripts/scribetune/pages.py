@@ -1,6 +1,5 @@
 """Pages of PDFs: an image of each, what its text layer is worth, and what became of every page and document."""
 
-import json
 import logging
 import mmap
 import os
@@ -12,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from scribetune import files, isolation, layout, page_images, text_layer_checks
+from scribetune import files, isolation, layout, page_images, reuse, text_layer_checks
 from scribetune.documents import Document, DocumentStatus
 from scribetune.progress import bar
 from scribetune.text_layer_checks import FEW_CHARACTERS
@@ -114,35 +113,20 @@ class LayerLimits:
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """What decides about page images and statuses; all but `limits` is part of each document's key for reuse.
+    """What decides about page images and statuses; all but `limits` is part of each document's key for reuse."""
 
-    Attributes:
-        long_side_px: Length of the longer side of the images.
-        color: See `page_images.render`.
-        timeout_s_per_page: A page that takes longer is given up.
-        code: Digest of the code.
-        memory_mb: Most memory of a worker.
-        max_megapixels: Pages with a larger image on them are not rendered.
-        max_pages: Documents with more pages are not rendered.
-        limits: What makes a text layer unusable; judged anew whenever it changes, without rendering.
-    """
-
-    long_side_px: int
-    color: str
-    timeout_s_per_page: float
-    code: str
-    memory_mb: int = isolation.MEMORY_MB
-    max_megapixels: float = 250.0
-    max_pages: int = 10_000
-    limits: LayerLimits = field(default_factory=LayerLimits)
+    long_side_px: int  # length of the longer side of the images
+    color: str  # see `page_images.render`
+    timeout_s_per_page: float  # a page that takes longer is given up
+    code: str  # digest of the code
+    memory_mb: int = isolation.MEMORY_MB  # most memory of a worker
+    max_megapixels: float = 250.0  # pages with a larger image on them are not rendered
+    max_pages: int = 10_000  # documents with more pages are not rendered
+    limits: LayerLimits = field(default_factory=LayerLimits)  # judged anew, without rendering
 
 
 def open_pdf(path: str, password: str) -> tuple[Any, DocumentStatus, str]:
-    """Open a PDF and say whether it can be read.
-
-    Args:
-        path: The file.
-        password: Tried where the file asks for one; "" for none.
+    """Open a PDF, with the password if it asks for one, and say whether it can be read.
 
     Returns:
         (pymupdf.Document or None, status, message in plain words: why, and what to do).
@@ -210,37 +194,14 @@ def _is_cut_off(path: str) -> bool:
         return content.rfind(b"%%EOF") < content.rfind(b" obj")
 
 
-def encode_page(page: Any, long_side_px: int, color: str) -> tuple[bytes, int, int, str, bool]:
-    """Render a pymupdf page as PNG.
-
-    Args:
-        page: A pymupdf.Page.
-        long_side_px: Length of the longer side of the image.
-        color: See `page_images.render`.
-
-    Returns:
-        (PNG bytes, width in px, height in px, Pillow mode "L" or "RGB", whether nothing is seen on it).
-    """
-    image = page_images.render(page, page.get_displaylist(), long_side_px, color)
-    return page_images.png(image), image.width, image.height, image.mode, image.is_blank
-
-
 def render_document(
     document: str, path: str, relative_path: str, password: str, digest: str, settings: RenderSettings, first: int = 0
 ) -> Iterator[DocumentRow | PageRow]:
     """Render every page of one PDF below data/pages; runs in a worker process, a page a step.
 
-    Args:
-        document: Its id.
-        path: The file.
-        relative_path: How it is named in reports.
-        password: Password or "".
-        digest: sha256 of the file.
-        settings: How.
-        first: The step to begin with: 0 is the document's row, n the row of page n.
-
-    Yields:
-        The document's row, then its pages' rows, not judged yet. A page that fails has a row without image.
+    `relative_path` names it in reports, `digest` is its sha256; `first` is the step to begin with: 0 is the document's
+    row, n the row of page n. Yields the document's row, then its pages' rows, not judged yet. A page that fails has a
+    row without image.
     """
     pdf, status, message = open_pdf(path, password)
     pages = pdf.page_count if pdf is not None else 0
@@ -265,13 +226,7 @@ def _is_over(size: tuple[int, int], max_megapixels: float) -> bool:
 
 
 def render_page(document: str, number: int, page: Any, settings: RenderSettings) -> PageRow:
-    """Render one page below data/pages and measure its text layer.
-
-    Args:
-        document: Its id.
-        number: Counted from 1.
-        page: The pymupdf.Page.
-        settings: How.
+    """Render one page (a pymupdf.Page, its number from 1) below data/pages and measure its text layer.
 
     Returns:
         Its row, for `judge`: status `blank` where nothing is seen, else `ok`.
@@ -300,9 +255,9 @@ def render_page(document: str, number: int, page: Any, settings: RenderSettings)
         height_px=image.height,
         mode=image.mode,
         layer_characters=layer.characters,
-        garbage_share=round(layer.garbage_share, 6),
-        invisible_share=round(layer.invisible_share, 6),
-        hidden_share=round(layer.hidden_share, 6),
+        garbage_share=layer.share(layer.unmapped),
+        invisible_share=layer.share(layer.invisible),
+        hidden_share=layer.share(layer.hidden),
         image_share=round(layer.image_share, 6),
         status=PageStatus.BLANK if image.is_blank else PageStatus.OK,
         message="",
@@ -323,12 +278,7 @@ def _without_image(document: str, page: int, failure: str, why: str) -> PageRow:
 
 
 def judge(row: PageRow, limits: LayerLimits) -> PageRow:
-    """Return a rendered page's row with the status that its measures give it, and why.
-
-    Args:
-        row: As `render_document` yields it: `ok`, or `blank` where nothing is seen; others are returned as they are.
-        limits: What makes a text layer unusable.
-    """
+    """Return a page's row, as `render_document` yields it, with the status that its measures give it, and why."""
     if row.status in UNREADABLE_PAGE:
         return row
     status, why = _kind_of_layer(row, limits)
@@ -379,15 +329,12 @@ def render_shard(
     """Render a shard's documents; those whose content, settings and code are unchanged are taken as they are.
 
     Args:
-        documents: The shard's documents.
+        documents: The shard's documents; the results come in the same order.
         passwords: Document id → password or "".
         settings: What decides about the images.
         workers: Number of worker processes.
         withdrawn: Document id → sha256 of the content that must not be read; it gets a row that says so, and no image.
         variables: Document id → environment variable that the sheet names for its password, for messages.
-
-    Returns:
-        One result per document, in the same order.
     """
     results: dict[str, RenderedDocument] = {}
     waiting: list[tuple[Document, str, str, str]] = []
@@ -515,35 +462,22 @@ def _failed(document: Document, digest: str, status: DocumentStatus, message: st
 def _key(document: Document, digest: str, password: str, settings: RenderSettings) -> str:
     decisive = {name: value for name, value in asdict(settings).items() if name != "limits"}
     # Whether there is a password, never the password or a hash of it: the record travels with the data.
-    parts = [document.relative_path, digest, bool(password), decisive]
-    return files.sha256_bytes(json.dumps(parts).encode())
-
-
-def _record_path(document: str) -> Path:
-    return Path(layout.PAGES) / document / "document.json"
+    return reuse.key_of(document.relative_path, digest, bool(password), decisive)
 
 
 def _store_record(result: RenderedDocument, key: str) -> None:
-    record = {"key": key, "document": asdict(result.document), "pages": [asdict(row) for row in result.pages]}
-    files.write_json(_record_path(result.document.document), record, durable=False)
+    content = {"document": asdict(result.document), "pages": [asdict(row) for row in result.pages]}
+    reuse.store(reuse.record_path(layout.PAGES, result.document.document), key, content, durable=False)
 
 
 def _load_record(document: str, key: str) -> RenderedDocument | None:
     """Return an earlier result if its key is the same and every image is still what it was."""
-    path = _record_path(document)
-    if not path.exists():
-        return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["key"] != key:
-            return None
-        rows = tuple(PageRow(**row) for row in record["pages"])
-        result = RenderedDocument(DocumentRow(**record["document"]), rows)
-    except (ValueError, KeyError, TypeError) as error:
-        logger.warning("%s is not readable (%s): the document is rendered again", path, error)
-        return None
-    for row in result.pages:
-        if row.image and not (Path(row.image).exists() and files.sha256_file(Path(row.image)) == row.image_sha256):
-            logger.warning("%s is missing or altered: the document is rendered again", row.image)
-            return None
-    return result
+
+    def parsed(content: Mapping[str, Any]) -> RenderedDocument:
+        rows = tuple(PageRow(**row) for row in content["pages"])
+        return RenderedDocument(DocumentRow(**content["document"]), rows)
+
+    def on_disk(result: RenderedDocument) -> list[tuple[str, str]]:
+        return [(row.image, row.image_sha256) for row in result.pages if row.image]
+
+    return reuse.load(reuse.record_path(layout.PAGES, document), key, parsed, on_disk, "rendered")

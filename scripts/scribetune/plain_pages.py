@@ -39,10 +39,7 @@ _NUMBERED = re.compile(r"(?:\d{1,3}\.)+\d{0,3}\.?")
 def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
     """Whether a page can be read without layout analysis: nothing on it can be a table or a drawing.
 
-    Args:
-        layer: Its text.
-        rules: The lines drawn on it.
-        shapes: The number of its vector paths.
+    `shapes` is the number of its vector paths.
     """
     if not layer.lines or shapes > HOPELESS_SHAPES:
         return True
@@ -148,13 +145,7 @@ def merged(blocks: Sequence[PageBlock], others: Sequence[PageBlock]) -> list[Pag
 
 
 def blocks_of_lines(lines: Sequence[Line], width: float, height: float) -> list[PageBlock]:
-    """Cut lines into headings, paragraphs, lists, code and notes by fonts and white space.
-
-    Args:
-        lines: Of a page, or of a part of it.
-        width: Of the page, in points.
-        height: The same.
-    """
+    """Cut lines (the page in points) into headings, paragraphs, lists, code and notes by fonts and white space."""
     if not lines:
         return []
     groups = _text_blocks(lines)

@@ -13,52 +13,24 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from scribetune import latex_characters
+from scribetune.latex_characters import NAMES, kind_of, latex_of
 from scribetune.latex_rows import Piece, fenced, joined, with_environments
 from scribetune.mathml import MAX_CHARACTERS, MAX_DEPTH
 
 MAX_MARKUP = 100_000
 """Longer markup is no formula of a page."""
 
-_FUNCTIONS = frozenset(
-    re.findall(
-        r"\w+",
-        "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf limsup ln log "
-        "max min Pr sec sin sinh sup tan tanh",
-    )
-)
+_FUNCTIONS = frozenset(NAMES["functions"])
 _TALL_OPERATORS = frozenset("∑∏∐∫∬∭∮⋃⋂⨁⨂⨆⋁⋀")
 _WITH_LIMITS = frozenset({r"\sum", r"\prod", r"\coprod", r"\bigcup", r"\bigcap", r"\bigoplus", r"\bigotimes"})
 _OPENING: Mapping[str, str] = MappingProxyType(
     {"(": ")", "[": "]", "{": "}", "⟨": "⟩", "⌊": "⌋", "⌈": "⌉", "|": "|", "‖": "‖", "∣": "∣"}
 )
-_OVER: Mapping[str, tuple[str, str]] = MappingProxyType(  # above one character, above several
-    {
-        "^": (r"\hat", r"\widehat"), "ˆ": (r"\hat", r"\widehat"), "\u0302": (r"\hat", r"\widehat"),
-        "~": (r"\tilde", r"\widetilde"), "˜": (r"\tilde", r"\widetilde"), "\u0303": (r"\tilde", r"\widetilde"),
-        "¯": (r"\bar", r"\overline"), "‾": (r"\bar", r"\overline"), "\u0304": (r"\bar", r"\overline"),
-        "\u0305": (r"\bar", r"\overline"), "―": (r"\overline", r"\overline"), "_": (r"\bar", r"\overline"),
-        "→": (r"\vec", r"\overrightarrow"), "⃗": (r"\vec", r"\overrightarrow"), "⇀": (r"\vec", r"\overrightarrow"),
-        "←": (r"\overleftarrow", r"\overleftarrow"), "˙": (r"\dot", r"\dot"), "\u0307": (r"\dot", r"\dot"),
-        "¨": (r"\ddot", r"\ddot"), "\u0308": (r"\ddot", r"\ddot"), "⃛": (r"\dddot", r"\dddot"),
-        "⏞": (r"\overbrace", r"\overbrace"), "ˇ": (r"\check", r"\check"), "˘": (r"\breve", r"\breve"),
-        "´": (r"\acute", r"\acute"), "`": (r"\grave", r"\grave"), "˚": (r"\mathring", r"\mathring"),
-    }
-)  # fmt: skip
-_UNDER: Mapping[str, str] = MappingProxyType(
-    {"_": r"\underline", "\u0332": r"\underline", "―": r"\underline", "‾": r"\underline", "⏟": r"\underbrace"}
-)
-_ARROWS: Mapping[str, str] = MappingProxyType(
-    {"→": r"\xrightarrow", "⟶": r"\xrightarrow", "←": r"\xleftarrow", "⟵": r"\xleftarrow"}
-)
+_OVER: Mapping[str, tuple[str, str]] = NAMES["over"]  # above one character, above several
+_UNDER: Mapping[str, str] = NAMES["under"]
+_ARROWS: Mapping[str, str] = NAMES["arrows"]
 _UPRIGHT = r"\mathrm"
-_VARIANTS: Mapping[str, str] = MappingProxyType(
-    {
-        "normal": _UPRIGHT, "bold": r"\mathbf", "bold-italic": r"\boldsymbol", "double-struck": r"\mathbb",
-        "script": r"\mathcal", "bold-script": r"\boldsymbol", "fraktur": r"\mathfrak", "sans-serif": r"\mathsf",
-        "monospace": r"\mathtt",
-    }
-)  # fmt: skip
+_VARIANTS: Mapping[str, str] = NAMES["variants"]
 _RUN = re.compile(r"(\\(?:mathrm|mathbf|mathbb|mathcal|mathfrak|mathsf|mathtt|boldsymbol)\{)([^{}]*)\} ?\1")
 _TEXT_ESCAPES: Mapping[str, str] = MappingProxyType({character: f"\\{character}" for character in "%#&$_{}"})
 _SPACES = ((1.9, r"\qquad"), (0.9, r"\quad"), (0.26, r"\;"), (0.2, r"\:"), (0.1, r"\,"), (-0.3, ""), (-9.0, r"\!"))
@@ -72,22 +44,14 @@ class NotMathmlError(Exception):
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula of MathML.
+    """A formula of MathML."""
 
-    Attributes:
-        latex: Without delimiters.
-        display: Whether the markup says that it stands on its own line; None where it says nothing.
-    """
-
-    latex: str
-    display: bool | None
+    latex: str  # without delimiters
+    display: bool | None  # whether the markup says that it stands on its own line; None where it says nothing
 
 
 def formula_of(markup: str) -> Formula:
-    """Convert MathML markup.
-
-    Args:
-        markup: A `<math>` element; namespaces, prefixes and HTML's named characters are allowed.
+    """Convert a `<math>` element; namespaces, prefixes and HTML's named characters are allowed.
 
     Raises:
         NotMathmlError: It is not well-formed, declares a document type (the way to entities that grow without limit or
@@ -114,11 +78,7 @@ def formula_of(markup: str) -> Formula:
 
 
 def formula_of_element(root: Any) -> Formula:
-    """Convert the element tree of a `<math>` element (lxml's or the standard library's).
-
-    Raises:
-        NotMathmlError: See `formula_of`.
-    """
+    """Convert the element tree of a `<math>` element (lxml's or the standard library's); see `formula_of`."""
     if _name(root) != "math":
         raise NotMathmlError(f"<{_name(root)}> is not <math>")
     latex = _tidy(joined(_row(list(root), 0)))
@@ -187,7 +147,7 @@ def _identifier(element: Any, _: int) -> Piece:
         return Piece(f"{variant or _UPRIGHT}{{{text}}}")
     if len(text) == 1 and text.isascii() and text.isalnum() and variant:
         return Piece(f"{variant}{{{text}}}")
-    latex = latex_characters.latex_of(text)
+    latex = latex_of(text)
     if variant and variant != _UPRIGHT:
         latex = f"{variant}{{{latex}}}"
     piece = _operator_piece(text, latex) if len(text) == 1 else Piece(latex)
@@ -197,7 +157,7 @@ def _identifier(element: Any, _: int) -> Piece:
 def _number(element: Any, _: int) -> Piece:
     text = _text_of(element)
     variant = _VARIANTS.get(element.get("mathvariant", ""), "")
-    latex = latex_characters.latex_of(text)
+    latex = latex_of(text)
     return Piece(f"{variant}{{{latex}}}" if variant and variant != _UPRIGHT else latex)
 
 
@@ -211,7 +171,7 @@ def _operator(element: Any, _: int) -> Piece:
         return Piece(f"\\{text}", "op")
     if len(text) > 1 and text.isalpha() and text.isascii():
         return Piece(rf"\operatorname{{{text}}}", "op")
-    piece = _operator_piece(text, latex_characters.latex_of(text))
+    piece = _operator_piece(text, latex_of(text))
     form, stretchy = element.get("form"), element.get("stretchy", "")
     if element.get("fence") == "true" and form in ("prefix", "postfix"):
         piece = replace(piece, kind="open" if form == "prefix" else "close")
@@ -227,7 +187,7 @@ def _operator_piece(text: str, latex: str) -> Piece:
         return Piece(latex, "close", text)
     if text in (",", ";"):
         return Piece(latex, "punct", text)
-    kind = latex_characters.kind_of(text[:1]) if len(text) <= 2 else "ord"
+    kind = kind_of(text[:1]) if len(text) <= 2 else "ord"
     if text in ("+", "-", "−", "±", "∓", "×", "⋅", "·", "∗", "*"):
         kind = "bin"
     if text in ("=", "<", ">", "≤", "≥", "≠", "≈", "≡", "∼", ":", "→", "≔", ":="):
@@ -280,10 +240,6 @@ def _style(element: Any, depth: int) -> list[Piece]:
     return _row(children, depth)
 
 
-def _square_root(element: Any, depth: int) -> Piece:
-    return Piece(rf"\sqrt{{{joined(_row(list(element), depth))}}}", tall=True)
-
-
 def _root(element: Any, depth: int) -> Piece:
     body, index = (_latex(child, depth) for child in _children(element, 2)[:2])
     return Piece(rf"\sqrt[{index}]{{{body}}}", tall=True)
@@ -316,20 +272,6 @@ def _scripts(element: Any, depth: int, below: Any | None, above: Any | None) -> 
 
 def _braced(latex: str) -> str:
     return latex if len(latex) == 1 else f"{{{latex}}}"
-
-
-def _subscript(element: Any, depth: int) -> Piece:
-    base = _children(element, 2)
-    return _scripts(element, depth, base[1], None)
-
-
-def _superscript(element: Any, depth: int) -> Piece:
-    return _scripts(element, depth, None, _children(element, 2)[1])
-
-
-def _both_scripts(element: Any, depth: int) -> Piece:
-    _, below, above = _children(element, 3)[:3]
-    return _scripts(element, depth, below, above)
 
 
 def _takes_limits(element: Any, depth: int) -> bool:
@@ -399,10 +341,6 @@ def _enclosed(element: Any, depth: int) -> list[Piece]:
     return [Piece(f"{found}{{{joined(pieces)}}}", tall=True)] if found else pieces
 
 
-def _phantom(element: Any, depth: int) -> Piece:
-    return Piece(rf"\phantom{{{joined(_row(list(element), depth))}}}", "space")
-
-
 def _fenced_element(element: Any, depth: int) -> list[Piece]:
     """Return `<mfenced>` as the row that it stands for."""
     separators = [mark for mark in element.get("separators", ",") if not mark.isspace()]
@@ -411,15 +349,11 @@ def _fenced_element(element: Any, depth: int) -> list[Piece]:
     for index, child in enumerate(element):
         if index and separators:
             mark = separators[min(index, len(separators)) - 1]
-            inner.append(_operator_piece(mark, latex_characters.latex_of(mark)))
+            inner.append(_operator_piece(mark, latex_of(mark)))
         inner.extend(_row([child], depth))
-    first = Piece(latex_characters.latex_of(start) or ".", "open", start)
-    last = Piece(latex_characters.latex_of(end) or ".", "close", end)
+    first = Piece(latex_of(start) or ".", "open", start)
+    last = Piece(latex_of(end) or ".", "close", end)
     return fenced(with_environments([first, *inner, last]))
-
-
-def _first_child(element: Any, depth: int) -> list[Piece]:
-    return _row(list(element)[:1], depth)
 
 
 def _semantics(element: Any, depth: int) -> list[Piece]:
@@ -430,11 +364,7 @@ def _semantics(element: Any, depth: int) -> list[Piece]:
             source = " ".join("".join(child.itertext()).split())
             if source:
                 return [Piece(source, tall=True)]
-    return _first_child(element, depth)
-
-
-def _nothing(_: Any, __: int) -> list[Piece]:
-    return []
+    return _row(list(element)[:1], depth)
 
 
 def _quoted(element: Any, depth: int) -> Piece:
@@ -472,11 +402,17 @@ def _table_row(row: Any, depth: int) -> list[str]:
 _HANDLERS: Mapping[str, Callable[[Any, int], Piece | list[Piece]]] = MappingProxyType(
     {
         "mi": _identifier, "mn": _number, "mo": _operator, "mtext": _text, "ms": _quoted, "mspace": _space,
-        "mfrac": _fraction, "msqrt": _square_root, "mroot": _root, "mstyle": _style,
-        "msub": _subscript, "msup": _superscript, "msubsup": _both_scripts,
+        "mfrac": _fraction, "mroot": _root, "mstyle": _style,
+        "msqrt": lambda element, depth: Piece(rf"\sqrt{{{joined(_row(list(element), depth))}}}", tall=True),
+        "mphantom": lambda element, depth: Piece(rf"\phantom{{{joined(_row(list(element), depth))}}}", "space"),
+        "msub": lambda element, depth: _scripts(element, depth, _children(element, 2)[1], None),
+        "msup": lambda element, depth: _scripts(element, depth, None, _children(element, 2)[1]),
+        "msubsup": lambda element, depth: _scripts(element, depth, *_children(element, 3)[1:3]),
         "mover": _over, "munder": _under, "munderover": _under_over, "mmultiscripts": _multiscripts,
-        "mtable": _table_piece, "menclose": _enclosed, "mphantom": _phantom, "mfenced": _fenced_element,
-        "maction": _first_child, "semantics": _semantics, "annotation": _nothing, "annotation-xml": _nothing,
-        "maligngroup": _nothing, "malignmark": _nothing, "none": _nothing, "mprescripts": _nothing,
+        "mtable": _table_piece, "menclose": _enclosed, "mfenced": _fenced_element, "semantics": _semantics,
+        "maction": lambda element, depth: _row(list(element)[:1], depth),
+        **dict.fromkeys(
+            ("annotation", "annotation-xml", "maligngroup", "malignmark", "none", "mprescripts"), lambda *_: []
+        ),
     }
 )  # fmt: skip

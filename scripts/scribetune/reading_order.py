@@ -15,15 +15,10 @@ _MAX_DEPTH = 40
 
 
 def ordered(items: Sequence[tuple[Box, Item]], gutter: float, *, right_to_left: bool = False) -> list[Item]:
-    """Sort blocks into reading order.
+    """Sort (box, block) into reading order; blocks that overlap too much to be told apart go from top to bottom.
 
-    Args:
-        items: (box, block) in any order.
-        gutter: Least width of the gap between columns, in points.
-        right_to_left: Whether the first column is the rightmost.
-
-    Returns:
-        The blocks; those that overlap too much to be told apart from top to bottom.
+    `gutter` is the least width of the gap between columns, in points; `right_to_left`: the first column is the
+    rightmost.
     """
     return [item for _, item in _cut(list(items), gutter, right_to_left, 0)]
 

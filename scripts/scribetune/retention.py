@@ -90,13 +90,13 @@ def build(pages: Sequence[RetentionPage], prompt: str, long_side_px: int, image_
     """
     import pymupdf
 
-    from scribetune.pages import encode_page
+    from scribetune import page_images
 
     rows: list[dict[str, Any]] = []
     with Typesetter() as typesetter:
         for page in pages:
             pdf = pymupdf.open(stream=typesetter.pdf(source([Page((Lines(page.lines),))], page.style)), filetype="pdf")
-            png, _, _, _, _ = encode_page(pdf[0], long_side_px, "auto")
+            png = page_images.png(page_images.of_page(pdf[0], long_side_px, "auto"))
             document = page.id.partition("/")[0]
             image = image_folder / f"{document}.png"
             text = "\n".join(page.lines)

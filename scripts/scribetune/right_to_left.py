@@ -10,7 +10,6 @@ from scribetune import markdown
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _LEFTWARDS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe"
 _DIRECTION_CHANGE = re.compile(f"(?<=[{_LEFTWARDS}])(?=[0-9A-Za-z])|(?<=[0-9A-Za-z])(?=[{_LEFTWARDS}])")
-_KANA = re.compile("([\u3041-\u30ff\uff66-\uff9f])")
 _NO_WIDTH = 0.05
 
 
@@ -26,12 +25,8 @@ def has_letters(text: str) -> bool:
 
 
 def words_apart(text: str) -> list[str]:
-    """Return the words of a text, however blanks were set where they do not tell words apart.
-
-    MuPDF sets none between right-to-left text and figures far from it; between kana, or kana and other letters, a blank
-    is a gap of the typesetter's or a line's end. Each kana is a word by itself, as Han characters are.
-    """
-    return markdown.words(_KANA.sub(r" \1 ", _DIRECTION_CHANGE.sub(" ", text)))
+    """Return the words of a text; MuPDF sets no blank between right-to-left text and figures far from it."""
+    return markdown.words(_DIRECTION_CHANGE.sub(" ", text))
 
 
 def text_in_order(textpage: Any) -> str:

@@ -1,7 +1,7 @@
 """The straight lines drawn on a page: what frames and divides its tables."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from scribetune.table_cells import Box
@@ -20,17 +20,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """The straight lines of a page.
+    """The straight lines of a page."""
 
-    Attributes:
-        horizontal: Lines across.
-        vertical: Lines down the page, and the left and right edges of filled boxes.
-        edges: Upper and lower edges of filled boxes: shading, which says less than a line.
-    """
-
-    horizontal: tuple[Rule, ...]
-    vertical: tuple[Rule, ...]
-    edges: tuple[Rule, ...]
+    horizontal: tuple[Rule, ...]  # lines across
+    vertical: tuple[Rule, ...]  # lines down the page, and the left and right edges of filled boxes
+    edges: tuple[Rule, ...]  # upper and lower edges of filled boxes: shading, which says less than a line
 
     def within(self, box: Box) -> "Rules":
         """Return what lies in, or on the border of, a box."""
@@ -44,39 +38,42 @@ class Rules:
 
 def rules_of(drawings: Iterable[Mapping[str, Any]]) -> Rules:
     """Make rules of a page's drawings, as PyMuPDF's `get_cdrawings` gives them."""
-    found = _Found()
+    horizontal: list[Rule] = []
+    vertical: list[Rule] = []
+    edges: list[Rule] = []
+
+    def add(x0: float, y0: float, x1: float, y1: float, *, is_box: bool, drawn: bool = True) -> None:
+        if y1 - y0 <= _THIN < x1 - x0:
+            horizontal.append(Rule(x0, x1, (y0 + y1) / 2))
+        elif x1 - x0 <= _THIN < y1 - y0:
+            vertical.append(Rule(y0, y1, (x0 + x1) / 2))
+        elif is_box and min(x1 - x0, y1 - y0) > _THIN:
+            (horizontal if drawn else edges).extend((Rule(x0, x1, y0), Rule(x0, x1, y1)))
+            vertical.extend((Rule(y0, y1, x0), Rule(y0, y1, x1)))
+
     for path in drawings:
         drawn = path.get("color") is not None and "s" in path["type"]
         for item in path["items"]:
             if item[0] == "l" and drawn:
                 (x0, y0), (x1, y1) = item[1], item[2]
-                found.line(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+                add(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1), is_box=False)
             elif item[0] == "re":
-                found.box(*item[1], drawn=drawn)
+                add(*item[1], is_box=True, drawn=drawn)
             elif item[0] == "qu":
                 xs, ys = zip(*item[1], strict=True)
-                found.box(min(xs), min(ys), max(xs), max(ys), drawn=drawn)
-    return Rules(tuple(found.horizontal), tuple(found.vertical), tuple(found.edges))
+                add(min(xs), min(ys), max(xs), max(ys), is_box=True, drawn=drawn)
+    return Rules(tuple(horizontal), tuple(vertical), tuple(edges))
 
 
-@dataclass
-class _Found:
-    horizontal: list[Rule] = field(default_factory=list)
-    vertical: list[Rule] = field(default_factory=list)
-    edges: list[Rule] = field(default_factory=list)
-
-    def line(self, x0: float, y0: float, x1: float, y1: float) -> None:
-        if y1 - y0 <= _THIN < x1 - x0:
-            self.horizontal.append(Rule(x0, x1, (y0 + y1) / 2))
-        elif x1 - x0 <= _THIN < y1 - y0:
-            self.vertical.append(Rule(y0, y1, (x0 + x1) / 2))
-
-    def box(self, x0: float, y0: float, x1: float, y1: float, *, drawn: bool) -> None:
-        if min(x1 - x0, y1 - y0) <= _THIN:
-            self.line(x0, y0, x1, y1)
-            return
-        (self.horizontal if drawn else self.edges).extend((Rule(x0, x1, y0), Rule(x0, x1, y1)))
-        self.vertical.extend((Rule(y0, y1, x0), Rule(y0, y1, x1)))
+def by_height(rules: Iterable[Rule], apart: float) -> list[list[Rule]]:
+    """Return horizontal rules from top to bottom, the pieces of one line (no further `apart`) together."""
+    heights: list[list[Rule]] = []
+    for rule in sorted(rules, key=lambda rule: rule.at):
+        if heights and rule.at - heights[-1][-1].at <= apart:
+            heights[-1].append(rule)
+        else:
+            heights.append([rule])
+    return heights
 
 
 def covered(intervals: Iterable[tuple[float, float]], low: float, high: float) -> float:

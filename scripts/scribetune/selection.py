@@ -1,7 +1,8 @@
 """Page selection: which pages are good enough, with a reason for every one that is not, and near-duplicate clusters."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -87,9 +88,8 @@ class SelectedPage:
 def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
     """Return why a page is refused, or `Reason.ACCEPTED`.
 
-    Args:
-        row: Its page row and label row joined (`status_page`, `status_label`, `characters`, `word_recall`, …).
-        limits: The gates. Labels made by people or a teacher model pass all but the one for emptiness.
+    The row is its page row and label row joined. Labels by people or a teacher model pass all gates but that for
+    emptiness.
     """
     page = PageStatus(row["status_page"])
     if page in UNREADABLE_PAGE:
@@ -112,25 +112,6 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
     return next((reason for failed, reason in gates if failed), Reason.ACCEPTED)
 
 
-class Clusters:
-    """Groups that grow by union; each is named by its smallest member (union–find)."""
-
-    def __init__(self, members: Iterable[str]) -> None:
-        self._parent = {member: member for member in members}
-
-    def find(self, member: str) -> str:
-        """Return the name of the member's group."""
-        while self._parent[member] != member:
-            self._parent[member] = self._parent[self._parent[member]]
-            member = self._parent[member]
-        return member
-
-    def join(self, first: str, second: str) -> None:
-        """Make one group of the two members' groups."""
-        a, b = sorted((self.find(first), self.find(second)))
-        self._parent[b] = a
-
-
 class Sketches(dict[str, "tuple[frozenset[bytes], MinHash]"]):
     """Text → its shingles and their MinHash, each made once: a document of one page is asked for as both."""
 
@@ -145,24 +126,18 @@ class Sketches(dict[str, "tuple[frozenset[bytes], MinHash]"]):
         return self[text]
 
 
-def near_duplicates(texts: Mapping[str, str], similarity: float, sketches: Sketches | None = None) -> Clusters:
-    """Cluster texts whose Jaccard similarity over character 8-grams is about `similarity` or more.
+def near_duplicates(texts: Mapping[str, str], similarity: float, sketches: Sketches | None = None) -> dict[str, str]:
+    """Cluster texts by Jaccard similarity over character 8-grams; returns name → smallest name of its cluster.
 
-    MinHash with 128 permutations finds candidates (Broder 1997; datasketch's LSH); each pair found is checked against
-    the exact similarity, so that no chance collision joins two texts.
-
-    Args:
-        texts: Name → text; white space and case do not count.
-        similarity: Threshold in (0, 1].
-        sketches: Those of earlier calls; this call's are added.
-
-    Returns:
-        Clusters over the names.
+    White space and case do not count. MinHash with 128 permutations finds candidates (Broder 1997; datasketch's LSH);
+    each pair found is checked against the exact similarity, so that no chance collision joins two texts. `sketches` has
+    those of earlier calls; this call's are added.
     """
     from datasketch import MinHashLSH
+    from scipy.cluster.hierarchy import DisjointSet
 
     known = Sketches() if sketches is None else sketches
-    clusters = Clusters(texts)
+    clusters = DisjointSet(texts)
     index = MinHashLSH(threshold=min(similarity, 0.99) * 0.9, num_perm=_PERMUTATIONS)
     sets: dict[str, frozenset[bytes]] = {}
     for name in sorted(texts):
@@ -172,10 +147,10 @@ def near_duplicates(texts: Mapping[str, str], similarity: float, sketches: Sketc
         for other in sorted(index.query(sketch)):
             shared = len(shingles & sets[other])
             if shared / (len(shingles) + len(sets[other]) - shared) >= similarity:
-                clusters.join(name, other)
+                clusters.merge(name, other)
         index.insert(name, sketch)
         sets[name] = shingles
-    return clusters
+    return {name: min(cluster) for cluster in clusters.subsets() for name in cluster}
 
 
 def _shingles(text: str) -> frozenset[bytes]:
@@ -198,7 +173,7 @@ def select(
     withdrawn: Withdrawn = NOTHING_WITHDRAWN,
     rejected: Mapping[str, str] = NOTHING_REJECTED,
 ) -> list[SelectedPage]:
-    """Decide on every page.
+    """Decide on every page: one row per page, sorted. Of documents with the same bytes only the first is kept.
 
     Args:
         documents: data/manifests/documents, all shards.
@@ -209,9 +184,6 @@ def select(
         limits: The gates.
         withdrawn: Pages of these PDFs, and pages with these labels, are refused whatever else holds of them.
         rejected: Page id → sha256 of the PDF, of pages that people rejected; it holds while the PDF is the same.
-
-    Returns:
-        One row per page, sorted by document and page. Of documents with the same bytes only the first is kept.
     """
     copies = duplicate_documents(documents)
     gone = withdrawn_documents(documents, withdrawn)
@@ -258,29 +230,28 @@ def page_id(document: str, page: int) -> str:
 
 
 def _selected(
-    row: Mapping[str, Any], reason: Reason, by_document: Clusters, by_page: Clusters, sheet: Mapping[str, SheetRow]
+    row: Mapping[str, Any],
+    reason: Reason,
+    by_document: Mapping[str, str],
+    by_page: Mapping[str, str],
+    sheet: Mapping[str, SheetRow],
 ) -> SelectedPage:
     document, page = row["document"], int(row["page"])
     accepted = reason == Reason.ACCEPTED
-    said = sheet.get(document, SheetRow())
+    described = sheet.get(document, SheetRow())
+    texts = ("image", "image_sha256", "label", "label_sha256", "label_source", "reviewer")
+    cells: dict[str, Any] = {column: row[column] for column in texts}
+    cells |= {column: int(row[column]) for column in ("characters", "tables", "formulas")}
     return SelectedPage(
         document=document,
         page=page,
-        image=row["image"],
-        image_sha256=row["image_sha256"],
-        label=row["label"],
-        label_sha256=row["label_sha256"],
-        label_source=row["label_source"],
-        reviewer=row["reviewer"],
+        **cells,
         accepted=accepted,
         reason=str(reason),
-        characters=int(row["characters"]),
-        tables=int(row["tables"]),
-        formulas=int(row["formulas"]),
-        document_cluster=by_document.find(document) if accepted else "",
-        page_cluster=by_page.find(page_id(document, page)) if accepted else "",
-        category=said.category,
-        language=said.language,
+        document_cluster=by_document[document] if accepted else "",
+        page_cluster=by_page[page_id(document, page)] if accepted else "",
+        category=described.category,
+        language=described.language,
     )
 
 
@@ -329,7 +300,7 @@ def document_report(
         document = row["document"]
         pages = by_document.get(document, [])
         accepted = sum(page.accepted for page in pages)
-        reasons = pd.Series([page.reason for page in pages if not page.accepted], dtype=str).value_counts()
+        reasons = Counter(page.reason for page in pages if not page.accepted)
         status, message = row["status"], row["message"]
         use = DocumentUse.USED if accepted else DocumentUse.NO_USABLE_PAGE
         if document in gone:
@@ -343,37 +314,17 @@ def document_report(
             use, message = DocumentUse.DUPLICATE, f"the same file as {copies[document]}"
         elif not accepted:
             message = "every page was refused: see reasons"
-        said = sheet.get(document, SheetRow())
-        rows.append(
-            {
-                "document": document,
-                "path": row["path"],
-                "sha256": row["sha256"],
-                "bytes": int(row["bytes"]),
-                "status": str(status),
-                "use": str(use),
-                "pages": int(row["pages"]),
-                "accepted": accepted,
-                "refused": len(pages) - accepted,
-                "reasons": "; ".join(f"{reason} {count}" for reason, count in sorted(reasons.items())),
-                "message": message,
-                "category": said.category,
-                "language": said.language,
-                "licence": said.licence,
-            }
-        )
+        described = sheet.get(document, SheetRow())
+        refused = "; ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        cells = (
+            document, row["path"], row["sha256"], int(row["bytes"]), str(status), str(use), int(row["pages"]), accepted,
+            len(pages) - accepted, refused, message, described.category, described.language, described.licence,
+        )  # fmt: skip
+        rows.append(dict(zip(DOCUMENT_REPORT_COLUMNS, cells, strict=True)))
     return rows
 
 
-def label_texts(labels: pd.DataFrame, read: Any) -> dict[tuple[str, int], str]:
-    """Read the labels a manifest names.
-
-    Args:
-        labels: data/manifests/labels.
-        read: Function from a path to its text.
-
-    Returns:
-        (document, page) → text, for rows that have a label.
-    """
+def label_texts(labels: pd.DataFrame, read: Callable[[str], str]) -> dict[tuple[str, int], str]:
+    """Return (document, page) → text of the labels that a manifest names; `read` returns the text of a path."""
     rows = labels[labels["label"] != ""] if len(labels) else labels
     return {(str(row["document"]), int(row["page"])): read(row["label"]) for row in manifests.rows(rows)}

@@ -4,17 +4,16 @@ ISO 32000-1, 14.8 (tagged PDF). MuPDF gives the structure elements of a page wit
 Tags are used only where they cover the page's text and their tables are whole; `labels` falls back to layout analysis.
 """
 
-import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scribetune import formula_sources, nested_tables, right_to_left, text_pages
+from scribetune import formula_sources, nested_tables, right_to_left, text_layer, text_pages
 from scribetune.formula_sources import FormulaTag
-from scribetune.markdown import FIGURE
+from scribetune.markdown import FIGURE, is_cjk
 from scribetune.nested_tables import SubGrid
-from scribetune.table_cells import Box, PageTable
+from scribetune.table_cells import Box, PageTable, grid_of
 from scribetune.tag_tree import TagTree
 
 _HEADING = re.compile(r"H([1-6])")
@@ -22,8 +21,6 @@ _GROUPS = frozenset({"Document", "Part", "Art", "Sect", "Div", "Aside", "BlockQu
 _TEXT_BLOCKS = frozenset({"P", "Figure", "Caption", "Note", "Code", "Title", "Lbl", "TOCI", "BibEntry", "H"})
 _INLINE = frozenset({"Span", "Link", "Em", "Strong", "Quote", "Reference", "Annot", "Formula", "Sub", "Lbl", "P"})
 _SAME_LINE_OVERLAP = 0.5
-_BLANK_SHARE_OF_SIZE = 0.15
-_CJK_BLANK_SHARE_OF_SIZE = 0.4  # formulas beside Chinese stand off a little, without a blank
 _BREAK = "\n\n"  # between blocks; the text of a page has no line ends
 _BOLD = 16  # span flag of MuPDF
 _MARGIN = 0.085
@@ -61,9 +58,7 @@ class _Line:
         height = min(self.bbox[3] - self.bbox[1], bbox[3] - bbox[1])
         overlap = min(self.bbox[3], bbox[3]) - max(self.bbox[1], bbox[1])
         if height > 0 and overlap / height >= _SAME_LINE_OVERLAP:
-            among_cjk = is_cjk(self.text[-1]) or is_cjk(piece[0])
-            gap = max(bbox[0] - self.bbox[2], self.bbox[0] - bbox[2])  # to the right, or to the left
-            return gap > height * (_CJK_BLANK_SHARE_OF_SIZE if among_cjk else _BLANK_SHARE_OF_SIZE)
+            return text_layer.is_apart(self.text, piece, self.bbox, bbox)
         # Chinese and Japanese have no blank at a line's end.
         return not (is_cjk(self.text[-1]) or is_cjk(piece[0]))
 
@@ -96,64 +91,41 @@ class _Line:
         return runs
 
 
-def is_cjk(character: str) -> bool:
-    """Return whether a character is Han, kana, or full-width punctuation."""
-    return "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or "\uff00" <= character <= "\uffef"
-
-
 @dataclass(frozen=True)
 class TaggedPage:
-    """A page written from its tags.
+    """A page written from its tags."""
 
-    Attributes:
-        text: Markdown.
-        words: Its text without formulas, to be compared with the text layer.
-        formula_words: What the text layer has in the places of the formulas.
-        tables: Number of tables.
-        formulas: Number of formulas with LaTeX.
-        marks: Number of headings, lists and tables: none means that everything was tagged as plain paragraphs.
-        formula_boxes: Where its formulas stand, with LaTeX or without.
-        formulas_unicode: Number of formulas that are nothing but characters.
-    """
-
-    text: str
-    words: str
-    formula_words: str
-    tables: int
-    formulas: int
-    marks: int
-    formula_boxes: tuple[Box, ...] = ()
-    formulas_unicode: int = 0
+    text: str  # Markdown
+    words: str  # its text without formulas, to be compared with the text layer
+    formula_words: str  # what the text layer has in the places of the formulas
+    tables: int  # number of tables
+    formulas: int  # number of formulas with LaTeX
+    marks: int  # number of headings, lists and tables: none means that everything was tagged as plain paragraphs
+    formula_boxes: tuple[Box, ...] = ()  # where its formulas stand, with LaTeX or without
+    formulas_unicode: int = 0  # number of formulas that are nothing but characters
 
 
+@dataclass
 class _Writer:
-    def __init__(
-        self,
-        formulas: list[FormulaTag],
-        size: tuple[float, float],
-        *,
-        latex: bool,
-        html_tables: bool,
-        keep_headers: bool,
-    ) -> None:
-        self._formulas = iter(formulas)
-        self._width, self._height = size
-        self._latex = latex
-        self._html_tables = html_tables
-        self._keep_headers = keep_headers
-        self._figures_inside = 0
-        self._beside: list[str] = []
-        self.formula_boxes: list[Box] = []
-        self.formulas_unicode = 0
-        self.plain: list[str] = []
-        self.formula_words: list[str] = []
-        self.tables = 0
-        self.formulas = 0
-        self.marks = 0
+    left: Iterator[FormulaTag]
+    width: float
+    height: float
+    latex: bool
+    html_tables: bool
+    keep_headers: bool
+    figures_inside: int = 0
+    beside: list[str] = field(default_factory=list)
+    formula_boxes: list[Box] = field(default_factory=list)
+    formulas_unicode: int = 0
+    plain: list[str] = field(default_factory=list)
+    formula_words: list[str] = field(default_factory=list)
+    tables: int = 0
+    formulas: int = 0
+    marks: int = 0
 
     def unwritten_formulas(self) -> bool:
         """Return whether the structure tree names formulas that the page did not show."""
-        return next(self._formulas, None) is not None
+        return next(self.left, None) is not None
 
     def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
         """Return the Markdown blocks of sibling elements."""
@@ -161,14 +133,14 @@ class _Writer:
         for element in elements:
             if self._is_margin(element):
                 text = self._inline(element, emphasis=True)
-                written.append(text if self._keep_headers else "")
+                written.append(text if self.keep_headers else "")
                 continue
             written.extend(self._block(element))
             # Pictures, and page numbers, that the element holds with its text stand after it.
-            written.extend([FIGURE] * self._figures_inside)
-            self._figures_inside = 0
-            written.extend(self._beside)
-            self._beside.clear()
+            written.extend([FIGURE] * self.figures_inside)
+            self.figures_inside = 0
+            written.extend(self.beside)
+            self.beside.clear()
         return [block for block in written if block]
 
     def _is_margin(self, element: dict[str, Any]) -> bool:
@@ -178,11 +150,11 @@ class _Writer:
         """
         _, top, _, bottom = element["bbox"]
         untagged = not element.get("std") and not element.get("blocks") and 0 < len(element.get("lines", ())) <= 2
-        return untagged and (bottom < _MARGIN * self._height or top > (1 - _MARGIN) * self._height)
+        return untagged and (bottom < _MARGIN * self.height or top > (1 - _MARGIN) * self.height)
 
     def _is_large(self, element: dict[str, Any]) -> bool:
         x0, y0, x1, y1 = element["bbox"]
-        return float((x1 - x0) * (y1 - y0)) >= _FIGURE_SHARE * self._width * self._height
+        return float((x1 - x0) * (y1 - y0)) >= _FIGURE_SHARE * self.width * self.height
 
     def _block(self, element: dict[str, Any]) -> list[str]:
         kind = element.get("std") or ""
@@ -219,12 +191,12 @@ class _Writer:
                 line.add(shown, tuple(span["bbox"]), bold=bool(span["flags"] & _BOLD))
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
-            if kind == "Figure" and not child.get("lines") and not any(_texts(child)):
-                self._figures_inside += self._is_large(child)
+            if kind == "Figure" and not child.get("lines") and not any(text_pages.texts_of(child)):
+                self.figures_inside += self._is_large(child)
             elif self._is_margin(child) and line.is_far_from(child["bbox"]):
                 text = _Line()
                 self._collect(child, text)
-                self._beside.extend([text.markdown(emphasis=True)] if self._keep_headers else [])
+                self.beside.extend([text.markdown(emphasis=True)] if self.keep_headers else [])
             elif kind == "Formula":
                 line.add(self._formula(child, inside=True, can_break=can_break), tuple(child["bbox"]))
             elif kind in _INLINE or not kind:
@@ -234,11 +206,11 @@ class _Writer:
 
     def _formula(self, element: dict[str, Any], *, inside: bool = False, can_break: bool = True) -> str:
         """Return a formula; between breaks where its tag, or its place (not `inside` a line), says it is displayed."""
-        tag = next(self._formulas, None)
-        glyphs = " ".join(_texts(element))
+        tag = next(self.left, None)
+        glyphs = " ".join(text_pages.texts_of(element))
         if tag is None:
             raise UnusableTagsError("more formulas on the page than in the structure tree")
-        latex = tag.latex_of(element) if self._latex else ""
+        latex = tag.latex_of(element) if self.latex else ""
         x0, y0, x1, y1 = element["bbox"]
         self.formula_boxes.append((x0, y0, x1, y1))
         if not latex:
@@ -265,7 +237,7 @@ class _Writer:
             nested: list[str] = []
             for part in item.get("blocks", []):
                 if part.get("std") == "Lbl":
-                    label = " ".join("".join(_texts(part)).split())
+                    label = " ".join("".join(text_pages.texts_of(part)).split())
                     self.plain.append(label)
                     marker = label if re.fullmatch(r"\(?\w{1,4}[.)]", label) else "-"
                 elif part.get("std") == "L":
@@ -285,7 +257,7 @@ class _Writer:
             whole = self._grid(table)
             self.tables += 1
             written = PageTable(tuple(table["bbox"]), whole.rows, whole.columns, whole.cells)
-            return written.markdown(always_html=self._html_tables)
+            return written.markdown(always_html=self.html_tables)
         # MuPDF leaves out cells without text; `index` is a cell's place among its row's elements.
         rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
         places = _columns(rows)
@@ -293,12 +265,7 @@ class _Writer:
             raise UnusableTagsError("a table of one column, or with an empty row")
         grid = [[self._inline(row[place], emphasis=False) if place in row else "" for place in places] for row in rows]
         self.tables += 1
-        if self._html_tables:
-            cells = ("".join(f"<td>{html.escape(cell, quote=False)}</td>" for cell in row) for row in grid)
-            return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
-        escaped = [[cell.replace("|", "\\|") for cell in row] for row in grid]
-        lines = ["| " + " | ".join(row) + " |" for row in escaped]
-        return "\n".join([lines[0], "|" + "---|" * len(grid[0]), *lines[1:]])
+        return grid_of(grid, tuple(table["bbox"])).markdown(always_html=self.html_tables)
 
     def _grid(self, table: dict[str, Any]) -> SubGrid:
         """Return a table that may have others in its cells as one grid."""
@@ -357,13 +324,6 @@ def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
             raise UnusableTagsError(f"{part.get('std')} in a table")
 
 
-def _texts(element: dict[str, Any]) -> Iterator[str]:
-    for line in element.get("lines", []):
-        yield "".join(span["text"] for span in line["spans"])
-    for child in element.get("blocks", []):
-        yield from _texts(child)
-
-
 def _put_in_order(blocks: list[dict[str, Any]], in_order: Mapping[str, str]) -> None:
     """Replace the texts, and words, of spans that MuPDF does not give in logical order."""
     for block in blocks:
@@ -406,17 +366,14 @@ def _is_left_of(box: Sequence[float], before: Sequence[float]) -> bool:
 def read(
     page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False, keep_headers: bool = True
 ) -> TaggedPage | None:
-    """Write a page down from its tags.
+    """Write a pymupdf.Page down from its tags; None where it has none.
 
     Args:
-        page: A pymupdf.Page.
+        page: The page.
         tags: The document's structure tree.
         latex: Formulas as the LaTeX that their tags carry; else as the characters on the page.
         html_tables: Tables as HTML instead of Markdown.
         keep_headers: Whether running headers, footers and page numbers are part of the text.
-
-    Returns:
-        The page; None where it has no tags.
 
     Raises:
         UnusableTagsError: The tags do not say enough.
@@ -427,12 +384,10 @@ def read(
     blocks = text_pages.text_page(page, flags).extractDICT()["blocks"]
     if not any(block.get("std") for block in blocks):
         return None
-    if any(right_to_left.has_letters(text) for block in blocks for text in _texts(block)):
+    if any(right_to_left.has_letters(text) for block in blocks for text in text_pages.texts_of(block)):
         _put_in_order(blocks, right_to_left.words_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_DICT)))
-    size = (page.rect.width, page.rect.height)
-    writer = _Writer(
-        tags.formulas.get(page.xref, []), size, latex=latex, html_tables=html_tables, keep_headers=keep_headers
-    )
+    formulas = iter(tags.formulas.get(page.xref, []))
+    writer = _Writer(formulas, page.rect.width, page.rect.height, latex, html_tables, keep_headers)
     written = writer.blocks([block for block in blocks if block.get("type") != 1])
     if writer.tables and tags.has_spanning_cells(page.xref):
         raise UnusableTagsError("a table with spanning cells")

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from scribetune.metrics.grids import Cell
 
@@ -33,23 +34,14 @@ class Word:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table on a page.
+    """A table on a page."""
 
-    Attributes:
-        box: Where it stands.
-        rows: Number of rows.
-        columns: Number of columns.
-        cells: Its cells, in reading order; slots that none covers are empty.
-        above: Lines inside the box that are no part of the table: its caption.
-        below: The same below it: its notes.
-    """
-
-    box: Box
+    box: Box  # where it stands
     rows: int
     columns: int
-    cells: tuple[Cell, ...]
-    above: tuple[str, ...] = field(default=())
-    below: tuple[str, ...] = field(default=())
+    cells: tuple[Cell, ...]  # its cells, in reading order; slots that none covers are empty
+    above: tuple[str, ...] = field(default=())  # lines inside the box that are no part of the table: its caption
+    below: tuple[str, ...] = field(default=())  # the same below it: its notes
 
     def markdown(self, *, always_html: bool = False) -> str:
         """Write it down: a Markdown table, or HTML where a cell spans, or always.
@@ -64,39 +56,26 @@ class PageTable:
     def _pipes(self) -> str:
         grid = [[""] * self.columns for _ in range(self.rows)]
         for cell in self.cells:
-            grid[cell.row][cell.column] = _pipe_text(cell.text)
+            grid[cell.row][cell.column] = cell.text.replace("|", "\\|")
         lines = ["| " + " | ".join(row) + " |" for row in grid]
         return "\n".join([lines[0], "|" + "---|" * self.columns, *lines[1:]])
 
     def _html(self) -> str:
-        covered = {
-            (row, column)
-            for cell in self.cells
-            for row in range(cell.row, cell.row + cell.row_span)
-            for column in range(cell.column, cell.column + cell.column_span)
-        }
-        starts = {(cell.row, cell.column): cell for cell in self.cells}
-        rows = []
-        for row in range(self.rows):
-            cells = []
-            for column in range(self.columns):
-                cell = starts.get((row, column))
-                if cell is not None:
-                    cells.append(_html_cell(cell))
-                elif (row, column) not in covered:
-                    cells.append("<td></td>")
-            rows.append(f"<tr>{''.join(cells)}</tr>")
-        return f"<table>{''.join(rows)}</table>"
+        covered = {slot for cell in self.cells for slot in cell.slots}
+        starts = {(cell.row, cell.column): _html_cell(cell) for cell in self.cells}
+        rows = [
+            "".join(
+                starts.get(slot, "" if slot in covered else "<td></td>") for slot in product([row], range(self.columns))
+            )
+            for row in range(self.rows)
+        ]
+        return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
 
 def _html_cell(cell: Cell) -> str:
     rows = f' rowspan="{cell.row_span}"' if cell.row_span > 1 else ""
     columns = f' colspan="{cell.column_span}"' if cell.column_span > 1 else ""
     return f"<td{rows}{columns}>{html.escape(cell.text, quote=False)}</td>"
-
-
-def _pipe_text(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def grid_of(rows: Sequence[Sequence[str]], box: Box) -> PageTable:

@@ -11,7 +11,7 @@ from scribetune.table_lines import TIGHT, TableLine, is_figure
 _CORRIDOR = 0.5
 
 
-def columns_found(found: PageTable, boxes: Sequence[Sequence[Box | None]]) -> list[float]:
+def detected_columns(found: PageTable, boxes: Sequence[Sequence[Box | None]]) -> list[float]:
     """Return the left edges of all columns and the right edge of the last."""
     lefts: list[list[float]] = [[] for _ in range(found.columns)]
     rights: list[list[float]] = [[] for _ in range(found.columns)]
@@ -27,83 +27,74 @@ def columns_found(found: PageTable, boxes: Sequence[Sequence[Box | None]]) -> li
     return edges if all(a < b for a, b in pairwise(edges)) else []
 
 
-class Columns:
-    """Corrects the columns of a grid.
+def split_columns(grid: Grid, body: Sequence[TableLine]) -> None:
+    """Add an edge wherever a corridor without words runs down a column of the body."""
+    added: list[float] = []
+    for left, right in pairwise(grid.edges):
+        rows = [inside for line in body if (inside := [w for w in line.words if left - 1 <= w.centre[0] <= right + 1])]
+        if len(rows) >= 4:
+            added.extend(corridors(rows, _CORRIDOR * grid.height))
+    grid.edges = sorted([*grid.edges, *added])
 
-    Args:
-        grid: Its edges are changed.
-    """
 
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
+def merge_columns(grid: Grid, header: Sequence[TableLine], body: Sequence[TableLine]) -> None:
+    """Remove columns in which the body has nothing, unless the header gives them a name of their own."""
+    column = 0
+    while column < len(grid.edges) - 1 and len(grid.edges) > 3:
+        left, right = grid.edges[column], grid.edges[column + 1]
+        rows = [line for line in body if len(line.segments) > 1] or body
+        filled = sum(any(left <= word.centre[0] < right for word in line.words) for line in rows)
+        if filled > len(rows) // 20:
+            column += 1
+            continue
+        side = _side_of(grid, header, left, right)
+        if side is None:
+            column += 1
+            continue
+        edge = column if side < 0 else column + 1
+        # The outermost edges stay: the neighbour grows to them.
+        if edge == 0:
+            edge = 1
+        elif edge == len(grid.edges) - 1:
+            edge = column
+        del grid.edges[edge]
 
-    def split(self, body: Sequence[TableLine]) -> None:
-        """Add an edge wherever a corridor without words runs down a column of the body."""
-        added: list[float] = []
-        for left, right in pairwise(self._grid.edges):
-            rows = [
-                inside for line in body if (inside := [w for w in line.words if left - 1 <= w.centre[0] <= right + 1])
-            ]
-            if len(rows) >= 4:
-                added.extend(corridors(rows, _CORRIDOR * self._grid.height))
-        self._grid.edges = sorted([*self._grid.edges, *added])
 
-    def merge(self, header: Sequence[TableLine], body: Sequence[TableLine]) -> None:
-        """Remove columns in which the body has nothing, unless the header gives them a name of their own."""
-        column = 0
-        while column < len(self._grid.edges) - 1 and len(self._grid.edges) > 3:
-            left, right = self._grid.edges[column], self._grid.edges[column + 1]
-            rows = [line for line in body if len(line.segments) > 1] or body
-            filled = sum(any(left <= word.centre[0] < right for word in line.words) for line in rows)
-            if filled > len(rows) // 20:
-                column += 1
-                continue
-            side = self._side_of(header, left, right)
-            if side is None:
-                column += 1
-                continue
-            edge = column if side < 0 else column + 1
-            # The outermost edges stay: the neighbour grows to them.
-            if edge == 0:
-                edge = 1
-            elif edge == len(self._grid.edges) - 1:
-                edge = column
-            del self._grid.edges[edge]
+def _side_of(grid: Grid, header: Sequence[TableLine], left: float, right: float) -> int | None:
+    """Where an empty column's heading belongs: -1 to the left, 1 to the right, None if it stands by itself."""
+    words = [(line, word) for line in header for word in line.words if left <= word.centre[0] < right]
+    if not words:
+        return -1
+    if grid.drawn and (left not in grid.drawn or right not in grid.drawn):
+        return -1 if left not in grid.drawn else 1
+    gaps = []
+    for line, word in words:
+        before = [word.x0 - other.x1 for other in line.words if other.centre[0] < left]
+        after = [other.x0 - word.x1 for other in line.words if other.centre[0] >= right]
+        gaps.append((min(before, default=1e9), -1))
+        gaps.append((min(after, default=1e9), 1))
+    gap, side = min(gaps)
+    return side if gap < TIGHT * grid.height * 1.6 else None
 
-    def _side_of(self, header: Sequence[TableLine], left: float, right: float) -> int | None:
-        """Where an empty column's heading belongs: -1 to the left, 1 to the right, None if it stands by itself."""
-        words = [(line, word) for line in header for word in line.words if left <= word.centre[0] < right]
-        if not words:
-            return -1
-        if self._grid.drawn and (left not in self._grid.drawn or right not in self._grid.drawn):
-            return -1 if left not in self._grid.drawn else 1
-        gaps = []
-        for line, word in words:
-            before = [word.x0 - other.x1 for other in line.words if other.centre[0] < left]
-            after = [other.x0 - word.x1 for other in line.words if other.centre[0] >= right]
-            gaps.append((min(before, default=1e9), -1))
-            gaps.append((min(after, default=1e9), 1))
-        gap, side = min(gaps)
-        return side if gap < TIGHT * self._grid.height * 1.6 else None
 
-    def cores(self, body: Sequence[TableLine]) -> list[tuple[float, float]]:
-        """Return from where to where the body's words reach in each column."""
-        cores = []
-        for left, right in pairwise(self._grid.edges):
-            inside = [
-                segment
-                for line in body
-                for segment in line.segments
-                if left - 1 <= segment.x0 and segment.x1 <= right + self._grid.height * 0.5 and segment.middle < right
-            ]
-            starts = sorted(segment.x0 for segment in inside)
-            ends = sorted(segment.x1 for segment in inside)
-            if inside:
-                # Single entries that reach far beside the others do not count.
-                cores.append((max(left, starts[len(starts) // 20]), min(right, ends[-1 - len(ends) // 20])))
-            else:
-                cores.append((left, right))
-        return cores
+def column_cores(grid: Grid, body: Sequence[TableLine]) -> list[tuple[float, float]]:
+    """Return from where to where the body's words reach in each column."""
+    cores = []
+    for left, right in pairwise(grid.edges):
+        inside = [
+            segment
+            for line in body
+            for segment in line.segments
+            if left - 1 <= segment.x0 and segment.x1 <= right + grid.height * 0.5 and segment.middle < right
+        ]
+        starts = sorted(segment.x0 for segment in inside)
+        ends = sorted(segment.x1 for segment in inside)
+        if inside:
+            # Single entries that reach far beside the others do not count.
+            cores.append((max(left, starts[len(starts) // 20]), min(right, ends[-1 - len(ends) // 20])))
+        else:
+            cores.append((left, right))
+    return cores
 
 
 def corridors(rows: Sequence[Sequence[Word]], width: float) -> list[float]:

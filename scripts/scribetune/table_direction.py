@@ -24,13 +24,9 @@ def reads_leftwards(table: PageTable) -> bool:
 def mirrored(
     found: PageTable, boxes: Boxes, words: Sequence[Word], rules: Rules
 ) -> tuple[PageTable, Boxes, list[Word], Rules]:
-    """Return a table, and the page around it, as a mirror at x = 0 shows them.
+    """Return a table, and all words and rules of the page around it, as a mirror at x = 0 shows them.
 
-    Args:
-        found: What layout analysis made of it; its cells' texts are read again from the words.
-        boxes: The boxes of its cells, rows × columns; None where a cell covers the slot.
-        words: All words of the page, each in logical order.
-        rules: All rules of the page.
+    The cells' texts are read again from the words. `boxes` are rows × columns; None where a cell covers the slot.
     """
     turned = [replace(word, x0=-word.x1, x1=-word.x0) for word in _runs(words)]
     spans = {(cell.row, cell.column): cell for cell in found.cells}

@@ -5,39 +5,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from scribetune.ruling_lines import Rule, Rules, covered
+from scribetune.ruling_lines import Rule, Rules, by_height, covered
 from scribetune.table_cells import Box
 from scribetune.table_lines import Segment, TableLine, is_figure
 
 _YEAR = re.compile(r"[(*]*(?:19|20)\d\d(?:[-–/]\d{2,4})?[)*†‡a-z]?")
 _WIDE_RULE = 0.7
+_ONE_HEIGHT = 2.5
 
 
 @dataclass
 class Grid:
-    """The columns of a table, found step by step; lengths and places in points.
+    """The columns of a table, found step by step; lengths and places in points."""
 
-    Attributes:
-        edges: The left edge of each column, and the right edge of the last.
-        height: Of most of its words.
-        limit: The gap from which words do not belong together.
-        left: Where its words begin.
-        right: Where they end.
-        rules: Lines across, those made of dashes included.
-        shades: Upper and lower edges of filled boxes.
-        drawn: Edges that lines stand on.
-        cores: From where to where the body's words reach in each column; empty until they are known.
-    """
-
-    edges: list[float]
-    height: float
-    limit: float
-    left: float
-    right: float
-    rules: tuple[Rule, ...]
-    shades: tuple[Rule, ...]
-    drawn: set[float]
-    cores: list[tuple[float, float]] = field(default_factory=list)
+    edges: list[float]  # the left edge of each column, and the right edge of the last
+    height: float  # of most of its words
+    limit: float  # the gap from which words do not belong together
+    left: float  # where its words begin
+    right: float  # where they end
+    rules: tuple[Rule, ...]  # lines across, those made of dashes included
+    shades: tuple[Rule, ...]  # upper and lower edges of filled boxes
+    drawn: set[float]  # edges that lines stand on
+    cores: list[tuple[float, float]] = field(default_factory=list)  # where the body's words reach; empty until known
 
     def column_at(self, x: float) -> int:
         """Return the column that a place is in, from 0."""
@@ -45,17 +34,11 @@ class Grid:
 
     def wide_rules(self) -> list[float]:
         """Heights of the rules across the table, pieces at one height put together."""
-        heights: list[list[Rule]] = []
-        for rule in sorted((*self.rules, *self.shades), key=lambda rule: rule.at):
-            if heights and rule.at - heights[-1][-1].at <= 2.5:
-                heights[-1].append(rule)
-            else:
-                heights.append([rule])
         width = self.right - self.left
         stub = max(self.left + 1, min(self.edges[1], self.left + 0.1 * width) - 1)
         return [
             median(rule.at for rule in group)
-            for group in heights
+            for group in by_height((*self.rules, *self.shades), _ONE_HEIGHT)
             if covered(((rule.start, rule.end) for rule in group), self.left, self.right) >= _WIDE_RULE * width
             # A rule that leaves out the first column is one below headings of the others.
             and any(rule.start <= stub for rule in group)

@@ -42,15 +42,10 @@ class Segment:
 
 @dataclass
 class TableLine:
-    """Words of about one height, from left to right.
+    """Words of about one height, from left to right."""
 
-    Attributes:
-        words: All of them.
-        segments: The same, those together that stand close to each other.
-    """
-
-    words: list[Word]
-    segments: list[Segment] = field(default_factory=list)
+    words: list[Word]  # all of them
+    segments: list[Segment] = field(default_factory=list)  # the same, those together that stand close to each other
 
     @property
     def y0(self) -> float:

@@ -19,12 +19,12 @@ from statistics import median
 
 from scribetune import table_direction
 from scribetune.metrics.grids import Cell
-from scribetune.ruling_lines import Rule, Rules, covered
-from scribetune.table_body import Body
+from scribetune.ruling_lines import Rule, Rules, by_height, covered
+from scribetune.table_body import body_cells, body_rows
 from scribetune.table_cells import Box, PageTable, Word
-from scribetune.table_columns import Columns, columns_found, corridors
+from scribetune.table_columns import column_cores, corridors, detected_columns, merge_columns, split_columns
 from scribetune.table_grid import Grid, drawn_edges
-from scribetune.table_header import Header
+from scribetune.table_header import header_cells
 from scribetune.table_lines import TableLine, blank_limit, cut, lines_of
 
 _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
@@ -88,7 +88,7 @@ def _repaired(
     x0, y0, x1, y1 = found.box
     inside = [w for w in words if x0 - 2 <= w.centre[0] <= x1 + 2 and y0 - 1 <= w.centre[1] <= y1 + 1]
     near = rules.within(found.box)
-    edges = columns_found(found, boxes)
+    edges = detected_columns(found, boxes)
     if len(inside) < 4 or len(edges) < 3:
         return _stripped(found)
     tall = sum(len(word.text) > 2 and word.height > 2 * (word.x1 - word.x0) for word in inside)
@@ -165,15 +165,14 @@ class _Rebuilding:
         header, body = self.lines[:start], self.lines[start:]
         if not body:
             return self.found
-        columns = Columns(self.grid)
-        columns.split(body)
-        columns.merge(header, body)
+        split_columns(self.grid, body)
+        merge_columns(self.grid, header, body)
         for line in body:
             line.segments = cut(line.words, self.grid.limit, self.grid.edges[1:-1])
-        self.grid.cores = columns.cores(body)
-        levels, header_cells = Header(self.grid).cells(header)
-        rows = Body(self.grid).rows(body)
-        cells = [*header_cells, *Body(self.grid).cells(rows, levels)]
+        self.grid.cores = column_cores(self.grid, body)
+        levels, cells = header_cells(self.grid, header)
+        rows = body_rows(self.grid, body)
+        cells += body_cells(self.grid, rows, levels)
         width = len(self.grid.edges) - 1
         if width < 2 or self._lost(cells) or self._merged_ruled_rows(levels + len(rows)):
             return self.found
@@ -190,27 +189,17 @@ class _Rebuilding:
         """Whether rows that a line divides, over most of the table, became one: beside a cell over several rows."""
         if rows + 2 > self.found.rows:
             return False
-        heights: list[list[Rule]] = []
-        for rule in sorted(self.grid.rules, key=lambda rule: rule.at):
-            if heights and rule.at - heights[-1][-1].at <= _ONE_RULE:
-                heights[-1].append(rule)
-            else:
-                heights.append([rule])
-        width = self.grid.right - self.grid.left
+        grid = self.grid
+        width = grid.right - grid.left
         ruled = sum(
-            covered(((rule.start, rule.end) for rule in group), self.grid.left, self.grid.right) >= 0.5 * width
-            for group in heights
+            covered(((rule.start, rule.end) for rule in group), grid.left, grid.right) >= 0.5 * width
+            for group in by_height(grid.rules, _ONE_RULE)
         )
         return ruled >= self.found.rows
 
     def _lost(self, cells: Sequence[Cell]) -> bool:
         """Whether cells lie over each other, or a word is in none."""
-        slots = [
-            (row, column)
-            for cell in cells
-            for row in range(cell.row, cell.row + cell.row_span)
-            for column in range(cell.column, cell.column + cell.column_span)
-        ]
+        slots = [slot for cell in cells for slot in cell.slots]
         # Hyphens at line ends are gone from the cells.
         wanted = sum(len(_HYPHEN.sub("", word.text)) for line in self.lines for word in line.words)
         held = sum(len(_HYPHEN.sub("", cell.text).replace(" ", "")) for cell in cells)

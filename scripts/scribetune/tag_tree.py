@@ -23,7 +23,7 @@ class TagTree:
     """What the tree says.
 
     Attributes:
-        formulas: xref of a page → its /Formula elements in document order, with what they carry.
+        formulas: xref of a page → its /Formula elements in document order.
         spanning: xrefs of pages that have a table cell over several rows or columns; 0 where the page is not named.
     """
 

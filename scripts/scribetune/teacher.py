@@ -15,8 +15,8 @@ from pathlib import Path
 from scribetune import files, markdown
 from scribetune.collation import Page
 from scribetune.config import Config
+from scribetune.corrections import read_correction
 from scribetune.errors import UserError
-from scribetune.labels import read_correction
 
 logger = logging.getLogger(__name__)
 
@@ -29,20 +29,13 @@ READABLE = (
 
 
 @dataclass(frozen=True)
-class Taught:
-    """What became of the pages.
+class Teaching:
+    """What became of the pages."""
 
-    Attributes:
-        written: Labels written.
-        by_people: Pages that a person has labelled already: left as they are.
-        unfinished: Pages whose answer did not come to its end (too long, or in a loop): no label.
-        empty: Pages for which the model wrote nothing.
-    """
-
-    written: int
-    by_people: int
-    unfinished: int
-    empty: int
+    written: int  # labels written
+    by_people: int  # pages that a person has labelled already: left as they are
+    unfinished: int  # pages whose answer did not come to its end (too long, or in a loop): no label
+    empty: int  # pages for which the model wrote nothing
 
 
 def refused_pages(selection: Path, reasons: Collection[str]) -> list[tuple[str, int, Path]]:
@@ -65,17 +58,11 @@ def refused_pages(selection: Path, reasons: Collection[str]) -> list[tuple[str, 
     ]
 
 
-def teach(config: Config, model: str, reasons: Sequence[str] = READABLE, limit: int | None = None) -> Taught:
-    """Label refused pages with a model; the next build takes the labels up.
+def teach(config: Config, model: str, reasons: Sequence[str] = READABLE, limit: int | None = None) -> Teaching:
+    """Label pages refused for these reasons with a model (a folder, or a hub id), at most `limit`.
 
-    Args:
-        config: `task`, `generate`, `labels.corrections` and precision and threads of `train` are used.
-        model: Folder of a model, or a hub id.
-        reasons: Pages refused for these are read.
-        limit: At most so many pages.
-
-    Returns:
-        What became of them.
+    The next build takes the labels up. Of the configuration, `task`, `generate`, `labels.corrections` and precision and
+    threads of `train` are used.
 
     Raises:
         UserError: An unknown reason, no manifest, or no usable model.
@@ -93,7 +80,7 @@ def teach(config: Config, model: str, reasons: Sequence[str] = READABLE, limit: 
     counts: Counter[str] = Counter()
     if waiting:
         counts = _write(config, model, folder, waiting)
-    return Taught(counts["written"], len(people), counts["unfinished"], counts["empty"])
+    return Teaching(counts["written"], len(people), counts["unfinished"], counts["empty"])
 
 
 def _write(config: Config, model: str, folder: Path, waiting: Sequence[tuple[str, int, Path]]) -> Counter[str]:

@@ -31,16 +31,9 @@ class Difference:
 
 
 def difference(reference: str, hypothesis: str, limit: int = SHOWN_CHARACTERS) -> Difference:
-    """Align two texts by Levenshtein distance (rapidfuzz opcodes) and mark the edits.
+    """Align two texts, up to `limit` characters each, by Levenshtein distance (rapidfuzz opcodes) and mark the edits.
 
-    Args:
-        reference: What the page says.
-        hypothesis: What a model read.
-        limit: Characters of each text that are compared.
-
-    Returns:
-        The marked text and its counts; the number of marked characters is what the edit distance counts, so the colours
-        and CER never disagree.
+    The number of marked characters is what the edit distance counts, so the colours and CER never disagree.
     """
     reference, hypothesis = reference.strip(), hypothesis.strip()
     omitted = max(len(reference), len(hypothesis), limit) - limit

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from scribetune import right_to_left, text_pages
-from scribetune.structure import is_cjk
+from scribetune.markdown import is_cjk
 from scribetune.table_cells import Box, Word
 
 _RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
@@ -43,27 +43,16 @@ _QUARTER_BLANK = 0.35
 
 @dataclass(frozen=True)
 class Span:
-    """A run of characters in one font.
+    """A run of characters in one font."""
 
-    Attributes:
-        text: As it is read: right-to-left runs in logical order.
-        box: Where it stands.
-        size: Of the font, in points.
-        bold: Whether the font is.
-        italic: Whether the font is.
-        mono: Whether all characters of the font are equally wide.
-        raised: Whether it stands above the line, like the mark of a footnote.
-        math: Whether the font is one for formulas.
-    """
-
-    text: str
-    box: Box
-    size: float
+    text: str  # as it is read: right-to-left runs in logical order
+    box: Box  # where it stands
+    size: float  # of the font, in points
     bold: bool
     italic: bool
-    mono: bool
-    raised: bool
-    math: bool = False
+    mono: bool  # all characters of the font are equally wide
+    raised: bool  # above the line, like the mark of a footnote
+    math: bool = False  # the font is one for formulas
 
 
 @dataclass(frozen=True)
@@ -118,23 +107,14 @@ class Line:
 
 @dataclass(frozen=True)
 class TextLayer:
-    """What a page's text layer holds.
+    """What a page's text layer holds."""
 
-    Attributes:
-        lines: In the order of the file; blank ones and, where others exist, invisible ones left out.
-        words: For tables.
-        images: Boxes of the images.
-        width: Of the page, in points.
-        height: The same.
-        unseen: Words that were taken out, since nobody sees them.
-    """
-
-    lines: tuple[Line, ...]
-    words: tuple[Word, ...]
-    images: tuple[Box, ...]
-    width: float
-    height: float
-    unseen: tuple[Word, ...] = ()
+    lines: tuple[Line, ...]  # in the order of the file; blank ones and, where others exist, invisible ones left out
+    words: tuple[Word, ...]  # for tables
+    images: tuple[Box, ...]  # boxes of the images
+    width: float  # of the page, in points
+    height: float  # the same
+    unseen: tuple[Word, ...] = ()  # words that were taken out, since nobody sees them
 
 
 def read(page: Any) -> TextLayer:
@@ -197,13 +177,8 @@ def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:
 def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLayer:
     """Return a text layer without what nobody sees of it: text in the colour of the ground, covered, or clipped away.
 
-    Args:
-        layer: Of a page.
-        is_seen: Whether anything is seen in a box of the page.
-
-    Returns:
-        The same, spans without any contrast and their words moved to `unseen`. Spans without a letter or a digit stay:
-        a row of underscores lies at the edge of its box.
+    Spans without any contrast (`is_seen` of their box) go, their words to `unseen`. Those without a letter or a digit
+    stay: a row of underscores lies at the edge of its box.
     """
     lines: list[Line] = []
     gone: list[Box] = []
@@ -301,22 +276,22 @@ def _readable(text: str) -> str:
 
 def union(boxes: Sequence[Box]) -> Box:
     """Return the smallest box around boxes."""
-    return (
-        min(box[0] for box in boxes),
-        min(box[1] for box in boxes),
-        max(box[2] for box in boxes),
-        max(box[3] for box in boxes),
-    )
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
+def is_apart(before: str, after: str, left: Box, right: Box) -> bool:
+    """Whether a blank is seen between two texts on a line; formulas stand off Chinese a little, without one."""
+    if before[-1:].isspace() or after[:1].isspace():
+        return False
+    height = min(left[3] - left[1], right[3] - right[1])
+    gap = max(right[0] - left[2], left[0] - right[2])  # to the right, or to the left
+    return gap > height * (_CJK_BLANK if is_cjk(before[-1:]) or is_cjk(after[:1]) else _BLANK)
 
 
 def needs_blank(before: Span, after: Span) -> bool:
     """Whether a blank is seen between two spans that follow each other on a line."""
-    if before.text[-1:].isspace() or after.text[:1].isspace():
-        return False
-    height = min(before.box[3] - before.box[1], after.box[3] - after.box[1])
-    among_cjk = is_cjk(before.text[-1:] or "a") or is_cjk(after.text[:1] or "a")
-    gap = max(after.box[0] - before.box[2], before.box[0] - after.box[2])
-    return gap > height * (_CJK_BLANK if among_cjk else _BLANK)
+    return is_apart(before.text, after.text, before.box, after.box)
 
 
 def joined(spans: Sequence[Span]) -> str:
@@ -362,7 +337,7 @@ def joined_rows(rows: Sequence[str]) -> str:
     """Return the lines of a table's cell as one: a blank between words, none between Chinese or Japanese characters."""
     text = ""
     for row in (" ".join(row.split()) for row in rows):
-        among_cjk = bool(text) and is_cjk(text[-1]) and is_cjk(row[:1] or "a")
+        among_cjk = bool(text) and is_cjk(text[-1]) and is_cjk(row[:1])
         text += row if among_cjk or not text else f" {row}" if row else ""
     return without_breaks(text)
 

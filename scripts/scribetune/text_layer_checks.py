@@ -26,44 +26,21 @@ _FEW_PIXELS = 24
 
 @dataclass(frozen=True)
 class LayerMeasures:
-    """Counts over a page's text layer, white space left out.
+    """Counts over a page's text layer, white space left out."""
 
-    Attributes:
-        characters: All of them, outside the page too.
-        unmapped: Those that map to no character: the replacement character, or a private one.
-        invisible: Painted neither by fill nor by stroke, or wholly transparent, as OCR puts text over a scan.
-        hidden: Letters and digits painted, and yet not seen: outside the page, in the colour of the ground, or covered.
-        image_share: Part of the page that images cover, 0–1; measured where there are fewer than `FEW_CHARACTERS`.
-    """
+    characters: int  # all of them, outside the page too
+    unmapped: int  # those that map to no character: the replacement character, or a private one
+    invisible: int  # painted neither by fill nor by stroke, or wholly transparent, as OCR puts text over a scan
+    hidden: int  # letters and digits painted, yet not seen: outside the page, in the colour of the ground, or covered
+    image_share: float  # part of the page that images cover, 0–1; measured where there are fewer than `FEW_CHARACTERS`
 
-    characters: int
-    unmapped: int
-    invisible: int
-    hidden: int
-    image_share: float
-
-    @property
-    def garbage_share(self) -> float:
-        """Part of the characters that is unmapped; 0 without any."""
-        return self.unmapped / self.characters if self.characters else 0.0
-
-    @property
-    def invisible_share(self) -> float:
-        """Part of the characters that is invisible; 0 without any."""
-        return self.invisible / self.characters if self.characters else 0.0
-
-    @property
-    def hidden_share(self) -> float:
-        """Part of the characters that is hidden; 0 without any."""
-        return self.hidden / self.characters if self.characters else 0.0
+    def share(self, part: int) -> float:
+        """Return part of the characters, to six places; 0 without any."""
+        return round(part / self.characters, 6) if self.characters else 0.0
 
 
 def extract(shown: Any) -> list[Mapping[str, Any]]:
-    """Return the spans of text in a display list, as in PyMuPDF's "dict", in the page's rotation, off the page too.
-
-    Args:
-        shown: A pymupdf.DisplayList.
-    """
+    """Return the spans of text in a pymupdf.DisplayList, as in its "dict", in the page's rotation, off the page too."""
     import pymupdf
 
     # Images would be copied, byte by byte; text is neither clipped, nor put in place of characters unknown.
@@ -73,11 +50,7 @@ def extract(shown: Any) -> list[Mapping[str, Any]]:
 
 
 def images(shown: Any) -> list[Mapping[str, Any]]:
-    """Return what images are drawn by a display list: their boxes and their sizes in pixels; nothing is decoded.
-
-    Args:
-        shown: A pymupdf.DisplayList.
-    """
+    """Return what images a pymupdf.DisplayList draws: their boxes and their sizes in pixels; nothing is decoded."""
     import pymupdf
 
     found: list[Mapping[str, Any]] = _text_page(shown, pymupdf.TEXT_PRESERVE_IMAGES).extractIMGINFO()
@@ -100,16 +73,7 @@ def _text_page(shown: Any, flags: int) -> Any:
 
 
 def measure(spans: Sequence[Mapping[str, Any]], shown: Any, image: "PageImage") -> LayerMeasures:
-    """Count what is in a text layer, and compare it with the image of the page.
-
-    Args:
-        spans: Of the text layer, from `extract`.
-        shown: The page's display list.
-        image: The page as rendered.
-
-    Returns:
-        The counts.
-    """
+    """Count what is in a text layer (see `extract`), and compare it with the page's display list and image."""
     characters = unmapped = invisible = hidden = 0
     for span in spans:
         dense = "".join(span["text"].split())
@@ -138,12 +102,7 @@ def _is_invisible(span: Mapping[str, Any]) -> bool:
 
 
 def is_seen(bbox: Sequence[float], image: "PageImage") -> bool:
-    """Whether there is any contrast where text should be.
-
-    Args:
-        bbox: Of a run of text, in points of the page as it is rendered.
-        image: The page as rendered.
-    """
+    """Whether there is any contrast in a box, in points of the page as it is rendered, where text should be."""
     scale = image.scale
     left, top, right, bottom = bbox[0] * scale, bbox[1] * scale, bbox[2] * scale, bbox[3] * scale
     if right - left < 0.1 * (bottom - top):  # fonts that give a glyph no width

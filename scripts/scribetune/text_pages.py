@@ -7,7 +7,7 @@ are listed, and are images again afterwards.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,15 +18,7 @@ _DRAWN_HYPHEN = re.compile("\u00ad(?=\\S)")
 
 
 def text_page(page: Any, flags: int) -> Any:
-    """Return a page's text.
-
-    Args:
-        page: A pymupdf.Page.
-        flags: PyMuPDF's TEXT_… flags.
-
-    Returns:
-        A pymupdf.TextPage whose `extractDICT` and `extractRAWDICT` give images by kind, number and box alone.
-    """
+    """Return a pymupdf.Page's text, by PyMuPDF's TEXT_… flags, without the data of images."""
     return without_image_data(page.get_textpage(flags=flags))
 
 
@@ -91,13 +83,9 @@ def _edges(box: Any) -> Box:
 def _with_images(
     blocks: Sequence[dict[str, Any]], boxes: Iterator[Any], mark: Box, limits: Any
 ) -> list[dict[str, Any]]:
-    """Make the images images again.
+    """Make images again of the drawings with the box `mark`; `boxes` are theirs, in the same order.
 
-    Args:
-        blocks: Of the dictionary, in the text page's order; images are drawings with the box `mark`.
-        boxes: Those of the images, in the same order.
-        mark: See there.
-        limits: Of the page. Images that reach beyond it are left out, as PyMuPDF does.
+    Images that reach beyond the limits of the page are left out, as PyMuPDF does.
     """
     from pymupdf import mupdf
 
@@ -125,3 +113,11 @@ def with_drawn_hyphens(text: str, *, ends_line: bool = True) -> str:
     name says, and stays.
     """
     return _DRAWN_HYPHEN.sub("-", text) if ends_line else text.replace("\u00ad", "-")
+
+
+def texts_of(block: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a block of a dictionary, those of the blocks in it too."""
+    for line in block.get("lines", []):
+        yield "".join(span["text"] for span in line["spans"])
+    for child in block.get("blocks", []):
+        yield from texts_of(child)

@@ -21,7 +21,7 @@ import report_folder
 import reviewed_build
 from PIL import Image, ImageDraw
 
-from scribetune import labels, layout, report, resources
+from scribetune import corrections, layout, report, resources
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -180,7 +180,7 @@ def _watched(context: Any, requests: list[str], problems: list[str]) -> Any:
 def _all_is_on_record(folder: Path) -> None:
     decided = {row["document"] + row["page"]: row["verdict"] for row in reviewed_build.decisions(folder)}
     assert decided == {"memo1": "correct", "invoice1": "correct", "invoice2": "accept", "hostile1": "reject"}
-    corrected = labels.read_correction(folder / "data/corrections/invoice/p0001.md")
+    corrected = corrections.read_correction(folder / "data/corrections/invoice/p0001.md")
     assert (corrected.text, corrected.author) == ("# Invoice 17\n\nTotal due 125.00\n", "Ada")
 
 
@@ -214,11 +214,11 @@ def test_the_second_reviewer_sees_what_the_first_decided_and_chooses(server: Ser
     sync_api.expect(bob.locator("#notice-theirs")).to_contain_text("# Ada's memo")
     sync_api.expect(bob.locator("#editor")).to_have_value("# Bob's memo")
     correction = server.folder / "data/corrections/memo/p0001.md"
-    assert labels.read_correction(correction).author == "Ada"
+    assert corrections.read_correction(correction).author == "Ada"
     bob.get_by_text("Keep mine and go on").click()
     bob.press("#editor", "Control+Enter")
     _at(bob, "invoice/p0001")
-    assert labels.read_correction(correction).text == "# Bob's memo\n"
+    assert corrections.read_correction(correction).text == "# Bob's memo\n"
 
 
 def test_from_the_report_to_the_review_of_a_page_and_back(server: Server, context: Any) -> None:

@@ -6,11 +6,11 @@ import icdar2013
 import pytest
 from icdar2013 import DocumentScore
 
-from scribetune import labels
+from scribetune import label_reader
 from scribetune.metrics.grids import Cell, table
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "icdar2013"
-SETTINGS = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 
 
 def shared_data() -> Path:
@@ -21,7 +21,7 @@ def shared_data() -> Path:
 
 
 def score(pdf: Path) -> DocumentScore:
-    reader = labels.PageReader(str(pdf), "", SETTINGS)
+    reader = label_reader.PageReader(str(pdf), "", SETTINGS)
     found = {number + 1: reader.read(number).text for number in range(reader.page_count)}
     return icdar2013.score(icdar2013.references(pdf.with_name(f"{pdf.stem}-str.xml")), found)
 

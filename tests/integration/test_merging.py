@@ -18,12 +18,13 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 
-from scribetune import adapters, config, families, merging, tiny_model
+from scribetune import adapters, config, families, tiny_model
 from scribetune.errors import UserError
 from scribetune.files import sha256_file, write_json, write_jsonl
-from scribetune.merging import MergeError, checkpoint, deltas, layouts, proof, streaming
+from scribetune.merging import checkpoint, deltas, layouts, merged_model, proof, streaming
 from scribetune.merging.checkpoint import Checkpoint, ShardWriter
 from scribetune.merging.layouts import Layouts, ModelFiles
+from scribetune.merging.proof import MergeError
 
 TINY = stand_in.folder()
 FAMILY = families.family_of(TINY)
@@ -105,8 +106,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def merge(adapter: Path, target: Path, base: Path = TINY, records: tuple[Path, ...] = (), **given: Any) -> Any:
-    merging.merge(settings(**given), str(base), adapter, target, records)
-    return json.loads((target / merging.PROOF_NAME).read_text(encoding="utf-8"))
+    merged_model.merge(settings(**given), str(base), adapter, target, records)
+    return json.loads((target / merged_model.PROOF_NAME).read_text(encoding="utf-8"))
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:
@@ -172,7 +173,7 @@ def test_the_proof_says_what_was_compared(adapter: Path, tmp_path: Path) -> None
     assert logits["sample_pages"] == 3 and logits["vocabulary"] == 1472
     assert logits["on_disk_differs_by_rms"] <= logits["allowed_rms"] < logits["adapter_moves_by_rms"]
     files = {path.name: sha256_file(path) for path in (tmp_path / "merged").iterdir()}
-    del files[merging.PROOF_NAME]
+    del files[merged_model.PROOF_NAME]
     assert found["merged"]["sha256"] == files
     assert found["base"]["sha256"]["model.safetensors"] == sha256_file(TINY / "model.safetensors")
     assert found["adapter"]["sha256"] == {
@@ -339,7 +340,7 @@ def test_a_tampered_adapter_is_refused_with_the_tensors_name(
     tamper(weights, f"base_model.model.{DAMAGED}.lora_B.weight")
     save_file(weights, damaged / adapters.WEIGHTS)
     with pytest.raises(UserError, match=message):
-        merging.merge(settings(), str(TINY), damaged, tmp_path / "merged")
+        merged_model.merge(settings(), str(TINY), damaged, tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
 
@@ -396,7 +397,7 @@ def test_a_quantised_or_incomplete_base_is_refused(adapter: Path, tmp_path: Path
             del changed[damaged]
         save_file(changed, base / "model.safetensors", {"format": "pt"})
         with pytest.raises(UserError, match=message):
-            merging.merge(settings(), str(base), adapter, tmp_path / "merged")
+            merged_model.merge(settings(), str(base), adapter, tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
 
@@ -414,7 +415,7 @@ def test_tied_weights_are_kept_and_an_adapter_on_them_is_refused(tmp_path: Path)
     assert set(Checkpoint(tmp_path / "merged").entries) == set(weights)
     adapter = make_adapter(tmp_path / "head", target_modules=["lm_head"])
     with pytest.raises(UserError, match=r"in two places(?s:.*)lm_head.weight"):
-        merging.merge(settings(), str(base), adapter, tmp_path / "other")
+        merged_model.merge(settings(), str(base), adapter, tmp_path / "other")
 
 
 @pytest.mark.usefixtures("without_logits")
@@ -492,20 +493,20 @@ def test_a_failed_proof_leaves_no_merged_model(
     target = tmp_path / "models" / "merged"
     spoil(what)(monkeypatch, target)
     with pytest.raises(MergeError, match=message):
-        merging.merge(settings(), str(TINY), adapter, target)
+        merged_model.merge(settings(), str(TINY), adapter, target)
     assert list(target.parent.iterdir()) == []
 
 
 def test_an_adapter_that_rounding_swallows_is_not_merged(tmp_path: Path) -> None:
     adapter = make_adapter(tmp_path / "adapter", size=1e-7)
     with pytest.raises(MergeError, match=r"lost in rounding; merge.precision float32"):
-        merging.merge(settings(), str(TINY), adapter, tmp_path / "merged")
+        merged_model.merge(settings(), str(TINY), adapter, tmp_path / "merged")
 
 
 def test_a_sum_that_overflows_is_refused_by_name(tmp_path: Path) -> None:
     adapter = make_adapter(tmp_path / "adapter", size=1e20)
     with pytest.raises(UserError, match=rf"not finite in bfloat16.*{DAMAGED.rsplit('.', 2)[0]}"):
-        merging.merge(settings(), str(TINY), adapter, tmp_path / "merged")
+        merged_model.merge(settings(), str(TINY), adapter, tmp_path / "merged")
 
 
 @pytest.mark.usefixtures("without_logits")
@@ -521,12 +522,12 @@ def test_a_failing_merge_keeps_the_proved_model_and_removes_an_unproved_one(
 
     monkeypatch.setattr(streaming, "write", fail)
     with pytest.raises(KeyboardInterrupt):
-        merging.merge(settings(), str(TINY), adapter, target)
+        merged_model.merge(settings(), str(TINY), adapter, target)
     assert {path.name: sha256_file(path) for path in target.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["merged"]
-    (target / merging.PROOF_NAME).unlink()  # as Snakemake does before it runs the job again
+    (target / merged_model.PROOF_NAME).unlink()  # as Snakemake does before it runs the job again
     with pytest.raises(KeyboardInterrupt):
-        merging.merge(settings(), str(TINY), adapter, target)
+        merged_model.merge(settings(), str(TINY), adapter, target)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -536,7 +537,8 @@ def test_a_killed_merge_leaves_no_model_and_the_next_one_starts_clean(adapter: P
     program = """
 import os, sys
 from pathlib import Path
-from scribetune import config, merging
+from scribetune import config
+from scribetune.merging import merged_model
 from scribetune.merging.checkpoint import ShardWriter
 real, count = ShardWriter.write, [0]
 def write(self, key, tensor):
@@ -546,10 +548,10 @@ def write(self, key, tensor):
         os.kill(os.getpid(), 9)
 ShardWriter.write = write
 base, adapter, target = sys.argv[1:]
-merging.merge(config.load({"merge": {"shard_gb": 0.001}}), base, Path(adapter), Path(target))
+merged_model.merge(config.load({"merge": {"shard_gb": 0.001}}), base, Path(adapter), Path(target))
 """
     done = subprocess.run([sys.executable, "-c", program, str(TINY), str(adapter), str(target)], check=False,
-                          env={**os.environ, "PYTHONPATH": str(Path(merging.__file__).parents[2])})  # fmt: skip
+                          env={**os.environ, "PYTHONPATH": str(Path(merged_model.__file__).parents[2])})  # fmt: skip
     assert done.returncode == -9
     assert [path.name for path in target.parent.iterdir()] == [".merged.merging"]
     merge(adapter, target)
@@ -565,7 +567,7 @@ def test_too_little_disk_space_is_told_before_any_work(
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=50_000_000))
     with pytest.raises(UserError, match=r"takes 0.05 GB; free (?s:.*)'0.05 GB'(?s:.*)free some space"):
-        merging.merge(settings(), str(TINY), adapter, tmp_path / "merged")
+        merged_model.merge(settings(), str(TINY), adapter, tmp_path / "merged")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -578,7 +580,7 @@ def test_a_linked_folder_stays_a_link_and_foreign_files_are_not_removed(adapter:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x", encoding="utf-8")
     with pytest.raises(UserError, match="holds something else"):
-        merging.merge(settings(), str(TINY), adapter, tmp_path / "mine")
+        merged_model.merge(settings(), str(TINY), adapter, tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
@@ -589,5 +591,5 @@ def test_an_adapter_of_another_base_is_refused_before_any_work(tmp_path: Path) -
     save_file(weights, adapter / adapters.WEIGHTS, {"format": "pt", "base_model_sha256": adapters.base_digest(TINY)})
     tiny_model.make(tmp_path / "other", seed=7)
     with pytest.raises(UserError, match="trained on other weights"):
-        merging.merge(settings(), str(tmp_path / "other"), adapter, tmp_path / "merged")
+        merged_model.merge(settings(), str(tmp_path / "other"), adapter, tmp_path / "merged")
     merge(adapter, tmp_path / "merged")

@@ -12,9 +12,10 @@ import torch
 from train_keys import grouped
 from training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 
-from scribetune import adapters, checkpoints, collation, config, generation, merging, tiny_model, training
+from scribetune import adapters, checkpoints, collation, config, generation, tiny_model, training
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl, sha256_file, write_jsonl
+from scribetune.merging import merged_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -108,7 +109,7 @@ def test_three_short_pages_are_learned_by_heart_and_the_merged_model_reads_them(
     assert result.backend == "peft" and result.backend_reason
     assert result.cached_vision_bytes == 4 * 145 * 128 * 4
     assert result.final_loss < 0.1 * result.first_loss
-    merging.merge(settings, str(TINY), tmp_path / "adapter", tmp_path / "merged")
+    merged_model.merge(settings, str(TINY), tmp_path / "adapter", tmp_path / "merged")
     for name, model in (("base", TINY), ("tuned", tmp_path / "merged")):
         generation.predict(settings, str(model), {data / "three.jsonl": tmp_path / f"{name}.jsonl"})
     tuned = read_jsonl(tmp_path / "tuned.jsonl")
@@ -137,7 +138,7 @@ def test_trained_equals_reloaded_equals_merged(scope: str, processor: Any, data:
     for layout in ("transformers", "original"):
         settings = configuration(scope=scope, dropout=0.0)
         settings = settings.model_copy(update={"merge": config.Merge(layout=layout, precision="float32")})
-        merging.merge(settings, str(TINY), tmp_path / "adapter", tmp_path / layout)
+        merged_model.merge(settings, str(TINY), tmp_path / "adapter", tmp_path / layout)
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
         merged = AutoModelForImageTextToText.from_pretrained(tmp_path / layout).eval()
@@ -145,7 +146,7 @@ def test_trained_equals_reloaded_equals_merged(scope: str, processor: Any, data:
         torch.testing.assert_close(page_logits(merged, processor, data), expected, atol=1e-4, rtol=1e-4)
         plain_processor = AutoProcessor.from_pretrained(tmp_path / layout)
         assert plain_processor.tokenizer.eos_token == tiny_model.EOS
-        proof = json.loads((tmp_path / layout / merging.PROOF_NAME).read_text(encoding="utf-8"))
+        proof = json.loads((tmp_path / layout / merged_model.PROOF_NAME).read_text(encoding="utf-8"))
         changed = proof["tensors"]["changed"]
         stacked = [name for name in changed if ".mlp.experts." in name]
         assert len(stacked) == (0 if scope == "language" else 4)
@@ -159,7 +160,7 @@ def test_merging_twice_gives_the_same_bytes_and_keeps_the_precision_of_the_base(
     random_adapter("language", tmp_path / "adapter")
     settings = configuration().model_copy(update={"merge": config.Merge()})
     for name in ("one", "two"):
-        merging.merge(settings, str(TINY), tmp_path / "adapter", tmp_path / name)
+        merged_model.merge(settings, str(TINY), tmp_path / "adapter", tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert [sha256_file(tmp_path / "one" / name) for name in files] == [
         sha256_file(tmp_path / "two" / name) for name in files
@@ -344,9 +345,9 @@ def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
     random_adapter("language", tmp_path / "adapter")
     tiny_model.make(tmp_path / "other", seed=7)
     with pytest.raises(UserError, match="trained on other weights"):
-        merging.merge(configuration(), str(tmp_path / "other"), tmp_path / "adapter", tmp_path / "merged")
+        merged_model.merge(configuration(), str(tmp_path / "other"), tmp_path / "adapter", tmp_path / "merged")
     with pytest.raises(UserError, match="no adapter in the folder"):
-        merging.merge(configuration(), str(TINY), tmp_path / "empty", tmp_path / "merged")
+        merged_model.merge(configuration(), str(TINY), tmp_path / "empty", tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
 
@@ -369,7 +370,7 @@ def test_an_adapter_that_changes_nothing_is_not_merged(tmp_path: Path) -> None:
         model, tmp_path / "adapter", base_name="models/tiny", base_digest=adapters.base_digest(TINY), revision=None
     )
     with pytest.raises(UserError, match="leaves 21 of the 21 tensors"):
-        merging.merge(configuration(), str(TINY), tmp_path / "adapter", tmp_path / "merged")
+        merged_model.merge(configuration(), str(TINY), tmp_path / "adapter", tmp_path / "merged")
 
 
 def test_predictions_are_the_same_twice_and_come_in_the_order_of_the_split(tmp_path: Path) -> None:

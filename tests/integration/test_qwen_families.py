@@ -15,12 +15,13 @@ from safetensors.torch import load_file
 from train_keys import grouped
 from transformers import AutoModelForImageTextToText
 
-from scribetune import adapters, config, families, generation, merging, training
+from scribetune import adapters, config, families, generation, training
 from scribetune.collation import pad_rows
 from scribetune.errors import UserError
 from scribetune.families import qwen_vl
 from scribetune.families.interface import Scopes
 from scribetune.files import read_jsonl, write_jsonl
+from scribetune.merging import merged_model
 
 KINDS = pytest.mark.parametrize("kind", tiny_qwen.KINDS)
 SIZES = ((200, 150), (90, 300))
@@ -231,7 +232,7 @@ def test_trained_is_reloaded_is_merged_and_predicts(kind: str, scope: str, layou
     assert set(result.trainable) == family.scopes[scope].groups
     assert (result.cached_vision_bytes > 0) == family.scopes[scope].freezes_encoder
 
-    merging.merge(settings, str(folder), tmp_path / "adapter", tmp_path / "merged")
+    merged_model.merge(settings, str(folder), tmp_path / "adapter", tmp_path / "merged")
     ids, mask, pixels, _ = batch(kind, left=False)
     inputs = {"input_ids": ids, "attention_mask": mask, **pixels, **tiny_qwen.pixel_inputs(load(kind), ids)}
     tuned = adapters.load(load(kind), tmp_path / "adapter", base_folder=folder)
@@ -275,7 +276,7 @@ def test_a_merged_model_loads_plainly_and_has_the_names_that_transformers_writes
             expected = random_adapter(kind, base, adapter)(**inputs).logits
         for layout in ("transformers", "original"):
             target = tmp_path / f"{base.name}-{layout}"
-            merging.merge(configuration(kind, layout), str(base), adapter, target)
+            merged_model.merge(configuration(kind, layout), str(base), adapter, target)
             assert set(on_disk(target)) == names
             with torch.inference_mode():
                 merged = AutoModelForImageTextToText.from_pretrained(target).eval()

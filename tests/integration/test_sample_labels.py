@@ -5,9 +5,9 @@ from pathlib import Path
 import jiwer
 import pytest
 
-from scribetune import labels, samples
+from scribetune import label_reader, samples
 
-SETTINGS = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -16,7 +16,7 @@ def test_labels_of_the_samples_are_what_the_samples_were_made_from(language: str
     samples.build(specs, tmp_path / "pdfs", tmp_path / "truth")
     rates, tables, same_tables = [], 0, 0
     for spec in specs:
-        reader = labels.PageReader(str(tmp_path / "pdfs" / f"{spec.name}.pdf"), "", SETTINGS)
+        reader = label_reader.PageReader(str(tmp_path / "pdfs" / f"{spec.name}.pdf"), "", SETTINGS)
         for number, path in enumerate(sorted((tmp_path / "truth" / spec.name).glob("*.md"))):
             truth, found = path.read_text(encoding="utf-8"), reader.read(number).text
             rates.append(jiwer.cer(truth.strip(), found.strip()))

@@ -166,7 +166,7 @@ def test_every_script_of_the_build_has_a_digest_of_all_it_defines(rule: str) -> 
 
 def test_stages_do_not_share_what_they_do_not_use() -> None:
     labels = {name.split(":")[0] for name in code.rule_definitions("label_pages")}
-    assert {"scribetune/labels.py", "scribetune/markdown.py", "scribetune/formulas.py"} <= labels
+    assert {"scribetune/label_reader.py", "scribetune/markdown.py", "scribetune/formulas.py"} <= labels
     assert not {"scribetune/training/run.py", "scribetune/report.py", "scribetune/merging/streaming.py"} & labels
     assert "scribetune/config.py: restrict" in code.rule_definitions("train_adapter")
     assert "scribetune/config.py: Train" not in code.rule_definitions("train_adapter")

@@ -6,12 +6,12 @@ import pymupdf
 import pytest
 from tagged_pdf import Tag, document
 
-from scribetune import formula_sources, labels, structure, tag_tree
+from scribetune import formula_sources, label_reader, structure, tag_tree
 
 MATHML = "application/mathml+xml"
 XMLNS = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 HALF = f"<math {XMLNS}><mfrac><mi>a</mi><mn>2</mn></mfrac></math>"
-SETTINGS = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 
 
 def text_of(pdf: pymupdf.Document) -> str:
@@ -106,7 +106,7 @@ def test_a_page_read_by_its_layout_has_the_same_formulas(tmp_path: Path) -> None
         Tag("P", ["and this is another line of the same page that says nothing."]),
     )
     pdf.save(tmp_path / "page.pdf")
-    settings = labels.LabelSettings("keep", "markdown", "alt", "ignore", 60.0, "test")
-    read = labels.PageReader(str(tmp_path / "page.pdf"), "", settings).read(0)
+    settings = label_reader.LabelSettings("keep", "markdown", "alt", "ignore", 60.0, "test")
+    read = label_reader.PageReader(str(tmp_path / "page.pdf"), "", settings).read(0)
     assert r"$\frac{a}{2}$" in read.text
     assert (read.formulas, read.formulas_lost) == (1, 0)

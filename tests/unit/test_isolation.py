@@ -38,7 +38,8 @@ def test_each_outcome_is_told_apart_and_the_others_go_on() -> None:
         isolation.Task(fail, (), 30.0),
         isolation.Task(echo, (2,), 30.0),
     ]
-    outcomes = list(isolation.run(tasks, workers=2))
+    with isolation.Workers(2) as started:
+        outcomes = list(started.run(tasks))
     assert [outcome.failure for outcome in outcomes] == ["", "timed_out", "crashed", "error", ""]
     assert [outcomes[0].value, outcomes[4].value] == [1, 2]
     assert "0.5 s" in outcomes[1].message
@@ -47,7 +48,8 @@ def test_each_outcome_is_told_apart_and_the_others_go_on() -> None:
 
 
 def test_no_tasks_start_no_process(tmp_path: Path) -> None:
-    assert list(isolation.run([], workers=4)) == []
+    with isolation.Workers(4) as started:
+        assert list(started.run([])) == []
 
 
 def test_a_worker_does_not_import_the_program_that_started_it(tmp_path: Path) -> None:
@@ -56,7 +58,8 @@ def test_a_worker_does_not_import_the_program_that_started_it(tmp_path: Path) ->
     program.write_text(
         "import os, sys\nfrom scribetune import isolation\nprint('imported', flush=True)\n"
         "if __name__ == '__main__':\n"
-        "    print([o.value for o in isolation.run([isolation.Task(os.getcwd, (), 30.0)] * 2, workers=2)])\n"
+        "    with isolation.Workers(2) as started:\n"
+        "        print([o.value for o in started.run([isolation.Task(os.getcwd, (), 30.0)] * 2)])\n"
         "    print(__file__ == sys.modules['__main__'].__file__)\n",
         encoding="utf-8",
     )

@@ -5,13 +5,13 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune import labels, layout_analysis, page_blocks, text_layer
+from scribetune import label_reader, layout_analysis, page_blocks, text_layer
 from scribetune.metrics.grids import Cell
 from scribetune.page_blocks import Kind, PageBlock
 from scribetune.table_cells import PageTable
 from scribetune.text_layer import Line, Span
 
-SETTINGS = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 
 
 def line(text: str, top: float, *, left: float = 50.0, bold: bool = False) -> Line:
@@ -27,7 +27,7 @@ def written(kind: Kind, *texts: str) -> str:
 
 def read(pdf: pymupdf.Document, path: Path) -> str:
     pdf.save(path)
-    return labels.PageReader(str(path), "", SETTINGS).read(0).text
+    return label_reader.PageReader(str(path), "", SETTINGS).read(0).text
 
 
 def test_a_raised_mark_at_the_start_of_a_note_is_the_note_s_number(tmp_path: Path) -> None:
@@ -118,8 +118,8 @@ def test_figures_alone_are_not_bold_in_chinese_text() -> None:
 
 
 def test_the_mark_of_a_note_counts_as_a_word_of_its_own() -> None:
-    assert labels.word_recall("1Rounded to 5", "[^1]: Rounded to 5") == 1.0
-    assert labels.word_recall("1Rounded to 5", "[^2]: Rounded to 5") < 1.0
+    assert label_reader.word_recall("1Rounded to 5", "[^1]: Rounded to 5") == 1.0
+    assert label_reader.word_recall("1Rounded to 5", "[^2]: Rounded to 5") < 1.0
 
 
 @pytest.mark.parametrize("turned", [90, 270])
@@ -142,14 +142,14 @@ def test_a_word_that_a_cell_has_whole_is_not_missing_from_its_table() -> None:
 
 
 def test_blanks_around_kana_cost_no_recall() -> None:
-    assert labels.word_recall("ABC あいうえお123 かな\nとカナ", "ABCあいうえお 123かなとカナ") == 1.0
-    assert labels.word_recall("あいうえお", "あいう") == 0.6
+    assert label_reader.word_recall("ABC あいうえお123 かな\nとカナ", "ABCあいうえお 123かなとカナ") == 1.0
+    assert label_reader.word_recall("あいうえお", "あいう") == 0.6
 
 
 def test_figures_that_a_label_sets_off_cost_no_recall() -> None:
-    assert labels.word_recall("P1 and P1 of Goba2, the 3rd", "P^1^ and P^1^ of Goba^2^, the 3^rd^") == 1.0
-    assert labels.word_recall("P1 P1", "P^1^") == pytest.approx(2 / 3)
-    assert labels.word_recall("A1", "A") == 0.0
+    assert label_reader.word_recall("P1 and P1 of Goba2, the 3rd", "P^1^ and P^1^ of Goba^2^, the 3^rd^") == 1.0
+    assert label_reader.word_recall("P1 P1", "P^1^") == pytest.approx(2 / 3)
+    assert label_reader.word_recall("A1", "A") == 0.0
 
 
 def test_a_soft_hyphen_that_is_drawn_within_a_line_is_a_hyphen(tmp_path: Path) -> None:

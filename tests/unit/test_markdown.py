@@ -1,6 +1,6 @@
 """Promises about the normal form of labels."""
 
-from scribetune import markdown
+from scribetune import agreement, markdown
 
 
 def test_normalising_twice_changes_nothing() -> None:
@@ -22,6 +22,14 @@ def test_a_page_without_text_is_empty() -> None:
 
 def test_words_ignore_marks_and_split_chinese() -> None:
     assert markdown.words("# Net **income**: 1,234<br>营收") == ["Net", "income", "1", "234", "营", "收"]
+
+
+def test_words_take_each_kana_by_itself_wherever_ocr_sets_blanks() -> None:
+    assert markdown.words("カナ・ｶﾞ 12、かなABC") == ["カ", "ナ", "ガ", "12", "か", "な", "ABC"]
+    label, reading = "これはページのラベルです。", "これ は ページ の ラベル です 。"
+    assert markdown.words(label) == markdown.words(reading)
+    assert agreement.words_f(label, reading) == 1.0
+    assert agreement.words_f(label, "これはページです。") < 1.0
 
 
 def test_emphasis_goes_and_identifiers_stay() -> None:

@@ -16,7 +16,7 @@ import split_documents
 from scribetune import documents, manifests, pages, selection, splits
 from scribetune.config import Selection, Splits
 from scribetune.documents import DocumentStatus
-from scribetune.labels import LabelSettings
+from scribetune.label_reader import LabelSettings
 
 SETTINGS = pages.RenderSettings(long_side_px=768, color="auto", timeout_s_per_page=30.0, code="test")
 LIMITS = pages.LayerLimits()

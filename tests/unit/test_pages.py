@@ -8,7 +8,7 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from scribetune import pages
+from scribetune import page_images, pages
 from scribetune.documents import Document, DocumentStatus, find_pdfs
 
 SETTINGS = pages.RenderSettings(long_side_px=400, color="auto", timeout_s_per_page=30.0, code="test")
@@ -23,8 +23,8 @@ def test_the_long_side_has_the_pixels_asked_for(tmp_path: Path) -> None:
     for width, height in ((100, 200), (14400, 300), (20, 20)):
         document.new_page(width=width, height=height).insert_text((5, 15), "x")
     for page in document:
-        _, width, height, _, _ = pages.encode_page(page, 400, "auto")
-        assert max(width, height) == 400
+        image = page_images.of_page(page, 400, "auto")
+        assert max(image.width, image.height) == 400
 
 
 def test_a_rotated_page_is_shown_as_a_reader_sees_it() -> None:
@@ -32,22 +32,22 @@ def test_a_rotated_page_is_shown_as_a_reader_sees_it() -> None:
     page = document.new_page(width=100, height=200)
     page.insert_text((10, 20), "up")
     page.set_rotation(90)
-    _, width, height, _, _ = pages.encode_page(page, 400, "auto")
-    assert (width, height) == (400, 200)
+    image = page_images.of_page(page, 400, "auto")
+    assert (image.width, image.height) == (400, 200)
 
 
 def test_gray_pages_are_gray_and_coloured_pages_are_not() -> None:
     document = pymupdf.open()
     document.new_page().insert_text((50, 50), "black")
     document.new_page().draw_rect((50, 50, 200, 200), fill=(1, 0, 0))
-    modes = [pages.encode_page(page, 200, "auto")[3] for page in document]
+    modes = [page_images.of_page(page, 200, "auto").mode for page in document]
     assert modes == ["L", "RGB"]
-    assert pages.encode_page(document[1], 200, "gray")[3] == "L"
+    assert page_images.of_page(document[1], 200, "gray").mode == "L"
 
 
 def test_the_same_page_gives_the_same_bytes(tmp_path: Path) -> None:
     path = pdf_factory.healthy(tmp_path / "a.pdf", 1)
-    first, second = (pages.encode_page(page_of(path), 400, "auto")[0] for _ in range(2))
+    first, second = (page_images.png(page_images.of_page(page_of(path), 400, "auto")) for _ in range(2))
     assert first == second
     assert Image.open(io.BytesIO(first)).size == (400, 400)
 
@@ -55,7 +55,7 @@ def test_the_same_page_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_blank_page_is_noticed() -> None:
     document = pymupdf.open()
     document.new_page()
-    assert pages.encode_page(document[0], 100, "auto")[4]
+    assert page_images.of_page(document[0], 100, "auto").is_blank
 
 
 @pytest.mark.slow

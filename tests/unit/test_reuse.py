@@ -12,22 +12,22 @@ import pytest
 
 import label_pages
 import render_pages
-from scribetune import documents, isolation, labels, layout, manifests, pages
+from scribetune import documents, isolation, label_reader, layout, manifests, pages
 from scribetune.selection import LABEL_TEXT_COLUMNS
 
 RENDERING = pages.RenderSettings(160, "auto", 30.0, "code")
-LABELLING = labels.LabelSettings("keep", "markdown", "alt", "use", 30.0, "code")
+LABELLING = label_reader.LabelSettings("keep", "markdown", "alt", "use", 30.0, "code")
 CORRECTIONS = Path("data/corrections")
 
 
 class Reader:
-    """Stands in for `labels.PageReader`, whose layout models are slow to load: the text layer as it is."""
+    """Stands in for `label_reader.PageReader`, whose layout models are slow to load: the text layer as it is."""
 
-    def __init__(self, path: str, password: str, settings: labels.LabelSettings) -> None:
+    def __init__(self, path: str, password: str, settings: label_reader.LabelSettings) -> None:
         self._pdf = pages.open_pdf(path, password)[0]
 
-    def read(self, index: int, *, has_unseen: bool = False) -> labels.PageText:
-        return labels.PageText(self._pdf[index].get_text().strip(), 1.0, 0.0, 0, 0)
+    def read(self, index: int, *, has_unseen: bool = False) -> label_reader.PageText:
+        return label_reader.PageText(self._pdf[index].get_text().strip(), 1.0, 0.0, 0, 0)
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Shard:
         with monkeypatch.context() as patch:
             patch.setattr(isolation.Workers, "run", self.run)
             patch.setattr(isolation.Workers, "run_steps", self.run_steps)
-            patch.setattr(labels, "PageReader", Reader)
+            patch.setattr(label_reader, "PageReader", Reader)
             render_pages.main(layout.RAW, identities, RENDERING, 1, {}, tables[0], tables[1])
             label_pages.main(layout.RAW, identities, tables[0], tables[1], corrections, LABELLING, 1, tables[2])
         after = states()

@@ -9,7 +9,7 @@ import pytest
 import reviewed_build
 from scipy.stats import binomtest
 
-from scribetune import files, labels, layout, selection
+from scribetune import corrections, files, layout, selection
 from scribetune.config import Selection
 from scribetune.errors import UserError
 from scribetune.review import drafts, pages, queues, records, spot_check
@@ -71,7 +71,7 @@ def test_scans_can_be_typed_by_a_person(folder: Path) -> None:
     with pytest.raises(RefusedError, match="no label to accept"):
         decide(at, "scan/p0001", Verdict.ACCEPT)
     decide(at, "scan/p0001", Verdict.CORRECT, "# A scan, typed")
-    assert labels.read_correction(CORRECTIONS / "scan/p0001.md").text == "# A scan, typed\n"
+    assert corrections.read_correction(CORRECTIONS / "scan/p0001.md").text == "# A scan, typed\n"
     assert ids(at) == []
 
 
@@ -111,7 +111,7 @@ def test_a_correction_is_the_label_of_the_next_build_with_its_reviewer(folder: P
     at = desk(folder)
     decide(at, MEMO, Verdict.CORRECT, "# Memo\nMeet at *ten*.", reason="wrong text", reviewer="Ada L.")
     path = CORRECTIONS / "memo/p0001.md"
-    found = labels.read_correction(path)
+    found = corrections.read_correction(path)
     assert (found.source, found.author) == ("correction", "Ada L.")
     assert "ten" in found.text
     (row,) = reviewed_build.decisions(folder)
@@ -128,7 +128,7 @@ def test_accepting_a_label_in_use_changes_nothing_that_the_build_reads(folder: P
 
 def test_accepting_a_refused_page_puts_a_name_to_its_label_so_that_the_gates_let_it_pass(folder: Path) -> None:
     decide(desk(folder), "hostile/p0001", Verdict.ACCEPT)
-    assert labels.read_correction(CORRECTIONS / "hostile/p0001.md").author == "Ada"
+    assert corrections.read_correction(CORRECTIONS / "hostile/p0001.md").author == "Ada"
 
 
 def test_a_rejected_page_is_refused_until_somebody_decides_otherwise_or_the_pdf_changes(folder: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_name_that_could_not_stand_in_a_label_is_refused(folder: Path, name: s
 @pytest.mark.parametrize("name", ["Ada", "李雷", "José M. O'Neil", "ada@example.org", "A-B (QA)"])
 def test_names_of_people_are_accepted_and_read_back_by_the_build(folder: Path, name: str) -> None:
     decide(desk(folder), MEMO, Verdict.CORRECT, "# Other", reviewer=name)
-    assert labels.read_correction(CORRECTIONS / "memo/p0001.md").author == name
+    assert corrections.read_correction(CORRECTIONS / "memo/p0001.md").author == name
 
 
 @pytest.mark.parametrize("page", ["../../etc/p0001", "memo/p0002", "", "/etc/passwd", "memo/../memo/p0001", "memo/p1"])
@@ -265,7 +265,7 @@ def test_the_second_of_two_reviewers_is_told_and_loses_nothing(folder: Path) -> 
         decide(bob, MEMO, Verdict.CORRECT, "# Bob's text", reviewer="Bob", version=seen)
     assert told.value.page["text"] == "# Ada's\n"
     assert told.value.page["draft"]["text"] == "# Bob's text"
-    assert labels.read_correction(CORRECTIONS / "memo/p0001.md").text == "# Ada's\n"
+    assert corrections.read_correction(CORRECTIONS / "memo/p0001.md").text == "# Ada's\n"
     decide(bob, MEMO, Verdict.CORRECT, "# Bob's text", reviewer="Bob", version=told.value.page["version"])
     assert [row["reviewer"] for row in reviewed_build.decisions(folder)] == ["Ada", "Bob"], "both are on record"
 

@@ -69,13 +69,13 @@ def test_near_duplicates_are_joined_and_others_are_not() -> None:
     text = prose(1)
     almost = text.replace(text.split()[3], "changed", 1)
     clusters = selection.near_duplicates({"b": text, "a": almost, "c": prose(2), "d": text.upper()}, 0.85)
-    assert [clusters.find(name) for name in "abcd"] == ["a", "a", "c", "a"]
+    assert [clusters[name] for name in "abcd"] == ["a", "a", "c", "a"]
 
 
 def test_two_hundred_different_texts_stay_apart() -> None:
     texts = {f"t{i:03d}": prose(i) for i in range(200)}
     clusters = selection.near_duplicates(texts, 0.85)
-    assert all(clusters.find(name) == name for name in texts)
+    assert all(clusters[name] == name for name in texts)
 
 
 def frames(count: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[tuple[str, int], str]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pdf_factory
 import pytest
 
-from scribetune import agreement, config, generation, labels, teacher
+from scribetune import agreement, config, corrections, generation, label_reader, label_shard, teacher
 from scribetune.documents import Document
 from scribetune.errors import UserError
 from scribetune.generation import Prediction
@@ -31,9 +31,9 @@ def test_a_missing_program_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> 
     shutil.which("tesseract") is None, reason="tesseract is not installed (apt-get install tesseract-ocr)"
 )
 def test_a_right_label_agrees_with_the_page_image(tmp_path: Path) -> None:
-    settings = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="tesseract")
+    settings = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="tesseract")
     path = pdf_factory.healthy(tmp_path / "a.pdf", 7)
-    assert labels.PageReader(str(path), "", settings).read(0).agreement > 0.9
+    assert label_reader.PageReader(str(path), "", settings).read(0).agreement > 0.9
     with pytest.raises(UserError, match="no data for xyz"):
         agreement.require("eng+xyz")
 
@@ -45,10 +45,10 @@ def test_the_log_says_what_each_page_of_ocr_cost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = labels.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="tesseract")
+    settings = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="tesseract")
     path = pdf_factory.healthy(tmp_path / "a.pdf", 7, pages=2)
     with caplog.at_level("INFO"):
-        labels.label_shard([Document("a", path, "a.pdf")], {"a": ("sha", [1, 2])}, {}, {}, settings, workers=1)
+        label_shard.label_shard([Document("a", path, "a.pdf")], {"a": ("sha", [1, 2])}, {}, {}, settings, workers=1)
     costs = re.findall(r"OCR of a page (\d): (\d+\.\d\d) s", caplog.text)
     assert [page for page, _ in costs] == ["1", "2"]
     assert all(0 < float(seconds) < 60 for _, seconds in costs)
@@ -58,9 +58,9 @@ def test_the_log_says_what_each_page_of_ocr_cost(
 def test_a_correction_says_who_or_what_wrote_it(tmp_path: Path) -> None:
     path = tmp_path / "p0001.md"
     path.write_text("<!-- teacher: models/merged -->\n# Read\n", encoding="utf-8")
-    assert labels.read_correction(path) == labels.Correction("# Read\n", "teacher", "models/merged")
+    assert corrections.read_correction(path) == corrections.Correction("# Read\n", "teacher", "models/merged")
     path.write_text("# By hand\n", encoding="utf-8")
-    assert labels.read_correction(path) == labels.Correction("# By hand\n", "correction", "")
+    assert corrections.read_correction(path) == corrections.Correction("# By hand\n", "correction", "")
 
 
 class StandIn:
@@ -90,7 +90,7 @@ def test_a_teacher_labels_refused_pages_and_never_overwrites_people(
     human.parent.mkdir(parents=True)
     human.write_text("<!-- reviewer: Ada -->\n# Mine\n", encoding="utf-8")
     done = teacher.teach(config.Config(), "models/merged")
-    assert done == teacher.Taught(written=1, by_people=1, unfinished=1, empty=0)
+    assert done == teacher.Teaching(written=1, by_people=1, unfinished=1, empty=0)
     assert Path("data/corrections/a/p0001.md").read_text(encoding="utf-8").startswith("<!-- teacher: models/merged -->")
     assert "Mine" in human.read_text(encoding="utf-8")
     assert not Path("data/corrections/a/p0002.md").exists()

@@ -13,7 +13,7 @@ import pytest
 import label_pages
 import render_pages
 import select_pages
-from scribetune import documents, files, labels, layout, pages, plan, withdrawals
+from scribetune import documents, files, label_reader, layout, pages, plan, withdrawals
 from scribetune.config import Selection
 from scribetune.documents import Document
 from scribetune.errors import UserError
@@ -21,7 +21,7 @@ from scribetune.withdrawals import Withdrawal, Withdrawn
 
 LIST = Path(layout.WITHDRAWN)
 RENDERING = pages.RenderSettings(320, "auto", 30.0, "code")
-LABELLING = labels.LabelSettings("keep", "markdown", "alt", "use", 30.0, "code")
+LABELLING = label_reader.LabelSettings("keep", "markdown", "alt", "use", 30.0, "code")
 
 
 def withdraw(pdf: Path, *label_hashes: str) -> Withdrawal:

@@ -214,8 +214,10 @@ def _of_pdf(path: str, number: int, settings: ImageSettings) -> PreparedPage:
     page = pdf[number - 1]
     drawn = text_layer_checks.images(page.get_displaylist())
     page_images.check_pixels(((one["width"], one["height"]) for one in drawn), settings.max_megapixels)
-    data, width, height, _, _ = pages.encode_page(page, settings.long_side_px, settings.color)
-    return PreparedPage(data, ".png", width, height, page.get_text("text")[:_LAYER_CHARACTERS])
+    image = page_images.of_page(page, settings.long_side_px, settings.color)
+    return PreparedPage(
+        page_images.png(image), ".png", image.width, image.height, page.get_text("text")[:_LAYER_CHARACTERS]
+    )
 
 
 def _of_image(data: bytes, settings: ImageSettings) -> PreparedPage:

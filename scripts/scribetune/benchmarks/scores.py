@@ -425,11 +425,11 @@ def _leakage(found: EvaluationSet, read: Read, similarity: float) -> dict[str, A
     )
     by_cluster: dict[str, str] = {}
     for page_id in sorted(learned):
-        by_cluster.setdefault(clusters.find(f"learned {page_id}"), page_id)
+        by_cluster.setdefault(clusters[f"learned {page_id}"], page_id)
     near = [
         {"page": page_id, "learned": by_cluster[cluster]}
         for page_id in checked
-        if (cluster := clusters.find(f"benchmark {page_id}")) in by_cluster
+        if (cluster := clusters[f"benchmark {page_id}"]) in by_cluster
     ]
     images = {str(record.get("image_sha256")): str(record["id"]) for record in read.learned}
     same = [

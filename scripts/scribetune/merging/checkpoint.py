@@ -42,21 +42,13 @@ _HEADER_PER_TENSOR = 120  # bytes of JSON around a tensor's name, with room to s
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a tensor lies.
+    """Where a tensor lies."""
 
-    Attributes:
-        file: The safetensors file.
-        dtype: Number format.
-        shape: Shape.
-        start: First byte in the file.
-        length: Number of bytes.
-    """
-
-    file: Path
+    file: Path  # the safetensors file
     dtype: torch.dtype
     shape: tuple[int, ...]
-    start: int
-    length: int
+    start: int  # first byte in the file
+    length: int  # number of bytes
 
 
 @dataclass(frozen=True)
@@ -76,9 +68,6 @@ class Outline:
 class Checkpoint:
     """The safetensors files of a model, as transformers would load them: model.safetensors, or what the index names.
 
-    Args:
-        folder: The model's folder.
-
     Raises:
         UserError: No such files, one that is missing, cut off or damaged, or an unknown number format.
     """
@@ -88,23 +77,19 @@ class Checkpoint:
         self.files = _files(folder)
         entries: dict[str, Entry] = {}
         for path in self.files:
-            with told(path):
+            with file_errors_explained(path):
                 entries.update(_read_header(path))
         self.entries: Mapping[str, Entry] = MappingProxyType(entries)
         """Every tensor by its name in the files."""
 
     def read(self, key: str) -> torch.Tensor:
-        """Return one tensor, on the CPU and in its own number format.
-
-        Raises:
-            UserError: The file cannot be read.
-        """
+        """Return one tensor, on the CPU and in its own number format; UserError where the file cannot be read."""
         entry = self.entries[key]
         if not entry.length:
             return torch.empty(entry.shape, dtype=entry.dtype)
         data = bytearray(entry.length)
         view = memoryview(data)
-        with told(entry.file), entry.file.open("rb", buffering=0) as stream:
+        with file_errors_explained(entry.file), entry.file.open("rb", buffering=0) as stream:
             stream.seek(entry.start)
             filled = 0
             while filled < entry.length:
@@ -116,14 +101,9 @@ class Checkpoint:
 
 
 class ShardWriter:
-    """Writes tensors in a fixed order into model.safetensors, or into shards with an index.
+    """Writes tensors, in the order outlined, into model.safetensors, or shards of at most `shard_bytes` with an index.
 
-    The bytes depend on the tensors alone.
-
-    Args:
-        folder: Where to; an existing folder without such files.
-        outlines: Every tensor, in the order in which they will be written.
-        shard_bytes: Largest file; a tensor that is larger gets a file of its own.
+    The bytes depend on the tensors alone. A tensor that is larger than a shard gets a file of its own.
     """
 
     def __init__(self, folder: Path, outlines: Sequence[Outline], shard_bytes: int) -> None:
@@ -148,7 +128,7 @@ class ShardWriter:
         name, outline = self._waiting[-1] if self._waiting else ("", None)
         if outline != Outline(key, tensor.dtype, tuple(tensor.shape)):
             raise ValueError(f"{key} ({tensor.dtype}, {tuple(tensor.shape)}) comes where {outline} was announced")
-        with told(self._folder / name):
+        with file_errors_explained(self._folder / name):
             if name != self._name:
                 self._finish_shard()
                 self._name, self._stream = name, (self._folder / name).open("wb")
@@ -166,7 +146,7 @@ class ShardWriter:
         """
         if self._waiting:
             raise ValueError(f"{len(self._waiting)} tensors were never written, {self._waiting[-1][1].key} first")
-        with told(self._folder / self._name):
+        with file_errors_explained(self._folder / self._name):
             self._finish_shard()
             if len(self._shards) > 1:
                 outlines = [outline for shard in self._shards.values() for outline in shard]
@@ -219,12 +199,8 @@ def as_bytes(tensor: torch.Tensor) -> Any:
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn an operating system's error about a file into a message.
-
-    Raises:
-        UserError: Disk full, unreadable, vanished, no permission.
-    """
+def file_errors_explained(path: Path) -> Iterator[None]:
+    """Turn an operating system's error about a file (full, unreadable, vanished, no permission) into a UserError."""
     try:
         yield
     except OSError as error:

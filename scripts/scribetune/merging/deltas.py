@@ -43,35 +43,22 @@ class Delta:
     The sum is scaling · B·A for a matrix (outputs, inputs). For a stack of E matrices, whose LoRA is stacked too
     (A: (E·r, inputs), B: (outputs, r·E) with the expert running fastest), it is scaling · (B_e·A_e)ᵀ for each expert e,
     since PEFT counts the second axis of such a parameter as its inputs.
-
-    Attributes:
-        parameter: The base model's tensor, by its name in the native class.
-        down: LoRA A, by its name in the adapter's file.
-        up: LoRA B, likewise.
-        scaling: alpha / r, or alpha / √r with rslora, patterns taken into account.
-        experts: Number of stacked matrices; 0 where the tensor is one matrix.
-        layer: PEFT's own layer on the meta device, which can compute the delta too.
     """
 
-    parameter: str
-    down: str
-    up: str
-    scaling: float
-    experts: int
-    layer: Any
+    parameter: str  # the base model's tensor, by its name in the native class
+    down: str  # LoRA A, by its name in the adapter's file
+    up: str  # LoRA B, likewise
+    scaling: float  # alpha / r, or alpha / √r with rslora, patterns taken into account
+    experts: int  # number of stacked matrices; 0 where the tensor is one matrix
+    layer: Any  # PEFT's own layer on the meta device, which can compute the delta too
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A LoRA adapter that was found whole.
+    """A LoRA adapter that was found whole."""
 
-    Attributes:
-        deltas: Name of the base model's tensor → what is added to it, in the model's order.
-        weights: The adapter's tensors by their names in its file.
-    """
-
-    deltas: Mapping[str, Delta]
-    weights: Mapping[str, torch.Tensor]
+    deltas: Mapping[str, Delta]  # name of the base model's tensor → what is added to it, in the model's order
+    weights: Mapping[str, torch.Tensor]  # the adapter's tensors by their names in its file
 
 
 @dataclass(frozen=True)
@@ -102,12 +89,8 @@ class Change:
 def outline(skeleton: Any, folder: Path) -> Adapter:
     """Read what an adapter adds to which tensors, and refuse one that is not whole, without loading any model.
 
-    PEFT itself is asked what the adapter's settings stand for, on a model without memory; the file must then hold
-    exactly those tensors, in those shapes, finite and not zero.
-
-    Args:
-        skeleton: The base model on the meta device; it is wrapped, and of no other use afterwards.
-        folder: Holds adapter_model.safetensors and adapter_config.json.
+    PEFT itself is asked what the adapter's settings stand for, on a model without memory (`skeleton`, of no other use
+    afterwards); the file must then hold exactly those tensors, in those shapes, finite and not zero.
 
     Raises:
         UserError: No adapter there, of another architecture, of a kind that cannot be merged, or with a tensor that is
@@ -132,14 +115,9 @@ def outline(skeleton: Any, folder: Path) -> Adapter:
 def add(
     weight: torch.Tensor, delta: Delta, adapter: Adapter, dtype: torch.dtype, device: str
 ) -> tuple[torch.Tensor, Change]:
-    """Return round(W + Δ) and what became of it: the sum is computed in float32, one expert at a time, rounded once.
+    """Return round(W + Δ) in the number format `dtype` and what became of it.
 
-    Args:
-        weight: W, the base model's tensor, on the CPU.
-        delta: What is added.
-        adapter: Whose weights it is computed from.
-        dtype: Number format of the result.
-        device: Where to compute.
+    The sum is computed in float32, one expert at a time, and rounded once. W is on the CPU.
 
     Raises:
         UserError: The sum is not finite in that number format.

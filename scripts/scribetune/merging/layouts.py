@@ -19,23 +19,14 @@ from scribetune.merging.checkpoint import Checkpoint, Outline
 
 @dataclass(frozen=True)
 class Group:
-    """Tensors that belong together: those of the files, and the native ones they make.
+    """Tensors that belong together: those of the files, and the native ones they make."""
 
-    Attributes:
-        keys: Names in the files.
-        natives: What they make: name, number format and shape of the native tensors.
-    """
-
-    keys: tuple[str, ...]
-    natives: tuple[Outline, ...]
+    keys: tuple[str, ...]  # names in the files
+    natives: tuple[Outline, ...]  # what they make: name, number format and shape of the native tensors
 
 
 class Layouts:
-    """Names and shapes of one architecture's tensors, and the way between its two layouts.
-
-    Args:
-        skeleton: The model on the meta device (`skeleton`).
-    """
+    """Names and shapes of the tensors of one architecture (a `skeleton`), and the way between its two layouts."""
 
     def __init__(self, skeleton: Any) -> None:
         from transformers.conversion_mapping import get_model_conversion_mapping
@@ -62,12 +53,7 @@ class Layouts:
     def groups(self, entries: Mapping[str, Outline]) -> list[Group]:
         """Sort the tensors of a checkpoint, in either layout, into groups that make native tensors.
 
-        Args:
-            entries: What the files hold, by name.
-
-        Returns:
-            Groups in the natural order of the names; a tensor that the model does not know is a group of its own, under
-            its own name.
+        The groups are in the natural order of the names; a tensor that the model does not know is a group of its own.
         """
         from transformers.core_model_loading import dot_natural_key
 
@@ -95,12 +81,7 @@ class Layouts:
         return {name: _single(value) for name, value in made.items()}
 
     def originals(self, natives: Sequence[Outline]) -> list[tuple[tuple[str, ...], tuple[Outline, ...]]]:
-        """Say what native tensors become in the original layout.
-
-        Returns:
-            In the natural order of the native names: those that become original tensors together (mostly one), and
-            what they become.
-        """
+        """Return native tensors that become original ones together, and what they become, in natural order."""
         from transformers.core_model_loading import dot_natural_key, rename_source_key
 
         found: dict[str, list[Outline]] = {}
@@ -134,10 +115,6 @@ class Layouts:
 
 class ModelFiles:
     """A model's checkpoint, seen through its native tensors.
-
-    Args:
-        checkpoint: The files.
-        layouts: Of its architecture.
 
     Raises:
         UserError: The checkpoint lacks tensors of the model, or has them in other shapes.
@@ -187,11 +164,7 @@ class ModelFiles:
         return self._group_of[native]
 
     def read(self, native: str) -> torch.Tensor:
-        """Return one native tensor, on the CPU.
-
-        Raises:
-            UserError: A file cannot be read.
-        """
+        """Return one native tensor, on the CPU; UserError where a file cannot be read."""
         group = self._group_of[native]
         if self._kept is not None and self._kept[0] is group:
             return self._kept[1][native]

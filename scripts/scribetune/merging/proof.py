@@ -49,27 +49,16 @@ class MergeError(RuntimeError):
 
 @dataclass(frozen=True)
 class SamplePage:
-    """A page on which logits are compared.
+    """A page on which logits are compared."""
 
-    Attributes:
-        id: `<document>/p0001`, or the name of a drawn page.
-        image: What the model sees.
-        answer: What is written so far; logits are compared along it.
-        digest: SHA-256 of the image's pixels.
-    """
-
-    id: str
-    image: Image.Image
-    answer: str
-    digest: str
+    id: str  # `<document>/p0001`, or the name of a drawn page
+    image: Image.Image  # what the model sees
+    answer: str  # what is written so far; logits are compared along it
+    digest: str  # SHA-256 of the image's pixels
 
 
 def sample_pages(records: Sequence[Path], prompt: str) -> list[SamplePage]:
     """Choose pages of the first records that have any, evenly spread; drawn ones where no records have pages.
-
-    Args:
-        records: Splits (JSON lines), in order of preference.
-        prompt: What the model is asked, as the splits must say it.
 
     Raises:
         UserError: A record with another prompt, or whose image is gone.
@@ -86,14 +75,7 @@ def sample_pages(records: Sequence[Path], prompt: str) -> list[SamplePage]:
 def check_tensors(
     base: ModelFiles, merged: ModelFiles, adapter: Adapter, changes: Mapping[str, Change], dtype: torch.dtype | None
 ) -> dict[str, Any]:
-    """Compare every tensor on disk with the base's: names, shapes, number formats, content.
-
-    Args:
-        base: The base model's files.
-        merged: The merged model's.
-        adapter: What was added.
-        changes: What the writer says became of the adapted tensors.
-        dtype: Number format asked for; None: each tensor's own.
+    """Compare every tensor on disk with the base's: names, shapes, number formats (`dtype`; None: its own), content.
 
     Returns:
         Counts, differences of names and shapes (none), hashes of all that is as it was, and every change.
@@ -155,12 +137,10 @@ def _compare_names(base: ModelFiles, merged: ModelFiles, dtype: torch.dtype | No
 
 
 def _check_sum(name: str, base: ModelFiles, merged: ModelFiles, adapter: Adapter) -> float:
-    """Compare an adapted tensor on disk with base + PEFT's delta; return the largest difference (see below).
+    """Compare an adapted tensor on disk with base + PEFT's delta.
 
     Allowed is one unit in the last place of the number format on disk, and what another order of additions makes.
-
-    Returns:
-        The largest difference, as a share of the tensor's largest element.
+    Returned is the largest difference, as a share of the tensor's largest element.
     """
     delta = deltas.by_peft(adapter.deltas[name], adapter)
     old, new = base.read(name), merged.read(name)
@@ -184,11 +164,18 @@ def _check_sum(name: str, base: ModelFiles, merged: ModelFiles, adapter: Adapter
     return furthest / largest if largest else 0.0
 
 
+@dataclass(frozen=True)
+class Folders:
+    """Where the models lie that are compared."""
+
+    base: Path
+    adapter: Path
+    merged: Path
+
+
 def check_logits(
     family: families.Family,
-    base_folder: Path,
-    adapter_folder: Path,
-    merged_folder: Path,
+    folders: Folders,
     *,
     prompt: str,
     pages: Sequence[SamplePage],
@@ -201,9 +188,7 @@ def check_logits(
 
     Args:
         family: Of both models.
-        base_folder: The base model.
-        adapter_folder: The adapter.
-        merged_folder: The merged model.
+        folders: Where they are.
         prompt: What the model is asked.
         pages: Pages to compare on.
         stored: Number format of the merged weights.
@@ -220,38 +205,23 @@ def check_logits(
     """
     computed, reason = _precision(parameters, stored, device)
     logger.info("Logits are compared in %s: %s", _name(computed), reason)
-    inputs = _inputs(family, family.load_processor(base_folder), prompt, pages)
-    _check_inputs(inputs, _inputs(family, family.load_processor(merged_folder), prompt, pages))
+    inputs = _inputs(family, family.load_processor(folders.base), prompt, pages)
+    _check_inputs(inputs, _inputs(family, family.load_processor(folders.merged), prompt, pages))
     with _full_float32():
-        model = family.load_model(base_folder, dtype=computed, device=device)
-        wrapped = adapters.load(model, adapter_folder, base_folder=base_folder, hashes=base_hashes)
+        model = family.load_model(folders.base, dtype=computed, device=device)
+        wrapped = adapters.load(model, folders.adapter, base_folder=folders.base, hashes=base_hashes)
         tuned = _logits(family, wrapped, inputs)
         with wrapped.disable_adapter():
             base = _logits(family, wrapped, inputs)
         del model, wrapped
         _free()
-        model = family.load_model(merged_folder, dtype=computed, device=device)
+        model = family.load_model(folders.merged, dtype=computed, device=device)
         merged = _logits(family, model, inputs)
         del model
         _free()
     moved, apart = _Difference.of(tuned, base), _Difference.of(tuned, merged)
-    allowed = max(ROUNDING_TOLERANCE[stored], ROUNDING_TOLERANCE[computed])
-    if not (math.isfinite(moved.rms) and moved.largest > 0):
-        raise MergeError("the adapter moves no logit of the sample pages, or makes some that are not finite")
-    if not apart.rms <= allowed * apart.scale_rms:
-        raise MergeError(
-            f"the merged model's logits differ from base + adapter by {apart.rms:.3g} (root mean square) on the sample "
-            f"pages, allowed is {allowed * apart.scale_rms:.3g}"
-            + ("" if stored == torch.float32 else "; merge.precision float32 avoids rounding")
-        )
-    if apart.rms > moved.rms / 2:
-        logger.warning(
-            "Rounding to %s moves the logits by %.3g, the adapter itself by %.3g (root mean square): set "
-            "merge.precision to float32 to keep what was learned",
-            _name(stored),
-            apart.rms,
-            moved.rms,
-        )
+    allowed = max(ROUNDING_TOLERANCE[stored], ROUNDING_TOLERANCE[computed]) * apart.scale_rms
+    _judge(moved, apart, allowed, stored)
     return {
         "pages": [{"id": page.id, "pixels_sha256": page.digest} for page in pages],
         "sample_pages": len(pages),
@@ -265,9 +235,29 @@ def check_logits(
         "adapter_moves_by_rms": moved.rms,
         "on_disk_differs_by": apart.largest,
         "on_disk_differs_by_rms": apart.rms,
-        "allowed_rms": allowed * apart.scale_rms,
+        "allowed_rms": allowed,
         "same_best_token": float((tuned.argmax(-1) == merged.argmax(-1)).float().mean()),
     }
+
+
+def _judge(moved: "_Difference", apart: "_Difference", allowed: float, stored: torch.dtype) -> None:
+    """Refuse a merged model that is further from base + adapter than rounding explains."""
+    if not (math.isfinite(moved.rms) and moved.largest > 0):
+        raise MergeError("the adapter moves no logit of the sample pages, or makes some that are not finite")
+    if not apart.rms <= allowed:
+        raise MergeError(
+            f"the merged model's logits differ from base + adapter by {apart.rms:.3g} (root mean square) on the sample "
+            f"pages, allowed is {allowed:.3g}"
+            + ("" if stored == torch.float32 else "; merge.precision float32 avoids rounding")
+        )
+    if apart.rms > moved.rms / 2:
+        logger.warning(
+            "Rounding to %s moves the logits by %.3g, the adapter itself by %.3g (root mean square): set "
+            "merge.precision to float32 to keep what was learned",
+            _name(stored),
+            apart.rms,
+            moved.rms,
+        )
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,9 @@ class Step:
 
 
 def plan(base: ModelFiles, adapter: Adapter, layout: LayoutName, dtype: torch.dtype | None) -> list[Step]:
-    """Lay down what will be written, without reading a tensor.
+    """Lay down what will be written, in this layout and number format (None: each its own), without reading a tensor.
 
-    Args:
-        base: The base model.
-        adapter: What is added to it.
-        layout: Names of the tensors to be written.
-        dtype: Their number format; None keeps each tensor's own. Integers keep theirs.
+    Integers keep their format.
 
     Raises:
         UserError: A base that cannot be added to: tensors the adapter adapts are tied, quantised, or not there.
@@ -83,10 +79,10 @@ def write(
     dtype: torch.dtype | None,
     device: str,
 ) -> Mapping[str, Change]:
-    """Write the merged checkpoint.
+    """Write the merged checkpoint, in files of at most `shard_bytes`; sums are computed on `device`.
 
     Args:
-        steps: From `plan`, with the same arguments.
+        steps: From `plan`, with the same base, adapter, layout and number format.
         base: The base model.
         adapter: What is added to it.
         folder: Where to.

@@ -25,6 +25,12 @@ class Cell:
         """Whether it lies over several rows or columns."""
         return self.row_span > 1 or self.column_span > 1
 
+    @property
+    def slots(self) -> list[tuple[int, int]]:
+        """(row, column) of all that it covers."""
+        rows = range(self.row, self.row + self.row_span)
+        return [(row, self.column + across) for row in rows for across in range(self.column_span)]
+
 
 @dataclass(frozen=True)
 class Table:

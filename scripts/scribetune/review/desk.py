@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import files, layout, markdown
+from scribetune.corrections import read_correction
 from scribetune.errors import UserError
-from scribetune.labels import read_correction
 from scribetune.review import drafts, pages, queues, records, spot_check
 from scribetune.review.pages import ReviewPage
 from scribetune.review.queues import Queue
