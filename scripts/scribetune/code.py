@@ -22,10 +22,12 @@ from types import MappingProxyType
 from scribetune import files
 from scribetune.provenance import PACKAGE, PACKAGE_FOLDER, SCRIPTS_FOLDER
 
+_OF_SAMPLES = ("phrases.en.yaml", "phrases.zh.yaml", "sample.typ")
 TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "write_report": tuple(sorted(path.name for path in (PACKAGE_FOLDER / "templates").glob("report*"))),
-        "make_samples": tuple(sorted(path.name for path in (PACKAGE_FOLDER / "templates").glob("*.typ"))),
+        "make_samples": _OF_SAMPLES,
+        "make_retention": _OF_SAMPLES,
     }
 )
 """Files that a rule's code reads besides modules, by rule."""

@@ -272,23 +272,6 @@ class Generate(Section):
     """End an answer that repeats itself, instead of letting it run to max_new_tokens; the text then ends there."""
 
 
-class Pretraining(Section):
-    """Pre-training of the embedded base model (`snakemake pretrained`); no part of a usual build."""
-
-    documents: int = Field(default=4800, ge=2)
-    """Typeset documents, in English and Chinese, that a share of the pages comes from."""
-    steps: int = Field(default=14_000, ge=1)
-    """Optimiser steps of the whole run."""
-    batch: int = Field(default=128, ge=1)
-    """Pages per step."""
-    seconds: float = Field(default=1740.0, gt=0)
-    """Longest training time of one sitting; the next call goes on from there."""
-    evaluation_pages: int = Field(default=96, ge=1)
-    """Pages of each held-out set."""
-    seed: int = 2026
-    """Seed of weights and pages."""
-
-
 class Gate(Section):
     """The verdict: what the tuned model must show to be promoted (`snakemake gate` fails where it does not)."""
 
@@ -362,7 +345,6 @@ class Config(Section):
     gate: Gate = Gate()
     evaluation: Evaluation = Evaluation()
     report: Report = Report()
-    pretraining: Pretraining = Pretraining()
 
 
 TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scribetune import files
+from scribetune import files, phrases
 from scribetune.blocks import Lines, Page
-from scribetune.compositions import PHRASES
 from scribetune.typesetting import Style, Typesetter, choose_style, fits, source, text_width_em
 
 _MOST_LINES = 9
@@ -54,8 +53,7 @@ def make_pages(count: int, seed: int, languages: Sequence[str]) -> list[Retentio
 
 
 def _words(language: str) -> list[str]:
-    phrases = PHRASES[language]
-    texts = [text for group in phrases.slots.values() for text in group if "{" not in text]
+    texts = [text for group in phrases.load(language).slots.values() for text in group if "{" not in text]
     if language == "zh":
         return sorted({text for text in texts if re.fullmatch(r"[\u4e00-\u9fff]{2,5}", text)})
     return sorted({word for text in texts for word in re.findall(r"[A-Za-z]{3,}", text)})

@@ -18,12 +18,13 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 
-from scribetune import adapters, config, families, merging, tiny_model
+from scribetune import adapters, config, families, merging
 from scribetune.errors import UserError
 from scribetune.files import sha256_file, write_json, write_jsonl
 from scribetune.merging import MergeError, checkpoint, deltas, layouts, proof, streaming
 from scribetune.merging.checkpoint import Checkpoint, ShardWriter
 from scribetune.merging.layouts import Layouts, ModelFiles
+from tiny_pretraining import tiny_model
 
 TINY = stand_in.folder()
 FAMILY = families.family_of(TINY)

@@ -11,9 +11,10 @@ import pytest
 import torch
 from training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 
-from scribetune import adapters, checkpoints, collation, config, generation, merging, tiny_model, training
+from scribetune import adapters, checkpoints, collation, config, generation, merging, training
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl, sha256_file, write_jsonl
+from tiny_pretraining import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
