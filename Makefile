@@ -25,11 +25,12 @@ test: env
 	. $(BIN)/activate; python -m pytest $(ARGS)
 
 lint: env
-	. $(BIN)/activate; ruff check .; ruff format --check .; mypy; snakefmt --check Snakefile rules
+	. $(BIN)/activate; ruff check .; ruff format --check .; mypy; snakefmt --check Snakefile rules pretraining/Snakefile
 	. $(BIN)/activate; scribetune config; python envs/conda.py --check; snakemake --lint
+	. $(BIN)/activate; snakemake --lint -s pretraining/Snakefile
 
 format: env
-	. $(BIN)/activate; ruff format .; ruff check --fix .; snakefmt Snakefile rules
+	. $(BIN)/activate; ruff format .; ruff check --fix .; snakefmt Snakefile rules pretraining/Snakefile
 
 # The local part of a version (+cpu) names a build, not a release: it is taken off. What cpu.txt pins is left out of
 # dev.txt, which goes with gpu.txt too, and there another version may be pinned.

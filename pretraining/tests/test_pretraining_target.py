@@ -52,7 +52,7 @@ def test_it_is_no_part_of_a_build() -> None:
     """Neither the workflow nor the package knows of it: it can be deleted without a trace."""
     sources = [*SCRIPTS.rglob("*.py"), *(SCRIPTS.parent / "rules").glob("*.smk"), SCRIPTS.parent / "Snakefile"]
     assert len(sources) > 100
-    assert [path for path in sources if "pretraining" in path.read_text(encoding="utf-8")] == []
+    assert [path for path in sources if "tiny_pretraining" in path.read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.parametrize(

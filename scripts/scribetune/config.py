@@ -5,6 +5,7 @@
 """
 
 import difflib
+import logging
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 
 from scribetune.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -378,8 +381,11 @@ def load(values: Mapping[str, Any]) -> Config:
     Raises:
         UserError: An unknown key, a wrong type or a value out of range; all findings in one message.
     """
+    given = dict(values)
+    if given.pop("pretraining", None) is not None:  # accepted for one release: it stood in every generated config.yaml
+        logger.warning("pretraining is no section of the build any more (pretraining/settings.yaml): take it out")
     try:
-        return Config.model_validate(dict(values))
+        return Config.model_validate(given)
     except ValidationError as error:
         findings = [_explain(finding) for finding in error.errors()]
         raise UserError(

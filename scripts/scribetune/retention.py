@@ -23,13 +23,11 @@ class RetentionPage:
 
     Attributes:
         id: `retention-en-001/p0001`.
-        language: "en" or "zh".
-        style: Its look.
+        style: Its look, and its language.
         lines: What it says.
     """
 
     id: str
-    language: str
     style: Style
     lines: tuple[str, ...]
 
@@ -48,7 +46,7 @@ def make_pages(count: int, seed: int, languages: Sequence[str]) -> list[Retentio
         rng = random.Random(f"retention:{seed}:{language}:{index}")  # noqa: S311  reproducible, not secret
         style = choose_style(rng, language)
         name = f"retention-{language}-{index + 1:03d}/p0001"
-        made.append(RetentionPage(name, language, style, _lines(rng, style, _words(language))))
+        made.append(RetentionPage(name, style, _lines(rng, style, _words(language))))
     return made
 
 
@@ -108,7 +106,7 @@ def build(pages: Sequence[RetentionPage], prompt: str, long_side_px: int, image_
                     "label_sha256": files.sha256_bytes(text.encode()),
                     "label_source": "generated",
                     "category": "retention",
-                    "language": page.language,
+                    "language": page.style.language,
                     "conversations": [{"from": "human", "value": prompt}, {"from": "gpt", "value": text}],
                     "images": [image.as_posix()],
                 }

@@ -25,6 +25,13 @@ def test_defaults_carry_the_published_advice() -> None:
     assert generate.max_new_tokens == 8192
 
 
+def test_a_section_that_left_the_build_is_accepted_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    assert config.load({"pretraining": {"steps": 7}}) == config.load({})
+    assert caplog.messages == [
+        "pretraining is no section of the build any more (pretraining/settings.yaml): take it out"
+    ]
+
+
 def test_the_preset_names_the_default_it_departs_from() -> None:
     text = (REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8")
     assert "the default is 0.0002" in text
