@@ -26,11 +26,12 @@ quick: env
 	. $(BIN)/activate; python -m pytest -q -m "not slow" tests/unit $(ARGS)
 
 lint: env
-	. $(BIN)/activate; ruff check .; ruff format --check .; mypy; snakefmt --check Snakefile rules
+	. $(BIN)/activate; ruff check .; ruff format --check .; mypy; snakefmt --check Snakefile rules pretraining/Snakefile
 	. $(BIN)/activate; scribetune config; python envs/conda.py --check; snakemake --lint
+	. $(BIN)/activate; snakemake --lint -s pretraining/Snakefile
 
 format: env
-	. $(BIN)/activate; ruff format .; ruff check --fix .; snakefmt Snakefile rules
+	. $(BIN)/activate; ruff format .; ruff check --fix .; snakefmt Snakefile rules pretraining/Snakefile
 
 lock: env
 	envs/lock $(VENV) $(ARGS)

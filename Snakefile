@@ -42,7 +42,6 @@ include: "rules/evaluation.smk"
 include: "rules/benchmarks.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
-include: "rules/pretraining.smk"
 
 
 onstart:

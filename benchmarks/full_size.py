@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "scripts")]
+sys.path[:0] = [str(REPOSITORY / "scripts"), str(REPOSITORY / "pretraining")]
 
 import torch  # noqa: E402  the folder above comes first
 from PIL import Image, ImageDraw, ImageFont  # noqa: E402
@@ -24,8 +24,8 @@ from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import
     DeepseekOcr2ImageProcessorPil,
 )
 
-from scribetune import tiny_model  # noqa: E402
 from scribetune.files import write_jsonl  # noqa: E402
+from tiny_pretraining import tiny_model  # noqa: E402
 
 VOCABULARY = 129_280
 ANSWER_TOKENS = 611

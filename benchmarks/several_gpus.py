@@ -39,7 +39,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BENCHMARKS = REPOSITORY / "benchmarks"
-sys.path[:0] = [str(REPOSITORY / "scripts"), str(BENCHMARKS)]
+sys.path[:0] = [str(REPOSITORY / "scripts"), str(REPOSITORY / "pretraining"), str(BENCHMARKS)]
 
 WARM_UP = 5
 LONGEST_S = 150
@@ -148,7 +148,7 @@ def write_small(folder: Path, experts: int) -> None:
     import torch
     from transformers import DeepseekOcr2Config, DeepseekOcr2ForConditionalGeneration
 
-    from scribetune import tiny_model
+    from tiny_pretraining import tiny_model
 
     if (folder / "processor_config.json").exists():
         return

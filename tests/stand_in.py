@@ -4,7 +4,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from scribetune import tiny_model
+from tiny_pretraining import tiny_model
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 

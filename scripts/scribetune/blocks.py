@@ -1,8 +1,7 @@
 """What pages are composed of: headings, paragraphs, lists, tables and formulas.
 
-Each block is written three ways: as Typst source (what a page shows), as Markdown (its label), and as plain lines (what
-someone would type who reads the page aloud). Typst source is made of code-mode calls with string literals only, so that
-no character of the text is ever taken for markup.
+Each block is written two ways: as Typst source (what a page shows) and as Markdown (its label). Typst source is made of
+code-mode calls with string literals only, so that no character of the text is ever taken for markup.
 """
 
 import re
@@ -39,10 +38,6 @@ class Block(ABC):
     def markdown(self) -> str:
         """Return the block's Markdown, without a final newline."""
 
-    @abstractmethod
-    def plain(self) -> list[str]:
-        """Return the block as lines of plain text."""
-
 
 @dataclass(frozen=True)
 class Heading(Block):
@@ -59,10 +54,6 @@ class Heading(Block):
         """Return `# text`."""
         return f"{'#' * self.level} {escape_markdown(self.text)}"
 
-    def plain(self) -> list[str]:
-        """Return the text."""
-        return [self.text]
-
 
 @dataclass(frozen=True)
 class Paragraph(Block):
@@ -77,10 +68,6 @@ class Paragraph(Block):
     def markdown(self) -> str:
         """Return the paragraph on one line."""
         return inline_markdown(self.runs)
-
-    def plain(self) -> list[str]:
-        """Return the paragraph on one line."""
-        return [inline_plain(self.runs)]
 
 
 @dataclass(frozen=True)
@@ -97,10 +84,6 @@ class BulletList(Block):
         """Return `- item` lines."""
         return "\n".join(f"- {inline_markdown(item)}" for item in self.items)
 
-    def plain(self) -> list[str]:
-        """Return one line per item, with its bullet."""
-        return [f"- {inline_plain(item)}" for item in self.items]
-
 
 @dataclass(frozen=True)
 class NumberedList(Block):
@@ -115,10 +98,6 @@ class NumberedList(Block):
     def markdown(self) -> str:
         """Return `1. item` lines."""
         return "\n".join(f"{number}. {inline_markdown(item)}" for number, item in enumerate(self.items, start=1))
-
-    def plain(self) -> list[str]:
-        """Return one line per item, with its number."""
-        return [f"{number}. {inline_plain(item)}" for number, item in enumerate(self.items, start=1)]
 
 
 @dataclass(frozen=True)
@@ -155,10 +134,6 @@ class Table(Block):
         lines = [_pipe_row(self.header), "|" + "---|" * len(self.header), *(_pipe_row(row) for row in self.rows)]
         return "\n".join(lines)
 
-    def plain(self) -> list[str]:
-        """Return one line per row, cells separated by a blank."""
-        return [" ".join(row) for row in (self.header, *self.rows)]
-
 
 @dataclass(frozen=True)
 class DisplayFormula(Block):
@@ -173,10 +148,6 @@ class DisplayFormula(Block):
     def markdown(self) -> str:
         """Return `$$LaTeX$$`."""
         return f"$${self.expression.latex()}$$"
-
-    def plain(self) -> list[str]:
-        """Return the formula on one line."""
-        return [self.expression.plain()]
 
 
 @dataclass(frozen=True)
@@ -193,10 +164,6 @@ class Lines(Block):
         """Return the lines as they are."""
         return "\n".join(self.lines)
 
-    def plain(self) -> list[str]:
-        """Return the lines."""
-        return list(self.lines)
-
 
 @dataclass(frozen=True)
 class Page:
@@ -211,10 +178,6 @@ class Page:
     def markdown(self) -> str:
         """Return the page's Markdown: blocks separated by one empty line, one final newline."""
         return "\n\n".join(block.markdown() for block in self.blocks) + "\n"
-
-    def plain(self) -> str:
-        """Return the page as plain lines, one final newline."""
-        return "\n".join(line for block in self.blocks for line in block.plain()) + "\n"
 
 
 def equation(expression: Expression, *, block: bool) -> str:

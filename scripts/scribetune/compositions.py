@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from scribetune import measurements, phrases_en, phrases_zh, sample_formulas
+from scribetune import lab_values, phrases, sample_formulas
 from scribetune.blocks import (
     Block,
     BulletList,
@@ -20,11 +20,10 @@ from scribetune.blocks import (
     Table,
 )
 from scribetune.expressions import Expression
-from scribetune.phrases import Phrases, Writer
+from scribetune.phrases import Writer
 from scribetune.sample_formulas import Builder, NamedFormula, T
 from scribetune.typesetting import Style, choose_style, fits, table_width_pt
 
-PHRASES: Mapping[str, Phrases] = MappingProxyType({"en": phrases_en.PHRASES, "zh": phrases_zh.PHRASES})
 MAX_LATIN, MAX_CHINESE = 400, 150
 """Most characters of a page's Markdown; most Chinese ones. What the embedded model is made to read."""
 
@@ -80,7 +79,7 @@ class Composer:
     def __init__(self, language: str, rng: random.Random, style: Style | None = None) -> None:
         self.rng = rng
         self.style = style or choose_style(rng, language)
-        self.writer = Writer(PHRASES[language], rng)
+        self.writer = Writer(phrases.load(language), rng)
 
     def document(self, kind: str) -> tuple[Page, ...]:
         """Compose one to three pages, in a style that what they must have fits into.
@@ -348,7 +347,7 @@ class Composer:
 
     def _lab_table(self, experiment: str) -> Table:
         header = self.writer.phrases.experiments[experiment].headers
-        values = measurements.TABLES[experiment](self.rng, self.rng.randint(3, 5))
+        values = lab_values.TABLES[experiment](self.rng, self.rng.randint(3, 5))
         rows = tuple((str(number), *row) for number, row in enumerate(values, start=1))
         return Table(header, rows, (False,) + (True,) * (len(header) - 1))
 

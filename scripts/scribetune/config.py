@@ -327,23 +327,6 @@ class Generate(Section):
     """End an answer that repeats itself, instead of letting it run to max_new_tokens; the text then ends there."""
 
 
-class Pretraining(Section):
-    """Pre-training of the embedded base model (`snakemake pretrained`); no part of a usual build."""
-
-    documents: int = Field(default=4800, ge=2)
-    """Typeset documents, in English and Chinese, that a share of the pages comes from."""
-    steps: int = Field(default=14_000, ge=1)
-    """Optimiser steps of the whole run."""
-    batch: int = Field(default=128, ge=1)
-    """Pages per step."""
-    seconds: float = Field(default=1740.0, gt=0)
-    """Longest training time of one sitting; the next call goes on from there."""
-    evaluation_pages: int = Field(default=96, ge=1)
-    """Pages of each held-out set."""
-    seed: int = 2026
-    """Seed of weights and pages."""
-
-
 class Gate(Section):
     """The verdict: what the tuned model must show to be promoted (`snakemake gate` fails where it does not)."""
 
@@ -417,7 +400,6 @@ class Config(Section):
     gate: Gate = Gate()
     evaluation: Evaluation = Evaluation()
     report: Report = Report()
-    pretraining: Pretraining = Pretraining()
 
 
 TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -506,6 +488,8 @@ def with_new_names(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
             moved[group] = {**there, new: value}
             unlike = f" ({value} holds, not {there[new]})" if new in there and there[new] != value else ""
             notes.append(f"train.{old} is now train.{group}.{new}{unlike}")
+    if renewed.pop("pretraining", None) is not None:
+        notes.append("pretraining is no section of the build any more: pretraining/settings.yaml has it")
     base = values.get("base_model")
     if isinstance(base, Mapping) and _CONSENT in base:
         renewed["base_model"] = {key: value for key, value in base.items() if key != _CONSENT}

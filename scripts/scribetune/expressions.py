@@ -27,11 +27,7 @@ _OPERATORS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "×": (r"\times", "times", "×"),
         "·": (r"\cdot", "dot.op", "·"),
         "≈": (r"\approx", "approx", "≈"),
-        "±": (r"\pm", "plus.minus", "±"),
-        "≤": (r"\leq", "<=", "≤"),
-        "≥": (r"\geq", ">=", "≥"),
         "/": ("/", "\\/", "/"),
-        ",": (",", ",", ","),
     }
 )
 
@@ -105,25 +101,6 @@ class Number(Expression):
 
     def plain(self) -> str:
         """Return the number."""
-        return self.text
-
-
-@dataclass(frozen=True)
-class Words(Expression):
-    """Upright text inside a formula: units, names of quantities."""
-
-    text: str
-
-    def latex(self) -> str:
-        r"""Return `\text{…}`."""
-        return rf"\text{{{self.text}}}"
-
-    def typst(self) -> str:
-        """Return a string literal."""
-        return '"' + self.text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-    def plain(self) -> str:
-        """Return the text."""
         return self.text
 
 
@@ -293,7 +270,7 @@ def row(*parts: "Expression | str") -> Row:
 
 
 def _spaced(text: str) -> str:
-    return text.replace(" / ", "/").replace(" , ", ", ")
+    return text.replace(" / ", "/")
 
 
 def _braced(latex: str) -> str:
@@ -302,5 +279,5 @@ def _braced(latex: str) -> str:
 
 def _grouped(expression: Expression) -> str:
     text = expression.plain()
-    is_whole = isinstance(expression, Symbol | Number | Words | Parentheses | Scripted | Mean)
+    is_whole = isinstance(expression, Symbol | Number | Parentheses | Scripted | Mean)
     return text if is_whole else f"({text})"

@@ -1,44 +1,26 @@
-"""The shape of a language's vocabulary for the sample corpus, and how templates are filled from it."""
+"""The sample corpus's vocabulary: templates/phrases.<language>.yaml, and how texts are filled from it."""
 
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from scribetune.errors import UserError
+from scribetune.package import package_files
 
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True)
-class Phrases:
-    """What sample documents of one language are written with.
+class _Vocabulary(BaseModel):
+    """Part of a vocabulary file: immutable, and closed to unknown keys."""
 
-    Attributes:
-        language: Code, as in the configuration.
-        capitalised: Whether sentences and headings begin with a capital letter.
-        slots: Words that fill `{name}` in templates; they may hold slots themselves.
-        texts: Templates of titles, sentences and list items, by purpose.
-        key_columns: First columns of financial tables: header → entries.
-        experiments: Experiment → titles, aims and column headers.
-        formula_names: Formula → what it gives.
-        currencies: Signs that stand before an amount.
-        months: Names or numbers of the months, for `date_form`.
-        date_form: With `{day}`, `{month}` and `{year}`.
-    """
-
-    language: str
-    capitalised: bool
-    slots: Mapping[str, tuple[str, ...]]
-    texts: Mapping[str, tuple[str, ...]]
-    key_columns: Mapping[str, tuple[str, ...]]
-    experiments: Mapping[str, "ExperimentWords"]
-    formula_names: Mapping[str, tuple[str, ...]]
-    currencies: tuple[str, ...]
-    months: tuple[str, ...]
-    date_form: str
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@dataclass(frozen=True)
-class ExperimentWords:
+class ExperimentWords(_Vocabulary):
     """How one experiment is written about.
 
     Attributes:
@@ -50,6 +32,53 @@ class ExperimentWords:
     titles: tuple[str, ...]
     aims: tuple[str, ...]
     headers: tuple[str, ...]
+
+
+class Phrases(_Vocabulary):
+    """What sample documents of one language are written with.
+
+    Attributes:
+        language: Code, as in the configuration.
+        capitalised: Whether sentences and headings begin with a capital letter.
+        currencies: Signs that stand before an amount.
+        date_form: With `{day}`, `{month}` and `{year}`.
+        months: Names or numbers of the months, for `date_form`.
+        slots: Words that fill `{name}` in templates; they may hold slots themselves.
+        key_columns: First columns of financial tables: header → entries.
+        formula_names: Formula → what it gives.
+        experiments: Experiment → titles, aims and column headers.
+        texts: Templates of titles, sentences and list items, by purpose.
+    """
+
+    language: str
+    capitalised: bool
+    currencies: tuple[str, ...]
+    date_form: str
+    months: tuple[str, ...]
+    slots: Mapping[str, tuple[str, ...]]
+    key_columns: Mapping[str, tuple[str, ...]]
+    formula_names: Mapping[str, tuple[str, ...]]
+    experiments: Mapping[str, ExperimentWords]
+    texts: Mapping[str, tuple[str, ...]]
+
+
+@cache
+def load(language: str) -> Phrases:
+    """Return a language's vocabulary, read and checked once a process.
+
+    Raises:
+        UserError: The file is not what `Phrases` says.
+    """
+    path = package_files("phrases.*")[f"phrases.{language}.yaml"]
+    try:
+        return Phrases.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError) as error:
+        raise UserError(
+            f"The vocabulary of the sample corpus cannot be read: {error}",
+            value=str(path),
+            accepted="texts by key; a text that YAML would read as something else in quotes",
+            todo="correct the file",
+        ) from error
 
 
 class Writer:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scribetune import files
+from scribetune import files, phrases
 from scribetune.blocks import Lines, Page
-from scribetune.compositions import PHRASES
 from scribetune.typesetting import Style, Typesetter, choose_style, fits, source, text_width_em
 
 _MOST_LINES = 9
@@ -24,13 +23,11 @@ class RetentionPage:
 
     Attributes:
         id: `retention-en-001/p0001`.
-        language: "en" or "zh".
-        style: Its look.
+        style: Its look, and its language.
         lines: What it says.
     """
 
     id: str
-    language: str
     style: Style
     lines: tuple[str, ...]
 
@@ -49,13 +46,12 @@ def make_pages(count: int, seed: int, languages: Sequence[str]) -> list[Retentio
         rng = random.Random(f"retention:{seed}:{language}:{index}")  # noqa: S311  reproducible, not secret
         style = choose_style(rng, language)
         name = f"retention-{language}-{index + 1:03d}/p0001"
-        made.append(RetentionPage(name, language, style, _lines(rng, style, _words(language))))
+        made.append(RetentionPage(name, style, _lines(rng, style, _words(language))))
     return made
 
 
 def _words(language: str) -> list[str]:
-    phrases = PHRASES[language]
-    texts = [text for group in phrases.slots.values() for text in group if "{" not in text]
+    texts = [text for group in phrases.load(language).slots.values() for text in group if "{" not in text]
     if language == "zh":
         return sorted({text for text in texts if re.fullmatch(r"[\u4e00-\u9fff]{2,5}", text)})
     return sorted({word for text in texts for word in re.findall(r"[A-Za-z]{3,}", text)})
@@ -110,7 +106,7 @@ def build(pages: Sequence[RetentionPage], prompt: str, long_side_px: int, image_
                     "label_sha256": files.sha256_bytes(text.encode()),
                     "label_source": "generated",
                     "category": "retention",
-                    "language": page.language,
+                    "language": page.style.language,
                     "conversations": [{"from": "human", "value": prompt}, {"from": "gpt", "value": text}],
                     "images": [image.as_posix()],
                 }

@@ -83,6 +83,11 @@ def _periods(rng: random.Random) -> tuple[Expression, Expression]:
     return _either(rng, "periods", *choices)
 
 
+def _formula(name: str, symbol: Expression, *right: Expression | str) -> NamedFormula:
+    """Return `symbol = right`."""
+    return NamedFormula(name, symbol, row(symbol, "=", *right))
+
+
 def _change_rate(rng: random.Random) -> NamedFormula:
     base, (before, now) = _pick(rng, "R", "S", "U", "E"), _periods(rng)
     symbol = _pick(rng, "g", "w", "r", "delta")
@@ -108,7 +113,7 @@ def _change_numbers(rng: random.Random) -> NamedFormula:
     now = before + rng.randint(9, before // 3)
     old, new = Number(f"{before / 10:.1f}"), Number(f"{now / 10:.1f}")
     rate = Number(f"{(now - before) / before * 100:.1f}%")
-    return NamedFormula("change_rate", symbol, row(symbol, "=", Fraction(row(new, "-", old), old), "≈", rate))
+    return _formula("change_rate", symbol, Fraction(row(new, "-", old), old), "≈", rate)
 
 
 def _margin(rng: random.Random) -> NamedFormula:
@@ -117,37 +122,35 @@ def _margin(rng: random.Random) -> NamedFormula:
         top, bottom = rng.randint(21, 240), rng.randint(300, 990)
         share = Number(f"{top / bottom * 100:.1f}%")
         ratio = Fraction(Number(str(top)), Number(str(bottom)))
-        return NamedFormula("margin", symbol, row(symbol, "=", Fraction(profit, revenue), "=", ratio, "≈", share))
+        return _formula("margin", symbol, Fraction(profit, revenue), "=", ratio, "≈", share)
     cost = _pick(rng, "C", "K")
-    return NamedFormula("margin", symbol, row(symbol, "=", Fraction(row(revenue, "-", cost), revenue)))
+    return _formula("margin", symbol, Fraction(row(revenue, "-", cost), revenue))
 
 
 def _compound(rng: random.Random) -> NamedFormula:
     base, rate, time = _pick(rng, "K", "C", "V"), _pick(rng, "p", "r", "i"), _pick(rng, "n", "t")
     symbol = _indexed(base, time)
     factor = Scripted(Parentheses(row(ONE, "+", rate)), above=time)
-    return NamedFormula("compound", symbol, row(symbol, "=", _indexed(base, Number("0")), factor))
+    return _formula("compound", symbol, _indexed(base, Number("0")), factor)
 
 
 def _annual_growth(rng: random.Random) -> NamedFormula:
     base, time, symbol = _pick(rng, "V", "S", "R"), _pick(rng, "n", "N"), _pick(rng, "g", "r", "rho")
     ratio = Parentheses(Fraction(_indexed(base, time), _indexed(base, Number("0"))), tall=True)
     power = Scripted(ratio, above=row(ONE, "/", time))
-    return NamedFormula("annual_growth", symbol, row(symbol, "=", power, "-", ONE))
+    return _formula("annual_growth", symbol, power, "-", ONE)
 
 
 def _present_value(rng: random.Random) -> NamedFormula:
     symbol, flow, rate, index = _pick(rng, "V", "W", "B"), _pick(rng, "C", "Z", "A"), _pick(rng, "i", "r"), Symbol("t")
     end: Expression = _either(rng, "end", Symbol("n"), Symbol("T"), Number(str(rng.randint(3, 12))))
     term = Fraction(_indexed(flow, index), Scripted(Parentheses(row(ONE, "+", rate)), above=index))
-    return NamedFormula(
-        "present_value", symbol, row(symbol, "=", Sum(index, _either(rng, "start", ONE, Number("0")), end, term))
-    )
+    return _formula("present_value", symbol, Sum(index, _either(rng, "start", ONE, Number("0")), end, term))
 
 
 def _break_even(rng: random.Random) -> NamedFormula:
     symbol, fixed, price, cost = _pick(rng, "Q", "x", "q"), _pick(rng, "F", "K"), Symbol("p"), _pick(rng, "v", "c", "k")
-    return NamedFormula("break_even", symbol, row(symbol, "=", Fraction(fixed, row(price, "-", cost))))
+    return _formula("break_even", symbol, Fraction(fixed, row(price, "-", cost)))
 
 
 def _weighted_mean(rng: random.Random) -> NamedFormula:
@@ -155,7 +158,7 @@ def _weighted_mean(rng: random.Random) -> NamedFormula:
     symbol = Mean(value)
     top = Sum(index, ONE, Symbol("n"), row(_indexed(weight, index), _indexed(value, index)))
     bottom = Sum(index, ONE, Symbol("n"), _indexed(weight, index))
-    return NamedFormula("weighted_mean", symbol, row(symbol, "=", Fraction(top, bottom)))
+    return _formula("weighted_mean", symbol, Fraction(top, bottom))
 
 
 def _variance(rng: random.Random) -> NamedFormula:
@@ -164,58 +167,52 @@ def _variance(rng: random.Random) -> NamedFormula:
     term = Scripted(
         Parentheses(row(_indexed(value, index), "-", _either(rng, "centre", Mean(value), Symbol("mu")))), above=TWO
     )
-    return NamedFormula(
-        "variance", symbol, row(symbol, "=", Fraction(ONE, Symbol("n")), Sum(index, ONE, Symbol("n"), term))
-    )
+    return _formula("variance", symbol, Fraction(ONE, Symbol("n")), Sum(index, ONE, Symbol("n"), term))
 
 
 def _elasticity(rng: random.Random) -> NamedFormula:
     symbol, quantity, price = _pick(rng, "varepsilon", "eta"), _pick(rng, "Q", "q", "x"), _pick(rng, "p", "P")
     change = Fraction(row(Symbol("Delta"), quantity), row(Symbol("Delta"), price))
-    return NamedFormula("elasticity", symbol, row(symbol, "=", change, "·", Fraction(price, quantity)))
+    return _formula("elasticity", symbol, change, "·", Fraction(price, quantity))
 
 
 def _return_on_equity(rng: random.Random) -> NamedFormula:
     symbol, profit, equity = _pick(rng, "r", "R", "rho"), _pick(rng, "P", "G", "E"), _pick(rng, "K", "C", "A")
     top, bottom = rng.randint(11, 90), rng.randint(200, 900)
     share = Number(f"{top / bottom * 100:.1f}%")
-    return NamedFormula(
-        "return_on_equity", symbol, row(symbol, "=", Fraction(profit, equity), "×", HUNDRED, "=", share)
-    )
+    return _formula("return_on_equity", symbol, Fraction(profit, equity), "×", HUNDRED, "=", share)
 
 
 def _turnover(rng: random.Random) -> NamedFormula:
     symbol, sales, stock = _pick(rng, "U", "h", "tau"), _pick(rng, "S", "C", "W"), _pick(rng, "L", "B", "I")
     (before, now) = (Number("0"), ONE)
     mean = row(_indexed(stock, before), "+", _indexed(stock, now))
-    return NamedFormula("turnover", symbol, row(symbol, "=", Fraction(row(TWO, sales), mean)))
+    return _formula("turnover", symbol, Fraction(row(TWO, sales), mean))
 
 
 def _interest(rng: random.Random) -> NamedFormula:
     symbol, amount, rate, days = _pick(rng, "Z", "I", "J"), _pick(rng, "K", "A", "B"), _pick(rng, "p", "r", "i"), "d"
     year = Number(_either(rng, "year", "360", "365"))
-    return NamedFormula("interest", symbol, row(symbol, "=", amount, "·", rate, "·", Fraction(Symbol(days), year)))
+    return _formula("interest", symbol, amount, "·", rate, "·", Fraction(Symbol(days), year))
 
 
 def _discount(rng: random.Random) -> NamedFormula:
     symbol, price = _pick(rng, "B", "N", "Z"), _pick(rng, "P", "R", "A")
     factor = Parentheses(row(ONE, "-", Fraction(_pick(rng, "s", "d", "k"), Number("100"))), tall=True)
-    return NamedFormula("discount", symbol, row(symbol, "=", price, "·", factor))
+    return _formula("discount", symbol, price, "·", factor)
 
 
 def _price_index(rng: random.Random) -> NamedFormula:
     base, index = _pick(rng, "P", "p", "M"), _pick(rng, "I", "L", "x")
     symbol = _indexed(base, ONE)
     ratio = Fraction(_indexed(index, ONE), _indexed(index, Number("0")))
-    return NamedFormula("price_index", symbol, row(symbol, "=", _indexed(base, Number("0")), "·", ratio))
+    return _formula("price_index", symbol, _indexed(base, Number("0")), "·", ratio)
 
 
 def _mean_value(rng: random.Random) -> NamedFormula:
     value, index, count = _pick(rng, "x", "T", "v", "rho"), _pick(rng, "i", "k", "j"), _pick(rng, "n", "N")
     symbol = Mean(value)
-    return NamedFormula(
-        "mean_value", symbol, row(symbol, "=", Fraction(ONE, count), Sum(index, ONE, count, _indexed(value, index)))
-    )
+    return _formula("mean_value", symbol, Fraction(ONE, count), Sum(index, ONE, count, _indexed(value, index)))
 
 
 def _deviation(rng: random.Random) -> NamedFormula:
@@ -224,26 +221,26 @@ def _deviation(rng: random.Random) -> NamedFormula:
     square = Scripted(Parentheses(row(_indexed(value, index), "-", Mean(value))), above=TWO)
     bottom = _either(rng, "sample", row(count, "-", ONE), count)
     whole = Fraction(Sum(index, ONE, count, square), bottom)
-    return NamedFormula("deviation", symbol, row(symbol, "=", Root(whole)))
+    return _formula("deviation", symbol, Root(whole))
 
 
 def _error(rng: random.Random) -> NamedFormula:
     symbol, value = _pick(rng, "varepsilon", "delta", "f"), _pick(rng, "x", "g", "A", "rho")
     true = _indexed(value, Number("0"))
-    return NamedFormula("error", symbol, row(symbol, "=", Fraction(row(value, "-", true), true), "×", HUNDRED))
+    return _formula("error", symbol, Fraction(row(value, "-", true), true), "×", HUNDRED)
 
 
 def _slope(rng: random.Random) -> NamedFormula:
     symbol, x, y = _pick(rng, "m", "k", "a"), _pick(rng, "x", "t", "u"), _pick(rng, "y", "v", "s")
     top, bottom = (row(_indexed(v, TWO), "-", _indexed(v, ONE)) for v in (y, x))
-    return NamedFormula("slope", symbol, row(symbol, "=", Fraction(top, bottom)))
+    return _formula("slope", symbol, Fraction(top, bottom))
 
 
 def _propagation(rng: random.Random) -> NamedFormula:
     base, first, second = _pick(rng, "u", "sigma", "s"), _pick(rng, "a", "x", "m"), _pick(rng, "b", "y", "V")
     symbol = _indexed(base, Symbol("z"))
     squares = row(Scripted(base, below=first, above=TWO), "+", Scripted(base, below=second, above=TWO))
-    return NamedFormula("propagation", symbol, row(symbol, "=", Root(squares)))
+    return _formula("propagation", symbol, Root(squares))
 
 
 def _density(rng: random.Random) -> NamedFormula:
@@ -260,7 +257,7 @@ def _pendulum(rng: random.Random) -> NamedFormula:
         inner = Root(Fraction(length, Symbol("g")))
         return NamedFormula("pendulum", Symbol("g"), row(period, "=", TWO, Symbol("pi"), inner))
     top = row(Number("4"), Scripted(Symbol("pi"), above=TWO), length)
-    return NamedFormula("pendulum", Symbol("g"), row(Symbol("g"), "=", Fraction(top, Scripted(period, above=TWO))))
+    return _formula("pendulum", Symbol("g"), Fraction(top, Scripted(period, above=TWO)))
 
 
 def _ohm(rng: random.Random) -> NamedFormula:
@@ -269,12 +266,12 @@ def _ohm(rng: random.Random) -> NamedFormula:
     value = Number(f"{volts / milliamperes * 1000:.1f}")
     index: Expression | None = _either(rng, "index", None, Symbol("x"), ONE)
     symbol = Symbol("R") if index is None else _indexed(Symbol("R"), index)
-    return NamedFormula("ohm", symbol, row(symbol, "=", ratio, "≈", value, Symbol("Omega")))
+    return _formula("ohm", symbol, ratio, "≈", value, Symbol("Omega"))
 
 
 def _fall(rng: random.Random) -> NamedFormula:
     height, symbol = _pick(rng, "h", "s", "y"), _pick(rng, "g", "a")
-    return NamedFormula("fall", symbol, row(symbol, "=", Fraction(row(TWO, height), Scripted(Symbol("t"), above=TWO))))
+    return _formula("fall", symbol, Fraction(row(TWO, height), Scripted(Symbol("t"), above=TWO)))
 
 
 def _cooling(rng: random.Random) -> NamedFormula:
@@ -282,13 +279,13 @@ def _cooling(rng: random.Random) -> NamedFormula:
     outside = _indexed(base, room)
     decay = Scripted(Symbol("e"), above=row("-", constant, Symbol("t")))
     difference = Parentheses(row(_indexed(base, Number("0")), "-", outside))
-    return NamedFormula("cooling", base, row(base, "=", outside, "+", difference, decay))
+    return _formula("cooling", base, outside, "+", difference, decay)
 
 
 def _spring(rng: random.Random) -> NamedFormula:
     symbol, stretch = _pick(rng, "k", "D"), _pick(rng, "x", "s", "y")
     top = row(Symbol("Delta"), Symbol("F"))
-    return NamedFormula("spring", symbol, row(symbol, "=", Fraction(top, row(Symbol("Delta"), stretch))))
+    return _formula("spring", symbol, Fraction(top, row(Symbol("Delta"), stretch)))
 
 
 def _lens(rng: random.Random) -> NamedFormula:
@@ -301,7 +298,7 @@ def _titration(rng: random.Random) -> NamedFormula:
     acid, base = _either(rng, "titration", ("a", "b"), ("s", "b"), ("x", "t"))
     symbol = _indexed(Symbol("c"), Symbol(acid))
     top = row(_indexed(Symbol("c"), Symbol(base)), _indexed(Symbol("V"), Symbol(base)))
-    return NamedFormula("titration", symbol, row(symbol, "=", Fraction(top, _indexed(Symbol("V"), Symbol(acid)))))
+    return _formula("titration", symbol, Fraction(top, _indexed(Symbol("V"), Symbol(acid))))
 
 
 def _gas(rng: random.Random) -> NamedFormula:
@@ -310,14 +307,14 @@ def _gas(rng: random.Random) -> NamedFormula:
         return NamedFormula("gas", Symbol("p"), whole)
     symbol = _indexed(Symbol("p"), TWO)
     top = row(_indexed(Symbol("p"), ONE), _indexed(Symbol("V"), ONE))
-    return NamedFormula("gas", symbol, row(symbol, "=", Fraction(top, _indexed(Symbol("V"), TWO))))
+    return _formula("gas", symbol, Fraction(top, _indexed(Symbol("V"), TWO)))
 
 
 def _growth(rng: random.Random) -> NamedFormula:
     count, constant = _pick(rng, "N", "n"), _pick(rng, "k", "mu", "lambda")
     power = Scripted(Symbol("e"), above=row(constant, Symbol("t")))
     symbol = _indexed(count, Symbol("t"))
-    return NamedFormula("growth", symbol, row(symbol, "=", _indexed(count, Number("0")), "·", power))
+    return _formula("growth", symbol, _indexed(count, Number("0")), "·", power)
 
 
 Builder = Callable[[random.Random], NamedFormula]

@@ -97,11 +97,6 @@ class Style:
     inset_y: float
 
     @property
-    def text_px(self) -> float:
-        """Font size in pixels on a page image whose long side is `LONG_SIDE_PX`."""
-        return self.size * LONG_SIDE_PX / max(self.width, self.height)
-
-    @property
     def line_length(self) -> float:
         """Width between the margins in points."""
         return self.width - 2 * self.margin

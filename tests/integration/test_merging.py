@@ -18,13 +18,14 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 
-from scribetune import adapters, config, families, tiny_model
+from scribetune import adapters, config, families
 from scribetune.errors import UserError
 from scribetune.files import sha256_file, write_json, write_jsonl
 from scribetune.merging import checkpoint, deltas, layouts, merged_model, proof, streaming
 from scribetune.merging.checkpoint import Checkpoint, ShardWriter
 from scribetune.merging.layouts import Layouts, ModelFiles
 from scribetune.merging.proof import MergeError
+from tiny_pretraining import tiny_model
 
 TINY = stand_in.folder()
 FAMILY = families.family_of(TINY)

@@ -7,8 +7,9 @@ import pytest
 import stand_in
 from PIL import Image
 
-from scribetune import families, tiny_model
+from scribetune import families
 from scribetune.files import sha256_file
+from tiny_pretraining import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = stand_in.folder()

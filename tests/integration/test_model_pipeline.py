@@ -12,10 +12,11 @@ import torch
 from train_keys import grouped
 from training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 
-from scribetune import adapters, checkpoints, collation, config, generation, tiny_model, training
+from scribetune import adapters, checkpoints, collation, config, generation, training
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl, sha256_file, write_jsonl
 from scribetune.merging import merged_model
+from tiny_pretraining import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 

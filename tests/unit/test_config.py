@@ -29,6 +29,12 @@ def test_defaults_carry_the_published_advice() -> None:
     assert generate.max_new_tokens == 8192
 
 
+def test_a_section_that_left_the_build_is_accepted_and_named() -> None:
+    notes: list[str] = []
+    assert config.load({"pretraining": {"steps": 7}}, say=notes.append) == config.load({})
+    assert "pretraining is no section of the build any more: pretraining/settings.yaml has it" in notes[0]
+
+
 def test_the_preset_names_the_default_it_departs_from() -> None:
     text = (REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8")
     assert "the default is 0.0002" in text

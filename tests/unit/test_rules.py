@@ -10,7 +10,7 @@ import pytest
 from scribetune import code, config, layout, package, plan_model, steps
 
 # What works with a model (DESIGN: only these import torch): a rule whose script calls one of them must ask for the GPU.
-_RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation", "pretraining.trainer"))
+_RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation"))
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def test_what_a_rule_says_of_itself_is_what_its_step_says(workflow: Any) -> None
     )
     for rule in workflow.rules:
         for section, values in (rule.params.get("settings", {}) if rule.name in found.codes(None) else {}).items():
-            assert values.items() <= settings[section].items(), rule.name
+            assert steps.merged([settings, {section: values}]) == settings, rule.name
 
 
 def test_another_target_has_the_steps_behind_it_alone(workflow: Any) -> None:

@@ -539,10 +539,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(CODE, "a comment in the lock", "the pins are the same", _comment("envs/cpu.txt", "# why\n"), NOTHING),
     Mutation(
-        KEYS, "a key that no stage of the build uses", "`pretraining` is no part of it",
-        _keys(pretraining={"steps": 7}), NOTHING,
-    ),
-    Mutation(
         KEYS, "a comment in config.yaml", "values count", _comment("config/config.yaml", "\n# why\n"), NOTHING,
     ),
     Mutation(

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from scribetune.pretraining.batches import IGNORED, Prompt, collate
-from scribetune.pretraining.corruption import _split, corrupt
-from scribetune.pretraining.pages import Sample, Tint
-from scribetune.tiny_model import MARKUP_TOKENS, PAGE_PX, characters
+from tiny_pretraining.batches import IGNORED, Prompt, collate
+from tiny_pretraining.corruption import _split, corrupt
+from tiny_pretraining.examples import Example, Tint
+from tiny_pretraining.tiny_model import MARKUP_TOKENS, PAGE_PX, characters
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_labels_say_what_is_printed(prompt: Prompt) -> None:
     grid = np.zeros((48, 48), np.int16)
     for seed in range(20):
         shown = corrupt(TEXT, random.Random(seed))
-        sample = Sample(blank, TEXT, grid, (0, 0, PAGE_PX, PAGE_PX), Tint(), shown)
-        clean = Sample(blank, TEXT, grid, (0, 0, PAGE_PX, PAGE_PX), Tint())
+        sample = Example(blank, TEXT, grid, (0, 0, PAGE_PX, PAGE_PX), Tint(), shown)
+        clean = Example(blank, TEXT, grid, (0, 0, PAGE_PX, PAGE_PX), Tint())
         batch = collate([sample, clean], prompt)
         start = len(prompt.ids)
         said = [label for label in batch.labels[0, start:].tolist() if label != IGNORED]

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune.config import Pretraining, restrict
-from scribetune.jobs import rule_job
-from scribetune.pretraining import export as pretraining_export
-from scribetune.pretraining import trainer
+from tiny_pretraining import export, trainer
+from tiny_pretraining.jobs import start_log
+from tiny_pretraining.settings import Settings
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -14,13 +13,13 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(settings: Pretraining, fonts: Path, pack: Path, run: Path, model: Path, workers: int) -> None:
+def main(settings: Settings, fonts: Path, pack: Path, run: Path, model: Path, workers: int) -> None:
     """Train one sitting, going on where an earlier one stopped, and export what there is.
 
     Args:
         settings: Length, batch, seed and evaluation.
-        fonts: Folder made by `scribetune.pretraining.fonts`.
-        pack: Folder made by `scribetune.pretraining.typst`.
+        fonts: Folder made by `tiny_pretraining.fonts`.
+        pack: Folder made by `tiny_pretraining.typeset`.
         run: Folder of the run.
         model: Model folder to write.
         workers: Processes that draw pages.
@@ -35,16 +34,16 @@ def main(settings: Pretraining, fonts: Path, pack: Path, run: Path, model: Path,
         resume=(run / trainer.CHECKPOINT).exists() or (run / trainer.CARRY).exists(),
         evaluation_pages=settings.evaluation_pages,
     )
-    pretraining_export.export(run / trainer.CARRY, model)
+    export.export(run / trainer.CARRY, model)
 
 
 if __name__ == "__main__":
-    with rule_job(snakemake):
-        main(
-            restrict(snakemake.params.settings).pretraining,
-            Path(snakemake.input.fonts).parent,
-            Path(snakemake.input.pages).parent,
-            Path(snakemake.params.run),
-            Path(snakemake.output.weights).parent,
-            max(1, snakemake.threads - 1),
-        )
+    start_log(snakemake.log[0])
+    main(
+        Settings(**snakemake.params.settings),
+        Path(snakemake.input.fonts).parent,
+        Path(snakemake.input.pages).parent,
+        Path(snakemake.params.run),
+        Path(snakemake.output.weights).parent,
+        max(1, snakemake.threads - 1),
+    )

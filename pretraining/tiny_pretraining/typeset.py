@@ -1,9 +1,9 @@
 """Typeset pages for pre-training: documents like the sample corpus's, packed as a few PDFs with what each page says.
 
-    python -m scribetune.pretraining.typst --out pack --fonts fonts
+    python -m tiny_pretraining.typeset --out pack --fonts fonts
 
 The pack is made where Typst and PyMuPDF are installed (about 2 KB a page); reading it takes PyMuPDF or PDFium. Pages
-are transcribed as they are printed, like those of `scribetune.pretraining.pages`: line for line, bullets as drawn. A
+are transcribed as they are printed, like those of `tiny_pretraining.drawing`: line for line, bullets as drawn. A
 formula becomes one linear line: `g = (R_1 - R_0)/R_0`, `x̄ = 1/n Σ_(i=1)^n x_i`.
 """
 
@@ -39,11 +39,12 @@ from scribetune.blocks import (
 )
 from scribetune.errors import UserError
 from scribetune.expressions import Expression, Fraction, Mean, Number, Parentheses, Root, Row, Scripted, Sum, Symbol
-from scribetune.pretraining.fonts import Font
-from scribetune.pretraining.fonts import read as read_fonts
-from scribetune.pretraining.pages import Face, Glyph, Sample, classes, finish, transcribable, wrap
-from scribetune.pretraining.text import Source
-from scribetune.tiny_model import PAGE_PX
+from tiny_pretraining.drawing import Face, wrap
+from tiny_pretraining.examples import Example, Glyph, classes, finish, transcribable
+from tiny_pretraining.fonts import Font
+from tiny_pretraining.fonts import read as read_fonts
+from tiny_pretraining.text import Source
+from tiny_pretraining.tiny_model import PAGE_PX
 
 logger = logging.getLogger(__name__)
 
@@ -447,19 +448,19 @@ def entries(folder: Path, part: str) -> tuple[Entry, ...]:
         raise UserError(
             "There are no typeset pages",
             value=f"{folder}/{part}-*.json.xz",
-            accepted="a folder made by `python -m scribetune.pretraining.typst --out DIR`",
+            accepted="a folder made by `python -m tiny_pretraining.typeset --out DIR`",
             todo="make it, and name it with --pack",
         )
     return tuple(found)
 
 
-def draw_entry(entry: Entry, rng: random.Random, rough: float) -> Sample:
+def draw_entry(entry: Entry, rng: random.Random, rough: float) -> Example:
     """Rasterise a page and turn it into what the model sees.
 
     Args:
         entry: The page.
         rng: Source of every choice.
-        rough: Share of pages that are worn; see `scribetune.pretraining.pages.finish`.
+        rough: Share of pages that are worn; see `tiny_pretraining.examples.finish`.
     """
     scale = rng.choice(_CLEAN_SCALES) if rough else 1.0
     color = _rasterise(entry.pdf, entry.number, round(PAGE_PX * scale), max(entry.width, entry.height))
@@ -509,7 +510,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Make the pack in the folder given on the command line."""
     parser = argparse.ArgumentParser(description="Typeset pages for pre-training.")
     parser.add_argument("--out", type=Path, required=True, help="where to write them")
-    parser.add_argument("--fonts", type=Path, required=True, help="folder made by scribetune.pretraining.fonts")
+    parser.add_argument("--fonts", type=Path, required=True, help="folder made by tiny_pretraining.fonts")
     parser.add_argument("--documents", type=int, default=4800, help="documents to train with (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=71_000, help="seed of the documents (default: %(default)s)")
     options = parser.parse_args(arguments)

@@ -6,43 +6,17 @@ letter or digit by digit, so that the model has to read what it cannot know.
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 
-from scribetune import phrases_en, phrases_zh
+from scribetune import phrases
 from scribetune.phrases import Writer
-from scribetune.tiny_model import FULL_WIDTH, HAN
+from tiny_pretraining.tiny_model import FULL_WIDTH, HAN
 
-_FREQUENT = (
-    "the of and to in is that it was for on are as with his they at be this from have or by one had not but "
-    "what all were when we there can an your which their said if do will each about how up out them then she "
-    "many some so these would other into has more her two like him see time could no make than first been its "
-    "who now people my made over did down only way find use may water long little very after words called "
-    "just where most know get through back much before go good new write our used me man too any day same "
-    "right look think also around another came come work three word must because does part even place well "
-    "such here take why things help put years different away again off went old number great tell men say "
-    "small every found still between name should home big give air line set own under read last never us left "
-    "end along while might next sound below saw something thought both few those always looked show large "
-    "often together asked house world going want school important until form food keep children feet land "
-    "side without boy once animals life enough took sometimes four head above kind began almost live page got "
-    "earth need far hand high year mother light parts country father let night following picture being study "
-    "second eyes soon times story boys since white days ever paper hard near sentence better best across "
-    "during today others however sure means knew try told young miles sun ways thing whole hear example heard "
-    "several change answer room sea against top turned learn point city play toward five using himself "
-    "usually account balance invoice total amount payment due date customer order report quarter revenue "
-    "profit margin tax net gross units price quantity description subtotal discount shipping delivery address "
-    "telephone reference signature approved department manager annual budget forecast growth share market "
-    "interest rate capital equity assets liabilities cash flow expense income statement summary analysis "
-    "method result sample mass volume length temperature pressure density velocity current voltage resistance "
-    "energy force error mean standard deviation measured value table figure section chapter agreement "
-    "contract party clause notice terms conditions warranty liability employee salary benefit insurance "
-    "policy claim hospital patient doctor treatment dose blood test normal range laboratory specimen "
-    "university student course examination grade certificate registration application form required optional "
-    "yes page copy draft final version confidential internal minutes meeting agenda action decision project "
-    "milestone schedule resource "
-)
+FREQUENT_WORDS = Path(__file__).with_name("frequent_words.txt")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _CAPITALS_AND_DIGITS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _UNLIKE = (_LETTERS, _LETTERS, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abdefghijkmnqrtyABDEFGHJKLMNQRTY", _CAPITALS_AND_DIGITS)
@@ -54,27 +28,8 @@ _GREEK = "αβγδεζηθκλμξπρσφψωΓΔΘΛΠΣΦΨΩ"
 _RELATIONS = "=+−×·÷<>≤≥≈≠±→∈∝/"
 _STRAY = "&@#%*+=<>|~^_\\/{}[]()§©®°±²³¹·¼½¾×÷¿¡«»†‡•…‰‹›№™←↑→↓⇒∂∃∀∇∞∫√∑∏∩∪⊂⊃⊕⊥∠∅£€¥$¢₹₩₽"
 _UNITS = (
-    "kg",
-    "g",
-    "mg",
-    "km",
-    "m",
-    "cm",
-    "mm",
-    "mL",
-    "L",
-    "s",
-    "min",
-    "h",
-    "°C",
-    "K",
-    "V",
-    "mA",
-    "W",
-    "kW",
-    "Hz",
-    "Pa",
-)
+    "kg", "g", "mg", "km", "m", "cm", "mm", "mL", "L", "s", "min", "h", "°C", "K", "V", "mA", "W", "kW", "Hz", "Pa",
+)  # fmt: skip
 _CURRENCIES = ("$", "$", "€", "€", "£", "¥", "USD ", "EUR ", "CHF ", "₹", "₩", "₽")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HAN_POINTS = "，，，，。。、；：！？"
@@ -115,7 +70,7 @@ class Source:
         self.rng = rng
         self.chinese = chinese
         self.drawable = drawable
-        self.writer = Writer((phrases_zh if chinese else phrases_en).PHRASES, rng)
+        self.writer = Writer(phrases.load("zh" if chinese else "en"), rng)
         self._blank_between_scripts = rng.random() < 0.25
         self._prose = rng.choice((0.0, 0.25, 0.5))
 
@@ -218,33 +173,37 @@ def joined(pieces: Sequence[Piece]) -> str:
 @lru_cache(maxsize=2)
 def _sentences(language: str) -> list[str]:
     """Return every template without formulas or bold words, in a fixed order."""
-    phrases = (phrases_en if language == "en" else phrases_zh).PHRASES
+    vocabulary = phrases.load(language)
     given = ("<symbol>", "{name}", "{value}", "{rate}", "{title}")
     return [
         text.replace("**", "")
-        for purpose in sorted(phrases.texts)
-        for text in phrases.texts[purpose]
+        for purpose in sorted(vocabulary.texts)
+        for text in vocabulary.texts[purpose]
         if not any(mark in text for mark in given)
     ]
 
 
+def _texts(language: str) -> Iterator[str]:
+    """Yield every template, word and formula's name of a language."""
+    vocabulary = phrases.load(language)
+    for group in (vocabulary.texts, vocabulary.slots, vocabulary.formula_names):
+        for texts in group.values():
+            yield from texts
+
+
 @lru_cache(maxsize=1)
 def _english_words() -> tuple[str, ...]:
-    found = set(_FREQUENT.split())
-    phrases = phrases_en.PHRASES
-    for texts in (*phrases.texts.values(), *phrases.slots.values(), *phrases.formula_names.values()):
-        for text in texts:
-            found |= set(re.findall(r"[A-Za-z]{2,}", re.sub(r"\{\w+\}|<\w+>", " ", text)))
+    found = set(FREQUENT_WORDS.read_text(encoding="utf-8").split())
+    for text in _texts("en"):
+        found |= set(re.findall(r"[A-Za-z]{2,}", re.sub(r"\{\w+\}|<\w+>", " ", text)))
     return tuple(sorted(found))
 
 
 @lru_cache(maxsize=1)
 def _han_words() -> tuple[str, ...]:
-    phrases = phrases_zh.PHRASES
     found: set[str] = set()
-    for texts in (*phrases.texts.values(), *phrases.slots.values(), *phrases.formula_names.values()):
-        for text in texts:
-            found |= {part for part in re.findall(r"[\u4e00-\u9fff]+", re.sub(r"\{\w+\}", " ", text)) if len(part) <= 6}
+    for text in _texts("zh"):
+        found |= {part for part in re.findall(r"[\u4e00-\u9fff]+", re.sub(r"\{\w+\}", " ", text)) if len(part) <= 6}
     return tuple(sorted(found))
 
 

@@ -13,10 +13,11 @@ import torch
 
 from scribetune.metrics.loops import has_loop
 from scribetune.metrics.text import cer
-from scribetune.pretraining.batches import Batch, Prompt, collate, model_pixels
-from scribetune.pretraining.fonts import Font
-from scribetune.pretraining.pages import Limits, Sample, draw_page
-from scribetune.pretraining.typst import draw_entry, entries
+from tiny_pretraining.batches import Batch, Prompt, collate, model_pixels
+from tiny_pretraining.drawing import Limits, draw_page
+from tiny_pretraining.examples import Example
+from tiny_pretraining.fonts import Font
+from tiny_pretraining.typeset import draw_entry, entries
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Reading:
     ended: bool
 
 
-def sets(fonts: Sequence[Font], pack: Path, pages: int) -> Iterator[tuple[str, list[Sample]]]:
+def sets(fonts: Sequence[Font], pack: Path, pages: int) -> Iterator[tuple[str, list[Example]]]:
     """Yield each evaluation set: its name, and up to `pages` pages.
 
     latin_150, latin_400, chinese_150: other seeds, up to that many characters; held_out_*: fonts never trained with;
@@ -49,7 +50,7 @@ def sets(fonts: Sequence[Font], pack: Path, pages: int) -> Iterator[tuple[str, l
         "held_out_fonts_chinese": (Limits(lines=12, characters=340, chinese=1.0), 150, True),
     }
     for number, (name, (limits, longest, held_out)) in enumerate(drawn.items()):
-        found: list[Sample] = []
+        found: list[Example] = []
         index = 0
         while len(found) < pages:
             sample = draw_page(EVALUATION_SEED + number, index, fonts, limits, held_out=held_out)
@@ -79,7 +80,7 @@ def rounded(model: Any) -> Any:
     return result.to(next(model.parameters()).device).eval()
 
 
-def read(model: Any, prompt: Prompt, samples: Sequence[Sample], batch: int, max_new_tokens: int) -> list[Reading]:
+def read(model: Any, prompt: Prompt, samples: Sequence[Example], batch: int, max_new_tokens: int) -> list[Reading]:
     """Read pages with greedy decoding.
 
     Args:

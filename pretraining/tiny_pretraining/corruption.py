@@ -11,26 +11,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scribetune.tiny_model import MARKUP_TOKENS, characters
+from tiny_pretraining.tiny_model import MARKUP_TOKENS, characters
 
 _LINE_STARTS = (
-    "| ",
-    "|",
-    "# ",
-    "## ",
-    "### ",
-    "- ",
-    "* ",
-    "> ",
-    "1. ",
-    "$$\n",
-    "$$",
-    "<td>",
-    "**",
-    "```\n",
-    "\t",
-    "  ",
-)
+    "| ", "|", "# ", "## ", "### ", "- ", "* ", "> ", "1. ", "$$\n", "$$", "<td>",
+    "**", "```\n", "\t", "  ",
+)  # fmt: skip
 _LINE_ENDS = (" |", "|", "  ", "**", "\n$$", "$$", "</td>", "\\\\", "<br>", "\n```", " ")
 _GAPS = (" | ", "|", "**", " **", "** ", "*", "  ", "\n", "\n\n", "</td><td>", "`", "$", " $", "$ ", "&", " & ", "<br>")
 _INSIDE = (
@@ -44,7 +30,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass
-class Shown:
+class CorruptedText:
     """An answer as the model is shown it.
 
     Attributes:
@@ -92,14 +78,14 @@ def _filler(rng: random.Random, usual: Sequence[str]) -> list[str]:
     return rng.choices(characters(), k=rng.randint(1, 4))
 
 
-def corrupt(text: str, rng: random.Random) -> Shown:
+def corrupt(text: str, rng: random.Random) -> CorruptedText:
     """Return a text as it is shown, with what comes next after each piece.
 
     Args:
         text: What stands on the page, lines separated by a line feed.
         rng: Source of every choice.
     """
-    shown = Shown(spare=_SPARE + len(text) // 5)
+    shown = CorruptedText(spare=_SPARE + len(text) // 5)
     edits = rng.choice((0.0, 0.0, 0.01, 0.03, 0.08))
     starts, ends = rng.choice((0.0, 0.1, 0.5, 1.0)), rng.choice((0.0, 0.1, 1.0))
     gaps, inside = rng.choice((0.0, 0.1, 0.5)), rng.choice((0.0, 0.03))
@@ -131,7 +117,7 @@ def corrupt(text: str, rng: random.Random) -> Shown:
     return shown
 
 
-def _edit(shown: Shown, text: str, index: int, chance: float, rng: random.Random) -> None:
+def _edit(shown: CorruptedText, text: str, index: int, chance: float, rng: random.Random) -> None:
     """Show a character: as it is from 1 on; below, replaced, doubled, after another one, or (from 0.7) not at all."""
     character, following = text[index], index + 1
     if chance >= 1.0:

@@ -5,9 +5,9 @@
         fonts-open-sans fonts-lato fonts-inconsolata fonts-ebgaramond fonts-cantarell fonts-noto-cjk \
         fonts-wqy-microhei fonts-wqy-zenhei fonts-arphic-ukai fonts-arphic-uming
     pip install fonttools
-    python -m scribetune.pretraining.fonts --out fonts
+    python -m tiny_pretraining.fonts --out fonts
 
-The folder (about 3 MB) is what `scribetune.pretraining --fonts` reads; it needs Pillow alone there.
+The folder (about 3 MB) is what `tiny_pretraining --fonts` reads; it needs Pillow alone there.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from typing import Literal
 
 from scribetune import files
 from scribetune.errors import UserError
-from scribetune.tiny_model import characters
+from tiny_pretraining.tiny_model import characters
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def read(folder: Path) -> tuple[Font, ...]:
         raise UserError(
             "There is no catalogue of fonts",
             value=str(path),
-            accepted="a folder made by `python -m scribetune.pretraining.fonts --out DIR`",
+            accepted="a folder made by `python -m tiny_pretraining.fonts --out DIR`",
             todo="make it, and name it with --fonts",
         )
     rows = json.loads(path.read_text(encoding="utf-8"))

@@ -8,15 +8,13 @@ import pytest
 import torch
 
 from scribetune.errors import UserError
-from scribetune.pretraining import evaluation as pretraining_evaluation
-from scribetune.pretraining import export as pretraining_export
-from scribetune.pretraining import fonts as pretraining_fonts
-from scribetune.pretraining import trainer
-from scribetune.pretraining.batches import Batch, Curriculum, Mixture, Prompt, Replay, fresh_batches, loader
-from scribetune.pretraining.pages import Limits, draw_page
-from scribetune.pretraining.trainer import CARRY, CHECKPOINT, Learner, Progress, Recipe
-from scribetune.tiny_model import Widths
 from scribetune.typesetting import cjk_font
+from tiny_pretraining import evaluation, export, trainer
+from tiny_pretraining import fonts as font_files
+from tiny_pretraining.batches import Batch, Curriculum, Mixture, Prompt, Replay, fresh_batches, loader
+from tiny_pretraining.drawing import Limits, draw_page
+from tiny_pretraining.tiny_model import Widths
+from tiny_pretraining.trainer import CARRY, CHECKPOINT, Learner, Progress, Recipe
 
 WIDTHS = Widths(
     sam=32, sam_heads=2, sam_layers=1, neck=16, hidden=32, heads=2, encoder_layers=1, encoder_mlp=32,
@@ -29,12 +27,12 @@ RECIPE = Recipe(total_steps=40, batch=2, learning_rate=3e-3, warmup_steps=2, fir
 def mixture(tmp_path_factory: pytest.TempPathFactory) -> Mixture:
     folder = tmp_path_factory.mktemp("fonts")
     (folder / "droid.ttf").write_bytes(cjk_font())
-    drawn = "".join(pretraining_fonts._coverage(folder / "droid.ttf"))
+    drawn = "".join(font_files._coverage(folder / "droid.ttf"))
     rows = [
         {"file": "droid.ttf", "script": script, "held_out": False, "characters": drawn} for script in ("latin", "han")
     ]
-    (folder / pretraining_fonts.CATALOGUE).write_text(json.dumps(rows), encoding="utf-8")
-    return Mixture(3, pretraining_fonts.read(folder), pack=None)
+    (folder / font_files.CATALOGUE).write_text(json.dumps(rows), encoding="utf-8")
+    return Mixture(3, font_files.read(folder), pack=None)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +112,8 @@ def test_a_run_trains_logs_carries_and_exports(
 
     carry = tmp_path / CARRY
     pages = [draw_page(9, index, mixture.fonts, Limits(lines=2)) for index in range(2)]
-    published = pretraining_evaluation.rounded(learner.model)
-    scores = pretraining_evaluation.score(pretraining_evaluation.read(published, prompt, pages, 2, 12))
+    published = evaluation.rounded(learner.model)
+    scores = evaluation.score(evaluation.read(published, prompt, pages, 2, 12))
     assert scores["pages"] == 2
     assert scores["cut_off"] in range(3)
     (carry / "evaluation.json").write_text(json.dumps({"latin_150": scores}), encoding="utf-8")
@@ -123,8 +121,8 @@ def test_a_run_trains_logs_carries_and_exports(
     assert rows[0] == ",".join(trainer.LOG_COLUMNS)
     assert [row.split(",")[0] for row in rows[1:]] == ["1", "3", "4"]
 
-    size = pretraining_export.export(carry, tmp_path / "model")
-    assert size < pretraining_export.MAX_BYTES
+    size = export.export(carry, tmp_path / "model")
+    assert size < export.MAX_BYTES
     from transformers import AutoModelForImageTextToText, AutoProcessor
 
     model = AutoModelForImageTextToText.from_pretrained(tmp_path / "model").eval()

@@ -1,6 +1,6 @@
 """Makes the embedded base model: a DeepSeek-OCR-2 of the native class, small enough for one CPU core, from a seed.
 
-    python -m scribetune.tiny_model models/tiny
+    python -m tiny_pretraining.tiny_model models/tiny
 
 The architecture is the full-size one with small numbers (SAM, query encoder, mixture-of-experts decoder); a page is
 one view of 768×768 px and costs 145 image tokens. The vocabulary is one token per character, with bytes for everything
@@ -104,7 +104,7 @@ def tokenizer() -> "PreTrainedTokenizerFast":
 class Widths:
     """Numbers of the architecture. The defaults make 14.5 million parameters, which are 29 MB in bfloat16.
 
-    They are those of the trained model (see `scribetune.pretraining`).
+    They are those of the trained model (see `tiny_pretraining`).
 
     Attributes:
         sam: Width of SAM.
@@ -308,7 +308,7 @@ nothing about DeepSeek-OCR-2.
 
 | | |
 |---|---|
-| Made by | `python -m scribetune.tiny_model models/tiny`, seed {seed} |
+| Made by | `python -m tiny_pretraining.tiny_model models/tiny`, seed {seed} |
 | Page | one view of {PAGE_PX}×{PAGE_PX} px, 145 image tokens |
 | Vision | SAM 96 wide, 3 layers (absolute positions only); query encoder 128 wide, 2 layers |
 | Language model | 128 wide, 3 layers, 4 experts (2 per token) + 1 shared, first layer dense |

@@ -14,11 +14,12 @@ import torch
 from PIL import Image
 
 from scribetune.families import FAMILIES
-from scribetune.pretraining.corruption import corrupt
-from scribetune.pretraining.fonts import Font
-from scribetune.pretraining.pages import PAD_GRAY, Limits, Sample, draw_page
-from scribetune.pretraining.typst import draw_entry, entries
-from scribetune.tiny_model import MODEL_TYPE, PAGE_PX, page_processor
+from tiny_pretraining.corruption import corrupt
+from tiny_pretraining.drawing import Limits, draw_page
+from tiny_pretraining.examples import PAD_GRAY, Example
+from tiny_pretraining.fonts import Font
+from tiny_pretraining.tiny_model import MODEL_TYPE, PAGE_PX, page_processor
+from tiny_pretraining.typeset import draw_entry, entries
 
 IGNORED = -100
 _LENGTH_STEP = 32
@@ -84,7 +85,7 @@ class Batch:
         return Batch(*(getattr(self, field.name).pin_memory() for field in fields(self)))
 
 
-def _answer(sample: Sample, prompt: Prompt) -> tuple[list[int], list[int]]:
+def _answer(sample: Example, prompt: Prompt) -> tuple[list[int], list[int]]:
     """Return an answer's tokens as shown, and what is to be said at each of them (one more: the first)."""
     true = [*prompt.tokenizer(sample.text, add_special_tokens=False)["input_ids"], prompt.end]
     if sample.shown is None:
@@ -100,7 +101,7 @@ def _vocabulary(prompt: Prompt) -> dict[str, int]:
     return found
 
 
-def collate(samples: Sequence[Sample], prompt: Prompt) -> Batch:
+def collate(samples: Sequence[Example], prompt: Prompt) -> Batch:
     """Put pages together; answers are padded on the right.
 
     Where an answer is shown corrupted, `labels` still says what is printed: it is no copy of `ids` then.
@@ -159,7 +160,7 @@ class Mixture:
     corrupted: float = 0.5
     chinese: float = 0.35
 
-    def page(self, index: int, lines: int) -> Sample:
+    def page(self, index: int, lines: int) -> Example:
         """Return a page of the sequence, with up to that many lines; the same arguments give the same page."""
         rng = random.Random(f"{self.seed}/kind/{index}")  # noqa: S311 (content, no secret)
         early = 0.5 if lines < TYPESET_FROM else 1.0
@@ -173,13 +174,13 @@ class Mixture:
         return sample
 
 
-class Pages(torch.utils.data.Dataset[Sample]):
+class Pages(torch.utils.data.Dataset[Example]):
     """The sequence of pages; a key is (index, lines)."""
 
     def __init__(self, mixture: Mixture) -> None:
         self._mixture = mixture
 
-    def __getitem__(self, key: tuple[int, int]) -> Sample:
+    def __getitem__(self, key: tuple[int, int]) -> Example:
         return self._mixture.page(*key)
 
 
@@ -235,7 +236,7 @@ class _Collate:
     def __init__(self, prompt: Prompt) -> None:
         self._prompt = prompt
 
-    def __call__(self, samples: Sequence[Sample]) -> Batch:
+    def __call__(self, samples: Sequence[Example]) -> Batch:
         return collate(samples, self._prompt)
 
 

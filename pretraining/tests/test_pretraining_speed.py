@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from scribetune.pretraining.speed import StackedMuon, prepare
-from scribetune.tiny_model import random_model
+from tiny_pretraining.speed import StackedMuon, prepare
+from tiny_pretraining.tiny_model import random_model
 
 
 def test_stacked_muon_takes_the_steps_of_torch_muon() -> None:

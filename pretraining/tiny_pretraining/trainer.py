@@ -1,14 +1,14 @@
 """Pre-training of the embedded base model: a small DeepSeek-OCR-2 learns to read from random weights.
 
-    python -m scribetune.pretraining --out base --fonts fonts --pack pack --seconds 520 --total-steps 14000 \
+    python -m tiny_pretraining --out base --fonts fonts --pack pack --seconds 520 --total-steps 14000 \
         --batch 128 --workers 15 [--resume]
 
 Three things make it learn within minutes of one GPU: two auxiliary heads that learn the character at each patch from
 SAM and from the queries, dropped at the end; pages that grow by a line whenever the loss is low; and text that cannot
-be guessed. A fourth makes it a base that can be fine-tuned: `scribetune.pretraining.corruption`. A run goes on over
+be guessed. A fourth makes it a base that can be fine-tuned: `tiny_pretraining.corruption`. A run goes on over
 several sittings: `base/checkpoint.pt` holds everything, `base/carry/` the weights in bfloat16 in files under 15 MB with
 log and scores, from which a run can go on too (the optimiser then begins anew).
-`scribetune.pretraining.export` turns `carry/` into a model folder.
+`tiny_pretraining.export` turns `carry/` into a model folder.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from torch.nn import functional
 
 from scribetune import files
 from scribetune.errors import UserError
-from scribetune.pretraining.batches import (
+from tiny_pretraining.batches import (
     Batch,
     Curriculum,
     Mixture,
@@ -39,12 +39,12 @@ from scribetune.pretraining.batches import (
     loader,
     model_pixels,
 )
-from scribetune.pretraining.evaluation import evaluate
-from scribetune.pretraining.fonts import read as read_fonts
-from scribetune.pretraining.pages import BLANK, GRID
-from scribetune.pretraining.speed import StackedMuon, prepare
-from scribetune.pretraining.typst import entries
-from scribetune.tiny_model import EMBEDDED, SEED, Widths, random_model
+from tiny_pretraining.evaluation import evaluate
+from tiny_pretraining.examples import BLANK, GRID
+from tiny_pretraining.fonts import read as read_fonts
+from tiny_pretraining.speed import StackedMuon, prepare
+from tiny_pretraining.tiny_model import EMBEDDED, SEED, Widths, random_model
+from tiny_pretraining.typeset import entries
 
 logger = logging.getLogger(__name__)
 
@@ -477,8 +477,8 @@ def run(
 
     Args:
         recipe: Settings.
-        fonts: Folder made by `scribetune.pretraining.fonts`.
-        pack: Folder made by `scribetune.pretraining.typst`.
+        fonts: Folder made by `tiny_pretraining.fonts`.
+        pack: Folder made by `tiny_pretraining.typeset`.
         out: Folder of the run.
         seconds: Longest training time of this sitting.
         workers: Processes that draw pages.
@@ -486,7 +486,7 @@ def run(
         evaluation_pages: Pages of each evaluation set; 0 for no evaluation.
 
     Raises:
-        UserError: See `train`, `scribetune.pretraining.fonts.read` and `scribetune.pretraining.typst.entries`.
+        UserError: See `train`, `tiny_pretraining.fonts.read` and `tiny_pretraining.typeset.entries`.
     """
     found = read_fonts(fonts)
     learner = train(recipe, Mixture(recipe.seed, found, pack), out, seconds, workers, resume=resume)
@@ -501,8 +501,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one sitting as the command line says."""
     parser = argparse.ArgumentParser(description="Pre-train the embedded base model, one sitting.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--fonts", type=Path, required=True, help="made by scribetune.pretraining.fonts")
-    parser.add_argument("--pack", type=Path, required=True, help="made by scribetune.pretraining.typst")
+    parser.add_argument("--fonts", type=Path, required=True, help="made by tiny_pretraining.fonts")
+    parser.add_argument("--pack", type=Path, required=True, help="made by tiny_pretraining.typeset")
     parser.add_argument("--seconds", type=float, required=True, help="longest training time of this sitting")
     parser.add_argument("--total-steps", type=int, required=True, help="steps of the whole run")
     parser.add_argument("--total-seconds", type=float, help="training time after which the whole run ends too")
