@@ -121,7 +121,7 @@ def bootstrap_interval(
     """Return the percentile bootstrap interval of the mean gain: pages are drawn with replacement, 10,000 times."""
     from scipy import stats
 
-    means = gains
+    means = gains + 0.0  # so that no gain is 0 and not -0
     if gains.size > 1:  # of a single page, scipy draws no samples: each would be that page
         batch, random = max(1, _BATCH_VALUES // gains.size), np.random.default_rng(seed)
         drawn = stats.bootstrap((gains,), np.mean, n_resamples=RESAMPLES, batch=batch, method="percentile", rng=random)
