@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from scribetune import files
@@ -100,13 +100,9 @@ def _withdrawal(path: Path, number: int, row: Mapping[str, str | None]) -> Withd
 def write(path: Path, withdrawals: Iterable[Withdrawal]) -> None:
     """Write the whole list, atomically."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in withdrawals:
-        size = "" if row.bytes is None else row.bytes
-        writer.writerow(
-            [row.sha256, row.path, row.document, row.date, row.reason, ";".join(sorted(row.label_sha256)), size]
-        )
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) | {"label_sha256": ";".join(sorted(row.label_sha256))} for row in withdrawals)
     files.write_text(path, stream.getvalue())
 
 

@@ -1,13 +1,13 @@
 """What changed between two lineages, in words and as plain values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scribetune.audit import history, records
+from scribetune.audit import history, lineage_reader
 from scribetune.audit.answers import HEADLINE, in_words
-from scribetune.audit.records import DocumentRow, Lineage, PageRow
+from scribetune.audit.lineage_reader import DocumentRow, Lineage, PageRow
 from scribetune.errors import UserError
 
 _SHOWN_NAMES = 5
@@ -67,8 +67,6 @@ class Differences:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values: each attribute under its name, each change as {"before", "after"}."""
-        from dataclasses import asdict
-
         return asdict(self)
 
     def in_words(self) -> list[str]:
@@ -152,8 +150,8 @@ def named(folder: Path, name: str) -> Lineage:
         UserError: None of these, or it cannot be read.
     """
     for path in (Path(name), folder / name):
-        if path.is_file() or (path / records.FILE_NAME).is_file():
-            return records.read(path)
+        if path.is_file() or (path / lineage_reader.FILE_NAME).is_file():
+            return lineage_reader.read(path)
         if (path / history.BUILD).is_file() or (path / history.ADAPTER).is_file():
             return history.working_tree(path).lineage
     try:
@@ -202,7 +200,7 @@ def _environment(lineage: Lineage) -> dict[str, str]:
 
 
 def _base(lineage: Lineage) -> dict[str, str]:
-    return {"name": lineage.base_model.name, "revision": lineage.base_model.revision, **lineage.base_model.files}
+    return {"name": lineage.base_model.name, "revision": lineage.base_model.revision or "", **lineage.base_model.files}
 
 
 def _metrics(lineage: Lineage) -> dict[str, float]:

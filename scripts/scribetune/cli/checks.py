@@ -11,9 +11,9 @@ from scribetune.cli.messages import told_in_words
 from scribetune.errors import UserError
 
 if TYPE_CHECKING:
+    from scribetune.audit.purge import Purge
     from scribetune.audit.reproduce import Reproduction
     from scribetune.audit.verify import Verification
-    from scribetune.audit.withdraw import Purge
 
 _MOST_ROWS = 20
 NOTHING_TO_VERIFY = 2
@@ -92,21 +92,22 @@ def forget(
     """
     import datetime
 
+    from scribetune.audit import purge as local_copies
     from scribetune.audit import withdraw
 
     with told_in_words():
         named = withdraw.find(folder, pdf, raw)
         labels = withdraw.labels_here(folder, named)
         reach, past_labels = withdraw.touched(folder, {row.sha256 for row in named}, labels)
-        chosen = withdraw.plan_purge(folder, named, labels | past_labels) if purge else withdraw.Purge((), ())
+        chosen = local_copies.plan_purge(folder, named, labels | past_labels) if purge else local_copies.Purge((), ())
         if (chosen.paths or chosen.objects) and not yes:
             sys.stderr.write(_purge_text(chosen))
             typer.confirm("Remove all of these?", abort=True, err=True)
         # The list comes first: whatever is interrupted after it, the document stays out.
         today = datetime.datetime.now(tz=datetime.UTC).date()
         recorded = withdraw.record(folder, named, reason, today, labels | past_labels)
-        withdraw.purge(chosen)
-        remains = withdraw.remains(folder, named, reach, purged=purge)
+        local_copies.purge(chosen)
+        remains = local_copies.remains(folder, named, reach, purged=purge)
         said = withdraw.as_json(named, recorded, reach) | {
             "purged": [str(path) for path in (*chosen.paths, *chosen.objects)],
             "remains": list(remains),
@@ -219,7 +220,7 @@ def _next_steps(folder: Path, *, rebuilt: bool) -> str:
 
 
 def _verification_text(result: "Verification") -> str:
-    from scribetune.audit.verify import State
+    from scribetune.audit.expected_hashes import State
 
     kinds = result.as_json()["kinds"]
     width = max(map(len, kinds), default=0)
