@@ -25,6 +25,8 @@ from scribetune.provenance import PACKAGE, PACKAGE_FOLDER, SCRIPTS_FOLDER
 TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "write_report": tuple(sorted(path.name for path in (PACKAGE_FOLDER / "templates").glob("report*"))),
+        "write_adapter_card": ("model_card.md.j2",),
+        "write_model_card": ("model_card.md.j2",),
         "make_samples": tuple(sorted(path.name for path in (PACKAGE_FOLDER / "templates").glob("*.typ"))),
     }
 )

@@ -522,7 +522,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         CODE, "the wording of the model cards", "both cards are written by rules of their own, so nothing trains anew",
-        _definition("scribetune/model_card.py", "_opening"),
+        _comment("scripts/scribetune/templates/model_card.md.j2", "\nOne more line.\n"),
         jobs("write_adapter_card", "write_model_card", "write_crate"), builds="all",
     ),
     Mutation(
