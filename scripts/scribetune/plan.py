@@ -18,7 +18,7 @@ from scribetune.benchmarks import listing, sources
 from scribetune.config import Benchmark, Config
 from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
 from scribetune.errors import UserError
-from scribetune.review import records, spot_check
+from scribetune.review import decisions, spot_check
 from scribetune.withdrawals import Withdrawal
 
 _LEAST_DOCUMENTS = 3
@@ -393,7 +393,7 @@ def _make_plan(values: Mapping[str, Any], *, in_job: bool) -> Plan:
         sample_specs=specs,
         withdrawals=withdrawn,
         withdrawn=withdrawals.among(found, withdrawn),
-        rejected=records.rejected(records.path_in(Path(config.labels.corrections))),
+        rejected=decisions.rejected(decisions.path_in(Path(config.labels.corrections))),
         repair_counts=repairs.counts,
         altered=repairs.altered,
     )

@@ -14,7 +14,7 @@ from scribetune import scoring
 from scribetune.benchmarks.images import OK
 from scribetune.evaluation_sets import EvaluationSet, Refused
 from scribetune.metrics import loops
-from scribetune.metrics.omnidocbench import ground_truth, pages
+from scribetune.metrics.omnidocbench import ground_truth, page_scores
 from scribetune.metrics.omnidocbench.runs import overall_without_cdm
 from scribetune.scoring import MODELS
 from scribetune.selection import near_duplicates
@@ -235,8 +235,8 @@ def _structures(found: EvaluationSet, texts: Mapping[str, str]) -> list[float | 
         page_id = str(record["id"])
         page = found.annotations.get(page_id) or ground_truth.page_from_markdown(str(record["text"]))
         has_tables = bool(page.tables)
-        elements = pages.page_elements(page, texts[page_id]) if has_tables else None
-        values.append(pages.page_scores(elements).table_teds_s if elements else None)
+        elements = page_scores.page_elements(page, texts[page_id]) if has_tables else None
+        values.append(page_scores.page_scores(elements).table_teds_s if elements else None)
     return values
 
 

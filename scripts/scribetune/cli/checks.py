@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scribetune.cli.messages import told_in_words
+from scribetune.cli.messages import errors_in_words
 from scribetune.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def verify(
     """
     from scribetune.audit import verify as verification
 
-    with told_in_words(1 if folder.is_dir() else NOTHING_TO_VERIFY):
+    with errors_in_words(1 if folder.is_dir() else NOTHING_TO_VERIFY):
         result = verification.verify(folder, raw, with_cache=cache, allowed_signers=allowed_signers)
     if as_json:
         sys.stdout.write(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n")
@@ -95,7 +95,7 @@ def forget(
     from scribetune.audit import purge as local_copies
     from scribetune.audit import withdraw
 
-    with told_in_words():
+    with errors_in_words():
         named = withdraw.find(folder, pdf, raw)
         labels = withdraw.labels_here(folder, named)
         reach, past_labels = withdraw.touched(folder, {row.sha256 for row in named}, labels)
@@ -144,7 +144,7 @@ def reproduce(
     """
     from scribetune.audit import reproduce as reproduction
 
-    with told_in_words():
+    with errors_in_words():
         result = reproduction.reproduce(folder, revision, keep=keep, raw=raw, configfiles=configfile or [], cores=cores)
     if as_json:
         sys.stdout.write(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n")

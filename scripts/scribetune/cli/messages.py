@@ -10,7 +10,7 @@ from scribetune.errors import UserError
 
 
 @contextmanager
-def told_in_words(status: int = 1) -> Iterator[None]:
+def errors_in_words(status: int = 1) -> Iterator[None]:
     """Show a `UserError` as a message without a traceback, and end with an exit status."""
     try:
         yield

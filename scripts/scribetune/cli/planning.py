@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scribetune.cli.messages import shown, told_in_words
+from scribetune.cli.messages import errors_in_words, shown
 from scribetune.errors import UserError
 
 
@@ -46,7 +46,7 @@ def why(
     key, function, library, output, record or other; follows: jobs before it
     whose outputs it reads.
     """
-    with told_in_words():
+    with errors_in_words():
         from scribetune import reasons
 
         explanation = reasons.explain(

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from scribetune.metrics.loops import has_loop
-from scribetune.metrics.text import cer
+from scribetune.metrics.text_scores import cer
 from scribetune.pretraining.batches import Batch, Prompt, collate, model_pixels
 from scribetune.pretraining.fonts import Font
 from scribetune.pretraining.pages import Limits, Sample, draw_page

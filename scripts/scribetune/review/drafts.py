@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scribetune import files, layout
-from scribetune.review.records import WORK
+from scribetune.review.decisions import WORK
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class Draft:
     Attributes:
         reviewer: Who.
         text: As typed.
-        version: State of the page (see `Desk`) that it began from.
+        version: State of the page (see `ReviewSession`) that it began from.
         revision: Counts up with each save: of two tabs of one reviewer the one that is behind is told.
         saved_at: When, in UTC.
     """

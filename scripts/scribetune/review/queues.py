@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scribetune.errors import UserError
-from scribetune.review.pages import ReviewPage
+from scribetune.review.page_views import ReviewPage
 
 SAMPLES = Path("reports/samples.csv")
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from scribetune import files
 from scribetune.errors import UserError
-from scribetune.review.pages import ReviewPage
-from scribetune.review.records import Review, Verdict
+from scribetune.review.decisions import Review, Verdict
+from scribetune.review.page_views import ReviewPage
 
 PATTERN = "spot_check-*.json"
 _SCHEMA = "scribetune-spot-check/1"

@@ -11,7 +11,7 @@ ends in ".jpg". Here a page is a page.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scribetune.metrics.omnidocbench.pages import Element, PageElements, ReadingOrder, page_scores
+from scribetune.metrics.omnidocbench.page_scores import Element, PageElements, ReadingOrder, page_scores
 
 
 @dataclass(frozen=True)
