@@ -137,10 +137,6 @@ def read_predictions(path: Path, pages: Sequence[str]) -> list[Record]:
 
     An id may be a path, and end as an image, a PDF or a Markdown file does.
 
-    Args:
-        path: JSONL of `{"id", "text"}`, or a folder of Markdown files.
-        pages: The set's page ids.
-
     Raises:
         UserError: It is missing, unreadable or empty.
     """

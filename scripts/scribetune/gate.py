@@ -22,13 +22,8 @@ _REDO = "run snakemake again, so that reports/metrics.json is written anew"
 class Check:
     """One condition of the promotion.
 
-    Attributes:
-        name: "cer", "table_f1", "loop_rate" or "retention_cer".
-        passed: Whether it holds; a quantity that the pages do not have (no tables) holds.
-        base: The base's value; None where it was not measured.
-        tuned: The tuned model's value.
-        limit: What the configuration asks for, in the metric's own unit.
-        why: What was found and what was asked for, in words.
+    A quantity that the pages do not have (no tables) holds; a value is None where it was not measured. `limit` is in
+    the metric's own unit, `why` what was found and what was asked for, in words.
     """
 
     name: str
@@ -73,10 +68,8 @@ class Verdict:
 def judge(metrics: Mapping[str, Mapping[str, Any]], limits: Gate) -> Verdict:
     """Decide from aggregates whether the tuned model is promoted.
 
-    Args:
-        metrics: `base`, `tuned` and `change` as `scoring.aggregate` returns them; `retention` with `base` and `tuned`
-            where that set was scored.
-        limits: The configuration's section.
+    `metrics` are `base`, `tuned` and `change` as `scoring.aggregate` returns them, and `retention` where that was
+    scored.
     """
     kept = metrics.get("retention", {})
     return Verdict(

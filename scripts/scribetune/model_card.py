@@ -237,14 +237,7 @@ def _code(value: object) -> str:
 
 
 def write(lineage: Path, documents: Path, splits: Mapping[str, Path], card: Path) -> None:
-    """Write the card that `text` composes from a build's files, with scores where the lineage has them.
-
-    Args:
-        lineage: models/adapter/lineage.json, or reports/lineage.json, which has the scores.
-        documents: reports/documents.csv.
-        splits: Split → its JSONL.
-        card: The file to write.
-    """
+    """Write the card that `text` composes from a build's files, with scores where the lineage has them."""
     with documents.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     sources = CardSources(

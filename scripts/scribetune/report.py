@@ -111,9 +111,7 @@ class PageView:
 def write(inputs: ReportInputs, path: Path) -> None:
     """Render the report and write it atomically.
 
-    Args:
-        inputs: The build's result files.
-        path: Where to write; links to page images assume a folder directly in the working directory, as reports/ is.
+    Links to page images assume a folder directly in the working directory, as reports/ is.
 
     Raises:
         UserError: An input is missing or malformed, or the inputs do not belong together.
@@ -123,9 +121,6 @@ def write(inputs: ReportInputs, path: Path) -> None:
 
 def render(inputs: ReportInputs) -> str:
     """Return the report as HTML.
-
-    Args:
-        inputs: The build's result files.
 
     Raises:
         UserError: An input is missing or malformed, or the inputs do not belong together.

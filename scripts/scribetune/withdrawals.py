@@ -22,14 +22,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Withdrawal:
     """One line of config/withdrawn.csv.
 
-    Attributes:
-        sha256: Of the PDF.
-        path: Its path below documents.raw when it was withdrawn.
-        document: Its id then.
-        date: When, ISO 8601.
-        reason: Why, in words.
-        label_sha256: Of its pages' labels.
-        bytes: Size of the PDF, so that a build need only hash files of that size; None where it is not known.
+    `path` and `document` are what it was called then; `bytes` is the size of the PDF, so that a build need only hash
+    files of that size, None where it is not known.
     """
 
     sha256: str

@@ -142,10 +142,6 @@ def between(before: Lineage, after: Lineage) -> Differences:
 def named(folder: Path, name: str) -> Lineage:
     """Return the lineage that one side of a comparison names.
 
-    Args:
-        folder: The build's folder.
-        name: A lineage.json, a folder with one (an adapter), the folder of a build, or a git revision.
-
     Raises:
         UserError: None of these, or it cannot be read.
     """

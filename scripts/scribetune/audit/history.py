@@ -125,9 +125,8 @@ def walk(folder: Path, revision: str | None = None) -> Iterator[Entry | Unreadab
     One lineage is held at a time, so that a long history of large builds fits into memory. A lineage that cannot be
     read is yielded as `Unreadable`, and the walk goes on.
 
-    Args:
-        folder: Where dvc.lock, models/ and reports/ are; need not be a git repository, nor its top folder.
-        revision: The history of this git revision alone, without the working tree.
+    `folder` need not be a git repository, nor its top folder. With a revision, its history alone is walked, without the
+    working tree.
 
     Raises:
         UserError: No such revision.

@@ -150,10 +150,6 @@ def read(path: Path) -> Lineage:
 def parse(content: bytes, origin: str) -> Lineage:
     """Return the lineage in a file's content.
 
-    Args:
-        content: UTF-8 JSON.
-        origin: Where it came from, for messages.
-
     Raises:
         UserError: Not JSON, another schema, or something missing in it.
     """

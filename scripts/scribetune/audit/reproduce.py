@@ -64,13 +64,8 @@ class Difference:
 class Reproduction:
     """What came of building a revision again.
 
-    Attributes:
-        revision: As it was asked for.
-        commit: Its hash.
-        same: Kind → number of files that are the same, byte for byte.
-        differences: What is not.
-        notes: What may explain a difference, and what was set aside.
-        kept: Where the rebuilt folder is; "" where it was removed.
+    `same` counts files that are the same, byte for byte, by kind; `kept` is where the rebuilt folder is, "" where it
+    was removed.
     """
 
     revision: str

@@ -70,13 +70,8 @@ class Touch:
 class Touched:
     """The answer.
 
-    Attributes:
-        target: As it was asked.
-        sha256: Contents that were searched for: of the file, and every content that its name has had.
-        touches: Newest lineage first.
-        refused: "status: reason" where reports/documents.csv has the document and no lineage does; else "".
-        unreadable: Lineages that could not be searched.
-        limits: Why history is not whole, in sentences.
+    `sha256` are the contents that were searched for: of the file, and every content that its name has had. `refused` is
+    "status: reason" where reports/documents.csv has the document and no lineage does, else "".
     """
 
     target: str

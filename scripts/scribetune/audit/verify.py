@@ -34,14 +34,7 @@ _UNHASHED = (f"{layout.ADAPTER}/README.md", f"{layout.ADAPTER}/{lineage_reader.F
 
 @dataclass(frozen=True)
 class Verification:
-    """What was checked and what came of it.
-
-    Attributes:
-        folder: The folder verified.
-        checked: Kind → number of hashes compared.
-        findings: What does not hold, by kind and path.
-        notes: What could not be checked, and why.
-    """
+    """What was checked and what came of it."""
 
     folder: str
     checked: Mapping[Kind, int]
@@ -94,9 +87,6 @@ def verify(
         allowed_signers: File that says whose keys may sign reports/lineage.json; by default git's. Where it is given,
             a signature must be there, and by one of them.
         workers: Threads that hash; 0 for one per core.
-
-    Returns:
-        What was checked and what does not hold; empty where nothing was ever recorded.
 
     Raises:
         UserError: `folder` is no folder, or there is no such file of allowed signers.

@@ -55,14 +55,8 @@ class OnDisk:
 class Answer:
     """What made something.
 
-    Attributes:
-        target: As it was asked.
-        subject: What the target is, in words.
-        entry: The lineage that speaks of it.
-        on_disk: Files on disk against the record; empty where nothing on disk was asked about (--rev, a hash, a page).
-        page: The page asked for.
-        notes: What else should be known, in sentences.
-        unreadable: Lineages that a search by hash could not look into.
+    `subject` is the target in words. `on_disk` is empty where nothing on disk was asked about (--rev, a hash, a page);
+    `unreadable` are lineages that a search by hash could not look into.
     """
 
     target: str
@@ -109,10 +103,8 @@ class Answer:
 def whence(folder: Path, target: str, revision: str | None = None) -> Answer:
     """Find what made the target.
 
-    Args:
-        folder: The build's folder.
-        target: See `ACCEPTED`.
-        revision: A git revision; None asks the working tree, and compares the files on disk with the record.
+    `target` is one of `ACCEPTED`. Without a revision the working tree is asked, and files on disk are compared with the
+    record.
 
     Raises:
         UserError: The target is unknown, or there is no lineage.

@@ -30,12 +30,8 @@ EMPTY_LABEL = files.sha256_bytes(b"")
 class Named:
     """One name under which a withdrawn content is known.
 
-    Attributes:
-        sha256: Of the PDF.
-        path: Below the folder of input PDFs.
-        document: Its id.
-        bytes: Its size; None where only history knows it.
-        file: Where it lies on this disk; None where it does not.
+    `path` is below the folder of input PDFs; `bytes` is None where only history knows the content; `file` is where it
+    lies on this disk, None where it does not.
     """
 
     sha256: str
@@ -49,13 +45,8 @@ class Named:
 class Touched:
     """One version of an adapter (and what was made with it) that the document went into.
 
-    Attributes:
-        where: Tags, commit or "working tree".
-        commits: Hashes of the commits that record it, newest first.
-        in_working_tree: Whether it is the one that lies here.
-        weights_sha256: Of the adapter's weights.
-        splits: Split → number of the document's pages in it.
-        learned_from: Whether any of its pages was trained on; else it was only measured on.
+    `where` names it: tags, commit or "working tree". `splits` has the number of the document's pages by split;
+    `learned_from` is False where they were only measured on.
     """
 
     where: str
@@ -100,10 +91,7 @@ def find(folder: Path, target: str, raw: Path | None = None) -> tuple[Named, ...
     Where the file of that name was changed since the last build, both contents are meant: the one that was built with
     and the one that is there.
 
-    Args:
-        folder: Working directory of the build.
-        target: Path of a PDF on disk, path as in reports/documents.csv, document id, or SHA-256.
-        raw: Folder of the input PDFs; by default as `build_folder.raw_folders` finds it.
+    `target` is the path of a PDF on disk, a path as in reports/documents.csv, a document id, or a SHA-256.
 
     Returns:
         Names with these contents, sorted; at least one.
@@ -198,13 +186,6 @@ def record(
 ) -> Recorded:
     """Add a content's names to config/withdrawn.csv; those already there stay as they are, and gain labels.
 
-    Args:
-        folder: Working directory of the build.
-        named: From `find`.
-        reason: Why, in words.
-        day: Today.
-        labels: Hashes of its pages' labels: `labels_here`, and those that history knows (`touched`).
-
     Raises:
         UserError: The list is damaged.
     """
@@ -297,10 +278,7 @@ def _rows(folder: Path, stage: str) -> list[dict[str, str]]:
 def touched(folder: Path, hashes: Iterable[str], labels: Iterable[str] = ()) -> tuple[Reach, frozenset[str]]:
     """Return what the content went into over all history, and the hashes of its pages' labels there.
 
-    Args:
-        folder: Working directory of the build.
-        hashes: SHA-256 of the PDF (several where its name stood for several).
-        labels: Hashes of its labels: the same page in another PDF counts too.
+    The same page in another PDF counts too: one of `labels`, the hashes of its labels.
     """
     wanted, seen_labels = set(hashes), set(labels)
     found, unreadable = [], []

@@ -41,13 +41,8 @@ Numbers = dict[str, float]
 class Column:
     """A column of a published table.
 
-    Attributes:
-        key: Aggregate that it shows.
-        name: As published, or as it must be called here.
-        better: "lower" or "higher".
-        factor: What the aggregate is multiplied by, to be as published.
-        note: Why it is empty, or what it is not.
-        digits: How many are shown behind the point.
+    `name` is as published, or as it must be called here; `factor` brings the aggregate `key` to what is published;
+    `note` says why the column is empty, or what it is not.
     """
 
     key: str
@@ -114,15 +109,8 @@ _COMPARED = {
 class Read:
     """A benchmark, and what was read of it.
 
-    Attributes:
-        truth: The set.
-        refused: Records of it that cannot be used.
-        rows: Rows of its manifest (`images.COLUMNS`), as text.
-        layers: Page id → text layer of its PDF page.
-        images: Page id → SHA-256 of its image.
-        base: The base model's predictions.
-        tuned: The tuned model's predictions.
-        learned: ShareGPT records of the pages that the adapter was trained and validated on.
+    `rows` are those of its manifest (`images.COLUMNS`), as text; `layers` and `images` have the text layer and the
+    SHA-256 of the image by page id; `learned` are the records that the adapter was trained and validated on.
     """
 
     truth: EvaluationSet
@@ -138,14 +126,7 @@ class Read:
 def score(name: str, read: Read, truth_sha256: Mapping[str, str], similarity: float) -> tuple["pd.DataFrame", Record]:
     """Score both models on a benchmark.
 
-    Args:
-        name: The benchmark's.
-        read: The set and the predictions.
-        truth_sha256: Name → SHA-256 of the files of truth.
-        similarity: Jaccard similarity from which texts are near-duplicates.
-
-    Returns:
-        One row per page that is scored (samples.csv), and the content of scores.json.
+    Returns one row per page that is scored (samples.csv), and the content of scores.json.
 
     Raises:
         UserError: Predictions and pages do not belong together.

@@ -48,12 +48,6 @@ def compare(
 ) -> PairedStatistics:
     """Compare two models page by page.
 
-    Args:
-        base: One value per page.
-        tuned: One value per page, in the same order.
-        lower_is_better: True for error rates, False for scores.
-        seed: Seed of the bootstrap and of the estimated p value.
-
     Raises:
         ValueError: The lists are empty, differ in length, or hold a value that is not finite.
     """

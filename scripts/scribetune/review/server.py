@@ -62,10 +62,7 @@ _AnyBody = TypeVar("_AnyBody", bound=_Body)
 def application(session: ReviewSession, token: str, port: int) -> Starlette:
     """Return the application.
 
-    Args:
-        session: What it serves.
-        token: Secret that a browser must know.
-        port: On which it is served: part of the Host that requests must name.
+    `token` is a secret that a browser must know; `port` is part of the Host that requests must name.
     """
 
     async def page(_request: Request) -> Response:

@@ -45,9 +45,7 @@ class RefusedError(Exception):
 class ConflictError(Exception):
     """Somebody else was first.
 
-    Args:
-        message: What happened, for the reviewer.
-        page: The page as it is now.
+    The message says to the reviewer what happened; `page` is the page as it is now.
     """
 
     def __init__(self, message: str, page: Mapping[str, Any]) -> None:
@@ -59,10 +57,7 @@ class ConflictError(Exception):
 class Choice:
     """Which pages are shown first.
 
-    Attributes:
-        order: "trust", "unlabelled", "worst" or "spot_check".
-        count: Pages of the two last.
-        seed: Of the spot check.
+    The order is "trust", "unlabelled", "worst" or "spot_check"; the two last have `count` pages, a spot check a seed.
     """
 
     order: str = "trust"
@@ -80,10 +75,8 @@ class _Label:
 class ReviewSession:
     """Reviews of one build.
 
-    Args:
-        folder: Working directory of the build.
-        corrections: Folder of corrections (`labels.corrections`), relative to it.
-        choice: Which pages are shown first.
+    `corrections` is `labels.corrections`, relative to the working directory of the build; `choice` says which pages are
+    shown first.
 
     Raises:
         UserError: There is no build with selected pages, or a file of earlier reviews is not readable.
@@ -196,12 +189,8 @@ class ReviewSession:
     def save_draft(self, page_id: str, reviewer: str, text: str, version: str, revision: int) -> dict[str, Any]:
         """Keep what a reviewer has typed.
 
-        Args:
-            page_id: Of the page.
-            reviewer: Who.
-            text: As typed.
-            version: Of the page when it was opened.
-            revision: Of the reviewer's draft as last seen; 0 for none.
+        `version` is that of the page when it was opened, `revision` that of the reviewer's draft as last seen (0 for
+        none).
 
         Returns:
             {"revision": the new one, "stale": whether somebody has decided on the page since it was opened}.
@@ -228,13 +217,8 @@ class ReviewSession:
     ) -> dict[str, Any]:
         """Take a decision: it is on the disk when this returns, and the reviewer's draft is gone.
 
-        Args:
-            page_id: Of the page.
-            reviewer: Who.
-            verdict: What.
-            text: The corrected label; not used for the other verdicts.
-            reason: Why; must be given to reject.
-            version: Of the page that was shown.
+        `text` is the corrected label, and not used for the other verdicts; a rejection needs a reason; `version` is
+        that of the page that was shown.
 
         Returns:
             {"spot_check": the result so far, or None in other queues}.

@@ -56,15 +56,8 @@ class Sample:
 class Result:
     """What people found.
 
-    Attributes:
-        name: Of the sample.
-        pages: In the sample.
-        reviewed: Judged so far.
-        errors: Corrected or rejected.
-        rate: errors / reviewed; None before any page is judged.
-        low: Of the 95 % Wilson interval.
-        high: Of the same.
-        frame: Pages that the sample speaks for.
+    `rate` is errors (corrected or rejected) / reviewed, None before any page is judged, within the 95 % Wilson
+    interval; `frame` counts the pages that the sample speaks for.
     """
 
     name: str
@@ -81,12 +74,7 @@ class Result:
 class Judgement:
     """What somebody decided on a page of a sample.
 
-    Attributes:
-        id: Of the page.
-        verdict: A `Verdict`.
-        reviewer: Who; "" in records of an earlier version, as the two that follow.
-        reviewed_at: When, in UTC, as ISO 8601.
-        reason: Why, in the reviewer's words.
+    `reviewer`, `reviewed_at` (UTC, ISO 8601) and `reason` are "" in records of an earlier version.
     """
 
     id: str

@@ -29,12 +29,7 @@ _CENTRED_DOT = re.compile(r"\$\\cdot\$")
 class Element:
     """A matched element, and what it counts.
 
-    Attributes:
-        match: Annotations and blocks.
-        edits: Levenshtein distance of what is compared.
-        length: Length of the longer side.
-        teds: Of a table.
-        teds_s: Of a table.
+    `edits` is the Levenshtein distance of what is compared, `length` that of the longer side; TEDS is of tables alone.
     """
 
     match: Match
@@ -99,14 +94,8 @@ class PageElements:
 class PageScores:
     """Scores of one page; None where there is nothing of the kind.
 
-    Attributes:
-        text_edit: `odb.text_edit`, a distance.
-        formula_edit: `odb.formula_edit`, a distance.
-        table_teds: `odb.table_teds`.
-        table_teds_s: The same by structure alone.
-        table_edit: Distance of the tables' normalised HTML.
-        reading_order: `odb.reading_order`, a distance.
-        hallucination: Share of the predicted blocks that answer nothing.
+    All but TEDS and `hallucination`, the share of predicted blocks that answer nothing, are distances; `table_edit` is
+    of the tables' normalised HTML.
     """
 
     text_edit: float | None
