@@ -200,7 +200,7 @@ def _pages(rows: Sequence[Record], path: Path, refused: list[Refused] | None) ->
             continue
         try:
             if refused is not None and not isinstance(row.get("layout_dets"), list):
-                raise TypeError  # noqa: TRY301  told below
+                raise TypeError  # noqa: TRY301  refused below
             annotations[page_id] = ground_truth.page_from_json(row)
         except (AttributeError, TypeError) as cause:
             error = UserError(

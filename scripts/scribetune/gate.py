@@ -155,13 +155,13 @@ def _cer(metrics: Mapping[str, Mapping[str, Any]], limits: Gate) -> Check:
     limit = limits.min_cer_gain
     if base is None or tuned is None or low is None or high is None:
         return Check("cer", False, base, tuned, limit, "CER was not measured on both models")
-    said = f"Mean CER went from {base:.4f} to {tuned:.4f} (gain {low:.4f} to {high:.4f}, 95 % interval, {pages} pages)"
+    found = f"Mean CER went from {base:.4f} to {tuned:.4f} (gain {low:.4f} to {high:.4f}, 95 % interval, {pages} pages)"
     if pages < limits.min_pages:
-        few = f"{said}: too few pages to tell (gate.min_pages {limits.min_pages})"
+        few = f"{found}: too few pages to tell (gate.min_pages {limits.min_pages})"
         return Check("cer", False, base, tuned, limit, few)
     passed = low > limit
     asked = f"the interval {'is' if passed else 'is not'} clear of {limit:g} (gate.min_cer_gain)"
-    return Check("cer", passed, base, tuned, limit, f"{said}: {asked}")
+    return Check("cer", passed, base, tuned, limit, f"{found}: {asked}")
 
 
 def _table_f1(metrics: Mapping[str, Mapping[str, Any]], limits: Gate) -> Check:
@@ -183,5 +183,5 @@ def _rise(
     if base is None or tuned is None:
         return Check(name, True, base, tuned, limit, f"{what} was not measured: {unmeasured}")
     passed = tuned - base <= limit + _ROUNDING
-    said = f"{what} went from {base:.4f} to {tuned:.4f}; a rise of {limit:g} is allowed (gate.max_{name}_rise)"
-    return Check(name, passed, base, tuned, limit, said)
+    found = f"{what} went from {base:.4f} to {tuned:.4f}; a rise of {limit:g} is allowed (gate.max_{name}_rise)"
+    return Check(name, passed, base, tuned, limit, found)

@@ -47,7 +47,7 @@ class Sources:
 
 
 def of_adapter(sources: Sources, training: Mapping[str, Any], adapter_files: Iterable[Path]) -> dict[str, Any]:
-    """Return the content of models/adapter/lineage.json; no clock time in it, so that equal builds write equal files."""
+    """Return the content of models/adapter/lineage.json; no clock time in it, so equal builds write equal files."""
     split_of = {row["document"]: row["split"] for row in sources.assignments}
     used = {record["document"] for records in sources.records.values() for record in records}
     pages = [

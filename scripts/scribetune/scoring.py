@@ -19,7 +19,7 @@ from scribetune.markdown import plain_text
 from scribetune.metrics import loops, olmocr, paired, text_scores
 from scribetune.metrics.markdown import formula_exact
 from scribetune.metrics.omnidocbench import ground_truth, page_scores
-from scribetune.metrics.omnidocbench.runs import overall_without_cdm
+from scribetune.metrics.omnidocbench.page_scores import overall_without_cdm
 from scribetune.metrics.tables import page_tables
 
 if TYPE_CHECKING:

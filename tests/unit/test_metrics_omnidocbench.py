@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scribetune import samples
-from scribetune.metrics.omnidocbench import elements, ground_truth, matching, normalisation, page_scores, runs
+from scribetune import samples, scoring
+from scribetune.metrics.omnidocbench import elements, ground_truth, matching, normalisation, page_scores
 from scribetune.metrics.omnidocbench.ground_truth import Annotation, Page
 
 
@@ -166,16 +166,12 @@ def test_hostile_pages_are_scored_in_seconds(text: str) -> None:
 
 
 def test_a_run_averages_over_pages() -> None:
-    first, second = (
-        page_scores.page_elements(ground_truth.page_from_markdown(label), prediction)
-        for label, prediction in (("abcd", "abcd"), ("abcd efgh", "abcd"))
-    )
-    found = runs.run_scores([first, second])
-    assert found.text.by_page == 0.25
-    assert found.text.whole == pytest.approx(4 / 12)
-    assert found.reading_order.by_page == 0.0
-    assert (found.table_teds.by_page, found.formula.by_page) == (None, None)
-    assert runs.overall_without_cdm(0.2, 0.6) == pytest.approx(70.0)
+    labels = [{"id": "a", "text": "abcd"}, {"id": "b", "text": "abcd efgh"}]
+    readings = [{"id": "a", "text": "abcd"}, {"id": "b", "text": "abcd"}]
+    found = scoring.aggregate_records(scoring.score_records(labels, readings), labels, readings)
+    assert (found["odb.text_edit"], found["odb.reading_order"]) == (0.25, 0.0)
+    assert not {"odb.table_teds", "odb.formula_edit", "odb.overall_no_cdm"} & found.keys()
+    assert page_scores.overall_without_cdm(0.2, 0.6) == pytest.approx(70.0)
 
 
 MARKS = {"html_table": "<table", "equation_isolated": "$$", "code": "```"}

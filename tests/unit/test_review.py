@@ -396,8 +396,8 @@ def test_a_spot_check_counts_corrected_and_rejected_pages_as_errors(tmp_path: Pa
         "reject",
         "",
     ]
-    assert "2 with errors: 66.7 %" in spot_check.sentences([path])[0]
-    assert "1 page of the sample not judged yet" in spot_check.sentences([path])[0]
+    assert "2 with errors: 66.7 %" in spot_check.sentence(spot_check.checks([path])[0].result)
+    assert "1 page of the sample not judged yet" in spot_check.sentence(spot_check.checks([path])[0].result)
     # A page that was corrected by mistake and then put back was right.
     decide(at, b, Verdict.CORRECT, reviewed_build.TEXTS.get(("x", 1), f"# Page {b[1]}\n"))
     decide(session(tmp_path), d, Verdict.ACCEPT)  # in another queue
@@ -408,7 +408,7 @@ def test_a_spot_check_counts_corrected_and_rejected_pages_as_errors(tmp_path: Pa
 
 def test_a_spot_check_that_nobody_has_begun_is_not_in_the_report(tmp_path: Path) -> None:
     session(reviewed_build.make(tmp_path), "spot_check", 2)
-    assert spot_check.sentences([tmp_path / CORRECTIONS / "spot_check-n2-seed1.json"]) == []
+    assert spot_check.checks([tmp_path / CORRECTIONS / "spot_check-n2-seed1.json"]) == []
 
 
 def test_a_damaged_spot_check_is_named(tmp_path: Path) -> None:

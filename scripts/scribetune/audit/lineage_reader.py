@@ -121,10 +121,6 @@ class Lineage:
         """Ids of train and validation pages that the training left out (longer than `train.max_tokens`)."""
         return frozenset(str(row["id"]) for row in self.training.get("skipped", ()) if "id" in row)
 
-    def pages_of(self, document: str) -> tuple[PageRow, ...]:
-        """Return a document's pages, sorted."""
-        return tuple(page for page in self.pages if page.document == document)
-
     def metric(self, model: str, name: str) -> float | None:
         """Return an aggregate of "base" or "tuned"; None where it was not counted or nothing was scored."""
         value = self.metrics.get(model, {}).get(name)

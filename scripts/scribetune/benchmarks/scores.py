@@ -15,7 +15,7 @@ from scribetune.benchmarks.images import OK
 from scribetune.evaluation_sets import EvaluationSet, Refused
 from scribetune.metrics import loops
 from scribetune.metrics.omnidocbench import ground_truth, page_scores
-from scribetune.metrics.omnidocbench.runs import overall_without_cdm
+from scribetune.metrics.omnidocbench.page_scores import overall_without_cdm
 from scribetune.scoring import MODELS
 from scribetune.selection import near_duplicates
 
@@ -156,8 +156,8 @@ def score(name: str, read: Read, truth_sha256: Mapping[str, str], similarity: fl
     }
 
 
-def _named(found: Sequence[Any], told: Callable[[Any], Record]) -> dict[str, Any]:
-    return {"count": len(found), "first": [told(item) for item in found[:NAMED]]}
+def _named(found: Sequence[Any], row_of: Callable[[Any], Record]) -> dict[str, Any]:
+    return {"count": len(found), "first": [row_of(item) for item in found[:NAMED]]}
 
 
 def _restricted(found: EvaluationSet, ids: Collection[str]) -> EvaluationSet:
@@ -229,8 +229,8 @@ def _column(column: Column, numbers: Mapping[str, Mapping[str, float]]) -> dict[
     """Return a column with both models' values, as published; None where there is nothing of the kind."""
     found = {model: numbers[model].get(column.key) for model in MODELS}
     values = {model: None if value is None else value * column.factor for model, value in found.items()}
-    told = {"key": column.key, "name": column.name, "better": column.better, "note": column.note}
-    return {**told, "digits": column.digits, **values}
+    shown = {"key": column.key, "name": column.name, "better": column.better, "note": column.note}
+    return {**shown, "digits": column.digits, **values}
 
 
 def _change(frame: "pd.DataFrame") -> dict[str, dict[str, Any]]:

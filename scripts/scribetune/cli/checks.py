@@ -108,18 +108,18 @@ def forget(
         recorded = withdraw.record(folder, named, reason, today, labels | past_labels)
         local_copies.purge(chosen)
         remains = local_copies.remains(folder, named, reach, purged=purge)
-        said = withdraw.as_json(named, recorded, reach) | {
+        done = withdraw.as_json(named, recorded, reach) | {
             "purged": [str(path) for path in (*chosen.paths, *chosen.objects)],
             "remains": list(remains),
             "rebuilt": rebuild,
         }
         if not as_json:
-            sys.stdout.write(_forgotten_text(said))
+            sys.stdout.write(_forgotten_text(done))
             sys.stdout.flush()
         if rebuild:
             withdraw.build_without(folder, configfile or [], cores)
         if as_json:
-            sys.stdout.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(done, indent=2, ensure_ascii=False) + "\n")
         else:
             sys.stdout.write(_next_steps(folder, rebuilt=rebuild))
 
@@ -188,25 +188,25 @@ def _purge_text(chosen: "Purge") -> str:
     return "\n".join(["To be removed from this machine:", *lines, ""])
 
 
-def _forgotten_text(said: dict[str, Any]) -> str:
-    names = ", ".join(_printable(row["path"] or row["sha256"]) for row in said["documents"])
-    already = " (it was already)" if said["already_withdrawn"] else ""
-    lines = [f"Withdrawn{already}: {names}; {said['labels']} page label(s) are refused in any document"]
-    if said["refused_elsewhere"]:
-        shown = ", ".join(said["refused_elsewhere"][:_MOST_ROWS])
-        lines.append(f"{len(said['refused_elsewhere'])} page(s) of other documents have the same text: {shown}")
+def _forgotten_text(done: dict[str, Any]) -> str:
+    names = ", ".join(_printable(row["path"] or row["sha256"]) for row in done["documents"])
+    already = " (it was already)" if done["already_withdrawn"] else ""
+    lines = [f"Withdrawn{already}: {names}; {done['labels']} page label(s) are refused in any document"]
+    if done["refused_elsewhere"]:
+        shown = ", ".join(done["refused_elsewhere"][:_MOST_ROWS])
+        lines.append(f"{len(done['refused_elsewhere'])} page(s) of other documents have the same text: {shown}")
     lines.append(
-        "It touched:" if said["touched"] else "No adapter or report in the history that can be read touched it"
+        "It touched:" if done["touched"] else "No adapter or report in the history that can be read touched it"
     )
-    for item in said["touched"]:
+    for item in done["touched"]:
         pages = ", ".join(f"{count} {split}" for split, count in sorted(item["splits"].items()))
         use = "trained with it" if item["learned_from"] else "only measured on it"
         lines.append(f"  adapter {item['weights_sha256'][:12]} ({item['where']}): {pages} page(s), {use}")
-    lines += [f"  note: {text}" for text in said["unreadable"]]
-    if said["purged"]:
-        lines.append(f"Removed: {len(said['purged'])} files, folders and cached objects")
-    if said["remains"]:
-        lines += ["What remains:", *(f"  {_printable(text)}" for text in said["remains"])]
+    lines += [f"  note: {text}" for text in done["unreadable"]]
+    if done["purged"]:
+        lines.append(f"Removed: {len(done['purged'])} files, folders and cached objects")
+    if done["remains"]:
+        lines += ["What remains:", *(f"  {_printable(text)}" for text in done["remains"])]
     return "\n".join([*lines, ""])
 
 

@@ -240,15 +240,6 @@ def checks(paths: Iterable[Path]) -> list[Check]:
     return [check for check in map(read_check, sorted(paths)) if check.result.reviewed]
 
 
-def sentences(paths: Iterable[Path]) -> list[str]:
-    """Return one sentence per spot check, for the report; none where no page is judged yet.
-
-    Raises:
-        UserError: A file is not a record of a spot check.
-    """
-    return [sentence(check.result) for check in checks(paths)]
-
-
 def sentence(found: Result) -> str:
     """Return what was found, in words; at least one page must have been judged."""
     rest = found.pages - found.reviewed

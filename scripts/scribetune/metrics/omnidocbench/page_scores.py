@@ -146,6 +146,17 @@ def page_scores(elements: PageElements) -> PageScores:
     )
 
 
+def overall_without_cdm(text_edit: float, table_teds: float) -> float:
+    """Return "overall (no CDM)", 0 to 100: the mean of (1 - text distance) × 100 and TEDS × 100.
+
+    The published overall value has CDM of the formulas as a third part; this one is not comparable with it. Both parts
+    are means over pages, as OmniDocBench v1.5 publishes them (its `ALL_page_avg`); pages without elements of a kind are
+    not counted. The original tells pages apart by the name of their image, of which it drops what follows the last "_"
+    unless it ends in ".jpg". Here a page is a page.
+    """
+    return 50 * (1 - text_edit + table_teds)
+
+
 def _pooled(elements: Sequence[Element]) -> float | None:
     length = sum(element.length for element in elements)
     return sum(element.edits for element in elements) / length if length else None
