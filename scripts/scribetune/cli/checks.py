@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scribetune.cli.messages import errors_in_words
+from scribetune.cli.messages import errors_in_words, shown
 from scribetune.errors import UserError
 
 if TYPE_CHECKING:
@@ -163,12 +163,10 @@ def _reproduction_text(result: "Reproduction") -> str:
         lines.append(f"{kind:<{width}}  {result.same.get(kind, 0):>4}  {len(different):>9}")
     for kind in kinds:
         different = [item for item in result.differences if item.kind == kind]
-        lines += [
-            f"  {item.state}: {_printable(item.path)}  {_printable(item.detail)}" for item in different[:_MOST_ROWS]
-        ]
+        lines += [f"  {item.state}: {shown(item.path)}  {shown(item.detail)}" for item in different[:_MOST_ROWS]]
         if len(different) > _MOST_ROWS:
             lines.append(f"  … and {len(different) - _MOST_ROWS} more {kind} (--json lists all)")
-    lines += [f"Note: {_printable(note)}" for note in result.notes]
+    lines += [f"Note: {shown(note)}" for note in result.notes]
     if result.kept:
         lines.append(f"Kept: {result.kept} (git worktree remove --force {result.kept} removes it)")
     count = sum(result.same.values())
@@ -182,19 +180,19 @@ def _reproduction_text(result: "Reproduction") -> str:
 
 
 def _purge_text(chosen: "Purge") -> str:
-    lines = [f"  {_printable(str(path))}" for path in chosen.paths]
+    lines = [f"  {shown(str(path))}" for path in chosen.paths]
     if chosen.objects:
         lines.append(f"  {len(chosen.objects)} objects in DVC's cache that nothing else refers to")
     return "\n".join(["To be removed from this machine:", *lines, ""])
 
 
 def _forgotten_text(done: dict[str, Any]) -> str:
-    names = ", ".join(_printable(row["path"] or row["sha256"]) for row in done["documents"])
+    names = ", ".join(shown(row["path"] or row["sha256"]) for row in done["documents"])
     already = " (it was already)" if done["already_withdrawn"] else ""
     lines = [f"Withdrawn{already}: {names}; {done['labels']} page label(s) are refused in any document"]
     if done["refused_elsewhere"]:
-        shown = ", ".join(done["refused_elsewhere"][:_MOST_ROWS])
-        lines.append(f"{len(done['refused_elsewhere'])} page(s) of other documents have the same text: {shown}")
+        first = ", ".join(done["refused_elsewhere"][:_MOST_ROWS])
+        lines.append(f"{len(done['refused_elsewhere'])} page(s) of other documents have the same text: {first}")
     lines.append(
         "It touched:" if done["touched"] else "No adapter or report in the history that can be read touched it"
     )
@@ -206,7 +204,7 @@ def _forgotten_text(done: dict[str, Any]) -> str:
     if done["purged"]:
         lines.append(f"Removed: {len(done['purged'])} files, folders and cached objects")
     if done["remains"]:
-        lines += ["What remains:", *(f"  {_printable(text)}" for text in done["remains"])]
+        lines += ["What remains:", *(f"  {shown(text)}" for text in done["remains"])]
     return "\n".join([*lines, ""])
 
 
@@ -238,19 +236,14 @@ def _verification_text(result: "Verification") -> str:
             lines += ["", f"{kind}: {len(found)} {state}"]
             for finding in found[:_MOST_ROWS]:
                 by = f" (recorded by {finding.recorded_by})" if finding.recorded_by else ""
-                lines.append(f"  {_printable(finding.path)}{by}")
+                lines.append(f"  {shown(finding.path)}{by}")
                 if finding.note:
-                    lines.append(f"    {_printable(finding.note)}")
+                    lines.append(f"    {shown(finding.note)}")
             if len(found) > _MOST_ROWS:
                 lines.append(f"  … and {len(found) - _MOST_ROWS} more (--json lists all)")
-    lines += ["", *(f"Note: {_printable(note)}" for note in result.notes)]
+    lines += ["", *(f"Note: {shown(note)}" for note in result.notes)]
     total = sum(result.checked.values())
     verdict = (
         f"All {total} recorded hashes hold" if result.holds else f"{len(result.findings)} finding(s) in {total} hashes"
     )
     return "\n".join([*lines, verdict, ""])
-
-
-def _printable(text: str) -> str:
-    """Return text as one line: a file name may hold control characters that a terminal would obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
