@@ -71,7 +71,7 @@ def read(build: Path, base: Path, folder: Path, _: str) -> dict[str, Any]:
 
     from scribetune import families, generation
     from scribetune.files import read_jsonl
-    from scribetune.metrics.text import cer
+    from scribetune.metrics.text_scores import cer
 
     family = families.family_of(base)
     model = family.load_model(base, dtype=torch.float32, device="cpu")

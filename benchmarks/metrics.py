@@ -24,9 +24,9 @@ from lxml import html as lxml_html
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from scribetune.metrics import grits, teds, text  # noqa: E402  the folder above comes first
+from scribetune.metrics import grits, teds, text_scores  # noqa: E402  the folder above comes first
 from scribetune.metrics.markdown import table_from_html  # noqa: E402
-from scribetune.metrics.omnidocbench import ground_truth, pages  # noqa: E402
+from scribetune.metrics.omnidocbench import ground_truth, page_scores  # noqa: E402
 
 WORDS = ("revenue", "total", "net", "accuracy", "2024", "1,204", "annual report", "committee", "数据", "金额", "合计")
 Rows = list[list[str]]
@@ -164,9 +164,9 @@ def cer_figures(draw: random.Random, pairs: int, length: int) -> None:
     """Compare CER with jiwer's."""
     references = [words(draw, length)[:length] for _ in range(pairs)]
     hypotheses = [misread(draw, reference) for reference in references]
-    ours = seconds(lambda: [text.cer(*pair) for pair in zip(references, hypotheses, strict=True)])
+    ours = seconds(lambda: [text_scores.cer(*pair) for pair in zip(references, hypotheses, strict=True)])
     theirs = seconds(lambda: [jiwer.cer(*pair) for pair in zip(references, hypotheses, strict=True)])
-    same = all(text.cer(*pair) == jiwer.cer(*pair) for pair in zip(references, hypotheses, strict=True))
+    same = all(text_scores.cer(*pair) == jiwer.cer(*pair) for pair in zip(references, hypotheses, strict=True))
     report(f"CER, {pairs} pairs of {length} characters", ours, theirs, "jiwer", same=same)
 
 
@@ -197,7 +197,7 @@ def page_figures(draw: random.Random, count: int) -> None:
 
     def score() -> None:
         for label, (_, read) in zip(labels, made, strict=True):
-            pages.page_scores(pages.page_elements(label, read))
+            page_scores.page_scores(page_scores.page_elements(label, read))
 
     taken = seconds(score)
     print(
@@ -231,7 +231,7 @@ def _warm(draw: random.Random) -> None:
     grits.grits_con(table_from_html(html(first)), table_from_html(html(second)))
     for _ in range(150):
         label, read = page_pair(draw)
-        pages.page_scores(pages.page_elements(ground_truth.page_from_markdown(label), read))
+        page_scores.page_scores(page_scores.page_elements(ground_truth.page_from_markdown(label), read))
 
 
 if __name__ == "__main__":

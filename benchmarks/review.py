@@ -1,4 +1,4 @@
-"""Time of the review desk with many pages and decisions: `PYTHONPATH=scripts:tests python benchmarks/review.py`."""
+"""Time of the review session with many pages and decisions: `PYTHONPATH=scripts:tests python benchmarks/review.py`."""
 
 import csv
 import itertools
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import reviewed_build
 
-from scribetune.review import records
-from scribetune.review.desk import Choice, Desk
-from scribetune.review.records import Review, Verdict
+from scribetune.review import decisions
+from scribetune.review.decisions import Review, Verdict
+from scribetune.review.session import Choice, ReviewSession
 
 PAGES, DECISIONS = 20_000, 10_000
 CORRECTIONS = Path("data/corrections")
@@ -21,11 +21,11 @@ def make(folder: Path) -> None:
     """Write a build of many pages, half of them decided on."""
     texts = {(f"d{number}", 1): f"# Page {number}\n" * 20 for number in range(PAGES)}
     reviewed_build.make(folder, texts, images=False)
-    path = folder / records.path_in(CORRECTIONS)
+    path = folder / decisions.path_in(CORRECTIONS)
     path.parent.mkdir(parents=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream, lineterminator="\n")
-        table.writerow(records.COLUMNS)
+        table.writerow(decisions.COLUMNS)
         for (document, page), text in list(texts.items())[:DECISIONS]:
             pdf, label = reviewed_build.pdf_digest(document), reviewed_build.digest(text)
             table.writerow(astuple(Review(document, page, "accept", "", "Ada", "2026", "trust", pdf, label, "")))
@@ -36,19 +36,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         make(Path(name))
         begun = time.perf_counter()
-        desk = Desk(Path(name), CORRECTIONS, Choice())
+        session = ReviewSession(Path(name), CORRECTIONS, Choice())
         print(f"start {time.perf_counter() - begun:.2f} s")
         for _ in range(2):
             begun = time.perf_counter()
-            queue = desk.queue()
+            queue = session.queue()
             print(f"queue {time.perf_counter() - begun:.2f} s, {queue['left']} left")
         for page in (row["id"] for row in queue["pages"][:3]):
             times = [time.perf_counter()]
-            version = desk.open(page, "Ada")["version"]
+            version = session.open(page, "Ada")["version"]
             times.append(time.perf_counter())
-            desk.save_draft(page, "Ada", "x" * 3000, version, 0)
+            session.save_draft(page, "Ada", "x" * 3000, version, 0)
             times.append(time.perf_counter())
-            desk.decide(page, "Ada", Verdict.ACCEPT, "", "", version)
+            session.decide(page, "Ada", Verdict.ACCEPT, "", "", version)
             times.append(time.perf_counter())
             opened, saved, decided = (after - before for before, after in itertools.pairwise(times))
             print(f"open {opened:.3f} s, draft {saved:.3f} s, decision {decided:.3f} s")

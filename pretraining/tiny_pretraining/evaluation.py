@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from scribetune.metrics.loops import has_loop
-from scribetune.metrics.text import cer
+from scribetune.metrics.text_scores import cer
 from tiny_pretraining.batches import Batch, Prompt, collate, model_pixels
 from tiny_pretraining.drawing import Limits, draw_page
 from tiny_pretraining.examples import Example

@@ -137,10 +137,6 @@ def read_predictions(path: Path, pages: Sequence[str]) -> list[Record]:
 
     An id may be a path, and end as an image, a PDF or a Markdown file does.
 
-    Args:
-        path: JSONL of `{"id", "text"}`, or a folder of Markdown files.
-        pages: The set's page ids.
-
     Raises:
         UserError: It is missing, unreadable or empty.
     """
@@ -204,7 +200,7 @@ def _pages(rows: Sequence[Record], path: Path, refused: list[Refused] | None) ->
             continue
         try:
             if refused is not None and not isinstance(row.get("layout_dets"), list):
-                raise TypeError  # noqa: TRY301  told below
+                raise TypeError  # noqa: TRY301  refused below
             annotations[page_id] = ground_truth.page_from_json(row)
         except (AttributeError, TypeError) as cause:
             error = UserError(

@@ -22,13 +22,8 @@ _REDO = "run snakemake again, so that reports/metrics.json is written anew"
 class Check:
     """One condition of the promotion.
 
-    Attributes:
-        name: "cer", "table_f1", "loop_rate" or "retention_cer".
-        passed: Whether it holds; a quantity that the pages do not have (no tables) holds.
-        base: The base's value; None where it was not measured.
-        tuned: The tuned model's value.
-        limit: What the configuration asks for, in the metric's own unit.
-        why: What was found and what was asked for, in words.
+    A quantity that the pages do not have (no tables) holds; a value is None where it was not measured. `limit` is in
+    the metric's own unit, `why` what was found and what was asked for, in words.
     """
 
     name: str
@@ -73,10 +68,8 @@ class Verdict:
 def judge(metrics: Mapping[str, Mapping[str, Any]], limits: Gate) -> Verdict:
     """Decide from aggregates whether the tuned model is promoted.
 
-    Args:
-        metrics: `base`, `tuned` and `change` as `scoring.aggregate` returns them; `retention` with `base` and `tuned`
-            where that set was scored.
-        limits: The configuration's section.
+    `metrics` are `base`, `tuned` and `change` as `scoring.aggregate` returns them, and `retention` where that was
+    scored.
     """
     kept = metrics.get("retention", {})
     return Verdict(
@@ -162,13 +155,13 @@ def _cer(metrics: Mapping[str, Mapping[str, Any]], limits: Gate) -> Check:
     limit = limits.min_cer_gain
     if base is None or tuned is None or low is None or high is None:
         return Check("cer", False, base, tuned, limit, "CER was not measured on both models")
-    said = f"Mean CER went from {base:.4f} to {tuned:.4f} (gain {low:.4f} to {high:.4f}, 95 % interval, {pages} pages)"
+    found = f"Mean CER went from {base:.4f} to {tuned:.4f} (gain {low:.4f} to {high:.4f}, 95 % interval, {pages} pages)"
     if pages < limits.min_pages:
-        few = f"{said}: too few pages to tell (gate.min_pages {limits.min_pages})"
+        few = f"{found}: too few pages to tell (gate.min_pages {limits.min_pages})"
         return Check("cer", False, base, tuned, limit, few)
     passed = low > limit
     asked = f"the interval {'is' if passed else 'is not'} clear of {limit:g} (gate.min_cer_gain)"
-    return Check("cer", passed, base, tuned, limit, f"{said}: {asked}")
+    return Check("cer", passed, base, tuned, limit, f"{found}: {asked}")
 
 
 def _table_f1(metrics: Mapping[str, Mapping[str, Any]], limits: Gate) -> Check:
@@ -190,5 +183,5 @@ def _rise(
     if base is None or tuned is None:
         return Check(name, True, base, tuned, limit, f"{what} was not measured: {unmeasured}")
     passed = tuned - base <= limit + _ROUNDING
-    said = f"{what} went from {base:.4f} to {tuned:.4f}; a rise of {limit:g} is allowed (gate.max_{name}_rise)"
-    return Check(name, passed, base, tuned, limit, said)
+    found = f"{what} went from {base:.4f} to {tuned:.4f}; a rise of {limit:g} is allowed (gate.max_{name}_rise)"
+    return Check(name, passed, base, tuned, limit, found)

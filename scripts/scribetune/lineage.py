@@ -47,13 +47,7 @@ class Sources:
 
 
 def of_adapter(sources: Sources, training: Mapping[str, Any], adapter_files: Iterable[Path]) -> dict[str, Any]:
-    """Return the content of models/adapter/lineage.json; no clock time in it, so that equal builds write equal files.
-
-    Args:
-        sources: What it was made from.
-        training: What the training did (backend, steps, parameters, pages left out, …).
-        adapter_files: The adapter's files, to be hashed.
-    """
+    """Return the content of models/adapter/lineage.json; no clock time in it, so equal builds write equal files."""
     split_of = {row["document"]: row["split"] for row in sources.assignments}
     used = {record["document"] for records in sources.records.values() for record in records}
     pages = [
@@ -102,16 +96,7 @@ def of_build(
     generation: Mapping[str, Any],
     benchmarks: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return the content of reports/lineage.json: the adapter's lineage, its merged model, its scores, all hashes.
-
-    Args:
-        adapter: models/adapter/lineage.json.
-        proof: models/merged/merge_proof.json.
-        metrics: reports/metrics.json.
-        outputs: Files of the evaluation, to be hashed.
-        generation: Configuration of the predictions.
-        benchmarks: reports/benchmarks/<name>/scores.json of each public benchmark.
-    """
+    """Return the content of reports/lineage.json: the adapter's lineage, its merged model, its scores, all hashes."""
     record = {
         **adapter,
         "merged": dict(proof),

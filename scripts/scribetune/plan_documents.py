@@ -9,7 +9,7 @@ from scribetune import layout, listings, samples, withdrawals
 from scribetune.config import Config
 from scribetune.documents import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
 from scribetune.errors import UserError
-from scribetune.review import records, spot_check
+from scribetune.review import decisions, spot_check
 from scribetune.withdrawals import Withdrawal
 
 _LEAST_DOCUMENTS = 3
@@ -143,7 +143,7 @@ def input_documents(config: Config) -> InputDocuments:
         sample_specs=specs,
         withdrawals=withdrawn,
         withdrawn=withdrawals.among(known, withdrawn),
-        rejected=records.rejected(records.path_in(Path(config.labels.corrections))),
+        rejected=decisions.rejected(decisions.path_in(Path(config.labels.corrections))),
     )
 
 

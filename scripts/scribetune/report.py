@@ -16,9 +16,10 @@ import hashlib
 import logging
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -111,9 +112,7 @@ class PageView:
 def write(inputs: ReportInputs, path: Path) -> None:
     """Render the report and write it atomically.
 
-    Args:
-        inputs: The build's result files.
-        path: Where to write; links to page images assume a folder directly in the working directory, as reports/ is.
+    Links to page images assume a folder directly in the working directory, as reports/ is.
 
     Raises:
         UserError: An input is missing or malformed, or the inputs do not belong together.
@@ -123,9 +122,6 @@ def write(inputs: ReportInputs, path: Path) -> None:
 
 def render(inputs: ReportInputs) -> str:
     """Return the report as HTML.
-
-    Args:
-        inputs: The build's result files.
 
     Raises:
         UserError: An input is missing or malformed, or the inputs do not belong together.
@@ -144,9 +140,8 @@ def render(inputs: ReportInputs) -> str:
     packed = _packed_pages(environment, _page_views(inputs, data.pages)) if is_packed else None
     measures = page_measures(data.pages)
     index = page_index(packed.entries if packed else map(_indexed, views), measures)
-    return environment.get_template(
-        "report.html.j2"
-    ).render(
+    template = environment.get_template("report.html.j2")
+    return template.render(
         title=inputs.title,
         policy=_policy(script, plotly),
         style=Markup(style),  # noqa: S704 - our own file
@@ -163,14 +158,7 @@ def render(inputs: ReportInputs) -> str:
         page_lists=page_lists(data.pages),
         metric_rows=metric_rows(data.metrics),
         unjudged=UNJUDGED,
-        further_metrics=[
-            facts(group, dict(values))
-            for group, values in data.metrics.items()
-            if group not in ("base", "tuned") and values and not is_paired(values) and not (group == "change" and gains)
-        ],
-        paired_metrics=[
-            (group, metric_rows(paired(values))) for group, values in data.metrics.items() if is_paired(values)
-        ],
+        **_further_metrics(data.metrics, has_gains=bool(gains)),
         groups=_groups(data.pages),
         plots=plots(data.training_log, data.pages),
         page_count=len(data.pages),
@@ -205,6 +193,17 @@ def render(inputs: ReportInputs) -> str:
         files=FILES,
         benchmarks=[presenting.view(json_object(path)) for path in inputs.benchmark_scores],
     )
+
+
+def _further_metrics(metrics: Mapping[str, Mapping[str, float | None]], *, has_gains: bool) -> dict[str, list[Any]]:
+    """Return what metrics.json holds beside base and tuned: sets scored for both models, and other numbers."""
+    others = {group: values for group, values in metrics.items() if group not in ("base", "tuned") and values}
+    sets = [group for group, values in others.items() if is_paired(values)]
+    facts_of = [group for group in others if group not in sets and not (group == "change" and has_gains)]
+    return {
+        "further_metrics": [facts(group, dict(others[group])) for group in facts_of],
+        "paired_metrics": [(group, metric_rows(paired(others[group]))) for group in sets],
+    }
 
 
 def _groups(pages: Sequence[TestPage]) -> list[tuple[str, tuple[GroupRow, ...]]]:

@@ -175,16 +175,9 @@ class LogRow:
 class LabelQuality:
     """How good the labels of one source are; None where nothing was measured.
 
-    Attributes:
-        source: "machine", "correction" or "teacher".
-        pages: Labels of that source.
-        reviewers: People (or models) who are named in them.
-        word_recall: Mean share of the text layer's words that the label has.
-        least_word_recall: The smallest such share.
-        complete: Labels with every word of the text layer.
-        agreement: Mean agreement with the OCR of the page image, where `labels.agreement` measured it.
-        formulas: Formulas with LaTeX in the labels.
-        formulas_lost: Formulas whose LaTeX found no place, or is not known.
+    Word recall is the share of the text layer's words that a label has (`complete`: labels with every word); agreement
+    is that with OCR of the page image, where `labels.agreement` measured it; a formula is lost where its LaTeX found no
+    place, or is not known.
     """
 
     source: str

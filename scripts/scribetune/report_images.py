@@ -25,14 +25,9 @@ THUMBNAIL_QUALITY = 45
 class PageImage:
     """How one page is shown.
 
-    Attributes:
-        source: A `data:` URI, or a URL relative to the report; empty where there is no image.
-        link: The full-size image, relative to the report.
-        embedded: Whether `source` is a `data:` URI.
-        thumbnail: A small image (`THUMBNAIL_PX`) as base64 of WebP; empty where there is no image.
-        width_px: Width of the embedded image; None where it is not embedded.
-        height_px: Height of the embedded image; None where it is not embedded.
-        problem: Why there is no image; empty when there is one.
+    `source` is a `data:` URI (then `embedded`, with its size) or a URL relative to the report, "" where there is no
+    image; `link` is the full-size image; `thumbnail` a small one (`THUMBNAIL_PX`) as base64 of WebP; `problem` why
+    there is none.
     """
 
     source: str
@@ -55,14 +50,8 @@ def relative_url(image: str) -> str:
 def page_image(working_directory: Path, image: str, *, embed: bool) -> PageImage:
     """Prepare one page image.
 
-    Args:
-        working_directory: The folder `image` is relative to.
-        image: Path as in the split files.
-        embed: Shrink it to `LONG_SIDE_PX` and embed it as WebP; otherwise link to it. Either way it has a thumbnail.
-
-    Returns:
-        The image; one that is missing or broken is described by `problem` and logged, since a report without one page's
-        image is still worth having.
+    An image that is missing or broken is described by `problem` and logged: a report without one page's image is still
+    worth having.
     """
     from PIL import Image
 

@@ -328,12 +328,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 def published_rows(
     pages: Sequence[TestPage], metrics: Mapping[str, Mapping[str, float | None]]
 ) -> tuple[PublishedRow, ...]:
-    """Return the before/after table in its published form: a row for each metric that any page has.
-
-    Args:
-        pages: Test pages.
-        metrics: Aggregates of base and tuned, for the corpus values.
-    """
+    """Return the before/after table in its published form: a row for each metric that any page has."""
     rows = []
     for metric, name, better, corpus in PUBLISHED:
         pairs = [page.metrics[metric] for page in pages if metric in page.metrics]
@@ -399,12 +394,7 @@ def page_lists(pages: Sequence[TestPage]) -> tuple[PageList, ...]:
 
 
 def group_rows(pages: Sequence[TestPage], name_of: Callable[[TestPage], str]) -> tuple[GroupRow, ...]:
-    """Return mean CER and table F1 per group, by name; nothing where there is only one group.
-
-    Args:
-        pages: Test pages.
-        name_of: What a page is grouped by; an empty answer is shown as "—".
-    """
+    """Return mean CER and table F1 per group, by name; nothing where there is only one group."""
     groups: dict[str, list[TestPage]] = {}
     for page in pages:
         groups.setdefault(name_of(page) or "—", []).append(page)

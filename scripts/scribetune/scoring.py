@@ -9,17 +9,17 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scribetune import files, gate
 from scribetune.errors import UserError
 from scribetune.markdown import plain_text
-from scribetune.metrics import loops, olmocr, paired, text
+from scribetune.metrics import loops, olmocr, paired, text_scores
 from scribetune.metrics.markdown import formula_exact
-from scribetune.metrics.omnidocbench import ground_truth, pages
-from scribetune.metrics.omnidocbench.runs import overall_without_cdm
+from scribetune.metrics.omnidocbench import ground_truth, page_scores
+from scribetune.metrics.omnidocbench.page_scores import overall_without_cdm
 from scribetune.metrics.tables import page_tables
 
 if TYPE_CHECKING:
@@ -33,72 +33,14 @@ Records = Sequence[Mapping[str, Any]]
 Numbers = dict[str, float]
 
 
-@dataclass(frozen=True)
-class PageScore:
-    """Every metric of one page; None where the metric does not apply to the page ("not counted").
-
-    Attributes:
-        cer: Character error rate on raw text; can exceed 1.
-        cer_normalised: The same after NFC, line ends, digit folding and removal of ZWNJ.
-        wer: Word error rate, jiwer's default words.
-        ned: Edit distance / longer length; None where both texts are empty.
-        bleu: Sentence BLEU, 0 to 100; tokeniser by the reference's script.
-        rouge1: ROUGE-1 F over words.
-        rouge2: ROUGE-2 F over words.
-        rougeL: ROUGE-L F over words.
-        rouge1_char: ROUGE-1 F over characters.
-        rouge2_char: ROUGE-2 F over characters.
-        rougeL_char: ROUGE-L F over characters.
-        table_f1: GriTS_Con F1 over the page's tables; None where neither text has a table.
-        table_struct_f1: GriTS_Top F1, counted like `table_f1`.
-        table_adj_f1: ICDAR-2013 adjacency F1, counted like `table_f1`.
-        teds: TEDS on normalised HTML, counted like `table_f1`.
-        teds_s: TEDS of the structure alone, counted like `table_f1`.
-        formula_exact: Share of the reference's formulas read exactly; None where it has none.
-        odb_text_edit: OmniDocBench's distance of text; None where the reference has none. Its column is
-            `odb.text_edit`, and so on.
-        odb_formula_edit: The same of display formulas.
-        odb_table_teds: Mean TEDS of the reference's tables; predicted tables beyond them cost nothing here.
-        odb_reading_order: Distance of the order in which the reference's text was read.
-        hallucination: Share of the predicted blocks that answer nothing; None where nothing is predicted.
-        loop: The output repeats itself and the reference does not (a page full of rules is no failure).
-        loop_olmocr: olmOCR's rule on the output alone.
-        empty: The output is blank, the page is not.
-        truncated: Generation stopped at the token limit; None where the reason is unknown.
-    """
-
-    cer: float
-    cer_normalised: float
-    wer: float
-    ned: float | None
-    bleu: float
-    rouge1: float
-    rouge2: float
-    rougeL: float  # noqa: N815 - the metric's own name
-    rouge1_char: float
-    rouge2_char: float
-    rougeL_char: float  # noqa: N815 - the metric's own name
-    table_f1: float | None
-    table_struct_f1: float | None
-    table_adj_f1: float | None
-    teds: float | None
-    teds_s: float | None
-    formula_exact: float | None
-    odb_text_edit: float | None
-    odb_formula_edit: float | None
-    odb_table_teds: float | None
-    odb_reading_order: float | None
-    hallucination: float | None
-    loop: bool
-    loop_olmocr: bool
-    empty: bool
-    truncated: bool | None
-
-
 MODELS = ("base", "tuned")
 PAGE_COLUMNS = ("index", "id", "document", "page", "image", "category", "language", "reference_characters")
-_NAMES = {field.name: field.name.replace("odb_", "odb.") for field in fields(PageScore)}
-METRICS = (*_NAMES.values(), "tokens")
+METRICS = (
+    *("cer", "cer_normalised", "wer", "ned", "bleu", "rouge1", "rouge2", "rougeL"),
+    *("rouge1_char", "rouge2_char", "rougeL_char", "table_f1", "table_struct_f1", "table_adj_f1", "teds", "teds_s"),
+    *("formula_exact", "odb.text_edit", "odb.formula_edit", "odb.table_teds", "odb.reading_order", "hallucination"),
+    *("loop", "loop_olmocr", "empty", "truncated", "tokens"),
+)
 """Metrics of samples.csv in the order of their columns, each as `<metric>_base` and `<metric>_tuned`."""
 SAMPLE_COLUMNS = (*PAGE_COLUMNS, *(f"{metric}_{model}" for metric in METRICS for model in MODELS))
 
@@ -122,8 +64,10 @@ _REDO_RECORDS = 'give both files one record {"id", "text"} per page, with the sa
 
 def score_page(
     reference: str, hypothesis: str, stop_reason: str | None = None, page: ground_truth.Page | None = None
-) -> PageScore:
-    """Score one page.
+) -> dict[str, float | None]:
+    """Return every metric of one page by the name of its column; None where it does not apply ("not counted").
+
+    docs/metrics.md defines them. Flags (loop, loop_olmocr, empty, truncated) are True or False.
 
     Args:
         reference: The label.
@@ -131,44 +75,36 @@ def score_page(
         stop_reason: Why generation stopped ("eos" or "length"); None where unknown.
         page: The page's annotations; without them, the label's blocks are taken for such.
     """
-    structure = pages.page_scores(
-        pages.page_elements(ground_truth.page_from_markdown(reference) if page is None else page, hypothesis)
+    structure = page_scores.page_scores(
+        page_scores.page_elements(ground_truth.page_from_markdown(reference) if page is None else page, hypothesis)
     )
-    words, characters = text.rouge(reference, hypothesis), text.rouge_characters(reference, hypothesis)
+    words, characters = text_scores.rouge(reference, hypothesis), text_scores.rouge_characters(reference, hypothesis)
     tables = page_tables(reference, hypothesis)
-    return PageScore(
-        cer=text.cer(reference, hypothesis),
-        cer_normalised=text.cer_normalised(reference, hypothesis),
-        wer=text.wer(reference, hypothesis),
-        ned=text.ned(reference, hypothesis) if reference or hypothesis else None,
-        bleu=text.sentence_bleu(reference, hypothesis),
-        rouge1=words.rouge1,
-        rouge2=words.rouge2,
-        rougeL=words.rougeL,
-        rouge1_char=characters.rouge1,
-        rouge2_char=characters.rouge2,
-        rougeL_char=characters.rougeL,
-        table_f1=tables.content_f1 if tables else None,
-        table_struct_f1=tables.structure_f1 if tables else None,
-        table_adj_f1=tables.adjacency_f1 if tables else None,
-        teds=tables.teds if tables else None,
-        teds_s=tables.teds_s if tables else None,
-        formula_exact=formula_exact(reference, hypothesis),
-        odb_text_edit=structure.text_edit,
-        odb_formula_edit=structure.formula_edit,
-        odb_table_teds=structure.table_teds,
-        odb_reading_order=structure.reading_order,
-        hallucination=structure.hallucination,
-        loop=loops.has_loop(hypothesis) and not loops.has_loop(reference),
-        loop_olmocr=loops.has_olmocr_loop(hypothesis),
-        empty=loops.is_empty(reference, hypothesis),
-        truncated=None if stop_reason is None else loops.is_truncated(stop_reason),
-    )
-
-
-def _values(score: PageScore) -> dict[str, Any]:
-    """Return a page's scores by the names of their columns."""
-    return {_NAMES[name]: value for name, value in asdict(score).items()}
+    return {
+        "cer": text_scores.cer(reference, hypothesis),
+        "cer_normalised": text_scores.cer_normalised(reference, hypothesis),
+        "wer": text_scores.wer(reference, hypothesis),
+        "ned": text_scores.ned(reference, hypothesis) if reference or hypothesis else None,
+        "bleu": text_scores.sentence_bleu(reference, hypothesis),
+        **asdict(words),
+        **{f"{name}_char": value for name, value in asdict(characters).items()},
+        "table_f1": tables.content_f1 if tables else None,
+        "table_struct_f1": tables.structure_f1 if tables else None,
+        "table_adj_f1": tables.adjacency_f1 if tables else None,
+        "teds": tables.teds if tables else None,
+        "teds_s": tables.teds_s if tables else None,
+        "formula_exact": formula_exact(reference, hypothesis),
+        "odb.text_edit": structure.text_edit,
+        "odb.formula_edit": structure.formula_edit,
+        "odb.table_teds": structure.table_teds,
+        "odb.reading_order": structure.reading_order,
+        "hallucination": structure.hallucination,
+        # A page full of rules is no failure.
+        "loop": loops.has_loop(hypothesis) and not loops.has_loop(reference),
+        "loop_olmocr": loops.has_olmocr_loop(hypothesis),
+        "empty": loops.is_empty(reference, hypothesis),
+        "truncated": None if stop_reason is None else loops.is_truncated(stop_reason),
+    }
 
 
 def reference_text(record: Mapping[str, Any]) -> str:
@@ -186,16 +122,10 @@ def reference_text(record: Mapping[str, Any]) -> str:
 
 
 def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataFrame":
-    """Score both models on every test page.
+    """Score both models on every test page (ShareGPT records).
 
-    Args:
-        references: Records of test.jsonl (ShareGPT).
-        base: Records of predictions/base.jsonl.
-        tuned: Records of predictions/tuned.jsonl.
-
-    Returns:
-        One row per test page in the order of `references`, columns `SAMPLE_COLUMNS`; NaN (NA in whole-number columns)
-        where a metric is not counted.
+    Returns one row per page in the order of `references`, columns `SAMPLE_COLUMNS`; NaN (NA in whole-number columns)
+    where a metric is not counted.
 
     Raises:
         UserError: There are no test pages, or the three do not hold the same page ids, each once.
@@ -222,7 +152,7 @@ def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataF
         }
         for model, predictions in by_model.items():
             prediction = predictions[index]
-            scores = _values(score_page(reference, str(prediction["text"]), prediction.get("stop_reason")))
+            scores = score_page(reference, str(prediction["text"]), prediction.get("stop_reason"))
             scores["tokens"] = prediction.get("tokens")
             row |= {f"{metric}_{model}": value for metric, value in scores.items()}
         rows.append(row)
@@ -234,13 +164,8 @@ def score_records(
 ) -> "pd.DataFrame":
     """Score anybody's predictions: records `{"id", "text"}` on both sides, further keys are ignored.
 
-    Args:
-        references: One record per page.
-        predictions: One record per page, in any order.
-        annotations: OmniDocBench's annotations by page id, where the references come from them.
-
-    Returns:
-        One row per reference, in their order: id, reference_characters and every metric; NaN where not counted.
+    `annotations` are OmniDocBench's by page id, where the references come from them. Returns one row per reference, in
+    their order: id, reference_characters and every metric; NaN where not counted.
 
     Raises:
         UserError: There are no references, or the ids differ or repeat.
@@ -255,7 +180,7 @@ def score_records(
         page = (annotations or {}).get(page_id)
         scores = score_page(reference, str(prediction["text"]), prediction.get("stop_reason"), page)
         length = {"reference_characters": len(reference.strip())}
-        rows.append({"id": page_id, **length, **_values(scores), "tokens": prediction.get("tokens")})
+        rows.append({"id": page_id, **length, **scores, "tokens": prediction.get("tokens")})
     return _typed(pd.DataFrame(rows, columns=["id", "reference_characters", *METRICS]))
 
 
@@ -303,13 +228,7 @@ def score_facts(wanted: "EvaluationSet", predictions: Records) -> dict[str, Any]
 
 
 def aggregate_records(frame: "pd.DataFrame", references: Records, predictions: Records) -> Numbers:
-    """Return the aggregates of `score_records`, with the keys that `aggregate` gives for each model.
-
-    Args:
-        frame: What `score_records` returned for these records.
-        references: Records `{"id", "text"}`.
-        predictions: Records `{"id", "text"}`.
-    """
+    """Return the aggregates of `score_records`, with the keys that `aggregate` gives for each model."""
     matched = _matched(references, predictions, "the predictions", todo=_REDO_RECORDS)
     texts = [str(record["text"]) for record in matched]
     return _aggregate(frame[list(METRICS)], [str(record["text"]) for record in references], texts)
@@ -332,12 +251,6 @@ def aggregate(frame: "pd.DataFrame", references: Records, base: Records, tuned: 
     A key whose value is undefined is left out: table_f1 and its like where no page has a table, formula_exact where
     none has a formula, truncated_rate where no stop reason is known, `_relative_gain` where the base's mean is 0.
 
-    Args:
-        frame: What `score_pages` returned for these records.
-        references: Records of test.jsonl.
-        base: Records of predictions/base.jsonl.
-        tuned: Records of predictions/tuned.jsonl.
-
     Raises:
         UserError: The records do not hold the same page ids, or not those of the frame.
     """
@@ -359,15 +272,15 @@ def aggregate(frame: "pd.DataFrame", references: Records, base: Records, tuned: 
 def _aggregate(frame: "pd.DataFrame", references: Sequence[str], hypotheses: Sequence[str]) -> Numbers:
     """Aggregate one model; `frame` has one column per metric and one row per page."""
     cer = frame["cer"]
-    bleu = text.corpus_bleu(references, hypotheses)
+    bleu = text_scores.corpus_bleu(references, hypotheses)
     LOGGER.info("BLEU %.2f: %s", bleu.score, "; ".join(bleu.signatures))
     numbers: dict[str, float] = {
         "pages": len(frame),
         "cer_median": float(cer.median()),
         "cer_p90": float(cer.quantile(0.9)),
         "cer_share_above_1": float((cer > 1).mean()),
-        "cer_corpus": text.pooled_rate(map(text.character_edits, references, hypotheses)),
-        "wer_corpus": text.pooled_rate(map(text.word_edits, references, hypotheses)),
+        "cer_corpus": text_scores.pooled_rate(map(text_scores.character_edits, references, hypotheses)),
+        "wer_corpus": text_scores.pooled_rate(map(text_scores.word_edits, references, hypotheses)),
         "bleu": bleu.score,
         "tables": int(frame["table_f1"].count()),
         "formulas": int(frame["formula_exact"].count()),
@@ -422,13 +335,7 @@ def write_samples(frame: "pd.DataFrame", path: Path) -> None:
 
 
 def write_metrics(path: Path, aggregates: Mapping[str, Mapping[str, Any]], verdict: gate.Verdict) -> None:
-    """Write reports/metrics.json atomically: headline first, since DVC's columns stand in the order of the file.
-
-    Args:
-        path: The file.
-        aggregates: `base`, `tuned`, `change` and `retention`.
-        verdict: What `gate.judge` found in them.
-    """
+    """Write reports/metrics.json atomically: headline first, since DVC's columns stand in the order of the file."""
     content = {
         **gate.headline(aggregates, verdict),
         "gate": verdict.record(),
@@ -464,32 +371,6 @@ def read_samples(path: Path) -> "pd.DataFrame":
         if column not in _TEXT_COLUMNS:
             frame[column] = [float(value) if value else math.nan for value in frame[column]]
     return _typed(frame)
-
-
-def before_after_table(frame: "pd.DataFrame", metric: str = "cer") -> "pd.DataFrame":
-    """Return the table in its published form: a row per page (index, before, after), then their means.
-
-    Args:
-        frame: What `score_pages` returned.
-        metric: One of `METRICS`. Pages on which it is counted for neither model are left out; each mean is over the
-        pages
-            counted for that model.
-
-    Returns:
-        Columns index (as text; "mean" in the last row), before and after (NaN where not counted).
-
-    Raises:
-        UserError: No such metric.
-    """
-    import pandas as pd
-
-    if metric not in METRICS:
-        raise UserError("No such metric", value=metric, accepted=", ".join(METRICS))
-    values = frame[[f"{metric}_{model}" for model in MODELS]].astype("float64").set_axis(["before", "after"], axis=1)
-    rows = values.assign(index=frame["index"].astype(str))[["index", "before", "after"]]
-    rows = rows.dropna(subset=["before", "after"], how="all")
-    mean = pd.DataFrame({"index": ["mean"], "before": [rows["before"].mean()], "after": [rows["after"].mean()]})
-    return pd.concat([rows, mean], ignore_index=True)
 
 
 def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":

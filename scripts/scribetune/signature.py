@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from scribetune import files
+from scribetune.audit import git
 from scribetune.errors import UserError
 
 NAMESPACE = "scribetune"
@@ -30,12 +31,9 @@ class SignatureState(StrEnum):
 
 @dataclass(frozen=True)
 class SignatureResult:
-    """What a check found.
+    """What a check found, and one sentence for people (`detail`): the key's fingerprint, or why it is not good.
 
-    Attributes:
-        state: The finding.
-        principal: Who signed, as the allowed-signers file names them; "" unless the state is good.
-        detail: One sentence for people: the key's fingerprint, or why it is not good.
+    `principal` is who signed, as the allowed-signers file names them; "" unless the state is good.
     """
 
     state: SignatureState
@@ -55,9 +53,6 @@ def sign(lineage: Path, key: Path | None = None) -> Path:
         lineage: reports/lineage.json of a build.
         key: An SSH key (private, or public with the private one in the agent); by default git's `user.signingkey`,
             where `gpg.format` is `ssh`.
-
-    Returns:
-        The path of the signature.
 
     Raises:
         UserError: No lineage, no key, no ssh-keygen, or ssh-keygen refuses.
@@ -165,10 +160,10 @@ def _key_arguments(lineage: Path, key: Path | None) -> Iterator[list[str]]:
 
 
 def _key_of_git(lineage: Path) -> str:
-    if _git(lineage, "gpg.format") == "ssh":
+    if _setting(lineage, "gpg.format") == "ssh":
         # --type=path expands a leading ~, but must not be asked about a literal key.
-        literal = _git(lineage, "user.signingkey")
-        named = literal if _LITERAL_KEY.match(literal) else _git(lineage, "user.signingkey", path=True)
+        literal = _setting(lineage, "user.signingkey")
+        named = literal if _LITERAL_KEY.match(literal) else _setting(lineage, "user.signingkey", "--type=path")
         if named:
             return named
     raise UserError(
@@ -181,10 +176,11 @@ def _key_of_git(lineage: Path) -> str:
 
 def _allowed_signers(lineage: Path, given: Path | None) -> Path | None:
     if given is None:
-        configured = _git(lineage, "gpg.ssh.allowedSignersFile", path=True)
+        configured = _setting(lineage, "gpg.ssh.allowedSignersFile", "--type=path")
         if not configured:
             return None
-        given = _repository(lineage) / configured  # an absolute path stays what it is
+        # Relative paths in git's configuration count from the repository's root; an absolute one stays what it is.
+        given = Path(git.text(lineage.parent, "rev-parse", "--show-toplevel") or lineage.parent) / configured
     if not given.is_file():
         raise UserError(
             "The file of allowed signers is not there", value=str(given),
@@ -194,24 +190,9 @@ def _allowed_signers(lineage: Path, given: Path | None) -> Path | None:
     return given
 
 
-def _git(lineage: Path, key: str, *, path: bool = False) -> str:
+def _setting(lineage: Path, key: str, *kind: str) -> str:
     """Return a value of git's configuration; "" where it has none, or where there is no git."""
-    kind = ["--type=path"] if path else []
-    return _ask_git(lineage, "config", *kind, "--get", key)
-
-
-def _repository(lineage: Path) -> Path:
-    """Return the root of the repository: relative paths in git's configuration count from there."""
-    return Path(_ask_git(lineage, "rev-parse", "--show-toplevel") or lineage.parent)
-
-
-def _ask_git(lineage: Path, *arguments: str) -> str:
-    command = ["git", *arguments]
-    try:
-        answer = subprocess.run(command, cwd=lineage.parent, capture_output=True, text=True, check=False)  # noqa: S603
-    except OSError:
-        return ""
-    return answer.stdout.strip() if answer.returncode == 0 else ""
+    return git.text(lineage.parent, "config", *kind, "--get", key)
 
 
 def _ssh_keygen(content: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -227,11 +208,11 @@ def _ssh_keygen(content: bytes, *arguments: str) -> subprocess.CompletedProcess[
         ) from None
 
 
-def _fingerprint(said: bytes) -> str:
-    named = re.search(r"with (\S+ key SHA256:\S+)", said.decode(errors="replace"))
+def _fingerprint(printed: bytes) -> str:
+    named = re.search(r"with (\S+ key SHA256:\S+)", printed.decode(errors="replace"))
     return named.group(1) if named else "a key"
 
 
-def _last_line(said: bytes) -> str:
-    lines = said.decode(errors="replace").strip().splitlines()
+def _last_line(printed: bytes) -> str:
+    lines = printed.decode(errors="replace").strip().splitlines()
     return lines[-1].strip() if lines else ""

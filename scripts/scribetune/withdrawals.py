@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from scribetune import files
@@ -22,14 +22,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class Withdrawal:
     """One line of config/withdrawn.csv.
 
-    Attributes:
-        sha256: Of the PDF.
-        path: Its path below documents.raw when it was withdrawn.
-        document: Its id then.
-        date: When, ISO 8601.
-        reason: Why, in words.
-        label_sha256: Of its pages' labels.
-        bytes: Size of the PDF, so that a build need only hash files of that size; None where it is not known.
+    `path` and `document` are what it was called then; `bytes` is the size of the PDF, so that a build need only hash
+    files of that size, None where it is not known.
     """
 
     sha256: str
@@ -100,13 +94,9 @@ def _withdrawal(path: Path, number: int, row: Mapping[str, str | None]) -> Withd
 def write(path: Path, withdrawals: Iterable[Withdrawal]) -> None:
     """Write the whole list, atomically."""
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in withdrawals:
-        size = "" if row.bytes is None else row.bytes
-        writer.writerow(
-            [row.sha256, row.path, row.document, row.date, row.reason, ";".join(sorted(row.label_sha256)), size]
-        )
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) | {"label_sha256": ";".join(sorted(row.label_sha256))} for row in withdrawals)
     files.write_text(path, stream.getvalue())
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scribetune.metrics.omnidocbench import elements, ground_truth, normalisation, pages
-from scribetune.metrics.omnidocbench.pages import Element
+from scribetune.metrics.omnidocbench import elements, ground_truth, normalisation, page_scores
+from scribetune.metrics.omnidocbench.page_scores import Element
 
 GOLDEN = Path(__file__).parent / "golden"
 PAGES: list[dict[str, Any]] = json.loads((GOLDEN / "omnidocbench_synth.json").read_text(encoding="utf-8"))["cases"]
@@ -72,7 +72,7 @@ def row(element: Element) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", PAGES, ids=lambda case: case["id"])
 def test_every_element_of_a_page_is_that_of_the_reference(case: dict[str, Any]) -> None:
-    page = pages.page_elements(ground_truth.page_from_json(case["gt_page"]), case["pred_md"])
+    page = page_scores.page_elements(ground_truth.page_from_json(case["gt_page"]), case["pred_md"])
     order = page.order
     found = {
         "text_block": [row(element) for element in (*page.text, *page.formulas_as_text)],
@@ -100,7 +100,9 @@ def test_every_element_of_a_page_is_that_of_the_reference(case: dict[str, Any]) 
 
 @pytest.mark.parametrize("case", PAGES, ids=lambda case: case["id"])
 def test_the_distances_of_a_page_are_those_of_the_reference(case: dict[str, Any]) -> None:
-    scores = pages.page_scores(pages.page_elements(ground_truth.page_from_json(case["gt_page"]), case["pred_md"]))
+    scores = page_scores.page_scores(
+        page_scores.page_elements(ground_truth.page_from_json(case["gt_page"]), case["pred_md"])
+    )
     golden = {kind: expected["page_edit"] for kind, expected in case["expected"].items()}
     assert golden == {
         "text_block": scores.text_edit,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scribetune.metrics import text
+from scribetune.metrics import text_scores
 
 GOLDEN = Path(__file__).parent / "golden"
 PAGES: list[dict[str, Any]] = json.loads((GOLDEN / "text_metrics.json").read_text(encoding="utf-8"))["cases"]
@@ -20,11 +20,11 @@ corpora = pytest.mark.parametrize("case", CORPORA, ids=lambda case: case["id"])
 @pages
 def test_error_rates_and_edits_are_those_of_jiwer(case: dict[str, Any]) -> None:
     reference, hypothesis = case["reference"], case["hypothesis"]
-    assert text.cer(reference, hypothesis) == case["jiwer_cer"]
-    assert text.wer(reference, hypothesis) == case["jiwer_wer"]
+    assert text_scores.cer(reference, hypothesis) == case["jiwer_cer"]
+    assert text_scores.wer(reference, hypothesis) == case["jiwer_wer"]
     for count, golden in (
-        (text.character_edits(reference, hypothesis), case["char"]),
-        (text.word_edits(reference, hypothesis), case["word"]),
+        (text_scores.character_edits(reference, hypothesis), case["char"]),
+        (text_scores.word_edits(reference, hypothesis), case["word"]),
     ):
         assert count.edits == golden["S"] + golden["D"] + golden["I"]
         assert count.reference_length == golden["H"] + golden["S"] + golden["D"]
@@ -34,8 +34,8 @@ def test_error_rates_and_edits_are_those_of_jiwer(case: dict[str, Any]) -> None:
 def test_the_fast_path_equals_jiwer_as_installed(case: dict[str, Any]) -> None:
     import jiwer
 
-    assert text.cer(case["reference"], case["hypothesis"]) == jiwer.cer(case["reference"], case["hypothesis"])
-    assert text.wer(case["reference"], case["hypothesis"]) == jiwer.wer(case["reference"], case["hypothesis"])
+    assert text_scores.cer(case["reference"], case["hypothesis"]) == jiwer.cer(case["reference"], case["hypothesis"])
+    assert text_scores.wer(case["reference"], case["hypothesis"]) == jiwer.wer(case["reference"], case["hypothesis"])
 
 
 def test_the_fast_path_equals_jiwer_on_random_texts() -> None:
@@ -45,21 +45,21 @@ def test_the_fast_path_equals_jiwer_on_random_texts() -> None:
     alphabet = "ab c \n\t  数据 \u200cک۳é\u00a0"
     for _ in range(300):
         reference, hypothesis = ("".join(draw.choices(alphabet, k=draw.randrange(60))) for _ in range(2))
-        assert text.cer(reference, hypothesis) == jiwer.cer(reference, hypothesis)
-        assert text.wer(reference, hypothesis) == jiwer.wer(reference, hypothesis)
+        assert text_scores.cer(reference, hypothesis) == jiwer.cer(reference, hypothesis)
+        assert text_scores.wer(reference, hypothesis) == jiwer.wer(reference, hypothesis)
 
 
 @pages
 def test_normalised_edit_distance_is_that_of_the_golden_case(case: dict[str, Any]) -> None:
     # The reference leaves 0 / 0 undefined; here it is 0.
     golden = 0.0 if case["ned_maxlen"] is None else case["ned_maxlen"]
-    assert text.ned(case["reference"], case["hypothesis"]) == golden
+    assert text_scores.ned(case["reference"], case["hypothesis"]) == golden
 
 
 @pages
 def test_sentence_bleu_is_that_of_sacrebleu(case: dict[str, Any]) -> None:
     found = {
-        tokenizer: text.sentence_bleu(case["reference"], case["hypothesis"], tokenizer)
+        tokenizer: text_scores.sentence_bleu(case["reference"], case["hypothesis"], tokenizer)
         for tokenizer in ("13a", "zh", "intl", "char")
     }
     assert found == case["sacrebleu_sentence"]
@@ -67,7 +67,7 @@ def test_sentence_bleu_is_that_of_sacrebleu(case: dict[str, Any]) -> None:
 
 @pages
 def test_rouge_is_that_of_rouge_score(case: dict[str, Any]) -> None:
-    found = text.rouge(case["reference"], case["hypothesis"])
+    found = text_scores.rouge(case["reference"], case["hypothesis"])
     golden = case["rouge"]
     assert (found.rouge1, found.rouge2, found.rougeL) == tuple(
         golden[name][2] for name in ("rouge1", "rouge2", "rougeL")
@@ -78,9 +78,9 @@ def test_rouge_is_that_of_rouge_score(case: dict[str, Any]) -> None:
 def test_character_rouge_is_rouge_score_with_a_tokenizer_of_characters(case: dict[str, Any]) -> None:
     from rouge_score.rouge_scorer import RougeScorer
 
-    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=text.CharacterTokenizer())
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], tokenizer=text_scores.CharacterTokenizer())
     scores = scorer.score(case["reference"], case["hypothesis"])
-    found = text.rouge_characters(case["reference"], case["hypothesis"])
+    found = text_scores.rouge_characters(case["reference"], case["hypothesis"])
     assert (found.rouge1, found.rouge2, found.rougeL) == tuple(
         scores[name].fmeasure for name in ("rouge1", "rouge2", "rougeL")
     )
@@ -89,10 +89,10 @@ def test_character_rouge_is_rouge_score_with_a_tokenizer_of_characters(case: dic
 @corpora
 def test_corpus_rates_are_those_of_jiwers_list_call(case: dict[str, Any]) -> None:
     pairs = list(zip(case["references"], case["hypotheses"], strict=True))
-    assert text.pooled_rate(text.character_edits(*pair) for pair in pairs) == case["corpus_cer"]
-    assert text.pooled_rate(text.word_edits(*pair) for pair in pairs) == case["corpus_wer"]
-    assert sum(text.cer(*pair) for pair in pairs) / len(pairs) == pytest.approx(case["mean_cer"], abs=1e-12)
-    assert sum(text.rouge(*pair).rougeL for pair in pairs) / len(pairs) == pytest.approx(
+    assert text_scores.pooled_rate(text_scores.character_edits(*pair) for pair in pairs) == case["corpus_cer"]
+    assert text_scores.pooled_rate(text_scores.word_edits(*pair) for pair in pairs) == case["corpus_wer"]
+    assert sum(text_scores.cer(*pair) for pair in pairs) / len(pairs) == pytest.approx(case["mean_cer"], abs=1e-12)
+    assert sum(text_scores.rouge(*pair).rougeL for pair in pairs) / len(pairs) == pytest.approx(
         case["mean_rougeL_f"], abs=1e-12
     )
 
@@ -100,7 +100,7 @@ def test_corpus_rates_are_those_of_jiwers_list_call(case: dict[str, Any]) -> Non
 @corpora
 def test_corpus_bleu_is_that_of_sacrebleu(case: dict[str, Any]) -> None:
     found = {
-        tokenizer: text.corpus_bleu(case["references"], case["hypotheses"], tokenizer).score
+        tokenizer: text_scores.corpus_bleu(case["references"], case["hypotheses"], tokenizer).score
         for tokenizer in ("13a", "zh", "intl", "char")
     }
     assert found == case["corpus_bleu"]

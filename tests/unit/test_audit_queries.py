@@ -11,8 +11,8 @@ import pytest
 from audit_project import Project, digest, lineage, page
 from typer.testing import CliRunner
 
-from scribetune.audit import differences, records, timeline, touches, whence
-from scribetune.audit.records import Lineage
+from scribetune.audit import differences, lineage_reader, timeline, touches, whence
+from scribetune.audit.lineage_reader import Lineage
 from scribetune.audit.touches import Use
 from scribetune.audit.whence import Match
 from scribetune.cli import app
@@ -39,7 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def parsed(record: dict[str, Any]) -> Lineage:
-    return records.parse(json.dumps(record).encode(), "here")
+    return lineage_reader.parse(json.dumps(record).encode(), "here")
 
 
 def scribetune(project: Project, *arguments: str, fails: bool = False) -> str:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from scribetune import layout, withdrawals
-from scribetune.audit import reproduce
+from scribetune.audit import file_differences, reproduce
 from scribetune.cli import app
 from scribetune.errors import UserError
 
@@ -108,11 +108,11 @@ def test_predictions_and_tables_are_compared_by_page_and_cell(tmp_path: Path) ->
     was, made = tmp_path / "was.jsonl", tmp_path / "made.jsonl"
     was.write_text('{"id": "a/p1", "text": "x"}\n{"id": "a/p2", "text": "y"}\n')
     made.write_text('{"id": "a/p1", "text": "x"}\n{"id": "a/p2", "text": "z"}\n')
-    assert reproduce.describe(was, made) == "1 of 2 pages; first a/p2: text"
+    assert file_differences.describe(was, made) == "1 of 2 pages; first a/p2: text"
     table, other = tmp_path / "was.csv", tmp_path / "made.csv"
     table.write_text("page,cer\na,0.5\nb,0.25\n")
     other.write_text("page,cer\na,0.5\nb,0.75\n")
-    assert reproduce.describe(table, other) == "1 cells: line 3 cer: 0.25 → 0.75"
+    assert file_differences.describe(table, other) == "1 cells: line 3 cer: 0.25 → 0.75"
 
 
 @pytest.mark.usefixtures("copied")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scribetune import layout, withdrawals
-from scribetune.audit import withdraw
+from scribetune.audit import purge, withdraw
 from scribetune.cli import app
 from scribetune.errors import UserError
 
@@ -173,8 +173,8 @@ def test_a_later_document_of_the_same_name_keeps_what_is_its(build: Path) -> Non
     lineage["documents"][0]["sha256"] = old
     audited_folder.write_json(build / "reports/lineage.json", lineage)
     found = withdraw.find(build, old)
-    assert withdraw.plan_purge(build, found, [LABEL_A]).paths == ()
-    objects = withdraw.plan_purge(build, found, []).objects
+    assert purge.plan_purge(build, found, [LABEL_A]).paths == ()
+    objects = purge.plan_purge(build, found, []).objects
     assert audited_folder.cached(build, audited_folder.md5(b"image a")) not in objects
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from scribetune import samples
-from scribetune.metrics.omnidocbench import elements, ground_truth, matching, normalisation, pages, runs
+from scribetune import samples, scoring
+from scribetune.metrics.omnidocbench import elements, ground_truth, matching, normalisation, page_scores
 from scribetune.metrics.omnidocbench.ground_truth import Annotation, Page
 
 
-def scores(label: str, prediction: str) -> pages.PageScores:
-    return pages.page_scores(pages.page_elements(ground_truth.page_from_markdown(label), prediction))
+def scores(label: str, prediction: str) -> page_scores.PageScores:
+    return page_scores.page_scores(page_scores.page_elements(ground_truth.page_from_markdown(label), prediction))
 
 
 def test_a_page_read_as_it_is_labelled_is_read_perfectly() -> None:
@@ -63,8 +63,8 @@ def test_a_table_is_read_from_html_or_markdown_and_missing_counts_zero() -> None
 
 def test_latex_tables_count_as_missing() -> None:
     page = Page((), (Annotation("table", html="<table><tr><td>1</td></tr></table>", latex="x", order=1),))
-    found = pages.page_elements(page, "\\begin{tabular}{l}1\\end{tabular}\n\ntext")
-    assert pages.page_scores(found).table_teds == 0.0
+    found = page_scores.page_elements(page, "\\begin{tabular}{l}1\\end{tabular}\n\ntext")
+    assert page_scores.page_scores(found).table_teds == 0.0
 
 
 def test_captions_and_headers_may_be_read_or_not() -> None:
@@ -77,7 +77,7 @@ def test_captions_and_headers_may_be_read_or_not() -> None:
     )
     body = "\n\n".join(PARAGRAPHS)
     for prediction in (body, f"Annual report 2024\n\n{body}"):
-        found = pages.page_scores(pages.page_elements(page, prediction))
+        found = page_scores.page_scores(page_scores.page_elements(page, prediction))
         assert (found.text_edit, found.reading_order, found.hallucination) == (0.0, 0.0, 0.0)
 
 
@@ -93,7 +93,7 @@ def test_cut_text_is_put_together() -> None:
 
 def test_annotations_without_text_order_or_relations_are_no_error() -> None:
     page = ground_truth.page_from_json({"layout_dets": [{"category_type": "text_block"}, {"category_type": "table"}]})
-    found = pages.page_scores(pages.page_elements(page, "text"))
+    found = page_scores.page_scores(page_scores.page_elements(page, "text"))
     assert (found.text_edit, found.hallucination) == (None, 1.0)
 
 
@@ -166,16 +166,12 @@ def test_hostile_pages_are_scored_in_seconds(text: str) -> None:
 
 
 def test_a_run_averages_over_pages() -> None:
-    first, second = (
-        pages.page_elements(ground_truth.page_from_markdown(label), prediction)
-        for label, prediction in (("abcd", "abcd"), ("abcd efgh", "abcd"))
-    )
-    found = runs.run_scores([first, second])
-    assert found.text.by_page == 0.25
-    assert found.text.whole == pytest.approx(4 / 12)
-    assert found.reading_order.by_page == 0.0
-    assert (found.table_teds.by_page, found.formula.by_page) == (None, None)
-    assert runs.overall_without_cdm(0.2, 0.6) == pytest.approx(70.0)
+    labels = [{"id": "a", "text": "abcd"}, {"id": "b", "text": "abcd efgh"}]
+    readings = [{"id": "a", "text": "abcd"}, {"id": "b", "text": "abcd"}]
+    found = scoring.aggregate_records(scoring.score_records(labels, readings), labels, readings)
+    assert (found["odb.text_edit"], found["odb.reading_order"]) == (0.25, 0.0)
+    assert not {"odb.table_teds", "odb.formula_edit", "odb.overall_no_cdm"} & found.keys()
+    assert page_scores.overall_without_cdm(0.2, 0.6) == pytest.approx(70.0)
 
 
 MARKS = {"html_table": "<table", "equation_isolated": "$$", "code": "```"}

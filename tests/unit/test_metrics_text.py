@@ -2,7 +2,7 @@
 
 import pytest
 
-from scribetune.metrics import text
+from scribetune.metrics import text_scores
 
 
 @pytest.mark.parametrize(
@@ -10,19 +10,19 @@ from scribetune.metrics import text
     [("", "", 0.0), ("abc", "", 1.0), ("", "abcd", 4.0), ("  ", " x ", 1.0), ("ab", "abababab", 3.0)],
 )
 def test_empty_and_looping_pages_have_a_cer(reference: str, hypothesis: str, expected: float) -> None:
-    assert text.cer(reference, hypothesis) == expected
+    assert text_scores.cer(reference, hypothesis) == expected
 
 
 def test_normalised_cer_ignores_unicode_form_line_ends_digit_shapes_and_zwnj() -> None:
     reference, hypothesis = "café\n۱۲۳ می\u200cروم", "cafe\u0301\r\n123 میروم"
-    assert text.cer(reference, hypothesis) > 0.0
-    assert text.cer_normalised(reference, hypothesis) == 0.0
-    assert text.normalised("½ ² Ⅳ 一") == "½ ² Ⅳ 一"
+    assert text_scores.cer(reference, hypothesis) > 0.0
+    assert text_scores.cer_normalised(reference, hypothesis) == 0.0
+    assert text_scores.normalised("½ ² Ⅳ 一") == "½ ² Ⅳ 一"
 
 
 def test_the_raw_cer_normalises_nothing() -> None:
-    assert text.cer("é", "e\u0301") == 2.0
-    assert text.cer("１", "1") == 1.0
+    assert text_scores.cer("é", "e\u0301") == 2.0
+    assert text_scores.cer("１", "1") == 1.0
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_raw_cer_normalises_nothing() -> None:
     ],
 )
 def test_the_script_of_the_reference_chooses_the_bleu_tokenizer(page: str, tokenizer: str) -> None:
-    assert text.bleu_tokenizer(page) == tokenizer
+    assert text_scores.bleu_tokenizer(page) == tokenizer
 
 
 def test_corpus_bleu_of_one_script_is_sacrebleus_and_says_how_it_was_made() -> None:
@@ -46,7 +46,7 @@ def test_corpus_bleu_of_one_script_is_sacrebleus_and_says_how_it_was_made() -> N
 
     references = ["季度财务报告如下所示", "营业收入合计金额增长"]
     hypotheses = ["季度财务报告如下显示", "营业收人合计金额增长"]
-    found = text.corpus_bleu(references, hypotheses)
+    found = text_scores.corpus_bleu(references, hypotheses)
     assert found.score == sacrebleu.corpus_bleu(hypotheses, [references], tokenize="zh").score
     assert len(found.signatures) == 1
     assert "tok:zh" in found.signatures[0]
@@ -55,26 +55,26 @@ def test_corpus_bleu_of_one_script_is_sacrebleus_and_says_how_it_was_made() -> N
 def test_corpus_bleu_of_two_scripts_lies_between_them_and_names_both() -> None:
     latin = ("the cat sat on the mat today", "the cat sat on a mat today")
     han = ("季度财务报告如下所示营业收入", "季度财务报告如下所示营业收人")
-    alone = [text.corpus_bleu([reference], [hypothesis]).score for reference, hypothesis in (latin, han)]
-    both = text.corpus_bleu([latin[0], han[0]], [latin[1], han[1]])
+    alone = [text_scores.corpus_bleu([reference], [hypothesis]).score for reference, hypothesis in (latin, han)]
+    both = text_scores.corpus_bleu([latin[0], han[0]], [latin[1], han[1]])
     assert min(alone) < both.score < max(alone)
     assert [signature.split("tok:")[1].split("|")[0] for signature in both.signatures] == ["13a", "zh"]
 
 
 def test_corpus_bleu_refuses_lists_that_do_not_match() -> None:
     with pytest.raises(ValueError, match="1 for 2"):
-        text.corpus_bleu(["a", "b"], ["a"])
+        text_scores.corpus_bleu(["a", "b"], ["a"])
     with pytest.raises(ValueError, match="0 for 0"):
-        text.corpus_bleu([], [])
+        text_scores.corpus_bleu([], [])
 
 
 def test_character_rouge_sees_scripts_that_word_rouge_cannot() -> None:
     for page in ("季度财务报告", "گزارش مالی"):
-        assert text.rouge(page, page).rougeL == 0.0
-        assert text.rouge_characters(page, page) == text.Rouge(1.0, 1.0, 1.0)
-    assert text.rouge_characters("abc", "...") == text.Rouge(0.0, 0.0, 0.0)
-    assert text.rouge_characters("", "") == text.Rouge(0.0, 0.0, 0.0)
+        assert text_scores.rouge(page, page).rougeL == 0.0
+        assert text_scores.rouge_characters(page, page) == text_scores.Rouge(1.0, 1.0, 1.0)
+    assert text_scores.rouge_characters("abc", "...") == text_scores.Rouge(0.0, 0.0, 0.0)
+    assert text_scores.rouge_characters("", "") == text_scores.Rouge(0.0, 0.0, 0.0)
 
 
 def test_half_a_character_is_scored_not_fatal() -> None:
-    assert text.cer("a\ud800b", "ab") == pytest.approx(1 / 3)
+    assert text_scores.cer("a\ud800b", "ab") == pytest.approx(1 / 3)

@@ -26,7 +26,7 @@ from scribetune.errors import UserError
 from scribetune.report import ReportInputs, render, write
 from scribetune.report_index import THUMBNAILS_PER_CHUNK
 from scribetune.review import spot_check
-from scribetune.review.records import Review
+from scribetune.review.decisions import Review
 
 MODELS = ("base", "tuned")
 

@@ -14,8 +14,8 @@ from scribetune import files
 from scribetune.cli import app
 from scribetune.errors import UserError
 from scribetune.review import server
-from scribetune.review.desk import Choice, Desk
 from scribetune.review.guard import MAX_BODY_BYTES
+from scribetune.review.session import Choice, ReviewSession
 
 PORT, TOKEN = 8377, "t" * 43
 HOME = f"http://127.0.0.1:{PORT}"
@@ -31,8 +31,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def stranger(folder: Path) -> Iterator[TestClient]:
     """A client that does not know the token."""
-    desk = Desk(folder, Path("data/corrections"), Choice())
-    with TestClient(server.application(desk, TOKEN, PORT), base_url=HOME, follow_redirects=False) as client:
+    session = ReviewSession(folder, Path("data/corrections"), Choice())
+    with TestClient(server.application(session, TOKEN, PORT), base_url=HOME, follow_redirects=False) as client:
         yield client
 
 

@@ -24,8 +24,8 @@ import pdf_factory
 import stand_in
 from clone import configure, edit, git, run
 
-from scribetune.review import records, spot_check
-from scribetune.review.records import Review
+from scribetune.review import decisions, spot_check
+from scribetune.review.decisions import Review
 
 Job = tuple[str, str]
 """A rule and its shard; "" where the rule has one job."""
@@ -396,7 +396,7 @@ def _reviewed(verdict: str) -> Callable[[Path], None]:
     def apply(project: Path) -> None:
         digest = hashlib.sha256((project / "data/raw/report-2.pdf").read_bytes()).hexdigest()
         decided = Review("report-2", 1, verdict, "seen", "A. Reader", "2026-01-01T00:00:00", "trust", digest, "", "")
-        records.add(project / "data/corrections/reviews.csv", decided)
+        decisions.add(project / "data/corrections/reviews.csv", decided)
 
     return apply
 
@@ -522,7 +522,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         CODE, "the wording of the model cards", "both cards are written by rules of their own, so nothing trains anew",
-        _definition("scribetune/model_card.py", "_opening"),
+        _comment("scripts/scribetune/templates/model_card.md.j2", "\nOne more line.\n"),
         jobs("write_adapter_card", "write_model_card", "write_crate"), builds="all",
     ),
     Mutation(

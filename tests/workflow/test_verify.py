@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scribetune.audit import verify
+from scribetune.audit.expected_hashes import Kind
 
 pytestmark = pytest.mark.slow
 
@@ -14,8 +15,8 @@ def test_a_fresh_build_holds_and_a_tampered_copy_of_it_does_not(small_build: Pat
     result = verify.verify(small_build)
     assert result.findings == ()
     # Nothing is signed, recorded by DVC, or compared with a public benchmark here.
-    absent = {verify.SIGNATURE, verify.DVC_OUTPUT, verify.CACHE_OBJECT, verify.BENCHMARK}
-    assert set(result.checked) >= set(verify.KINDS) - absent
+    absent = {Kind.SIGNATURE, Kind.DVC_OUTPUT, Kind.CACHE_OBJECT, Kind.BENCHMARK}
+    assert set(result.checked) >= set(Kind) - absent
     copy = tmp_path / "copy"
     shutil.copytree(small_build, copy, ignore=shutil.ignore_patterns(".snakemake", "logs", "work"))
     tampered = copy / "reports/predictions/tuned_retention.jsonl"

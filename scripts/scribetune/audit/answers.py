@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from scribetune.audit.history import Commit, Entry, Unreadable
-from scribetune.audit.records import SPLITS, Lineage
+from scribetune.audit.lineage_reader import SPLITS, Lineage
 
 HEADLINE = ("cer_mean", "cer_median", "table_f1", "wer_mean", "bleu", "loop_rate")
 """Aggregates shown first, in this order; docs/metrics.md defines them."""

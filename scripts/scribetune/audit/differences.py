@@ -1,13 +1,13 @@
 """What changed between two lineages, in words and as plain values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scribetune.audit import history, records
+from scribetune.audit import history, lineage_reader
 from scribetune.audit.answers import HEADLINE, in_words
-from scribetune.audit.records import DocumentRow, Lineage, PageRow
+from scribetune.audit.lineage_reader import DocumentRow, Lineage, PageRow
 from scribetune.config import flatten, with_new_names
 from scribetune.errors import UserError
 
@@ -68,8 +68,6 @@ class Differences:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values: each attribute under its name, each change as {"before", "after"}."""
-        from dataclasses import asdict
-
         return asdict(self)
 
     def in_words(self) -> list[str]:
@@ -145,16 +143,12 @@ def between(before: Lineage, after: Lineage) -> Differences:
 def named(folder: Path, name: str) -> Lineage:
     """Return the lineage that one side of a comparison names.
 
-    Args:
-        folder: The build's folder.
-        name: A lineage.json, a folder with one (an adapter), the folder of a build, or a git revision.
-
     Raises:
         UserError: None of these, or it cannot be read.
     """
     for path in (Path(name), folder / name):
-        if path.is_file() or (path / records.FILE_NAME).is_file():
-            return records.read(path)
+        if path.is_file() or (path / lineage_reader.FILE_NAME).is_file():
+            return lineage_reader.read(path)
         if (path / history.BUILD).is_file() or (path / history.ADAPTER).is_file():
             return history.working_tree(path).lineage
     try:
@@ -203,7 +197,7 @@ def _environment(lineage: Lineage) -> dict[str, str]:
 
 
 def _base(lineage: Lineage) -> dict[str, str]:
-    return {"name": lineage.base_model.name, "revision": lineage.base_model.revision, **lineage.base_model.files}
+    return {"name": lineage.base_model.name, "revision": lineage.base_model.revision or "", **lineage.base_model.files}
 
 
 def _metrics(lineage: Lineage) -> dict[str, float]:

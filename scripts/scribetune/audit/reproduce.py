@@ -5,12 +5,8 @@ the difference itself is described (largest difference of weights, first differi
 """
 
 import contextlib
-import csv
-import hashlib
-import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +15,10 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from scribetune import files, layout, provenance, withdrawals
-from scribetune.audit import cache, history, records, verify
+from scribetune.audit import build_folder, dvc, git, history, lineage_reader
+from scribetune.audit.file_differences import describe
+from scribetune.audit.lineage_reader import Lineage
 from scribetune.benchmarks import listing
 from scribetune.config import Benchmark, Evaluation
 from scribetune.errors import UserError
@@ -41,7 +37,7 @@ KINDS: Mapping[str, str] = {
 """Recorded folder → what it holds; everything else is "report data"."""
 
 REPORT_DATA = "report data"
-_EMPTY_FOLDER = hashlib.md5(b"[]", usedforsecurity=False).hexdigest() + ".dir"
+_EMPTY_FOLDER = dvc.folder_md5(())
 _NAMES_HARDWARE = ("lineage.json", "index.html", "README.md", "model_card.md", "ro-crate-metadata.json")
 _MOST_KEYS = 3
 _ERROR_LINES = 15
@@ -68,13 +64,8 @@ class Difference:
 class Reproduction:
     """What came of building a revision again.
 
-    Attributes:
-        revision: As it was asked for.
-        commit: Its hash.
-        same: Kind → number of files that are the same, byte for byte.
-        differences: What is not.
-        notes: What may explain a difference, and what was set aside.
-        kept: Where the rebuilt folder is; "" where it was removed.
+    `same` counts files that are the same, byte for byte, by kind; `kept` is where the rebuilt folder is, "" where it
+    was removed.
     """
 
     revision: str
@@ -116,17 +107,17 @@ def reproduce(
         folder: The repository with the build; nothing in it is changed.
         revision: Tag, branch or commit that `scribetune commit` recorded a build for.
         keep: Where to leave the rebuilt folder; by default it is a temporary one that is removed.
-        raw: Folder of the input PDFs; by default as `verify.raw_folders` finds it.
+        raw: Folder of the input PDFs; by default as `build_folder.raw_folders` finds it.
         configfiles: Configuration files that build was made with, besides its own config/config.yaml.
         cores: For Snakemake.
 
     Raises:
         UserError: No such revision, nothing recorded there, inputs that are not to be had, or its build fails.
     """
-    commit = _commit(folder, revision)
+    commit = git.commit_of(folder, revision)
     with _checkout(folder, commit, keep) as place:
-        recorded = cache.outputs(place)
-        if not any(output.recorded_by == cache.LOCK for output in recorded):
+        recorded = dvc.outputs(place)
+        if not any(output.recorded_by == dvc.LOCK for output in recorded):
             raise UserError(
                 f"No build is recorded at {revision}: dvc.lock is not there or names no output", value=commit[:12],
                 accepted="a revision made after scribetune commit", todo="scribetune log lists those with an adapter",
@@ -148,16 +139,6 @@ def reproduce(
 # ---- checking out
 
 
-def _commit(folder: Path, revision: str) -> str:
-    asked = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if asked.returncode != 0:
-        raise UserError(
-            "No such revision, or no git repository", value=revision,
-            accepted="a tag, a branch or a commit of the repository in --folder", todo="see git log and git tag",
-        )  # fmt: skip
-    return asked.stdout.strip()
-
-
 @contextlib.contextmanager
 def _checkout(folder: Path, commit: str, keep: Path | None) -> Iterator[Path]:
     """Yield the build's folder in a new git worktree at a commit; it is removed afterwards, unless it is to be kept."""
@@ -166,17 +147,18 @@ def _checkout(folder: Path, commit: str, keep: Path | None) -> Iterator[Path]:
             "The folder to keep the rebuilt revision in is not empty", value=str(keep),
             accepted="a folder that does not exist yet", todo="name another one",
         )  # fmt: skip
-    prefix = _git(folder, "rev-parse", "--show-prefix").stdout.strip()
+    prefix = git.text(folder, "rev-parse", "--show-prefix")
     temporary = None if keep is not None else Path(tempfile.mkdtemp(prefix="scribetune-reproduce-"))
     target = (temporary / "worktree" if temporary is not None else keep or Path()).resolve()
     try:
         # Without hooks: DVC's own would check data out into it.
-        added = _git(
+        added = git.run(
             folder, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--detach", "--quiet", str(target), commit
         )
         if added.returncode != 0:
+            reason = added.stderr.decode("utf-8", "replace").strip()[-500:]
             raise UserError(
-                f"The revision could not be checked out into {target}", value=added.stderr.strip()[-500:],
+                f"The revision could not be checked out into {target}", value=reason,
                 accepted="a folder with room for it", todo="see what git says above; --keep DIR names another place",
             )  # fmt: skip
         place = target / prefix
@@ -185,24 +167,12 @@ def _checkout(folder: Path, commit: str, keep: Path | None) -> Iterator[Path]:
         yield place
     finally:
         if temporary is not None:
-            _git(folder, "worktree", "remove", "--force", str(target))
+            git.run(folder, "worktree", "remove", "--force", str(target))
             shutil.rmtree(temporary, ignore_errors=True)
-            _git(folder, "worktree", "prune")
+            git.run(folder, "worktree", "prune")
 
 
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(  # noqa: S603  an argument list, no shell
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False,  # noqa: S607
-        )  # fmt: skip
-    except OSError as error:
-        raise UserError(
-            f"git cannot be run there ({error.strerror})", value=str(folder), accepted="a git repository, and git",
-            todo="correct --folder, or install git",
-        ) from error  # fmt: skip
-
-
-def _lineage(folder: Path, revision: str, found: _Comparison) -> records.Lineage | None:
+def _lineage(folder: Path, revision: str, found: _Comparison) -> Lineage | None:
     try:
         return history.at(folder, revision).lineage
     except UserError as error:
@@ -213,9 +183,7 @@ def _lineage(folder: Path, revision: str, found: _Comparison) -> records.Lineage
 # ---- inputs
 
 
-def _take_documents(
-    folder: Path, place: Path, raw: Path | None, lineage: records.Lineage | None, found: _Comparison
-) -> None:
+def _take_documents(folder: Path, place: Path, raw: Path | None, lineage: Lineage | None, found: _Comparison) -> None:
     """Link the input PDFs of the revision: from DVC's cache where it tracked them, else from the working tree."""
     withdrawn = withdrawals.refused(withdrawals.read(folder / layout.WITHDRAWN)).documents
     again = [row.path for row in lineage.documents if row.sha256 in withdrawn] if lineage else []
@@ -224,18 +192,18 @@ def _take_documents(
             f"{len(again)} document(s) were withdrawn since, and are read again for this: "
             + ", ".join(again[:_MOST_KEYS])
         )
-    target = place / _raw_of(place)
-    if any(target.rglob("*.pdf")) or _dependency(place, _raw_of(place).as_posix()) == _EMPTY_FOLDER:
+    target = place / build_folder.raw(place)
+    recorded = dvc.locked_md5(place, build_folder.raw(place).as_posix(), "deps")
+    if any(target.rglob("*.pdf")) or recorded == _EMPTY_FOLDER:
         return  # in git, or none: the sample corpus was used
-    tracked = next((o for o in cache.outputs(place) if (place / o.path) == target), None)
+    tracked = next((o for o in dvc.outputs(place) if (place / o.path) == target), None)
     if tracked is not None:
         _link_from_cache(folder, target, tracked)
     else:
-        source = (raw if raw is not None else next(iter(verify.raw_folders(folder)))).resolve()
+        source = (raw if raw is not None else next(iter(build_folder.raw_folders(folder)))).resolve()
         for path in sorted(source.rglob("*")) if source != (folder / layout.SAMPLES).resolve() else ():
             if path.is_file():
                 _link(path, target / path.relative_to(source))
-        recorded = _dependency(place, _raw_of(place).as_posix())
         if recorded and recorded != _folder_md5(target):
             _keep_recorded(source, target, lineage, found)
 
@@ -251,33 +219,15 @@ def _take_benchmarks(folder: Path, place: Path) -> None:
 
 def _benchmarks_of(place: Path) -> tuple[Benchmark, ...]:
     try:
-        values = yaml.safe_load((place / "config" / "config.yaml").read_bytes())["evaluation"]
-        return Evaluation.model_validate(values).benchmarks
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return Evaluation.model_validate(build_folder.configured(place, "evaluation")).benchmarks
+    except ValueError:
         return ()  # an earlier version's, or Snakemake complains about it
 
 
-def _raw_of(place: Path) -> Path:
-    try:
-        return Path(str(yaml.safe_load((place / "config" / "config.yaml").read_bytes())["documents"]["raw"]))
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return Path(layout.RAW)
-
-
-def _dependency(place: Path, path: str) -> str:
-    """Return the MD5 that dvc.lock has for something that a stage read; "" where it has none."""
-    try:
-        stages = yaml.safe_load((place / cache.LOCK).read_bytes())["stages"]
-        found = {dep["path"]: dep.get("md5", "") for stage in stages.values() for dep in stage.get("deps", ())}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return ""
-    return str(found.get(path, ""))
-
-
-def _link_from_cache(folder: Path, target: Path, tracked: cache.Output) -> None:
-    home = history.cache_folder(folder).resolve()
-    members = cache.members(home, tracked)
-    lacking = [member for member in members or () if not cache.object_path(home, member.md5).is_file()]
+def _link_from_cache(folder: Path, target: Path, tracked: dvc.Output) -> None:
+    home = dvc.cache_folder(folder).resolve()
+    members = dvc.members(home, tracked.md5)
+    lacking = [member for member in members or () if not dvc.object_path(home, member.md5).is_file()]
     if members is None or lacking:
         what = tracked.path if members is None else f"{len(lacking)} of {len(members)} files of {tracked.path}"
         raise UserError(
@@ -285,7 +235,7 @@ def _link_from_cache(folder: Path, target: Path, tracked: cache.Output) -> None:
             accepted="a cache that has them", todo=f"dvc fetch {tracked.path} in a checkout of that revision",
         )  # fmt: skip
     for member in members:
-        _link(cache.object_path(home, member.md5), target / member.path)
+        _link(dvc.object_path(home, member.md5), target / member.path)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -296,12 +246,10 @@ def _link(source: Path, target: Path) -> None:
 
 def _folder_md5(folder: Path) -> str:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return cache.folder_md5(
-        cache.Member(path.relative_to(folder).as_posix(), verify.digests(path, ("md5",))["md5"]) for path in paths
-    )
+    return dvc.folder_md5(dvc.Member(path.relative_to(folder).as_posix(), dvc.md5_of_file(path)) for path in paths)
 
 
-def _keep_recorded(source: Path, target: Path, lineage: records.Lineage | None, found: _Comparison) -> None:
+def _keep_recorded(source: Path, target: Path, lineage: Lineage | None, found: _Comparison) -> None:
     """The folder of PDFs changed since: leave in the documents that the lineage names, and say what is lacking."""
     if lineage is None:
         found.notes.append(f"{source} is not what it was at that revision, and no lineage says what it held")
@@ -329,7 +277,7 @@ def _keep_recorded(source: Path, target: Path, lineage: records.Lineage | None, 
         found.notes.append(f"{len(lacking)} documents are not here any more: {', '.join(lacking[:_MOST_KEYS])}")
 
 
-def _take_base_model(folder: Path, place: Path, lineage: records.Lineage | None) -> None:
+def _take_base_model(folder: Path, place: Path, lineage: Lineage | None) -> None:
     """Link a base model that lies in the working tree and not in git."""
     if lineage is None or Path(lineage.base_model.name).is_absolute():
         return
@@ -339,7 +287,7 @@ def _take_base_model(folder: Path, place: Path, lineage: records.Lineage | None)
         (place / name).symlink_to((folder / name).resolve(), target_is_directory=True)
 
 
-def _compare_environment(place: Path, lineage: records.Lineage | None, found: _Comparison) -> None:
+def _compare_environment(place: Path, lineage: Lineage | None, found: _Comparison) -> None:
     """Say which installed packages are not those that the revision's lock pins."""
     name = lineage.environment.lock if lineage is not None else provenance.lock_in_use().name
     lock = place / "envs" / name
@@ -363,7 +311,7 @@ def _compare_environment(place: Path, lineage: records.Lineage | None, found: _C
 # ---- building
 
 
-def _configuration(place: Path, lineage: records.Lineage | None, configfiles: Sequence[Path]) -> list[Path]:
+def _configuration(place: Path, lineage: Lineage | None, configfiles: Sequence[Path]) -> list[Path]:
     """Return configuration files for the build: those given, then what the lineage says was configured.
 
     A build with --config or --configfile is repeated as it was, for all keys that a lineage records.
@@ -381,14 +329,9 @@ def _configuration(place: Path, lineage: records.Lineage | None, configfiles: Se
 
 
 def _build(place: Path, configfiles: Sequence[Path], cores: int, revision: str) -> None:
-    command = [sys.executable, "-m", "snakemake", "all", "--snakefile", str(place / "Snakefile")]
-    command += ["--directory", str(place), "--cores", str(cores), "--resources", "gpu=1"]
-    command += ["--configfile", *map(str, configfiles)] if configfiles else []
     environment = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"}
     environment["PYTHONPATH"] = str(place / "scripts")
-    done = subprocess.run(  # noqa: S603  an argument list, no shell
-        command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    done = build_folder.run_snakemake(place, place, configfiles, cores, environment)
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-_ERROR_LINES:])
         sys.stderr.write(f"{tail}\n")
@@ -409,17 +352,17 @@ def kind_of(path: str) -> str:
     )
 
 
-def _compare(folder: Path, place: Path, recorded: Sequence[cache.Output], found: _Comparison) -> None:
-    home = history.cache_folder(folder)
-    raw = _raw_of(place).as_posix()
+def _compare(folder: Path, place: Path, recorded: Sequence[dvc.Output], found: _Comparison) -> None:
+    home = dvc.cache_folder(folder)
+    raw = build_folder.raw(place).as_posix()
     aside: list[str] = []
     for output in recorded:
-        if output.recorded_by != cache.LOCK or output.path == raw:
+        if output.recorded_by != dvc.LOCK or output.path == raw:
             continue
         if not output.is_folder:
             _compare_file(home, place, output.path, output.md5, found)
             continue
-        members = cache.members(home, output)
+        members = dvc.members(home, output.md5)
         if members is None:
             _compare_whole(place, output, found)
             continue
@@ -447,8 +390,8 @@ def _is_left_over(place: Path, path: str) -> bool:
     if path.startswith((f"{layout.PAGES}/", f"{layout.LABELS}/")):
         known = {
             row["document"]: row["status"]
-            for manifest in verify.current_manifests(place, "documents")
-            for row in csv.DictReader(manifest.open(encoding="utf-8", newline=""))
+            for manifest in build_folder.current_manifests(place, "documents")
+            for row in build_folder.rows(manifest)
         }
         return known.get(parts.parts[2]) in (None, "withdrawn")
     if path.startswith(f"{layout.MANIFESTS}/"):
@@ -462,15 +405,15 @@ def _compare_file(home: Path, place: Path, path: str, md5: str, found: _Comparis
     made = place / path
     if not made.is_file():
         found.differences.append(Difference(kind_of(path), path, "missing"))
-    elif verify.digests(made, ("md5",))["md5"] == md5:
+    elif dvc.md5_of_file(made) == md5:
         found.same[kind_of(path)] = found.same.get(kind_of(path), 0) + 1
     else:
-        was = cache.object_path(home, md5)
+        was = dvc.object_path(home, md5)
         detail = describe(was, made) if was.is_file() else "the recorded content is not in DVC's cache (dvc fetch)"
         found.differences.append(Difference(kind_of(path), path, "different", detail))
 
 
-def _compare_whole(place: Path, output: cache.Output, found: _Comparison) -> None:
+def _compare_whole(place: Path, output: dvc.Output, found: _Comparison) -> None:
     kind = kind_of(output.path)
     if not (place / output.path).is_dir():
         found.differences.append(Difference(kind, output.path, "missing"))
@@ -482,106 +425,10 @@ def _compare_whole(place: Path, output: cache.Output, found: _Comparison) -> Non
         found.differences.append(Difference(kind, output.path, "different", detail))
 
 
-def describe(was: Path, made: Path) -> str:
-    """Say where and how much two files differ; the ending of `made` decides how they are read.
-
-    Args:
-        was: The recorded content.
-        made: The content made again.
-    """
-    try:
-        if made.suffix == ".safetensors":
-            return _tensors(was, made)
-        if made.suffix == ".jsonl":
-            return _records(was, made)
-        if made.suffix == ".json":
-            return _keys(_flat(json.loads(was.read_bytes())), _flat(json.loads(made.read_bytes())), "keys")
-        if made.suffix == ".csv":
-            return _keys(_cells(was), _cells(made), "cells")
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        return f"cannot be compared ({str(error).splitlines()[0]})"
-    return f"{was.stat().st_size} bytes recorded, {made.stat().st_size} made"
-
-
-def _tensors(was: Path, made: Path) -> str:
-    from safetensors import safe_open
-
-    changed, largest, where = 0, 0.0, ""
-    with safe_open(was, framework="pt") as before, safe_open(made, framework="pt") as after:
-        names, others = set(before.keys()), set(after.keys())
-        for name in sorted(names & others):
-            first, second = before.get_tensor(name), after.get_tensor(name)
-            if first.shape != second.shape:
-                return f"tensor {name}: shape {tuple(first.shape)} recorded, {tuple(second.shape)} made"
-            apart = float((first.double() - second.double()).abs().max()) if first.numel() else 0.0
-            if apart:
-                changed += 1
-                if apart > largest:
-                    largest, where = apart, name
-    if names != others:
-        return f"{len(names ^ others)} tensor(s) are in one of the two only: {', '.join(sorted(names ^ others)[:3])}"
-    if not changed:
-        return f"all {len(names)} tensors are equal; the files differ in their header"
-    return f"{changed} of {len(names)} tensors; largest absolute difference {largest:.3g} (in {where})"
-
-
-def _records(was: Path, made: Path) -> str:
-    def by_id(path: Path) -> dict[str, Any]:
-        rows = files.read_jsonl(path)
-        return {str(row.get("id", number)): row for number, row in enumerate(rows)}
-
-    before, after = by_id(was), by_id(made)
-    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
-    if not names:
-        return f"the same {len(before)} pages in another order or notation"
-    first = names[0]
-    fields = sorted(
-        key
-        for key in {*before.get(first, {}), *after.get(first, {})}
-        if before.get(first, {}).get(key) != after.get(first, {}).get(key)
-    )
-    return f"{len(names)} of {len({*before, *after})} pages; first {first}: {', '.join(fields[:_MOST_KEYS])}"
-
-
-def _flat(value: Any, name: str = "") -> dict[str, Any]:
-    """Return {path of keys: value} of a JSON value's leaves; rows of a list go by their id where they have one."""
-    if isinstance(value, dict):
-        items = [(str(key), inner) for key, inner in value.items()]
-    elif isinstance(value, list):
-        items = [
-            (str(inner.get("id", inner.get("document", number)) if isinstance(inner, dict) else number), inner)
-            for number, inner in enumerate(value)
-        ]
-    else:
-        return {name: value}
-    flat: dict[str, Any] = {}
-    for key, inner in items:
-        flat |= _flat(inner, f"{name}.{key}" if name else key)
-    return flat
-
-
-def _cells(path: Path) -> dict[str, Any]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    return {f"line {number} {key}": value for number, row in enumerate(rows, start=2) for key, value in row.items()}
-
-
-def _keys(before: Mapping[str, Any], after: Mapping[str, Any], what: str) -> str:
-    absent = object()
-    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name, absent) != after.get(name, absent)]
-    if not names:
-        return "the same values in another order or notation"
-    shown = "; ".join(
-        f"{name}: {before.get(name, 'nothing')!s:.60} → {after.get(name, 'nothing')!s:.60}"
-        for name in names[:_MOST_KEYS]
-    )
-    return f"{len(names)} {what}: {shown}"
-
-
-def _set_hardware_aside(place: Path, lineage: records.Lineage, found: _Comparison) -> None:
+def _set_hardware_aside(place: Path, lineage: Lineage, found: _Comparison) -> None:
     """On another machine, files that name the machine differ; where nothing else does, that is no difference."""
     made = place / history.BUILD
-    if not made.is_file() or records.read(made).hardware == lineage.hardware:
+    if not made.is_file() or lineage_reader.read(made).hardware == lineage.hardware:
         return
     found.notes.append(
         "This is another machine than the one that built the revision (hardware in lineage.json): floating-point "

@@ -19,7 +19,7 @@ from scribetune.audit.history import Entry, Unreadable
 
 @dataclass(frozen=True)
 class Row:
-    """One lineage: its entry (documents and pages left out) and what is told of it."""
+    """One lineage: its entry (documents and pages left out) and what is shown of it."""
 
     entry: Entry
     splits: dict[str, SplitCount]

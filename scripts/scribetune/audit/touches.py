@@ -1,6 +1,5 @@
 """Which adapters, merged models and reports a document or a page went into, over all of history."""
 
-import csv
 import difflib
 import re
 from collections.abc import Iterable, Iterator
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import files, layout
-from scribetune.audit import history
+from scribetune.audit import build_folder, history
 from scribetune.audit.answers import entry_json, row_json, unreadable_json
 from scribetune.audit.history import Entry, Unreadable
-from scribetune.audit.records import DocumentRow, Lineage, PageRow
+from scribetune.audit.lineage_reader import DocumentRow, Lineage, PageRow
 from scribetune.documents import outcome
 from scribetune.errors import UserError
 
@@ -71,13 +70,8 @@ class Touch:
 class Touched:
     """The answer.
 
-    Attributes:
-        target: As it was asked.
-        sha256: Contents that were searched for: of the file, and every content that its name has had.
-        touches: Newest lineage first.
-        refused: "status: reason" where reports/documents.csv has the document and no lineage does; else "".
-        unreadable: Lineages that could not be searched.
-        limits: Why history is not whole, in sentences.
+    `sha256` are the contents that were searched for: of the file, and every content that its name has had. `refused` is
+    "status: reason" where reports/documents.csv has the document and no lineage does, else "".
     """
 
     target: str
@@ -274,10 +268,7 @@ def _search(folder: Path, target: str) -> _Search:
 def _documents_table(folder: Path) -> list[dict[str, str]]:
     """Return the rows of reports/documents.csv, the last build's word on every input; [] where there is none."""
     table = folder / layout.REPORTS / "documents.csv"
-    if not table.is_file():
-        return []
-    with table.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    return build_folder.rows(table) if table.is_file() else []
 
 
 def _rows_named(search: _Search, table: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import files, layout
-from scribetune.audit import history, records
+from scribetune.audit import dvc, history, lineage_reader
 from scribetune.audit.answers import (
     SHORT,
     entry_json,
@@ -21,7 +21,7 @@ from scribetune.audit.answers import (
     unreadable_json,
 )
 from scribetune.audit.history import Entry, Unreadable
-from scribetune.audit.records import Lineage, PageRow
+from scribetune.audit.lineage_reader import Lineage, PageRow
 from scribetune.errors import UserError
 
 _HASH = re.compile(r"[0-9a-f]{8,64}")
@@ -55,14 +55,8 @@ class OnDisk:
 class Answer:
     """What made something.
 
-    Attributes:
-        target: As it was asked.
-        subject: What the target is, in words.
-        entry: The lineage that speaks of it.
-        on_disk: Files on disk against the record; empty where nothing on disk was asked about (--rev, a hash, a page).
-        page: The page asked for.
-        notes: What else should be known, in sentences.
-        unreadable: Lineages that a search by hash could not look into.
+    `subject` is the target in words. `on_disk` is empty where nothing on disk was asked about (--rev, a hash, a page);
+    `unreadable` are lineages that a search by hash could not look into.
     """
 
     target: str
@@ -109,10 +103,8 @@ class Answer:
 def whence(folder: Path, target: str, revision: str | None = None) -> Answer:
     """Find what made the target.
 
-    Args:
-        folder: The build's folder.
-        target: See `ACCEPTED`.
-        revision: A git revision; None asks the working tree, and compares the files on disk with the record.
+    `target` is one of `ACCEPTED`. Without a revision the working tree is asked, and files on disk are compared with the
+    record.
 
     Raises:
         UserError: The target is unknown, or there is no lineage.
@@ -162,7 +154,7 @@ def _adapter(folder: Path, target: str, revision: str | None) -> Answer:
     entry = history.find(folder, revision)
     notes: tuple[str, ...] = ()
     if revision is None and entry.path == history.BUILD and (folder / history.ADAPTER).is_file():
-        own = records.read(folder / history.ADAPTER)
+        own = lineage_reader.read(folder / history.ADAPTER)
         if own.adapter != entry.lineage.adapter:
             notes = (
                 f"{history.BUILD} speaks of another adapter ({_short(entry.lineage)}): the report is of an earlier "
@@ -212,31 +204,25 @@ _REPORT_FILES = (
 
 def _against_lock(folder: Path, path: str) -> OnDisk:
     """Compare a file that no lineage hashes with DVC's record of it (MD5)."""
-    import hashlib
-
-    recorded = history.locked_md5(folder, path)
-    if not (folder / path).is_file():
-        return OnDisk(path, Match.MISSING, recorded, "")
-    with (folder / path).open("rb") as stream:
-        found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if not recorded:
-        return OnDisk(path, Match.NOT_RECORDED, "", found)
-    return OnDisk(path, Match.MATCHES if found == recorded else Match.DIFFERS, recorded, found)
+    recorded = dvc.locked_md5(folder, path)
+    if (folder / path).is_file() and not recorded:
+        return OnDisk(path, Match.NOT_RECORDED, "", dvc.md5_of_file(folder / path))
+    return _checked(folder, path, recorded, dvc.md5_of_file)
 
 
 def _elsewhere(folder: Path, target: str, place: Path, revision: str | None) -> Answer:
     """An adapter, or a file of one, that was copied out of the build."""
-    if revision is None and (place / records.FILE_NAME).is_file():
-        lineage = records.read(place)
+    if revision is None and (place / lineage_reader.FILE_NAME).is_file():
+        lineage = lineage_reader.read(place)
         entry, _ = _first(folder, lambda other: other.adapter == lineage.adapter)
         notes: tuple[str, ...] = ()
         if entry is None:
             notes = ("The build's folder and its history do not know this adapter: its own lineage.json speaks.",)
-            entry = Entry(str(place / records.FILE_NAME), "", (), (), in_working_tree=False, lineage=lineage)
+            entry = Entry(str(place / lineage_reader.FILE_NAME), "", (), (), in_working_tree=False, lineage=lineage)
         subject = f"adapter {_short(lineage)}"
         return Answer(target, subject, entry, _compare(place, lineage.adapter), notes=notes)
     if place.is_dir():
-        place = place / records.WEIGHTS
+        place = place / lineage_reader.WEIGHTS
         if not place.is_file():
             raise UserError("Not an adapter's folder", value=target, accepted=ACCEPTED, todo="correct the path")
     digest = files.sha256_file(place)
@@ -252,9 +238,8 @@ def _by_hash(folder: Path, target: str, digest: str, revision: str | None) -> An
         return bool(names)
 
     if revision:
-        entry: Entry | None = history.at(folder, revision)
-        missing: list[Unreadable] = []
-        entry = entry if entry is not None and has(entry.lineage) else None
+        asked = history.at(folder, revision)
+        entry, missing = asked if has(asked.lineage) else None, list[Unreadable]()
     else:
         entry, missing = _first(folder, has)
     if entry is None:
@@ -293,28 +278,29 @@ def _page(folder: Path, target: str, revision: str | None) -> Answer:
         raise _unknown(target, lineage)
     name = _short(lineage)
     if row.split == "test":
-        said = f"test page; reports/predictions/tuned.jsonl has what the adapter {name} read on it, base.jsonl the base"
-        said = said if lineage.metrics else f"test page of the adapter {name}; nothing is recorded as predicted yet"
+        subject = f"test page of the adapter {name}; nothing is recorded as predicted yet"
+        if lineage.metrics:
+            read = f"tuned.jsonl has what the adapter {name} read on it, base.jsonl the base"
+            subject = f"test page; reports/predictions/{read}"
     elif row.id in lineage.skipped_pages:
-        said = f"{row.split} page, left out by the training of the adapter {name}: longer than train.max_tokens"
+        subject = f"{row.split} page, left out by the training of the adapter {name}: longer than train.max_tokens"
     elif row.split == "train":
-        said = f"train page: the adapter {name} learned from it, and no prediction of it is recorded"
+        subject = f"train page: the adapter {name} learned from it, and no prediction of it is recorded"
     else:
-        said = f"validation page: the loss of the adapter {name} was measured on it, and no prediction is recorded"
-    return Answer(target, said, entry, page=row)
+        subject = f"validation page: the loss of the adapter {name} was measured on it, and no prediction is recorded"
+    return Answer(target, subject, entry, page=row)
 
 
 def _compare(folder: Path, recorded: Mapping[str, str]) -> tuple[OnDisk, ...]:
     """Hash files below `folder` and compare them with the record."""
-    checks = []
-    for name, digest in sorted(recorded.items()):
-        path = folder / name
-        if not path.is_file():
-            checks.append(OnDisk(name, Match.MISSING, digest, ""))
-            continue
-        found = files.sha256_file(path)
-        checks.append(OnDisk(name, Match.MATCHES if found == digest else Match.DIFFERS, digest, found))
-    return tuple(checks)
+    return tuple(_checked(folder, name, digest, files.sha256_file) for name, digest in sorted(recorded.items()))
+
+
+def _checked(folder: Path, name: str, recorded: str, digest_of: Callable[[Path], str]) -> OnDisk:
+    if not (folder / name).is_file():
+        return OnDisk(name, Match.MISSING, recorded, "")
+    found = digest_of(folder / name)
+    return OnDisk(name, Match.MATCHES if found == recorded else Match.DIFFERS, recorded, found)
 
 
 def _short(lineage: Lineage) -> str:

@@ -1,48 +1,37 @@
-"""Withdrawing a document: keep it out from now on, say what it touched, remove what is kept of it here.
+"""Withdrawing a document: keep it out from now on, and say what it touched.
 
-`find` names what is meant, `record` writes config/withdrawn.csv, `touched` asks all of history, `plan_purge` and
-`purge` remove local copies, and `remains` says what no command here can take back.
+`find` names what is meant, `record` writes config/withdrawn.csv, `touched` asks all of history; `audit.purge` removes
+local copies.
 """
 
-import configparser
-import csv
 import datetime
 import difflib
-import hashlib
 import json
 import re
-import shutil
-import subprocess
-import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scribetune import files, layout, withdrawals
-from scribetune.audit import cache, history, verify
+from scribetune.audit import build_folder, history
+from scribetune.audit.expected_hashes import DOCUMENT_RECORD
 from scribetune.documents import document_id
 from scribetune.errors import UserError
 from scribetune.package import REPOSITORY
 from scribetune.withdrawals import Withdrawal
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_EMPTY = hashlib.sha256(b"").hexdigest()
-_DEFAULT_CORRECTIONS = "data/corrections"
-_DOCUMENT_RECORD = "document.json"
-_PAGE_FILE = re.compile(r"p\d{4,}\.(?:png|md)")
+EMPTY_LABEL = files.sha256_bytes(b"")
 
 
 @dataclass(frozen=True, order=True)
 class Named:
     """One name under which a withdrawn content is known.
 
-    Attributes:
-        sha256: Of the PDF.
-        path: Below the folder of input PDFs.
-        document: Its id.
-        bytes: Its size; None where only history knows it.
-        file: Where it lies on this disk; None where it does not.
+    `path` is below the folder of input PDFs; `bytes` is None where only history knows the content; `file` is where it
+    lies on this disk, None where it does not.
     """
 
     sha256: str
@@ -56,13 +45,8 @@ class Named:
 class Touched:
     """One version of an adapter (and what was made with it) that the document went into.
 
-    Attributes:
-        where: Tags, commit or "working tree".
-        commits: Hashes of the commits that record it, newest first.
-        in_working_tree: Whether it is the one that lies here.
-        weights_sha256: Of the adapter's weights.
-        splits: Split → number of the document's pages in it.
-        learned_from: Whether any of its pages was trained on; else it was only measured on.
+    `where` names it: tags, commit or "working tree". `splits` has the number of the document's pages by split;
+    `learned_from` is False where they were only measured on.
     """
 
     where: str
@@ -101,24 +85,13 @@ class Recorded:
         return withdrawals.refused((*self.added, *self.known)).labels
 
 
-@dataclass(frozen=True)
-class Purge:
-    """What is kept of a document on this machine: files and folders, and objects in DVC's cache that are only its."""
-
-    paths: tuple[Path, ...]
-    objects: tuple[Path, ...]
-
-
 def find(folder: Path, target: str, raw: Path | None = None) -> tuple[Named, ...]:
     """Find every name of the content that is meant.
 
     Where the file of that name was changed since the last build, both contents are meant: the one that was built with
     and the one that is there.
 
-    Args:
-        folder: Working directory of the build.
-        target: Path of a PDF on disk, path as in reports/documents.csv, document id, or SHA-256.
-        raw: Folder of the input PDFs; by default as `verify.raw_folders` finds it.
+    `target` is the path of a PDF on disk, a path as in reports/documents.csv, a document id, or a SHA-256.
 
     Returns:
         Names with these contents, sorted; at least one.
@@ -126,7 +99,7 @@ def find(folder: Path, target: str, raw: Path | None = None) -> tuple[Named, ...
     Raises:
         UserError: Nothing is known by that name.
     """
-    roots = [raw] if raw is not None else verify.raw_folders(folder)
+    roots = [raw] if raw is not None else build_folder.raw_folders(folder)
     known = _known(folder)
     # Only a PDF: a document's id may happen to be the name of any file here.
     places = (Path(target), folder / target) if target.lower().endswith(".pdf") else ()
@@ -193,10 +166,9 @@ def _known(folder: Path) -> set[Named]:
     known = {
         Named(row.sha256, row.path, row.document, row.bytes) for row in withdrawals.read(folder / layout.WITHDRAWN)
     }
-    for manifest in verify.current_manifests(folder, "documents"):
-        for cells in _rows(manifest):
-            size = int(cells["bytes"]) if cells.get("bytes") else None
-            known.add(Named(cells["sha256"], cells["path"], cells["document"], size))
+    for cells in _rows(folder, "documents"):
+        size = int(cells["bytes"]) if cells.get("bytes") else None
+        known.add(Named(cells["sha256"], cells["path"], cells["document"], size))
     return known
 
 
@@ -214,13 +186,6 @@ def record(
 ) -> Recorded:
     """Add a content's names to config/withdrawn.csv; those already there stay as they are, and gain labels.
 
-    Args:
-        folder: Working directory of the build.
-        named: From `find`.
-        reason: Why, in words.
-        day: Today.
-        labels: Hashes of its pages' labels: `labels_here`, and those that history knows (`touched`).
-
     Raises:
         UserError: The list is damaged.
     """
@@ -228,7 +193,7 @@ def record(
     before = withdrawals.read(path)
     wanted = tuple(named)
     hashes = {row.sha256 for row in wanted}
-    refused = tuple(sorted(set(labels) - {_EMPTY}))
+    refused = tuple(sorted(set(labels) - {EMPTY_LABEL}))
     there = {(row.sha256, row.path) for row in before}
     added = tuple(
         Withdrawal(row.sha256, row.path, row.document, day.isoformat(), reason, refused, row.bytes)
@@ -251,28 +216,23 @@ def labels_here(folder: Path, named: Iterable[Named]) -> frozenset[str]:
     Where people corrected a label, the machine's counts too: the same PDF saved anew under another name would get it.
     """
     own: set[str] = set()
-    names = {row.document for row in _here(folder, named)}
-    for manifest in verify.current_manifests(folder, "labels"):
-        own |= {cells["label_sha256"] for cells in _rows(manifest) if cells["document"] in names}
+    names = {row.document for row in built_from(folder, named)}
+    own |= {cells["label_sha256"] for cells in _rows(folder, "labels") if cells["document"] in names}
     for name in names:
         try:
-            machine = json.loads((folder / layout.LABELS / name / _DOCUMENT_RECORD).read_bytes())["pages"]
+            machine = json.loads((folder / layout.LABELS / name / DOCUMENT_RECORD).read_bytes())["pages"]
             own |= {str(page["label_sha256"]) for page in machine}
         except (OSError, ValueError, KeyError, TypeError):
             continue  # never labelled, or removed already
-    return frozenset(own - {"", _EMPTY})
+    return frozenset(own - {"", EMPTY_LABEL})
 
 
 def _contents(folder: Path) -> dict[str, str]:
     """Return {document id: SHA-256 of the PDF} as the last build read it."""
-    return {
-        cells["document"]: cells["sha256"]
-        for manifest in verify.current_manifests(folder, "documents")
-        for cells in _rows(manifest)
-    }
+    return {cells["document"]: cells["sha256"] for cells in _rows(folder, "documents")}
 
 
-def _here(folder: Path, named: Iterable[Named]) -> tuple[Named, ...]:
+def built_from(folder: Path, named: Iterable[Named]) -> tuple[Named, ...]:
     """Return those names whose pages and labels in this folder are of the content meant, not of a later one."""
     contents = _contents(folder)
 
@@ -280,7 +240,7 @@ def _here(folder: Path, named: Iterable[Named]) -> tuple[Named, ...]:
         if name in contents:
             return contents[name]
         try:  # deleted since: what lies there says itself what it was made from
-            record = json.loads((folder / layout.PAGES / name / _DOCUMENT_RECORD).read_bytes())
+            record = json.loads((folder / layout.PAGES / name / DOCUMENT_RECORD).read_bytes())
             return str(record["document"]["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -295,31 +255,30 @@ def _elsewhere(folder: Path, named: Iterable[Named], labels: set[str]) -> tuple[
     return tuple(
         sorted(
             f"{cells['document']}/{layout.page_name(int(cells['page']))}"
-            for manifest in verify.current_manifests(folder, "labels")
-            for cells in _rows(manifest)
+            for cells in _rows(folder, "labels")
             if cells["label_sha256"] in labels and cells["document"] not in its
         )
     )
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(
-            f"A manifest cannot be read ({error})", value=str(path), accepted="a manifest that the build wrote",
-            todo="remove it and build again (snakemake labels --cores 1), then repeat this",
-        ) from error  # fmt: skip
+def _rows(folder: Path, stage: str) -> list[dict[str, str]]:
+    """Return the rows of a stage's manifests."""
+    found: list[dict[str, str]] = []
+    for path in build_folder.current_manifests(folder, stage):
+        try:
+            found += build_folder.rows(path)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"A manifest cannot be read ({error})", value=str(path), accepted="a manifest that the build wrote",
+                todo="remove it and build again (snakemake labels --cores 1), then repeat this",
+            ) from error  # fmt: skip
+    return found
 
 
 def touched(folder: Path, hashes: Iterable[str], labels: Iterable[str] = ()) -> tuple[Reach, frozenset[str]]:
     """Return what the content went into over all history, and the hashes of its pages' labels there.
 
-    Args:
-        folder: Working directory of the build.
-        hashes: SHA-256 of the PDF (several where its name stood for several).
-        labels: Hashes of its labels: the same page in another PDF counts too.
+    The same page in another PDF counts too: one of `labels`, the hashes of its labels.
     """
     wanted, seen_labels = set(hashes), set(labels)
     found, unreadable = [], []
@@ -335,198 +294,19 @@ def touched(folder: Path, hashes: Iterable[str], labels: Iterable[str] = ()) -> 
         pages = own + [p for p in lineage.pages if p.document not in names and p.label_sha256 in seen_labels]
         if not pages:
             continue
-        splits: dict[str, int] = {}
-        for page in pages:
-            splits[page.split] = splits.get(page.split, 0) + 1
         found.append(
             Touched(
                 where=entry.where,
                 commits=tuple(commit.hash for commit in entry.commits),
                 in_working_tree=entry.in_working_tree,
                 weights_sha256=lineage.weights_sha256,
-                splits=splits,
+                splits=dict(Counter(page.split for page in pages)),
                 # Validation pages may choose which step's adapter is kept; only train pages are learned.
                 learned_from=any(page.split == "train" and page.id not in lineage.skipped_pages for page in pages),
             )
         )
     unreadable += history.limits(folder)
-    return Reach(tuple(found), tuple(unreadable)), frozenset(known_labels - {_EMPTY})
-
-
-# ---- removing what is kept here
-
-
-def plan_purge(folder: Path, named: Iterable[Named], labels: Iterable[str]) -> Purge:
-    """Say what `purge` would remove; a PDF of the sample corpus stays, since every build makes it again.
-
-    Args:
-        folder: Working directory of the build.
-        named: From `find`.
-        labels: Hashes of the document's labels.
-    """
-    wanted = tuple(named)
-    corrections = _corrections(folder)
-    paths: set[Path] = set()
-    for row in _here(folder, wanted):
-        places = [folder / layout.PAGES, folder / layout.LABELS, corrections, folder / layout.REVIEW / "drafts"]
-        paths |= {root / row.document for root in places if (root / row.document).is_dir()}
-    paths |= {row.file for row in wanted if row.file is not None and not _is_sample(folder, row.file)}
-    # Nothing says which of their files are of these documents: they go as a whole.
-    paths |= {folder / cache for cache in layout.CACHES if (folder / cache).is_dir()}
-    return Purge(tuple(sorted(paths)), tuple(sorted(_objects(folder, wanted, set(labels)))))
-
-
-def purge(chosen: Purge) -> None:
-    """Remove what `plan_purge` chose; what is gone already does not matter.
-
-    Raises:
-        UserError: Something cannot be removed; what was chosen before it is gone.
-    """
-    for path in (*chosen.objects, *chosen.paths):
-        try:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            raise UserError(
-                f"Cannot be removed ({error.strerror})", value=str(path), accepted="files this user may remove",
-                todo="correct its permissions and repeat the command: it goes on where it stopped",
-            ) from error  # fmt: skip
-
-
-def _is_sample(folder: Path, path: Path) -> bool:
-    return path.resolve().is_relative_to((folder / layout.SAMPLES).resolve())
-
-
-def _corrections(folder: Path) -> Path:
-    config = folder / "config" / "config.yaml"
-    if config.is_file():
-        import yaml
-
-        try:
-            return folder / str(yaml.safe_load(config.read_bytes())["labels"]["corrections"])
-        except (yaml.YAMLError, KeyError, TypeError):
-            pass  # Snakemake complains about it
-    return folder / _DEFAULT_CORRECTIONS
-
-
-def _objects(folder: Path, named: Iterable[Named], labels: set[str]) -> set[Path]:
-    """Return objects of DVC's cache that only this document's pages, labels and PDF refer to, over all history.
-
-    Every list of a folder that lies in the cache is read. An object stays if any of them names it for anything else,
-    or if it is of another content that once had the same name.
-    """
-    home = history.cache_folder(folder)
-    wanted = tuple(named)
-    names = {row.document for row in wanted if row.document}
-    pdfs = {row.path for row in wanted if row.path}
-    hashes = {row.sha256 for row in wanted}
-    own: set[str] = set()
-    shared = {output.md5 for output in cache.outputs(folder)}
-    for listing in sorted((home / "files" / "md5").glob("??/*.dir")):
-        try:
-            members = {str(row["relpath"]): str(row["md5"]) for row in json.loads(listing.read_bytes())}
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # damaged: scribetune verify --cache tells
-        for path, md5 in members.items():
-            name, _, file = path.partition("/")
-            of_it = False
-            if name in names and (file == _DOCUMENT_RECORD or _PAGE_FILE.fullmatch(file)):
-                kept = cache.object_path(home, members.get(f"{name}/{_DOCUMENT_RECORD}", ""))
-                of_it = _is_record_of(kept, hashes, labels)
-            elif path in pdfs:
-                place = cache.object_path(home, md5)
-                of_it = place.is_file() and files.sha256_file(place) in hashes
-            (own if of_it else shared).add(md5)
-    places = (cache.object_path(home, md5) for md5 in own - shared)
-    return {place for place in places if place.is_file()}
-
-
-def _is_record_of(path: Path, hashes: set[str], labels: set[str]) -> bool:
-    """Say whether a document.json (of pages or of labels) is of one of these PDFs."""
-    try:
-        record = json.loads(path.read_bytes())
-        if "document" in record:
-            return record["document"]["sha256"] in hashes
-        found = {str(page["label_sha256"]) for page in record["pages"]} - {"", _EMPTY}
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return bool(found) and found <= labels
-
-
-# ---- what stays
-
-
-def remains(folder: Path, named: Iterable[Named], reach: Reach, *, purged: bool) -> tuple[str, ...]:
-    """Say, in sentences, what still holds something of the document, and the command for it where there is one."""
-    wanted = tuple(named)
-    found: list[str] = []
-    for row in wanted:
-        if row.file is None:
-            continue
-        if _is_sample(folder, row.file):
-            found.append(f"{row.file}: made again by every build with the sample corpus, and refused by it")
-        elif row.file.exists():
-            found.append(f"{row.file}: the PDF itself (--purge removes it)")
-    if not purged and any((folder / root / row.document).is_dir() for row in wanted for root in (layout.PAGES,
-                                                                                                 layout.LABELS)
-                          if row.document):  # fmt: skip
-        found.append(f"its folders in {layout.PAGES} and {layout.LABELS} (--purge removes them)")
-    learned: dict[str, list[str]] = {}
-    for item in reach.touched:
-        if item.learned_from:
-            learned.setdefault(item.weights_sha256, []).append(item.where)
-    for weights, places in learned.items():
-        found.append(
-            f"adapter {weights[:12]} ({'; '.join(places)}) was trained with it, and its merged model and predictions "
-            "come from that: what they learned cannot be taken out of them; stop using them"
-        )
-    in_git = [path for path in (_corrections(folder) / row.document for row in wanted if row.document)
-              if _in_git_history(folder, path)]  # fmt: skip
-    in_git += [row.file for row in wanted if row.file is not None and _in_git_history(folder, row.file)]
-    found += [f"git history has {path}: git filter-repo --invert-paths --path rewrites it" for path in in_git]
-    if (history.cache_folder(folder) / "files").is_dir():
-        found.append(
-            "DVC's cache: older splits, predictions and reports hold its text and pages. After the build without it, "
-            "scribetune commit, then dvc gc --workspace removes everything that the present build does not use"
-        )
-    for name, url in remotes(folder).items():
-        found.append(
-            f"DVC remote {name} ({url}), if it was pushed: "
-            f"dvc gc --workspace --cloud --remote {name} does the same there"
-        )
-    checkpoints = folder / layout.CHECKPOINTS
-    if checkpoints.is_dir() and any(checkpoints.iterdir()):
-        found.append(f"{checkpoints}: checkpoints of interrupted trainings may have learned from it; remove them")
-    return tuple(found)
-
-
-def remotes(folder: Path) -> dict[str, str]:
-    """Return {name: address} of the DVC remotes that the project's configuration names."""
-    found: dict[str, str] = {}
-    for name in ("config", "config.local"):
-        settings = configparser.RawConfigParser(strict=False, allow_no_value=True)
-        try:
-            settings.read(folder / ".dvc" / name, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError, OSError):
-            continue
-        for section in settings.sections():
-            remote = re.fullmatch(r"'?remote \"(.+)\"'?", section)
-            if remote:
-                found[remote.group(1)] = settings.get(section, "url", fallback="") or found.get(remote.group(1), "")
-    return found
-
-
-def _in_git_history(folder: Path, path: Path) -> bool:
-    try:
-        shown = subprocess.run(  # noqa: S603  an argument list, no shell
-            ["git", "log", "--all", "-1", "--format=%H", "--", str(path.absolute())],  # noqa: S607  the user's git
-            cwd=folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    except OSError:
-        return False
-    return shown.returncode == 0 and bool(shown.stdout.strip())
+    return Reach(tuple(found), tuple(unreadable)), frozenset(known_labels - {EMPTY_LABEL})
 
 
 def build_without(folder: Path, configfiles: Iterable[Path], cores: int) -> None:
@@ -535,12 +315,7 @@ def build_without(folder: Path, configfiles: Iterable[Path], cores: int) -> None
     Raises:
         UserError: The build failed; the withdrawal stands.
     """
-    # Targets come first: --configfile and --resources take every word that follows.
-    command = [sys.executable, "-m", "snakemake", "all", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--directory", str(folder), "--cores", str(cores), "--resources", "gpu=1"]
-    given = [str(path.resolve()) for path in configfiles]
-    command += ["--configfile", *given] if given else []
-    done = subprocess.run(command, stdout=sys.stderr, check=False)  # noqa: S603  an argument list, no shell
+    done = build_folder.run_snakemake(REPOSITORY, folder, configfiles, cores)
     if done.returncode != 0:
         raise UserError(
             "The build without the document failed; the document is withdrawn all the same",
@@ -552,18 +327,10 @@ def build_without(folder: Path, configfiles: Iterable[Path], cores: int) -> None
 def as_json(named: Iterable[Named], recorded: Recorded, reach: Reach) -> dict[str, Any]:
     """Return plain values: documents, already_withdrawn, labels, refused_elsewhere, touched, unreadable."""
     return {
-        "documents": [
-            {"sha256": row.sha256, "path": row.path, "document": row.document, "bytes": row.bytes,
-             "file": None if row.file is None else str(row.file)}
-            for row in named
-        ],
+        "documents": [asdict(row) | {"file": row.file and str(row.file)} for row in named],
         "already_withdrawn": not recorded.added,
         "labels": len(recorded.labels),
         "refused_elsewhere": list(recorded.elsewhere),
-        "touched": [
-            {"where": item.where, "commits": list(item.commits), "in_working_tree": item.in_working_tree,
-             "weights_sha256": item.weights_sha256, "splits": dict(item.splits), "learned_from": item.learned_from}
-            for item in reach.touched
-        ],
+        "touched": [asdict(item) for item in reach.touched],
         "unreadable": list(reach.unreadable),
-    }  # fmt: skip
+    }

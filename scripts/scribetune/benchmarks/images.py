@@ -37,15 +37,7 @@ _TODO = {
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """What decides about images.
-
-    Attributes:
-        long_side_px: Longer side of rendered pages of PDFs, in pixels.
-        color: See `page_images.render`.
-        timeout_s_per_page: A page that takes longer is given up.
-        memory_mb: Most memory of a worker.
-        max_megapixels: Images of more are refused.
-    """
+    """What decides about images."""
 
     long_side_px: int
     color: str
@@ -69,15 +61,8 @@ class PreparedPage:
 class BenchmarkPage:
     """A page of a benchmark and what became of it.
 
-    Attributes:
-        listed: As it was listed.
-        image: Path of its image; "" where there is none.
-        image_sha256: Of the image.
-        width_px: Of the image.
-        height_px: Of the image.
-        status: `ok`, or `missing`, `unreadable`, `timed_out`, `too_large`.
-        message: Why, and what to do; "" for `ok`.
-        layer: Text layer of a PDF's page.
+    `status` is `ok`, or `missing`, `unreadable`, `timed_out`, `too_large`, with a message why and what to do; `layer`
+    is the text layer of a PDF's page.
     """
 
     listed: ListedPage
@@ -115,15 +100,7 @@ def prepare(
 ) -> list[BenchmarkPage]:
     """Make the images of a benchmark's pages below data/benchmarks/images.
 
-    Args:
-        name: The benchmark's.
-        listed: Its pages.
-        folder: Where its images and PDFs are.
-        settings: How.
-        workers: Number of worker processes.
-
-    Returns:
-        One result per page, in the same order. A page that cannot be read costs itself alone.
+    Returns one result per page, in the same order. A page that cannot be read costs itself alone.
 
     Raises:
         UserError: Not one page can be read.
@@ -189,11 +166,6 @@ def _failed(page: ListedPage, status: str, why: str) -> BenchmarkPage:
 
 def prepare_page(path: str, page: int, settings: ImageSettings) -> PreparedPage:
     """Make the image of one page; runs in a worker process.
-
-    Args:
-        path: An image or a PDF.
-        page: Counted from 1 in a PDF.
-        settings: How.
 
     Raises:
         TooLargeError: More pixels or memory than allowed.

@@ -55,10 +55,6 @@ def images_of(benchmark: Benchmark) -> Path:
 def write(benchmarks: Iterable[Benchmark], folder: Path = Path()) -> None:
     """Bring the listings of benchmarks up to date; one that says so already is left as it is.
 
-    Args:
-        benchmarks: As configured.
-        folder: Working directory of the build; paths of benchmarks are relative to it, or absolute.
-
     Raises:
         UserError: Truth or the folder of images is missing, or not one page can be used.
     """

@@ -14,8 +14,8 @@ from scribetune import scoring
 from scribetune.benchmarks.images import OK
 from scribetune.evaluation_sets import EvaluationSet, Refused
 from scribetune.metrics import loops
-from scribetune.metrics.omnidocbench import ground_truth, pages
-from scribetune.metrics.omnidocbench.runs import overall_without_cdm
+from scribetune.metrics.omnidocbench import ground_truth, page_scores
+from scribetune.metrics.omnidocbench.page_scores import overall_without_cdm
 from scribetune.scoring import MODELS
 from scribetune.selection import near_duplicates
 
@@ -41,13 +41,8 @@ Numbers = dict[str, float]
 class Column:
     """A column of a published table.
 
-    Attributes:
-        key: Aggregate that it shows.
-        name: As published, or as it must be called here.
-        better: "lower" or "higher".
-        factor: What the aggregate is multiplied by, to be as published.
-        note: Why it is empty, or what it is not.
-        digits: How many are shown behind the point.
+    `name` is as published, or as it must be called here; `factor` brings the aggregate `key` to what is published;
+    `note` says why the column is empty, or what it is not.
     """
 
     key: str
@@ -114,15 +109,8 @@ _COMPARED = {
 class Read:
     """A benchmark, and what was read of it.
 
-    Attributes:
-        truth: The set.
-        refused: Records of it that cannot be used.
-        rows: Rows of its manifest (`images.COLUMNS`), as text.
-        layers: Page id → text layer of its PDF page.
-        images: Page id → SHA-256 of its image.
-        base: The base model's predictions.
-        tuned: The tuned model's predictions.
-        learned: ShareGPT records of the pages that the adapter was trained and validated on.
+    `rows` are those of its manifest (`images.COLUMNS`), as text; `layers` and `images` have the text layer and the
+    SHA-256 of the image by page id; `learned` are the records that the adapter was trained and validated on.
     """
 
     truth: EvaluationSet
@@ -138,14 +126,7 @@ class Read:
 def score(name: str, read: Read, truth_sha256: Mapping[str, str], similarity: float) -> tuple["pd.DataFrame", Record]:
     """Score both models on a benchmark.
 
-    Args:
-        name: The benchmark's.
-        read: The set and the predictions.
-        truth_sha256: Name → SHA-256 of the files of truth.
-        similarity: Jaccard similarity from which texts are near-duplicates.
-
-    Returns:
-        One row per page that is scored (samples.csv), and the content of scores.json.
+    Returns one row per page that is scored (samples.csv), and the content of scores.json.
 
     Raises:
         UserError: Predictions and pages do not belong together.
@@ -175,8 +156,8 @@ def score(name: str, read: Read, truth_sha256: Mapping[str, str], similarity: fl
     }
 
 
-def _named(found: Sequence[Any], told: Callable[[Any], Record]) -> dict[str, Any]:
-    return {"count": len(found), "first": [told(item) for item in found[:NAMED]]}
+def _named(found: Sequence[Any], row_of: Callable[[Any], Record]) -> dict[str, Any]:
+    return {"count": len(found), "first": [row_of(item) for item in found[:NAMED]]}
 
 
 def _restricted(found: EvaluationSet, ids: Collection[str]) -> EvaluationSet:
@@ -235,8 +216,8 @@ def _structures(found: EvaluationSet, texts: Mapping[str, str]) -> list[float | 
         page_id = str(record["id"])
         page = found.annotations.get(page_id) or ground_truth.page_from_markdown(str(record["text"]))
         has_tables = bool(page.tables)
-        elements = pages.page_elements(page, texts[page_id]) if has_tables else None
-        values.append(pages.page_scores(elements).table_teds_s if elements else None)
+        elements = page_scores.page_elements(page, texts[page_id]) if has_tables else None
+        values.append(page_scores.page_scores(elements).table_teds_s if elements else None)
     return values
 
 
@@ -248,8 +229,8 @@ def _column(column: Column, numbers: Mapping[str, Mapping[str, float]]) -> dict[
     """Return a column with both models' values, as published; None where there is nothing of the kind."""
     found = {model: numbers[model].get(column.key) for model in MODELS}
     values = {model: None if value is None else value * column.factor for model, value in found.items()}
-    told = {"key": column.key, "name": column.name, "better": column.better, "note": column.note}
-    return {**told, "digits": column.digits, **values}
+    shown = {"key": column.key, "name": column.name, "better": column.better, "note": column.note}
+    return {**shown, "digits": column.digits, **values}
 
 
 def _change(frame: "pd.DataFrame") -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scribetune.cli import checks, planning, queries, reviewing, scores, signing, teaching
-from scribetune.cli.messages import told_in_words
+from scribetune.cli.messages import errors_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 queries.register(app)
@@ -57,7 +57,7 @@ def summary(
     """Say in a few lines what the last build used, refused and achieved, and where to look."""
     from scribetune import summary as build_summary
 
-    with told_in_words():
+    with errors_in_words():
         sys.stdout.write(build_summary.text(folder))
 
 
@@ -72,7 +72,7 @@ def commit(
     """
     from scribetune import dvc_commit
 
-    with told_in_words():
+    with errors_in_words():
         for line in dvc_commit.commit(Path(), if_ready=if_ready):
             sys.stdout.write(f"{line}\n")
 

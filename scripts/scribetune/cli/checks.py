@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scribetune.cli.messages import told_in_words
+from scribetune.cli.messages import errors_in_words, shown
 from scribetune.errors import UserError
 
 if TYPE_CHECKING:
+    from scribetune.audit.purge import Purge
     from scribetune.audit.reproduce import Reproduction
     from scribetune.audit.verify import Verification
-    from scribetune.audit.withdraw import Purge
 
 _MOST_ROWS = 20
 NOTHING_TO_VERIFY = 2
@@ -48,7 +48,7 @@ def verify(
     """
     from scribetune.audit import verify as verification
 
-    with told_in_words(1 if folder.is_dir() else NOTHING_TO_VERIFY):
+    with errors_in_words(1 if folder.is_dir() else NOTHING_TO_VERIFY):
         result = verification.verify(folder, raw, with_cache=cache, allowed_signers=allowed_signers)
     if as_json:
         sys.stdout.write(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n")
@@ -92,33 +92,34 @@ def forget(
     """
     import datetime
 
+    from scribetune.audit import purge as local_copies
     from scribetune.audit import withdraw
 
-    with told_in_words():
+    with errors_in_words():
         named = withdraw.find(folder, pdf, raw)
         labels = withdraw.labels_here(folder, named)
         reach, past_labels = withdraw.touched(folder, {row.sha256 for row in named}, labels)
-        chosen = withdraw.plan_purge(folder, named, labels | past_labels) if purge else withdraw.Purge((), ())
+        chosen = local_copies.plan_purge(folder, named, labels | past_labels) if purge else local_copies.Purge((), ())
         if (chosen.paths or chosen.objects) and not yes:
             sys.stderr.write(_purge_text(chosen))
             typer.confirm("Remove all of these?", abort=True, err=True)
         # The list comes first: whatever is interrupted after it, the document stays out.
         today = datetime.datetime.now(tz=datetime.UTC).date()
         recorded = withdraw.record(folder, named, reason, today, labels | past_labels)
-        withdraw.purge(chosen)
-        remains = withdraw.remains(folder, named, reach, purged=purge)
-        said = withdraw.as_json(named, recorded, reach) | {
+        local_copies.purge(chosen)
+        remains = local_copies.remains(folder, named, reach, purged=purge)
+        done = withdraw.as_json(named, recorded, reach) | {
             "purged": [str(path) for path in (*chosen.paths, *chosen.objects)],
             "remains": list(remains),
             "rebuilt": rebuild,
         }
         if not as_json:
-            sys.stdout.write(_forgotten_text(said))
+            sys.stdout.write(_forgotten_text(done))
             sys.stdout.flush()
         if rebuild:
             withdraw.build_without(folder, configfile or [], cores)
         if as_json:
-            sys.stdout.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(done, indent=2, ensure_ascii=False) + "\n")
         else:
             sys.stdout.write(_next_steps(folder, rebuilt=rebuild))
 
@@ -143,7 +144,7 @@ def reproduce(
     """
     from scribetune.audit import reproduce as reproduction
 
-    with told_in_words():
+    with errors_in_words():
         result = reproduction.reproduce(folder, revision, keep=keep, raw=raw, configfiles=configfile or [], cores=cores)
     if as_json:
         sys.stdout.write(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n")
@@ -162,12 +163,10 @@ def _reproduction_text(result: "Reproduction") -> str:
         lines.append(f"{kind:<{width}}  {result.same.get(kind, 0):>4}  {len(different):>9}")
     for kind in kinds:
         different = [item for item in result.differences if item.kind == kind]
-        lines += [
-            f"  {item.state}: {_printable(item.path)}  {_printable(item.detail)}" for item in different[:_MOST_ROWS]
-        ]
+        lines += [f"  {item.state}: {shown(item.path)}  {shown(item.detail)}" for item in different[:_MOST_ROWS]]
         if len(different) > _MOST_ROWS:
             lines.append(f"  … and {len(different) - _MOST_ROWS} more {kind} (--json lists all)")
-    lines += [f"Note: {_printable(note)}" for note in result.notes]
+    lines += [f"Note: {shown(note)}" for note in result.notes]
     if result.kept:
         lines.append(f"Kept: {result.kept} (git worktree remove --force {result.kept} removes it)")
     count = sum(result.same.values())
@@ -181,31 +180,31 @@ def _reproduction_text(result: "Reproduction") -> str:
 
 
 def _purge_text(chosen: "Purge") -> str:
-    lines = [f"  {_printable(str(path))}" for path in chosen.paths]
+    lines = [f"  {shown(str(path))}" for path in chosen.paths]
     if chosen.objects:
         lines.append(f"  {len(chosen.objects)} objects in DVC's cache that nothing else refers to")
     return "\n".join(["To be removed from this machine:", *lines, ""])
 
 
-def _forgotten_text(said: dict[str, Any]) -> str:
-    names = ", ".join(_printable(row["path"] or row["sha256"]) for row in said["documents"])
-    already = " (it was already)" if said["already_withdrawn"] else ""
-    lines = [f"Withdrawn{already}: {names}; {said['labels']} page label(s) are refused in any document"]
-    if said["refused_elsewhere"]:
-        shown = ", ".join(said["refused_elsewhere"][:_MOST_ROWS])
-        lines.append(f"{len(said['refused_elsewhere'])} page(s) of other documents have the same text: {shown}")
+def _forgotten_text(done: dict[str, Any]) -> str:
+    names = ", ".join(shown(row["path"] or row["sha256"]) for row in done["documents"])
+    already = " (it was already)" if done["already_withdrawn"] else ""
+    lines = [f"Withdrawn{already}: {names}; {done['labels']} page label(s) are refused in any document"]
+    if done["refused_elsewhere"]:
+        first = ", ".join(done["refused_elsewhere"][:_MOST_ROWS])
+        lines.append(f"{len(done['refused_elsewhere'])} page(s) of other documents have the same text: {first}")
     lines.append(
-        "It touched:" if said["touched"] else "No adapter or report in the history that can be read touched it"
+        "It touched:" if done["touched"] else "No adapter or report in the history that can be read touched it"
     )
-    for item in said["touched"]:
+    for item in done["touched"]:
         pages = ", ".join(f"{count} {split}" for split, count in sorted(item["splits"].items()))
         use = "trained with it" if item["learned_from"] else "only measured on it"
         lines.append(f"  adapter {item['weights_sha256'][:12]} ({item['where']}): {pages} page(s), {use}")
-    lines += [f"  note: {text}" for text in said["unreadable"]]
-    if said["purged"]:
-        lines.append(f"Removed: {len(said['purged'])} files, folders and cached objects")
-    if said["remains"]:
-        lines += ["What remains:", *(f"  {_printable(text)}" for text in said["remains"])]
+    lines += [f"  note: {text}" for text in done["unreadable"]]
+    if done["purged"]:
+        lines.append(f"Removed: {len(done['purged'])} files, folders and cached objects")
+    if done["remains"]:
+        lines += ["What remains:", *(f"  {shown(text)}" for text in done["remains"])]
     return "\n".join([*lines, ""])
 
 
@@ -219,7 +218,7 @@ def _next_steps(folder: Path, *, rebuilt: bool) -> str:
 
 
 def _verification_text(result: "Verification") -> str:
-    from scribetune.audit.verify import State
+    from scribetune.audit.expected_hashes import State
 
     kinds = result.as_json()["kinds"]
     width = max(map(len, kinds), default=0)
@@ -237,19 +236,14 @@ def _verification_text(result: "Verification") -> str:
             lines += ["", f"{kind}: {len(found)} {state}"]
             for finding in found[:_MOST_ROWS]:
                 by = f" (recorded by {finding.recorded_by})" if finding.recorded_by else ""
-                lines.append(f"  {_printable(finding.path)}{by}")
+                lines.append(f"  {shown(finding.path)}{by}")
                 if finding.note:
-                    lines.append(f"    {_printable(finding.note)}")
+                    lines.append(f"    {shown(finding.note)}")
             if len(found) > _MOST_ROWS:
                 lines.append(f"  … and {len(found) - _MOST_ROWS} more (--json lists all)")
-    lines += ["", *(f"Note: {_printable(note)}" for note in result.notes)]
+    lines += ["", *(f"Note: {shown(note)}" for note in result.notes)]
     total = sum(result.checked.values())
     verdict = (
         f"All {total} recorded hashes hold" if result.holds else f"{len(result.findings)} finding(s) in {total} hashes"
     )
     return "\n".join([*lines, verdict, ""])
-
-
-def _printable(text: str) -> str:
-    """Return text as one line: a file name may hold control characters that a terminal would obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

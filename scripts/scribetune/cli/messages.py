@@ -10,7 +10,7 @@ from scribetune.errors import UserError
 
 
 @contextmanager
-def told_in_words(status: int = 1) -> Iterator[None]:
+def errors_in_words(status: int = 1) -> Iterator[None]:
     """Show a `UserError` as a message without a traceback, and end with an exit status."""
     try:
         yield
@@ -20,12 +20,7 @@ def told_in_words(status: int = 1) -> Iterator[None]:
 
 
 def shown(text: str, *, lines: bool = False) -> str:
-    """Return text with control signs as escapes: names of files and commits are other people's.
-
-    Args:
-        text: What is to be shown.
-        lines: Leave line feeds as they are.
-    """
+    """Return text with control signs as escapes: names of files and commits are other people's."""
     if text.isprintable():
         return text
     return "".join(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scribetune.cli.messages import shown, told_in_words
+from scribetune.cli.messages import errors_in_words, shown
 from scribetune.errors import UserError
 
 
@@ -47,7 +47,7 @@ def why(
     whose outputs it reads;
     notes: old names of keys in the configuration, with the new ones.
     """
-    with told_in_words():
+    with errors_in_words():
         from scribetune import reasons
 
         explanation = reasons.explain(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scribetune.cli.messages import shown, told_in_words
+from scribetune.cli.messages import errors_in_words, shown
 from scribetune.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def whence(
     adapter, metrics: name to before, after; version: before, after;
     words: what is printed without --json.
     """
-    with told_in_words():
+    with errors_in_words():
         if diff is not None:
             _differences(folder, diff, target or rev, as_json=as_json)
             return
@@ -134,7 +134,7 @@ def touched_by(
     refused: why the last build used nothing of it;
     unreadable: what, md5, commits, reason, todo; limits: text.
     """
-    with told_in_words():
+    with errors_in_words():
         from scribetune.audit import touches as query
 
         found = query.touched_by(folder, target, rev)
@@ -171,7 +171,7 @@ def log(
     headline: metric to base, tuned;
     unreadable: what, md5, commits, reason, todo; limits: text.
     """
-    with told_in_words():
+    with errors_in_words():
         from scribetune.audit import timeline as query
 
         found = query.timeline(folder, rev)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import typer
 
-from scribetune.cli.messages import told_in_words
+from scribetune.cli.messages import errors_in_words
 from scribetune.cli.teaching import configuration_values
 from scribetune.errors import UserError
 
@@ -42,7 +42,7 @@ def review(
     Accept, correct or reject each page. Corrections go to data/corrections, every decision to reviews.csv there; the
     next build takes them up and runs again only what they touch. Stop with Ctrl-C; nothing is lost.
     """
-    with told_in_words():
+    with errors_in_words():
         chosen = [name for name, given in _orders(spot_check, worst, unlabelled).items() if given]
         if len(chosen) > 1:
             raise UserError(
@@ -53,7 +53,7 @@ def review(
 
         from scribetune import config
         from scribetune.review import server
-        from scribetune.review.desk import Choice, Desk
+        from scribetune.review.session import Choice, ReviewSession
 
         settings = config.load(configuration_values(config_file))
         if spot_check:
@@ -62,12 +62,12 @@ def review(
             choice = Choice("worst", worst)
         else:
             choice = Choice("unlabelled" if unlabelled else "trust")
-        desk = Desk(Path(), Path(settings.labels.corrections), choice)
-        place = f"#{quote(desk.page_id(page))}" if page else ""
+        session = ReviewSession(Path(), Path(settings.labels.corrections), choice)
+        place = f"#{quote(session.page_id(page))}" if page else ""
         listener = server.listen(port)
-        token = server.token_of(desk.folder)
+        token = server.token_of(session.folder)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}{place}"
-        queue = desk.queue()
+        queue = session.queue()
         sys.stdout.write(f"{queue['left']} pages to look at ({queue['name']}). Open, on this machine:\n  {address}\n")
         sys.stdout.write("Stop with Ctrl-C. Then `snakemake --cores 1 --resources gpu=1` takes the decisions up.\n")
         sys.stdout.flush()
@@ -75,8 +75,8 @@ def review(
             import webbrowser
 
             webbrowser.open(address)
-        server.serve(desk, listener, token)
-        sys.stdout.write(f"Stopped. {desk.queue()['left']} pages left in this queue.\n")
+        server.serve(session, listener, token)
+        sys.stdout.write(f"Stopped. {session.queue()['left']} pages left in this queue.\n")
 
 
 def _orders(spot_check: int | None, worst: int | None, unlabelled: bool) -> dict[str, bool]:

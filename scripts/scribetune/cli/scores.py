@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scribetune.cli.messages import shown, told_in_words
+from scribetune.cli.messages import errors_in_words, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def score(
     aggregate: as in reports/metrics.json (docs/metrics.md);
     for olmOCR-bench, samples have id, facts, passed and failed (ids).
     """
-    with told_in_words():
+    with errors_in_words():
         from scribetune import evaluation_sets, scoring
 
         wanted = evaluation_sets.read(reference)

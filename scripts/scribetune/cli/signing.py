@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli.messages import told_in_words
+from scribetune.cli.messages import errors_in_words
 
 LINEAGE = Path("reports/lineage.json")
 
@@ -25,7 +25,7 @@ def sign(
     """Sign reports/lineage.json with an SSH key: reports/lineage.json.sig, which `scribetune verify` checks."""
     from scribetune import signature
 
-    with told_in_words():
+    with errors_in_words():
         written = signature.sign(folder / LINEAGE, key)
         found = signature.check(folder / LINEAGE)
         sys.stdout.write(f"written: {written} ({found.detail})\nCommit it to git with dvc.lock.\n")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scribetune.cli.messages import told_in_words
+from scribetune.cli.messages import errors_in_words
 from scribetune.errors import UserError
 
 
@@ -32,7 +32,7 @@ def teach(
     shows `teacher` as their source in manifests, model card and lineage. A test set labelled by a teacher measures
     agreement with the teacher: let people correct those pages.
     """
-    with told_in_words():
+    with errors_in_words():
         from scribetune import config, teacher
 
         settings = config.load(configuration_values(config_file))

@@ -126,16 +126,7 @@ def _numbered(grid: Sequence[Sequence[Feature]]) -> tuple[Indices, list[Feature]
 
 
 def _line_scores(first: Indices, second: Indices, similarities: Scores) -> Scores:
-    """Return for each row of `first` and each of `second` the best total of a 1-D alignment of their slots.
-
-    Args:
-        first: rows × columns numbers of features.
-        second: The same for the other grid, of any size.
-        similarities: Similarity by feature of `first` and feature of `second`.
-
-    Returns:
-        rows of `first` × rows of `second`.
-    """
+    """Return for each row of `first` and each of `second` the best total of a 1-D alignment of their slots."""
     nothing = np.zeros((first.shape[0], second.shape[0]))
     above = [nothing] * (second.shape[1] + 1)
     for column in range(first.shape[1]):

@@ -48,11 +48,7 @@ def find_loop(text: str) -> Repetition | None:
     - holds more than 30 whole repeats (olmOCR's limit) and has a letter or digit: leaders, rules and blanks of forms
       ("........", "____", "| | |") repeat as often on sound pages, so for them only the first condition counts.
 
-    Args:
-        text: What the model read.
-
-    Returns:
-        The loop with the shortest period, the first of these; None where there is none.
+    Returns the loop with the shortest period, the first of these; None where there is none.
     """
     collapsed = _WHITE_SPACE.sub(" ", text)
     # UTF-32: one unsigned number per character. "surrogatepass": a model's output may hold half a character.

@@ -95,12 +95,6 @@ def table_from_html(source: str) -> Table:
     `th` are cells, each takes the first free column of its row, its text is its text nodes joined with one space.
     Beyond it: what is not well-formed XML is read as HTML (with its repairs), holes are padded, a span that is no
     positive number is 1 and an absurd one is cut (`MAX_SPAN`).
-
-    Args:
-        source: From `<table` to `</table>`; text around it does no harm.
-
-    Returns:
-        The table; without cells where there is no `td` or `th`.
     """
     root = _parse(source)
     if root is None:
@@ -216,8 +210,7 @@ def formula_exact(reference: str, hypothesis: str) -> float | None:
     Compared as LaTeX tokens: white space and the kind of delimiter do not count, everything else does. Formulas that
     only the hypothesis has are not counted here (CER counts them).
 
-    Returns:
-        A value within 0 and 1; None where the reference has no formula.
+    None where the reference has no formula.
     """
     wanted = Counter(formula.tokens for formula in find_formulas(reference))
     if not wanted:

@@ -35,17 +35,9 @@ _ORDER_WEIGHT = 1e-9
 class PageTables:
     """Table scores of one page, each within 0 and 1.
 
-    Attributes:
-        reference_tables: How many tables the reference has.
-        predicted_tables: How many tables the prediction has.
-        content_f1: `table_f1`, GriTS_Con.
-        content_precision: Precision of GriTS_Con over the page; 0 where nothing is predicted.
-        content_recall: Recall of GriTS_Con over the page; 0 where nothing was to be found.
-        structure_f1: `table_struct_f1`, GriTS_Top.
-        adjacency_f1: `table_adj_f1`, ICDAR 2013; as there, a table with a single filled cell has no relation and
-        gives 0.
-        teds: `teds`.
-        teds_s: `teds_s`, the structure alone.
+    The content is compared by GriTS_Con, the structure by GriTS_Top, adjacency as in ICDAR 2013: as there, a table with
+    a single filled cell has no relation and gives 0. Precision is 0 where nothing is predicted, recall where nothing
+    was to be found.
     """
 
     reference_tables: int
@@ -62,12 +54,7 @@ class PageTables:
 def page_tables(reference: str, hypothesis: str) -> PageTables | None:
     """Score the tables of a page by the formula above.
 
-    Args:
-        reference: The page's text, with Markdown or HTML tables.
-        hypothesis: What the model read.
-
-    Returns:
-        The scores; None where neither text has a table.
+    None where neither text has a table.
     """
     references, predictions = find_tables(reference), find_tables(hypothesis)
     if not references and not predictions:

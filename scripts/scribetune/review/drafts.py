@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scribetune import files, layout
-from scribetune.review.records import WORK
+from scribetune.review.decisions import WORK
 
 logger = logging.getLogger(__name__)
 
@@ -18,12 +18,8 @@ FOLDER = WORK / "drafts"
 class Draft:
     """What a reviewer has typed on a page and not decided on.
 
-    Attributes:
-        reviewer: Who.
-        text: As typed.
-        version: State of the page (see `Desk`) that it began from.
-        revision: Counts up with each save: of two tabs of one reviewer the one that is behind is told.
-        saved_at: When, in UTC.
+    `version` is the state of the page (see `ReviewSession`) that it began from. `revision` counts up with each save: of
+    two tabs of one reviewer the one that is behind is refused.
     """
 
     reviewer: str

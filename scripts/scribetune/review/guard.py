@@ -53,10 +53,7 @@ _READING = frozenset({"GET", "HEAD"})
 class Guard:
     """ASGI middleware in front of the whole application.
 
-    Args:
-        app: What it guards.
-        token: Secret that the address in the terminal carries; a cookie afterwards.
-        port: Of the server.
+    `token` is a secret that the address in the terminal carries; a cookie afterwards.
     """
 
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scribetune.errors import UserError
-from scribetune.review.pages import ReviewPage
+from scribetune.review.page_views import ReviewPage
 
 SAMPLES = Path("reports/samples.csv")
 
@@ -17,10 +17,7 @@ SAMPLES = Path("reports/samples.csv")
 class Queue:
     """Pages in the order in which they are shown.
 
-    Attributes:
-        name: As in reviews.csv.
-        ids: Page ids.
-        keeps_done: Whether pages that are done stay in it (a sample is shown whole) or leave it.
+    `name` is as in reviews.csv. Pages that are done stay in it (a sample is shown whole: `keeps_done`) or leave it.
     """
 
     name: str
@@ -45,11 +42,6 @@ def unlabelled(pages: Mapping[str, ReviewPage]) -> Queue:
 
 def worst_predictions(pages: Mapping[str, ReviewPage], samples: Path, count: int) -> Queue:
     """Test pages that the tuned model read worst (highest CER): the label may be what is wrong.
-
-    Args:
-        pages: Of the build.
-        samples: reports/samples.csv.
-        count: At most so many.
 
     Raises:
         UserError: There are no scores yet.

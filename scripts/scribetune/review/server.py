@@ -20,9 +20,9 @@ from starlette.routing import Route
 from scribetune import layout
 from scribetune.errors import UserError
 from scribetune.markdown_view import RENDERED_CHARACTERS, rendered
-from scribetune.review.desk import ConflictError, Desk, RefusedError, UnknownPageError, deceptive
+from scribetune.review.decisions import WORK, Verdict
 from scribetune.review.guard import REPORT, RESOURCES, Guard
-from scribetune.review.records import WORK, Verdict
+from scribetune.review.session import ConflictError, RefusedError, ReviewSession, UnknownPageError, deceptive
 
 ASSETS = Path(__file__).parent / "assets"
 _ASSET_TYPES = {"review.js": "text/javascript", "review.css": "text/css"}
@@ -59,13 +59,10 @@ class _VerdictBody(_Body):
 _AnyBody = TypeVar("_AnyBody", bound=_Body)
 
 
-def application(desk: Desk, token: str, port: int) -> Starlette:
+def application(session: ReviewSession, token: str, port: int) -> Starlette:
     """Return the application.
 
-    Args:
-        desk: What it serves.
-        token: Secret that a browser must know.
-        port: On which it is served: part of the Host that requests must name.
+    `token` is a secret that a browser must know; `port` is part of the Host that requests must name.
     """
 
     async def page(_request: Request) -> Response:
@@ -78,40 +75,40 @@ def application(desk: Desk, token: str, port: int) -> Starlette:
         return FileResponse(ASSETS / name, media_type=_ASSET_TYPES[name])
 
     async def image(request: Request) -> Response:
-        path = await run_in_threadpool(desk.image, request.query_params.get("id", ""))
+        path = await run_in_threadpool(session.image, request.query_params.get("id", ""))
         return FileResponse(path, media_type="image/png")
 
     async def report(request: Request) -> Response:
-        path = await run_in_threadpool(desk.report, is_resources=request.url.path == RESOURCES)
+        path = await run_in_threadpool(session.report, is_resources=request.url.path == RESOURCES)
         return FileResponse(path, media_type="text/html")
 
     async def report_image(request: Request) -> Response:
         # As the report, at its address, finds the image of a page: looked up by the page's id like any other.
-        path = await run_in_threadpool(desk.image, request.path_params["page_id"])
+        path = await run_in_threadpool(session.image, request.path_params["page_id"])
         return FileResponse(path, media_type="image/png")
 
+    async def answer(function: Callable[..., Any], *arguments: object) -> Response:
+        return JSONResponse(await run_in_threadpool(function, *arguments))
+
     async def queue(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(desk.queue))
+        return await answer(session.queue)
 
     async def open_page(request: Request) -> Response:
         asked = request.query_params
-        return JSONResponse(await run_in_threadpool(desk.open, asked.get("id", ""), asked.get("reviewer", "")))
+        return await answer(session.open, asked.get("id", ""), asked.get("reviewer", ""))
 
     async def preview(request: Request) -> Response:
-        text = (await _body(request, _PreviewBody)).text
-        return JSONResponse(await run_in_threadpool(_preview, text))
+        return await answer(_preview, (await _body(request, _PreviewBody)).text)
 
     async def draft(request: Request) -> Response:
-        said = await _body(request, _DraftBody)
-        saved = await run_in_threadpool(desk.save_draft, said.id, said.reviewer, said.text, said.version, said.revision)
-        return JSONResponse(saved)
+        body = await _body(request, _DraftBody)
+        return await answer(session.save_draft, body.id, body.reviewer, body.text, body.version, body.revision)
 
     async def verdict(request: Request) -> Response:
-        said = await _body(request, _VerdictBody)
-        decided = await run_in_threadpool(
-            desk.decide, said.id, said.reviewer, said.verdict, said.text, said.reason, said.version
-        )
-        return JSONResponse(decided)
+        body = await _body(request, _VerdictBody)
+        return await answer(
+            session.decide, body.id, body.reviewer, body.verdict, body.text, body.reason, body.version
+        )  # fmt: skip
 
     return Starlette(
         routes=[
@@ -128,13 +125,7 @@ def application(desk: Desk, token: str, port: int) -> Starlette:
             Route("/api/verdict", verdict, methods=["POST"]),
         ],
         middleware=[Middleware(Guard, token=token, port=port)],
-        exception_handlers={
-            UnknownPageError: _told(404, lambda error: {"error": f"There is no page {error} to review in this build."}),
-            RefusedError: _told(422, lambda error: {"error": str(error)}),
-            ConflictError: _told(409, lambda error: {"error": str(error), "page": getattr(error, "page", None)}),
-            UserError: _told(500, lambda error: {"error": str(error)}),
-            OSError: _told(500, lambda error: {"error": f"Not saved: {error}"}),
-        },
+        exception_handlers=_ERRORS,
     )
 
 
@@ -151,11 +142,21 @@ async def _body(request: Request, kind: type[_AnyBody]) -> _AnyBody:
         raise RefusedError(f"The request is not understood ({', '.join(places)}): load the page again.") from error
 
 
-def _told(status: int, content: Callable[[Exception], dict[str, Any]]) -> Callable[[Request, Exception], Response]:
+def _error(status: int, message: str = "{}") -> Callable[[Request, Exception], Response]:
     def handle(_request: Request, error: Exception) -> Response:
-        return JSONResponse(content(error), status_code=status)
+        page = {"page": error.page} if isinstance(error, ConflictError) else {}
+        return JSONResponse({"error": message.format(error), **page}, status_code=status)
 
     return handle
+
+
+_ERRORS = {
+    UnknownPageError: _error(404, "There is no page {} to review in this build."),
+    RefusedError: _error(422),
+    ConflictError: _error(409),
+    UserError: _error(500),
+    OSError: _error(500, "Not saved: {}"),
+}
 
 
 def token_of(folder: Path) -> str:
@@ -198,11 +199,11 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def serve(desk: Desk, listener: socket.socket, token: str) -> None:
+def serve(session: ReviewSession, listener: socket.socket, token: str) -> None:
     """Serve until the process is interrupted; Ctrl-C is how it is meant to end."""
     import uvicorn
 
-    app = application(desk, token, listener.getsockname()[1])
+    app = application(session, token, listener.getsockname()[1])
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
     )

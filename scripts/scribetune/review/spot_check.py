@@ -15,8 +15,8 @@ from typing import Any
 
 from scribetune import files
 from scribetune.errors import UserError
-from scribetune.review.pages import ReviewPage
-from scribetune.review.records import Review, Verdict
+from scribetune.review.decisions import Review, Verdict
+from scribetune.review.page_views import ReviewPage
 
 PATTERN = "spot_check-*.json"
 _SCHEMA = "scribetune-spot-check/1"
@@ -56,15 +56,8 @@ class Sample:
 class Result:
     """What people found.
 
-    Attributes:
-        name: Of the sample.
-        pages: In the sample.
-        reviewed: Judged so far.
-        errors: Corrected or rejected.
-        rate: errors / reviewed; None before any page is judged.
-        low: Of the 95 % Wilson interval.
-        high: Of the same.
-        frame: Pages that the sample speaks for.
+    `rate` is errors (corrected or rejected) / reviewed, None before any page is judged, within the 95 % Wilson
+    interval; `frame` counts the pages that the sample speaks for.
     """
 
     name: str
@@ -81,12 +74,7 @@ class Result:
 class Judgement:
     """What somebody decided on a page of a sample.
 
-    Attributes:
-        id: Of the page.
-        verdict: A `Verdict`.
-        reviewer: Who; "" in records of an earlier version, as the two that follow.
-        reviewed_at: When, in UTC, as ISO 8601.
-        reason: Why, in the reviewer's words.
+    `reviewer`, `reviewed_at` (UTC, ISO 8601) and `reason` are "" in records of an earlier version.
     """
 
     id: str
@@ -250,15 +238,6 @@ def checks(paths: Iterable[Path]) -> list[Check]:
         UserError: A file is not a record of a spot check.
     """
     return [check for check in map(read_check, sorted(paths)) if check.result.reviewed]
-
-
-def sentences(paths: Iterable[Path]) -> list[str]:
-    """Return one sentence per spot check, for the report; none where no page is judged yet.
-
-    Raises:
-        UserError: A file is not a record of a spot check.
-    """
-    return [sentence(check.result) for check in checks(paths)]
 
 
 def sentence(found: Result) -> str:

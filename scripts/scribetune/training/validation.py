@@ -15,7 +15,7 @@ from scribetune.config import Generate
 from scribetune.errors import UserError
 from scribetune.families.native import native
 from scribetune.generation import WindowedNgramGuard
-from scribetune.metrics.text import cer
+from scribetune.metrics.text_scores import cer
 from scribetune.processes import ALONE, Group
 from scribetune.training import drafting, memory
 from scribetune.training.log import Validation

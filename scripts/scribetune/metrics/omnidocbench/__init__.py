@@ -2,7 +2,7 @@
 
 Defined by OmniDocBench at commit 7bd6c2e (`quick_match`), whose elements and values these modules give: `elements`
 (a prediction's blocks), `normalisation` (what is compared), `ground_truth` (a page's annotations), `matching` (which
-block answers which annotation), `pages` (one page's elements and scores) and `runs` (aggregates over pages). Where it
-raises or runs out of time, the modules say what they do instead. CDM, which needs TeX, is not computed: an overall
+block answers which annotation) and `page_scores` (one page's elements and scores). Where it raises or runs out of
+time, the modules say what they do instead. CDM, which needs TeX, is not computed: an overall
 value without it is "overall (no CDM)".
 """

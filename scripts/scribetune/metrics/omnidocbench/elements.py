@@ -47,13 +47,8 @@ a RecursionError after a thousand."""
 class Block:
     """A block of a predicted page.
 
-    Attributes:
-        category: What it is taken for.
-        start: Its place in the page, in characters.
-        end: Where it ends.
-        content: Its text.
-        fine_category: A closer name ("text_block", "equation_inline", "code", "md2html_table"), where there is one.
-        language: Of a block of code.
+    `start` and `end` are its place in the page, in characters; `fine_category` is a closer name ("text_block",
+    "equation_inline", "code", "md2html_table"), where there is one; `language` is that of a block of code.
     """
 
     category: Category

@@ -47,9 +47,6 @@ def page_from_json(page: Mapping[str, Any]) -> Page:
 
     Text that was cut (a column's end, a figure in between) is put together, as the original does: where three parts
     are given by two relations, the middle one counts twice.
-
-    Args:
-        page: One object of the list that the file holds.
     """
     cut: dict[Any, Mapping[str, Any]] = {}
     chains: list[list[Any]] = []

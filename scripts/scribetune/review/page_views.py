@@ -19,19 +19,8 @@ _TEACHER_TRUST = 0.5
 class ReviewPage:
     """One page that a person may look at.
 
-    Attributes:
-        document: Document id.
-        page: Counted from 1.
-        image: Path of the page image, relative to the working directory.
-        label: Path of the label; "" where the machine wrote none.
-        label_sha256: Of the label, as of the last build.
-        label_source: "machine", "correction", "teacher", or "" without a label.
-        label_reviewer: Who wrote the correction, or which model.
-        accepted: Whether the build uses the page.
-        reason: Why it does not.
-        document_sha256: Of the PDF.
-        tables: Number of tables in the label.
-        trust: From 0 to 1, see `trust_of`.
+    `label` is "" where the machine wrote none; `label_reviewer` wrote the correction, or is the model; `reason` is why
+    the build does not use the page; `trust` is from 0 to 1, see `trust_of`.
     """
 
     document: str
@@ -64,9 +53,6 @@ def trust_of(row: Mapping[str, str]) -> float:
     The product of word recall, the share of glyphs that map to a character, and the agreement with OCR where it was
     measured; half of it where a formula is lost or its LaTeX unknown; half of it where a model wrote the label. A
     person's label has 1, a label that failed has 0. It orders a queue; it is no probability.
-
-    Args:
-        row: Of data/manifests/labels.
     """
     if row["label_source"] == "correction":
         return 1.0
@@ -83,9 +69,6 @@ def trust_of(row: Mapping[str, str]) -> float:
 
 def read(folder: Path) -> dict[str, ReviewPage]:
     """Return page id → page, for every page of the last build that has an image and a use, sorted.
-
-    Args:
-        folder: Working directory of the build.
 
     Raises:
         UserError: The pages have not been selected yet, or a manifest is not one.

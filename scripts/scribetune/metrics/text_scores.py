@@ -129,13 +129,7 @@ def _bleu(tokenizer: str, *, effective_order: bool) -> "BLEU":
 
 
 def sentence_bleu(reference: str, hypothesis: str, tokenizer: BleuTokenizer | None = None) -> float:
-    """Return the BLEU of one page, 0 to 100: sacrebleu's `sentence_bleu` (exp smoothing, effective order).
-
-    Args:
-        reference: The page's text.
-        hypothesis: What the model read.
-        tokenizer: One of sacrebleu's tokenisers; by default chosen by `bleu_tokenizer`.
-    """
+    """Return the BLEU of one page, 0 to 100: sacrebleu's `sentence_bleu` (exp smoothing, effective order)."""
     metric = _bleu(tokenizer or bleu_tokenizer(reference), effective_order=True)
     return float(metric.sentence_score(hypothesis, [reference]).score)
 
@@ -157,11 +151,6 @@ def corpus_bleu(
     that their reference asks for, sacrebleu counts n-gram matches per group, the counts are added, and sacrebleu's
     formula is applied to the sums. Where all pages are of one script this *is* sacrebleu's corpus BLEU, to the last
     digit.
-
-    Args:
-        references: One text per page.
-        hypotheses: One text per page, in the same order.
-        tokenizer: One tokeniser for all pages instead of the choice by script.
 
     Raises:
         ValueError: The lists are empty or differ in length.

@@ -1,4 +1,4 @@
-"""The desk: opens pages, keeps drafts, takes decisions, and tells the second of two people who decide on one page.
+"""A review session: opens pages, keeps drafts, takes decisions, and tells the second of two people on one page.
 
 Every page has a *version*, a hash of its label as it would be built now and of the newest decision. Who decides sends
 the version that was shown: if another person has decided since, nothing is written, and the answer is `ConflictError`
@@ -15,10 +15,10 @@ from typing import Any
 from scribetune import files, layout, markdown
 from scribetune.corrections import read_correction
 from scribetune.errors import UserError
-from scribetune.review import drafts, pages, queues, records, spot_check
-from scribetune.review.pages import ReviewPage
+from scribetune.review import decisions, drafts, page_views, queues, spot_check
+from scribetune.review.decisions import Review, Verdict
+from scribetune.review.page_views import ReviewPage
 from scribetune.review.queues import Queue
-from scribetune.review.records import Review, Verdict
 from scribetune.text_diff import difference
 from scribetune.visible_text import visible_everything
 
@@ -45,9 +45,7 @@ class RefusedError(Exception):
 class ConflictError(Exception):
     """Somebody else was first.
 
-    Args:
-        message: What happened, for the reviewer.
-        page: The page as it is now.
+    The message says to the reviewer what happened; `page` is the page as it is now.
     """
 
     def __init__(self, message: str, page: Mapping[str, Any]) -> None:
@@ -59,10 +57,7 @@ class ConflictError(Exception):
 class Choice:
     """Which pages are shown first.
 
-    Attributes:
-        order: "trust", "unlabelled", "worst" or "spot_check".
-        count: Pages of the two last.
-        seed: Of the spot check.
+    The order is "trust", "unlabelled", "worst" or "spot_check"; the two last have `count` pages, a spot check a seed.
     """
 
     order: str = "trust"
@@ -77,13 +72,11 @@ class _Label:
     author: str
 
 
-class Desk:
+class ReviewSession:
     """Reviews of one build.
 
-    Args:
-        folder: Working directory of the build.
-        corrections: Folder of corrections (`labels.corrections`), relative to it.
-        choice: Which pages are shown first.
+    `corrections` is `labels.corrections`, relative to the working directory of the build; `choice` says which pages are
+    shown first.
 
     Raises:
         UserError: There is no build with selected pages, or a file of earlier reviews is not readable.
@@ -99,14 +92,14 @@ class Desk:
         self._reviews_read: tuple[object, tuple[Review, ...]] = (None, ())
         self._ordered: tuple[object, Queue] = (None, Queue("", ()))
         self._hashes: dict[str, tuple[object, str]] = {}
-        self.reviews_path = records.path_in(self.corrections)
+        self.reviews_path = decisions.path_in(self.corrections)
         self._queue(self.pages())  # a spot check is drawn now, and what is missing is said in the terminal
 
     def pages(self) -> dict[str, ReviewPage]:
         """Return page id → page, read again after each build."""
-        signature = _signature(self.folder / pages.SELECTION)
+        signature = _signature(self.folder / page_views.SELECTION)
         if self._state[0] != signature:
-            self._state = (signature, pages.read(self.folder))
+            self._state = (signature, page_views.read(self.folder))
         return self._state[1]
 
     def queue(self) -> dict[str, Any]:
@@ -117,7 +110,7 @@ class Desk:
             "left": pages not decided on, "spot_check": `spot_check.Result`, or None in other queues}.
         """
         known = self.pages()
-        newest = records.newest(self._reviews())
+        newest = decisions.newest(self._reviews())
         queue = self._queue(known)
         done = {id_ for id_, review in newest.items() if id_ in known and self._is_done(known[id_], review)}
         shown = queues.waiting(queue, done.__contains__, _QUEUE_LIMIT)
@@ -196,12 +189,8 @@ class Desk:
     def save_draft(self, page_id: str, reviewer: str, text: str, version: str, revision: int) -> dict[str, Any]:
         """Keep what a reviewer has typed.
 
-        Args:
-            page_id: Of the page.
-            reviewer: Who.
-            text: As typed.
-            version: Of the page when it was opened.
-            revision: Of the reviewer's draft as last seen; 0 for none.
+        `version` is that of the page when it was opened, `revision` that of the reviewer's draft as last seen (0 for
+        none).
 
         Returns:
             {"revision": the new one, "stale": whether somebody has decided on the page since it was opened}.
@@ -214,7 +203,7 @@ class Desk:
         _check_name(reviewer)
         page = self._page(page_id)
         path = drafts.path_of(self.folder, page.document, page.page, reviewer)
-        with records.locked(self.folder):
+        with decisions.locked(self.folder):
             kept = drafts.read(path)
             if kept is not None and kept.revision != revision and kept.text != text:
                 raise ConflictError("This page is open in another tab of yours, which has saved a newer text.",
@@ -228,13 +217,8 @@ class Desk:
     ) -> dict[str, Any]:
         """Take a decision: it is on the disk when this returns, and the reviewer's draft is gone.
 
-        Args:
-            page_id: Of the page.
-            reviewer: Who.
-            verdict: What.
-            text: The corrected label; not used for the other verdicts.
-            reason: Why; must be given to reject.
-            version: Of the page that was shown.
+        `text` is the corrected label, and not used for the other verdicts; a rejection needs a reason; `version` is
+        that of the page that was shown.
 
         Returns:
             {"spot_check": the result so far, or None in other queues}.
@@ -250,7 +234,7 @@ class Desk:
         reason = " ".join(reason.split())[:_MOST_REASON]
         if verdict == Verdict.REJECT and not reason:
             raise RefusedError("Rejecting a page needs a reason: others will want to know why it is left out.")
-        with records.locked(self.folder):
+        with decisions.locked(self.folder):
             self._check_version(page, reviewer, version)
             earlier = self._reviews()
             label = self._label(page)
@@ -262,7 +246,7 @@ class Desk:
                 page.document, page.page, verdict, reason, reviewer, now, self._queue_name,
                 page.document_sha256, _sha256(label.text), _sha256(corrected) if verdict == Verdict.CORRECT else "",
             )  # fmt: skip
-            records.add(self.reviews_path, review)
+            decisions.add(self.reviews_path, review)
             for path in sorted(self.corrections.glob(spot_check.PATTERN)):
                 sample, _ = spot_check.read(path)
                 if any(drawn.id == page.id for drawn in sample.pages):
@@ -280,7 +264,7 @@ class Desk:
     def _check_version(self, page: ReviewPage, reviewer: str, version: str) -> None:
         if version == self._version(page):
             return
-        review = records.newest(self._reviews()).get(page.id)
+        review = decisions.newest(self._reviews()).get(page.id)
         who = f"{review.reviewer} decided on this page ({review.verdict})" if review else "The label has changed"
         raise ConflictError(f"{who} while it was open here. Nothing was written.", self._view(page, reviewer))
 
@@ -326,7 +310,7 @@ class Desk:
         return _Label(text, page.label_source, page.label_reviewer)
 
     def _version(self, page: ReviewPage) -> str:
-        review = records.newest(self._reviews()).get(page.id)
+        review = decisions.newest(self._reviews()).get(page.id)
         return files.sha256_json([self._label(page).text, asdict(review) if review else None])[:24]
 
     def _is_done(self, page: ReviewPage, review: Review) -> bool:
@@ -347,12 +331,12 @@ class Desk:
         """Return all decisions, oldest first; the file is read again when it has been replaced."""
         signature = _signature(self.reviews_path)
         if self._reviews_read[0] != signature:
-            self._reviews_read = (signature, records.read(self.reviews_path))
+            self._reviews_read = (signature, decisions.read(self.reviews_path))
         return self._reviews_read[1]
 
     def _view(self, page: ReviewPage, reviewer: str) -> dict[str, Any]:
         label = self._label(page)
-        review = records.newest(self._reviews()).get(page.id)
+        review = decisions.newest(self._reviews()).get(page.id)
         draft = drafts.read(drafts.path_of(self.folder, page.document, page.page, reviewer))
         is_editable = len(label.text) <= EDITABLE_CHARACTERS
         return {
@@ -404,7 +388,7 @@ class Desk:
             ids = tuple(page.id for page in sample.pages if page.id in known)
             return Queue(sample.name, ids, keeps_done=True)
         scores = self.folder / queues.SAMPLES
-        signature = (_signature(self.folder / pages.SELECTION), _signature(scores))
+        signature = (_signature(self.folder / page_views.SELECTION), _signature(scores))
         if self._ordered[0] != signature:
             if self.choice.order == "worst":
                 queue = queues.worst_predictions(known, scores, self.choice.count)

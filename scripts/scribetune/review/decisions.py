@@ -33,17 +33,9 @@ class Verdict(StrEnum):
 class Review:
     """One decision.
 
-    Attributes:
-        document: Document id.
-        page: Counted from 1.
-        verdict: A `Verdict`.
-        reason: Why, in the reviewer's words; never empty where the page was rejected.
-        reviewer: Who.
-        reviewed_at: When, in UTC, as ISO 8601.
-        queue: The queue in which the page was shown.
-        document_sha256: Of the PDF: a rejection holds for this content.
-        label_sha256: Of the label that was judged.
-        corrected_sha256: Of the label that took its place; "" where none did.
+    `reason` is never empty where the page was rejected; `reviewed_at` is in UTC, as ISO 8601; a rejection holds for the
+    PDF of `document_sha256`; `label_sha256` is the label that was judged, `corrected_sha256` the one that took its
+    place ("" for none).
     """
 
     document: str
@@ -144,11 +136,7 @@ def rejected(path: Path) -> dict[str, str]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a build's reviews: between threads, and between servers on the same folder.
-
-    Args:
-        folder: Working directory of the build.
-    """
+    """Hold the lock of a build's reviews: between threads, and between servers on the same folder."""
     path = folder / WORK / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as stream:

@@ -1,12 +1,16 @@
 """A lineage (models/adapter/lineage.json or reports/lineage.json) as typed, frozen rows."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from scribetune.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
 
 # As `scribetune.lineage.SCHEMA` and `scribetune.adapters.WEIGHTS`, which import more than a query should wait for; a
 # test compares them.
@@ -14,11 +18,9 @@ SCHEMA = "scribetune-lineage/1"
 WEIGHTS = "adapter_model.safetensors"
 FILE_NAME = "lineage.json"
 SPLITS = ("train", "validation", "test")
-CORRECTION = "correction"
 
 _REBUILD = "build it again: snakemake --cores 1 --resources gpu=1"
 _ACCEPTED = f"a {FILE_NAME} that the build wrote, schema {SCHEMA}"
-_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """What an adapter was trained on: `files` maps the names of local files to their SHA-256."""
+    """What an adapter was trained on: `files` maps the names of local files to their SHA-256; "" is no revision."""
 
     name: str
-    revision: str
+    revision: str | None
     files: Mapping[str, str]
 
 
@@ -97,10 +99,10 @@ class Lineage:
     environment: Environment
     training: Mapping[str, Any]
     hardware: Mapping[str, Any]
-    merged: Mapping[str, Any]
-    generation: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    outputs: Mapping[str, str]
+    merged: Mapping[str, Any] = field(default_factory=dict)
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
     benchmarks: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -118,10 +120,6 @@ class Lineage:
     def skipped_pages(self) -> frozenset[str]:
         """Ids of train and validation pages that the training left out (longer than `train.max_tokens`)."""
         return frozenset(str(row["id"]) for row in self.training.get("skipped", ()) if "id" in row)
-
-    def pages_of(self, document: str) -> tuple[PageRow, ...]:
-        """Return a document's pages, sorted."""
-        return tuple(page for page in self.pages if page.document == document)
 
     def metric(self, model: str, name: str) -> float | None:
         """Return an aggregate of "base" or "tuned"; None where it was not counted or nothing was scored."""
@@ -148,10 +146,6 @@ def read(path: Path) -> Lineage:
 def parse(content: bytes, origin: str) -> Lineage:
     """Return the lineage in a file's content.
 
-    Args:
-        content: UTF-8 JSON.
-        origin: Where it came from, for messages.
-
     Raises:
         UserError: Not JSON, another schema, or something missing in it.
     """
@@ -167,61 +161,28 @@ def parse(content: bytes, origin: str) -> Lineage:
             f"{origin} is no lineage that this version reads: its schema", value=schema or "none",
             accepted=SCHEMA, todo="use the version of scribetune that wrote it, or " + _REBUILD,
         )  # fmt: skip
+    from pydantic import ValidationError
+
     try:
-        return _lineage(record, origin)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"The lineage is damaged ({what})", value=origin, accepted=_ACCEPTED, todo=_REBUILD) from error
+        return _reader().validate_python({**record, "origin": origin})
+    except ValidationError as error:
+        raise UserError(
+            f"The lineage is damaged ({_problem(error)})", value=origin, accepted=_ACCEPTED, todo=_REBUILD
+        ) from error
 
 
-def _lineage(record: Mapping[str, Any], origin: str) -> Lineage:
-    environment, base = _section(record, "environment"), _section(record, "base_model")
-    return Lineage(
-        origin=origin,
-        scribetune=str(record["scribetune"]),
-        adapter=_section(record, "adapter"),
-        base_model=BaseModel(base["name"], base["revision"] or "", _section(base, "files")),
-        documents=_rows(record, "documents", _document),
-        pages=_rows(record, "pages", _page),
-        configuration=_section(record, "configuration"),
-        code=_section(record, "code"),
-        environment=Environment(environment["lock"], environment["digest"], _section(environment, "libraries")),
-        training=_section(record, "training"),
-        hardware=_section(record, "hardware"),
-        merged=_section(record, "merged", {}),
-        generation=_section(record, "generation", {}),
-        metrics=_section(record, "metrics", {}),
-        outputs=_section(record, "outputs", {}),
-        benchmarks=_section(record, "benchmarks", {}),
-    )
+@cache
+def _reader() -> "TypeAdapter[Lineage]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Lineage)
 
 
-def _section(record: Mapping[str, Any], name: str, default: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    value = record[name] if default is None else record.get(name, default)
-    if not isinstance(value, dict):
-        raise TypeError(f"{name} is {type(value).__name__}, expected an object")
-    return value
-
-
-def _rows(record: Mapping[str, Any], name: str, of: Callable[[Mapping[str, Any]], _Row]) -> tuple[_Row, ...]:
-    value = record[name]
-    if not isinstance(value, list):
-        raise TypeError(f"{name} is {type(value).__name__}, expected a list")
-    return tuple(map(of, value))
-
-
-def _document(row: Mapping[str, Any]) -> DocumentRow:
-    return DocumentRow(str(row["document"]), str(row["path"]), str(row["sha256"]), str(row["split"]))
-
-
-def _page(row: Mapping[str, Any]) -> PageRow:
-    return PageRow(
-        str(row["id"]),
-        str(row["document"]),
-        int(row["page"]),
-        str(row["split"]),
-        str(row["image_sha256"]),
-        str(row["label_sha256"]),
-        str(row["label_source"]),
-        str(row["reviewer"]),
-    )
+def _problem(error: "ValidationError") -> str:
+    """Say in words what is wrong first."""
+    first = error.errors(include_url=False)[0]
+    name, kind = ".".join(map(str, first["loc"])), type(first["input"]).__name__
+    if first["type"] == "missing":
+        return f"{first['loc'][-1]!r} is missing in {name}"
+    wanted = {"tuple_type": "a list", "dict_type": "an object", "dataclass_type": "an object"}.get(first["type"])
+    return f"{name} is {kind}, expected {wanted}" if wanted else f"{name}: {first['msg']}"

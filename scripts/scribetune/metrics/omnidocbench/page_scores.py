@@ -29,12 +29,7 @@ _CENTRED_DOT = re.compile(r"\$\\cdot\$")
 class Element:
     """A matched element, and what it counts.
 
-    Attributes:
-        match: Annotations and blocks.
-        edits: Levenshtein distance of what is compared.
-        length: Length of the longer side.
-        teds: Of a table.
-        teds_s: Of a table.
+    `edits` is the Levenshtein distance of what is compared, `length` that of the longer side; TEDS is of tables alone.
     """
 
     match: Match
@@ -99,14 +94,8 @@ class PageElements:
 class PageScores:
     """Scores of one page; None where there is nothing of the kind.
 
-    Attributes:
-        text_edit: `odb.text_edit`, a distance.
-        formula_edit: `odb.formula_edit`, a distance.
-        table_teds: `odb.table_teds`.
-        table_teds_s: The same by structure alone.
-        table_edit: Distance of the tables' normalised HTML.
-        reading_order: `odb.reading_order`, a distance.
-        hallucination: Share of the predicted blocks that answer nothing.
+    All but TEDS and `hallucination`, the share of predicted blocks that answer nothing, are distances; `table_edit` is
+    of the tables' normalised HTML.
     """
 
     text_edit: float | None
@@ -155,6 +144,17 @@ def page_scores(elements: PageElements) -> PageScores:
         reading_order=elements.order.edit if elements.order else None,
         hallucination=elements.stray / elements.predicted if elements.predicted else None,
     )
+
+
+def overall_without_cdm(text_edit: float, table_teds: float) -> float:
+    """Return "overall (no CDM)", 0 to 100: the mean of (1 - text distance) × 100 and TEDS × 100.
+
+    The published overall value has CDM of the formulas as a third part; this one is not comparable with it. Both parts
+    are means over pages, as OmniDocBench v1.5 publishes them (its `ALL_page_avg`); pages without elements of a kind are
+    not counted. The original tells pages apart by the name of their image, of which it drops what follows the last "_"
+    unless it ends in ".jpg". Here a page is a page.
+    """
+    return 50 * (1 - text_edit + table_teds)
 
 
 def _pooled(elements: Sequence[Element]) -> float | None:
