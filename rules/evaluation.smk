@@ -79,7 +79,7 @@ use rule predict_base as predict_tuned with:
         "benchmarks/jobs/predict_tuned.tsv"
     params:
         **plan.reuse("predict_tuned", script="predict"),
-        model="models/merged",
+        model=lambda wildcards, input: str(Path(input.proof).parent),
 
 
 rule score_predictions:

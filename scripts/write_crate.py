@@ -71,8 +71,10 @@ def _receipts(made: Set[str]) -> list[Receipt]:
             accepted=f"results with their receipts in {receipts.FOLDER}",
             todo="remove those results, and build again",
         )
-    told = [replace(each, inputs={_relative(path): sha256 for path, sha256 in each.inputs.items()}) for each in known]
-    return in_order(told)
+    with_paths_here = [
+        replace(each, inputs={_relative(path): sha256 for path, sha256 in each.inputs.items()}) for each in known
+    ]
+    return in_order(with_paths_here)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -63,7 +63,7 @@ class Plan:
             column: Where these files are named in a manifest that the job makes: the column of their paths; then only
                 they are results. The column "<that>_sha256" has their hashes.
         """
-        where = {"script": script, "folder": folder, "column": column}
+        where = {"script": script, "folder": folder and _filled_in(folder), "column": column}
         return {
             "code": self.code(script or rule),
             "environment": self.environment,
@@ -159,6 +159,11 @@ class Plan:
         resources.write_page(Path(), self.shards)
         if (Path(layout.REPORTS) / "documents.csv").exists():
             sys.stderr.write(summary.text(Path()))
+
+
+def _filled_in(folder: str) -> Callable[[Mapping[str, str]], str]:
+    """Return a params function: a folder with the job's wildcards in it."""
+    return lambda wildcards: folder.format(**dict(wildcards.items()))
 
 
 def make_plan(values: Mapping[str, Any], *, in_job: bool = False) -> Plan:

@@ -1,4 +1,4 @@
-"""Receipts: what each job read, was told, ran with and made, as hashes, beside Snakemake's own records and kept in git.
+"""Receipts: what each job read, was given, ran with and made, as hashes, beside Snakemake's records and kept in git.
 
 Snakemake decides by modification times first, and it never looks at the content of what a job made. A receipt does: an
 output that is not what its job made (edited by hand, or left behind by `git pull` without `dvc pull`) is noticed when
@@ -87,7 +87,7 @@ def read(folder: Path) -> dict[str, Receipt]:
     Args:
         folder: Working directory of the build.
     """
-    found: dict[str, Receipt] = {}
+    by_job: dict[str, Receipt] = {}
     for path in sorted((folder / FOLDER).rglob("*.json")):
         if path.parent.name in (_CODE.name, _ENVIRONMENTS.name) and path.parent.parent.name == FOLDER.name:
             continue
@@ -97,8 +97,8 @@ def read(folder: Path) -> dict[str, Receipt]:
             # Its job then has no proof, and counts as such.
             logger.warning("The receipt %s cannot be read: %s", path, error)
             continue
-        found[receipt.job] = receipt
-    return found
+        by_job[receipt.job] = receipt
+    return by_job
 
 
 def write(job: Any, folder: Path = Path()) -> Receipt:
@@ -135,10 +135,10 @@ def write(job: Any, folder: Path = Path()) -> Receipt:
 
 def input_hashes(paths: Iterable[str], folder: Path, hashes: FileHashes) -> dict[str, str]:
     """Return {path: sha256} of a job's input files, a listing being told as the PDFs in it; "" where one is missing."""
-    found: dict[str, str] = {}
+    hashes_of: dict[str, str] = {}
     for path in paths:
-        found |= listings.read(folder / path) if listings.is_listing(path) else {path: hashes.find(path)}
-    return found
+        hashes_of |= listings.read(folder / path) if listings.is_listing(path) else {path: hashes.find(path)}
+    return hashes_of
 
 
 def _explain(folder: Path, digest: str, meaning: Mapping[str, str]) -> None:
@@ -172,7 +172,7 @@ def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, lis
 
     Hashes are remembered by size, times and inode of a file, so that a second look costs a `stat` each.
     """
-    found: dict[str, list[str]] = {}
+    changed_of: dict[str, list[str]] = {}
     with FileHashes(folder) as hashes:
         for receipt in receipts:
             there = [path for path in receipt.outputs if (folder / path).is_file()]
@@ -182,20 +182,22 @@ def altered(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, lis
             if not changed:
                 changed = [path for path, sha256 in _of_pages(receipt, folder).items() if hashes.find(path) != sha256]
             if changed:
-                found[receipt.job] = changed
-    return found
+                changed_of[receipt.job] = changed
+    return changed_of
 
 
 def _of_pages(receipt: Receipt, folder: Path) -> dict[str, str]:
     """Return {path: sha256} of the page images or labels that a job made, as its manifest says; {} of other jobs."""
-    found: dict[str, str] = {}
+    hashes_of: dict[str, str] = {}
     tables = [folder / path for path in receipt.outputs if receipt.column and path.endswith(".csv")]
     for table in filter(Path.is_file, tables):
         with table.open(encoding="utf-8", newline="") as stream:
             rows = csv.DictReader(stream)
             if receipt.column in (rows.fieldnames or ()):
-                found |= {row[receipt.column]: row[f"{receipt.column}_sha256"] for row in rows if row[receipt.column]}
-    return found
+                hashes_of |= {
+                    row[receipt.column]: row[f"{receipt.column}_sha256"] for row in rows if row[receipt.column]
+                }
+    return hashes_of
 
 
 def unproven(folder: Path, outputs: Mapping[str, str]) -> list[str]:
@@ -223,15 +225,15 @@ def replaced(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, li
     """
     known = list(receipts)
     made = {path for receipt in known for path in receipt.outputs}
-    found: dict[str, list[str]] = {}
+    changed_of: dict[str, list[str]] = {}
     with FileHashes(folder) as hashes:
         for receipt in known:
             changed = [
                 path for path, sha256 in receipt.inputs.items() if path not in made and hashes.differs(path, sha256)
             ]
             if changed:
-                found[receipt.job] = changed
-    return found
+                changed_of[receipt.job] = changed
+    return changed_of
 
 
 @dataclass(frozen=True)
@@ -261,9 +263,9 @@ def repairs(
     """
     known = _of_build(folder, shards, benchmarks)
     counts = {job: receipt.repairs for job, receipt in known.items()}
-    found = altered(known.values(), folder)
-    decisions = {job: _one_more(counts[job]) for job in {*found, *replaced(known.values(), folder)}}
-    return Repairs(counts | decisions, found, decisions)
+    changed = altered(known.values(), folder)
+    decisions = {job: _one_more(counts[job]) for job in {*changed, *replaced(known.values(), folder)}}
+    return Repairs(counts | decisions, changed, decisions)
 
 
 def note_repairs(decided: Repairs, folder: Path = Path()) -> None:
@@ -302,14 +304,14 @@ def _one_more(count: str | None) -> str:
     return f"{int(number) + 1 if number.isdecimal() else 1} repairs"
 
 
-def set_aside(found: Mapping[str, Sequence[str]], folder: Path = Path()) -> list[Path]:
+def set_aside(altered_of: Mapping[str, Sequence[str]], folder: Path = Path()) -> list[Path]:
     """Keep altered outputs before Snakemake removes them: somebody may have worked on them.
 
     Returns:
         Where they lie now (work/altered/<path>).
     """
     kept = []
-    for path in sorted({path for paths in found.values() for path in paths}):
+    for path in sorted({path for paths in altered_of.values() for path in paths}):
         source, target = folder / path, folder / layout.ALTERED / path
         if not source.is_file():
             continue
