@@ -67,7 +67,7 @@ class SlimExperts(ParamWrapper):
         ends = torch.histc(counted, bins=experts.num_experts, min=0, max=experts.num_experts - 1)
         ends = ends.cumsum(0).to(torch.int32)  # (experts)
         rows = _rows(x, order, inverse, each)  # (tokens · k, hidden)
-        # (…, 2 · mlp)
+        # wide: (tokens · k, 2 · mlp), narrow: (tokens · k, hidden)
         wide = _grouped(rows, experts.gate_up_proj, wrappers["gate_up_proj"], ends, experts.is_transposed)
         narrow = _grouped(
             experts._apply_gate(wide), experts.down_proj, wrappers["down_proj"], ends, experts.is_transposed

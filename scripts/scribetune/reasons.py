@@ -77,7 +77,7 @@ class Explanation:
         notes = [line for note in self.notes for line in note.split("\n")]
         if not self.jobs:
             return [
-                *self.notes,
+                *notes,
                 f"Nothing would run for {asked}: files, keys, code and libraries are those of the last build.",
             ]
         lines = [*notes, f"{len(self.jobs)} job{'s' if len(self.jobs) > 1 else ''} would run for {asked}."]

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from scribetune import code, files, provenance, reasons, receipts
+from scribetune.cli import planning
+from scribetune.errors import UserError
 from scribetune.file_hashes import FileHashes
 from scribetune.reasons import Cause, Explanation, JobReasons
 
@@ -114,3 +116,17 @@ def test_words_name_shared_causes_once_and_then_what_follows() -> None:
     assert any("and 28 more" in line for line in words)
     assert words[-1] == "  select_pages (reads from render_pages/000)"
     assert "Nothing would run for adapter" in Explanation(("adapter",), ()).words()[0]
+
+
+def test_old_names_of_keys_are_told_first() -> None:
+    explanation = Explanation((), (), ("Old names:\n    train.rank is now train.lora.rank",))
+    assert explanation.words()[:2] == ["Old names:", "    train.rank is now train.lora.rank"]
+    assert explanation.as_json()["notes"] == explanation.notes
+
+
+def test_a_key_in_a_group_can_be_asked_about() -> None:
+    asked = planning._nested(["train.lora.rank=8", "train.epochs=5", "train.lora.alpha=16"])
+    assert asked == {"train": {"lora": {"rank": 8, "alpha": 16}, "epochs": 5}}
+    for wrong in ("rank=8", "train..rank=8", "train.lora.rank"):
+        with pytest.raises(UserError, match=r"SECTION\.KEY=VALUE"):
+            planning._nested([wrong])
