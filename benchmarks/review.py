@@ -7,11 +7,10 @@ import time
 from dataclasses import astuple
 from pathlib import Path
 
-import reviewed_build
-
 from scribetune.review import records
 from scribetune.review.desk import Choice, Desk
 from scribetune.review.records import Review, Verdict
+from support import reviewed_build
 
 PAGES, DECISIONS = 20_000, 10_000
 CORRECTIONS = Path("data/corrections")

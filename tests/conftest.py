@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from build import SMALL, snakemake
+
+from support.build import SMALL, snakemake
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # One thread: tests run side by side, and results must not depend on the number of cores.

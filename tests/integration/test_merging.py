@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stand_in
 import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
@@ -24,6 +23,7 @@ from scribetune.files import sha256_file, write_json, write_jsonl
 from scribetune.merging import MergeError, checkpoint, deltas, layouts, proof, streaming
 from scribetune.merging.checkpoint import Checkpoint, ShardWriter
 from scribetune.merging.layouts import Layouts, ModelFiles
+from support import stand_in
 
 TINY = stand_in.folder()
 FAMILY = families.family_of(TINY)

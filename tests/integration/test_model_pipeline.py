@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 
 from scribetune import adapters, checkpoints, collation, config, generation, merging, tiny_model, training
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl, sha256_file, write_jsonl
+from support.training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stand_in
-import tiny_qwen
 import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
@@ -20,6 +18,7 @@ from scribetune.errors import UserError
 from scribetune.families import qwen_vl
 from scribetune.families.interface import Scopes
 from scribetune.files import read_jsonl, write_jsonl
+from support import stand_in, tiny_qwen
 
 KINDS = pytest.mark.parametrize("kind", tiny_qwen.KINDS)
 SIZES = ((200, 150), (90, 300))

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_pages import ANSWERS, TINY, settings, write_split
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
 from scribetune import adapters, checkpoints, training
 from scribetune.errors import UserError
 from scribetune.files import sha256_file
 from scribetune.training import determinism, drafting, trainer, validation
+from support.training_pages import ANSWERS, TINY, settings, write_split
 
 Run = Callable[..., training.TrainingResult]
 

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import audited_folder
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -18,6 +17,7 @@ from scribetune import layout, withdrawals
 from scribetune.audit import reproduce
 from scribetune.cli import app
 from scribetune.errors import UserError
+from support import audited_folder
 
 SNAKEFILE = """\
 rule all:

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import stand_in
 import torch
 from PIL import Image, ImageDraw
 from transformers import LogitsProcessorList
@@ -19,6 +18,7 @@ from scribetune.errors import UserError
 from scribetune.generation import Prediction, Reader, capacity, decoding, experts, reader
 from scribetune.generation.decoding import Decoder
 from scribetune.generation.slots import SlotCache, contents, kv_bytes_per_token
+from support import stand_in
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ("Total 12,345", "季度财务报告 2024", "Name: x\nAge: 7", "6 % of 80", "| a | b |", "The quick brown fox", "17")

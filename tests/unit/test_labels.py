@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pdf_factory
 import pymupdf
 import pytest
 import typst
 
 from scribetune import isolation, labels
 from scribetune.documents import Document
+from support import pdf_factory
 
 SETTINGS = labels.LabelSettings(
     headers_footers="keep", tables="markdown", formulas="alt", tags="use", timeout_s_per_page=60.0, code="test"

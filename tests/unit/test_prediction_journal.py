@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-import stand_in
 from PIL import Image, ImageDraw
 
 from scribetune import config, families, generation
@@ -18,6 +17,7 @@ from scribetune.errors import UserError
 from scribetune.files import read_jsonl, write_jsonl
 from scribetune.generation import Reader
 from scribetune.generation.journal import Answer, Journal
+from support import stand_in
 
 PROMPT = families.prompt_of(families.family_of(stand_in.folder()), "free_ocr")
 SETTINGS = {"base_model": {"name": "models/tiny"}, "generate": {"max_new_tokens": 24, "batch": 2}}

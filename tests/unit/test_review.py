@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import reviewed_build
 from scipy.stats import binomtest
 
 from scribetune import files, labels, layout, selection
@@ -15,6 +14,7 @@ from scribetune.errors import UserError
 from scribetune.review import drafts, pages, queues, records, spot_check
 from scribetune.review.desk import Choice, ConflictError, Desk, RefusedError, UnknownPageError, deceptive
 from scribetune.review.records import Review, Verdict
+from support import reviewed_build
 
 CORRECTIONS = Path("data/corrections")
 MEMO, INVOICE = "memo/p0001", "invoice/p0001"

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pdf_factory
 import pymupdf
 import pytest
 
@@ -18,6 +17,7 @@ from scribetune.config import Selection
 from scribetune.documents import Document
 from scribetune.errors import UserError
 from scribetune.withdrawals import Withdrawal, Withdrawn
+from support import pdf_factory
 
 LIST = Path(layout.WITHDRAWN)
 RENDERING = pages.RenderSettings(320, "auto", 30.0, "code")

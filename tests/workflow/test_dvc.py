@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from build import REPOSITORY, SMALL
-from pdf_factory import healthy
 
 from scribetune import ledger
+from support.build import REPOSITORY, SMALL
+from support.pdf_factory import healthy
 
 pytestmark = pytest.mark.slow
 

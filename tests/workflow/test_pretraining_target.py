@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from build import snakemake
 
 from scribetune.pretraining import fonts as pretraining_fonts
 from scribetune.pretraining import typst as pretraining_typst
 from scribetune.typesetting import cjk_font
+from support.build import snakemake
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,7 @@
 
 Each row starts from a finished build of seven PDFs in three shards, with one human label, and says what must run then:
 no job less (that would be stale), none more (that would be wasted). docs/re-runs.md shows the table to users;
-`python tests/workflow/mutations.py` writes it anew.
+`PYTHONPATH=tests python -m support.mutations` writes it anew.
 """
 
 import ast
@@ -18,14 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import benchmark_folder
-import clone
-import pdf_factory
-import stand_in
-from clone import configure, edit, git, run
-
 from scribetune.review import records, spot_check
 from scribetune.review.records import Review
+from support import benchmark_folder, clone, pdf_factory, stand_in
+from support.clone import configure, edit, git, run
 
 Job = tuple[str, str]
 """A rule and its shard; "" where the rule has one job."""
@@ -692,7 +688,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 # --- docs/re-runs.md ---------------------------------------------------------------------------------------------
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "re-runs.md"
-TABLE_STARTS, TABLE_ENDS = "<!-- table: tests/workflow/mutations.py -->", "<!-- end of the table -->"
+TABLE_STARTS, TABLE_ENDS = "<!-- table: tests/support/mutations.py -->", "<!-- end of the table -->"
 _CHAINS = (
     ("select_pages", FROM_SELECTION),
     ("split_documents", FROM_SPLITS),

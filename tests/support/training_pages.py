@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import stand_in
 from PIL import Image, ImageDraw
 
 from scribetune import config, families
 from scribetune.files import write_jsonl
+from support import stand_in
 
 TINY = stand_in.folder()
 FAMILY = families.family_of(TINY)

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from torch.distributed.tensor import DTensor
-from training_pages import TINY, settings
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
 from scribetune import processes
 from scribetune.errors import UserError
 from scribetune.training import run as training_run
 from scribetune.training import sharding, trainer, trial
+from support.training_pages import TINY, settings
 
 
 def one_training(group: processes.Group, folder: str, name: str, trial: trial.Trial | None = None, **train: Any) -> Any:
