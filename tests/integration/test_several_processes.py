@@ -111,7 +111,8 @@ def test_a_refusal_in_one_process_is_the_callers_and_ends_the_others_soon() -> N
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_process_outlives_its_caller(tmp_path: Path, number: signal.Signals) -> None:
-    code = (
+    code = (  # it heeds interrupts, also where a shell has started these tests in the background, deaf to them
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from support import shared_work; from scribetune import processes; "
         f"processes.launch(2, shared_work.wait_long, {str(tmp_path)!r})"
     )
