@@ -20,7 +20,7 @@ from typing import Any
 
 from scribetune.review import records, spot_check
 from scribetune.review.records import Review
-from support import benchmark_folder, clone, pdf_factory, stand_in
+from support import benchmark_folder, clone, forked_snakemake, pdf_factory, stand_in
 from support.clone import configure, edit, git, run
 
 Job = tuple[str, str]
@@ -115,7 +115,11 @@ class Mutation:
 
 def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:
     """Run Snakemake in a project."""
-    return run(project, "snakemake", *arguments, "--cores", "1", "--resources", "gpu=1", fails=fails)
+    command = [*arguments, "--cores", "1", "--resources", "gpu=1"]
+    result = forked_snakemake.run(command, clone.environment(project), project)
+    output = result.stdout + result.stderr
+    assert (result.returncode != 0) == fails, f"snakemake {' '.join(command)}\n{output}"
+    return output
 
 
 def planned(project: Path, target: str = "all") -> Jobs:
