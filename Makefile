@@ -22,7 +22,7 @@ env:
 	@envs/install $(PYTHON) $(VENV) $(KIND)
 
 test: env
-	. $(BIN)/activate; python -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	. $(BIN)/activate; python -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 lint: env
 	. $(BIN)/activate; ruff check .; ruff format --check .; mypy; snakefmt --check Snakefile rules

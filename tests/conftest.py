@@ -1,13 +1,17 @@
 """Shared fixtures: PDFs that the project makes itself, and the material of the workplace where it is there."""
 
 import os
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from support.build import SMALL, snakemake
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
 # One thread: tests run side by side, and results must not depend on the number of cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -15,18 +19,32 @@ _LONGEST_FIRST = ("workflow", "integration", "browser", "unit", "conformance")
 """Folders in the order in which several processes take their tests: what is left at the end is short."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say what must stay in one process where several share the tests (`make test`: --dist loadgroup).
+    """Put the tests in that order where several processes share them (`make test`)."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _LONGEST_FIRST.index(item.path.relative_to(TESTS).parts[0]))
 
-    A module's fixtures are made once, and so is the build that modules share: a folder that only one may build in.
+
+class _ByFixtures(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no annotations
+    """Hands out whole modules, so that their fixtures are made once.
+
+    The modules that share a build go to one process: it is made once, and only one may build in its folder.
     """
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        shares_build = "small_build" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("small_build" if shares_build else item.path.stem))
-    items.sort(key=lambda item: _LONGEST_FIRST.index(item.path.relative_to(REPOSITORY / "tests").parts[0]))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _scope(nodeid.partition("::")[0])
+
+
+@cache
+def _scope(module: str) -> str:
+    return "small_build" if "small_build" in (REPOSITORY / module).read_text(encoding="utf-8") else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Share the tests by modules, in the order of collection and not by the number of tests in a module."""
+    config.option.loadscopereorder = False
+    return _ByFixtures(config, log)
 
 
 @pytest.fixture(scope="session")
