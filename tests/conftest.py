@@ -14,6 +14,8 @@ TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent
 # One thread: tests run side by side, and results must not depend on the number of cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Whoever signs commits does not sign those of tests.
+os.environ |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "commit.gpgsign", "GIT_CONFIG_VALUE_0": "false"}
 
 _LONGEST_FIRST = ("workflow", "integration", "browser", "unit", "conformance")
 """Folders in the order in which several processes take their tests: what is left at the end is short."""

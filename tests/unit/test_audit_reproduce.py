@@ -177,6 +177,7 @@ def test_files_that_name_the_machine_are_set_aside_on_another_one(build: Path) -
     assert len(reproduce.reproduce(build, "HEAD").differences) == 3
 
 
+@pytest.mark.slow
 def test_exit_status_json_and_the_users_mistakes(build: Path) -> None:
     run = CliRunner()
     good = run.invoke(app, ["reproduce", "HEAD", "--folder", str(build), "--json"])

@@ -77,6 +77,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_after_a_kill_only_the_missing_pages_are_read_and_the_files_are_the_same(
     sets: Path, asked: list[list[str]]
 ) -> None:
@@ -104,6 +105,7 @@ def test_after_a_kill_only_the_missing_pages_are_read_and_the_files_are_the_same
     assert sorted(path.name for path in (sets / "work").iterdir()) == ["test.timings.csv"]
 
 
+@pytest.mark.slow
 def test_answers_of_other_settings_are_not_used_and_the_number_read_at_once_is_none(
     sets: Path, asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def build(raw: Path) -> dict[str, dict[str, str]]:
         return {row["document"]: row for row in csv.DictReader(stream)}
 
 
+@pytest.mark.slow
 def test_a_withdrawn_document_stays_out_under_any_name_and_saved_anew(raw: Path) -> None:
     before = build(raw)
     assert {row["status"] for row in before.values()} == {"ok"}

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from scribetune import ledger
+from support import forked_snakemake
 from support.build import REPOSITORY, SMALL
 from support.pdf_factory import healthy
 
@@ -32,7 +33,10 @@ def run(folder: Path, *command: str, fails: bool = False, environment: Mapping[s
     variables = os.environ | {"OMP_NUM_THREADS": "1"} | dict(environment or {})
     variables["PYTHONPATH"] = f"{folder / 'scripts'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables, check=False)
+    if command[0] == "snakemake":
+        result = forked_snakemake.run(command[1:], variables, folder)
+    else:
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables, check=False)
     output = result.stdout + result.stderr
     assert (result.returncode != 0) == fails, output
     return output
