@@ -71,8 +71,9 @@ def run(data: Path, tmp_path: Path, gradients: Gradients) -> Run:
 
 
 def losses(folder: Path) -> list[float]:
+    """Return the loss of every step, and after it the validation loss where there is one."""
     _, *rows = (folder / training.LOG_NAME).read_text(encoding="utf-8").splitlines()
-    return [float(row.split(",")[2]) for row in rows]
+    return [float(cell) for row in rows for cell in (row.split(",")[2], row.split(",")[4]) if cell]
 
 
 @pytest.fixture
@@ -80,8 +81,9 @@ def assert_alike(tmp_path: Path, gradients: Gradients) -> Alike:
     """Two trainings had the same gradients and losses, and end at the same weights, within what rounding makes."""
 
     def compare(first: str, second: str) -> None:
-        assert losses(tmp_path / first) == pytest.approx(losses(tmp_path / second), rel=1e-4)
-        assert len(gradients[first]) == len(gradients[second]) > 0
+        found = losses(tmp_path / first)
+        assert found == pytest.approx(losses(tmp_path / second), rel=1e-4)
+        assert 0 < len(gradients[first]) == len(gradients[second]) < len(found), "validated, too"
         for step, (one, other) in enumerate(zip(gradients[first], gradients[second], strict=True)):
             most = _ROUNDING_OF_A_TRAINING if step else _ROUNDING
             assert (one - other).norm() <= most * other.norm(), f"gradient of step {step + 1}"
