@@ -20,7 +20,7 @@ env:
 	@envs/install $(VENV) $(KIND) $(PYTHON)
 
 test: env
-	. $(BIN)/activate; python -m pytest $(ARGS)
+	. $(BIN)/activate; python -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 quick: env
 	. $(BIN)/activate; python -m pytest -q -m "not slow" tests/unit $(ARGS)

@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import benchmark_folder
-
 from scribetune import evaluation_sets, files
 from scribetune.benchmarks import listing
 from scribetune.config import Benchmark
+from support import benchmark_folder
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 

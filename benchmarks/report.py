@@ -18,10 +18,10 @@ from typing import Any
 
 import pymupdf
 from playwright.sync_api import Page, sync_playwright
-from report_folder import Sample, build
 
 from scribetune import files
 from scribetune.report import ReportInputs, write
+from support.report_folder import Sample, build
 
 WORDS = "revenue cost margin quarter audit invoice supplier asset liability cash forecast segment growth tax".split()  # noqa: SIM905
 CATEGORIES = ("finance", "lab", "memo")

@@ -7,11 +7,10 @@ import time
 from dataclasses import astuple
 from pathlib import Path
 
-import reviewed_build
-
 from scribetune.review import decisions
 from scribetune.review.decisions import Review, Verdict
 from scribetune.review.session import Choice, ReviewSession
+from support import reviewed_build
 
 PAGES, DECISIONS = 20_000, 10_000
 CORRECTIONS = Path("data/corrections")

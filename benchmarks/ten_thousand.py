@@ -26,10 +26,9 @@ import pymupdf
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / folder) for folder in ("scripts", "tests")]
 
-import audit_project  # noqa: E402  the folders above come first
-
 from scribetune import files, layout, lineage, manifests, selection, splits  # noqa: E402
 from scribetune.documents import document_id  # noqa: E402
+from support import audit_project  # noqa: E402  the folders above come first
 
 SETTINGS = "pages: {long_side_px: 240}\n"
 ONE_RULE = 'rule one:\n    output: "one.txt"\n    shell: "touch {output}"\n'

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_folder import SAMPLES, build
 
 from scribetune.report import ReportInputs, write
 from scribetune.report_data import build_id
+from support.report_folder import SAMPLES, build
 
 
 @pytest.fixture(scope="module")

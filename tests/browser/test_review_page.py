@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import report_folder
-import reviewed_build
 from PIL import Image, ImageDraw
 
 from scribetune import corrections, layout, report, resources
+from support import report_folder, reviewed_build
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import icdar2013
 import pytest
-from icdar2013 import DocumentScore
 
 from scribetune import label_reader
 from scribetune.metrics.grids import Cell, table
+from support import icdar2013
+from support.icdar2013 import DocumentScore
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "corpus" / "icdar2013"
 SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")

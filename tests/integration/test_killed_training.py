@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import training_process
-from training_pages import ANSWERS, TINY, write_split
 
 from scribetune import adapters, training
 from scribetune.files import sha256_file
+from support import training_process
+from support.training_pages import ANSWERS, TINY, write_split
 
 _SEED = 5
 _LONGEST_S = 300.0
@@ -26,7 +26,7 @@ def processes() -> Any:
     """Processes that start with the libraries loaded, forked from a server that never computed anything."""
     os.environ["PYTHONPATH"] = os.pathsep.join([*sys.path, os.environ.get("PYTHONPATH", "")])
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["training_process"])
+    context.set_forkserver_preload(["support.training_process"])
     return context
 
 

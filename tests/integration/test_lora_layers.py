@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from training_pages import FAMILY, TINY, settings
 
 from scribetune import adapters, lora_layers
 from scribetune.training.host_embedding import move_to_host
 from scribetune.training.loss import token_loss, without
+from support.training_pages import FAMILY, TINY, settings
 
 
 def adapted(scope: str, rank: int = 8, seed: int = 0) -> Any:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stand_in
 import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
@@ -25,6 +24,7 @@ from scribetune.merging import checkpoint, deltas, layouts, merged_model, proof,
 from scribetune.merging.checkpoint import Checkpoint, ShardWriter
 from scribetune.merging.layouts import Layouts, ModelFiles
 from scribetune.merging.proof import MergeError
+from support import stand_in
 from tiny_pretraining import tiny_model
 
 TINY = stand_in.folder()

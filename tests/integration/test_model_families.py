@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stand_in
 from PIL import Image
 
 from scribetune import families
 from scribetune.files import sha256_file
+from support import stand_in
 from tiny_pretraining import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]

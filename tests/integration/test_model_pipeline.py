@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from train_keys import grouped
-from training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 
 from scribetune import adapters, checkpoints, collation, config, generation, training
 from scribetune.errors import UserError
 from scribetune.files import read_jsonl, sha256_file, write_jsonl
 from scribetune.merging import merged_model
+from support.train_keys import grouped
+from support.training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 from tiny_pretraining import tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -235,14 +235,6 @@ def test_the_log_has_a_row_per_step_and_a_validation_loss_per_epoch(run: Run, tm
     assert [row["step"] for row in table] == [str(step) for step in range(1, 7)]
     assert all(float(row["loss"]) > 0 for row in table)
     assert [row["step"] for row in table if row["validation_loss"]] == ["3", "6"]
-
-
-def test_accumulated_micro_batches_equal_one_batch(run: Run) -> None:
-    whole = run(configuration(effective_batch=6, micro_batch=6, dropout=0.0, epochs=3), "whole")
-    parts = run(configuration(effective_batch=6, micro_batch=2, dropout=0.0, epochs=3), "parts")
-    assert whole.steps == parts.steps == 3
-    assert parts.final_loss == pytest.approx(whole.final_loss, rel=1e-4)
-    assert parts.validation_loss == pytest.approx(whole.validation_loss, rel=1e-4)
 
 
 def test_cached_vision_features_give_the_loss_of_pixels(run: Run) -> None:

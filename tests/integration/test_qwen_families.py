@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stand_in
-import tiny_qwen
 import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
-from train_keys import grouped
 from transformers import AutoModelForImageTextToText
 
 from scribetune import adapters, config, families, generation, training
@@ -22,6 +19,8 @@ from scribetune.families import qwen_vl
 from scribetune.families.interface import Scopes
 from scribetune.files import read_jsonl, write_jsonl
 from scribetune.merging import merged_model
+from support import stand_in, tiny_qwen
+from support.train_keys import grouped
 
 KINDS = pytest.mark.parametrize("kind", tiny_qwen.KINDS)
 SIZES = ((200, 150), (90, 300))

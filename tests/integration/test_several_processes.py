@@ -12,14 +12,13 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-import shared_training
-import shared_work
 from safetensors.torch import load_file
-from training_pages import ANSWERS, TINY, settings, write_split
 
 from scribetune import adapters, processes, training
 from scribetune.errors import UserError
 from scribetune.files import sha256_file
+from support import shared_training, shared_work
+from support.training_pages import ANSWERS, TINY, settings, write_split
 
 _LONGEST_S = 300.0
 _SEVEN = (*ANSWERS, "long " * 12)
@@ -112,8 +111,9 @@ def test_a_refusal_in_one_process_is_the_callers_and_ends_the_others_soon() -> N
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_no_process_outlives_its_caller(tmp_path: Path, number: signal.Signals) -> None:
-    code = (
-        "import shared_work; from scribetune import processes; "
+    code = (  # it heeds interrupts, also where a shell has started these tests in the background, deaf to them
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from support import shared_work; from scribetune import processes; "
         f"processes.launch(2, shared_work.wait_long, {str(tmp_path)!r})"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

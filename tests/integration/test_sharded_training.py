@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import shared_training
-import tiny_qwen
 from safetensors.torch import load_file
-from training_pages import ANSWERS, settings, write_split
 
 from scribetune import adapters, processes, training
 from scribetune.errors import UserError
 from scribetune.files import sha256_file
 from scribetune.training import run as training_run
 from scribetune.training import trial
+from support import shared_training, tiny_qwen
+from support.training_pages import ANSWERS, settings, write_split
 
 _SEVEN = (*ANSWERS, "long " * 12)
 """With an effective batch of six one page is left for the last step: one of two processes has none."""

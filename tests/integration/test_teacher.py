@@ -8,9 +8,9 @@ from pathlib import Path
 import jiwer
 import pymupdf
 import pytest
-from build import REPOSITORY, snakemake
 
 from scribetune import markdown, samples
+from support.build import REPOSITORY, snakemake
 
 PAGES = 2
 

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from audit_project import Project, digest, lineage
 
 from scribetune.audit import dvc, history
 from scribetune.audit.history import Entry, Unreadable
 from scribetune.errors import UserError
+from support.audit_project import Project, digest, lineage
 
 FIRST = lineage({"a": ("train", 1), "b": ("test", 1)}, "first")
 SECOND = lineage({"a": ("train", 1), "c": ("test", 1)}, "second")

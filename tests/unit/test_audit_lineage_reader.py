@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_project import digest, lineage
 
 from scribetune import adapters
 from scribetune import lineage as writer
 from scribetune.audit import lineage_reader
 from scribetune.errors import UserError
+from support.audit_project import digest, lineage
 
 ONE = {"a": ("train", 2), "b": ("test", 1)}
 

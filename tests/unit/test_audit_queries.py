@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_project import Project, digest, lineage, page
 from typer.testing import CliRunner
 
 from scribetune.audit import differences, lineage_reader, timeline, touches, whence
@@ -17,6 +16,7 @@ from scribetune.audit.touches import Use
 from scribetune.audit.whence import Match
 from scribetune.cli import app
 from scribetune.errors import UserError
+from support.audit_project import Project, digest, lineage, page
 
 FIRST = lineage({"a": ("train", 2), "b": ("test", 1), "c": ("validation", 1)}, "first", cer_mean=0.21)
 SECOND = lineage(

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import audited_folder
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -18,6 +17,7 @@ from scribetune import layout, withdrawals
 from scribetune.audit import file_differences, reproduce
 from scribetune.cli import app
 from scribetune.errors import UserError
+from support import audited_folder
 
 SNAKEFILE = """\
 rule all:
@@ -177,6 +177,7 @@ def test_files_that_name_the_machine_are_set_aside_on_another_one(build: Path) -
     assert len(reproduce.reproduce(build, "HEAD").differences) == 3
 
 
+@pytest.mark.slow
 def test_exit_status_json_and_the_users_mistakes(build: Path) -> None:
     run = CliRunner()
     good = run.invoke(app, ["reproduce", "HEAD", "--folder", str(build), "--json"])

@@ -7,13 +7,13 @@ import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
-import audited_folder
 import pytest
 from typer.testing import CliRunner
 
 from scribetune import receipts, signature
 from scribetune.audit import verify
 from scribetune.cli import app
+from support import audited_folder
 
 
 @pytest.fixture

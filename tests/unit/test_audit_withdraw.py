@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import audited_folder
 import pytest
 from typer.testing import CliRunner
 
@@ -14,6 +13,7 @@ from scribetune import layout, withdrawals
 from scribetune.audit import purge, withdraw
 from scribetune.cli import app
 from scribetune.errors import UserError
+from support import audited_folder
 
 DAY = datetime.date(2026, 1, 2)
 A, B = audited_folder.sha256(b"%PDF-1.7 a"), audited_folder.sha256(b"%PDF-1.7 b")

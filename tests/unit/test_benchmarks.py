@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import benchmark_folder
 import lxml.html
 import pytest
-import report_folder
-from benchmark_folder import TABLE, TEXTS, annotated_page, write_jsonl
-from lineage_factory import lineage
 from PIL import Image
 
 from scribetune import config, evaluation_sets, files, layout, model_card, report
@@ -19,6 +15,9 @@ from scribetune.benchmarks import images, listing, presenting, scores
 from scribetune.errors import UserError
 from scribetune.evaluation_sets import EvaluationSet, Refused
 from scribetune.lineage import of_build
+from support import benchmark_folder, report_folder
+from support.benchmark_folder import TABLE, TEXTS, annotated_page, write_jsonl
+from support.lineage_factory import lineage
 
 SETTINGS = images.ImageSettings(256, "auto", 30.0, 1024, 30.0)
 

@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from lineage_factory import lineage
 from rocrate.rocrate import ROCrate
 
 import write_crate
 from scribetune import config, crate, files, manifests, plan, receipts, selection
 from scribetune.errors import UserError
+from support.lineage_factory import lineage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARDS = ("000-of-002", "001-of-002")

@@ -268,6 +268,7 @@ _KILLED = """
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_the_next_commit_ends_clean(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
     environment = os.environ | {"PYTHONPATH": str(Path(dvc_commit.__file__).parents[1])}

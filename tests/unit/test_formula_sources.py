@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pymupdf
 import pytest
-from tagged_pdf import Tag, document
 
 from scribetune import formula_sources, label_reader, structure, tag_tree
+from support.tagged_pdf import Tag, document
 
 MATHML = "application/mathml+xml"
 XMLNS = 'xmlns="http://www.w3.org/1998/Math/MathML"'

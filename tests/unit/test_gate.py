@@ -109,6 +109,7 @@ def snakemake_gate(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
+@pytest.mark.slow
 def test_the_target_fails_where_the_model_is_not_promoted_and_says_why(tmp_path: Path) -> None:
     found = metrics()
     path = tmp_path / "reports/metrics.json"

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import stand_in
 import torch
 from PIL import Image, ImageDraw
 from transformers import LogitsProcessorList
@@ -19,6 +18,7 @@ from scribetune.errors import UserError
 from scribetune.generation import Prediction, Reader, capacity, decoding, experts, reader
 from scribetune.generation.decoding import Decoder
 from scribetune.generation.slots import SlotCache, contents, kv_bytes_per_token
+from support import stand_in
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ("Total 12,345", "季度财务报告 2024", "Name: x\nAge: 7", "6 % of 80", "| a | b |", "The quick brown fox", "17")
@@ -84,6 +84,7 @@ def in_order(found: Iterator[tuple[int, Prediction]]) -> list[Prediction]:
     return [by_index[index] for index in range(len(by_index))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", [stand_in.folder(), ROOT / "models" / "tiny"], ids=["random", "trained"])
 @pytest.mark.parametrize("batch", [3])
 def test_every_page_gets_the_tokens_that_generate_writes_for_it_alone(
@@ -101,6 +102,7 @@ def test_every_page_gets_the_tokens_that_generate_writes_for_it_alone(
     assert len({text for text, _, _ in expected}) > 3, "the pages read alike and so show nothing"
 
 
+@pytest.mark.slow
 def test_the_number_of_pages_read_at_once_changes_no_text(pages: list[Page]) -> None:
     by_batch = [in_order(make_reader(stand_in.folder(), batch=batch).stream(pages, LIMITS)) for batch in (2, 7)]
     assert by_batch[0] == by_batch[1]
@@ -135,6 +137,7 @@ def test_pages_with_prompts_of_different_lengths_are_read_together(
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [3, 7])
 def test_steps_recorded_for_more_rows_and_a_longer_look_back_write_the_same(
     batch: int, pages: list[Page], monkeypatch: pytest.MonkeyPatch
@@ -181,6 +184,7 @@ def test_draws_depend_on_the_page_alone(pages: list[Page]) -> None:
     assert texts(one) != texts(cold)
 
 
+@pytest.mark.slow
 def test_without_memory_fewer_pages_are_read_at_once_with_the_same_text(
     pages: list[Page], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stand_in
-import tiny_qwen
 import torch
 
 from scribetune import families
 from scribetune.generation import experts
+from support import stand_in, tiny_qwen
 
 
 def deepseek() -> Any:

@@ -3,12 +3,11 @@
 import time
 from pathlib import Path
 
-import hostile_pdfs
-import pdf_factory
 import pymupdf
 import pytest
 
 from scribetune import documents, listings, pages
+from support import hostile_pdfs, pdf_factory
 
 SETTINGS = pages.RenderSettings(256, "auto", timeout_s_per_page=30.0, code="test", memory_mb=700)
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pdf_factory
 import pymupdf
 import pytest
 import typst
 
 from scribetune import corrections, isolation, label_reader, label_rows, label_shard
 from scribetune.documents import Document
+from support import pdf_factory
 
 SETTINGS = label_reader.LabelSettings(
     headers_footers="keep", tables="markdown", formulas="alt", tags="use", timeout_s_per_page=60.0, code="test"

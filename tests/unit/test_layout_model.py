@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pdf_factory
 import pymupdf
 import pytest
 
 from scribetune import label_reader, label_shard, layout_model
 from scribetune.documents import Document
 from scribetune.metrics.grids import Cell
+from support import pdf_factory
 
 SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 

@@ -66,9 +66,9 @@ def test_structure_is_scored_apart_from_content() -> None:
 
 def test_a_looping_table_is_scored_in_seconds() -> None:
     rows = "<tr><td>0</td><td></td></tr>" * 1000
-    started = time.monotonic()
+    started = time.process_time()  # other work on the machine does not count
     found = scored(SECOND, f"<table>{rows}")
     assert found.content_f1 < 0.1
     scored(SECOND, SECOND * 300)
     scored(SECOND, "<table><tr>" + "<td>x</td>" * 4000)
-    assert time.monotonic() - started < 10.0
+    assert time.process_time() - started < 10.0

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
-from lineage_factory import lineage
 from markdown_it import MarkdownIt
 
 from scribetune import files, gate, model_card
 from scribetune.config import Gate
+from support.lineage_factory import lineage
 
 NASTY = "x`|<img src=1>](http://bad) **b** \n---\n# h: {{ }} @everyone & www.bad.org"
 REVISION = "a" * 40

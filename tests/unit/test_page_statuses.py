@@ -4,9 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import hostile_pdfs
 import pandas as pd
-import pdf_factory
 import pymupdf
 import pytest
 
@@ -17,6 +15,7 @@ from scribetune import documents, manifests, pages, selection, splits
 from scribetune.config import Selection, Splits
 from scribetune.documents import DocumentStatus
 from scribetune.label_reader import LabelSettings
+from support import hostile_pdfs, pdf_factory
 
 SETTINGS = pages.RenderSettings(long_side_px=768, color="auto", timeout_s_per_page=30.0, code="test")
 LIMITS = pages.LayerLimits()

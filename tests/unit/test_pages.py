@@ -3,13 +3,13 @@
 import io
 from pathlib import Path
 
-import pdf_factory
 import pymupdf
 import pytest
 from PIL import Image
 
 from scribetune import page_images, pages
 from scribetune.documents import Document, DocumentStatus, find_pdfs
+from support import pdf_factory
 
 SETTINGS = pages.RenderSettings(long_side_px=400, color="auto", timeout_s_per_page=30.0, code="test")
 

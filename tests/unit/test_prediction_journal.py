@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-import stand_in
 from PIL import Image, ImageDraw
 
 from scribetune import config, families, generation
@@ -18,6 +17,7 @@ from scribetune.errors import UserError
 from scribetune.files import read_jsonl, write_jsonl
 from scribetune.generation import Reader
 from scribetune.generation.journal import Answer, Journal
+from support import stand_in
 
 PROMPT = families.prompt_of(families.family_of(stand_in.folder()), "free_ocr")
 SETTINGS = {"base_model": {"name": "models/tiny"}, "generate": {"max_new_tokens": 24, "batch": 2}}
@@ -77,6 +77,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_after_a_kill_only_the_missing_pages_are_read_and_the_files_are_the_same(
     sets: Path, asked: list[list[str]]
 ) -> None:
@@ -104,6 +105,7 @@ def test_after_a_kill_only_the_missing_pages_are_read_and_the_files_are_the_same
     assert sorted(path.name for path in (sets / "work").iterdir()) == ["test.timings.csv"]
 
 
+@pytest.mark.slow
 def test_answers_of_other_settings_are_not_used_and_the_number_read_at_once_is_none(
     sets: Path, asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,6 @@ import lxml.html
 import numpy as np
 import pytest
 from PIL import Image
-from report_folder import CHINESE, HOSTILE, SAMPLES, build, jsonl, record, table
 
 from scribetune import gate, scoring
 from scribetune.config import Gate
@@ -27,6 +26,7 @@ from scribetune.report import ReportInputs, render, write
 from scribetune.report_index import THUMBNAILS_PER_CHUNK
 from scribetune.review import spot_check
 from scribetune.review.decisions import Review
+from support.report_folder import CHINESE, HOSTILE, SAMPLES, build, jsonl, record, table
 
 MODELS = ("base", "tuned")
 

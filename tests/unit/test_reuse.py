@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pdf_factory
 import pymupdf
 import pytest
 
@@ -14,6 +13,7 @@ import label_pages
 import render_pages
 from scribetune import documents, isolation, label_reader, layout, manifests, pages
 from scribetune.selection import LABEL_TEXT_COLUMNS
+from support import pdf_factory
 
 RENDERING = pages.RenderSettings(160, "auto", 30.0, "code")
 LABELLING = label_reader.LabelSettings("keep", "markdown", "alt", "use", 30.0, "code")

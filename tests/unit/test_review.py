@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import reviewed_build
 from scipy.stats import binomtest
 
 from scribetune import corrections, files, layout, selection
@@ -15,6 +14,7 @@ from scribetune.errors import UserError
 from scribetune.review import decisions, drafts, page_views, queues, spot_check
 from scribetune.review.decisions import Review, Verdict
 from scribetune.review.session import Choice, ConflictError, RefusedError, ReviewSession, UnknownPageError, deceptive
+from support import reviewed_build
 
 CORRECTIONS = Path("data/corrections")
 MEMO, INVOICE = "memo/p0001", "invoice/p0001"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import reviewed_build
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -16,6 +15,7 @@ from scribetune.errors import UserError
 from scribetune.review import server
 from scribetune.review.guard import MAX_BODY_BYTES
 from scribetune.review.session import Choice, ReviewSession
+from support import reviewed_build
 
 PORT, TOKEN = 8377, "t" * 43
 HOME = f"http://127.0.0.1:{PORT}"

@@ -61,6 +61,7 @@ def build_hash(folder: Path, seed: int) -> str:
     return digest.hexdigest()
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_bytes_in_two_processes_and_another_seed_others(tmp_path: Path) -> None:
     first, second, other = build_hash(tmp_path / "a", 5), build_hash(tmp_path / "b", 5), build_hash(tmp_path / "c", 6)
     assert first == second

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from pdf_factory import WORDS
 
 from scribetune import selection
 from scribetune.config import Selection
 from scribetune.documents import SheetRow
+from support.pdf_factory import WORDS
 
 GOOD: dict[str, Any] = {
     "status_page": "ok", "status_label": "ok", "label_source": "machine", "unmapped_share": 0.0, "word_recall": 1.0,

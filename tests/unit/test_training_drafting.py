@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from training_pages import FAMILY, TINY
 
 from scribetune.training import drafting
+from support.training_pages import FAMILY, TINY
 
 
 @pytest.mark.parametrize("kind", ["right", "wrong", "shifted", "empty", "half"])

@@ -4,11 +4,11 @@ import logging
 from typing import Any
 
 import pytest
-from train_keys import grouped
 
 from scribetune import config, plan, processes, training
 from scribetune.errors import UserError
 from scribetune.training import gpus
+from support.train_keys import grouped
 
 
 class Offer:

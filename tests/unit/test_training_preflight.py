@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_pages import FAMILY, TINY, settings
 
 from scribetune import backends
 from scribetune.collation import Example, Page
 from scribetune.errors import UserError
 from scribetune.training import preflight, sharding
+from support.training_pages import FAMILY, TINY, settings
 
 PLACEMENT = backends.Placement("cpu", torch.float32, "a test")
 PAGE = Page("a/p0001", "a", 1, Path("a.png"), "<image>", "x")

@@ -3,11 +3,11 @@
 import pickle
 
 import pytest
-from training_pages import settings
 
 from scribetune.errors import UserError
 from scribetune.training import trial
 from scribetune.training.log import MemoryEvent
+from support.training_pages import settings
 
 
 def test_micro_batches_are_halved_then_activations_let_go_then_it_is_refused() -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pdf_factory
 import pytest
 
 from scribetune import agreement, config, corrections, generation, label_reader, label_shard, teacher
 from scribetune.documents import Document
 from scribetune.errors import UserError
 from scribetune.generation import Prediction
+from support import pdf_factory
 
 
 def test_agreement_counts_words_whatever_their_order_and_case() -> None:

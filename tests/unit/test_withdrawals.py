@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pdf_factory
 import pymupdf
 import pytest
 
@@ -18,6 +17,7 @@ from scribetune.config import Selection
 from scribetune.documents import Document
 from scribetune.errors import UserError
 from scribetune.withdrawals import Withdrawal, Withdrawn
+from support import pdf_factory
 
 LIST = Path(layout.WITHDRAWN)
 RENDERING = pages.RenderSettings(320, "auto", 30.0, "code")
@@ -65,6 +65,7 @@ def build(raw: Path) -> dict[str, dict[str, str]]:
         return {row["document"]: row for row in csv.DictReader(stream)}
 
 
+@pytest.mark.slow
 def test_a_withdrawn_document_stays_out_under_any_name_and_saved_anew(raw: Path) -> None:
     before = build(raw)
     assert {row["status"] for row in before.values()} == {"ok"}

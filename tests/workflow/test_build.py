@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pdf_factory
 import pytest
-from build import REPOSITORY, attempt, planned_jobs, snakemake
 from typer.testing import CliRunner
 
 from scribetune.cli import app
 from scribetune.config import TINY_PRESET
+from support import pdf_factory
+from support.build import REPOSITORY, attempt, planned_jobs, snakemake
 
 pytestmark = pytest.mark.slow
 

@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 import yaml
-from build import REPOSITORY, SMALL
-from pdf_factory import healthy
 
 from scribetune import dvc_commit
 from scribetune.config import flatten
+from support import forked_snakemake
+from support.build import REPOSITORY, SMALL
+from support.pdf_factory import healthy
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +35,10 @@ def run(folder: Path, *command: str, fails: bool = False, environment: Mapping[s
     variables = os.environ | {"OMP_NUM_THREADS": "1"} | dict(environment or {})
     variables["PYTHONPATH"] = f"{folder / 'scripts'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables, check=False)
+    if command[0] == "snakemake":
+        result = forked_snakemake.run(command[1:], variables, folder)
+    else:
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=variables, check=False)
     output = result.stdout + result.stderr
     assert (result.returncode != 0) == fails, output
     return output

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from build import REPOSITORY
 
 from scribetune import files, gate, scoring
 from scribetune.config import Gate
+from support.build import REPOSITORY
 
 LOG = "step,epoch,loss,learning_rate,validation_loss,validation_cer\n"
 

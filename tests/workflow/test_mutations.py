@@ -1,4 +1,4 @@
-"""The promise of the project: what changed re-runs, and nothing else does; the table is in mutations.py."""
+"""The promise of the project: what changed re-runs, and nothing else does; the table is in support/mutations.py."""
 
 import shutil
 import signal
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import clone
-import mutations
 import pytest
-from mutations import EVERYTHING, MUTATIONS, NOTHING, UP_TO, Jobs, Mutation, build, interrupted, planned
+
+from support import clone, mutations
+from support.mutations import EVERYTHING, MUTATIONS, NOTHING, UP_TO, Jobs, Mutation, build, interrupted, planned
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +110,6 @@ def test_what_changed_re_runs_and_nothing_else_does(
 
 def test_the_documentation_shows_the_table() -> None:
     text = mutations.PAGE.read_text(encoding="utf-8")
-    assert text == mutations.page_with_table(text), "run: python tests/workflow/mutations.py"
+    assert text == mutations.page_with_table(text), "run: PYTHONPATH=tests python -m support.mutations"
     names = [mutation.name for mutation in MUTATIONS]
     assert len(names) == len(set(names)) >= 25

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import benchmark_folder
 import lxml.html
 import pytest
-from build import SMALL, attempt, planned_jobs, snakemake
 
 from scribetune.audit import verify, whence
+from support import benchmark_folder
+from support.build import SMALL, attempt, planned_jobs, snakemake
 
 pytestmark = pytest.mark.slow
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from build import REPOSITORY, snakemake
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
 from scribetune import crate
+from support.build import REPOSITORY, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ def test_the_crate_keeps_every_must_of_the_provenance_run_crate_profile(small_bu
     folder = os.environ.get("SCRIBETUNE_ROC_VALIDATOR", "")
     if not folder:
         pytest.skip("roc-validator wants an older rich than the build; docs/standards.md says how to run it")
-    validator = REPOSITORY / "tests" / "conformance" / "validate_crate.py"
+    validator = REPOSITORY / "tests" / "support" / "validate_crate.py"
     issues = tmp_path / "issues.json"
     command = [sys.executable, str(validator), str(small_build), "provenance-run-crate-0.5", "REQUIRED", str(issues)]
     result = subprocess.run(

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from build import planned_jobs, snakemake
 
 from scribetune import layout, withdrawals
 from scribetune.audit import withdraw
+from support.build import planned_jobs, snakemake
 
 pytestmark = pytest.mark.slow
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import stand_in
 from PIL import Image, ImageDraw
-from train_keys import grouped
 
 from scribetune import config, families
 from scribetune.files import write_jsonl
+from support import stand_in
+from support.train_keys import grouped
 
 TINY = stand_in.folder()
 FAMILY = families.family_of(TINY)

@@ -3,8 +3,9 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
+
+from support import forked_snakemake
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -36,14 +37,23 @@ def attempt(
 ) -> subprocess.CompletedProcess[str]:
     """Run Snakemake like `snakemake` does, and return whatever came of it."""
     # Targets come first: --resources and --config take every word that follows.
-    command = [sys.executable, "-m", "snakemake", *arguments]
-    command += ["-s", str(repository / "Snakefile"), "--directory", str(folder), "--cores", "2", "--resources", "gpu=1"]
+    command = [
+        *arguments,
+        "-s",
+        str(repository / "Snakefile"),
+        "--directory",
+        str(folder),
+        "--cores",
+        "2",
+        "--resources",
+        "gpu=1",
+    ]
     if (folder / "mine.yaml").exists():
         command += ["--configfile", str(folder / "mine.yaml")]
     if config:
         command += ["--config", config]
     environment = os.environ | {"PYTHONPATH": str(repository / "scripts"), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return forked_snakemake.run(command, environment)
 
 
 def planned_jobs(output: str) -> set[str]:

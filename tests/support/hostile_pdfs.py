@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pymupdf
-from pdf_factory import text_page
+
+from support.pdf_factory import text_page
 
 SENTENCE = "The quick brown fox jumps over the lazy dog and reads a report of the quarter."
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from build import REPOSITORY
 from snakemake.utils import update_config
+
+from support.build import REPOSITORY
 
 _NOT_BUILT_WITH = ("tests/", "docs/", "benchmarks/", ".snakemake/")
 _IDENTITY = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from torch.distributed.tensor import DTensor
-from training_pages import TINY, settings
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
 from scribetune import processes, training
 from scribetune.errors import UserError
 from scribetune.training import fit as fitting
 from scribetune.training import page_trainer, run, sharding, trial
+from support.training_pages import TINY, settings
 
 
 def one_training(group: processes.Group, folder: str, name: str, tried: trial.Trial | None = None, **train: Any) -> Any:

@@ -2,7 +2,7 @@
 
 Each row starts from a finished build of seven PDFs in three shards, with one human label, and says what must run then:
 no job less (that would be stale), none more (that would be wasted). docs/re-runs.md shows the table to users;
-`python tests/workflow/mutations.py` writes it anew.
+`PYTHONPATH=tests python -m support.mutations` writes it anew.
 """
 
 import ast
@@ -18,14 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import benchmark_folder
-import clone
-import pdf_factory
-import stand_in
-from clone import configure, edit, git, run
-
 from scribetune.review import decisions, spot_check
 from scribetune.review.decisions import Review
+from support import benchmark_folder, clone, forked_snakemake, pdf_factory, stand_in
+from support.clone import configure, edit, git, run
 
 Job = tuple[str, str]
 """A rule and its shard; "" where the rule has one job."""
@@ -119,7 +115,11 @@ class Mutation:
 
 def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:
     """Run Snakemake in a project."""
-    return run(project, "snakemake", *arguments, "--cores", "1", "--resources", "gpu=1", fails=fails)
+    command = [*arguments, "--cores", "1", "--resources", "gpu=1"]
+    result = forked_snakemake.run(command, clone.environment(project), project)
+    output = result.stdout + result.stderr
+    assert (result.returncode != 0) == fails, f"snakemake {' '.join(command)}\n{output}"
+    return output
 
 
 def planned(project: Path, target: str = "all") -> Jobs:
@@ -693,7 +693,7 @@ MUTATIONS: tuple[Mutation, ...] = (
 # --- docs/re-runs.md ---------------------------------------------------------------------------------------------
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "re-runs.md"
-TABLE_STARTS, TABLE_ENDS = "<!-- table: tests/workflow/mutations.py -->", "<!-- end of the table -->"
+TABLE_STARTS, TABLE_ENDS = "<!-- table: tests/support/mutations.py -->", "<!-- end of the table -->"
 _CHAINS = (
     ("select_pages", FROM_SELECTION),
     ("split_documents", FROM_SPLITS),
