@@ -32,6 +32,11 @@ class Placement:
         return str(self.dtype).removeprefix("torch.")
 
 
+def gpu_names() -> list[str]:
+    """Return the names of the GPUs that this process sees."""
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
 @dataclass(frozen=True)
 class BackendChoice:
     """The backend, and why."""

@@ -141,10 +141,9 @@ def installed_libraries() -> dict[str, str]:
 
 def hardware() -> dict[str, Any]:
     """Return processor, core count and GPUs. A different machine may give a different adapter."""
-    import torch
+    from scribetune.backends import gpu_names
 
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return {"processor": _processor(), "cores": os.cpu_count() or 0, "machine": platform.machine(), "gpus": gpus}
+    return {"processor": _processor(), "cores": os.cpu_count() or 0, "machine": platform.machine(), "gpus": gpu_names()}
 
 
 def _processor() -> str:
