@@ -33,6 +33,7 @@ def main(settings: Settings, fonts: Path, pack: Path, run: Path, model: Path, wo
         workers=workers,
         resume=(run / trainer.CHECKPOINT).exists() or (run / trainer.CARRY).exists(),
         evaluation_pages=settings.evaluation_pages,
+        evaluation_tokens=settings.evaluation_tokens,
     )
     export.export(run / trainer.CARRY, model)
 

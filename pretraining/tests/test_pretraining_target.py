@@ -16,7 +16,7 @@ from tiny_pretraining import settings, typeset
 
 PRETRAINING = Path(__file__).resolve().parents[1]
 SCRIPTS = PRETRAINING.parent / "scripts"
-FEW = ("documents=8", "steps=4", "batch=2", "seconds=600", "evaluation_pages=1")
+FEW = ("documents=8", "steps=4", "batch=2", "seconds=600", "evaluation_pages=1", "evaluation_tokens=8")
 
 
 @pytest.mark.slow

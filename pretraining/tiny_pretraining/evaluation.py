@@ -137,7 +137,7 @@ def score(readings: Sequence[Reading]) -> dict[str, Any]:
 
 
 def evaluate(
-    model: Any, prompt: Prompt, fonts: Sequence[Font], pack: Path, *, pages: int, batch: int = 128
+    model: Any, prompt: Prompt, fonts: Sequence[Font], pack: Path, *, pages: int, tokens: int, batch: int = 128
 ) -> dict[str, dict[str, Any]]:
     """Score the model, rounded to bfloat16, on every evaluation set.
 
@@ -147,6 +147,7 @@ def evaluate(
         fonts: All fonts.
         pack: Typeset pages.
         pages: Of each set, at most.
+        tokens: Longest answer, at most.
         batch: Pages at once.
 
     Returns:
@@ -157,7 +158,7 @@ def evaluate(
     for name, samples in sets(fonts, pack, pages):
         # Half as much again as there is to read: what is longer is a loop, and it counts as cut off.
         longest = max(len(sample.text) for sample in samples)
-        limit = min(MAX_NEW_TOKENS, longest + longest // 2 + 16)
+        limit = min(tokens, longest + longest // 2 + 16)
         result[name] = score(read(published, prompt, samples, batch, limit))
         shown = {key: value for key, value in result[name].items() if key != "worst"}
         logger.info("%s: %s", name, shown)

@@ -17,6 +17,7 @@ class Settings(BaseModel):
         batch: Pages per step.
         seconds: Longest training time of one sitting; the next call goes on from there.
         evaluation_pages: Pages of each held-out set.
+        evaluation_tokens: Longest answer there.
         seed: Of weights and pages.
     """
 
@@ -27,6 +28,7 @@ class Settings(BaseModel):
     batch: int = Field(ge=1)
     seconds: float = Field(gt=0)
     evaluation_pages: int = Field(ge=1)
+    evaluation_tokens: int = Field(ge=1)
     seed: int
 
 

@@ -39,7 +39,7 @@ from tiny_pretraining.batches import (
     loader,
     model_pixels,
 )
-from tiny_pretraining.evaluation import evaluate
+from tiny_pretraining.evaluation import MAX_NEW_TOKENS, evaluate
 from tiny_pretraining.examples import BLANK, GRID
 from tiny_pretraining.fonts import read as read_fonts
 from tiny_pretraining.speed import StackedMuon, prepare
@@ -472,6 +472,7 @@ def run(
     workers: int,
     resume: bool,
     evaluation_pages: int,
+    evaluation_tokens: int = MAX_NEW_TOKENS,
 ) -> None:
     """Train for one sitting and score the model.
 
@@ -484,6 +485,7 @@ def run(
         workers: Processes that draw pages.
         resume: Go on from `out`.
         evaluation_pages: Pages of each evaluation set; 0 for no evaluation.
+        evaluation_tokens: Longest answer there.
 
     Raises:
         UserError: See `train`, `tiny_pretraining.fonts.read` and `tiny_pretraining.typeset.entries`.
@@ -492,7 +494,8 @@ def run(
     learner = train(recipe, Mixture(recipe.seed, found, pack), out, seconds, workers, resume=resume)
     if evaluation_pages:
         started = time.monotonic()
-        scores = evaluate(learner.model, Prompt.of_family(), found, pack, pages=evaluation_pages)
+        sizes = {"pages": evaluation_pages, "tokens": evaluation_tokens}
+        scores = evaluate(learner.model, Prompt.of_family(), found, pack, **sizes)
         files.write_json(out / CARRY / "evaluation.json", scores)
         logger.info("Evaluated in %.0f s", time.monotonic() - started)
 
