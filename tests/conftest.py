@@ -10,21 +10,24 @@ from xdist.scheduler import LoadScopeScheduling
 
 from support.build import SMALL, snakemake
 
-TESTS = Path(__file__).resolve().parent
-REPOSITORY = TESTS.parent
+REPOSITORY = Path(__file__).resolve().parents[1]
 # One thread: tests run side by side, and results must not depend on the number of cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Whoever signs commits does not sign those of tests.
 os.environ |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "commit.gpgsign", "GIT_CONFIG_VALUE_0": "false"}
 
-_LONGEST_FIRST = ("workflow", "integration", "browser", "unit", "conformance")
+_LONGEST_FIRST = ("workflow", "integration", "browser", "pretraining", "unit", "conformance")
 """Folders in the order in which several processes take their tests: what is left at the end is short."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the tests in that order where several processes share them (`make test`)."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _LONGEST_FIRST.index(item.path.relative_to(TESTS).parts[0]))
+        items.sort(key=lambda item: next(_LONGEST_FIRST.index(part) for part in _parts(item) if part in _LONGEST_FIRST))
+
+
+def _parts(item: pytest.Item) -> tuple[str, ...]:
+    return item.path.relative_to(REPOSITORY).parts
 
 
 class _ByFixtures(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no annotations
