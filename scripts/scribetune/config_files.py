@@ -10,7 +10,8 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from scribetune import files
-from scribetune.config import TINY_PRESET, Config, Section, decides, flatten, keys, with_new_names
+from scribetune.config import TINY_PRESET, Config, Section, decides, flatten, keys
+from scribetune.old_names import with_new_names
 
 REGENERATE = "scribetune config --write"
 """The command that brings the generated files up to date; named in the drift test's message."""
