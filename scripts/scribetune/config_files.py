@@ -10,7 +10,8 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from scribetune import files
-from scribetune.config import TINY_PRESET, Config, Section, decides, flatten, keys, with_new_names
+from scribetune.config import TINY_PRESET, Config, Section, decides, flatten, keys
+from scribetune.old_names import with_new_names
 
 REGENERATE = "scribetune config --write"
 """The command that brings the generated files up to date; named in the drift test's message."""
@@ -149,8 +150,8 @@ def with_key_table(readme: str) -> str:
     rows = ["| key | default | what it is |", "|---|---|---|"]
     for section, key, field in keys():
         default = _scalar(field.get_default(call_default_factory=True))
-        told = " ".join(_described(field).split()).replace("|", "\\|")
-        rows.append(f"| `{section}.{key}` | `{default}` | {told} |")
+        meaning = " ".join(_described(field).split()).replace("|", "\\|")
+        rows.append(f"| `{section}.{key}` | `{default}` | {meaning} |")
     table = f"{_TABLE_START}\n" + "\n".join(rows) + f"\n{_TABLE_END}"
     if _TABLE_START not in readme:
         return readme.rstrip("\n") + ("\n\n" if readme else "") + table + "\n"

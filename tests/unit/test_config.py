@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from scribetune import config, config_files
+from scribetune import config, config_files, old_names
 from scribetune.errors import UserError
 from scribetune.package import REPOSITORY
 
@@ -120,8 +120,8 @@ def test_the_documentation_says_which_keys_re_run_nothing() -> None:
 
 
 def test_every_old_name_has_a_key_of_the_same_values() -> None:
-    assert len(config.OLD_NAMES) == 31
-    for old, (group, new) in config.OLD_NAMES.items():
+    assert len(old_names.OLD_NAMES) == 31
+    for old, (group, new) in old_names.OLD_NAMES.items():
         default = getattr(getattr(config.Config().train, group), new)
         notes: list[str] = []
         assert config.load({"train": {old: default}}, say=notes.append) == config.Config()

@@ -8,8 +8,9 @@ from typing import Any
 from scribetune.audit import history, lineage_reader
 from scribetune.audit.answers import HEADLINE, in_words
 from scribetune.audit.lineage_reader import DocumentRow, Lineage, PageRow
-from scribetune.config import flatten, with_new_names
+from scribetune.config import flatten
 from scribetune.errors import UserError
+from scribetune.old_names import with_new_names
 
 _SHOWN_NAMES = 5
 

@@ -61,8 +61,8 @@ def predict(
             start += len(rows)
             write_jsonl(target, [asdict(prediction) for prediction in rows])
             stops = Counter(prediction.stop_reason for prediction in rows)
-            said = ", ".join(f"{reason} {count}" for reason, count in sorted(stops.items()))
-            logger.info("%s: %d pages read, stopped by: %s", records, len(rows), said or "nothing")
+            counts = ", ".join(f"{reason} {count}" for reason, count in sorted(stops.items()))
+            logger.info("%s: %d pages read, stopped by: %s", records, len(rows), counts or "nothing")
             if stops["length"]:
                 logger.warning(
                     "%s: the answers to %d of %d pages were cut at generate.max_new_tokens (%d), and what is missing "
