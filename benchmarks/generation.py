@@ -35,7 +35,7 @@ from PIL import Image, ImageDraw, ImageFont  # noqa: E402
 from transformers import LogitsProcessorList  # noqa: E402
 
 from scribetune import backends, config, families  # noqa: E402
-from scribetune.collation import Page, load_image  # noqa: E402
+from scribetune.examples import Page, load_image  # noqa: E402
 from scribetune.generation import Prediction, Reader, StopReason  # noqa: E402
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from scribetune.errors import UserError
 
+AROUND_A_JOB = True
+"""The values reach a job as its settings, by whatever name they were given."""
+
 _REGROUPED: Mapping[str, str] = MappingProxyType(
     {
         "lora": "scope rank alpha dropout",

@@ -154,9 +154,9 @@ class Plan:
 
         Called when it has ended well.
         """
-        from scribetune import resources, summary
+        from scribetune import report_resources, summary
 
-        resources.write_page(Path(), self.shards)
+        report_resources.write_page(Path(), self.shards)
         if (Path(layout.REPORTS) / "documents.csv").exists():
             sys.stderr.write(summary.text(Path()))
 

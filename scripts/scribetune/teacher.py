@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scribetune import files, markdown
-from scribetune.collation import Page
 from scribetune.config import Config
 from scribetune.corrections import read_correction
 from scribetune.errors import UserError
+from scribetune.examples import Page
 
 logger = logging.getLogger(__name__)
 

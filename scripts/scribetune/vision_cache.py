@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from scribetune import progress
-from scribetune.collation import Example, load_image
+from scribetune.examples import Example, load_image
 from scribetune.families import Family, ImageTokenError
 from scribetune.families.native import native
 from scribetune.files import sha256_bytes, sha256_file, sha256_json, write_bytes

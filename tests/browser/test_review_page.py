@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from scribetune import corrections, layout, report, resources
+from scribetune import corrections, layout, report, report_resources
 from support import report_folder, reviewed_build
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
@@ -255,6 +255,6 @@ def _with_report(folder: Path) -> None:
     samples = [report_folder.Sample("memo", 1, "# Memo", "Memo", "# Memo"),
                report_folder.Sample("invoice", 2, "| item |", "item", "| item |")]  # fmt: skip
     report.write(report_folder.build(folder, samples, embed_pages=0), folder / "reports/index.html")
-    resources.write_page(folder)
+    report_resources.write_page(folder)
     for path, content in kept.items():
         path.write_bytes(content)

@@ -12,6 +12,7 @@ import torch
 
 from scribetune import adapters, checkpoints, collation, config, generation, training
 from scribetune.errors import UserError
+from scribetune.examples import SkippedPage, load_image, make_examples, read_pages
 from scribetune.files import read_jsonl, sha256_file, write_jsonl
 from scribetune.merging import merged_model
 from support.train_keys import grouped
@@ -75,10 +76,10 @@ def run(data: Path, tmp_path: Path) -> Run:
 
 
 def page_logits(model: Any, processor: Any, data: Path) -> torch.Tensor:
-    pages = collation.read_pages(data / "three.jsonl", PROMPT)
+    pages = read_pages(data / "three.jsonl", PROMPT)
     rows = []
     for page in pages:
-        encoded = FAMILY.encode(processor, [collation.load_image(page.image)], PROMPT)
+        encoded = FAMILY.encode(processor, [load_image(page.image)], PROMPT)
         ids = torch.tensor([[*encoded.prompt_ids[0], *FAMILY.answer_ids(processor, "Total 12,345")]])
         with torch.inference_mode():
             rows.append(model(input_ids=ids, **encoded.pixels).logits)
@@ -284,7 +285,7 @@ def test_pages_that_are_too_long_are_left_out_and_listed(
         configuration(max_tokens=200, epochs=1), str(TINY), split, data / "none.jsonl", tmp_path / "a", tmp_path / "c"
     )
     # Begin, 145 image tokens, a line break and "Free OCR. ", the answer, end.
-    assert result.skipped == (collation.SkippedPage("long-1/p0001", 1 + 145 + 1 + 10 + 200 + 1),)
+    assert result.skipped == (SkippedPage("long-1/p0001", 1 + 145 + 1 + 10 + 200 + 1),)
     (warned,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
     assert warned.startswith("1 of 2 pages are longer than train.max_tokens, 200") and "358 (long-1/p0001)" in warned
     assert (result.train_pages, result.longest_tokens) == (1, 1 + 145 + 1 + 10 + 5 + 1)
@@ -296,8 +297,8 @@ def test_pages_that_are_too_long_are_left_out_and_listed(
 
 
 def test_only_the_answer_and_its_end_are_learned(data: Path, processor: Any) -> None:
-    pages = collation.read_pages(data / "three.jsonl", PROMPT)
-    examples, _ = collation.make_examples(FAMILY, processor, pages, 4096)
+    pages = read_pages(data / "three.jsonl", PROMPT)
+    examples, _ = make_examples(FAMILY, processor, pages, 4096)
     pages_made = collation.Collator(FAMILY, processor, examples)([{"index": index} for index in range(3)])["pages"]
     batch = collation.assemble(pages_made, processor.tokenizer.pad_token_id)
     for row, (labels, answer) in enumerate(zip(batch["labels"], ANSWERS, strict=False)):
@@ -375,14 +376,14 @@ def test_predictions_are_the_same_twice_and_come_in_the_order_of_the_split(tmp_p
 
 
 def test_a_reader_around_a_model_in_memory_reads_as_one_that_loaded_it(processor: Any, data: Path) -> None:
-    pages = collation.read_pages(data / "three.jsonl", PROMPT)
+    pages = read_pages(data / "three.jsonl", PROMPT)
     loaded = generation.Reader(configuration(), str(TINY))
     around = generation.Reader.around(configuration(), FAMILY, processor, load_base(), "cpu")
     assert around.read(pages) == loaded.read(pages)
 
 
 def test_a_reader_reads_with_the_adapter_around_its_model(processor: Any, data: Path, tmp_path: Path) -> None:
-    pages = collation.read_pages(data / "three.jsonl", PROMPT)
+    pages = read_pages(data / "three.jsonl", PROMPT)
     model = random_adapter("language", tmp_path / "adapter")
     tuned = generation.Reader.around(configuration(), FAMILY, processor, model, "cpu").read(pages)
     with model.disable_adapter():

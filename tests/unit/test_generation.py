@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 from transformers import LogitsProcessorList
 
 from scribetune import config, families
-from scribetune.collation import Page, load_image
 from scribetune.errors import UserError
+from scribetune.examples import Page, load_image
 from scribetune.generation import Prediction, Reader, capacity, decoding, experts, reader
 from scribetune.generation.decoding import Decoder
 from scribetune.generation.slots import SlotCache, contents, kv_bytes_per_token

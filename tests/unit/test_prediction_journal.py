@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from scribetune import config, families, generation
-from scribetune.collation import Page
 from scribetune.errors import UserError
+from scribetune.examples import Page
 from scribetune.files import read_jsonl, write_jsonl
 from scribetune.generation import Reader
 from scribetune.generation.journal import Answer, Journal

@@ -9,7 +9,7 @@ from typing import Any
 import lxml.html
 import pytest
 
-from scribetune import files, receipts, resources
+from scribetune import files, receipts, report_resources, resources
 
 LINEAGE = "models/adapter/lineage.json"
 TSV = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
@@ -58,7 +58,7 @@ def test_a_result_that_was_restored_is_not_known_here(tmp_path: Path) -> None:
     mine = receipt.read_bytes()
     receipt.write_text(json.dumps(json.loads(mine) | {"code": "a colleague's"}), encoding="utf-8")
     assert resources.job(name, tmp_path) is None
-    assert resources.rows(resources.usage_by_rule(tmp_path))[0][:3] == ("predict_tuned", "1", "not known here")
+    assert report_resources.rows(resources.usage_by_rule(tmp_path))[0][:3] == ("predict_tuned", "1", "not known here")
     receipt.write_bytes(mine)
     assert resources.job(name, tmp_path) is not None
 
@@ -76,7 +76,7 @@ def test_jobs_of_a_rule_are_summed_up_with_their_pages_per_second(tmp_path: Path
         ran(tmp_path, "label_pages", seconds, f"{number}-of-2", memory=f"{100 * (number + 1)}.00", result=rows)
     ran(tmp_path, "write_lineage", 0.2, memory="1.60")
     found = resources.usage_by_rule(tmp_path, shards=("0-of-2", "1-of-2"))
-    labels, lineage, together = resources.rows(found)
+    labels, lineage, together = report_resources.rows(found)
     assert labels == ("label_pages", "2", "8.0 s", "4.0 s", "200 MiB", "4", "0.5", "CPU"), (
         "a shard that is no more is left out"
     )
@@ -91,16 +91,16 @@ def test_a_training_counts_its_pages_in_each_epoch(tmp_path: Path) -> None:
         "hardware": {"gpus": ["NVIDIA H100"]},
     }  # fmt: skip
     files.write_json(tmp_path / "models/adapter/lineage.json", lineage)
-    row = resources.rows(resources.usage_by_rule(tmp_path))[0]
+    row = report_resources.rows(resources.usage_by_rule(tmp_path))[0]
     assert row == ("train_adapter", "1", "1 h 01 min", "30 min 50 s", "2.0 GiB", "3700", "1", "NVIDIA H100")
 
 
 def test_the_page_is_written_beside_a_report_only_and_says_of_which_build_it_is(tmp_path: Path) -> None:
     ran(tmp_path, "score_predictions", 2.0)
-    assert resources.write_page(tmp_path) is None
+    assert report_resources.write_page(tmp_path) is None
     for path in ("reports/index.html", "reports/metrics.json", "models/adapter/lineage.json"):
         files.write_text(tmp_path / path, "{}")
-    page = resources.write_page(tmp_path)
+    page = report_resources.write_page(tmp_path)
     assert page == tmp_path / "reports/resources.html"
     tree = lxml.html.document_fromstring(page.read_text(encoding="utf-8"))
     assert tree.xpath("//tbody/tr[1]/th/text()") == ["score_predictions"]

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from scribetune import backends
-from scribetune.collation import Example, Page
 from scribetune.errors import UserError
+from scribetune.examples import Example, Page
 from scribetune.training import preflight, sharding
 from support.training_pages import FAMILY, TINY, settings
 

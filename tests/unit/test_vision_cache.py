@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from scribetune import vision_cache
-from scribetune.collation import Example, Page
+from scribetune.examples import Example, Page
 from scribetune.families.interface import EncodedPages, ImageTokenError
 from scribetune.processes import ALONE
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from scribetune.collation import Page, load_image
+from scribetune.examples import Page, load_image
 from scribetune.families import Family
 from scribetune.families.interface import EncodedPages
 

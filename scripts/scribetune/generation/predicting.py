@@ -11,8 +11,8 @@ from pathlib import Path
 
 from scribetune import layout
 from scribetune.adapters import base_digest
-from scribetune.collation import Page, read_pages
 from scribetune.config import Config
+from scribetune.examples import Page, read_pages
 from scribetune.files import sha256_file, sha256_json, write_jsonl, write_text
 from scribetune.generation.journal import Answer, Journal
 from scribetune.generation.reader import Prediction, Reader

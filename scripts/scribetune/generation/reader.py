@@ -9,9 +9,9 @@ from typing import Any, Literal, Self
 import torch
 
 from scribetune import backends, families, progress
-from scribetune.collation import Page
 from scribetune.config import Config, Generate
 from scribetune.errors import UserError
+from scribetune.examples import Page
 from scribetune.families.native import native
 from scribetune.files import sha256_file
 from scribetune.generation.capacity import Rows, choose_rows, out_of_memory

@@ -20,7 +20,8 @@ from typing import Any
 import torch
 from PIL import Image, ImageDraw
 
-from scribetune import adapters, collation, families
+from scribetune import adapters, families
+from scribetune.examples import load_image, read_pages
 from scribetune.merging import deltas, streaming
 from scribetune.merging.checkpoint import as_bytes
 from scribetune.merging.deltas import Adapter, Change
@@ -64,11 +65,11 @@ def sample_pages(records: Sequence[Path], prompt: str) -> list[SamplePage]:
         UserError: A record with another prompt, or whose image is gone.
     """
     for path in records:
-        pages = collation.read_pages(path, prompt)
+        pages = read_pages(path, prompt)
         count = min(SAMPLE_PAGES, len(pages))
         if count:
             chosen = [pages[number * len(pages) // count] for number in range(count)]
-            return [_sample(page.id, collation.load_image(page.image), page.answer) for page in chosen]
+            return [_sample(page.id, load_image(page.image), page.answer) for page in chosen]
     return _drawn_pages()
 
 

@@ -29,9 +29,9 @@ import torch
 
 from scribetune import adapters
 from scribetune.backends import Placement
-from scribetune.collation import Example
 from scribetune.config import Train
 from scribetune.errors import UserError
+from scribetune.examples import Example
 from scribetune.families import Family
 from scribetune.training import loss, quantized, sharding
 from scribetune.training.memory import GIGABYTE

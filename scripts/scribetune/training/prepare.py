@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from scribetune import adapters, backends, checkpoints, families, vision_cache
-from scribetune.collation import Example, SkippedPage, make_examples, read_pages
 from scribetune.config import Config, Train
 from scribetune.errors import UserError
+from scribetune.examples import Example, SkippedPage, make_examples, read_pages
 from scribetune.files import sha256_file
 from scribetune.processes import Group
 from scribetune.training import memory, preflight, quantized

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scribetune.collation import SkippedPage
+from scribetune.examples import SkippedPage
 from scribetune.training.log import MemoryEvent, Validation
 from scribetune.training.preflight import Preflight
 

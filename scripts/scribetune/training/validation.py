@@ -10,9 +10,10 @@ import torch
 from transformers import LogitsProcessorList
 
 from scribetune import families
-from scribetune.collation import Collator, Example, assemble, pad_rows, target_tokens
+from scribetune.collation import Collator, assemble, pad_rows, target_tokens
 from scribetune.config import Generate
 from scribetune.errors import UserError
+from scribetune.examples import Example
 from scribetune.families.native import native
 from scribetune.generation import WindowedNgramGuard
 from scribetune.metrics.text_scores import cer
