@@ -31,7 +31,7 @@ if __name__ == "__main__":
     with rule_job(snakemake):
         records, predictions = map(Path, snakemake.input.records), map(Path, snakemake.output.predictions)
         main(
-            restrict(snakemake.params.settings),
+            restrict(snakemake.params.settings, snakemake.config),
             snakemake.params.model,
             dict(zip(records, predictions, strict=True)),
             Path(snakemake.params.journals),
