@@ -104,18 +104,13 @@ class NumberedList(Block):
 class Table(Block):
     """A table with one header row; every row has as many cells as the header.
 
-    Attributes:
-        header: Cells of the header.
-        rows: Cells of the body.
-        numeric: For each column, whether its cells are set flush right.
-
     Raises:
         ValueError: A row, or `numeric`, has another number of cells than the header.
     """
 
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[bool, ...]
+    header: tuple[str, ...]  # cells of the header
+    rows: tuple[tuple[str, ...], ...]  # cells of the body
+    numeric: tuple[bool, ...]  # for each column, whether its cells are set flush right
 
     def __post_init__(self) -> None:
         for cells in (*self.rows, self.numeric):

@@ -33,15 +33,10 @@ _ATTEMPTS = 60
 
 @dataclass(frozen=True)
 class Part:
-    """Blocks that stay together.
+    """Blocks that stay together."""
 
-    Attributes:
-        blocks: From top to bottom.
-        optional: Whether they may be left out where the page is full.
-    """
-
-    blocks: tuple[Block, ...]
-    optional: bool = False
+    blocks: tuple[Block, ...]  # from top to bottom
+    optional: bool = False  # whether they may be left out where the page is full
 
 
 Make = Callable[[], Sequence[Part]]

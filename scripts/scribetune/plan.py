@@ -25,21 +25,13 @@ _MOST_PATHS = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """What a build is about to do.
+    """What a build is about to do."""
 
-    Attributes:
-        config: The checked configuration.
-        documents: The input documents and their shards.
-        model: The base model.
-        benchmarks: The public benchmarks.
-        to_repair: What must run again because files are not what receipts say.
-    """
-
-    config: Config
-    documents: InputDocuments
-    model: BaseModel
-    benchmarks: Benchmarks
-    to_repair: Repairs
+    config: Config  # the checked configuration
+    documents: InputDocuments  # the input documents and their shards
+    model: BaseModel  # the base model
+    benchmarks: Benchmarks  # the public benchmarks
+    to_repair: Repairs  # what must run again because files are not what receipts say
 
     @property
     def shards(self) -> list[str]:

@@ -37,32 +37,19 @@ NOT_SETTINGS = ("code", "environment", "repairs", "script", "folder", "column")
 
 @dataclass(frozen=True)
 class Receipt:
-    """One job.
+    """One job."""
 
-    Attributes:
-        rule: Its rule.
-        wildcards: {"shard": …}, or nothing.
-        inputs: Path → sha256 of everything it read.
-        outputs: Path → sha256 of everything it made.
-        settings: Its other params by name.
-        code: Digest of its code (`code.digest`).
-        environment: Digest of its lock file.
-        repairs: How often it ran again because files were not what its receipt said: "0 repairs".
-        script: Name of its script, where that is not the rule's.
-        folder: Where it leaves more files than Snakemake is told of.
-        column: Of its manifest, that names these files; without one, everything in `folder` is among its outputs.
-    """
-
-    rule: str
-    wildcards: Mapping[str, str]
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
-    settings: Mapping[str, Any]
-    code: str
-    environment: str
-    repairs: str
-    script: str = ""
-    folder: str = ""
+    rule: str  # its rule
+    wildcards: Mapping[str, str]  # {"shard": …}, or nothing
+    inputs: Mapping[str, str]  # Path → sha256 of everything it read
+    outputs: Mapping[str, str]  # Path → sha256 of everything it made
+    settings: Mapping[str, Any]  # its other params by name
+    code: str  # digest of its code (`code.digest`)
+    environment: str  # digest of its lock file
+    repairs: str  # how often it ran again because files were not what its receipt said: "0 repairs"
+    script: str = ""  # name of its script, where that is not the rule's
+    folder: str = ""  # where it leaves more files than Snakemake is told of
+    # of its manifest, that names these files; without one, everything in `folder` is among its outputs
     column: str = ""
 
     @property
@@ -238,17 +225,12 @@ def replaced(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, li
 
 @dataclass(frozen=True)
 class Repairs:
-    """What must run again because files are not what receipts say.
+    """What must run again because files are not what receipts say."""
 
-    Attributes:
-        counts: Job → its `repairs` param: as the receipt says, so that nothing re-runs, or one more.
-        altered: Job → outputs of it that are not what it made.
-        decisions: Those of `counts` that are one more.
-    """
-
+    # job → its `repairs` param: as the receipt says, so that nothing re-runs, or one more
     counts: Mapping[str, str] = field(default_factory=dict, repr=False)
-    altered: Mapping[str, list[str]] = field(default_factory=dict)
-    decisions: Mapping[str, str] = field(default_factory=dict)
+    altered: Mapping[str, list[str]] = field(default_factory=dict)  # job → outputs of it that are not what it made
+    decisions: Mapping[str, str] = field(default_factory=dict)  # those of `counts` that are one more
 
 
 def repairs(

@@ -19,17 +19,11 @@ _MOST_LINES = 9
 
 @dataclass(frozen=True)
 class RetentionPage:
-    """One page of the retention set.
+    """One page of the retention set."""
 
-    Attributes:
-        id: `retention-en-001/p0001`.
-        style: Its look, and its language.
-        lines: What it says.
-    """
-
-    id: str
-    style: Style
-    lines: tuple[str, ...]
+    id: str  # `retention-en-001/p0001`
+    style: Style  # its look, and its language
+    lines: tuple[str, ...]  # what it says
 
 
 def make_pages(count: int, seed: int, languages: Sequence[str]) -> list[RetentionPage]:

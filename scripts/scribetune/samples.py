@@ -26,38 +26,23 @@ LANGUAGES = ("en", "zh")
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """One document of the sample corpus, before it is made.
+    """One document of the sample corpus, before it is made."""
 
-    Attributes:
-        name: File name without its ending, unique in the corpus.
-        kind: One of `KINDS`.
-        language: One of `LANGUAGES`.
-        seed: The corpus's seed.
-        index: Counted from 1.
-        design: Number of its house style, counted from 1; 0: a look of its own.
-    """
-
-    name: str
-    kind: str
-    language: str
-    seed: int
-    index: int
-    design: int = 0
+    name: str  # file name without its ending, unique in the corpus
+    kind: str  # one of `KINDS`
+    language: str  # one of `LANGUAGES`
+    seed: int  # the corpus's seed
+    index: int  # counted from 1
+    design: int = 0  # number of its house style, counted from 1; 0: a look of its own
 
 
 @dataclass(frozen=True)
 class SampleDocument:
-    """A composed document.
+    """A composed document."""
 
-    Attributes:
-        source: Typst source.
-        pages: Blocks by page.
-        truths: Markdown by page.
-    """
-
-    source: str
-    pages: "tuple[Page, ...]"
-    truths: tuple[str, ...]
+    source: str  # Typst source
+    pages: "tuple[Page, ...]"  # blocks by page
+    truths: tuple[str, ...]  # Markdown by page
 
 
 def plan(count: int, seed: int, languages: Sequence[str], designs: int = 0) -> list[SampleSpec]:

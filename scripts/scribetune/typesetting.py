@@ -44,57 +44,31 @@ _FONTS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Style:
-    """The look of a document. Lengths in points.
+    """The look of a document. Lengths in points."""
 
-    Attributes:
-        language: "en" or "zh".
-        width: Of the page.
-        height: Of the page.
-        margin: On all sides.
-        size: Of the text.
-        fonts: Families, in order of preference.
-        ink: Gray level of the text, 0 to 255.
-        accent: Colour of headings, as Typst source.
-        leading: Between the lines of a paragraph, in em.
-        spacing: Between blocks, in em.
-        justify: Whether paragraphs are justified.
-        heading_scale: Size of level-1 headings relative to the text.
-        subheading_scale: Size of level-2 headings relative to the text.
-        title_align: Alignment of level-1 headings.
-        bullet: Sign before list items.
-        indent: Of lists, in points.
-        rules: "grid", "filled" or "open"; see templates/sample.typ.
-        line_width: Of table rules.
-        line_ink: Gray level of table rules.
-        shade: Colour of a filled header, as Typst source.
-        wide: Whether tables fill the line.
-        inset_x: Left and right of table cells.
-        inset_y: Above and below table cells.
-    """
-
-    language: str
-    width: float
-    height: float
-    margin: float
-    size: float
-    fonts: tuple[str, ...]
-    ink: int
-    accent: str
-    leading: float
-    spacing: float
-    justify: bool
-    heading_scale: float
-    subheading_scale: float
-    title_align: str
-    bullet: str
-    indent: float
-    rules: str
-    line_width: float
-    line_ink: int
-    shade: str
-    wide: bool
-    inset_x: float
-    inset_y: float
+    language: str  # "en" or "zh"
+    width: float  # of the page
+    height: float  # of the page
+    margin: float  # on all sides
+    size: float  # of the text
+    fonts: tuple[str, ...]  # families, in order of preference
+    ink: int  # gray level of the text, 0 to 255
+    accent: str  # colour of headings, as Typst source
+    leading: float  # between the lines of a paragraph, in em
+    spacing: float  # between blocks, in em
+    justify: bool  # whether paragraphs are justified
+    heading_scale: float  # size of level-1 headings relative to the text
+    subheading_scale: float  # size of level-2 headings relative to the text
+    title_align: str  # alignment of level-1 headings
+    bullet: str  # sign before list items
+    indent: float  # of lists, in points
+    rules: str  # "grid", "filled" or "open"; see templates/sample.typ
+    line_width: float  # of table rules
+    line_ink: int  # gray level of table rules
+    shade: str  # colour of a filled header, as Typst source
+    wide: bool  # whether tables fill the line
+    inset_x: float  # left and right of table cells
+    inset_y: float  # above and below table cells
 
     @property
     def line_length(self) -> float:

@@ -62,25 +62,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not hold.
+    """One thing that does not hold."""
 
-    Attributes:
-        kind: What the file is.
-        state: What is wrong.
-        path: The file, relative to the folder verified.
-        recorded_by: The file that recorded it; "" for what nothing recorded.
-        expected: The hash recorded (SHA-256, or MD5 where DVC recorded it); "" where none is.
-        found: The hash of what is there; "" where nothing is.
-        note: What to make of it, in words.
-    """
-
-    kind: Kind
-    state: State
-    path: str
-    recorded_by: str = ""
-    expected: str = ""
-    found: str = ""
-    note: str = ""
+    kind: Kind  # what the file is
+    state: State  # what is wrong
+    path: str  # the file, relative to the folder verified
+    recorded_by: str = ""  # the file that recorded it; "" for what nothing recorded
+    expected: str = ""  # the hash recorded (SHA-256, or MD5 where DVC recorded it); "" where none is
+    found: str = ""  # the hash of what is there; "" where nothing is
+    note: str = ""  # what to make of it, in words
 
 
 @dataclass(frozen=True)
@@ -96,25 +86,15 @@ class ExpectedHash:
 
 @dataclass
 class ExpectedHashes:
-    """What the records say.
+    """What the records say."""
 
-    Attributes:
-        folder: The build's.
-        expected: Every hash that was recorded.
-        findings: What is wrong with the records themselves.
-        notes: What cannot be checked, and why.
-        explained: Paths that some record speaks of.
-        whole_folders: Folders of DVC whose list of files is not at hand: compared as a whole.
-        is_signed: Whether there is a signature to check, or one was asked for.
-    """
-
-    folder: Path
-    expected: list[ExpectedHash] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    explained: set[str] = field(default_factory=set)
-    whole_folders: Sequence[dvc.Output] = ()
-    is_signed: bool = False
+    folder: Path  # the build's
+    expected: list[ExpectedHash] = field(default_factory=list)  # every hash that was recorded
+    findings: list[Finding] = field(default_factory=list)  # what is wrong with the records themselves
+    notes: list[str] = field(default_factory=list)  # what cannot be checked, and why
+    explained: set[str] = field(default_factory=set)  # paths that some record speaks of
+    whole_folders: Sequence[dvc.Output] = ()  # folders of DVC whose list of files is not at hand: compared as a whole
+    is_signed: bool = False  # whether there is a signature to check, or one was asked for
     _places: dict[str, Path] = field(default_factory=dict)
 
     def expect(self, kind: Kind, path: str, recorded: str, by: str, *, at: Path | None = None) -> None:

@@ -67,17 +67,11 @@ class Reach:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What `record` did.
+    """What `record` did."""
 
-    Attributes:
-        added: Lines written to config/withdrawn.csv.
-        known: Lines that were there already.
-        elsewhere: Pages of other documents that have one of the labels, and are refused from now on too.
-    """
-
-    added: tuple[Withdrawal, ...]
-    known: tuple[Withdrawal, ...]
-    elsewhere: tuple[str, ...]
+    added: tuple[Withdrawal, ...]  # lines written to config/withdrawn.csv
+    known: tuple[Withdrawal, ...]  # lines that were there already
+    elsewhere: tuple[str, ...]  # pages of other documents that have one of the labels, and are refused from now on too
 
     @property
     def labels(self) -> frozenset[str]:
