@@ -176,12 +176,7 @@ class Page:
 
 
 def equation(expression: Expression, *, block: bool) -> str:
-    """Return a Typst equation whose LaTeX becomes the /Alt of a tagged PDF's /Formula element.
-
-    Args:
-        expression: The formula.
-        block: On a line of its own, or within one.
-    """
+    """Return a Typst equation whose LaTeX becomes the /Alt of a tagged PDF's /Formula element."""
     inner = f"$ {expression.typst()} $" if block else f"${expression.typst()}$"
     return f"math.equation(block: {str(block).lower()}, alt: {typst_string(expression.latex())}, {inner})"
 

@@ -63,13 +63,7 @@ class DoesNotFitError(Exception):
 
 
 class Composer:
-    """Composes the pages of one document.
-
-    Args:
-        language: "en" or "zh".
-        rng: Every choice comes from it, in order.
-        style: Look of the document; None: chosen.
-    """
+    """Composes the pages of one document; every choice comes from `rng`, in order, the style too unless it is given."""
 
     def __init__(self, language: str, rng: random.Random, style: Style | None = None) -> None:
         self.rng = rng

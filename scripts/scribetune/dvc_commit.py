@@ -52,14 +52,8 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
 
     `dvc commit` alone would bless whatever lies there; so Snakemake is asked first whether it would still run anything.
     As the last command of a stage (`dvc repro`, `dvc exp run`) it asks about that stage's target only, stages the
-    records, and leaves dvc.lock to DVC.
-
-    Args:
-        folder: The repository with dvc.yaml.
-        if_ready: Where the build is not up to date, say so and do nothing, instead of raising.
-
-    Returns:
-        Lines that say what was done; none where there was nothing to do.
+    records, and leaves dvc.lock to DVC. Returns lines that say what was done. Where the build is not up to date, these
+    say so if `if_ready`, and nothing is done.
 
     Raises:
         UserError: Not a DVC or git repository, the build is not up to date or its provenance incomplete, or a program
@@ -91,9 +85,7 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
 def stage_target(folder: Path, stage: str) -> str:
     """Return the Snakemake target that a stage of dvc.yaml runs: it must be up to date when the stage ends.
 
-    Args:
-        folder: Holds dvc.yaml.
-        stage: Its name, with "@<item>" where it is one of several; "" or one without a target means the whole build.
+    A stage that is one of several is named with "@<item>"; "" or one without a target means the whole build.
     """
     if not stage:
         return "all"

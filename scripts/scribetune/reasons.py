@@ -101,13 +101,9 @@ def explain(
     config_files: Sequence[Path] = (),
     config: Mapping[str, Any] | None = None,
 ) -> Explanation:
-    """Say what Snakemake would run for targets and why; runs nothing, changes nothing.
+    """Say what Snakemake would run for targets (none: everything) and why; runs nothing, changes nothing.
 
-    Args:
-        folder: Working directory of the build.
-        targets: Rules or output files; none for everything.
-        config_files: As with snakemake --configfile.
-        config: Nested keys that override the configuration, as with snakemake --config.
+    `config_files` and `config` (nested keys) are those of snakemake --configfile and --config.
 
     Raises:
         UserError: The workflow cannot be planned: a target nobody makes, a missing input, a wrong configuration.

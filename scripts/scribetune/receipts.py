@@ -69,11 +69,7 @@ def job_name(rule: str, wildcards: Mapping[str, str]) -> str:
 
 
 def read(folder: Path) -> dict[str, Receipt]:
-    """Return the receipts of a build by job name, without those that cannot be read.
-
-    Args:
-        folder: Working directory of the build.
-    """
+    """Return the receipts of a build by job name, without those that cannot be read."""
     by_job: dict[str, Receipt] = {}
     for path in sorted((folder / FOLDER).rglob("*.json")):
         if path.parent.name in (_CODE.name, _ENVIRONMENTS.name) and path.parent.parent.name == FOLDER.name:
@@ -89,12 +85,7 @@ def read(folder: Path) -> dict[str, Receipt]:
 
 
 def write(job: Any, folder: Path = Path()) -> Receipt:
-    """Write the receipt of a job that has just ended well.
-
-    Args:
-        job: The `snakemake` object of its script.
-        folder: Working directory of the build.
-    """
+    """Write the receipt of a job (the `snakemake` object of its script) that has just ended well."""
     params = dict(job.params.items())
     wildcards = {key: str(value) for key, value in job.wildcards.items()}
     outputs = [str(path) for path in job.output]
@@ -188,11 +179,9 @@ def _of_pages(receipt: Receipt, folder: Path) -> dict[str, str]:
 
 
 def unproven(folder: Path, outputs: Mapping[str, str]) -> list[str]:
-    """Return the outputs, of those given, that are missing, have no receipt, or differ from it.
+    """Return the outputs, of those given with their jobs, that are missing, have no receipt, or differ from it.
 
-    Args:
-        folder: Working directory of the build.
-        outputs: Output → its job, of the whole workflow.
+    The jobs are those of the whole workflow.
     """
     receipts = read(folder)
     with FileHashes(folder) as hashes:
@@ -238,10 +227,7 @@ def repairs(
 ) -> Repairs:
     """Look at the files, and return what must run again because they are not what receipts say.
 
-    Args:
-        folder: Working directory of the build.
-        shards: The build's shards; receipts of others are left over from fewer or more documents. None: all there are.
-        benchmarks: Its public benchmarks, likewise.
+    Receipts of other shards and benchmarks than the build's are left over; None stands for all there are.
     """
     known = _of_build(folder, shards, benchmarks)
     counts = {job: receipt.repairs for job, receipt in known.items()}
@@ -287,11 +273,7 @@ def _one_more(count: str | None) -> str:
 
 
 def set_aside(altered_of: Mapping[str, Sequence[str]], folder: Path = Path()) -> list[Path]:
-    """Keep altered outputs before Snakemake removes them: somebody may have worked on them.
-
-    Returns:
-        Where they lie now (work/altered/<path>).
-    """
+    """Keep altered outputs in work/altered/<path> before Snakemake removes them: somebody may have worked on them."""
     kept = []
     for path in sorted({path for paths in altered_of.values() for path in paths}):
         source, target = folder / path, folder / layout.ALTERED / path

@@ -48,13 +48,8 @@ class SampleDocument:
 def plan(count: int, seed: int, languages: Sequence[str], designs: int = 0) -> list[SampleSpec]:
     """Name the documents of a corpus; languages, kinds and designs take turns.
 
-    A document depends on its own index alone: a larger corpus begins with the smaller one's documents.
-
-    Args:
-        count: Number of documents.
-        seed: Seed of the content.
-        languages: In turn.
-        designs: House styles per language; 0: every document has a look of its own.
+    A document depends on its own index alone: a larger corpus begins with the smaller one's documents. There are so
+    many `designs` (house styles) per language; 0: every document has a look of its own.
 
     Raises:
         UserError: `languages` is empty or holds an unknown one.
@@ -98,10 +93,7 @@ def generate(spec: SampleSpec) -> SampleDocument:
 
 
 def compile_pdf(document: SampleDocument, typesetter: "Typesetter") -> bytes:
-    """Compile a document and make sure that each page is where its truth says.
-
-    Returns:
-        A tagged PDF, the same bytes on every run.
+    """Compile a document to a tagged PDF, the same bytes on every run; each page is where its truth says.
 
     Raises:
         RuntimeError: It does not compile, or has another number of pages than truths.

@@ -82,12 +82,7 @@ class Style:
 
 
 def choose_style(rng: random.Random, language: str) -> Style:
-    """Choose a look: page proportions, font, size, colours, table rules.
-
-    Args:
-        rng: Source of every choice.
-        language: "en" or "zh".
-    """
+    """Choose a look: page proportions, font, size, colours, table rules."""
     long_side = rng.randint(290, 340)
     proportion = rng.choice((0.76, 0.8, 0.86, 0.92, 1.0))
     is_portrait = rng.random() < 0.55
@@ -131,13 +126,7 @@ _ROOMY_EM, _ROOMY_LINES = 22.0, 26.0
 
 
 def house_style(seed: int, language: str, design: int) -> Style:
-    """Choose a look that many documents share, with room for whatever the templates put on a page.
-
-    Args:
-        seed: The corpus's seed.
-        language: "en" or "zh".
-        design: Number of the style; other numbers give other looks.
-    """
+    """Choose the look number `design`, which many documents share: it has room for whatever the templates make."""
     rng = random.Random(f"{seed}/{language}/design/{design}")  # noqa: S311  reproducible, not secret
     while True:
         style = choose_style(rng, language)
@@ -211,15 +200,7 @@ def text_width_em(text: str, style: Style, *, bold: bool = False) -> float:
 
 
 def line_count(text: str, style: Style, width_pt: float, *, scale: float = 1.0, bold: bool = False) -> int:
-    """Estimate how many lines a text takes.
-
-    Args:
-        text: One paragraph.
-        style: The document's.
-        width_pt: Of the lines.
-        scale: Size relative to the text.
-        bold: Whether it is bold.
-    """
+    """Estimate how many lines a paragraph takes, at `scale` times the size of the text."""
     available = width_pt / (style.size * scale)
     lines, used = 1, 0.0
     for word in _unbreakable(text):
