@@ -4,7 +4,6 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from scribetune import lab_values, phrases
 from scribetune.blocks import (
@@ -370,14 +369,9 @@ class Composer:
         ]
 
 
-_KINDS: Mapping[str, Callable[[Composer], Sequence[Make]]] = MappingProxyType(
-    {
-        "financial": Composer.financial,
-        "invoice": Composer.invoice,
-        "lab": Composer.lab,
-        "memo": Composer.memo,
-    }
-)
+_KINDS: Mapping[str, Callable[[Composer], Sequence[Make]]] = {
+    kind.__name__: kind for kind in (Composer.financial, Composer.invoice, Composer.lab, Composer.memo)
+}
 
 
 def _figure(value: float, decimals: int) -> str:

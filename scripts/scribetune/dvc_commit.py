@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scribetune import config_files, layout, receipts
+from scribetune.audit import build_folder
 from scribetune.errors import UserError
 from scribetune.package import REPOSITORY
 
@@ -247,22 +248,13 @@ def _jobs(plan: str) -> list[str]:
 def _keep_raw(work: _Commit) -> None:
     """Have DVC keep data/raw, even while it is empty: dvc.yaml names it, and a clone must get it by `dvc pull`."""
     raw = work.folder / layout.RAW
-    if not _raw_is_configured(work.folder) or raw.with_name(f"{raw.name}.dvc").exists() or raw.is_symlink():
+    configured = os.path.normpath(build_folder.raw(work.folder))
+    if configured != layout.RAW or raw.with_name(f"{raw.name}.dvc").exists() or raw.is_symlink():
         return
     raw.mkdir(parents=True, exist_ok=True)
     _dvc(work, "add", layout.RAW)
     if any(raw.iterdir()):
         work.lines.append(f"DVC keeps {layout.RAW} from now on ({layout.RAW}.dvc), so that a clone can pull the PDFs")
-
-
-def _raw_is_configured(folder: Path) -> bool:
-    import yaml
-
-    try:
-        raw = yaml.safe_load((folder / "config" / "config.yaml").read_bytes())["documents"]["raw"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return True  # the default
-    return os.path.normpath(str(raw)) == layout.RAW
 
 
 def _record(work: _Commit) -> None:
