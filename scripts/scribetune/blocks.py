@@ -104,18 +104,13 @@ class NumberedList(Block):
 class Table(Block):
     """A table with one header row; every row has as many cells as the header.
 
-    Attributes:
-        header: Cells of the header.
-        rows: Cells of the body.
-        numeric: For each column, whether its cells are set flush right.
-
     Raises:
         ValueError: A row, or `numeric`, has another number of cells than the header.
     """
 
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[bool, ...]
+    header: tuple[str, ...]  # cells of the header
+    rows: tuple[tuple[str, ...], ...]  # cells of the body
+    numeric: tuple[bool, ...]  # for each column, whether its cells are set flush right
 
     def __post_init__(self) -> None:
         for cells in (*self.rows, self.numeric):
@@ -181,12 +176,7 @@ class Page:
 
 
 def equation(expression: Expression, *, block: bool) -> str:
-    """Return a Typst equation whose LaTeX becomes the /Alt of a tagged PDF's /Formula element.
-
-    Args:
-        expression: The formula.
-        block: On a line of its own, or within one.
-    """
+    """Return a Typst equation whose LaTeX becomes the /Alt of a tagged PDF's /Formula element."""
     inner = f"$ {expression.typst()} $" if block else f"${expression.typst()}$"
     return f"math.equation(block: {str(block).lower()}, alt: {typst_string(expression.latex())}, {inner})"
 

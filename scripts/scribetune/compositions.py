@@ -4,9 +4,8 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from scribetune import lab_values, phrases, sample_formulas
+from scribetune import lab_values, phrases
 from scribetune.blocks import (
     Block,
     BulletList,
@@ -21,7 +20,7 @@ from scribetune.blocks import (
 )
 from scribetune.expressions import Expression
 from scribetune.phrases import Writer
-from scribetune.sample_formulas import Builder, NamedFormula, T
+from scribetune.sample_formulas import Builder, NamedFormula, formulas, habitual
 from scribetune.typesetting import Style, choose_style, fits, table_width_pt
 
 MAX_LATIN, MAX_CHINESE = 400, 150
@@ -33,15 +32,10 @@ _ATTEMPTS = 60
 
 @dataclass(frozen=True)
 class Part:
-    """Blocks that stay together.
+    """Blocks that stay together."""
 
-    Attributes:
-        blocks: From top to bottom.
-        optional: Whether they may be left out where the page is full.
-    """
-
-    blocks: tuple[Block, ...]
-    optional: bool = False
+    blocks: tuple[Block, ...]  # from top to bottom
+    optional: bool = False  # whether they may be left out where the page is full
 
 
 Make = Callable[[], Sequence[Part]]
@@ -68,13 +62,7 @@ class DoesNotFitError(Exception):
 
 
 class Composer:
-    """Composes the pages of one document.
-
-    Args:
-        language: "en" or "zh".
-        rng: Every choice comes from it, in order.
-        style: Look of the document; None: chosen.
-    """
+    """Composes the pages of one document; every choice comes from `rng`, in order, the style too unless it is given."""
 
     def __init__(self, language: str, rng: random.Random, style: Style | None = None) -> None:
         self.rng = rng
@@ -118,8 +106,9 @@ class Composer:
 
     # Pieces of pages
 
-    def _usual(self, options: Sequence[T], count: int) -> Sequence[T]:
-        return sample_formulas.habitual(self.rng, options, count)
+    def _formulas(self, group: str, count: int) -> Sequence[Builder]:
+        """Return the formulas of a group that the document's house uses."""
+        return habitual(self.rng, list(formulas(group).values()), count)
 
     def _runs(self, text: str, symbol: Expression | None = None) -> tuple[Inline, ...]:
         """Turn `**bold**` and `<symbol>` into what they stand for; bold stays plain where the font has none."""
@@ -180,7 +169,7 @@ class Composer:
         return [self._financial_overview, self._financial_method, self._financial_outlook][:pages]
 
     def _financial_single(self) -> list[Part]:
-        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 2))
+        formula, name = self._formula(self._formulas("finance", 2))
         lead, _ = self._formula_parts("financial", formula, name)
         return [
             part(self._title("financial.title"), self._paragraph("financial.opening")),
@@ -198,7 +187,7 @@ class Composer:
         ]
 
     def _financial_method(self) -> list[Part]:
-        formula, name = self._formula(self._usual(sample_formulas.FINANCE, 2))
+        formula, name = self._formula(self._formulas("finance", 2))
         lead, symbol = self._formula_parts("financial", formula, name)
         return [
             part(self._title("financial.formula_title", name=name)),
@@ -271,7 +260,7 @@ class Composer:
         ]
 
     def _invoice_terms(self) -> list[Part]:
-        formula, name = self._formula(self._usual(sample_formulas.BILLING, 1))
+        formula, name = self._formula(self._formulas("billing", 1))
         lead = Paragraph((self.writer.text("invoice.lead", name=name),))
         return [
             part(self._title("invoice.terms_title"), self._paragraph("invoice.terms")),
@@ -307,7 +296,7 @@ class Composer:
 
     def lab(self) -> Sequence[Make]:
         """A table of measurements; a formula and notes on the same page or the next."""
-        experiment = self.rng.choice(self._usual(sorted(sample_formulas.EXPERIMENTS), 2))
+        experiment = self.rng.choice(habitual(self.rng, sorted(formulas("experiments")), 2))
 
         def readings() -> list[Part]:
             return self._lab_measurements(experiment, with_formula=False)
@@ -327,15 +316,15 @@ class Composer:
         table = self._fitting_table(lambda: self._lab_table(experiment))
         parts = [part(heading, Paragraph((aim,))), part(table), extra(self._paragraph("lab.setup"))]
         if with_formula:
-            formula, name = self._formula([sample_formulas.EXPERIMENTS[experiment]])
+            formula, name = self._formula([formulas("experiments")[experiment]])
             parts.insert(2, self._formula_parts("lab", formula, name)[0])
         else:
             parts.append(extra(self._section("lab.section"), self._bullets("lab.note", 2, 2)))
         return parts
 
     def _lab_analysis(self, experiment: str) -> list[Part]:
-        law = sample_formulas.EXPERIMENTS[experiment]
-        formula, name = self._formula([law, law, *self._usual(sample_formulas.STATISTICS, 1)])
+        law = formulas("experiments")[experiment]
+        formula, name = self._formula([law, law, *self._formulas("statistics", 1)])
         lead, symbol = self._formula_parts("lab", formula, name)
         return [
             part(self._title("lab.analysis_title")),
@@ -380,14 +369,9 @@ class Composer:
         ]
 
 
-_KINDS: Mapping[str, Callable[[Composer], Sequence[Make]]] = MappingProxyType(
-    {
-        "financial": Composer.financial,
-        "invoice": Composer.invoice,
-        "lab": Composer.lab,
-        "memo": Composer.memo,
-    }
-)
+_KINDS: Mapping[str, Callable[[Composer], Sequence[Make]]] = {
+    kind.__name__: kind for kind in (Composer.financial, Composer.invoice, Composer.lab, Composer.memo)
+}
 
 
 def _figure(value: float, decimals: int) -> str:

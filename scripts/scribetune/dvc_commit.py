@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scribetune import config_files, layout, receipts
+from scribetune.audit import build_folder
 from scribetune.errors import UserError
 from scribetune.package import REPOSITORY
 
@@ -52,14 +53,8 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
 
     `dvc commit` alone would bless whatever lies there; so Snakemake is asked first whether it would still run anything.
     As the last command of a stage (`dvc repro`, `dvc exp run`) it asks about that stage's target only, stages the
-    records, and leaves dvc.lock to DVC.
-
-    Args:
-        folder: The repository with dvc.yaml.
-        if_ready: Where the build is not up to date, say so and do nothing, instead of raising.
-
-    Returns:
-        Lines that say what was done; none where there was nothing to do.
+    records, and leaves dvc.lock to DVC. Returns lines that say what was done. Where the build is not up to date, these
+    say so if `if_ready`, and nothing is done.
 
     Raises:
         UserError: Not a DVC or git repository, the build is not up to date or its provenance incomplete, or a program
@@ -91,9 +86,7 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
 def stage_target(folder: Path, stage: str) -> str:
     """Return the Snakemake target that a stage of dvc.yaml runs: it must be up to date when the stage ends.
 
-    Args:
-        folder: Holds dvc.yaml.
-        stage: Its name, with "@<item>" where it is one of several; "" or one without a target means the whole build.
+    A stage that is one of several is named with "@<item>"; "" or one without a target means the whole build.
     """
     if not stage:
         return "all"
@@ -255,22 +248,13 @@ def _jobs(plan: str) -> list[str]:
 def _keep_raw(work: _Commit) -> None:
     """Have DVC keep data/raw, even while it is empty: dvc.yaml names it, and a clone must get it by `dvc pull`."""
     raw = work.folder / layout.RAW
-    if not _raw_is_configured(work.folder) or raw.with_name(f"{raw.name}.dvc").exists() or raw.is_symlink():
+    configured = os.path.normpath(build_folder.raw(work.folder))
+    if configured != layout.RAW or raw.with_name(f"{raw.name}.dvc").exists() or raw.is_symlink():
         return
     raw.mkdir(parents=True, exist_ok=True)
     _dvc(work, "add", layout.RAW)
     if any(raw.iterdir()):
         work.lines.append(f"DVC keeps {layout.RAW} from now on ({layout.RAW}.dvc), so that a clone can pull the PDFs")
-
-
-def _raw_is_configured(folder: Path) -> bool:
-    import yaml
-
-    try:
-        raw = yaml.safe_load((folder / "config" / "config.yaml").read_bytes())["documents"]["raw"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return True  # the default
-    return os.path.normpath(str(raw)) == layout.RAW
 
 
 def _record(work: _Commit) -> None:

@@ -6,7 +6,9 @@ One tree for all notations, so that the LaTeX in a label always says what the pa
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
+from typing import NamedTuple
 
 _GREEK: Mapping[str, str] = MappingProxyType(
     {
@@ -19,15 +21,24 @@ _GREEK: Mapping[str, str] = MappingProxyType(
 _TYPST_GREEK: Mapping[str, str] = MappingProxyType({"varepsilon": "epsilon"})
 """Names that differ from LaTeX's."""
 
-_OPERATORS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+
+class Written(NamedTuple):
+    """An expression in three notations, without delimiters: LaTeX, Typst math, one line of plain text."""
+
+    latex: str
+    typst: str
+    plain: str
+
+
+OPERATORS: Mapping[str, Written] = MappingProxyType(
     {
-        "=": ("=", "=", "="),
-        "+": ("+", "+", "+"),
-        "-": ("-", "-", "-"),
-        "×": (r"\times", "times", "×"),
-        "·": (r"\cdot", "dot.op", "·"),
-        "≈": (r"\approx", "approx", "≈"),
-        "/": ("/", "\\/", "/"),
+        "=": Written("=", "=", "="),
+        "+": Written("+", "+", "+"),
+        "-": Written("-", "-", "-"),
+        "×": Written(r"\times", "times", "×"),
+        "·": Written(r"\cdot", "dot.op", "·"),
+        "≈": Written(r"\approx", "approx", "≈"),
+        "/": Written("/", "\\/", "/"),
     }
 )
 
@@ -35,17 +46,25 @@ _OPERATORS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 class Expression(ABC):
     """A part of a formula."""
 
+    @cached_property
+    def written(self) -> Written:
+        """The expression in all notations."""
+        return self._write()
+
     @abstractmethod
+    def _write(self) -> Written: ...
+
     def latex(self) -> str:
         """Return LaTeX for math mode, without delimiters."""
+        return self.written.latex
 
-    @abstractmethod
     def typst(self) -> str:
         """Return Typst math, without delimiters."""
+        return self.written.typst
 
-    @abstractmethod
     def plain(self) -> str:
         """Return one line of plain text."""
+        return self.written.plain
 
 
 @dataclass(frozen=True)
@@ -63,17 +82,10 @@ class Symbol(Expression):
         if not is_letter and self.name not in _GREEK:
             raise ValueError(f"symbol {self.name!r}: expected one letter or one of {', '.join(_GREEK)}")
 
-    def latex(self) -> str:
-        """Return the letter or the command."""
-        return f"\\{self.name}" if self.name in _GREEK else self.name
-
-    def typst(self) -> str:
-        """Return the letter or the symbol's name."""
-        return _TYPST_GREEK.get(self.name, self.name)
-
-    def plain(self) -> str:
-        """Return the character."""
-        return _GREEK.get(self.name, self.name)
+    def _write(self) -> Written:
+        name = self.name
+        latex = f"\\{name}" if name in _GREEK else name
+        return Written(latex, _TYPST_GREEK.get(name, name), _GREEK.get(name, name))
 
 
 @dataclass(frozen=True)
@@ -91,37 +103,21 @@ class Number(Expression):
         if not digits.replace(".", "", 1).isdigit():
             raise ValueError(f"number {self.text!r}: expected digits with at most one point, and perhaps a final %")
 
-    def latex(self) -> str:
-        """Return the number with an escaped percent sign."""
-        return self.text.replace("%", r"\%")
-
-    def typst(self) -> str:
-        """Return the number."""
-        return self.text
-
-    def plain(self) -> str:
-        """Return the number."""
-        return self.text
+    def _write(self) -> Written:
+        return Written(self.text.replace("%", r"\%"), self.text, self.text)
 
 
 @dataclass(frozen=True)
 class Fraction(Expression):
-    """Numerator over denominator."""
+    """Numerator over denominator; in plain text in parentheses where they have several terms."""
 
     numerator: Expression
     denominator: Expression
 
-    def latex(self) -> str:
-        r"""Return `\frac{…}{…}`."""
-        return rf"\frac{{{self.numerator.latex()}}}{{{self.denominator.latex()}}}"
-
-    def typst(self) -> str:
-        """Return `frac(…, …)`."""
-        return f"frac({self.numerator.typst()}, {self.denominator.typst()})"
-
-    def plain(self) -> str:
-        """Return numerator/denominator, in parentheses where they have several terms."""
-        return f"{_grouped(self.numerator)}/{_grouped(self.denominator)}"
+    def _write(self) -> Written:
+        top, bottom = self.numerator.written, self.denominator.written
+        plain = f"{_grouped(self.numerator)}/{_grouped(self.denominator)}"
+        return Written(rf"\frac{{{top.latex}}}{{{bottom.latex}}}", f"frac({top.typst}, {bottom.typst})", plain)
 
 
 @dataclass(frozen=True)
@@ -132,23 +128,16 @@ class Scripted(Expression):
     below: Expression | None = None
     above: Expression | None = None
 
-    def latex(self) -> str:
-        """Return `x_i^2`; braces where a script is longer than one character."""
-        below = "" if self.below is None else f"_{_braced(self.below.latex())}"
-        above = "" if self.above is None else f"^{_braced(self.above.latex())}"
-        return self.base.latex() + below + above
-
-    def typst(self) -> str:
-        """Return `attach(x, b: i, t: 2)`, which says the same as `x_i^2` for any parts."""
-        below = "" if self.below is None else f", b: {self.below.typst()}"
-        above = "" if self.above is None else f", t: {self.above.typst()}"
-        return f"attach({self.base.typst()}{below}{above})"
-
-    def plain(self) -> str:
-        """Return the subscript after the base, the superscript after `^`."""
-        below = "" if self.below is None else self.below.plain()
-        above = "" if self.above is None else f"^{_grouped(self.above)}"
-        return self.base.plain() + below + above
+    def _write(self) -> Written:
+        latex, typst, plain = self.base.written
+        if self.below is not None:
+            below = self.below.written
+            latex, typst, plain = f"{latex}_{_braced(below.latex)}", f"{typst}, b: {below.typst}", plain + below.plain
+        if self.above is not None:
+            above = self.above.written
+            latex, typst = f"{latex}^{_braced(above.latex)}", f"{typst}, t: {above.typst}"
+            plain += f"^{_grouped(self.above)}"
+        return Written(latex, f"attach({typst})", plain)
 
 
 @dataclass(frozen=True)
@@ -157,80 +146,51 @@ class Root(Expression):
 
     body: Expression
 
-    def latex(self) -> str:
-        r"""Return `\sqrt{…}`."""
-        return rf"\sqrt{{{self.body.latex()}}}"
-
-    def typst(self) -> str:
-        """Return `sqrt(…)`."""
-        return f"sqrt({self.body.typst()})"
-
-    def plain(self) -> str:
-        """Return √(…)."""
-        return f"√{_grouped(self.body)}"
+    def _write(self) -> Written:
+        body = self.body.written
+        return Written(rf"\sqrt{{{body.latex}}}", f"sqrt({body.typst})", f"√{_grouped(self.body)}")
 
 
 @dataclass(frozen=True)
 class Mean(Expression):
-    """A symbol with a bar: the mean of the values it stands for."""
+    """A symbol with a bar (a combining macron in plain text): the mean of the values it stands for."""
 
     body: Expression
 
-    def latex(self) -> str:
-        r"""Return `\bar{…}`."""
-        return rf"\bar{{{self.body.latex()}}}"
-
-    def typst(self) -> str:
-        """Return `macron(…)`."""
-        return f"macron({self.body.typst()})"
-
-    def plain(self) -> str:
-        """Return the symbol with a combining macron."""
-        return f"{self.body.plain()}\u0304"
+    def _write(self) -> Written:
+        body = self.body.written
+        return Written(rf"\bar{{{body.latex}}}", f"macron({body.typst})", f"{body.plain}\u0304")
 
 
 @dataclass(frozen=True)
 class Parentheses(Expression):
-    """Parentheses; `tall` where they enclose a fraction."""
+    """Parentheses; `tall` where they enclose a fraction (Typst sizes them by itself)."""
 
     body: Expression
     tall: bool = False
 
-    def latex(self) -> str:
-        r"""Return `(…)` or `\left( … \right)`."""
-        return rf"\left( {self.body.latex()} \right)" if self.tall else f"({self.body.latex()})"
-
-    def typst(self) -> str:
-        """Return `(…)`, which Typst sizes by itself."""
-        return f"({self.body.typst()})"
-
-    def plain(self) -> str:
-        """Return `(…)`."""
-        return f"({self.body.plain()})"
+    def _write(self) -> Written:
+        body = self.body.written
+        latex = rf"\left( {body.latex} \right)" if self.tall else f"({body.latex})"
+        return Written(latex, f"({body.typst})", f"({body.plain})")
 
 
 @dataclass(frozen=True)
 class Sum(Expression):
-    """A sum over an index, from `start` to `end`."""
+    """A sum over an index, from `start` to `end`; plain text leaves the limits out."""
 
     index: Symbol
     start: Expression
     end: Expression
     body: Expression
 
-    def latex(self) -> str:
-        r"""Return `\sum_{i=1}^{n} …`."""
-        limits = f"_{{{self.index.latex()}={self.start.latex()}}}^{{{self.end.latex()}}}"
-        return rf"\sum{limits} {self.body.latex()}"
-
-    def typst(self) -> str:
-        """Return `attach(sum, …) …`."""
-        limits = f"b: {self.index.typst()} = {self.start.typst()}, t: {self.end.typst()}"
-        return f"attach(sum, {limits}) {self.body.typst()}"
-
-    def plain(self) -> str:
-        """Return `Σ …`, without the limits."""
-        return f"Σ {self.body.plain()}"
+    def _write(self) -> Written:
+        index, start, end, body = (part.written for part in (self.index, self.start, self.end, self.body))
+        return Written(
+            rf"\sum_{{{index.latex}={start.latex}}}^{{{end.latex}}} {body.latex}",
+            f"attach(sum, b: {index.typst} = {start.typst}, t: {end.typst}) {body.typst}",
+            f"Σ {body.plain}",
+        )
 
 
 @dataclass(frozen=True)
@@ -245,23 +205,18 @@ class Row(Expression):
 
     def __post_init__(self) -> None:
         for part in self.parts:
-            if isinstance(part, str) and part not in _OPERATORS:
-                raise ValueError(f"operator {part!r}: expected one of {' '.join(_OPERATORS)}")
+            if isinstance(part, str) and part not in OPERATORS:
+                raise ValueError(f"operator {part!r}: expected one of {' '.join(OPERATORS)}")
 
-    def latex(self) -> str:
-        """Return the parts with one blank between them."""
-        return _spaced(" ".join(_OPERATORS[p][0] if isinstance(p, str) else p.latex() for p in self.parts))
-
-    def typst(self) -> str:
-        """Return the parts with one blank between them."""
-        return " ".join(_OPERATORS[p][1] if isinstance(p, str) else p.typst() for p in self.parts)
-
-    def plain(self) -> str:
-        """Return the parts; factors stand together, operators between blanks."""
-        text = ""
-        for part in self.parts:
-            text += f" {_OPERATORS[part][2]} " if isinstance(part, str) else part.plain()
-        return _spaced(text).strip()
+    def _write(self) -> Written:
+        parts = [OPERATORS[part] if isinstance(part, str) else part.written for part in self.parts]
+        # Factors stand together in plain text, operators between blanks.
+        plain = "".join(
+            f" {written.plain} " if isinstance(part, str) else written.plain
+            for part, written in zip(self.parts, parts, strict=True)
+        )
+        latex = " ".join(part.latex for part in parts)
+        return Written(_spaced(latex), " ".join(part.typst for part in parts), _spaced(plain).strip())
 
 
 def row(*parts: "Expression | str") -> Row:

@@ -19,16 +19,7 @@ _SHARD = re.compile(r"\d{3,}-of-\d{3,}")
 
 
 def remove(documents: Collection[str], shards: Collection[str], folder: Path = Path()) -> list[Path]:
-    """Remove what belongs to other documents and shards than these.
-
-    Args:
-        documents: Ids of all documents of the build.
-        shards: Its shards.
-        folder: Working directory of the build.
-
-    Returns:
-        What was removed, files and folders of documents.
-    """
+    """Remove what belongs to other documents and shards than these; return the files and folders removed."""
     removed: list[Path] = []
     for root in (layout.PAGES, layout.LABELS):
         removed += [path for path in _listed(folder / root) if path.is_dir() and path.name not in documents]

@@ -21,12 +21,7 @@ def path_of(shard: str) -> str:
 
 
 def write(shards: Mapping[str, Iterable[Path]], folder: Path = Path()) -> None:
-    """Bring the listings up to date; one that says so already is left as it is.
-
-    Args:
-        shards: Shard → its PDFs, relative to `folder` or absolute.
-        folder: Working directory of the build.
-    """
+    """Bring the listings of the shards' PDFs (relative to `folder` or absolute) up to date, where they are not."""
     with FileHashes(folder) as hashes:
         for shard, pdfs in shards.items():
             listing = {path.as_posix(): _hash(hashes, path) for path in pdfs}

@@ -25,21 +25,13 @@ _MOST_PATHS = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """What a build is about to do.
+    """What a build is about to do."""
 
-    Attributes:
-        config: The checked configuration.
-        documents: The input documents and their shards.
-        model: The base model.
-        benchmarks: The public benchmarks.
-        to_repair: What must run again because files are not what receipts say.
-    """
-
-    config: Config
-    documents: InputDocuments
-    model: BaseModel
-    benchmarks: Benchmarks
-    to_repair: Repairs
+    config: Config  # the checked configuration
+    documents: InputDocuments  # the input documents and their shards
+    model: BaseModel  # the base model
+    benchmarks: Benchmarks  # the public benchmarks
+    to_repair: Repairs  # what must run again because files are not what receipts say
 
     @property
     def shards(self) -> list[str]:
@@ -100,11 +92,7 @@ class Plan:
         return provenance.lock_in_use().stem
 
     def gpus(self, offered: Mapping[str, Any]) -> int:
-        """Return how many GPUs a training may use: those that `--resources gpu=N` offers, up to `train.machine.gpus`.
-
-        Args:
-            offered: Snakemake's `workflow.global_resources`.
-        """
+        """Return how many GPUs a training may use: what `--resources gpu=N` offered, up to `train.machine.gpus`."""
         most = self.config.train.machine.gpus
         value = getattr(offered.get("gpu"), "value", None)
         if value is None:
@@ -169,9 +157,8 @@ def _filled_in(folder: str) -> Callable[[Mapping[str, str]], str]:
 def make_plan(values: Mapping[str, Any], *, in_job: bool = False) -> Plan:
     """Check the configuration and look at the inputs; writes nothing (`Plan.write_work_files` does).
 
-    Args:
-        values: Snakemake's merged configuration; paths in it are relative to the current directory.
-        in_job: The workflow is read by the process of a job: what was decided when the build began, holds.
+    `values` is Snakemake's merged configuration, with paths relative to the current directory. `in_job`: the workflow
+    is read by the process of a job; what was decided when the build began, holds.
 
     Raises:
         SystemExit: Something the user can mend, with the message.

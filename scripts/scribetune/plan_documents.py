@@ -17,26 +17,17 @@ _LEAST_DOCUMENTS = 3
 
 @dataclass(frozen=True)
 class InputDocuments:
-    """The documents, and what people say of them.
+    """The documents, and what people say of them."""
 
-    Attributes:
-        config: The checked configuration.
-        all: Every input PDF.
-        shards: Shard → documents.
-        sheet: Document id → what the sheet says.
-        sample_specs: The sample corpus, where it stands in for the user's PDFs; else empty.
-        withdrawals: What config/withdrawn.csv says.
-        withdrawn: Document id → sha256, of those among the documents.
-        rejected: Page id → sha256 of the PDF, of pages that people rejected (data/corrections/reviews.csv).
-    """
-
-    config: Config
-    all: tuple[Document, ...]
-    shards: Mapping[str, tuple[Document, ...]]
-    sheet: Mapping[str, SheetRow]
+    config: Config  # the checked configuration
+    all: tuple[Document, ...]  # every input PDF
+    shards: Mapping[str, tuple[Document, ...]]  # shard → documents
+    sheet: Mapping[str, SheetRow]  # document id → what the sheet says
+    # the sample corpus, where it stands in for the user's PDFs; else empty
     sample_specs: tuple[samples.SampleSpec, ...] = field(repr=False)
-    withdrawals: tuple[Withdrawal, ...] = ()
-    withdrawn: Mapping[str, str] = field(default_factory=dict)
+    withdrawals: tuple[Withdrawal, ...] = ()  # what config/withdrawn.csv says
+    withdrawn: Mapping[str, str] = field(default_factory=dict)  # document id → sha256, of those among the documents
+    # page id → sha256 of the PDF, of pages that people rejected (data/corrections/reviews.csv)
     rejected: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property

@@ -15,15 +15,10 @@ _UNSEEN_MODEL_MB = 8000
 
 @dataclass(frozen=True)
 class BaseModel:
-    """The base model, as configured.
+    """The base model, as configured."""
 
-    Attributes:
-        config: The checked configuration.
-        roots: Where a relative folder is looked up, in order.
-    """
-
-    config: Config
-    roots: tuple[Path, ...]
+    config: Config  # the checked configuration
+    roots: tuple[Path, ...]  # where a relative folder is looked up, in order
 
     def files(self, _wildcards: object) -> list[str]:
         """Input function: the files of the base model; none where it comes from the hub."""

@@ -28,48 +28,31 @@ _NOWHERE = object()
 
 @dataclass(frozen=True)
 class Cause:
-    """One thing that makes a job run.
+    """One thing that makes a job run."""
 
-    Attributes:
-        kind: file (an input), key (of the configuration), function (or class, constant, template), library, output
-            (missing or altered), record (nothing is known of the last run), other (in Snakemake's words).
-        name: Path, section.key, definition or package.
-        change: What became of it, in words.
-    """
-
+    # file (an input), key (of the configuration), function (or class, constant, template), library, output
+    # (missing or altered), record (nothing is known of the last run), other (in Snakemake's words)
     kind: Kind
-    name: str
-    change: str
+    name: str  # path, section.key, definition or package
+    change: str  # what became of it, in words
 
 
 @dataclass(frozen=True)
 class JobReasons:
-    """A job that would run.
+    """A job that would run."""
 
-    Attributes:
-        job: Its name: rule, and shard where it has one.
-        causes: Its own reasons; none where it only follows.
-        follows: Jobs whose outputs it reads and that would run before it.
-    """
-
-    job: str
-    causes: tuple[Cause, ...]
-    follows: tuple[str, ...]
+    job: str  # its name: rule, and shard where it has one
+    causes: tuple[Cause, ...]  # its own reasons; none where it only follows
+    follows: tuple[str, ...]  # jobs whose outputs it reads and that would run before it
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What would run for some targets, upstream first.
+    """What would run for some targets, upstream first."""
 
-    Attributes:
-        targets: As asked; none for the whole build.
-        jobs: What would run; none where nothing is to be done.
-        notes: Old names of keys in the configuration, with the new ones.
-    """
-
-    targets: tuple[str, ...]
-    jobs: tuple[JobReasons, ...]
-    notes: tuple[str, ...] = ()
+    targets: tuple[str, ...]  # as asked; none for the whole build
+    jobs: tuple[JobReasons, ...]  # what would run; none where nothing is to be done
+    notes: tuple[str, ...] = ()  # old names of keys in the configuration, with the new ones
 
     def words(self) -> list[str]:
         """Return lines for people."""
@@ -118,13 +101,9 @@ def explain(
     config_files: Sequence[Path] = (),
     config: Mapping[str, Any] | None = None,
 ) -> Explanation:
-    """Say what Snakemake would run for targets and why; runs nothing, changes nothing.
+    """Say what Snakemake would run for targets (none: everything) and why; runs nothing, changes nothing.
 
-    Args:
-        folder: Working directory of the build.
-        targets: Rules or output files; none for everything.
-        config_files: As with snakemake --configfile.
-        config: Nested keys that override the configuration, as with snakemake --config.
+    `config_files` and `config` (nested keys) are those of snakemake --configfile and --config.
 
     Raises:
         UserError: The workflow cannot be planned: a target nobody makes, a missing input, a wrong configuration.

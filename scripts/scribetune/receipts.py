@@ -37,32 +37,19 @@ NOT_SETTINGS = ("code", "environment", "repairs", "script", "folder", "column")
 
 @dataclass(frozen=True)
 class Receipt:
-    """One job.
+    """One job."""
 
-    Attributes:
-        rule: Its rule.
-        wildcards: {"shard": …}, or nothing.
-        inputs: Path → sha256 of everything it read.
-        outputs: Path → sha256 of everything it made.
-        settings: Its other params by name.
-        code: Digest of its code (`code.digest`).
-        environment: Digest of its lock file.
-        repairs: How often it ran again because files were not what its receipt said: "0 repairs".
-        script: Name of its script, where that is not the rule's.
-        folder: Where it leaves more files than Snakemake is told of.
-        column: Of its manifest, that names these files; without one, everything in `folder` is among its outputs.
-    """
-
-    rule: str
-    wildcards: Mapping[str, str]
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
-    settings: Mapping[str, Any]
-    code: str
-    environment: str
-    repairs: str
-    script: str = ""
-    folder: str = ""
+    rule: str  # its rule
+    wildcards: Mapping[str, str]  # {"shard": …}, or nothing
+    inputs: Mapping[str, str]  # Path → sha256 of everything it read
+    outputs: Mapping[str, str]  # Path → sha256 of everything it made
+    settings: Mapping[str, Any]  # its other params by name
+    code: str  # digest of its code (`code.digest`)
+    environment: str  # digest of its lock file
+    repairs: str  # how often it ran again because files were not what its receipt said: "0 repairs"
+    script: str = ""  # name of its script, where that is not the rule's
+    folder: str = ""  # where it leaves more files than Snakemake is told of
+    # of its manifest, that names these files; without one, everything in `folder` is among its outputs
     column: str = ""
 
     @property
@@ -82,11 +69,7 @@ def job_name(rule: str, wildcards: Mapping[str, str]) -> str:
 
 
 def read(folder: Path) -> dict[str, Receipt]:
-    """Return the receipts of a build by job name, without those that cannot be read.
-
-    Args:
-        folder: Working directory of the build.
-    """
+    """Return the receipts of a build by job name, without those that cannot be read."""
     by_job: dict[str, Receipt] = {}
     for path in sorted((folder / FOLDER).rglob("*.json")):
         if path.parent.name in (_CODE.name, _ENVIRONMENTS.name) and path.parent.parent.name == FOLDER.name:
@@ -102,12 +85,7 @@ def read(folder: Path) -> dict[str, Receipt]:
 
 
 def write(job: Any, folder: Path = Path()) -> Receipt:
-    """Write the receipt of a job that has just ended well.
-
-    Args:
-        job: The `snakemake` object of its script.
-        folder: Working directory of the build.
-    """
+    """Write the receipt of a job (the `snakemake` object of its script) that has just ended well."""
     params = dict(job.params.items())
     wildcards = {key: str(value) for key, value in job.wildcards.items()}
     outputs = [str(path) for path in job.output]
@@ -201,11 +179,9 @@ def _of_pages(receipt: Receipt, folder: Path) -> dict[str, str]:
 
 
 def unproven(folder: Path, outputs: Mapping[str, str]) -> list[str]:
-    """Return the outputs, of those given, that are missing, have no receipt, or differ from it.
+    """Return the outputs, of those given with their jobs, that are missing, have no receipt, or differ from it.
 
-    Args:
-        folder: Working directory of the build.
-        outputs: Output → its job, of the whole workflow.
+    The jobs are those of the whole workflow.
     """
     receipts = read(folder)
     with FileHashes(folder) as hashes:
@@ -238,17 +214,12 @@ def replaced(receipts: Iterable[Receipt], folder: Path = Path()) -> dict[str, li
 
 @dataclass(frozen=True)
 class Repairs:
-    """What must run again because files are not what receipts say.
+    """What must run again because files are not what receipts say."""
 
-    Attributes:
-        counts: Job → its `repairs` param: as the receipt says, so that nothing re-runs, or one more.
-        altered: Job → outputs of it that are not what it made.
-        decisions: Those of `counts` that are one more.
-    """
-
+    # job → its `repairs` param: as the receipt says, so that nothing re-runs, or one more
     counts: Mapping[str, str] = field(default_factory=dict, repr=False)
-    altered: Mapping[str, list[str]] = field(default_factory=dict)
-    decisions: Mapping[str, str] = field(default_factory=dict)
+    altered: Mapping[str, list[str]] = field(default_factory=dict)  # job → outputs of it that are not what it made
+    decisions: Mapping[str, str] = field(default_factory=dict)  # those of `counts` that are one more
 
 
 def repairs(
@@ -256,10 +227,7 @@ def repairs(
 ) -> Repairs:
     """Look at the files, and return what must run again because they are not what receipts say.
 
-    Args:
-        folder: Working directory of the build.
-        shards: The build's shards; receipts of others are left over from fewer or more documents. None: all there are.
-        benchmarks: Its public benchmarks, likewise.
+    Receipts of other shards and benchmarks than the build's are left over; None stands for all there are.
     """
     known = _of_build(folder, shards, benchmarks)
     counts = {job: receipt.repairs for job, receipt in known.items()}
@@ -305,11 +273,7 @@ def _one_more(count: str | None) -> str:
 
 
 def set_aside(altered_of: Mapping[str, Sequence[str]], folder: Path = Path()) -> list[Path]:
-    """Keep altered outputs before Snakemake removes them: somebody may have worked on them.
-
-    Returns:
-        Where they lie now (work/altered/<path>).
-    """
+    """Keep altered outputs in work/altered/<path> before Snakemake removes them: somebody may have worked on them."""
     kept = []
     for path in sorted({path for paths in altered_of.values() for path in paths}):
         source, target = folder / path, folder / layout.ALTERED / path

@@ -19,27 +19,15 @@ _MOST_LINES = 9
 
 @dataclass(frozen=True)
 class RetentionPage:
-    """One page of the retention set.
+    """One page of the retention set."""
 
-    Attributes:
-        id: `retention-en-001/p0001`.
-        style: Its look, and its language.
-        lines: What it says.
-    """
-
-    id: str
-    style: Style
-    lines: tuple[str, ...]
+    id: str  # `retention-en-001/p0001`
+    style: Style  # its look, and its language
+    lines: tuple[str, ...]  # what it says
 
 
 def make_pages(count: int, seed: int, languages: Sequence[str]) -> list[RetentionPage]:
-    """Compose the pages; the same arguments give the same pages.
-
-    Args:
-        count: Number of pages.
-        seed: Other seeds give other pages.
-        languages: Taken in turn.
-    """
+    """Compose the pages, the languages in turn; the same arguments give the same pages."""
     made = []
     for index in range(count):
         language = languages[index % len(languages)]
@@ -75,15 +63,7 @@ def _lines(rng: random.Random, style: Style, words: Sequence[str]) -> tuple[str,
 
 
 def build(pages: Sequence[RetentionPage], prompt: str, long_side_px: int, image_folder: Path, records: Path) -> None:
-    """Render the pages and write their ShareGPT records, like those of the test split.
-
-    Args:
-        pages: See `make_pages`.
-        prompt: What the model is asked.
-        long_side_px: Longer side of the images in pixels.
-        image_folder: Where the images go.
-        records: The JSONL file.
-    """
+    """Render the pages and write their ShareGPT records, like those of the test split."""
     import pymupdf
 
     from scribetune import page_images

@@ -26,50 +26,30 @@ LANGUAGES = ("en", "zh")
 
 @dataclass(frozen=True)
 class SampleSpec:
-    """One document of the sample corpus, before it is made.
+    """One document of the sample corpus, before it is made."""
 
-    Attributes:
-        name: File name without its ending, unique in the corpus.
-        kind: One of `KINDS`.
-        language: One of `LANGUAGES`.
-        seed: The corpus's seed.
-        index: Counted from 1.
-        design: Number of its house style, counted from 1; 0: a look of its own.
-    """
-
-    name: str
-    kind: str
-    language: str
-    seed: int
-    index: int
-    design: int = 0
+    name: str  # file name without its ending, unique in the corpus
+    kind: str  # one of `KINDS`
+    language: str  # one of `LANGUAGES`
+    seed: int  # the corpus's seed
+    index: int  # counted from 1
+    design: int = 0  # number of its house style, counted from 1; 0: a look of its own
 
 
 @dataclass(frozen=True)
 class SampleDocument:
-    """A composed document.
+    """A composed document."""
 
-    Attributes:
-        source: Typst source.
-        pages: Blocks by page.
-        truths: Markdown by page.
-    """
-
-    source: str
-    pages: "tuple[Page, ...]"
-    truths: tuple[str, ...]
+    source: str  # Typst source
+    pages: "tuple[Page, ...]"  # blocks by page
+    truths: tuple[str, ...]  # Markdown by page
 
 
 def plan(count: int, seed: int, languages: Sequence[str], designs: int = 0) -> list[SampleSpec]:
     """Name the documents of a corpus; languages, kinds and designs take turns.
 
-    A document depends on its own index alone: a larger corpus begins with the smaller one's documents.
-
-    Args:
-        count: Number of documents.
-        seed: Seed of the content.
-        languages: In turn.
-        designs: House styles per language; 0: every document has a look of its own.
+    A document depends on its own index alone: a larger corpus begins with the smaller one's documents. There are so
+    many `designs` (house styles) per language; 0: every document has a look of its own.
 
     Raises:
         UserError: `languages` is empty or holds an unknown one.
@@ -113,10 +93,7 @@ def generate(spec: SampleSpec) -> SampleDocument:
 
 
 def compile_pdf(document: SampleDocument, typesetter: "Typesetter") -> bytes:
-    """Compile a document and make sure that each page is where its truth says.
-
-    Returns:
-        A tagged PDF, the same bytes on every run.
+    """Compile a document to a tagged PDF, the same bytes on every run; each page is where its truth says.
 
     Raises:
         RuntimeError: It does not compile, or has another number of pages than truths.

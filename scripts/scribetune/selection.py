@@ -175,15 +175,9 @@ def select(
 ) -> list[SelectedPage]:
     """Decide on every page: one row per page, sorted. Of documents with the same bytes only the first is kept.
 
-    Args:
-        documents: data/manifests/documents, all shards.
-        pages: data/manifests/pages, all shards.
-        labels: data/manifests/labels, all shards.
-        texts: (document, page) → label, for pages that have one.
-        sheet: Document id → what the sheet says.
-        limits: The gates.
-        withdrawn: Pages of these PDFs, and pages with these labels, are refused whatever else holds of them.
-        rejected: Page id → sha256 of the PDF, of pages that people rejected; it holds while the PDF is the same.
+    `documents`, `pages` and `labels` are these manifests, all shards; `texts` is (document, page) → label, of pages
+    that have one; `sheet` goes by document id. `withdrawn` is refused whatever else holds of it. `rejected` is page id
+    → sha256 of the PDF, of pages that people rejected; it holds while the PDF is the same.
     """
     copies = duplicate_documents(documents)
     gone = withdrawn_documents(documents, withdrawn)

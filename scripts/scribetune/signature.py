@@ -49,10 +49,8 @@ def path_of(lineage: Path) -> Path:
 def sign(lineage: Path, key: Path | None = None) -> Path:
     """Sign a lineage and write the signature beside it; an earlier one is replaced.
 
-    Args:
-        lineage: reports/lineage.json of a build.
-        key: An SSH key (private, or public with the private one in the agent); by default git's `user.signingkey`,
-            where `gpg.format` is `ssh`.
+    The key is an SSH key (private, or public with the private one in the agent); by default git's `user.signingkey`,
+    where `gpg.format` is `ssh`.
 
     Raises:
         UserError: No lineage, no key, no ssh-keygen, or ssh-keygen refuses.
@@ -75,10 +73,8 @@ def sign(lineage: Path, key: Path | None = None) -> Path:
 def check(lineage: Path, allowed_signers: Path | None = None) -> SignatureResult:
     """Check the signature of a lineage.
 
-    Args:
-        lineage: reports/lineage.json of a build.
-        allowed_signers: File of principals and their keys (ssh-keygen(1), ALLOWED SIGNERS); by default git's
-            `gpg.ssh.allowedSignersFile`. Without either, a correct signature is by an unknown signer.
+    `allowed_signers` has principals and their keys (ssh-keygen(1), ALLOWED SIGNERS); by default it is git's
+    `gpg.ssh.allowedSignersFile`. Without either, a correct signature is by an unknown signer.
 
     Raises:
         UserError: There is no lineage, or no ssh-keygen, or the named file of allowed signers is not there.

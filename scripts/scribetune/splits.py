@@ -30,7 +30,7 @@ def position(cluster_key: str, seed: int) -> float:
 def assign(
     clusters: Mapping[str, str], contents: Mapping[str, str], pins: Mapping[str, str], settings: Splits
 ) -> list[Assignment]:
-    """Assign documents to splits, whole clusters at a time.
+    """Assign documents to splits, whole clusters at a time; one assignment per document, sorted.
 
     A cluster's place is the hash of its smallest content hash: below `test` it is tested on, in the next `validation`
     it validates, else it trains. So documents keep their split when others come or go. Where that leaves the test or
@@ -41,9 +41,6 @@ def assign(
         contents: Document → SHA-256 of its PDF.
         pins: Document → split that the sheet asks for.
         settings: Shares and seed.
-
-    Returns:
-        One assignment per document, sorted.
 
     Raises:
         UserError: Two documents of one cluster are pinned to different splits; or there are fewer than three
@@ -104,19 +101,11 @@ def _fill(name: str, chosen: dict[str, tuple[str, str]], places: Mapping[str, fl
 def records(
     pages: Sequence[Mapping[str, Any]], assignments: Sequence[Assignment], texts: Mapping[str, str], prompt: str
 ) -> dict[str, list[dict[str, Any]]]:
-    """Build the ShareGPT records of each split.
+    """Build the ShareGPT records of each split, in order of document and page, from accepted rows of the selection.
 
     A validation or test page that is a near-duplicate of a training page (the same cover, the same terms) is left
-    out, so that nothing that was learned is asked again.
-
-    Args:
-        pages: Accepted rows of data/manifests/selection.
-        assignments: Where each document goes.
-        texts: Path of a label → its content.
-        prompt: What the person says; holds the image placeholder.
-
-    Returns:
-        Split → records in order of document and page. Answers are labels without their final newline.
+    out, so that nothing that was learned is asked again. `texts` is path of a label → its content; answers are labels
+    without their final newline. `prompt` is what the person says, with the image placeholder.
     """
     split_of = {assignment.document: assignment.split for assignment in assignments}
     trained = {row["page_cluster"] for row in pages if split_of[row["document"]] == "train"}

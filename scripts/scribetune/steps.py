@@ -20,16 +20,11 @@ class Steps:
     """The jobs that a target needs, all but those of one rule.
 
     What it says is known when the whole workflow has been read: its methods are input and params functions.
-
-    Attributes:
-        workflow: As Snakemake loads it.
-        target: Rule whose inputs are wanted.
-        without: Rule whose jobs, and what only they need, are left out.
     """
 
-    workflow: "Workflow"
-    target: str
-    without: str
+    workflow: "Workflow"  # as Snakemake loads it
+    target: str  # rule whose inputs are wanted
+    without: str  # rule whose jobs, and what only they need, are left out
 
     def files(self, _wildcards: object) -> list[str]:
         """Everything that the jobs make, sorted."""

@@ -16,9 +16,6 @@ from scribetune.visible_text import visible
 def text(folder: Path) -> str:
     """Return a few lines: documents and pages used and refused, CER and table F1 before and after, where to look.
 
-    Args:
-        folder: The build's working directory.
-
     Raises:
         UserError: There is no build there.
     """

@@ -44,57 +44,31 @@ _FONTS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Style:
-    """The look of a document. Lengths in points.
+    """The look of a document. Lengths in points."""
 
-    Attributes:
-        language: "en" or "zh".
-        width: Of the page.
-        height: Of the page.
-        margin: On all sides.
-        size: Of the text.
-        fonts: Families, in order of preference.
-        ink: Gray level of the text, 0 to 255.
-        accent: Colour of headings, as Typst source.
-        leading: Between the lines of a paragraph, in em.
-        spacing: Between blocks, in em.
-        justify: Whether paragraphs are justified.
-        heading_scale: Size of level-1 headings relative to the text.
-        subheading_scale: Size of level-2 headings relative to the text.
-        title_align: Alignment of level-1 headings.
-        bullet: Sign before list items.
-        indent: Of lists, in points.
-        rules: "grid", "filled" or "open"; see templates/sample.typ.
-        line_width: Of table rules.
-        line_ink: Gray level of table rules.
-        shade: Colour of a filled header, as Typst source.
-        wide: Whether tables fill the line.
-        inset_x: Left and right of table cells.
-        inset_y: Above and below table cells.
-    """
-
-    language: str
-    width: float
-    height: float
-    margin: float
-    size: float
-    fonts: tuple[str, ...]
-    ink: int
-    accent: str
-    leading: float
-    spacing: float
-    justify: bool
-    heading_scale: float
-    subheading_scale: float
-    title_align: str
-    bullet: str
-    indent: float
-    rules: str
-    line_width: float
-    line_ink: int
-    shade: str
-    wide: bool
-    inset_x: float
-    inset_y: float
+    language: str  # "en" or "zh"
+    width: float  # of the page
+    height: float  # of the page
+    margin: float  # on all sides
+    size: float  # of the text
+    fonts: tuple[str, ...]  # families, in order of preference
+    ink: int  # gray level of the text, 0 to 255
+    accent: str  # colour of headings, as Typst source
+    leading: float  # between the lines of a paragraph, in em
+    spacing: float  # between blocks, in em
+    justify: bool  # whether paragraphs are justified
+    heading_scale: float  # size of level-1 headings relative to the text
+    subheading_scale: float  # size of level-2 headings relative to the text
+    title_align: str  # alignment of level-1 headings
+    bullet: str  # sign before list items
+    indent: float  # of lists, in points
+    rules: str  # "grid", "filled" or "open"; see templates/sample.typ
+    line_width: float  # of table rules
+    line_ink: int  # gray level of table rules
+    shade: str  # colour of a filled header, as Typst source
+    wide: bool  # whether tables fill the line
+    inset_x: float  # left and right of table cells
+    inset_y: float  # above and below table cells
 
     @property
     def line_length(self) -> float:
@@ -108,12 +82,7 @@ class Style:
 
 
 def choose_style(rng: random.Random, language: str) -> Style:
-    """Choose a look: page proportions, font, size, colours, table rules.
-
-    Args:
-        rng: Source of every choice.
-        language: "en" or "zh".
-    """
+    """Choose a look: page proportions, font, size, colours, table rules."""
     long_side = rng.randint(290, 340)
     proportion = rng.choice((0.76, 0.8, 0.86, 0.92, 1.0))
     is_portrait = rng.random() < 0.55
@@ -157,13 +126,7 @@ _ROOMY_EM, _ROOMY_LINES = 22.0, 26.0
 
 
 def house_style(seed: int, language: str, design: int) -> Style:
-    """Choose a look that many documents share, with room for whatever the templates put on a page.
-
-    Args:
-        seed: The corpus's seed.
-        language: "en" or "zh".
-        design: Number of the style; other numbers give other looks.
-    """
+    """Choose the look number `design`, which many documents share: it has room for whatever the templates make."""
     rng = random.Random(f"{seed}/{language}/design/{design}")  # noqa: S311  reproducible, not secret
     while True:
         style = choose_style(rng, language)
@@ -237,15 +200,7 @@ def text_width_em(text: str, style: Style, *, bold: bool = False) -> float:
 
 
 def line_count(text: str, style: Style, width_pt: float, *, scale: float = 1.0, bold: bool = False) -> int:
-    """Estimate how many lines a text takes.
-
-    Args:
-        text: One paragraph.
-        style: The document's.
-        width_pt: Of the lines.
-        scale: Size relative to the text.
-        bold: Whether it is bold.
-    """
+    """Estimate how many lines a paragraph takes, at `scale` times the size of the text."""
     available = width_pt / (style.size * scale)
     lines, used = 1, 0.0
     for word in _unbreakable(text):

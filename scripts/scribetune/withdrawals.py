@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from scribetune import files
 from scribetune.documents import Document
@@ -80,15 +81,8 @@ def _withdrawal(path: Path, number: int, row: Mapping[str, str | None]) -> Withd
             f"{path}, line {number}: not a size in bytes", value=cells["bytes"], accepted="a number, or nothing",
             todo="correct the line",
         )  # fmt: skip
-    return Withdrawal(
-        sha256=cells["sha256"],
-        path=cells["path"],
-        document=cells["document"],
-        date=cells["date"],
-        reason=cells["reason"],
-        label_sha256=labels,
-        bytes=int(cells["bytes"]) if cells["bytes"] else None,
-    )
+    values: dict[str, Any] = {**cells, "label_sha256": labels, "bytes": int(cells["bytes"]) if cells["bytes"] else None}
+    return Withdrawal(**values)
 
 
 def write(path: Path, withdrawals: Iterable[Withdrawal]) -> None:

@@ -25,47 +25,27 @@ class Change:
 
 @dataclass(frozen=True)
 class Differences:
-    """What changed from one lineage to another. Lists of documents and pages hold ids, sorted.
+    """What changed from one lineage to another. Lists of documents and pages hold ids, sorted."""
 
-    Attributes:
-        added: Documents that only the newer one has (renamed ones left out).
-        withdrawn: Documents that only the older one has.
-        renamed: Old id → new id, the content being the same.
-        changed: Documents whose content changed.
-        moved: Document → its split before and after.
-        relabelled: Pages of both whose label changed.
-        rendered_anew: Pages of both whose image changed.
-        pages_added: Pages that only the newer one has, of documents of both.
-        pages_withdrawn: Pages that only the older one has, of documents of both.
-        configuration: `section.key` → values, of training and predictions.
-        code: Rule → digests.
-        environment: "lock", "digest" and libraries → values.
-        base_model: "name", "revision" and files → values.
-        hardware: Fact → values.
-        training: Fact → values.
-        adapter: File → digests.
-        metrics: Headline aggregate of the tuned model → values; "base.<name>" where the base's changed.
-        version: Of scribetune; None where it is the same.
-    """
-
-    added: tuple[str, ...]
-    withdrawn: tuple[str, ...]
-    renamed: Mapping[str, str]
-    changed: tuple[str, ...]
-    moved: Mapping[str, Change]
-    relabelled: tuple[str, ...]
-    rendered_anew: tuple[str, ...]
-    pages_added: tuple[str, ...]
-    pages_withdrawn: tuple[str, ...]
-    configuration: Mapping[str, Change]
-    code: Mapping[str, Change]
-    environment: Mapping[str, Change]
-    base_model: Mapping[str, Change]
-    hardware: Mapping[str, Change]
-    training: Mapping[str, Change]
-    adapter: Mapping[str, Change]
+    added: tuple[str, ...]  # documents that only the newer one has (renamed ones left out)
+    withdrawn: tuple[str, ...]  # documents that only the older one has
+    renamed: Mapping[str, str]  # old id → new id, the content being the same
+    changed: tuple[str, ...]  # documents whose content changed
+    moved: Mapping[str, Change]  # document → its split before and after
+    relabelled: tuple[str, ...]  # pages of both whose label changed
+    rendered_anew: tuple[str, ...]  # pages of both whose image changed
+    pages_added: tuple[str, ...]  # pages that only the newer one has, of documents of both
+    pages_withdrawn: tuple[str, ...]  # pages that only the older one has, of documents of both
+    configuration: Mapping[str, Change]  # `section.key` → values, of training and predictions
+    code: Mapping[str, Change]  # rule → digests
+    environment: Mapping[str, Change]  # "lock", "digest" and libraries → values
+    base_model: Mapping[str, Change]  # "name", "revision" and files → values
+    hardware: Mapping[str, Change]  # fact → values
+    training: Mapping[str, Change]  # fact → values
+    adapter: Mapping[str, Change]  # file → digests
+    # headline aggregate of the tuned model → values; "base.<name>" where the base's changed
     metrics: Mapping[str, Change]
-    version: Change | None
+    version: Change | None  # of scribetune; None where it is the same
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values: each attribute under its name, each change as {"before", "after"}."""

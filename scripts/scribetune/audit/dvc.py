@@ -30,19 +30,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Output:
-    """One output that DVC records.
+    """One output that DVC records."""
 
-    Attributes:
-        path: Relative to the project, POSIX.
-        md5: Of the file, or of the list of a folder's files; then it ends in `.dir`.
-        in_cache: Whether DVC keeps the content (`cache: false` says it is left to git).
-        recorded_by: dvc.lock, or the .dvc file.
-    """
-
-    path: str
-    md5: str
-    in_cache: bool
-    recorded_by: str
+    path: str  # relative to the project, POSIX
+    md5: str  # of the file, or of the list of a folder's files; then it ends in `.dir`
+    in_cache: bool  # whether DVC keeps the content (`cache: false` says it is left to git)
+    recorded_by: str  # dvc.lock, or the .dvc file
 
     @property
     def is_folder(self) -> bool:

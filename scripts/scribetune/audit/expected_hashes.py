@@ -62,25 +62,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not hold.
+    """One thing that does not hold."""
 
-    Attributes:
-        kind: What the file is.
-        state: What is wrong.
-        path: The file, relative to the folder verified.
-        recorded_by: The file that recorded it; "" for what nothing recorded.
-        expected: The hash recorded (SHA-256, or MD5 where DVC recorded it); "" where none is.
-        found: The hash of what is there; "" where nothing is.
-        note: What to make of it, in words.
-    """
-
-    kind: Kind
-    state: State
-    path: str
-    recorded_by: str = ""
-    expected: str = ""
-    found: str = ""
-    note: str = ""
+    kind: Kind  # what the file is
+    state: State  # what is wrong
+    path: str  # the file, relative to the folder verified
+    recorded_by: str = ""  # the file that recorded it; "" for what nothing recorded
+    expected: str = ""  # the hash recorded (SHA-256, or MD5 where DVC recorded it); "" where none is
+    found: str = ""  # the hash of what is there; "" where nothing is
+    note: str = ""  # what to make of it, in words
 
 
 @dataclass(frozen=True)
@@ -96,37 +86,24 @@ class ExpectedHash:
 
 @dataclass
 class ExpectedHashes:
-    """What the records say.
+    """What the records say."""
 
-    Attributes:
-        folder: The build's.
-        expected: Every hash that was recorded.
-        findings: What is wrong with the records themselves.
-        notes: What cannot be checked, and why.
-        explained: Paths that some record speaks of.
-        whole_folders: Folders of DVC whose list of files is not at hand: compared as a whole.
-        is_signed: Whether there is a signature to check, or one was asked for.
-    """
-
-    folder: Path
-    expected: list[ExpectedHash] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    explained: set[str] = field(default_factory=set)
-    whole_folders: Sequence[dvc.Output] = ()
-    is_signed: bool = False
+    folder: Path  # the build's
+    expected: list[ExpectedHash] = field(default_factory=list)  # every hash that was recorded
+    findings: list[Finding] = field(default_factory=list)  # what is wrong with the records themselves
+    notes: list[str] = field(default_factory=list)  # what cannot be checked, and why
+    explained: set[str] = field(default_factory=set)  # paths that some record speaks of
+    whole_folders: Sequence[dvc.Output] = ()  # folders of DVC whose list of files is not at hand: compared as a whole
+    is_signed: bool = False  # whether there is a signature to check, or one was asked for
     _places: dict[str, Path] = field(default_factory=dict)
 
-    def expect(self, kind: Kind, path: str, recorded: str, by: str, *, at: Path | None = None) -> None:
-        """Add a recorded SHA-256; `at` says where the file is if not at `path` below the folder."""
-        self.expected.append(ExpectedHash(kind, path, recorded, by))
-        self.explained.add(path)
-        if at is not None:
-            self._places[path] = at
-
-    def expect_md5(self, kind: Kind, path: str, recorded: str, by: str, *, at: Path | None = None) -> None:
-        """Add an MD5 that DVC recorded; it explains nothing by itself."""
-        self.expected.append(ExpectedHash(kind, path, recorded, by, md5=True))
+    def expect(
+        self, kind: Kind, path: str, recorded: str, by: str, *, md5: bool = False, at: Path | None = None
+    ) -> None:
+        """Add a SHA-256, or an MD5 of DVC's, which explains nothing by itself; `at`: the file is not at `path` here."""
+        self.expected.append(ExpectedHash(kind, path, recorded, by, md5))
+        if not md5:
+            self.explained.add(path)
         if at is not None:
             self._places[path] = at
 
@@ -380,7 +357,7 @@ def _dvc_outputs(found: ExpectedHashes) -> list[dvc.Output]:
     whole = []
     for output in outputs:
         if not output.is_folder:
-            found.expect_md5(Kind.DVC_OUTPUT, output.path, output.md5, output.recorded_by)
+            found.expect(Kind.DVC_OUTPUT, output.path, output.md5, output.recorded_by, md5=True)
             found.explained.add(output.path)
             continue
         listed = dvc.members(dvc.cache_folder(found.folder), output.md5)
@@ -389,7 +366,7 @@ def _dvc_outputs(found: ExpectedHashes) -> list[dvc.Output]:
             continue
         for member in listed:
             path = f"{output.path}/{member.path}"
-            found.expect_md5(Kind.DVC_OUTPUT, path, member.md5, output.recorded_by)
+            found.expect(Kind.DVC_OUTPUT, path, member.md5, output.recorded_by, md5=True)
             if output.path in (layout.ADAPTER, layout.MERGED, layout.PREDICTIONS):
                 # Written beside the model by later steps; pages and labels need a manifest, whatever DVC took along.
                 found.explained.add(path)
@@ -421,9 +398,8 @@ def _cache_objects(found: ExpectedHashes) -> None:
         objects += [(member.md5, f"{output.path}/{member.path}") for member in listed or ()]
         for md5, owner in objects:
             path = dvc.object_path(home, md5)
-            found.expect_md5(
-                Kind.CACHE_OBJECT, _relative(path, found.folder), md5.removesuffix(".dir"), owner, at=path
-            )  # fmt: skip
+            name = _relative(path, found.folder)
+            found.expect(Kind.CACHE_OBJECT, name, md5.removesuffix(".dir"), owner, md5=True, at=path)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -42,23 +42,15 @@ class Commit:
 
 @dataclass(frozen=True)
 class Entry:
-    """One version of a lineage.
+    """One version of a lineage."""
 
-    Attributes:
-        path: `BUILD` (the whole build) or `ADAPTER` (a training that no report was recorded for).
-        md5: MD5 of the file, as DVC names it.
-        commits: Commits that changed dvc.lock and name it, newest first; empty where it is only in the working tree.
-        tags: Git tags at which dvc.lock names it, sorted.
-        in_working_tree: Whether the file in the working tree is this version.
-        lineage: Its content.
-    """
-
-    path: str
-    md5: str
+    path: str  # `BUILD` (the whole build) or `ADAPTER` (a training that no report was recorded for)
+    md5: str  # MD5 of the file, as DVC names it
+    # commits that changed dvc.lock and name it, newest first; empty where it is only in the working tree
     commits: tuple[Commit, ...]
-    tags: tuple[str, ...]
-    in_working_tree: bool
-    lineage: Lineage
+    tags: tuple[str, ...]  # git tags at which dvc.lock names it, sorted
+    in_working_tree: bool  # whether the file in the working tree is this version
+    lineage: Lineage  # its content
 
     @property
     def date(self) -> str:
@@ -80,21 +72,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A lineage that dvc.lock names and that cannot be read here: the answer lacks it.
+    """A lineage that dvc.lock names and that cannot be read here: the answer lacks it."""
 
-    Attributes:
-        what: Path of the lineage (`BUILD`, `ADAPTER`) or of a dvc.lock that is damaged.
-        md5: What DVC would look up; "" for a damaged dvc.lock.
-        commits: Commits that name it; empty for the working tree.
-        reason: Why it cannot be read.
-        todo: What would make it readable: a command.
-    """
-
-    what: str
-    md5: str
-    commits: tuple[Commit, ...]
-    reason: str
-    todo: str
+    what: str  # Path of the lineage (`BUILD`, `ADAPTER`) or of a dvc.lock that is damaged
+    md5: str  # what DVC would look up; "" for a damaged dvc.lock
+    commits: tuple[Commit, ...]  # commits that name it; empty for the working tree
+    reason: str  # why it cannot be read
+    todo: str  # what would make it readable: a command
 
 
 @dataclass(frozen=True)

@@ -67,42 +67,27 @@ class BaseModel:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What an adapter was made from, and, where the whole build was recorded, what was made from it.
+    """What an adapter was made from, and, where the whole build was recorded, what was made from it."""
 
-    Attributes:
-        origin: Where it was read: a path, or a revision and a path.
-        scribetune: Version of this package that wrote it.
-        adapter: Name → SHA-256 of the adapter's files.
-        base_model: What it was trained on.
-        documents: Sorted by document id.
-        pages: Sorted by page id.
-        configuration: Section → {key: value} of every key that had a part in the adapter.
-        code: Rule → digest of the code it ran.
-        environment: Lock and libraries.
-        training: What the training did (backend, steps, losses, pages left out, …).
-        hardware: Processor, cores, GPUs.
-        merged: merge_proof.json; {} in an adapter's own lineage.
-        generation: Configuration of the predictions; {} in an adapter's own lineage.
-        metrics: "base", "tuned", "change", "retention" → {metric: value}; {} in an adapter's own lineage.
-        outputs: Path → SHA-256 of the evaluation's files; {} in an adapter's own lineage.
-        benchmarks: Public benchmark → kind, truth (file → SHA-256), pages, leakage, columns with both models' scores.
-    """
-
-    origin: str
-    scribetune: str
-    adapter: Mapping[str, str]
-    base_model: BaseModel
-    documents: tuple[DocumentRow, ...]
-    pages: tuple[PageRow, ...]
-    configuration: Mapping[str, Mapping[str, Any]]
-    code: Mapping[str, str]
-    environment: Environment
-    training: Mapping[str, Any]
-    hardware: Mapping[str, Any]
-    merged: Mapping[str, Any] = field(default_factory=dict)
+    origin: str  # where it was read: a path, or a revision and a path
+    scribetune: str  # version of this package that wrote it
+    adapter: Mapping[str, str]  # name → SHA-256 of the adapter's files
+    base_model: BaseModel  # what it was trained on
+    documents: tuple[DocumentRow, ...]  # sorted by document id
+    pages: tuple[PageRow, ...]  # sorted by page id
+    configuration: Mapping[str, Mapping[str, Any]]  # section → {key: value} of every key that had a part in the adapter
+    code: Mapping[str, str]  # rule → digest of the code it ran
+    environment: Environment  # lock and libraries
+    training: Mapping[str, Any]  # what the training did (backend, steps, losses, pages left out, …)
+    hardware: Mapping[str, Any]  # processor, cores, GPUs
+    merged: Mapping[str, Any] = field(default_factory=dict)  # merge_proof.json; {} in an adapter's own lineage
+    # configuration of the predictions; {} in an adapter's own lineage
     generation: Mapping[str, Any] = field(default_factory=dict)
+    # "base", "tuned", "change", "retention" → {metric: value}; {} in an adapter's own lineage
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    # Path → SHA-256 of the evaluation's files; {} in an adapter's own lineage
     outputs: Mapping[str, str] = field(default_factory=dict)
+    # public benchmark → kind, truth (file → SHA-256), pages, leakage, columns with both models' scores
     benchmarks: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -45,19 +45,12 @@ _ERROR_LINES = 15
 
 @dataclass(frozen=True)
 class Difference:
-    """A file that is not as it was recorded.
+    """A file that is not as it was recorded."""
 
-    Attributes:
-        kind: A value of `KINDS`, or `REPORT_DATA`.
-        path: Relative to the build's folder.
-        state: "different", "missing" (recorded, and not made again) or "new" (made, and not recorded).
-        detail: Where and how much it differs, as far as the recorded content is at hand.
-    """
-
-    kind: str
-    path: str
-    state: str
-    detail: str = ""
+    kind: str  # A value of `KINDS`, or `REPORT_DATA`
+    path: str  # relative to the build's folder
+    state: str  # "different", "missing" (recorded, and not made again) or "new" (made, and not recorded)
+    detail: str = ""  # where and how much it differs, as far as the recorded content is at hand
 
 
 @dataclass(frozen=True)

@@ -39,23 +39,15 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Touch:
-    """One lineage that a document went into.
+    """One lineage that a document went into."""
 
-    Attributes:
-        entry: Which version: commits, tags, working tree, and the whole lineage without its rows.
-        document: Its row in that lineage.
-        pages: The pages asked for, sorted.
-        skipped: Those of them that the training left out.
-        same_content: False where only the name (id or path) is the one asked for, and the file's content was another.
-        use: What was done with these pages.
-    """
-
-    entry: Entry
-    document: DocumentRow
-    pages: tuple[PageRow, ...]
-    skipped: frozenset[str]
+    entry: Entry  # which version: commits, tags, working tree, and the whole lineage without its rows
+    document: DocumentRow  # its row in that lineage
+    pages: tuple[PageRow, ...]  # the pages asked for, sorted
+    skipped: frozenset[str]  # those of them that the training left out
+    # False where only the name (id or path) is the one asked for, and the file's content was another
     same_content: bool
-    use: Use
+    use: Use  # what was done with these pages
 
     @property
     def went_into(self) -> tuple[str, ...]:
@@ -119,25 +111,16 @@ def _learned(page: PageRow, skipped: frozenset[str]) -> bool:
 
 @dataclass
 class _Search:
-    """What is looked for; grows as lineages say which contents a name has had.
+    """What is looked for; grows as lineages say which contents a name has had."""
 
-    Attributes:
-        target: As it was asked.
-        path: POSIX path as asked, without "./" and without the build's own folder.
-        page: Page number asked for, None for all pages.
-        name: Document id asked for; "" where the target can be no id.
-        given: Contents that the target itself names (a file's), which count as "the same content".
-        contents: Those and every content that the name has had.
-        prefix: A hash or its beginning; "" where the target is none.
-    """
-
-    target: str
-    path: str
-    page: int | None
-    name: str
+    target: str  # as it was asked
+    path: str  # POSIX path as asked, without "./" and without the build's own folder
+    page: int | None  # page number asked for, None for all pages
+    name: str  # document id asked for; "" where the target can be no id
+    # contents that the target itself names (a file's), which count as "the same content"
     given: set[str] = field(default_factory=set)
-    contents: set[str] = field(default_factory=set)
-    prefix: str = ""
+    contents: set[str] = field(default_factory=set)  # those and every content that the name has had
+    prefix: str = ""  # A hash or its beginning; "" where the target is none
     page_hit: bool = False
 
     def named(self, rows: Iterable[DocumentRow]) -> set[str]:

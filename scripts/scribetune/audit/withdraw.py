@@ -67,17 +67,11 @@ class Reach:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What `record` did.
+    """What `record` did."""
 
-    Attributes:
-        added: Lines written to config/withdrawn.csv.
-        known: Lines that were there already.
-        elsewhere: Pages of other documents that have one of the labels, and are refused from now on too.
-    """
-
-    added: tuple[Withdrawal, ...]
-    known: tuple[Withdrawal, ...]
-    elsewhere: tuple[str, ...]
+    added: tuple[Withdrawal, ...]  # lines written to config/withdrawn.csv
+    known: tuple[Withdrawal, ...]  # lines that were there already
+    elsewhere: tuple[str, ...]  # pages of other documents that have one of the labels, and are refused from now on too
 
     @property
     def labels(self) -> frozenset[str]:
@@ -86,15 +80,12 @@ class Recorded:
 
 
 def find(folder: Path, target: str, raw: Path | None = None) -> tuple[Named, ...]:
-    """Find every name of the content that is meant.
+    """Find every name of the content that is meant (at least one), sorted.
 
     Where the file of that name was changed since the last build, both contents are meant: the one that was built with
     and the one that is there.
 
     `target` is the path of a PDF on disk, a path as in reports/documents.csv, a document id, or a SHA-256.
-
-    Returns:
-        Names with these contents, sorted; at least one.
 
     Raises:
         UserError: Nothing is known by that name.

@@ -10,7 +10,9 @@ from scribetune.cli import checks, planning, queries, reviewing, scores, signing
 from scribetune.cli.messages import errors_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-queries.register(app)
+app.command()(queries.whence)
+app.command()(queries.touched_by)
+app.command()(queries.log)
 
 
 @app.callback()
@@ -77,9 +79,11 @@ def commit(
             sys.stdout.write(f"{line}\n")
 
 
-planning.register(app)
-checks.register(app)
-scores.register(app)
-signing.register(app)
-teaching.register(app)
-reviewing.register(app)
+app.command()(planning.why)
+app.command()(checks.verify)
+app.command()(checks.forget)
+app.command()(checks.reproduce)
+app.command()(scores.score)
+app.command()(signing.sign)
+app.command()(teaching.teach)
+app.command()(reviewing.review)

@@ -24,13 +24,6 @@ Folder = Annotated[Path, typer.Option(help="Working directory of the build.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command()(verify)
-    app.command()(forget)
-    app.command()(reproduce)
-
-
 def verify(
     folder: Folder = Path(),
     raw: Raw = None,

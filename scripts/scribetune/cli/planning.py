@@ -11,11 +11,6 @@ from scribetune.cli.messages import errors_in_words, shown
 from scribetune.errors import UserError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the console script's application."""
-    app.command("why")(why)
-
-
 def why(
     targets: Annotated[
         list[str] | None,

@@ -28,13 +28,6 @@ Folder = Annotated[Path, typer.Option("--folder", metavar="DIR", help="The build
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object with the keys listed above, for programs.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the console script's application."""
-    app.command("whence")(whence)
-    app.command("touched-by")(touched_by)
-    app.command("log")(log)
-
-
 def whence(
     target: Annotated[
         str | None,

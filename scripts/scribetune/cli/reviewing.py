@@ -12,11 +12,6 @@ from scribetune.cli.teaching import configuration_values
 from scribetune.errors import UserError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the console script's application."""
-    app.command("review")(review)
-
-
 def review(
     spot_check: Annotated[
         int | None, typer.Option(min=1, help="A random sample of so many labels in use, for their error rate.")

@@ -25,11 +25,6 @@ _COUNTS = ("pages", "tables", "formulas", "facts")
 _LABELS = {"odb.overall_no_cdm": "odb.overall (no CDM)"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the console script's application."""
-    app.command("score")(score)
-
-
 def score(
     reference: Annotated[
         Path,

@@ -11,11 +11,6 @@ from scribetune.cli.messages import errors_in_words
 LINEAGE = Path("reports/lineage.json")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the console script's application."""
-    app.command()(sign)
-
-
 def sign(
     key: Annotated[
         Path | None, typer.Option(help="SSH key (default: git's user.signingkey, where gpg.format is ssh).")

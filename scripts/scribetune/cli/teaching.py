@@ -10,11 +10,6 @@ from scribetune.cli.messages import errors_in_words
 from scribetune.errors import UserError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the console script's application."""
-    app.command("teach")(teach)
-
-
 def teach(
     model: Annotated[str, typer.Argument(help="Folder of a model, or a hub id: the teacher.")],
     reasons: Annotated[

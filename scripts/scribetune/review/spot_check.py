@@ -32,19 +32,12 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Sample:
-    """What was drawn.
+    """What was drawn."""
 
-    Attributes:
-        wanted: Pages asked for.
-        seed: Of the draw.
-        frame: Pages that it was drawn from: those the build uses whose label is no person's.
-        pages: Drawn, in random order, so that a check broken off is a smaller random sample.
-    """
-
-    wanted: int
-    seed: int
-    frame: int
-    pages: tuple[Sampled, ...]
+    wanted: int  # pages asked for
+    seed: int  # of the draw
+    frame: int  # pages that it was drawn from: those the build uses whose label is no person's
+    pages: tuple[Sampled, ...]  # drawn, in random order, so that a check broken off is a smaller random sample
 
     @property
     def name(self) -> str:
