@@ -31,20 +31,15 @@ _MESSAGE_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work in a worker. Everything must be picklable; functions must be those of modules.
-
-    Attributes:
-        function: For `Workers.run`, a function that is called once. For `Workers.run_steps`, a generator function with
-            a further argument `first`: it yields the values of its steps from that one on, counted from 0.
-        arguments: Its arguments.
-        timeout_s: Longest time for the call, or for each step.
-        weight: How much work it is, about, in any unit. Heavy tasks start first, so that none is left alone at the end.
-    """
+    """One piece of work in a worker. Everything must be picklable; functions must be those of modules."""
 
     function: Callable[..., Any]
+    """For `Workers.run`, a function that is called once. For `Workers.run_steps`, a generator function with a further
+    argument `first`: it yields the values of its steps from that one on, counted from 0."""
     arguments: tuple[Any, ...]
-    timeout_s: float
+    timeout_s: float  # longest time for the call, or for each step
     weight: int = 0
+    """How much work it is, about, in any unit. Heavy tasks start first, so that none is left alone at the end."""
 
 
 @dataclass(frozen=True)

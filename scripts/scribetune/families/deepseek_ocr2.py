@@ -11,14 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from scribetune.families.interface import (
-    EncodedPages,
-    ImageTokenError,
-    PageCost,
-    Scope,
-    Scopes,
-    TaskName,
-)
+from scribetune.families.interface import EncodedPages, ImageTokenError, PageCost, Scope, Scopes, TaskName
 from scribetune.families.native import NativeFamily, native, scatter
 
 if TYPE_CHECKING:
@@ -44,10 +37,7 @@ class DeepseekOcr2(NativeFamily):
     model_type: ClassVar[str] = "deepseek_ocr2"
     title: ClassVar[str] = "DeepSeek-OCR-2"
     prompts: ClassVar[Mapping[TaskName, str]] = MappingProxyType(
-        {
-            "free_ocr": "<image>\nFree OCR. ",
-            "markdown": "<image>\n<|grounding|>Convert the document to markdown. ",
-        }
+        {"free_ocr": "<image>\nFree OCR. ", "markdown": "<image>\n<|grounding|>Convert the document to markdown. "}
     )
     scopes: ClassVar[Scopes] = Scopes(
         title,

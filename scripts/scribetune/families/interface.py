@@ -28,22 +28,15 @@ class ImageTokenError(RuntimeError):
 
 @dataclass(frozen=True)
 class Scope:
-    """Which weights get LoRA.
+    """Which weights get LoRA."""
 
-    Attributes:
-        target_modules: Regular expression that PEFT matches against full module names, from first to last character.
-        target_parameters: Endings of the names of stacked (3-D) parameters, for PEFT's `target_parameters`.
-        groups: Parameter groups that must hold trainable weights; every other group must hold none.
-        freezes_encoder: Whether everything before the language model stays as it is, so that vision features can be
-            computed once.
-        servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
-    """
-
-    target_modules: str
+    target_modules: str  # regular expression that PEFT matches against full module names, from first to last character
     target_parameters: tuple[str, ...]
-    groups: frozenset[str]
+    """Endings of the names of stacked (3-D) parameters, for PEFT's `target_parameters`."""
+    groups: frozenset[str]  # parameter groups that must hold trainable weights; every other group must hold none
     freezes_encoder: bool
-    servable_as_lora: bool
+    """Whether everything before the language model stays as it is, so that vision features can be computed once."""
+    servable_as_lora: bool  # whether vLLM can load the adapter beside the base model; otherwise it must be merged
 
 
 class UnknownScopeError(UserError, KeyError):
@@ -89,30 +82,19 @@ class Scopes(Mapping[str, Scope]):
 
 @dataclass(frozen=True)
 class PageCost:
-    """What a page costs in image tokens, computed from its size and the processor's settings alone.
+    """What a page costs in image tokens, computed from its size and the processor's settings alone."""
 
-    Attributes:
-        tokens: Image tokens in the prompt.
-        tiles: Local views beside the global one.
-        long_side_px: Longer side, in pixels, of the page as the model sees it in its finest views.
-    """
-
-    tokens: int
-    tiles: int
-    long_side_px: int
+    tokens: int  # image tokens in the prompt
+    tiles: int  # local views beside the global one
+    long_side_px: int  # longer side, in pixels, of the page as the model sees it in its finest views
 
 
 @dataclass(frozen=True)
 class EncodedPages:
-    """Pages as a model reads them.
+    """Pages as a model reads them."""
 
-    Attributes:
-        prompt_ids: For each page the token ids of its prompt, image tokens included.
-        pixels: The processor's image tensors, by the names the model's forward takes.
-    """
-
-    prompt_ids: tuple[tuple[int, ...], ...]
-    pixels: Mapping[str, "torch.Tensor"]
+    prompt_ids: tuple[tuple[int, ...], ...]  # for each page the token ids of its prompt, image tokens included
+    pixels: Mapping[str, "torch.Tensor"]  # the processor's image tensors, by the names the model's forward takes
 
 
 class Family(ABC):

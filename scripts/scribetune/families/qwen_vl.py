@@ -17,15 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from scribetune.errors import UserError
-from scribetune.families.interface import (
-    EncodedPages,
-    ImageTokenError,
-    LayoutName,
-    PageCost,
-    Scope,
-    Scopes,
-    TaskName,
-)
+from scribetune.families.interface import EncodedPages, ImageTokenError, LayoutName, PageCost, Scope, Scopes, TaskName
 from scribetune.families.native import NativeFamily, native, scatter
 
 if TYPE_CHECKING:
@@ -264,10 +256,7 @@ class Qwen3VL(QwenVL):
     model_type: ClassVar[str] = "qwen3_vl"
     title: ClassVar[str] = "Qwen3-VL"
     prompts: ClassVar[Mapping[TaskName, str]] = MappingProxyType(
-        {
-            "free_ocr": f"{PLACEHOLDER}Read all the text in the image.",
-            "markdown": f"{PLACEHOLDER}qwenvl markdown",
-        }
+        {"free_ocr": f"{PLACEHOLDER}Read all the text in the image.", "markdown": f"{PLACEHOLDER}qwenvl markdown"}
     )
     scopes: ClassVar[Scopes] = _dense_scopes(title, _ENCODER_3)
 

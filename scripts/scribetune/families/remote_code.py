@@ -13,17 +13,11 @@ from scribetune.errors import UserError
 
 @dataclass(frozen=True)
 class Foreign:
-    """A model that is known by name, but has no class in transformers.
-
-    Attributes:
-        title: Name shown to people.
-        environment: The versions that its code was published for.
-        advice: What to use instead.
-    """
+    """A model that is known by name, but has no class in transformers."""
 
     title: str
-    environment: str
-    advice: str
+    environment: str  # the versions that its code was published for
+    advice: str  # what to use instead
 
 
 FOREIGN: Mapping[str, Foreign] = MappingProxyType(

@@ -20,19 +20,12 @@ _MOST_WORKERS = 4
 
 @dataclass(frozen=True)
 class Ready:
-    """A page whose vision features are there.
+    """A page whose vision features are there."""
 
-    Attributes:
-        index: Its place among the pages asked for.
-        prompt_ids: Token ids of its prompt, image tokens included.
-        features: (image tokens, width) on the model's device.
-        computed: CUDA event after which the features may be read; None on a CPU.
-    """
-
-    index: int
-    prompt_ids: tuple[int, ...]
-    features: torch.Tensor
-    computed: Any
+    index: int  # its place among the pages asked for
+    prompt_ids: tuple[int, ...]  # token ids of its prompt, image tokens included
+    features: torch.Tensor  # (image tokens, width) on the model's device
+    computed: Any  # CUDA event after which the features may be read; None on a CPU
 
 
 class Feed:

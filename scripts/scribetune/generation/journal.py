@@ -18,18 +18,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model wrote for a page image.
+    """What a model wrote for a page image."""
 
-    Attributes:
-        image: SHA-256 of the image file.
-        text: What it wrote.
-        tokens: Tokens it wrote, the end token included.
-        stop_reason: What stopped it.
-    """
-
-    image: str
+    image: str  # SHA-256 of the image file
     text: str
-    tokens: int
+    tokens: int  # tokens it wrote, the end token included
     stop_reason: StopReason
 
 

@@ -35,28 +35,18 @@ _GPU_GROUP = 8
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model read on a page.
+    """What a model read on a page."""
 
-    Attributes:
-        id: `<document>/p0001`.
-        document: Id of the document.
-        page: Number, counted from 1.
-        image: Path of the page image, as in the split.
-        prompt: What was asked.
-        text: What the model wrote.
-        tokens: Tokens it wrote, the end token included.
-        stop_reason: What stopped it: eos (it ended by itself), length (it reached `generate.max_new_tokens` or the
-            longest sequence of the model), or loop (`generate.stop_loops` found that the text repeats itself).
-    """
-
-    id: str
+    id: str  # `<document>/p0001`
     document: str
-    page: int
-    image: str
-    prompt: str
+    page: int  # number, counted from 1
+    image: str  # path of the page image, as in the split
+    prompt: str  # what was asked
     text: str
-    tokens: int
+    tokens: int  # tokens it wrote, the end token included
     stop_reason: StopReason
+    """What stopped it: eos (it ended by itself), length (it reached `generate.max_new_tokens` or the longest sequence
+    of the model), or loop (`generate.stop_loops` found that the text repeats itself)."""
 
 
 @dataclass

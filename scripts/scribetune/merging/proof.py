@@ -314,9 +314,7 @@ def _logits(family: families.Family, model: Any, inputs: Sequence[_Input]) -> to
             ids = one.ids.to(features.device)
             mask = torch.ones_like(ids)
             output = model(
-                **family.model_inputs(model, ids, mask, features),
-                attention_mask=mask,
-                logits_to_keep=one.answer + 1,
+                **family.model_inputs(model, ids, mask, features), attention_mask=mask, logits_to_keep=one.answer + 1
             )
             rows.append(output.logits[0].float().cpu())
     return torch.cat(rows)

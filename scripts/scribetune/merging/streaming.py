@@ -18,17 +18,11 @@ _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
 @dataclass(frozen=True)
 class Step:
-    """What is written next.
-
-    Attributes:
-        copied: Tensors of the base's files that are written under the same names; or none, where native tensors are
-            written instead:
-        natives: Native tensors that are read, adapted, and converted together.
-        outlines: What is written.
-    """
+    """What is written next."""
 
     copied: tuple[str, ...]
-    natives: tuple[str, ...]
+    """Tensors of the base's files that are written under the same names; none where native ones are written instead."""
+    natives: tuple[str, ...]  # native tensors that are read, adapted, and converted together
     outlines: tuple[Outline, ...]
 
 

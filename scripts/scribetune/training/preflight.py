@@ -51,19 +51,12 @@ _ENCODER_PASSES_PER_TOKEN = 4.0
 
 @dataclass(frozen=True)
 class _Pace:
-    """How fast a kind of device is.
+    """How fast a kind of device is."""
 
-    Attributes:
-        flop_per_s: Arithmetic of the language model and of what is trained.
-        encoder_flop_per_s: Arithmetic of the encoder alone, preparing of pixels included.
-        pass_s: Seconds of a forward pass and its backward pass, whatever is in them.
-        module_s: The same, for each adapted module: on a GPU they are small products that the host launches.
-    """
-
-    flop_per_s: float
-    encoder_flop_per_s: float
-    pass_s: float
-    module_s: float
+    flop_per_s: float  # arithmetic of the language model and of what is trained
+    encoder_flop_per_s: float  # arithmetic of the encoder alone, preparing of pixels included
+    pass_s: float  # seconds of a forward pass and its backward pass, whatever is in them
+    module_s: float  # the same, for each adapted module: on a GPU they are small products that the host launches
 
 
 _PACES = {
@@ -97,39 +90,22 @@ class MemoryForecast:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What is known before the training begins.
+    """What is known before the training begins."""
 
-    Attributes:
-        trainable: Trainable parameters by group.
-        base_parameters: Parameters of the base model.
-        longest_tokens: Tokens of the longest page learned from.
-        p95_tokens: 95 % of these pages have no more.
-        longest_image_tokens: Most image tokens of a page.
-        servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
-        shards: Processes that divide the base's decoder layers among them; 1: each holds all.
-        memory: Forecast of memory at `train.machine.micro_batch`, of one process.
-        checkpointing: Whether activations are computed again to save memory.
-        cached_features_bytes: Vision features to be kept in main memory or on disk; 0 where they are not cached.
-        device_bytes: Memory of the device.
-        steps: Optimiser steps of the whole training.
-        estimated_seconds: Time without validations.
-        estimate_basis: What the estimate rests on.
-    """
-
-    trainable: Mapping[str, int]
+    trainable: Mapping[str, int]  # trainable parameters by group
     base_parameters: int
-    longest_tokens: int
-    p95_tokens: int
-    longest_image_tokens: int
-    servable_as_lora: bool
-    shards: int
-    memory: MemoryForecast
-    checkpointing: bool
-    cached_features_bytes: int
+    longest_tokens: int  # tokens of the longest page learned from
+    p95_tokens: int  # 95 % of these pages have no more
+    longest_image_tokens: int  # most image tokens of a page
+    servable_as_lora: bool  # whether vLLM can load the adapter beside the base model; otherwise it must be merged
+    shards: int  # processes that divide the base's decoder layers among them; 1: each holds all
+    memory: MemoryForecast  # forecast of memory at `train.machine.micro_batch`, of one process
+    checkpointing: bool  # whether activations are computed again to save memory
+    cached_features_bytes: int  # vision features to be kept in main memory or on disk; 0 where they are not cached
     device_bytes: int
-    steps: int
-    estimated_seconds: float
-    estimate_basis: str
+    steps: int  # optimiser steps of the whole training
+    estimated_seconds: float  # time without validations
+    estimate_basis: str  # what the estimate rests on
 
     def lines(self) -> list[str]:
         """Return it for people, one line each."""
@@ -243,27 +219,17 @@ def check(
 
 @dataclass(frozen=True)
 class _Sizes:
-    """What a training's memory and time depend on, counted on a model without weights.
+    """What a training's memory and time depend on, counted on a model without weights."""
 
-    Attributes:
-        text: Configuration of the language model.
-        encoders: See `_encoders`; none where the scope leaves the encoder frozen.
-        base_parameters: Parameters of the base model.
-        vision_parameters: Those of them in the encoder.
-        weights: Bytes of the base's weights as they are held, by one process alone.
-        divided: Number of processes that share the base → parameters that each lacks, and that are gathered at once.
-        trainable: Trainable parameters by group.
-        modules: Adapted modules.
-    """
-
-    text: Any
-    encoders: tuple[tuple[float, int, int, int], ...]
+    text: Any  # configuration of the language model
+    encoders: tuple[tuple[float, int, int, int], ...]  # see `_encoders`; none where the scope leaves the encoder frozen
     base_parameters: int
-    vision_parameters: int
-    weights: int
+    vision_parameters: int  # those of them in the encoder
+    weights: int  # bytes of the base's weights as they are held, by one process alone
     divided: Mapping[int, tuple[int, int]]
-    trainable: Mapping[str, int]
-    modules: int
+    """Number of processes that share the base → parameters that each lacks, and that are gathered at once."""
+    trainable: Mapping[str, int]  # trainable parameters by group
+    modules: int  # adapted modules
 
 
 def _sizes(

@@ -64,11 +64,7 @@ def train(
             return launch(processes, train_in_group, *given, trial)
         except AgainError as again:
             trial = again.trial
-            logger.warning(
-                "%s: all processes start again from the last checkpoint, %s",
-                again.why,
-                again.how,
-            )
+            logger.warning("%s: all processes start again from the last checkpoint, %s", again.why, again.how)
 
 
 def train_in_group(
@@ -104,11 +100,7 @@ def _save(prepared: Prepared, loaded: features.Loaded, log: TrainingLog, folder:
     """Write the adapter that the model holds and the log, and remove the checkpoints."""
     base_model = prepared.config.base_model
     adapters.save(
-        loaded.model,
-        folder,
-        base_name=base_model.name,
-        base_digest=prepared.base.digest,
-        revision=base_model.revision,
+        loaded.model, folder, base_name=base_model.name, base_digest=prepared.base.digest, revision=base_model.revision
     )
     adapters.check_arrived(loaded.model, folder / adapters.WEIGHTS)
     write_text(folder / LOG_NAME, log_csv(log.table()))

@@ -18,21 +18,13 @@ READ_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Trial:
-    """How much is tried at once.
+    """How much is tried at once."""
 
-    Attributes:
-        micro_batch: Most pages of a forward pass.
-        read_batch: Validation pages that are read at once.
-        recomputing: Whether activations are computed again whatever the forecast says.
-        strict: Whether only deterministic kernels are used where they are asked for.
-        memory_events: What became of earlier trials.
-    """
-
-    micro_batch: int
-    read_batch: int = READ_AT_ONCE
-    recomputing: bool = False
-    strict: bool = True
-    memory_events: tuple[MemoryEvent, ...] = ()
+    micro_batch: int  # most pages of a forward pass
+    read_batch: int = READ_AT_ONCE  # validation pages that are read at once
+    recomputing: bool = False  # whether activations are computed again whatever the forecast says
+    strict: bool = True  # whether only deterministic kernels are used where they are asked for
+    memory_events: tuple[MemoryEvent, ...] = ()  # what became of earlier trials
 
 
 class AgainError(UserError):
