@@ -33,12 +33,7 @@ def fingerprint(facts: dict[str, Any]) -> str:
 def writing(folder: Path, step: int, mark: str) -> Iterator[Path]:
     """Give a folder to write a checkpoint into; when the block ends it becomes `checkpoint-<step>`, whole or never.
 
-    Checkpoints before the last two are removed afterwards.
-
-    Args:
-        folder: Holds the checkpoints.
-        step: Optimiser steps done.
-        mark: Fingerprint of the training.
+    Checkpoints before the last two are removed afterwards. `mark` is the training's fingerprint.
     """
     staged, final = folder / f".checkpoint-{step}.partial", folder / f"checkpoint-{step}"
     for left in (staged, final):
@@ -62,12 +57,7 @@ def seal(folder: Path, mark: str) -> None:
 
 
 def last_valid(folder: Path, mark: str) -> Path | None:
-    """Return the latest checkpoint of this training that is whole, or None.
-
-    Args:
-        folder: Holds `checkpoint-<step>` folders; need not exist.
-        mark: Fingerprint of the training that wants to go on.
-    """
+    """Return the latest whole checkpoint of the training with this fingerprint, or None; the folder need not exist."""
     if not folder.is_dir():
         return None
     for step, path in reversed(_numbered(folder)):

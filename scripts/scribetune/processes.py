@@ -161,10 +161,7 @@ def launch(size: int, function: Callable[..., T], *arguments: Any) -> T:
     With as many GPUs as processes each sees one of them, as device 0; otherwise all run on the CPU. Log records come
     back to this process's loggers; of processes after the first, warnings and worse, once.
 
-    Args:
-        size: Number of processes.
-        function: A function of a module (not of `__main__`); it is called with a `Group` and the arguments.
-        arguments: Anything that pickles.
+    The function is one of a module (not of `__main__`), called with a `Group` and the arguments, which must pickle.
 
     Raises:
         UserError: One of the processes raised it, or one was killed.

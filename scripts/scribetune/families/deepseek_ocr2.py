@@ -204,14 +204,10 @@ class DeepseekOcr2(NativeFamily):
 
 
 def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
-    """Run the query encoder and the projector over pages with equally many views.
+    """Run query encoder and projector (of the native class's inner model) over pages with equally many views.
 
-    Args:
-        weights: The native class's inner model.
-        rows: (pages, front tokens, width) from SAM, tiles first.
-
-    Returns:
-        (pages, image tokens, hidden size): tiles, page, separator.
+    `rows` are (pages, front tokens, width) from SAM, tiles first; returned are (pages, image tokens, hidden size):
+    tiles, page, separator.
     """
     import torch
 
@@ -244,13 +240,8 @@ def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
 def _views(sizes: tuple[int, ...], device: "torch.device", dtype: "torch.dtype") -> "tuple[torch.Tensor, torch.Tensor]":
     """Return positions (1, length) and additive mask (1, 1, length, length) of views behind one another.
 
-    A view is its patches, which see each other, and as many queries, each of which sees the patches and the queries up
-    to itself.
-
-    Args:
-        sizes: Patches of each view.
-        device: Where they are used.
-        dtype: Number format of the mask.
+    A view is its patches (`sizes`: their numbers), which see each other, and as many queries, each of which sees the
+    patches and the queries up to itself.
     """
     import torch
 

@@ -46,13 +46,7 @@ _TYPES = MappingProxyType({"deepseek_vl_v2": "DeepseekVLV2ForCausalLM"})  # wher
 
 
 def refuse(where: str, settings: Mapping[str, object], supported: Sequence[str]) -> UserError:
-    """Return the error for a model that no family handles.
-
-    Args:
-        where: Its folder, as shown.
-        settings: Its config.json.
-        supported: The families, as shown.
-    """
+    """Return the error for a model that no family handles: its folder, its config.json, and the families as shown."""
     found = settings.get("architectures")
     architectures = [str(item) for item in found] if isinstance(found, list) else []
     model_type = settings.get("model_type")

@@ -24,13 +24,9 @@ class Rows:
 
 
 def choose_rows(wanted: int | str, pages: int, row_bytes: int, device: str) -> Rows:
-    """Choose the number of pages read at once.
+    """Choose the number of pages read at once: `generate.batch`, or as many as fit; never more than there are pages.
 
-    Args:
-        wanted: `generate.batch`: a number, or auto.
-        pages: Pages to be read; there are never more rows than pages.
-        row_bytes: Bytes of the cache for one page at its longest.
-        device: Where the model is.
+    `row_bytes` are those of the cache for one page at its longest.
     """
     if isinstance(wanted, int):
         return Rows(min(wanted, pages), "as configured")

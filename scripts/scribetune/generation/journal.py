@@ -33,8 +33,7 @@ class Journal:
     is cut off when the journal is opened again. A line that cannot be read is left out, with a warning; its page is
     read again.
 
-    Args:
-        path: A file that is named by everything that decides about the answers.
+    The file is named by everything that decides about the answers.
     """
 
     def __init__(self, path: Path) -> None:

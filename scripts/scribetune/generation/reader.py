@@ -103,13 +103,6 @@ class Reader:
 
         The model is used as it is: put it in evaluation mode before reading (dropout would be read along), and back
         afterwards.
-
-        Args:
-            config: `task.prompt` and `generate` are used.
-            family: The model's family.
-            processor: The model's processor.
-            model: The model, with or without an adapter around it.
-            device: Where the model is: "cpu", "cuda", …
         """
         reader = cls.__new__(cls)
         reader._set_up(config, family, processor, model, device)
@@ -155,15 +148,11 @@ class Reader:
         return [found[index] for index in range(len(pages))]
 
     def stream(self, pages: Sequence[Page], limits: Sequence[int] | None = None) -> Iterator[tuple[int, Prediction]]:
-        """Yield (place in `pages`, prediction) as pages come to their end.
+        """Yield (place in `pages`, prediction) as pages come to their end; `limits` may shorten answers further.
 
         Pages with as many image tokens go together, those with the largest image files (the most text) first: the long
         answers then never come last, alone. As a page ends, the next takes its place. Where memory runs out, what is
         being written is given up and read again, fewer pages at once: no page's text depends on the others.
-
-        Args:
-            pages: The pages.
-            limits: Most tokens of each answer, where it is less than `generate.max_new_tokens`.
 
         Raises:
             UserError: Not even one page fits into memory.

@@ -77,8 +77,7 @@ def check_tensors(
 ) -> dict[str, Any]:
     """Compare every tensor on disk with the base's: names, shapes, number formats (`dtype`; None: its own), content.
 
-    Returns:
-        Counts, differences of names and shapes (none), hashes of all that is as it was, and every change.
+    Returned are counts, differences of names and shapes (none), hashes of all that is as it was, and every change.
 
     Raises:
         MergeError: Anything else than base + adapter.
@@ -186,18 +185,7 @@ def check_logits(
 ) -> dict[str, Any]:
     """Compare the logits of the merged model, loaded from disk, with those of base + adapter, loaded by PEFT.
 
-    Args:
-        family: Of both models.
-        folders: Where they are.
-        prompt: What the model is asked.
-        pages: Pages to compare on.
-        stored: Number format of the merged weights.
-        parameters: How many numbers a model has.
-        device: Where to compute; one model lies there at a time.
-        base_hashes: SHA-256 of the base's weights, against which the adapter is checked.
-
-    Returns:
-        What was compared, and the differences.
+    One model lies on the device at a time. `parameters` is how many numbers a model has, `stored` their format on disk.
 
     Raises:
         MergeError: The differences are larger than rounding explains, the adapter moves no logit, or the merged

@@ -21,14 +21,7 @@ _MOST_VARIANTS = 32
 
 
 def compile_layers(model: Any) -> list[str]:
-    """Compile the layers of a model that hold adapter weights, for training.
-
-    Args:
-        model: A PEFT model whose LoRA layers are slim (`lora_layers.slim`).
-
-    Returns:
-        Names of the layers' classes.
-    """
+    """Compile the layers (slim ones) of a PEFT model that hold adapter weights; return the classes' names."""
     torch._dynamo.config.recompile_limit = max(_MOST_VARIANTS, torch._dynamo.config.recompile_limit)
     compiled: dict[type[torch.nn.Module], Callable[..., Any]] = {}
     for layer in model.modules():

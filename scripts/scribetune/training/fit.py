@@ -37,17 +37,7 @@ _VALIDATIONS_OF_SHORT_EPOCHS = 20
 
 
 def fit(prepared: Prepared, loaded: Loaded, resume: Path | None, trial: Trial) -> TrainingLog:
-    """Run the training loop and leave the adapter to be kept in the model.
-
-    Args:
-        prepared: The training.
-        loaded: The model and its features.
-        resume: The checkpoint to go on from; None: from the beginning.
-        trial: How much is tried at once.
-
-    Returns:
-        The log of the whole training.
-    """
+    """Run the training loop, leave the adapter to be kept in the model, and return the log of the whole training."""
     settings, hardware, model = prepared.settings, prepared.hardware, loaded.model
     progress = _progress(prepared, resume)
     in_step = sharding.InStep(model, hardware.group) if prepared.forecast.shards > 1 else None

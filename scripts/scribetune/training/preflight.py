@@ -152,20 +152,10 @@ def check(
     processes: int = 1,
     recomputing: bool = False,
 ) -> Preflight:
-    """Work out what a training will cost.
+    """Work out what a training will cost, in so many steps over the pages learned from, on devices of so much memory.
 
-    Args:
-        family: The model's family.
-        folder: The base model's folder.
-        settings: Configuration of the training.
-        placement: Device and number format.
-        learned: Pages to learn from.
-        steps: Optimiser steps.
-        cached_features_bytes: Size of the vision features to be kept; 0: none are.
-        device_bytes: Memory of the device.
-        features_of_front: Whether these are features of the encoder's frozen front alone.
-        processes: Processes that share the training, a device for each.
-        recomputing: Whether activations are to be computed again whatever the forecast says: an earlier trial failed.
+    No vision features are kept where their size is 0; they may be those of the encoder's frozen front alone. With
+    `recomputing` activations are computed again whatever the forecast says: an earlier trial failed.
 
     Raises:
         UserError: It cannot fit into the device's memory, even one page at a time.
@@ -285,11 +275,7 @@ def _enough_gpus(settings: Train, shards: int, device_bytes: int, least: Callabl
 def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[[int], int]) -> int:
     """Return how many processes divide the base among them: all, or 1 where each holds the whole; say why.
 
-    Args:
-        settings: Configuration of the training.
-        processes: Processes that share the training.
-        device_bytes: Memory of a device; 0: unknown.
-        least: Gives the least memory, in bytes, that a process takes with so many shards.
+    The memory of a device is 0 where it is unknown; `least` gives the bytes that a process takes with so many shards.
     """
     if settings.machine.sharding == "full":
         if processes == 1:
@@ -315,11 +301,8 @@ def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[
 def _refuse_or_warn(forecast: Preflight, smallest: MemoryForecast, settings: Train, way_out: str) -> None:
     """Stop what cannot fit one page at a time; warn where the micro batch will have to be made smaller.
 
-    Args:
-        forecast: What is known.
-        smallest: Forecast of one page at a time.
-        settings: Configuration of the training.
-        way_out: With how many GPUs it would fit; empty: not known of any number.
+    `smallest` is the forecast of one page at a time; `way_out` names a number of GPUs that would do, where one is
+    known.
     """
     if smallest.total > forecast.device_bytes > 0:
         advice = [] if forecast.checkpointing else ["set train.machine.gradient_checkpointing to auto"]

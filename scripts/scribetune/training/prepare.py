@@ -124,14 +124,6 @@ def prepare(
 ) -> Prepared:
     """Choose backend, placement and family, read the splits, and forecast the cost; no model is loaded.
 
-    Args:
-        group: The processes that share the training.
-        config: The configuration.
-        base_path: Folder of the base model, or its hub id.
-        splits: The records of training and validation pages.
-        work: Work folders.
-        trial: How much is tried at once.
-
     Raises:
         UserError: See `run.train`.
     """
