@@ -12,9 +12,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from scribetune.files import sha256_bytes, sha256_file, write_json
+from scribetune.files import sha256_file, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +21,6 @@ SEAL = "complete.json"
 _KEPT = 2
 _NAME = re.compile(r"checkpoint-(\d+)")
 _PARTIAL = ".checkpoint-*.partial"
-
-
-def fingerprint(facts: dict[str, Any]) -> str:
-    """Return one hash over everything that decides how a training goes on (JSON values only)."""
-    return sha256_bytes(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode())
 
 
 @contextmanager

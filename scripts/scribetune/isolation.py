@@ -178,13 +178,13 @@ class Workers:
             try:
                 kind, value = worker.pipe.recv()
             except (EOFError, OSError):
-                ended += self._lose(worker, jobs, waiting, "crashed", "")
+                ended += self._lose(worker, jobs, waiting, "crashed")
                 continue
             ended += self._hear(worker, jobs, waiting, kind, value)
         now = time.monotonic()
         for worker in [worker for worker in busy.values() if worker in self._workers and worker.deadline <= now]:
             if (worker.job is not None or not worker.ready) and not worker.pipe.poll():
-                ended += self._lose(worker, jobs, waiting, "timed_out", "")
+                ended += self._lose(worker, jobs, waiting, "timed_out")
         return ended
 
     def _hear(self, worker: _Worker, jobs: Sequence[_Job], waiting: deque[int], kind: str, value: Any) -> list[int]:
@@ -209,9 +209,7 @@ class Workers:
         worker.job = None
         return self._failed(number, job, waiting, Outcome(None, kind, value[0]))
 
-    def _lose(
-        self, worker: _Worker, jobs: Sequence[_Job], waiting: deque[int], failure: str, message: str
-    ) -> list[int]:
+    def _lose(self, worker: _Worker, jobs: Sequence[_Job], waiting: deque[int], failure: str) -> list[int]:
         """Remove a worker that died or took too long; returns the job that has ended with it, if one has."""
         number = worker.job
         if failure == "timed_out":

@@ -166,14 +166,10 @@ def _find_folder(name: str, search: Sequence[Path]) -> Path | None:
 
 
 def _check_revision(name: str, revision: str | None) -> None:
-    if not _is_commit(revision):
+    if not _REVISION.fullmatch(revision or ""):
         raise UserError(
             f"The base model {name} comes from a model hub and needs base_model.revision, the commit to pin",
             value=revision,
             accepted="40 hexadecimal digits",
             todo="copy the commit from the model's file listing, or give a local folder as base_model.name",
         )
-
-
-def _is_commit(revision: str | None) -> bool:
-    return revision is not None and _REVISION.fullmatch(revision) is not None

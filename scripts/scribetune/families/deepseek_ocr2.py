@@ -57,7 +57,7 @@ class DeepseekOcr2(NativeFamily):
         },
     )
     front: ClassVar[str | None] = "model.vision_tower.sam_encoder"
-    guard_exempt_tokens: ClassVar[tuple[str, ...]] = ("<td>", "</td>")
+    encoder: ClassVar[tuple[str, ...]] = ("vision_tower.", "multi_modal_projector.")
 
     def load_processor(self, folder: Path) -> Any:
         """Load the native processor; the image processor falls back to its Pillow form where torchvision is absent."""
@@ -191,16 +191,6 @@ class DeepseekOcr2(NativeFamily):
         """Scatter features over the image tokens' embeddings; see `Family.embed`."""
         base = native(model)
         return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, features)
-
-    def group_of(self, parameter: str) -> str:
-        """Group a parameter by its name; see `Family.group_of`."""
-        if "vision_tower." in parameter or "multi_modal_projector." in parameter:
-            return "vision"
-        if ".mlp.experts." in parameter:
-            return "experts"
-        if ".self_attn." in parameter:
-            return "attention"
-        return "mlp" if ".mlp." in parameter else "other"
 
 
 def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":

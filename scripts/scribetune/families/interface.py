@@ -6,7 +6,7 @@ load or run a model, so that a dry run of the build never pays for them.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -46,32 +46,24 @@ class UnknownScopeError(UserError, KeyError):
         return str(self.args[0])
 
 
-class Scopes(Mapping[str, Scope]):
+class Scopes(dict[str, Scope]):
     """A family's LoRA scopes by name; asking for one that it lacks is a message with the reason from `lacking`."""
 
     def __init__(
         self, title: str, scopes: Mapping[ScopeName, Scope], lacking: Mapping[ScopeName, str] | None = None
     ) -> None:
+        super().__init__({str(name): scope for name, scope in scopes.items()})
         self._title = title
-        self._scopes: dict[str, Scope] = {str(name): scope for name, scope in scopes.items()}
         self._lacking: dict[str, str] = {str(name): reason for name, reason in (lacking or {}).items()}
 
-    def __getitem__(self, name: str) -> Scope:
-        if name in self._scopes:
-            return self._scopes[name]
+    def __missing__(self, name: str) -> Scope:
         reason = self._lacking.get(name, "no such scope is known")
         raise UnknownScopeError(
             f"{self._title} cannot be trained with this LoRA scope ({reason}); train.lora.scope is",
             value=name,
-            accepted=", ".join(self._scopes),
+            accepted=", ".join(self),
             todo="set train.lora.scope to one of these",
         )
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._scopes)
-
-    def __len__(self) -> int:
-        return len(self._scopes)
 
 
 @dataclass(frozen=True)

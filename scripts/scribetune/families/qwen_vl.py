@@ -68,7 +68,7 @@ def _mixture_scopes(title: str, encoder: str) -> Scopes:
 class QwenVL(NativeFamily):
     """What the Qwen families have in common."""
 
-    guard_exempt_tokens: ClassVar[tuple[str, ...]] = ("<td>", "</td>")
+    encoder: ClassVar[tuple[str, ...]] = ("visual.",)
 
     def load_processor(self, folder: Path) -> Any:
         """Load tokenizer, chat template and the Pillow image processor; see `Family.load_processor`.
@@ -189,16 +189,6 @@ class QwenVL(NativeFamily):
             "inputs_embeds": self.embed(model, input_ids, features),
             "position_ids": positions(image, attention_mask, features[:, -1]),
         }
-
-    def group_of(self, parameter: str) -> str:
-        """Group a parameter by its name; see `Family.group_of`."""
-        if "visual." in parameter:
-            return "vision"
-        if ".mlp.experts." in parameter:
-            return "experts"
-        if ".self_attn." in parameter:
-            return "attention"
-        return "mlp" if ".mlp." in parameter else "other"
 
     def names_on_disk(self, layout: LayoutName) -> LayoutName:  # noqa: ARG002 (one set of names serves both)
         """Return the names that the models on the hub have, which vLLM and transformers both read, in any layout."""

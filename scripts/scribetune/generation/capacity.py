@@ -49,9 +49,7 @@ def free_bytes(device: str) -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     free, total = torch.cuda.mem_get_info()
     idle = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    limit = total
-    if hasattr(torch.cuda, "get_per_process_memory_fraction"):
-        limit = int(total * torch.cuda.get_per_process_memory_fraction())
+    limit = int(total * torch.cuda.get_per_process_memory_fraction())
     return max(0, min(free + idle, limit - torch.cuda.memory_allocated()))
 
 

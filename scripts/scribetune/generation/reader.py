@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -163,7 +164,7 @@ class Reader:
         waiting = dict.fromkeys(order)
         most = len(pages)
         began = time.perf_counter()
-        with progress.bar("Reading pages", len(pages), "pages") as advance, self._attention_that_takes_masks():
+        with progress.bar("Reading pages", len(pages), "pages") as advance, _attention_that_takes_masks(self.model):
             while waiting:
                 run = _Run(self, pages, [tokens for tokens, _ in costs], list(waiting), limits, most)
                 try:
@@ -200,9 +201,6 @@ class Reader:
         """Return the most tokens of an answer after a prompt of so many tokens."""
         allowed = min(self._settings.max_new_tokens, max(1, self._longest - prompt_length))
         return allowed if wanted is None else max(1, min(allowed, wanted))
-
-    def _attention_that_takes_masks(self) -> "_Attention":
-        return _Attention(self.model)
 
     def _rows(self, pages: int, capacity: int) -> Rows:
         row_bytes = capacity * kv_bytes_per_token(self._text_config, self.dtype)
@@ -389,19 +387,16 @@ class _Run:
         return [int(sha256_file(self._pages[page.index].image)[:15], 16) for page in taken]
 
 
-class _Attention:
-    """Puts a model on an attention that takes any mask while pages are read, and back afterwards."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = native(model)
-        self._before: str | None = None
-
-    def __enter__(self) -> None:
-        found = self._model.config.get_text_config()._attn_implementation
-        if found not in ("sdpa", "eager"):
-            self._before = found
-            self._model.set_attn_implementation("sdpa")
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            self._model.set_attn_implementation(self._before)
+@contextmanager
+def _attention_that_takes_masks(model: Any) -> Iterator[None]:
+    """Put a model on an attention that takes any mask while pages are read, and back afterwards."""
+    inner = native(model)
+    before = inner.config.get_text_config()._attn_implementation
+    if before in ("sdpa", "eager"):
+        yield
+        return
+    inner.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        inner.set_attn_implementation(before)

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 
 from scribetune import adapters, collation, families
 from scribetune.merging import deltas, streaming
-from scribetune.merging.checkpoint import as_bytes
+from scribetune.merging.checkpoint import as_bytes, dtype_name
 from scribetune.merging.deltas import Adapter, Change
 from scribetune.merging.layouts import ModelFiles
 
@@ -192,7 +192,7 @@ def check_logits(
             model's processor makes other inputs than the base's.
     """
     computed, reason = _precision(parameters, stored, device)
-    logger.info("Logits are compared in %s: %s", _name(computed), reason)
+    logger.info("Logits are compared in %s: %s", dtype_name(computed), reason)
     inputs = _inputs(family, family.load_processor(folders.base), prompt, pages)
     _check_inputs(inputs, _inputs(family, family.load_processor(folders.merged), prompt, pages))
     with _full_float32():
@@ -216,7 +216,7 @@ def check_logits(
         "positions": len(tuned),
         "vocabulary": tuned.shape[-1],
         "device": device,
-        "computed_in": _name(computed),
+        "computed_in": dtype_name(computed),
         "largest": apart.scale,
         "rms": apart.scale_rms,
         "adapter_moves_by": moved.largest,
@@ -242,7 +242,7 @@ def _judge(moved: "_Difference", apart: "_Difference", allowed: float, stored: t
         logger.warning(
             "Rounding to %s moves the logits by %.3g, the adapter itself by %.3g (root mean square): set "
             "merge.precision to float32 to keep what was learned",
-            _name(stored),
+            dtype_name(stored),
             apart.rms,
             moved.rms,
         )
@@ -359,7 +359,3 @@ def _drawn_pages() -> list[SamplePage]:
 def _sample(name: str, image: Image.Image, answer: str) -> SamplePage:
     described = f"{image.mode} {image.width} {image.height} ".encode()
     return SamplePage(name, image, answer, hashlib.sha256(described + image.tobytes()).hexdigest())
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

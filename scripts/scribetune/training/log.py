@@ -120,17 +120,14 @@ class TrainingLog:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "TrainingLog":
         """Return the log that `to_json` wrote."""
-        return cls(
-            micro_batch=values["micro_batch"],
-            rows={int(row["step"]): dict(row) for row in values["rows"]},
-            window=[StepFigures(**step) for step in values["window"]],
-            validations=[Validation(**one) for one in values["validations"]],
-            best=Validation(**values["best"]) if values["best"] else None,
-            stale=values["stale"],
-            skipped_steps=list(values["skipped_steps"]),
-            memory_events=[MemoryEvent(**event) for event in values["memory_events"]],
-            finished=values["finished"],
-        )
+        records: dict[str, Any] = {
+            "rows": {int(row["step"]): dict(row) for row in values["rows"]},
+            "window": [StepFigures(**step) for step in values["window"]],
+            "validations": [Validation(**one) for one in values["validations"]],
+            "best": Validation(**values["best"]) if values["best"] else None,
+            "memory_events": [MemoryEvent(**event) for event in values["memory_events"]],
+        }
+        return cls(**{**values, **records})
 
 
 def log_csv(rows: Sequence[Mapping[str, float]]) -> str:

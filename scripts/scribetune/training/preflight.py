@@ -33,6 +33,7 @@ from scribetune.collation import Example
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.families import Family
+from scribetune.families.native import skeleton
 from scribetune.training import loss, quantized, sharding
 from scribetune.training.memory import GIGABYTE
 
@@ -127,15 +128,6 @@ class Preflight:
             f"Time: about {_duration(self.estimated_seconds)} for {self.steps:,} steps, without validations "
             f"({self.estimate_basis})",
         ]
-
-
-def skeleton(folder: Path, dtype: torch.dtype) -> Any:
-    """Return the base model without its weights (on the meta device): shapes and names cost no memory."""
-    from transformers import AutoConfig, AutoModelForImageTextToText
-
-    settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    with torch.device("meta"):
-        return AutoModelForImageTextToText.from_config(settings, dtype=dtype, trust_remote_code=False)
 
 
 def check(

@@ -9,11 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from scribetune import adapters, backends, checkpoints, families, vision_cache
+from scribetune import adapters, backends, families, vision_cache
 from scribetune.collation import Example, SkippedPage, make_examples, read_pages
 from scribetune.config import Config, Train
 from scribetune.errors import UserError
-from scribetune.files import sha256_file
+from scribetune.families.native import configuration
+from scribetune.files import sha256_file, sha256_json
 from scribetune.processes import Group
 from scribetune.training import memory, preflight, quantized
 from scribetune.training.trial import Trial
@@ -155,7 +156,7 @@ def prepare(
         processes=group.size,
         recomputing=trial.recomputing,
     )
-    fingerprint = checkpoints.fingerprint(
+    fingerprint = sha256_json(
         {
             "train": settings.decisive(),
             "prompt": prompt,
@@ -175,15 +176,10 @@ def _hardware(group: Group, settings: Train) -> Hardware:
     else:
         backend = backends.BackendChoice("peft", f"{group.size} processes share the work; unsloth is for one")
     if backend.name == "unsloth":
-        _patch_first()
+        import unsloth  # noqa: F401  before transformers' models, which it patches on import
     placement = backends.place(settings.machine.precision, settings.machine.cpu_threads)
     quantized.refuse_without_device(settings, placement.device)
     return Hardware(group, backend, placement)
-
-
-def _patch_first() -> None:
-    """Import unsloth before transformers' models: it patches them on import."""
-    import unsloth  # noqa: F401
 
 
 def _read(
@@ -260,9 +256,7 @@ def _kept_features(
 def _features_bytes(
     family: families.Family, folder: Path, placement: backends.Placement, examples: Sequence[Example], *, of_front: bool
 ) -> int:
-    from transformers import AutoConfig
-
-    settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    settings = configuration(folder)
     tokens = [example.image_tokens for example in examples]
     if of_front:
         tokens = [family.front_tokens(count) for count in tokens]

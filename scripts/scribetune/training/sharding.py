@@ -26,7 +26,7 @@ from scribetune.backends import Placement
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.families import Family
-from scribetune.families.native import native
+from scribetune.families.native import configuration, native
 from scribetune.processes import Group
 
 logger = logging.getLogger(__name__)
@@ -96,11 +96,10 @@ def load(family: Family, folder: Path, settings: Train, placement: Placement, gr
 def _without_weights(folder: Path, dtype: torch.dtype) -> Any:
     """Return the base model with parameters on the meta device; its buffers are computed, as they are on loading."""
     from accelerate import init_empty_weights
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    from transformers import AutoModelForImageTextToText
 
-    settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     with init_empty_weights():
-        model = AutoModelForImageTextToText.from_config(settings, dtype=dtype, trust_remote_code=False)
+        model = AutoModelForImageTextToText.from_config(configuration(folder), dtype=dtype, trust_remote_code=False)
     # What makes the parameters empty makes one of its own wherever one is used.
     model.tie_weights()
     return model.eval()
