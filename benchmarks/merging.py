@@ -26,7 +26,8 @@ import torch  # noqa: E402  the folder above comes first
 from safetensors.torch import save_file  # noqa: E402
 
 from scribetune import adapters, config, families  # noqa: E402
-from scribetune.merging import layouts, merged_model  # noqa: E402
+from scribetune.families import native  # noqa: E402
+from scribetune.merging import merged_model  # noqa: E402
 
 TINY = REPOSITORY / "models" / "tiny"
 
@@ -34,7 +35,7 @@ TINY = REPOSITORY / "models" / "tiny"
 def make_adapter(family: families.Family, base: Path, folder: Path, scope: str) -> int:
     """Write an adapter with random weights; return how many it has."""
     settings = config.load({"train": {"lora": {"scope": scope, "dropout": 0.0}}})
-    wrapped = adapters.attach(family, layouts.skeleton(base), settings.train)
+    wrapped = adapters.attach(family, native.skeleton(base), settings.train)
     generator = torch.Generator().manual_seed(1)
     weights = {
         name: torch.empty(weight.shape).normal_(0.0, 0.03, generator=generator)

@@ -95,23 +95,16 @@ def base_hashes(folder: Path) -> dict[str, str]:
 def base_digest(folder: Path, hashes: Mapping[str, str] | None = None) -> str:
     """Return one hash for the weights of a base model: over the names and SHA-256 of its safetensors files.
 
-    Args:
-        folder: The base model's folder.
-        hashes: As `base_hashes` returned them, where they are known: hashing gigabytes takes its time.
+    `hashes` are those of `base_hashes`, where they are known: hashing gigabytes takes its time.
     """
     found = base_hashes(folder) if hashes is None else hashes
     return sha256_bytes("".join(f"{name} {digest}\n" for name, digest in sorted(found.items())).encode())
 
 
 def save(model: Any, folder: Path, *, base_name: str, base_digest: str, revision: str | None) -> None:
-    """Write adapter_model.safetensors and adapter_config.json, the same bytes for the same weights.
+    """Write adapter_model.safetensors and adapter_config.json of a PEFT model, the same bytes for the same weights.
 
-    Args:
-        model: A PEFT model.
-        folder: Where to.
-        base_name: What the adapter records as its base: a name that holds on another machine too.
-        base_digest: Hash of the base model's weights, from `base_digest`; goes into the file's metadata.
-        revision: The base model's commit on the hub, or None.
+    What is recorded as the base (`base_name`) must hold on another machine too; `base_digest` goes into the metadata.
     """
     with tempfile.TemporaryDirectory() as temporary:
         staged = Path(temporary)
@@ -126,16 +119,9 @@ def save(model: Any, folder: Path, *, base_name: str, base_digest: str, revision
 
 
 def load(model: Any, folder: Path, *, base_folder: Path, hashes: Mapping[str, str] | None = None) -> Any:
-    """Put a saved adapter around a model and prove that every tensor of the file arrived in it.
+    """Put a saved adapter around a model in evaluation mode, and prove that every tensor of the file arrived in it.
 
-    Args:
-        model: The base model.
-        folder: Holds adapter_model.safetensors and adapter_config.json.
-        base_folder: The base model's folder, to refuse an adapter that was trained on other weights.
-        hashes: `base_hashes` of that folder, where they are known.
-
-    Returns:
-        A PEFT model in evaluation mode.
+    `base_folder` and its `base_hashes`, where known, serve to refuse an adapter that was trained on other weights.
 
     Raises:
         UserError: No adapter there, or one that belongs to another base model.
@@ -252,12 +238,7 @@ def check_base(folder: Path, base_folder: Path, hashes: Mapping[str, str] | None
 
 
 def check_names(names: Collection[str], folder: Path, settings: Mapping[str, Any]) -> None:
-    """Refuse an adapter with tensors for modules that a model does not have.
-
-    Args:
-        names: The model's modules and parameters.
-        folder: The adapter's.
-        settings: Of the adapter.
+    """Refuse an adapter with tensors for modules and parameters (`names`) that a model does not have.
 
     Raises:
         UserError: The first such module; the adapter is of another architecture.

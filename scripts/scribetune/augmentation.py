@@ -19,15 +19,7 @@ _JPEG_QUALITY = (45, 92)
 
 
 def scanned(page: Image.Image, seed: str) -> Image.Image:
-    """Return a page as a scanner might see it.
-
-    Args:
-        page: RGB.
-        seed: Decides about everything that is drawn; the same seed gives the same pixels.
-
-    Returns:
-        RGB, of the same size.
-    """
+    """Return an RGB page as a scanner might see it, of the same size; the same seed gives the same pixels."""
     draw = random.Random(seed)  # noqa: S311  repeatable, not secret
     paper = draw.uniform(*_PAPER)
     seen = page.rotate(

@@ -48,9 +48,7 @@ class BackendChoice:
 def place(precision: str, cpu_threads: int) -> Placement:
     """Choose device and number format, and fix the number of CPU threads.
 
-    Args:
-        precision: auto, float32 or bfloat16.
-        cpu_threads: Threads of CPU arithmetic: sums are split by thread, so the number is part of the result.
+    Sums on a CPU are split by thread, so that their number is part of the result.
     """
     torch.set_num_threads(cpu_threads)
     cuda = torch.cuda.is_available()
@@ -87,18 +85,10 @@ def choose(wanted: str) -> BackendChoice:
 def load(
     choice: BackendChoice, family: Family, folder: Path, train: Train, placement: Placement, *, checkpointing: bool
 ) -> Any:
-    """Load the base model and put a fresh adapter around it, as the backend does it.
+    """Load the base model and put a fresh adapter around it, as the backend does it: a PEFT model.
 
-    Args:
-        choice: The backend.
-        family: The model's family.
-        folder: The base model's folder.
-        train: Configuration of the training.
-        placement: Device and number format.
-        checkpointing: Whether activations will be computed again in the backward pass.
-
-    Returns:
-        A PEFT model; its base is in evaluation mode, its adapter weights are the only trainable ones.
+    Its base is in evaluation mode, its adapter weights are the only trainable ones. `checkpointing` says whether
+    activations will be computed again in the backward pass.
     """
     if choice.name == "unsloth":
         return _load_unsloth(family, folder, train, placement, checkpointing)

@@ -12,9 +12,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from scribetune.files import sha256_bytes, sha256_file, write_json
+from scribetune.files import sha256_file, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -24,21 +23,11 @@ _NAME = re.compile(r"checkpoint-(\d+)")
 _PARTIAL = ".checkpoint-*.partial"
 
 
-def fingerprint(facts: dict[str, Any]) -> str:
-    """Return one hash over everything that decides how a training goes on (JSON values only)."""
-    return sha256_bytes(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode())
-
-
 @contextmanager
 def writing(folder: Path, step: int, mark: str) -> Iterator[Path]:
     """Give a folder to write a checkpoint into; when the block ends it becomes `checkpoint-<step>`, whole or never.
 
-    Checkpoints before the last two are removed afterwards.
-
-    Args:
-        folder: Holds the checkpoints.
-        step: Optimiser steps done.
-        mark: Fingerprint of the training.
+    Checkpoints before the last two are removed afterwards. `mark` is the training's fingerprint.
     """
     staged, final = folder / f".checkpoint-{step}.partial", folder / f"checkpoint-{step}"
     for left in (staged, final):
@@ -62,12 +51,7 @@ def seal(folder: Path, mark: str) -> None:
 
 
 def last_valid(folder: Path, mark: str) -> Path | None:
-    """Return the latest checkpoint of this training that is whole, or None.
-
-    Args:
-        folder: Holds `checkpoint-<step>` folders; need not exist.
-        mark: Fingerprint of the training that wants to go on.
-    """
+    """Return the latest whole checkpoint of the training with this fingerprint, or None; the folder need not exist."""
     if not folder.is_dir():
         return None
     for step, path in reversed(_numbered(folder)):

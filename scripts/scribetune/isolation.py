@@ -31,20 +31,15 @@ _MESSAGE_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work in a worker. Everything must be picklable; functions must be those of modules.
-
-    Attributes:
-        function: For `Workers.run`, a function that is called once. For `Workers.run_steps`, a generator function with
-            a further argument `first`: it yields the values of its steps from that one on, counted from 0.
-        arguments: Its arguments.
-        timeout_s: Longest time for the call, or for each step.
-        weight: How much work it is, about, in any unit. Heavy tasks start first, so that none is left alone at the end.
-    """
+    """One piece of work in a worker. Everything must be picklable; functions must be those of modules."""
 
     function: Callable[..., Any]
+    """For `Workers.run`, a function that is called once. For `Workers.run_steps`, a generator function with a further
+    argument `first`: it yields the values of its steps from that one on, counted from 0."""
     arguments: tuple[Any, ...]
-    timeout_s: float
+    timeout_s: float  # longest time for the call, or for each step
     weight: int = 0
+    """How much work it is, about, in any unit. Heavy tasks start first, so that none is left alone at the end."""
 
 
 @dataclass(frozen=True)
@@ -183,13 +178,13 @@ class Workers:
             try:
                 kind, value = worker.pipe.recv()
             except (EOFError, OSError):
-                ended += self._lose(worker, jobs, waiting, "crashed", "")
+                ended += self._lose(worker, jobs, waiting, "crashed")
                 continue
             ended += self._hear(worker, jobs, waiting, kind, value)
         now = time.monotonic()
         for worker in [worker for worker in busy.values() if worker in self._workers and worker.deadline <= now]:
             if (worker.job is not None or not worker.ready) and not worker.pipe.poll():
-                ended += self._lose(worker, jobs, waiting, "timed_out", "")
+                ended += self._lose(worker, jobs, waiting, "timed_out")
         return ended
 
     def _hear(self, worker: _Worker, jobs: Sequence[_Job], waiting: deque[int], kind: str, value: Any) -> list[int]:
@@ -214,9 +209,7 @@ class Workers:
         worker.job = None
         return self._failed(number, job, waiting, Outcome(None, kind, value[0]))
 
-    def _lose(
-        self, worker: _Worker, jobs: Sequence[_Job], waiting: deque[int], failure: str, message: str
-    ) -> list[int]:
+    def _lose(self, worker: _Worker, jobs: Sequence[_Job], waiting: deque[int], failure: str) -> list[int]:
         """Remove a worker that died or took too long; returns the job that has ended with it, if one has."""
         number = worker.job
         if failure == "timed_out":

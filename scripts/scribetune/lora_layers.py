@@ -43,12 +43,9 @@ class SlimExperts(ParamWrapper):
     """Stacked experts with LoRA on both of their stacks; takes the place of the outer of PEFT's two wrappers."""
 
     def forward(self, x: torch.Tensor, *arguments: Any, **named: Any) -> torch.Tensor:
-        """Return what the experts make of tokens.
+        """Return what the experts make of tokens (tokens, hidden).
 
-        Args:
-            x: (tokens, hidden).
-            arguments: Which experts (tokens, k) each token is sent to, and with which weights (tokens, k).
-            named: The same two, by the names `top_k_index` and `top_k_weights`.
+        Given with them, by place or by name, are `top_k_index` and `top_k_weights` (tokens, k).
         """
         wrappers = _wrappers(self)
         experts: Any = self.get_base_layer()
@@ -131,17 +128,10 @@ def _grouped(
 
 @torch.library.custom_op("scribetune::grouped_product", mutates_args=())
 def grouped_product(rows: torch.Tensor, stack: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
-    """Multiply each row by the matrix of its group.
+    """Multiply each row (rows, in), sorted by group, by its group's matrix in the stack (groups, in, out): (rows, out).
 
-    An operation of its own: the compiler would choose strides for the matrices that grouped_mm refuses.
-
-    Args:
-        rows: (rows, in), sorted by group.
-        stack: (groups, in, out).
-        ends: (groups), int32: where each group's rows end.
-
-    Returns:
-        (rows, out)
+    `ends` (groups), int32, says where each group's rows end. An operation of its own: the compiler would choose strides
+    for the matrices that grouped_mm refuses.
     """
     return functional.grouped_mm(rows.contiguous(), _readable(stack), offs=ends)
 
@@ -196,13 +186,10 @@ def _wrappers(outer: ParamWrapper) -> dict[str, ParamWrapper]:
 
 
 def slim(model: Any) -> int:
-    """Let the LoRA layers of a PEFT model compute with fewer operations; see the module's text.
+    """Let LoRA layers of a PEFT model compute with fewer operations (see the module's text); return their number.
 
     Layers that this cannot be done for (a rank whose rows grouped products cannot take, experts with biases) stay as
     PEFT has them.
-
-    Returns:
-        How many layers were changed.
     """
     changed = 0
     inner = {id(module.base_layer) for module in model.modules() if isinstance(module, ParamWrapper)}

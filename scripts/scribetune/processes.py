@@ -53,17 +53,11 @@ _ON_CPU = {
 
 @dataclass(frozen=True)
 class Group:
-    """The processes that share a job, as one of them sees them. Without arguments: one process alone.
+    """The processes that share a job, as one of them sees them. Without arguments: one process alone."""
 
-    Attributes:
-        rank: Number of this process, counted from 0.
-        size: Number of processes.
-        control: torch.distributed's group for what is no gradient; it uses main memory alone.
-    """
-
-    rank: int = 0
+    rank: int = 0  # number of this process, counted from 0
     size: int = 1
-    control: Any = None
+    control: Any = None  # torch.distributed's group for what is no gradient; it uses main memory alone
 
     @property
     def is_first(self) -> bool:
@@ -167,10 +161,7 @@ def launch(size: int, function: Callable[..., T], *arguments: Any) -> T:
     With as many GPUs as processes each sees one of them, as device 0; otherwise all run on the CPU. Log records come
     back to this process's loggers; of processes after the first, warnings and worse, once.
 
-    Args:
-        size: Number of processes.
-        function: A function of a module (not of `__main__`); it is called with a `Group` and the arguments.
-        arguments: Anything that pickles.
+    The function is one of a module (not of `__main__`), called with a `Group` and the arguments, which must pickle.
 
     Raises:
         UserError: One of the processes raised it, or one was killed.
@@ -402,11 +393,7 @@ def _join(rank: int, size: int, store: str, *, on_gpus: bool) -> Group:
     meeting_point = dist.FileStore(store, size)  # type: ignore[attr-defined]
     meeting_point.set_timeout(_COLLECTIVE)
     dist.init_process_group(
-        "nccl" if on_gpus else "gloo",
-        store=meeting_point,
-        rank=rank,
-        world_size=size,
-        timeout=_COLLECTIVE,
+        "nccl" if on_gpus else "gloo", store=meeting_point, rank=rank, world_size=size, timeout=_COLLECTIVE
     )
     return Group(rank, size, dist.new_group(backend="gloo", timeout=_COLLECTIVE))
 

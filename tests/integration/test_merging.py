@@ -19,8 +19,9 @@ from safetensors.torch import load_file, save_file
 
 from scribetune import adapters, config, families
 from scribetune.errors import UserError
+from scribetune.families import native
 from scribetune.files import sha256_file, write_json, write_jsonl
-from scribetune.merging import checkpoint, deltas, layouts, merged_model, proof, streaming
+from scribetune.merging import checkpoint, deltas, merged_model, proof, streaming
 from scribetune.merging.checkpoint import Checkpoint, ShardWriter
 from scribetune.merging.layouts import Layouts, ModelFiles
 from scribetune.merging.proof import MergeError
@@ -35,7 +36,7 @@ DAMAGED = "model.language_model.layers.0.self_attn.q_proj"
 
 @functools.cache
 def _skeleton() -> Any:
-    return layouts.skeleton(TINY)
+    return native.skeleton(TINY)
 
 
 def skeleton() -> Any:
@@ -208,7 +209,7 @@ def test_a_base_with_names_of_both_layouts_is_read(adapter: Path, tmp_path: Path
     base = tmp_path / "base"
     shutil.copytree(TINY, base)
     model.save_pretrained(base)  # transformers reverses only the renamings that loading used
-    files = ModelFiles(Checkpoint(base), Layouts(layouts.skeleton(base)))
+    files = ModelFiles(Checkpoint(base), Layouts(native.skeleton(base)))
     assert files.layout is None
     merge(adapter, tmp_path / "mixed", base=base, layout="original")
     merge(adapter, tmp_path / "merged", layout="original")

@@ -10,6 +10,7 @@ import torch
 from scribetune import backends
 from scribetune.errors import UserError
 from scribetune.examples import Example, Page
+from scribetune.families import native
 from scribetune.training import preflight, sharding
 from support.training_pages import FAMILY, TINY, settings
 
@@ -164,7 +165,7 @@ def test_a_base_that_must_not_or_cannot_be_shared_is_refused_where_it_does_not_f
 
 def test_a_share_is_forecast_with_what_is_gathered_for_a_moment() -> None:
     whole, shared = check(processes=2, sharding="none"), check(processes=2, sharding="full")
-    model = preflight.skeleton(TINY, torch.float32)
+    model = native.skeleton(TINY, torch.float32)
     layers = [sum(weight.numel() for weight in layer.parameters()) for layer in sharding.layers(model)]
     assert shared.memory.weights == pytest.approx(whole.memory.weights - 4 * sum(layers) / 2, rel=1e-3)
     assert (whole.memory.gathered, shared.memory.gathered) == (0, 3 * 4 * max(layers))

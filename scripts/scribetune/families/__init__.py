@@ -39,14 +39,9 @@ _REVISION = re.compile(r"[0-9a-f]{40}")
 
 
 def base_model_files(name: str, search: Sequence[Path]) -> list[Path]:
-    """List the files of a base model's folder that loading it reads, sorted.
+    """List the files of a base model's folder (`base_model.name`) that loading it reads, sorted; [] for a hub id.
 
-    Args:
-        name: `base_model.name` of the configuration.
-        search: Roots for a relative folder, in order.
-
-    Returns:
-        Paths as `root / name / file`, or [] for a hub id.
+    A relative folder is looked up in the roots `search`, in order; paths come as `root / name / file`.
 
     Raises:
         UserError: A folder that does not exist, or holds no config.json or no *.safetensors.
@@ -71,11 +66,7 @@ def resolve(choice: BaseModelChoice, search: Sequence[Path]) -> str:
 
 
 def family_of(folder: Path, wanted: str = "auto") -> Family:
-    """Return the family of the model in a local folder, read off its config.json.
-
-    Args:
-        folder: Holds config.json.
-        wanted: `base_model.family` of the configuration; auto takes what config.json says.
+    """Return the family of the model in a local folder, read off its config.json; `wanted` is `base_model.family`.
 
     Raises:
         UserError: config.json cannot be read, names no supported family, or another one than `wanted`.
@@ -103,10 +94,6 @@ def family_of(folder: Path, wanted: str = "auto") -> Family:
 
 def local_folder(name: str, revision: str | None) -> Path:
     """Return the folder of a base model, fetching a hub id's pinned revision first (safetensors and text files only).
-
-    Args:
-        name: A folder, or a hub id.
-        revision: Commit of the hub repository; unused for a folder.
 
     Raises:
         UserError: Neither an existing folder nor a hub id with revision, or the hub does not have it.
@@ -179,14 +166,10 @@ def _find_folder(name: str, search: Sequence[Path]) -> Path | None:
 
 
 def _check_revision(name: str, revision: str | None) -> None:
-    if not _is_commit(revision):
+    if not _REVISION.fullmatch(revision or ""):
         raise UserError(
             f"The base model {name} comes from a model hub and needs base_model.revision, the commit to pin",
             value=revision,
             accepted="40 hexadecimal digits",
             todo="copy the commit from the model's file listing, or give a local folder as base_model.name",
         )
-
-
-def _is_commit(revision: str | None) -> bool:
-    return revision is not None and _REVISION.fullmatch(revision) is not None

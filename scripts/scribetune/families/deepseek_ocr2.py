@@ -11,14 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from scribetune.families.interface import (
-    EncodedPages,
-    ImageTokenError,
-    PageCost,
-    Scope,
-    Scopes,
-    TaskName,
-)
+from scribetune.families.interface import EncodedPages, ImageTokenError, PageCost, Scope, Scopes, TaskName
 from scribetune.families.native import NativeFamily, native, scatter
 
 if TYPE_CHECKING:
@@ -44,10 +37,7 @@ class DeepseekOcr2(NativeFamily):
     model_type: ClassVar[str] = "deepseek_ocr2"
     title: ClassVar[str] = "DeepSeek-OCR-2"
     prompts: ClassVar[Mapping[TaskName, str]] = MappingProxyType(
-        {
-            "free_ocr": "<image>\nFree OCR. ",
-            "markdown": "<image>\n<|grounding|>Convert the document to markdown. ",
-        }
+        {"free_ocr": "<image>\nFree OCR. ", "markdown": "<image>\n<|grounding|>Convert the document to markdown. "}
     )
     scopes: ClassVar[Scopes] = Scopes(
         title,
@@ -67,7 +57,7 @@ class DeepseekOcr2(NativeFamily):
         },
     )
     front: ClassVar[str | None] = "model.vision_tower.sam_encoder"
-    guard_exempt_tokens: ClassVar[tuple[str, ...]] = ("<td>", "</td>")
+    encoder: ClassVar[tuple[str, ...]] = ("vision_tower.", "multi_modal_projector.")
 
     def load_processor(self, folder: Path) -> Any:
         """Load the native processor; the image processor falls back to its Pillow form where torchvision is absent."""
@@ -202,26 +192,12 @@ class DeepseekOcr2(NativeFamily):
         base = native(model)
         return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, features)
 
-    def group_of(self, parameter: str) -> str:
-        """Group a parameter by its name; see `Family.group_of`."""
-        if "vision_tower." in parameter or "multi_modal_projector." in parameter:
-            return "vision"
-        if ".mlp.experts." in parameter:
-            return "experts"
-        if ".self_attn." in parameter:
-            return "attention"
-        return "mlp" if ".mlp." in parameter else "other"
-
 
 def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
-    """Run the query encoder and the projector over pages with equally many views.
+    """Run query encoder and projector (of the native class's inner model) over pages with equally many views.
 
-    Args:
-        weights: The native class's inner model.
-        rows: (pages, front tokens, width) from SAM, tiles first.
-
-    Returns:
-        (pages, image tokens, hidden size): tiles, page, separator.
+    `rows` are (pages, front tokens, width) from SAM, tiles first; returned are (pages, image tokens, hidden size):
+    tiles, page, separator.
     """
     import torch
 
@@ -254,13 +230,8 @@ def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
 def _views(sizes: tuple[int, ...], device: "torch.device", dtype: "torch.dtype") -> "tuple[torch.Tensor, torch.Tensor]":
     """Return positions (1, length) and additive mask (1, 1, length, length) of views behind one another.
 
-    A view is its patches, which see each other, and as many queries, each of which sees the patches and the queries up
-    to itself.
-
-    Args:
-        sizes: Patches of each view.
-        device: Where they are used.
-        dtype: Number format of the mask.
+    A view is its patches (`sizes`: their numbers), which see each other, and as many queries, each of which sees the
+    patches and the queries up to itself.
     """
     import torch
 

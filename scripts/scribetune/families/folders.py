@@ -16,11 +16,7 @@ _LFS_POINTER = b"version https://git-lfs"
 
 
 def model_files(folder: Path, origin: str = "") -> list[Path]:
-    """List the files of a model's folder that loading it reads, sorted.
-
-    Args:
-        folder: The folder.
-        origin: What to call it in messages; else its path.
+    """List the files of a model's folder that loading reads, sorted; messages call the folder `origin`, else its path.
 
     Raises:
         UserError: config.json or weights are missing, in part or whole, or are not what they should be.

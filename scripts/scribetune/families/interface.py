@@ -6,7 +6,7 @@ load or run a model, so that a dry run of the build never pays for them.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -28,22 +28,15 @@ class ImageTokenError(RuntimeError):
 
 @dataclass(frozen=True)
 class Scope:
-    """Which weights get LoRA.
+    """Which weights get LoRA."""
 
-    Attributes:
-        target_modules: Regular expression that PEFT matches against full module names, from first to last character.
-        target_parameters: Endings of the names of stacked (3-D) parameters, for PEFT's `target_parameters`.
-        groups: Parameter groups that must hold trainable weights; every other group must hold none.
-        freezes_encoder: Whether everything before the language model stays as it is, so that vision features can be
-            computed once.
-        servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
-    """
-
-    target_modules: str
+    target_modules: str  # regular expression that PEFT matches against full module names, from first to last character
     target_parameters: tuple[str, ...]
-    groups: frozenset[str]
+    """Endings of the names of stacked (3-D) parameters, for PEFT's `target_parameters`."""
+    groups: frozenset[str]  # parameter groups that must hold trainable weights; every other group must hold none
     freezes_encoder: bool
-    servable_as_lora: bool
+    """Whether everything before the language model stays as it is, so that vision features can be computed once."""
+    servable_as_lora: bool  # whether vLLM can load the adapter beside the base model; otherwise it must be merged
 
 
 class UnknownScopeError(UserError, KeyError):
@@ -53,66 +46,41 @@ class UnknownScopeError(UserError, KeyError):
         return str(self.args[0])
 
 
-class Scopes(Mapping[str, Scope]):
-    """A family's LoRA scopes by name; asking for one that it lacks is a message that says why.
-
-    Args:
-        title: The family's name, as shown to people.
-        scopes: What it has.
-        lacking: For each scope that it lacks, the reason, as part of a sentence.
-    """
+class Scopes(dict[str, Scope]):
+    """A family's LoRA scopes by name; asking for one that it lacks is a message with the reason from `lacking`."""
 
     def __init__(
         self, title: str, scopes: Mapping[ScopeName, Scope], lacking: Mapping[ScopeName, str] | None = None
     ) -> None:
+        super().__init__({str(name): scope for name, scope in scopes.items()})
         self._title = title
-        self._scopes: dict[str, Scope] = {str(name): scope for name, scope in scopes.items()}
         self._lacking: dict[str, str] = {str(name): reason for name, reason in (lacking or {}).items()}
 
-    def __getitem__(self, name: str) -> Scope:
-        if name in self._scopes:
-            return self._scopes[name]
+    def __missing__(self, name: str) -> Scope:
         reason = self._lacking.get(name, "no such scope is known")
         raise UnknownScopeError(
             f"{self._title} cannot be trained with this LoRA scope ({reason}); train.lora.scope is",
             value=name,
-            accepted=", ".join(self._scopes),
+            accepted=", ".join(self),
             todo="set train.lora.scope to one of these",
         )
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._scopes)
-
-    def __len__(self) -> int:
-        return len(self._scopes)
 
 
 @dataclass(frozen=True)
 class PageCost:
-    """What a page costs in image tokens, computed from its size and the processor's settings alone.
+    """What a page costs in image tokens, computed from its size and the processor's settings alone."""
 
-    Attributes:
-        tokens: Image tokens in the prompt.
-        tiles: Local views beside the global one.
-        long_side_px: Longer side, in pixels, of the page as the model sees it in its finest views.
-    """
-
-    tokens: int
-    tiles: int
-    long_side_px: int
+    tokens: int  # image tokens in the prompt
+    tiles: int  # local views beside the global one
+    long_side_px: int  # longer side, in pixels, of the page as the model sees it in its finest views
 
 
 @dataclass(frozen=True)
 class EncodedPages:
-    """Pages as a model reads them.
+    """Pages as a model reads them."""
 
-    Attributes:
-        prompt_ids: For each page the token ids of its prompt, image tokens included.
-        pixels: The processor's image tensors, by the names the model's forward takes.
-    """
-
-    prompt_ids: tuple[tuple[int, ...], ...]
-    pixels: Mapping[str, "torch.Tensor"]
+    prompt_ids: tuple[tuple[int, ...], ...]  # for each page the token ids of its prompt, image tokens included
+    pixels: Mapping[str, "torch.Tensor"]  # the processor's image tensors, by the names the model's forward takes
 
 
 class Family(ABC):
@@ -133,16 +101,7 @@ class Family(ABC):
 
     @abstractmethod
     def load_model(self, folder: Path, *, dtype: "torch.dtype | None", device: str) -> Any:
-        """Load the model from a local folder of safetensors, in evaluation mode.
-
-        Args:
-            folder: Holds config.json and *.safetensors.
-            dtype: Number format of the weights; None: as config.json says.
-            device: "cpu", "cuda", …
-
-        Returns:
-            The transformers model (its class is the family's own).
-        """
+        """Load the transformers model from a folder of safetensors for evaluation; dtype None: its config.json's."""
 
     @abstractmethod
     def load_processor(self, folder: Path) -> Any:
@@ -201,10 +160,7 @@ class Family(ABC):
         raise NotImplementedError(f"{self.title} has no front")
 
     def front_pixels(self, features: "torch.Tensor") -> "dict[str, Any]":
-        """Return what `vision_features` takes in the place of a page's pixels.
-
-        Args:
-            features: (front tokens, front width) of one page, from `front_features`.
+        """Return what `vision_features` takes in the place of a page's pixels, of its (front tokens, front width).
 
         Raises:
             NotImplementedError: The family has no front.
@@ -212,11 +168,9 @@ class Family(ABC):
         raise NotImplementedError(f"{self.title} has no front")
 
     def needless(self, parameter: str, *, of_front: bool) -> bool:
-        """Tell whether nothing needs a parameter any more once what the encoder, or its front, makes of pages is kept.
+        """Tell whether nothing needs a parameter any more once what the encoder makes of pages is kept.
 
-        Args:
-            parameter: Its name in the native class.
-            of_front: Whether only what the front makes is kept.
+        Where only what the front makes is kept (`of_front`), that concerns the front alone.
         """
         return self.group_of(parameter) == "vision" and (not of_front or parameter.startswith(f"{self.front}."))
 
@@ -225,21 +179,15 @@ class Family(ABC):
         return image_tokens
 
     def front_width(self, config: Any) -> int:  # noqa: ARG002
-        """Return how many numbers `front_features` gives for a row.
-
-        Args:
-            config: The model's configuration.
-        """
+        """Return how many numbers `front_features` gives for a row."""
         return 0
 
     @abstractmethod
     def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
         """Return `inputs_embeds` with features in the places of the image tokens.
 
-        Args:
-            model: The model, with or without an adapter around it.
-            input_ids: (batch, length).
-            features: (all image tokens of the batch in order, width), as `vision_features` gives them.
+        Ids are (batch, length), features (all image tokens of the batch in order, width) as `vision_features` gives
+        them. The model may have an adapter around it, here and in `model_inputs`.
 
         Raises:
             ImageTokenError: The numbers of image tokens and features differ.
@@ -254,15 +202,9 @@ class Family(ABC):
     ) -> "dict[str, torch.Tensor]":
         """Return what the model's forward takes in place of token ids and pixels, beside the attention mask.
 
-        Args:
-            model: The model, with or without an adapter around it.
-            input_ids: (batch, length).
-            attention_mask: (batch, length), 0 at padding on either side.
-            features: (all image tokens of the batch in order, width), as `vision_features` gives them.
-
-        Returns:
-            `inputs_embeds`, and `position_ids` (…, batch, length) where a page has other positions than a line of
-            text has. Tokens written afterwards go on from the last position in steps of one; `generate` does so.
+        Ids and mask (0 at padding on either side) are (batch, length), features as `embed` takes them. Returned are
+        `inputs_embeds`, and `position_ids` (…, batch, length) where a page has other positions than a line of text has.
+        Tokens written afterwards go on from the last position in steps of one; `generate` does so.
 
         Raises:
             ImageTokenError: The numbers of image tokens and features differ.
@@ -283,27 +225,16 @@ class Family(ABC):
         return layout
 
     def feature_width(self, config: Any) -> int:
-        """Return how many numbers `vision_features` gives for an image token.
-
-        Args:
-            config: The model's configuration.
-        """
+        """Return how many numbers `vision_features` gives for an image token."""
         return int(config.get_text_config().hidden_size)
 
 
 def expected_trainable(family: Family, model: Any, scope: Scope, rank: int) -> dict[str, int]:
-    """Compute from the shapes of a model's layers how many weights LoRA of this rank must train in each group.
+    """Compute from a model's shapes how many weights LoRA must train, by group that the scope names layers of.
 
-    A linear layer (in, out) calls for rank × (in + out), a stack of matrices (n, a, b) for n × rank × (a + b).
-
-    Args:
-        family: The model's family.
-        model: The model, with or without an adapter around it.
-        scope: Which layers.
-        rank: LoRA rank.
-
-    Returns:
-        {group: weights}, of groups in which the scope names at least one layer.
+    A linear layer (in, out) calls for rank × (in + out), a stack of matrices (n, a, b) for n × rank × (a + b). The
+    model may have an adapter around it. The model
+    may have an adapter around it.
     """
     # By plain name: PEFT wraps a layer in another of the same shape, and the layer itself lies inside as `base_layer`.
     found: dict[str, int] = {}

@@ -4,7 +4,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from scribetune.families.interface import Family, ImageTokenError
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 class NativeFamily(Family):
     """A family whose class is part of transformers: nothing in the model's folder is ever executed."""
+
+    guard_exempt_tokens: ClassVar[tuple[str, ...]] = ("<td>", "</td>")
+    encoder: ClassVar[tuple[str, ...]]
+    """Parts of the names of the encoder's parameters, projector included."""
 
     def load_model(self, folder: Path, *, dtype: "torch.dtype | None", device: str) -> Any:
         """Load the native class; see `Family.load_model`."""
@@ -53,12 +57,39 @@ class NativeFamily(Family):
         text: str = processor.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text
 
+    def group_of(self, parameter: str) -> str:
+        """Group a parameter by its name; see `Family.group_of`."""
+        if any(part in parameter for part in self.encoder):
+            return "vision"
+        if ".mlp.experts." in parameter:
+            return "experts"
+        if ".self_attn." in parameter:
+            return "attention"
+        return "mlp" if ".mlp." in parameter else "other"
+
 
 def quiet() -> None:
     """Switch off the library's own bars for reading and writing weights: they fill logs with control characters."""
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
+
+
+def configuration(folder: Path) -> Any:
+    """Return the configuration of a model in a local folder."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+def skeleton(folder: Path, dtype: "torch.dtype | None" = None) -> Any:
+    """Return a folder's model without its weights (on the meta device): shapes and names cost no memory."""
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    wanted = {} if dtype is None else {"dtype": dtype}
+    with torch.device("meta"):
+        return AutoModelForImageTextToText.from_config(configuration(folder), trust_remote_code=False, **wanted)
 
 
 def native(model: Any) -> Any:

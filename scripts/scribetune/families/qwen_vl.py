@@ -17,15 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from scribetune.errors import UserError
-from scribetune.families.interface import (
-    EncodedPages,
-    ImageTokenError,
-    LayoutName,
-    PageCost,
-    Scope,
-    Scopes,
-    TaskName,
-)
+from scribetune.families.interface import EncodedPages, ImageTokenError, LayoutName, PageCost, Scope, Scopes, TaskName
 from scribetune.families.native import NativeFamily, native, scatter
 
 if TYPE_CHECKING:
@@ -76,7 +68,7 @@ def _mixture_scopes(title: str, encoder: str) -> Scopes:
 class QwenVL(NativeFamily):
     """What the Qwen families have in common."""
 
-    guard_exempt_tokens: ClassVar[tuple[str, ...]] = ("<td>", "</td>")
+    encoder: ClassVar[tuple[str, ...]] = ("visual.",)
 
     def load_processor(self, folder: Path) -> Any:
         """Load tokenizer, chat template and the Pillow image processor; see `Family.load_processor`.
@@ -198,16 +190,6 @@ class QwenVL(NativeFamily):
             "position_ids": positions(image, attention_mask, features[:, -1]),
         }
 
-    def group_of(self, parameter: str) -> str:
-        """Group a parameter by its name; see `Family.group_of`."""
-        if "visual." in parameter:
-            return "vision"
-        if ".mlp.experts." in parameter:
-            return "experts"
-        if ".self_attn." in parameter:
-            return "attention"
-        return "mlp" if ".mlp." in parameter else "other"
-
     def names_on_disk(self, layout: LayoutName) -> LayoutName:  # noqa: ARG002 (one set of names serves both)
         """Return the names that the models on the hub have, which vLLM and transformers both read, in any layout."""
         return "original"
@@ -264,10 +246,7 @@ class Qwen3VL(QwenVL):
     model_type: ClassVar[str] = "qwen3_vl"
     title: ClassVar[str] = "Qwen3-VL"
     prompts: ClassVar[Mapping[TaskName, str]] = MappingProxyType(
-        {
-            "free_ocr": f"{PLACEHOLDER}Read all the text in the image.",
-            "markdown": f"{PLACEHOLDER}qwenvl markdown",
-        }
+        {"free_ocr": f"{PLACEHOLDER}Read all the text in the image.", "markdown": f"{PLACEHOLDER}qwenvl markdown"}
     )
     scopes: ClassVar[Scopes] = _dense_scopes(title, _ENCODER_3)
 

@@ -13,17 +13,11 @@ from scribetune.errors import UserError
 
 @dataclass(frozen=True)
 class Foreign:
-    """A model that is known by name, but has no class in transformers.
-
-    Attributes:
-        title: Name shown to people.
-        environment: The versions that its code was published for.
-        advice: What to use instead.
-    """
+    """A model that is known by name, but has no class in transformers."""
 
     title: str
-    environment: str
-    advice: str
+    environment: str  # the versions that its code was published for
+    advice: str  # what to use instead
 
 
 FOREIGN: Mapping[str, Foreign] = MappingProxyType(
@@ -52,40 +46,29 @@ _TYPES = MappingProxyType({"deepseek_vl_v2": "DeepseekVLV2ForCausalLM"})  # wher
 
 
 def refuse(where: str, settings: Mapping[str, object], supported: Sequence[str]) -> UserError:
-    """Return the error for a model that no family handles.
-
-    Args:
-        where: Its folder, as shown.
-        settings: Its config.json.
-        supported: The families, as shown.
-    """
+    """Return the error for a model that no family handles: its folder, its config.json, and the families as shown."""
     found = settings.get("architectures")
     architectures = [str(item) for item in found] if isinstance(found, list) else []
     model_type = settings.get("model_type")
     names = [*architectures, _TYPES.get(str(model_type), "")]
-    accepted = ", ".join(supported)
-    described = f"{model_type} ({', '.join(architectures)})" if architectures else model_type
     foreign = next((FOREIGN[name] for name in names if name in FOREIGN), None)
+    todo = "choose another base_model.name"
     if foreign:
-        return UserError(
+        what = (
             f"{foreign.title} (in {where}) has no class in transformers {version('transformers')}: its weights come "
-            f"with Python code of their own, published for {foreign.environment}, which is not run; its model_type is",
-            value=described,
-            accepted=accepted,
-            todo=f"{foreign.advice}; an environment for that code is not part of this version",
+            f"with Python code of their own, published for {foreign.environment}, which is not run"
         )
-    code = settings.get("auto_map")
-    if code:
-        return UserError(
-            f"The base model in {where} is of no supported family, and the Python code that it brings along is not "
-            "run: how it is asked, trained and merged would not be known either; its model_type is",
-            value=described,
-            accepted=accepted,
-            todo="choose another base_model.name",
-        )
+        todo = f"{foreign.advice}; an environment for that code is not part of this version"
+    else:
+        what = f"The base model in {where} is of no supported family"
+        if settings.get("auto_map"):
+            what += (
+                ", and the Python code that it brings along is not run: how it is asked, trained and merged would not "
+                "be known either"
+            )
     return UserError(
-        f"The base model in {where} is of no supported family; its model_type is",
-        value=described,
-        accepted=accepted,
-        todo="choose another base_model.name",
+        f"{what}; its model_type is",
+        value=f"{model_type} ({', '.join(architectures)})" if architectures else model_type,
+        accepted=", ".join(supported),
+        todo=todo,
     )

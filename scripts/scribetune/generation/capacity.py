@@ -24,13 +24,9 @@ class Rows:
 
 
 def choose_rows(wanted: int | str, pages: int, row_bytes: int, device: str) -> Rows:
-    """Choose the number of pages read at once.
+    """Choose the number of pages read at once: `generate.batch`, or as many as fit; never more than there are pages.
 
-    Args:
-        wanted: `generate.batch`: a number, or auto.
-        pages: Pages to be read; there are never more rows than pages.
-        row_bytes: Bytes of the cache for one page at its longest.
-        device: Where the model is.
+    `row_bytes` are those of the cache for one page at its longest.
     """
     if isinstance(wanted, int):
         return Rows(min(wanted, pages), "as configured")
@@ -53,9 +49,7 @@ def free_bytes(device: str) -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     free, total = torch.cuda.mem_get_info()
     idle = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    limit = total
-    if hasattr(torch.cuda, "get_per_process_memory_fraction"):
-        limit = int(total * torch.cuda.get_per_process_memory_fraction())
+    limit = int(total * torch.cuda.get_per_process_memory_fraction())
     return max(0, min(free + idle, limit - torch.cuda.memory_allocated()))
 
 

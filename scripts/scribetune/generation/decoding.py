@@ -82,11 +82,8 @@ class Decoder:
     ) -> list[int]:
         """Read prompts of one length into free rows and return the first token of each answer.
 
-        Args:
-            slots: Rows.
-            inputs: What the model's forward takes: `inputs_embeds` (rows, length, hidden size), perhaps
-                `position_ids` (…, rows, length).
-            seeds: One per row, for draws.
+        The inputs are `inputs_embeds` (rows, length, hidden size), perhaps `position_ids` (…, rows, length); seeds, one
+        per row, are for draws.
         """
         length = int(inputs["inputs_embeds"].shape[1])
         if length >= self.capacity:
@@ -114,12 +111,10 @@ class Decoder:
         return [int(token) for token in tokens.tolist()]
 
     def advance(self, count: int, steps: int) -> torch.Tensor:
-        """Write `steps` tokens in each of the first `count` rows.
+        """Write `steps` tokens in each of the first `count` rows; return them (count, steps), on the model's device.
 
-        Nothing is waited for: the tokens are there when they are asked for.
-
-        Returns:
-            (count, steps) the tokens, on the model's device; rows that have ended write on, and are cut by the caller.
+        Nothing is waited for: the tokens are there when they are asked for. Rows that have ended write on, and are cut
+        by the caller.
         """
         written = torch.empty((count, steps), dtype=torch.long, device=self._rows.device)
         for step in range(steps):

@@ -22,11 +22,7 @@ def every_expert(
 ) -> torch.Tensor:
     """Return (rows, hidden size); transformers' interface of an experts module without biases.
 
-    Args:
-        self: The experts: `gate_up_proj` and `down_proj`, stacked; how they lie is in `is_transposed`.
-        hidden_states: (rows, hidden size).
-        top_k_index: (rows, k) the chosen experts.
-        top_k_weights: (rows, k) their weights.
+    Given are hidden states (rows, hidden size), and for each row the chosen experts and their weights (rows, k).
     """
     up, down = self.gate_up_proj, self.down_proj
     if not self.is_transposed:
@@ -43,11 +39,7 @@ ALL_EXPERTS_FUNCTIONS.register(NAME, every_expert)
 
 @contextlib.contextmanager
 def recordable(model: Any) -> Iterator[None]:
-    """Let routed experts compute in a way that a CUDA graph can be recorded of, whatever the number format.
-
-    Args:
-        model: The model, with or without an adapter around it; one without routed experts stays as it is.
-    """
+    """Let routed experts compute in a way that a CUDA graph can be recorded of, whatever the number format."""
     own = native(model)
     if own.get_input_embeddings().weight.dtype == torch.bfloat16:
         yield

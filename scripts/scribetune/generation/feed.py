@@ -20,34 +20,16 @@ _MOST_WORKERS = 4
 
 @dataclass(frozen=True)
 class Ready:
-    """A page whose vision features are there.
+    """A page whose vision features are there."""
 
-    Attributes:
-        index: Its place among the pages asked for.
-        prompt_ids: Token ids of its prompt, image tokens included.
-        features: (image tokens, width) on the model's device.
-        computed: CUDA event after which the features may be read; None on a CPU.
-    """
-
-    index: int
-    prompt_ids: tuple[int, ...]
-    features: torch.Tensor
-    computed: Any
+    index: int  # its place among the pages asked for
+    prompt_ids: tuple[int, ...]  # token ids of its prompt, image tokens included
+    features: torch.Tensor  # (image tokens, width) on the model's device
+    computed: Any  # CUDA event after which the features may be read; None on a CPU
 
 
 class Feed:
-    """Yields pages in order, made ready in groups; a context manager, which ends the threads.
-
-    Args:
-        family: The model's family.
-        processor: Its processor.
-        model: The model.
-        prompt: What is asked.
-        pages: All pages.
-        order: Which are read, as places in `pages`, in order.
-        group: Pages that go through the encoder together.
-        device: Where the model is.
-    """
+    """Yields pages in an order of places, made ready in groups; a context manager, which ends the threads."""
 
     def __init__(
         self,
@@ -84,10 +66,9 @@ class Feed:
         return len(self._waiting) + sum(len(indices) for indices, _ in self._encoding) + len(self._ready)
 
     def prepare(self, wait: bool) -> None:
-        """Compute the features of the next group, where fewer than a group of pages are ready.
+        """Compute the features of the next group, where fewer than a group of pages are ready and its images encoded.
 
-        Args:
-            wait: Whether to wait for the images, where they are not encoded yet.
+        With `wait` their encoding is waited for.
         """
         self._encode_ahead()
         if len(self._ready) >= self._group or not self._encoding:

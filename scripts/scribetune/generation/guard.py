@@ -38,12 +38,10 @@ class WindowedNgramGuard(LogitsProcessor):
         return guarded
 
     def forbid(self, recent: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Set the scores of forbidden tokens to -inf.
+        """Set the scores (batch, vocabulary) of forbidden tokens to -inf.
 
-        Args:
-            recent: (batch, at most `window`) the last tokens each row wrote, the newest on the right; `NOTHING` on the
-                left of rows that wrote fewer.
-            scores: (batch, vocabulary).
+        `recent` (batch, at most `window`) are the last tokens that each row wrote, the newest on the right; `NOTHING`
+        on the left of rows that wrote fewer.
         """
         length = recent.shape[1]
         # The n-grams must begin inside the window, as in the reference rule.

@@ -18,18 +18,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model wrote for a page image.
+    """What a model wrote for a page image."""
 
-    Attributes:
-        image: SHA-256 of the image file.
-        text: What it wrote.
-        tokens: Tokens it wrote, the end token included.
-        stop_reason: What stopped it.
-    """
-
-    image: str
+    image: str  # SHA-256 of the image file
     text: str
-    tokens: int
+    tokens: int  # tokens it wrote, the end token included
     stop_reason: StopReason
 
 
@@ -40,8 +33,7 @@ class Journal:
     is cut off when the journal is opened again. A line that cannot be read is left out, with a warning; its page is
     read again.
 
-    Args:
-        path: A file that is named by everything that decides about the answers.
+    The file is named by everything that decides about the answers.
     """
 
     def __init__(self, path: Path) -> None:

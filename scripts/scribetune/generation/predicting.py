@@ -34,12 +34,10 @@ def predict(
     code, and removed when the predictions are written. `<first prediction>.timings.csv` stays beside it: seconds per
     page are no part of what the build hashes.
 
-    Args:
-        config: The configuration (`task`, `generate`, and precision and threads of `train` are used).
-        model_path: Folder of a base or merged model, or the base model's hub id.
-        sets: File of ShareGPT records → where the predictions go.
-        work: Folder of journals.
-        code: Digest of the code that reads, as the rule was given it: answers of other code are not taken up.
+    Of the configuration `task`, `generate`, and precision and threads of `train` are used.
+
+    `sets` says for each file of ShareGPT records where the predictions go. `code` is the digest of the code that reads,
+    as the rule was given it: answers of other code are not taken up.
 
     Raises:
         UserError: No usable model there, records that do not carry its prompt, another process at the same work, or no

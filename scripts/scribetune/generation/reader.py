@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -35,28 +36,18 @@ _GPU_GROUP = 8
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model read on a page.
+    """What a model read on a page."""
 
-    Attributes:
-        id: `<document>/p0001`.
-        document: Id of the document.
-        page: Number, counted from 1.
-        image: Path of the page image, as in the split.
-        prompt: What was asked.
-        text: What the model wrote.
-        tokens: Tokens it wrote, the end token included.
-        stop_reason: What stopped it: eos (it ended by itself), length (it reached `generate.max_new_tokens` or the
-            longest sequence of the model), or loop (`generate.stop_loops` found that the text repeats itself).
-    """
-
-    id: str
+    id: str  # `<document>/p0001`
     document: str
-    page: int
-    image: str
-    prompt: str
+    page: int  # number, counted from 1
+    image: str  # path of the page image, as in the split
+    prompt: str  # what was asked
     text: str
-    tokens: int
+    tokens: int  # tokens it wrote, the end token included
     stop_reason: StopReason
+    """What stopped it: eos (it ended by itself), length (it reached `generate.max_new_tokens` or the longest sequence
+    of the model), or loop (`generate.stop_loops` found that the text repeats itself)."""
 
 
 @dataclass
@@ -113,13 +104,6 @@ class Reader:
 
         The model is used as it is: put it in evaluation mode before reading (dropout would be read along), and back
         afterwards.
-
-        Args:
-            config: `task.prompt` and `generate` are used.
-            family: The model's family.
-            processor: The model's processor.
-            model: The model, with or without an adapter around it.
-            device: Where the model is: "cpu", "cuda", …
         """
         reader = cls.__new__(cls)
         reader._set_up(config, family, processor, model, device)
@@ -165,15 +149,11 @@ class Reader:
         return [found[index] for index in range(len(pages))]
 
     def stream(self, pages: Sequence[Page], limits: Sequence[int] | None = None) -> Iterator[tuple[int, Prediction]]:
-        """Yield (place in `pages`, prediction) as pages come to their end.
+        """Yield (place in `pages`, prediction) as pages come to their end; `limits` may shorten answers further.
 
         Pages with as many image tokens go together, those with the largest image files (the most text) first: the long
         answers then never come last, alone. As a page ends, the next takes its place. Where memory runs out, what is
         being written is given up and read again, fewer pages at once: no page's text depends on the others.
-
-        Args:
-            pages: The pages.
-            limits: Most tokens of each answer, where it is less than `generate.max_new_tokens`.
 
         Raises:
             UserError: Not even one page fits into memory.
@@ -184,7 +164,7 @@ class Reader:
         waiting = dict.fromkeys(order)
         most = len(pages)
         began = time.perf_counter()
-        with progress.bar("Reading pages", len(pages), "pages") as advance, self._attention_that_takes_masks():
+        with progress.bar("Reading pages", len(pages), "pages") as advance, _attention_that_takes_masks(self.model):
             while waiting:
                 run = _Run(self, pages, [tokens for tokens, _ in costs], list(waiting), limits, most)
                 try:
@@ -221,9 +201,6 @@ class Reader:
         """Return the most tokens of an answer after a prompt of so many tokens."""
         allowed = min(self._settings.max_new_tokens, max(1, self._longest - prompt_length))
         return allowed if wanted is None else max(1, min(allowed, wanted))
-
-    def _attention_that_takes_masks(self) -> "_Attention":
-        return _Attention(self.model)
 
     def _rows(self, pages: int, capacity: int) -> Rows:
         row_bytes = capacity * kv_bytes_per_token(self._text_config, self.dtype)
@@ -410,19 +387,16 @@ class _Run:
         return [int(sha256_file(self._pages[page.index].image)[:15], 16) for page in taken]
 
 
-class _Attention:
-    """Puts a model on an attention that takes any mask while pages are read, and back afterwards."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = native(model)
-        self._before: str | None = None
-
-    def __enter__(self) -> None:
-        found = self._model.config.get_text_config()._attn_implementation
-        if found not in ("sdpa", "eager"):
-            self._before = found
-            self._model.set_attn_implementation("sdpa")
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            self._model.set_attn_implementation(self._before)
+@contextmanager
+def _attention_that_takes_masks(model: Any) -> Iterator[None]:
+    """Put a model on an attention that takes any mask while pages are read, and back afterwards."""
+    inner = native(model)
+    before = inner.config.get_text_config()._attn_implementation
+    if before in ("sdpa", "eager"):
+        yield
+        return
+    inner.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        inner.set_attn_implementation(before)

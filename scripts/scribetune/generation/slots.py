@@ -8,12 +8,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin, DynamicLayer
 
 
 def kv_bytes_per_token(text_config: Any, dtype: torch.dtype) -> int:
-    """Return the bytes that one token of one page takes in the cache: keys and values of all layers.
-
-    Args:
-        text_config: Configuration of the language model.
-        dtype: Number format of the cache.
-    """
+    """Return the bytes that one token of one page takes in the cache: keys and values of all layers."""
     heads = getattr(text_config, "num_key_value_heads", None) or text_config.num_attention_heads
     width = getattr(text_config, "head_dim", None) or text_config.hidden_size // text_config.num_attention_heads
     return int(2 * text_config.num_hidden_layers * heads * width * dtype.itemsize)
@@ -84,10 +79,7 @@ class _SlotLayer(CacheLayerMixin):
 class SlotCache(Cache):
     """A cache of `slots` rows with room for `capacity` tokens each, in memory that never moves.
 
-    Args:
-        like: For each layer, keys of any page (pages, heads, length, width): gives shapes, format and device.
-        slots: Rows.
-        capacity: Tokens per row.
+    `like` has for each layer keys of any page (pages, heads, length, width): shapes, format and device.
     """
 
     def __init__(self, like: Sequence[torch.Tensor], slots: int, capacity: int) -> None:
@@ -95,12 +87,9 @@ class SlotCache(Cache):
         super().__init__(layers=list(self._slots))
 
     def write_at(self, rows: torch.Tensor, lengths: torch.Tensor, view: int) -> None:
-        """Say where the next token of each row goes, and how many positions the attention looks at.
+        """Say where the next token of each row goes, and how many positions the attention sees: more than any length.
 
-        Args:
-            rows: 0, 1, …, n-1: the model is given the first n rows.
-            lengths: (n,) tokens in each row so far.
-            view: Positions from the start that are attended to; more than any length.
+        The rows are 0, 1, …, n-1 (the model is given the first n), the lengths (n,) the tokens in each so far.
         """
         for layer in self._slots:
             layer.aim = (rows, lengths, view)

@@ -193,6 +193,11 @@ def plan_shards(outlines: Sequence[Outline], shard_bytes: int) -> list[list[Outl
     return shards
 
 
+def dtype_name(dtype: torch.dtype) -> str:
+    """Return the plain name of a number format, as in configurations: float32."""
+    return str(dtype).removeprefix("torch.")
+
+
 def as_bytes(tensor: torch.Tensor) -> Any:
     """Return a tensor's bytes as they lie in a file, as a buffer (NumPy has no bfloat16)."""
     return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()

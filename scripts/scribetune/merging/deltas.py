@@ -63,27 +63,18 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one adapted tensor W + Δ; norms are Frobenius norms.
+    """What became of one adapted tensor W + Δ; norms are Frobenius norms."""
 
-    Attributes:
-        delta_norm: Of Δ.
-        base_norm: Of W.
-        relative: delta_norm / base_norm; None where W is zero.
-        survived: Share of Δ that is left after rounding to the number format on disk: the projection of what was really
-            added on Δ, ⟨Δ', Δ⟩ / ⟨Δ, Δ⟩ with Δ' = round(W + Δ) - W. Rounding is unbiased, so it is near 1 even for a
-            small Δ; `rounding` says how much noise comes with it.
-        rounding: Norm of the rounding error Δ' - Δ, as a share of delta_norm.
-        moved: Share of the tensor's elements that are not the base's any more.
-        experts_moved: Stacked experts of which at least one element moved; None where there are none.
-    """
-
-    delta_norm: float
-    base_norm: float
-    relative: float | None
+    delta_norm: float  # of Δ
+    base_norm: float  # of W
+    relative: float | None  # delta_norm / base_norm; None where W is zero
     survived: float
-    rounding: float
-    moved: float
-    experts_moved: int | None
+    """Share of Δ that is left after rounding to the number format on disk: the projection of what was really added on
+    Δ, ⟨Δ', Δ⟩ / ⟨Δ, Δ⟩ with Δ' = round(W + Δ) - W. Rounding is unbiased, so it is near 1 even for a small Δ; `rounding`
+    says how much noise comes with it."""
+    rounding: float  # norm of the rounding error Δ' - Δ, as a share of delta_norm
+    moved: float  # share of the tensor's elements that are not the base's any more
+    experts_moved: int | None  # stacked experts of which at least one element moved; None where there are none
 
 
 def outline(skeleton: Any, folder: Path) -> Adapter:

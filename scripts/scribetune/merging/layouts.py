@@ -7,7 +7,6 @@ and saves by its reverse (`save_original_format`). Here the same mapping is run 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -173,15 +172,6 @@ class ModelFiles:
         # A group of one tensor is not asked for twice in a row.
         self._kept = (group, made) if len(made) > 1 else None
         return made[native]
-
-
-def skeleton(folder: Path) -> Any:
-    """Return the model of a folder on the meta device: every name and shape, no memory."""
-    from transformers import AutoConfig, AutoModelForImageTextToText
-
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    with torch.device("meta"):
-        return AutoModelForImageTextToText.from_config(config, trust_remote_code=False)
 
 
 def _empty(outline: Outline) -> torch.Tensor:

@@ -22,9 +22,10 @@ import torch
 from scribetune import adapters, families
 from scribetune.config import Config
 from scribetune.errors import UserError
+from scribetune.families import native
 from scribetune.files import sha256_file, write_json
-from scribetune.merging import deltas, layouts, proof, streaming
-from scribetune.merging.checkpoint import Checkpoint, file_errors_explained
+from scribetune.merging import deltas, proof, streaming
+from scribetune.merging.checkpoint import Checkpoint, dtype_name, file_errors_explained
 from scribetune.merging.layouts import Layouts, ModelFiles
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def merge(
     names = family.names_on_disk(config.merge.layout)
 
     adapters.read_settings(adapter_folder)  # before gigabytes are hashed
-    skeleton = layouts.skeleton(folder)
+    skeleton = native.skeleton(folder)
     adapter = deltas.outline(copy.deepcopy(skeleton), adapter_folder)
     base = ModelFiles(Checkpoint(folder), Layouts(skeleton))
     hashes = adapters.base_hashes(folder)
@@ -102,14 +103,14 @@ def merge(
         )
         hashes |= {"config.json": sha256_file(folder / "config.json")}
         origins = _origins(config, base, hashes, adapter_folder)
-        merged = {"layout": config.merge.layout, "names": names, "precision": _name(stored)}
+        merged = {"layout": config.merge.layout, "names": names, "precision": dtype_name(stored)}
         merged_files = {"merged": {**merged, "sha256": _every_hash(staged)}}
         with file_errors_explained(staged):
             write_json(staged / PROOF_NAME, {**origins, **merged_files, "tensors": tensors, "logits": logits})
     moved, apart = logits["adapter_moves_by_rms"], logits["on_disk_differs_by_rms"]
     logger.info(
         "Merged %d tensors; the adapter moves logits by %.3g, the merged model on disk (%s) differs by %.3g (root mean "
-        "square), %s", len(changes), moved, _name(stored), apart, _memory(),
+        "square), %s", len(changes), moved, dtype_name(stored), apart, _memory(),
     )  # fmt: skip
 
 
@@ -193,7 +194,7 @@ def _copy_companions(base: Path, merged: Path, dtype: torch.dtype | None) -> Non
         settings = json.loads((base / "config.json").read_text(encoding="utf-8"))
         if not {"dtype", "torch_dtype"} & set(settings):
             settings["dtype"] = None
-        write_json(merged / "config.json", _reformatted(settings, _name(dtype), top=True))
+        write_json(merged / "config.json", _reformatted(settings, dtype_name(dtype), top=True))
 
 
 def _reformatted(settings: dict[str, Any], name: str, *, top: bool = False) -> dict[str, Any]:
@@ -216,10 +217,6 @@ def _coarsest(dtypes: Sequence[torch.dtype]) -> torch.dtype:
 def _every_hash(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file in a folder: processor and tokenizer decide about predictions too."""
     return {path.name: sha256_file(path) for path in sorted(folder.iterdir()) if path.is_file()}
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def _memory() -> str:

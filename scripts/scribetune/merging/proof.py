@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 from scribetune import adapters, families
 from scribetune.examples import load_image, read_pages
 from scribetune.merging import deltas, streaming
-from scribetune.merging.checkpoint import as_bytes
+from scribetune.merging.checkpoint import as_bytes, dtype_name
 from scribetune.merging.deltas import Adapter, Change
 from scribetune.merging.layouts import ModelFiles
 
@@ -78,8 +78,7 @@ def check_tensors(
 ) -> dict[str, Any]:
     """Compare every tensor on disk with the base's: names, shapes, number formats (`dtype`; None: its own), content.
 
-    Returns:
-        Counts, differences of names and shapes (none), hashes of all that is as it was, and every change.
+    Returned are counts, differences of names and shapes (none), hashes of all that is as it was, and every change.
 
     Raises:
         MergeError: Anything else than base + adapter.
@@ -187,25 +186,14 @@ def check_logits(
 ) -> dict[str, Any]:
     """Compare the logits of the merged model, loaded from disk, with those of base + adapter, loaded by PEFT.
 
-    Args:
-        family: Of both models.
-        folders: Where they are.
-        prompt: What the model is asked.
-        pages: Pages to compare on.
-        stored: Number format of the merged weights.
-        parameters: How many numbers a model has.
-        device: Where to compute; one model lies there at a time.
-        base_hashes: SHA-256 of the base's weights, against which the adapter is checked.
-
-    Returns:
-        What was compared, and the differences.
+    One model lies on the device at a time. `parameters` is how many numbers a model has, `stored` their format on disk.
 
     Raises:
         MergeError: The differences are larger than rounding explains, the adapter moves no logit, or the merged
             model's processor makes other inputs than the base's.
     """
     computed, reason = _precision(parameters, stored, device)
-    logger.info("Logits are compared in %s: %s", _name(computed), reason)
+    logger.info("Logits are compared in %s: %s", dtype_name(computed), reason)
     inputs = _inputs(family, family.load_processor(folders.base), prompt, pages)
     _check_inputs(inputs, _inputs(family, family.load_processor(folders.merged), prompt, pages))
     with _full_float32():
@@ -229,7 +217,7 @@ def check_logits(
         "positions": len(tuned),
         "vocabulary": tuned.shape[-1],
         "device": device,
-        "computed_in": _name(computed),
+        "computed_in": dtype_name(computed),
         "largest": apart.scale,
         "rms": apart.scale_rms,
         "adapter_moves_by": moved.largest,
@@ -255,7 +243,7 @@ def _judge(moved: "_Difference", apart: "_Difference", allowed: float, stored: t
         logger.warning(
             "Rounding to %s moves the logits by %.3g, the adapter itself by %.3g (root mean square): set "
             "merge.precision to float32 to keep what was learned",
-            _name(stored),
+            dtype_name(stored),
             apart.rms,
             moved.rms,
         )
@@ -315,9 +303,7 @@ def _logits(family: families.Family, model: Any, inputs: Sequence[_Input]) -> to
             ids = one.ids.to(features.device)
             mask = torch.ones_like(ids)
             output = model(
-                **family.model_inputs(model, ids, mask, features),
-                attention_mask=mask,
-                logits_to_keep=one.answer + 1,
+                **family.model_inputs(model, ids, mask, features), attention_mask=mask, logits_to_keep=one.answer + 1
             )
             rows.append(output.logits[0].float().cpu())
     return torch.cat(rows)
@@ -374,7 +360,3 @@ def _drawn_pages() -> list[SamplePage]:
 def _sample(name: str, image: Image.Image, answer: str) -> SamplePage:
     described = f"{image.mode} {image.width} {image.height} ".encode()
     return SamplePage(name, image, answer, hashlib.sha256(described + image.tobytes()).hexdigest())
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

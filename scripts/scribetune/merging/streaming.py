@@ -18,17 +18,11 @@ _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
 @dataclass(frozen=True)
 class Step:
-    """What is written next.
-
-    Attributes:
-        copied: Tensors of the base's files that are written under the same names; or none, where native tensors are
-            written instead:
-        natives: Native tensors that are read, adapted, and converted together.
-        outlines: What is written.
-    """
+    """What is written next."""
 
     copied: tuple[str, ...]
-    natives: tuple[str, ...]
+    """Tensors of the base's files that are written under the same names; none where native ones are written instead."""
+    natives: tuple[str, ...]  # native tensors that are read, adapted, and converted together
     outlines: tuple[Outline, ...]
 
 
@@ -79,20 +73,9 @@ def write(
     dtype: torch.dtype | None,
     device: str,
 ) -> Mapping[str, Change]:
-    """Write the merged checkpoint, in files of at most `shard_bytes`; sums are computed on `device`.
+    """Write the merged checkpoint, in files of at most `shard_bytes`; return what became of each one, by native name.
 
-    Args:
-        steps: From `plan`, with the same base, adapter, layout and number format.
-        base: The base model.
-        adapter: What is added to it.
-        folder: Where to.
-        layout: Names of the tensors.
-        shard_bytes: Largest file.
-        dtype: Number format; None keeps each tensor's own.
-        device: Where sums are computed.
-
-    Returns:
-        What became of each adapted tensor, by native name.
+    The steps are those of `plan` with the same base, adapter, layout and number format. Sums are computed on `device`.
 
     Raises:
         UserError: The disk is full, a file cannot be read or written, or a sum is not finite.

@@ -20,15 +20,8 @@ WORTH_PASSES = 1500
 _MOST_VARIANTS = 32
 
 
-def compile_layers(model: Any) -> list[str]:
-    """Compile the layers of a model that hold adapter weights, for training.
-
-    Args:
-        model: A PEFT model whose LoRA layers are slim (`lora_layers.slim`).
-
-    Returns:
-        Names of the layers' classes.
-    """
+def compile_layers(model: Any) -> None:
+    """Compile the layers (slim ones) of a PEFT model that hold adapter weights."""
     torch._dynamo.config.recompile_limit = max(_MOST_VARIANTS, torch._dynamo.config.recompile_limit)
     compiled: dict[type[torch.nn.Module], Callable[..., Any]] = {}
     for layer in model.modules():
@@ -40,9 +33,8 @@ def compile_layers(model: Any) -> list[str]:
         if kind not in compiled:
             compiled[kind] = torch.compile(kind.forward)
         layer.forward = functools.partial(_run, layer, kind.forward, compiled[kind])
-    names = sorted(kind.__name__ for kind in compiled)
-    logger.info("Compiling %s; the first steps take longer", ", ".join(names))
-    return names
+    names = ", ".join(sorted(kind.__name__ for kind in compiled))
+    logger.info("Compiling %s; the first steps take longer", names)
 
 
 def _run(

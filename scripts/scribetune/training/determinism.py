@@ -36,9 +36,6 @@ class Strictness:
     Where torch only warns, attention takes the faster kernel whose gradients are not the same twice; it is strict only
     where a kernel without a deterministic form would be an error. A model that needs such a kernel is trained with
     warnings from then on, and it is said.
-
-    Args:
-        wanted: Whether to be strict at first.
     """
 
     def __init__(self, wanted: bool) -> None:

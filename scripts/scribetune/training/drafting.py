@@ -28,15 +28,10 @@ def has_plain_positions(native: Any) -> bool:
 def read(
     native: Any, prompt: torch.Tensor, draft: Sequence[int], *, end: int, limit: int, guard: Guard | None = None
 ) -> list[int]:
-    """Return what a model writes after a prompt, greedily.
+    """Return what a model with plain positions, in evaluation mode, writes after a prompt, greedily, up to a limit.
 
-    Args:
-        native: A model with plain positions, in evaluation mode.
-        prompt: Embeddings (1, length, hidden size).
-        draft: What it probably writes, end token included.
-        end: The end token, which is part of what is returned where the model writes it.
-        limit: Most tokens written.
-        guard: Forbids tokens; None: none is forbidden.
+    The prompt is embedded (1, length, hidden size). The end token is part of the draft, and of what is returned where
+    the model writes it.
     """
     from transformers import DynamicCache
 
@@ -73,13 +68,7 @@ def read(
 
 
 def in_step(draft: Sequence[int], place: int, written: Sequence[int]) -> int:
-    """Return the place in the draft that comes after what was written.
-
-    Args:
-        draft: The draft.
-        place: Where the last token was expected.
-        written: Tokens written, the last one included.
-    """
+    """Return the place in the draft that comes after what was written; its last token was expected at `place`."""
     if place < len(draft) and draft[place] == written[-1]:
         return place + 1
     tail = list(written[-_SAME_TOKENS:])

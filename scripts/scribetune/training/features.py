@@ -15,17 +15,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that can be trained.
+    """A model that can be trained."""
 
-    Attributes:
-        model: A PEFT model; its adapter weights are the only trainable ones.
-        trainable: Trainable parameters by group.
-        features: Vision features of its pages; None where they are computed in every step.
-    """
-
-    model: Any
-    trainable: Mapping[str, int]
+    model: Any  # a PEFT model; its adapter weights are the only trainable ones
+    trainable: Mapping[str, int]  # trainable parameters by group
     features: vision_cache.FeatureStore | None
+    """Vision features of its pages; None where they are computed in every step."""
 
 
 def load(prepared: Prepared) -> Loaded:

@@ -19,7 +19,6 @@ from trl import SFTConfig  # type: ignore[attr-defined]
 
 from scribetune import adapters
 from scribetune.collation import Collator
-from scribetune.config import Train
 from scribetune.families.native import native
 from scribetune.training import compiled, determinism, host_embedding, monitor, sharding
 from scribetune.training.features import Loaded
@@ -37,17 +36,7 @@ _VALIDATIONS_OF_SHORT_EPOCHS = 20
 
 
 def fit(prepared: Prepared, loaded: Loaded, resume: Path | None, trial: Trial) -> TrainingLog:
-    """Run the training loop and leave the adapter to be kept in the model.
-
-    Args:
-        prepared: The training.
-        loaded: The model and its features.
-        resume: The checkpoint to go on from; None: from the beginning.
-        trial: How much is tried at once.
-
-    Returns:
-        The log of the whole training.
-    """
+    """Run the training loop, leave the adapter to be kept in the model, and return the log of the whole training."""
     settings, hardware, model = prepared.settings, prepared.hardware, loaded.model
     progress = _progress(prepared, resume)
     in_step = sharding.InStep(model, hardware.group) if prepared.forecast.shards > 1 else None
@@ -192,19 +181,13 @@ def _own_autocast(prepared: Prepared) -> bool:
     return prepared.hardware.placement.precision == "bfloat16" and prepared.hardware.is_peft
 
 
-def _optimizer(settings: Train, *, on_cpu: bool) -> str:
-    """Return transformers' name of the optimiser."""
-    if settings.optimization.optimizer == "adamw_8bit":
-        return "adamw_8bit"
-    # The fused one can be told on the device to leave a step out; see `PageTrainer._get_grad_norm`.
-    return "adamw_torch" if on_cpu else "adamw_torch_fused"
-
-
 def _arguments(prepared: Prepared, loaded: Loaded, micro_batch: int) -> SFTConfig:
     """Return Trainer's own arguments."""
     settings, hardware, checkpointing = prepared.settings, prepared.hardware, prepared.forecast.checkpointing
     optimization, on_cpu, group = settings.optimization, hardware.on_cpu, hardware.group
     in_memory = loaded.features is not None and loaded.features.in_memory
+    # The fused one can be told on the device to leave a step out; see `PageTrainer._get_grad_norm`.
+    plain = "adamw_torch" if on_cpu else "adamw_torch_fused"
     arguments = SFTConfig(
         output_dir=str(prepared.work.checkpoints),
         num_train_epochs=settings.epochs,
@@ -217,7 +200,7 @@ def _arguments(prepared: Prepared, loaded: Loaded, micro_batch: int) -> SFTConfi
         warmup_steps=math.floor(prepared.steps * optimization.warmup_share),
         weight_decay=optimization.weight_decay,
         max_grad_norm=optimization.max_gradient_norm,
-        optim=_optimizer(settings, on_cpu=on_cpu),
+        optim="adamw_8bit" if optimization.optimizer == "adamw_8bit" else plain,
         bf16=hardware.placement.precision == "bfloat16" and not _own_autocast(prepared),
         use_cpu=on_cpu,
         gradient_checkpointing=checkpointing,

@@ -12,9 +12,7 @@ logger = logging.getLogger(__name__)
 def number_of_processes(settings: Train, allowed: int) -> int:
     """Return how many processes a training is divided among: as many as GPUs are allowed and there, or one.
 
-    Args:
-        settings: Configuration of the training.
-        allowed: Most GPUs, from `--resources gpu=N` and `train.machine.gpus`.
+    `allowed` comes from `--resources gpu=N` and `train.machine.gpus`.
 
     Raises:
         UserError: The effective batch cannot be divided among them, or the backend is for one GPU alone.

@@ -6,11 +6,7 @@ import torch
 
 
 class HostEmbedding(torch.nn.Module):
-    """A frozen embedding whose table lies in main memory.
-
-    Args:
-        embedding: The embedding that it takes the place of.
-    """
+    """A frozen embedding whose table lies in main memory."""
 
     def __init__(self, embedding: torch.nn.Embedding) -> None:
         super().__init__()
@@ -43,11 +39,7 @@ class HostEmbedding(torch.nn.Module):
 
 
 def move_to_host(model: Any) -> HostEmbedding | None:
-    """Move the embedding table of a model to main memory, unless the head is the same table.
-
-    Returns:
-        The embedding, or None where it stays.
-    """
+    """Move a model's embedding table to main memory, and return it; None where it stays: the head is the same table."""
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     if type(embedding) is not torch.nn.Embedding or head is None or head.weight is embedding.weight:
         return None

@@ -23,24 +23,14 @@ LOG_COLUMNS = (
 
 @dataclass(frozen=True)
 class StepFigures:
-    """One optimiser step.
+    """One optimiser step."""
 
-    Attributes:
-        step: Its number, counted from 1.
-        epoch: Passes over the training pages when it ended.
-        loss: Mean cross-entropy per target token of its whole effective batch.
-        learning_rate: The rate it was done with.
-        gradient_norm: Before clipping.
-        correct: Target tokens that were the likeliest ones; NaN where the backend does not give logits.
-        targets: Target tokens.
-    """
-
-    step: int
-    epoch: float
-    loss: float
-    learning_rate: float
-    gradient_norm: float
-    correct: float
+    step: int  # its number, counted from 1
+    epoch: float  # passes over the training pages when it ended
+    loss: float  # mean cross-entropy per target token of its whole effective batch
+    learning_rate: float  # the rate it was done with
+    gradient_norm: float  # before clipping
+    correct: float  # target tokens that were the likeliest ones; NaN where the backend does not give logits
     targets: int
 
     @property
@@ -51,19 +41,12 @@ class StepFigures:
 
 @dataclass(frozen=True)
 class Validation:
-    """One validation.
+    """One validation."""
 
-    Attributes:
-        step: Optimiser steps done.
-        loss: Mean cross-entropy per target token.
-        token_accuracy: Share of target tokens that were the likeliest ones.
-        cer: Mean CER of the pages that were read; None where none were.
-    """
-
-    step: int
-    loss: float
-    token_accuracy: float
-    cer: float | None
+    step: int  # optimiser steps done
+    loss: float  # mean cross-entropy per target token
+    token_accuracy: float  # share of target tokens that were the likeliest ones
+    cer: float | None  # mean CER of the pages that were read; None where none were
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -83,29 +66,17 @@ class MemoryEvent:
 
 @dataclass
 class TrainingLog:
-    """What happened in a training; `to_json` and `from_json` carry it through a checkpoint without loss.
+    """What happened in a training; `to_json` and `from_json` carry it through a checkpoint without loss."""
 
-    Attributes:
-        micro_batch: Pages per forward pass now.
-        rows: Rows of the training log, by step.
-        window: Steps since the last row.
-        validations: Every validation.
-        best: The best of them; of two that are equal the later.
-        stale: Validations since one was better than all before.
-        skipped_steps: Steps whose gradient was not finite.
-        memory_events: Each time memory ran out.
-        finished: Empty while the training goes on; then why it ended.
-    """
-
-    micro_batch: int
+    micro_batch: int  # pages per forward pass now
     rows: dict[int, dict[str, float]] = field(default_factory=dict)
-    window: list[StepFigures] = field(default_factory=list)
+    window: list[StepFigures] = field(default_factory=list)  # steps since the last row
     validations: list[Validation] = field(default_factory=list)
-    best: Validation | None = None
-    stale: int = 0
-    skipped_steps: list[int] = field(default_factory=list)
-    memory_events: list[MemoryEvent] = field(default_factory=list)
-    finished: Literal["", "steps", "patience"] = ""
+    best: Validation | None = None  # the best of them; of two that are equal the later
+    stale: int = 0  # validations since one was better than all before
+    skipped_steps: list[int] = field(default_factory=list)  # steps whose gradient was not finite
+    memory_events: list[MemoryEvent] = field(default_factory=list)  # each time memory ran out
+    finished: Literal["", "steps", "patience"] = ""  # empty while the training goes on; then why it ended
 
     def add_row(self) -> dict[str, float]:
         """Turn the window into one row of the log and return it: means over its steps, norm and rate of the last."""
@@ -149,17 +120,14 @@ class TrainingLog:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "TrainingLog":
         """Return the log that `to_json` wrote."""
-        return cls(
-            micro_batch=values["micro_batch"],
-            rows={int(row["step"]): dict(row) for row in values["rows"]},
-            window=[StepFigures(**step) for step in values["window"]],
-            validations=[Validation(**one) for one in values["validations"]],
-            best=Validation(**values["best"]) if values["best"] else None,
-            stale=values["stale"],
-            skipped_steps=list(values["skipped_steps"]),
-            memory_events=[MemoryEvent(**event) for event in values["memory_events"]],
-            finished=values["finished"],
-        )
+        records: dict[str, Any] = {
+            "rows": {int(row["step"]): dict(row) for row in values["rows"]},
+            "window": [StepFigures(**step) for step in values["window"]],
+            "validations": [Validation(**one) for one in values["validations"]],
+            "best": Validation(**values["best"]) if values["best"] else None,
+            "memory_events": [MemoryEvent(**event) for event in values["memory_events"]],
+        }
+        return cls(**{**values, **records})
 
 
 def log_csv(rows: Sequence[Mapping[str, float]]) -> str:

@@ -36,13 +36,7 @@ def release() -> None:
 
 
 def too_small(step: int, longest_tokens: int, *, checkpointing: bool) -> UserError:
-    """Return what is said when a single page does not fit.
-
-    Args:
-        step: The optimiser step that failed.
-        longest_tokens: Longest sequence of its pages.
-        checkpointing: Whether `train.machine.gradient_checkpointing` is on already.
-    """
+    """Return what is said when a single page does not fit."""
     steps = [] if checkpointing else ["set train.machine.gradient_checkpointing to true"]
     steps += [
         "lower train.max_tokens (longer pages are then left out and listed)",

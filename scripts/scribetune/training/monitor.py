@@ -21,15 +21,7 @@ _LOG_EVERY_S = 20.0
 
 
 class Monitor:
-    """Shows loss, pages per second, the remaining time and memory.
-
-    Args:
-        total: Optimiser steps of the whole training.
-        effective_batch: Pages per step.
-        device: cpu or cuda.
-        advance: Moves the bar.
-        curves: Folder for TensorBoard; None: no curves.
-    """
+    """Shows loss, pages per second, the remaining time and memory; `curves` is a folder for TensorBoard, or None."""
 
     def __init__(
         self, total: int, effective_batch: int, device: str, advance: progress.Advance, curves: Path | None

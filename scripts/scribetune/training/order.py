@@ -18,12 +18,8 @@ class LengthBuckets(torch.utils.data.Sampler[int]):
 
     Pages are shuffled, cut into pools of eight effective batches, sorted by length within a pool and cut into effective
     batches, whose order is shuffled again. Within one the longest come first. The one that is not full comes last. The
-    very first batch of a training is the one with the longest page: what does not fit in memory shows at once.
-
-    Args:
-        tokens: Length of each page's sequence, known beforehand.
-        effective_batch: Pages per optimiser step.
-        seed: Together with the epoch it decides about everything.
+    very first batch of a training is the one with the longest page: what does not fit in memory shows at once. Seed and
+    epoch decide about everything.
     """
 
     def __init__(self, tokens: Sequence[int], effective_batch: int, seed: int) -> None:
@@ -78,12 +74,6 @@ class SharedBatches(torch.utils.data.Sampler[list[int]]):
     The pages of an effective batch are dealt out in turn, so that each process gets long and short ones. Where there
     are too few for all, in the batch that is not full, a process that lacks one repeats a page from which nothing is
     learned: an index below 0 is such a page, `-1 - index` the page's own.
-
-    Args:
-        order: The order of pages that all processes share.
-        rank: This process.
-        processes: Their number.
-        micro_batch: Most pages of a micro batch.
     """
 
     def __init__(self, order: LengthBuckets, rank: int, processes: int, micro_batch: int) -> None:

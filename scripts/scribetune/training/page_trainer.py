@@ -46,53 +46,33 @@ _UNSLOTH_LOGITS = "UNSLOTH_RETURN_LOGITS"
 
 @dataclass(frozen=True)
 class Schedule:
-    """When what happens, in optimiser steps.
+    """When what happens, in optimiser steps."""
 
-    Attributes:
-        total: Steps of the whole training.
-        row: Steps between rows of the log.
-        validation: Steps between validations; 0: none.
-        checkpoint: Most steps between checkpoints.
-        checkpoint_s: Most seconds between checkpoints; 0: any.
-    """
-
-    total: int
-    row: int
-    validation: int
-    checkpoint: int
-    checkpoint_s: float
+    total: int  # steps of the whole training
+    row: int  # steps between rows of the log
+    validation: int  # steps between validations; 0: none
+    checkpoint: int  # most steps between checkpoints
+    checkpoint_s: float  # most seconds between checkpoints; 0: any
 
 
 @dataclass(frozen=True)
 class Computation:
-    """How forward and backward passes are computed.
+    """How forward and backward passes are computed."""
 
-    Attributes:
-        trial: What is tried where the base is sharded, which cannot do a part of a step again; else None.
-        host_embedding: The embedding, where its table lies in main memory.
-        strictness: Whether steps may use only deterministic kernels.
-        autocast: Number format that arithmetic is done in beside the adapter's own; None: that of the weights.
-    """
-
-    trial: Trial | None
-    host_embedding: HostEmbedding | None
-    strictness: Strictness
+    trial: Trial | None  # what is tried where the base is sharded, which cannot do a part of a step again; else None
+    host_embedding: HostEmbedding | None  # the embedding, where its table lies in main memory
+    strictness: Strictness  # whether steps may use only deterministic kernels
     autocast: torch.dtype | None
+    """Number format that arithmetic is done in beside the adapter's own; None: that of the weights."""
 
 
 @dataclass
 class Progress:
-    """How far a training is.
-
-    Attributes:
-        log: What happened.
-        best: Adapter tensors of the best validation, in main memory.
-        checkpointing: Whether activations are computed again in the backward pass.
-    """
+    """How far a training is."""
 
     log: TrainingLog
-    best: dict[str, torch.Tensor] | None
-    checkpointing: bool
+    best: dict[str, torch.Tensor] | None  # adapter tensors of the best validation, in main memory
+    checkpointing: bool  # whether activations are computed again in the backward pass
 
 
 @dataclass

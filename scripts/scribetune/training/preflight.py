@@ -33,6 +33,7 @@ from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.examples import Example
 from scribetune.families import Family
+from scribetune.families.native import skeleton
 from scribetune.training import loss, quantized, sharding
 from scribetune.training.memory import GIGABYTE
 
@@ -51,19 +52,12 @@ _ENCODER_PASSES_PER_TOKEN = 4.0
 
 @dataclass(frozen=True)
 class _Pace:
-    """How fast a kind of device is.
+    """How fast a kind of device is."""
 
-    Attributes:
-        flop_per_s: Arithmetic of the language model and of what is trained.
-        encoder_flop_per_s: Arithmetic of the encoder alone, preparing of pixels included.
-        pass_s: Seconds of a forward pass and its backward pass, whatever is in them.
-        module_s: The same, for each adapted module: on a GPU they are small products that the host launches.
-    """
-
-    flop_per_s: float
-    encoder_flop_per_s: float
-    pass_s: float
-    module_s: float
+    flop_per_s: float  # arithmetic of the language model and of what is trained
+    encoder_flop_per_s: float  # arithmetic of the encoder alone, preparing of pixels included
+    pass_s: float  # seconds of a forward pass and its backward pass, whatever is in them
+    module_s: float  # the same, for each adapted module: on a GPU they are small products that the host launches
 
 
 _PACES = {
@@ -97,39 +91,22 @@ class MemoryForecast:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What is known before the training begins.
+    """What is known before the training begins."""
 
-    Attributes:
-        trainable: Trainable parameters by group.
-        base_parameters: Parameters of the base model.
-        longest_tokens: Tokens of the longest page learned from.
-        p95_tokens: 95 % of these pages have no more.
-        longest_image_tokens: Most image tokens of a page.
-        servable_as_lora: Whether vLLM can load the adapter beside the base model; otherwise it must be merged.
-        shards: Processes that divide the base's decoder layers among them; 1: each holds all.
-        memory: Forecast of memory at `train.machine.micro_batch`, of one process.
-        checkpointing: Whether activations are computed again to save memory.
-        cached_features_bytes: Vision features to be kept in main memory or on disk; 0 where they are not cached.
-        device_bytes: Memory of the device.
-        steps: Optimiser steps of the whole training.
-        estimated_seconds: Time without validations.
-        estimate_basis: What the estimate rests on.
-    """
-
-    trainable: Mapping[str, int]
+    trainable: Mapping[str, int]  # trainable parameters by group
     base_parameters: int
-    longest_tokens: int
-    p95_tokens: int
-    longest_image_tokens: int
-    servable_as_lora: bool
-    shards: int
-    memory: MemoryForecast
-    checkpointing: bool
-    cached_features_bytes: int
+    longest_tokens: int  # tokens of the longest page learned from
+    p95_tokens: int  # 95 % of these pages have no more
+    longest_image_tokens: int  # most image tokens of a page
+    servable_as_lora: bool  # whether vLLM can load the adapter beside the base model; otherwise it must be merged
+    shards: int  # processes that divide the base's decoder layers among them; 1: each holds all
+    memory: MemoryForecast  # forecast of memory at `train.machine.micro_batch`, of one process
+    checkpointing: bool  # whether activations are computed again to save memory
+    cached_features_bytes: int  # vision features to be kept in main memory or on disk; 0 where they are not cached
     device_bytes: int
-    steps: int
-    estimated_seconds: float
-    estimate_basis: str
+    steps: int  # optimiser steps of the whole training
+    estimated_seconds: float  # time without validations
+    estimate_basis: str  # what the estimate rests on
 
     def lines(self) -> list[str]:
         """Return it for people, one line each."""
@@ -153,15 +130,6 @@ class Preflight:
         ]
 
 
-def skeleton(folder: Path, dtype: torch.dtype) -> Any:
-    """Return the base model without its weights (on the meta device): shapes and names cost no memory."""
-    from transformers import AutoConfig, AutoModelForImageTextToText
-
-    settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    with torch.device("meta"):
-        return AutoModelForImageTextToText.from_config(settings, dtype=dtype, trust_remote_code=False)
-
-
 def check(
     *,
     family: Family,
@@ -176,20 +144,10 @@ def check(
     processes: int = 1,
     recomputing: bool = False,
 ) -> Preflight:
-    """Work out what a training will cost.
+    """Work out what a training will cost, in so many steps over the pages learned from, on devices of so much memory.
 
-    Args:
-        family: The model's family.
-        folder: The base model's folder.
-        settings: Configuration of the training.
-        placement: Device and number format.
-        learned: Pages to learn from.
-        steps: Optimiser steps.
-        cached_features_bytes: Size of the vision features to be kept; 0: none are.
-        device_bytes: Memory of the device.
-        features_of_front: Whether these are features of the encoder's frozen front alone.
-        processes: Processes that share the training, a device for each.
-        recomputing: Whether activations are to be computed again whatever the forecast says: an earlier trial failed.
+    No vision features are kept where their size is 0; they may be those of the encoder's frozen front alone. With
+    `recomputing` activations are computed again whatever the forecast says: an earlier trial failed.
 
     Raises:
         UserError: It cannot fit into the device's memory, even one page at a time.
@@ -243,27 +201,17 @@ def check(
 
 @dataclass(frozen=True)
 class _Sizes:
-    """What a training's memory and time depend on, counted on a model without weights.
+    """What a training's memory and time depend on, counted on a model without weights."""
 
-    Attributes:
-        text: Configuration of the language model.
-        encoders: See `_encoders`; none where the scope leaves the encoder frozen.
-        base_parameters: Parameters of the base model.
-        vision_parameters: Those of them in the encoder.
-        weights: Bytes of the base's weights as they are held, by one process alone.
-        divided: Number of processes that share the base → parameters that each lacks, and that are gathered at once.
-        trainable: Trainable parameters by group.
-        modules: Adapted modules.
-    """
-
-    text: Any
-    encoders: tuple[tuple[float, int, int, int], ...]
+    text: Any  # configuration of the language model
+    encoders: tuple[tuple[float, int, int, int], ...]  # see `_encoders`; none where the scope leaves the encoder frozen
     base_parameters: int
-    vision_parameters: int
-    weights: int
+    vision_parameters: int  # those of them in the encoder
+    weights: int  # bytes of the base's weights as they are held, by one process alone
     divided: Mapping[int, tuple[int, int]]
-    trainable: Mapping[str, int]
-    modules: int
+    """Number of processes that share the base → parameters that each lacks, and that are gathered at once."""
+    trainable: Mapping[str, int]  # trainable parameters by group
+    modules: int  # adapted modules
 
 
 def _sizes(
@@ -319,11 +267,7 @@ def _enough_gpus(settings: Train, shards: int, device_bytes: int, least: Callabl
 def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[[int], int]) -> int:
     """Return how many processes divide the base among them: all, or 1 where each holds the whole; say why.
 
-    Args:
-        settings: Configuration of the training.
-        processes: Processes that share the training.
-        device_bytes: Memory of a device; 0: unknown.
-        least: Gives the least memory, in bytes, that a process takes with so many shards.
+    The memory of a device is 0 where it is unknown; `least` gives the bytes that a process takes with so many shards.
     """
     if settings.machine.sharding == "full":
         if processes == 1:
@@ -349,11 +293,8 @@ def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[
 def _refuse_or_warn(forecast: Preflight, smallest: MemoryForecast, settings: Train, way_out: str) -> None:
     """Stop what cannot fit one page at a time; warn where the micro batch will have to be made smaller.
 
-    Args:
-        forecast: What is known.
-        smallest: Forecast of one page at a time.
-        settings: Configuration of the training.
-        way_out: With how many GPUs it would fit; empty: not known of any number.
+    `smallest` is the forecast of one page at a time; `way_out` names a number of GPUs that would do, where one is
+    known.
     """
     if smallest.total > forecast.device_bytes > 0:
         advice = [] if forecast.checkpointing else ["set train.machine.gradient_checkpointing to auto"]

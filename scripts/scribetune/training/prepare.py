@@ -9,11 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from scribetune import adapters, backends, checkpoints, families, vision_cache
+from scribetune import adapters, backends, families, vision_cache
 from scribetune.config import Config, Train
 from scribetune.errors import UserError
 from scribetune.examples import Example, SkippedPage, make_examples, read_pages
-from scribetune.files import sha256_file
+from scribetune.families.native import configuration
+from scribetune.files import sha256_file, sha256_json
 from scribetune.processes import Group
 from scribetune.training import memory, preflight, quantized
 from scribetune.training.trial import Trial
@@ -25,32 +26,20 @@ _MOST_WORKERS = 8
 
 @dataclass(frozen=True)
 class WorkFolders:
-    """Where a training keeps what is no result.
+    """Where a training keeps what is no result."""
 
-    Attributes:
-        checkpoints: Checkpoints, kept between interrupted calls.
-        vision: Vision features, kept between trainings; None: not on disk.
-        tensorboard: Curves; None: none.
-    """
-
-    checkpoints: Path
-    vision: Path | None = None
-    tensorboard: Path | None = None
+    checkpoints: Path  # checkpoints, kept between interrupted calls
+    vision: Path | None = None  # vision features, kept between trainings; None: not on disk
+    tensorboard: Path | None = None  # curves; None: none
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a training runs on.
+    """What a training runs on."""
 
-    Attributes:
-        group: The processes that share it.
-        backend: peft or unsloth, and why.
-        placement: Device and number format, and why.
-    """
-
-    group: Group
-    backend: backends.BackendChoice
-    placement: backends.Placement
+    group: Group  # the processes that share it
+    backend: backends.BackendChoice  # peft or unsloth, and why
+    placement: backends.Placement  # device and number format, and why
 
     @property
     def on_cpu(self) -> bool:
@@ -70,34 +59,21 @@ class Hardware:
 
 @dataclass(frozen=True)
 class BaseModel:
-    """The model that is trained, not loaded yet.
+    """The model that is trained, not loaded yet."""
 
-    Attributes:
-        folder: Where it lies.
-        family: Its family.
-        processor: Its processor.
-        digest: Hash of its weights.
-    """
-
-    folder: Path
+    folder: Path  # where it lies
     family: families.Family
     processor: Any
-    digest: str
+    digest: str  # hash of its weights
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The pages of a training.
+    """The pages of a training."""
 
-    Attributes:
-        learned: Pages to learn from.
-        validated: Pages to validate on.
-        skipped: Pages of both splits that are too long.
-    """
-
-    learned: tuple[Example, ...]
-    validated: tuple[Example, ...]
-    skipped: tuple[SkippedPage, ...]
+    learned: tuple[Example, ...]  # pages to learn from
+    validated: tuple[Example, ...]  # pages to validate on
+    skipped: tuple[SkippedPage, ...]  # pages of both splits that are too long
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -107,44 +83,26 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class KeptFeatures:
-    """Which vision features are computed once and kept.
+    """Which vision features are computed once and kept."""
 
-    Attributes:
-        bytes: Their size; 0 where none are kept.
-        of_front: Whether they are those of the encoder's frozen front alone, see `Family.front`.
-        why_none: Why none are kept; empty where they are.
-        limits: How much may be kept in memory and on disk.
-    """
-
-    bytes: int
-    of_front: bool
-    why_none: str
-    limits: vision_cache.Limits
+    bytes: int  # their size; 0 where none are kept
+    of_front: bool  # whether they are those of the encoder's frozen front alone, see `Family.front`
+    why_none: str  # why none are kept; empty where they are
+    limits: vision_cache.Limits  # how much may be kept in memory and on disk
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training that can begin.
-
-    Attributes:
-        config: The configuration.
-        hardware: What it runs on.
-        base: The base model.
-        data: The pages.
-        features: Which vision features are kept.
-        forecast: What it will cost.
-        work: Where it keeps what is no result.
-        fingerprint: Hash of all that decides about its adapter.
-    """
+    """A training that can begin."""
 
     config: Config
     hardware: Hardware
     base: BaseModel
     data: TrainingData
-    features: KeptFeatures
+    features: KeptFeatures  # which vision features are kept
     forecast: preflight.Preflight
     work: WorkFolders
-    fingerprint: str
+    fingerprint: str  # hash of all that decides about its adapter
 
     @property
     def settings(self) -> Train:
@@ -166,14 +124,6 @@ def prepare(
     group: Group, config: Config, base_path: str, splits: tuple[Path, Path], work: WorkFolders, trial: Trial
 ) -> Prepared:
     """Choose backend, placement and family, read the splits, and forecast the cost; no model is loaded.
-
-    Args:
-        group: The processes that share the training.
-        config: The configuration.
-        base_path: Folder of the base model, or its hub id.
-        splits: The records of training and validation pages.
-        work: Work folders.
-        trial: How much is tried at once.
 
     Raises:
         UserError: See `run.train`.
@@ -206,7 +156,7 @@ def prepare(
         processes=group.size,
         recomputing=trial.recomputing,
     )
-    fingerprint = checkpoints.fingerprint(
+    fingerprint = sha256_json(
         {
             "train": settings.decisive(),
             "prompt": prompt,
@@ -226,15 +176,10 @@ def _hardware(group: Group, settings: Train) -> Hardware:
     else:
         backend = backends.BackendChoice("peft", f"{group.size} processes share the work; unsloth is for one")
     if backend.name == "unsloth":
-        _patch_first()
+        import unsloth  # noqa: F401  before transformers' models, which it patches on import
     placement = backends.place(settings.machine.precision, settings.machine.cpu_threads)
     quantized.refuse_without_device(settings, placement.device)
     return Hardware(group, backend, placement)
-
-
-def _patch_first() -> None:
-    """Import unsloth before transformers' models: it patches them on import."""
-    import unsloth  # noqa: F401
 
 
 def _read(
@@ -311,9 +256,7 @@ def _kept_features(
 def _features_bytes(
     family: families.Family, folder: Path, placement: backends.Placement, examples: Sequence[Example], *, of_front: bool
 ) -> int:
-    from transformers import AutoConfig
-
-    settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    settings = configuration(folder)
     tokens = [example.image_tokens for example in examples]
     if of_front:
         tokens = [family.front_tokens(count) for count in tokens]

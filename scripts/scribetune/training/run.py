@@ -31,20 +31,15 @@ def train(
     *,
     processes: int = 1,
 ) -> TrainingResult:
-    """Fine-tune the base model on the training split.
+    """Fine-tune the base model (a folder or hub id) on the training split; `base_model`, `task` and `train` are used.
 
     An interrupted call goes on from the last whole checkpoint of the same training (same configuration, data, base
     model and versions) and ends with the same adapter as an uninterrupted one. Checkpoints are removed at the end.
 
-    Args:
-        config: The configuration (`base_model`, `task` and `train` are used).
-        base_path: Folder of the base model, or its hub id.
-        train_jsonl: data/splits/train.jsonl.
-        validation_jsonl: data/splits/validation.jsonl; may hold no record.
-        adapter_folder: Gets adapter_model.safetensors, adapter_config.json and training_log.csv.
-        work: Work folders; a path is the one of the checkpoints, without the others.
-        processes: Processes that share every effective batch, a GPU for each (without so many, all on the CPU). Their
-            number changes the result by nothing but rounding; see `gpus.number_of_processes`.
+    The adapter's folder gets adapter_model.safetensors, adapter_config.json and training_log.csv; the validation split
+    may hold no record. A path as `work` is the folder of the checkpoints, without the others. Processes share every
+    effective batch, a GPU for each (without so many, all on the CPU); their number changes the result by nothing but
+    rounding.
 
     Raises:
         UserError: No usable base model, no page short enough, an unsloth backend without CUDA, dropout on experts, a
@@ -64,11 +59,7 @@ def train(
             return launch(processes, train_in_group, *given, trial)
         except AgainError as again:
             trial = again.trial
-            logger.warning(
-                "%s: all processes start again from the last checkpoint, %s",
-                again.why,
-                again.how,
-            )
+            logger.warning("%s: all processes start again from the last checkpoint, %s", again.why, again.how)
 
 
 def train_in_group(
@@ -104,11 +95,7 @@ def _save(prepared: Prepared, loaded: features.Loaded, log: TrainingLog, folder:
     """Write the adapter that the model holds and the log, and remove the checkpoints."""
     base_model = prepared.config.base_model
     adapters.save(
-        loaded.model,
-        folder,
-        base_name=base_model.name,
-        base_digest=prepared.base.digest,
-        revision=base_model.revision,
+        loaded.model, folder, base_name=base_model.name, base_digest=prepared.base.digest, revision=base_model.revision
     )
     adapters.check_arrived(loaded.model, folder / adapters.WEIGHTS)
     write_text(folder / LOG_NAME, log_csv(log.table()))

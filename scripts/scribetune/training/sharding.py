@@ -26,7 +26,7 @@ from scribetune.backends import Placement
 from scribetune.config import Train
 from scribetune.errors import UserError
 from scribetune.families import Family
-from scribetune.families.native import native
+from scribetune.families.native import configuration, native
 from scribetune.processes import Group
 
 logger = logging.getLogger(__name__)
@@ -55,9 +55,7 @@ def check_possible(settings: Train) -> None:
 def forecast_parameters(model: Any, shards: int) -> tuple[int, int]:
     """Return how many of a model's parameters a process lacks when it is sharded, and how many it gathers for a moment.
 
-    Args:
-        model: The base model; it may lie on the meta device.
-        shards: Processes that share it.
+    The model may lie on the meta device.
     """
     lacking = 0
     largest = 0
@@ -81,16 +79,7 @@ def load(family: Family, folder: Path, settings: Train, placement: Placement, gr
 
     The first process reads the weights into main memory, once for all; the others know their shapes alone. They are
     then handed out layer by layer, so that a device never holds more than its share, what stays whole, and one layer.
-
-    Args:
-        family: The model's family.
-        folder: The base model's folder.
-        settings: Configuration of the training.
-        placement: Device and number format.
-        group: The processes.
-
-    Returns:
-        A PEFT model as `backends.load` returns it, whose decoder layers are FSDP modules.
+    Returned is a PEFT model as `backends.load` returns it, whose decoder layers are FSDP modules.
     """
     if group.is_first:
         model = family.load_model(folder, dtype=placement.dtype, device="cpu")
@@ -107,11 +96,10 @@ def load(family: Family, folder: Path, settings: Train, placement: Placement, gr
 def _without_weights(folder: Path, dtype: torch.dtype) -> Any:
     """Return the base model with parameters on the meta device; its buffers are computed, as they are on loading."""
     from accelerate import init_empty_weights
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    from transformers import AutoModelForImageTextToText
 
-    settings = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     with init_empty_weights():
-        model = AutoModelForImageTextToText.from_config(settings, dtype=dtype, trust_remote_code=False)
+        model = AutoModelForImageTextToText.from_config(configuration(folder), dtype=dtype, trust_remote_code=False)
     # What makes the parameters empty makes one of its own wherever one is used.
     model.tie_weights()
     return model.eval()
@@ -202,12 +190,7 @@ def held_parameters(model: Any) -> tuple[int, int]:
 
 
 class InStep:
-    """Lets every process run as many forward passes of a sharded model as the one that needs most.
-
-    Args:
-        model: The sharded model.
-        group: The processes.
-    """
+    """Lets every process run as many forward passes of a sharded model as the one that needs most."""
 
     def __init__(self, model: Any, group: Group) -> None:
         self._language_model, self._group = _language_model(model), group

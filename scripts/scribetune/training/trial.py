@@ -18,30 +18,19 @@ READ_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Trial:
-    """How much is tried at once.
+    """How much is tried at once."""
 
-    Attributes:
-        micro_batch: Most pages of a forward pass.
-        read_batch: Validation pages that are read at once.
-        recomputing: Whether activations are computed again whatever the forecast says.
-        strict: Whether only deterministic kernels are used where they are asked for.
-        memory_events: What became of earlier trials.
-    """
-
-    micro_batch: int
-    read_batch: int = READ_AT_ONCE
-    recomputing: bool = False
-    strict: bool = True
-    memory_events: tuple[MemoryEvent, ...] = ()
+    micro_batch: int  # most pages of a forward pass
+    read_batch: int = READ_AT_ONCE  # validation pages that are read at once
+    recomputing: bool = False  # whether activations are computed again whatever the forecast says
+    strict: bool = True  # whether only deterministic kernels are used where they are asked for
+    memory_events: tuple[MemoryEvent, ...] = ()  # what became of earlier trials
 
 
 class AgainError(UserError):
     """A sharded training that must be started again in another way; a message only where nobody does so.
 
-    Args:
-        trial: What to try next.
-        why: What happened, as a sentence without a full stop.
-        how: What is different then, to follow "start again".
+    `why` is a sentence without a full stop; `how` says what is different then, to follow "start again".
     """
 
     def __init__(self, trial: Trial, why: str, how: str) -> None:
@@ -53,15 +42,7 @@ class AgainError(UserError):
 
 
 def less_to_learn(trial: Trial, settings: Train, step: int, longest_tokens: int, *, checkpointing: bool) -> UserError:
-    """Return what is raised where memory ran out in a training step.
-
-    Args:
-        trial: What was tried.
-        settings: Configuration of the training.
-        step: The optimiser step.
-        longest_tokens: Longest sequence of its pages.
-        checkpointing: Whether activations are computed again already.
-    """
+    """Return what is raised where memory ran out in a training step."""
     if trial.micro_batch > 1:
         event = MemoryEvent(step, trial.micro_batch, trial.micro_batch // 2)
         fewer = replace(trial, micro_batch=event.micro_batch_after, memory_events=(*trial.memory_events, event))
@@ -81,15 +62,7 @@ def less_to_learn(trial: Trial, settings: Train, step: int, longest_tokens: int,
 
 
 def less_to_validate(trial: Trial, step: int, doing: str, pages: int, *, reading: bool) -> AgainError:
-    """Return what is raised where memory ran out in a validation of more than one page at once.
-
-    Args:
-        trial: What was tried.
-        step: Optimiser steps done.
-        doing: What the validation was doing, in words.
-        pages: Pages that did not fit together, two or more.
-        reading: Whether that was reading pages.
-    """
+    """Return what is raised where memory ran out in a validation of more than one page at once."""
     fewer = replace(trial, read_batch=pages // 2) if reading else replace(trial, micro_batch=pages // 2)
     return AgainError(
         fewer, f"Memory ran out at step {step} in {doing}", f"with {pages // 2} instead of {pages} pages at once"

@@ -95,11 +95,7 @@ class Validator:
         return len(self._measured)
 
     def measure(self, model: Any, step: int) -> Validation:
-        """Validate a model; random numbers, mode and gradients of the training stay as they were.
-
-        Args:
-            model: The PEFT model, unwrapped.
-            step: Optimiser steps done.
+        """Validate a PEFT model (unwrapped); random numbers, mode and gradients of the training stay as they were.
 
         Raises:
             UserError: A single page does not fit into memory; or, of a sharded model, as many as were tried.
@@ -302,11 +298,7 @@ def page_loss(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return summed cross-entropy of a batch's targets, and how many of them are the likeliest token.
 
-    Args:
-        family: The model's family.
-        model: The model, unwrapped.
-        inputs: From `assemble`, on the model's device.
-        called: The model as its forward pass is to be called: itself, or what several processes wrap around it.
+    `called` is what the forward pass is asked of: the model itself, or what several processes wrap around it.
     """
     labels, keep = inputs["labels"], inputs["logits_to_keep"]
     inputs = with_features(family, model, {name: value for name, value in inputs.items() if name != "labels"})
@@ -320,11 +312,7 @@ def page_loss(
 
 
 def with_features(family: families.Family, model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Put vision features, cached or computed now, in the places of the image tokens.
-
-    Returns:
-        What the model's forward takes, positions of the page's tokens included where the family has its own.
-    """
+    """Return what a model's forward takes, with vision features (cached or made now) in the image tokens' places."""
     kept = {name: inputs[name] for name in ("attention_mask", "logits_to_keep") if name in inputs}
     features = inputs.get("image_features")
     if features is None:
