@@ -81,29 +81,17 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class CrateSources:
-    """What a crate is written from.
+    """What a crate is written from."""
 
-    Attributes:
-        root: The build's working directory.
-        raw: Folder of the PDFs: relative to the root, or absolute.
-        lineage: reports/lineage.json.
-        documents: Rows of reports/documents.csv.
-        base_files: Files of a local base model, relative to the root or absolute.
-        receipts: Of the jobs, in an order in which they can run.
-        descriptions: Rule → what it does.
-        workflow: The Snakefile and its rules, below the root; the Snakefile first.
-        engine_version: Snakemake's.
-    """
-
-    root: Path
-    raw: str
-    lineage: Mapping[str, Any]
-    documents: Sequence[Mapping[str, str]]
-    base_files: Sequence[Path]
-    receipts: Sequence[Receipt]
-    descriptions: Mapping[str, str]
-    workflow: Sequence[Path]
-    engine_version: str
+    root: Path  # the build's working directory
+    raw: str  # folder of the PDFs: relative to the root, or absolute
+    lineage: Mapping[str, Any]  # reports/lineage.json
+    documents: Sequence[Mapping[str, str]]  # rows of reports/documents.csv
+    base_files: Sequence[Path]  # files of a local base model, relative to the root or absolute
+    receipts: Sequence[Receipt]  # of the jobs, in an order in which they can run
+    descriptions: Mapping[str, str]  # rule → what it does
+    workflow: Sequence[Path]  # the Snakefile and its rules, below the root; the Snakefile first
+    engine_version: str  # snakemake's
 
 
 def workflow_copies(snakefile: Path, rules: Iterable[Path]) -> list[str]:

@@ -26,19 +26,12 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class ListedPage:
-    """One page of a benchmark that is to be read.
+    """One page of a benchmark that is to be read."""
 
-    Attributes:
-        id: As the truth names it.
-        source: Its image or PDF, relative to the folder of images; where it is missing, as the truth names it.
-        page: Counted from 1 in a PDF; 0 of an image.
-        sha256: Of the source; `MISSING` where there is none.
-    """
-
-    id: str
-    source: str
-    page: int
-    sha256: str
+    id: str  # as the truth names it
+    source: str  # its image or PDF, relative to the folder of images; where it is missing, as the truth names it
+    page: int  # counted from 1 in a PDF; 0 of an image
+    sha256: str  # of the source; `MISSING` where there is none
 
 
 def path_of(name: str) -> str:

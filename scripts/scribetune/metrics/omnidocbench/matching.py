@@ -40,48 +40,28 @@ Costs = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Match:
-    """Annotations and the blocks that answer them; either side may be empty.
+    """Annotations and the blocks that answer them; either side may be empty."""
 
-    Attributes:
-        references: Numbers of the annotations' lines.
-        predictions: Numbers of the predictions' lines.
-        reference_orders: Reading order of the annotations; None where one has none.
-        prediction_place: Where the first block stands in the page; None without one.
-        reference_category: Category of the annotations, the most common where they are several.
-        prediction_category: Category of the first block.
-        reference: The annotations' text.
-        prediction: The blocks' text.
-        normalised_reference: The annotations' text as it is compared.
-        normalised_prediction: The blocks' text as it is compared.
-        edit: Distance by which they were paired.
-    """
-
-    references: tuple[int, ...]
-    predictions: tuple[int, ...]
-    reference_orders: tuple[Order | None, ...]
-    prediction_place: int | None
-    reference_category: str
-    prediction_category: str
-    reference: str
-    prediction: str
-    normalised_reference: str
-    normalised_prediction: str
-    edit: float
+    references: tuple[int, ...]  # numbers of the annotations' lines
+    predictions: tuple[int, ...]  # numbers of the predictions' lines
+    reference_orders: tuple[Order | None, ...]  # reading order of the annotations; None where one has none
+    prediction_place: int | None  # where the first block stands in the page; None without one
+    reference_category: str  # category of the annotations, the most common where they are several
+    prediction_category: str  # category of the first block
+    reference: str  # the annotations' text
+    prediction: str  # the blocks' text
+    normalised_reference: str  # the annotations' text as it is compared
+    normalised_prediction: str  # the blocks' text as it is compared
+    edit: float  # distance by which they were paired
 
 
 @dataclass(frozen=True)
 class Matching:
-    """All pairs of a page, and how many of its lines of text and formulas they leave out.
+    """All pairs of a page, and how many of its lines of text and formulas they leave out."""
 
-    Attributes:
-        matches: The pairs, and the annotations without an answer.
-        lines: Number of predicted lines, without inline formulas.
-        stray_lines: How many of them are matched with nothing.
-    """
-
-    matches: tuple[Match, ...]
-    lines: int
-    stray_lines: int
+    matches: tuple[Match, ...]  # the pairs, and the annotations without an answer
+    lines: int  # number of predicted lines, without inline formulas
+    stray_lines: int  # how many of them are matched with nothing
 
 
 @dataclass(frozen=True)

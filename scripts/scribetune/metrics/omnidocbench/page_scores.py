@@ -69,25 +69,16 @@ class ReadingOrder:
 
 @dataclass(frozen=True)
 class PageElements:
-    """What OmniDocBench compares on one page.
+    """What OmniDocBench compares on one page."""
 
-    Attributes:
-        text: Elements of text.
-        formulas_as_text: Formulas that a block of text answers: compared as text, and counted with it.
-        formulas: The other display formulas.
-        tables: Annotated tables.
-        order: Reading order; None where the page has no text.
-        predicted: Blocks predicted, inline formulas left out.
-        stray: How many of them answer nothing.
-    """
-
-    text: tuple[Element, ...]
+    text: tuple[Element, ...]  # elements of text
+    # formulas that a block of text answers: compared as text, and counted with it
     formulas_as_text: tuple[Element, ...]
-    formulas: tuple[Element, ...]
-    tables: tuple[Element, ...]
-    order: ReadingOrder | None
-    predicted: int
-    stray: int
+    formulas: tuple[Element, ...]  # the other display formulas
+    tables: tuple[Element, ...]  # annotated tables
+    order: ReadingOrder | None  # reading order; None where the page has no text
+    predicted: int  # blocks predicted, inline formulas left out
+    stray: int  # how many of them answer nothing
 
 
 @dataclass(frozen=True)
