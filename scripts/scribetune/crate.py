@@ -91,7 +91,7 @@ class CrateSources:
     receipts: Sequence[Receipt]  # of the jobs, in an order in which they can run
     descriptions: Mapping[str, str]  # rule → what it does
     workflow: Sequence[Path]  # the Snakefile and its rules, below the root; the Snakefile first
-    engine_version: str  # snakemake's
+    engine_version: str  # Snakemake's
 
 
 def workflow_copies(snakefile: Path, rules: Iterable[Path]) -> list[str]:
@@ -181,15 +181,13 @@ class _Writer:
             self._add(uri, "CreativeWork", name=name, version=uri.rsplit("/", 1)[1]) for uri, name in _PROFILES.items()
         ]
         root["conformsTo"] = profiles
-        self.crate.metadata["conformsTo"] = [
-            {"@id": "https://w3id.org/ro/crate/1.1"},
-            {"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"},
-        ]
-        pages = len(lineage["pages"])
-        root["name"] = f"scribetune build from {len(lineage['documents'])} documents"
+        standards = ("https://w3id.org/ro/crate/1.1", "https://w3id.org/workflowhub/workflow-ro-crate/1.0")
+        self.crate.metadata["conformsTo"] = [{"@id": standard} for standard in standards]
+        documents, pages = len(lineage["documents"]), len(lineage["pages"])
+        root["name"] = f"scribetune build from {documents} documents"
         root["description"] = (
             f"A LoRA adapter and a merged model for document OCR, made by scribetune {lineage['scribetune']} from "
-            f"{pages} pages of {len(lineage['documents'])} documents, with what every step read and made. "
+            f"{pages} pages of {documents} documents, with what every step read and made. "
             "datePublished is a placeholder, since a build is not published and a clock time would make equal builds "
             "differ: set it when you publish the crate."
         )
@@ -212,12 +210,8 @@ class _Writer:
                 self.files[path] = self._outside(Path(path).name, sha256, None)
                 return self.files[path]
             place = self.sources.root / path
-            described = _described(
-                path,
-                sha256 or files.sha256_file(place),
-                place.stat().st_size,
-                **{"description": _DESCRIPTIONS.get(path, ""), **properties},
-            )
+            properties = {"description": _DESCRIPTIONS.get(path, ""), **properties}
+            described = _described(path, sha256 or files.sha256_file(place), place.stat().st_size, **properties)
             self.files[path] = self.crate.add(File(self.crate, dest_path=path, properties=described))
         return self.files[path]
 
@@ -424,9 +418,10 @@ class _Writer:
         for model in ("base", "tuned"):
             for key, value in sorted(self.sources.lineage.get("metrics", {}).get(model, {}).items()):
                 if isinstance(value, int | float):
-                    score = self._add(f"#metric/{model}/{key}", "PropertyValue", name=f"{key} of the {model} model")
-                    score["value"] = value
-                    scores.append(score)
+                    scores.append(
+                        self._add(f"#metric/{model}/{key}", "PropertyValue", name=f"{key} of the {model} model")
+                    )
+                    scores[-1]["value"] = value
         return scores
 
     def _results(self) -> dict[str, Any]:
@@ -486,13 +481,8 @@ class _Writer:
 def _described(path: str, sha256: str, size: int | None, **properties: Any) -> dict[str, Any]:
     """Return a file's properties; what is not known is left out."""
     kind = _MEDIA_TYPES.get(Path(path).suffix.lower(), "application/octet-stream")
-    values = {
-        "name": path,
-        "sha256": sha256,
-        "contentSize": "" if size is None else str(size),
-        "encodingFormat": kind,
-        **properties,
-    }
+    given = {"name": path, "sha256": sha256, "contentSize": "" if size is None else str(size), "encodingFormat": kind}
+    values = {**given, **properties}
     return {key: value for key, value in values.items() if value not in (None, "", [])}
 
 

@@ -258,18 +258,13 @@ def _problem_of_fact(row: Record, where: str, sources: Mapping[str, str]) -> Use
         missing.append("format")
     if not isinstance(kind, str) or kind not in olmocr.TYPES:
         return UserError(
-            "A fact is of an unknown type",
-            value=f"{where}, type {kind!r}",
-            accepted=", ".join(olmocr.TYPES),
+            "A fact is of an unknown type", value=f"{where}, type {kind!r}", accepted=", ".join(olmocr.TYPES),
             todo="correct the type, or leave the fact out",
-        )
+        )  # fmt: skip
     if missing:
-        return UserError(
-            f"A fact lacks {', '.join(missing)}, or has it in another form",
-            value=where,
-            accepted="the fields of olmOCR-bench",
-            todo="complete it, or leave it out",
-        )
+        what = f"A fact lacks {', '.join(missing)}, or has it in another form"
+        accepted, todo = "the fields of olmOCR-bench", "complete it, or leave it out"
+        return UserError(what, value=where, accepted=accepted, todo=todo)
     if str(row["id"]) in sources:
         return UserError("Facts have the same id", value=where, accepted="each id once", todo="rename one")
     return None

@@ -31,7 +31,7 @@ class ReportInputs:
 
     samples_csv: Path  # one row per test page: every metric, base beside tuned
     metrics_json: Path  # aggregates, `{"base": {…}, "tuned": {…}}` and optional further objects of numbers
-    test_jsonl: Path  # shareGPT records of the test pages
+    test_jsonl: Path  # ShareGPT records of the test pages
     train_jsonl: Path  # the same for training
     validation_jsonl: Path  # the same for validation
     base_predictions: Path  # one record per test page, read by the base model
@@ -40,7 +40,7 @@ class ReportInputs:
     selection_csv: Path  # one row per page: accepted, or refused with a reason
     training_log_csv: Path  # one row per logged step
     lineage_json: Path  # what the adapter was made from
-    merge_proof_json: Path  # that merged = base + adapter
+    merge_proof_json: Path  # says that merged = base + adapter
     working_directory: Path  # the folder that paths inside the files are relative to
     title: str = "scribetune report"  # heading of the report
     embed_pages: int = 200  # up to this many page images are embedded; the rest are links to data/pages

@@ -27,15 +27,12 @@ _CENTRED_DOT = re.compile(r"\$\\cdot\$")
 
 @dataclass(frozen=True)
 class Element:
-    """A matched element, and what it counts.
-
-    `edits` is the Levenshtein distance of what is compared, `length` that of the longer side; TEDS is of tables alone.
-    """
+    """A matched element, and what it counts."""
 
     match: Match
-    edits: int
-    length: int
-    teds: float | None = None
+    edits: int  # Levenshtein distance of what is compared
+    length: int  # of the longer side
+    teds: float | None = None  # of tables alone, as is the next
     teds_s: float | None = None
 
     @property
@@ -83,19 +80,15 @@ class PageElements:
 
 @dataclass(frozen=True)
 class PageScores:
-    """Scores of one page; None where there is nothing of the kind.
-
-    All but TEDS and `hallucination`, the share of predicted blocks that answer nothing, are distances; `table_edit` is
-    of the tables' normalised HTML.
-    """
+    """Scores of one page, distances but for TEDS and `hallucination`; None where there is nothing of the kind."""
 
     text_edit: float | None
     formula_edit: float | None
     table_teds: float | None
     table_teds_s: float | None
-    table_edit: float | None
+    table_edit: float | None  # of the tables' normalised HTML
     reading_order: float | None
-    hallucination: float | None
+    hallucination: float | None  # share of predicted blocks that answer nothing
 
 
 def page_elements(page: Page, prediction: str) -> PageElements:
@@ -197,16 +190,12 @@ def _table_matches(annotations: Sequence[Annotation], blocks: Sequence[Block]) -
     predicted = [block for block in blocks if block.category == "html_table"]
     use_latex = len(latex) > len(predicted)
     # What has no HTML is dropped, and places are then counted by the shorter list, as for text.
-    sources = [annotation.html for annotation in annotations if annotation.html]
-    if not sources:
+    shown = [annotation for annotation in annotations if annotation.html]
+    if not shown:
         return [], []
-    compared = [
-        (annotation.latex or annotation.html) if use_latex else annotation.html
-        for annotation in annotations
-        if annotation.html
-    ]
-    if use_latex:
-        predicted = latex
+    sources = [annotation.html for annotation in shown]
+    compared = [annotation.latex or annotation.html for annotation in shown] if use_latex else sources
+    predicted = latex if use_latex else predicted
     pairs, left_over = matching.match_simply(compared, [block.content for block in predicted])
     found = []
     for number, (column, edit) in enumerate(pairs):
