@@ -81,29 +81,17 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class CrateSources:
-    """What a crate is written from.
+    """What a crate is written from."""
 
-    Attributes:
-        root: The build's working directory.
-        raw: Folder of the PDFs: relative to the root, or absolute.
-        lineage: reports/lineage.json.
-        documents: Rows of reports/documents.csv.
-        base_files: Files of a local base model, relative to the root or absolute.
-        receipts: Of the jobs, in an order in which they can run.
-        descriptions: Rule → what it does.
-        workflow: The Snakefile and its rules, below the root; the Snakefile first.
-        engine_version: Snakemake's.
-    """
-
-    root: Path
-    raw: str
-    lineage: Mapping[str, Any]
-    documents: Sequence[Mapping[str, str]]
-    base_files: Sequence[Path]
-    receipts: Sequence[Receipt]
-    descriptions: Mapping[str, str]
-    workflow: Sequence[Path]
-    engine_version: str
+    root: Path  # the build's working directory
+    raw: str  # folder of the PDFs: relative to the root, or absolute
+    lineage: Mapping[str, Any]  # reports/lineage.json
+    documents: Sequence[Mapping[str, str]]  # rows of reports/documents.csv
+    base_files: Sequence[Path]  # files of a local base model, relative to the root or absolute
+    receipts: Sequence[Receipt]  # of the jobs, in an order in which they can run
+    descriptions: Mapping[str, str]  # rule → what it does
+    workflow: Sequence[Path]  # the Snakefile and its rules, below the root; the Snakefile first
+    engine_version: str  # Snakemake's
 
 
 def workflow_copies(snakefile: Path, rules: Iterable[Path]) -> list[str]:
@@ -193,15 +181,13 @@ class _Writer:
             self._add(uri, "CreativeWork", name=name, version=uri.rsplit("/", 1)[1]) for uri, name in _PROFILES.items()
         ]
         root["conformsTo"] = profiles
-        self.crate.metadata["conformsTo"] = [
-            {"@id": "https://w3id.org/ro/crate/1.1"},
-            {"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"},
-        ]
-        pages = len(lineage["pages"])
-        root["name"] = f"scribetune build from {len(lineage['documents'])} documents"
+        standards = ("https://w3id.org/ro/crate/1.1", "https://w3id.org/workflowhub/workflow-ro-crate/1.0")
+        self.crate.metadata["conformsTo"] = [{"@id": standard} for standard in standards]
+        documents, pages = len(lineage["documents"]), len(lineage["pages"])
+        root["name"] = f"scribetune build from {documents} documents"
         root["description"] = (
             f"A LoRA adapter and a merged model for document OCR, made by scribetune {lineage['scribetune']} from "
-            f"{pages} pages of {len(lineage['documents'])} documents, with what every step read and made. "
+            f"{pages} pages of {documents} documents, with what every step read and made. "
             "datePublished is a placeholder, since a build is not published and a clock time would make equal builds "
             "differ: set it when you publish the crate."
         )
@@ -224,12 +210,8 @@ class _Writer:
                 self.files[path] = self._outside(Path(path).name, sha256, None)
                 return self.files[path]
             place = self.sources.root / path
-            described = _described(
-                path,
-                sha256 or files.sha256_file(place),
-                place.stat().st_size,
-                **{"description": _DESCRIPTIONS.get(path, ""), **properties},
-            )
+            properties = {"description": _DESCRIPTIONS.get(path, ""), **properties}
+            described = _described(path, sha256 or files.sha256_file(place), place.stat().st_size, **properties)
             self.files[path] = self.crate.add(File(self.crate, dest_path=path, properties=described))
         return self.files[path]
 
@@ -436,9 +418,10 @@ class _Writer:
         for model in ("base", "tuned"):
             for key, value in sorted(self.sources.lineage.get("metrics", {}).get(model, {}).items()):
                 if isinstance(value, int | float):
-                    score = self._add(f"#metric/{model}/{key}", "PropertyValue", name=f"{key} of the {model} model")
-                    score["value"] = value
-                    scores.append(score)
+                    scores.append(
+                        self._add(f"#metric/{model}/{key}", "PropertyValue", name=f"{key} of the {model} model")
+                    )
+                    scores[-1]["value"] = value
         return scores
 
     def _results(self) -> dict[str, Any]:
@@ -498,13 +481,8 @@ class _Writer:
 def _described(path: str, sha256: str, size: int | None, **properties: Any) -> dict[str, Any]:
     """Return a file's properties; what is not known is left out."""
     kind = _MEDIA_TYPES.get(Path(path).suffix.lower(), "application/octet-stream")
-    values = {
-        "name": path,
-        "sha256": sha256,
-        "contentSize": "" if size is None else str(size),
-        "encodingFormat": kind,
-        **properties,
-    }
+    given = {"name": path, "sha256": sha256, "contentSize": "" if size is None else str(size), "encodingFormat": kind}
+    values = {**given, **properties}
     return {key: value for key, value in values.items() if value not in (None, "", [])}
 
 

@@ -54,35 +54,26 @@ class Refused:
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Pages with what is true of them.
+    """Pages with what is true of them."""
 
-    Attributes:
-        records: `{"id", "text"}` per page; empty for a set of facts.
-        annotations: OmniDocBench's annotations by page id.
-        facts: olmOCR-bench's facts by page id.
-        sources: For each fact's id the file it comes from, which is its category.
-        kind: Which form the set has.
-        pages: For each page id where the page can be seen, in the set's order.
-        attributes: For each page id of OmniDocBench its attributes by name ("language", …), each with its values.
-    """
-
-    records: tuple[Record, ...] = ()
-    annotations: Mapping[str, ground_truth.Page] = field(default_factory=dict)
-    facts: Mapping[str, tuple[olmocr.Fact, ...]] = field(default_factory=dict)
+    records: tuple[Record, ...] = ()  # `{"id", "text"}` per page; empty for a set of facts
+    annotations: Mapping[str, ground_truth.Page] = field(default_factory=dict)  # OmniDocBench's annotations by page id
+    facts: Mapping[str, tuple[olmocr.Fact, ...]] = field(default_factory=dict)  # olmOCR-bench's facts by page id
+    # for each fact's id the file it comes from, which is its category
     sources: Mapping[str, str] = field(default_factory=dict)
-    kind: Kind = "pages"
+    kind: Kind = "pages"  # which form the set has
+    # for each page id where the page can be seen, in the set's order
     pages: Mapping[str, PageSource] = field(default_factory=dict)
+    # for each page id of OmniDocBench its attributes by name ("language", …), each with its values
     attributes: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 def read(path: Path, kind: str = "auto", refused: list[Refused] | None = None) -> EvaluationSet:
-    """Read an evaluation set.
+    """Read an evaluation set: a file in one of the three forms, or a folder with olmOCR-bench's JSONL files.
 
-    Args:
-        path: A file in one of the three forms, or a folder with olmOCR-bench's JSONL files.
-        kind: One of `KINDS`, or "auto": read off the keys of the first record.
-        refused: Takes the records that cannot be used, where the others are to be read all the same (the kind is then
-            that of most records); None: such a record is an error.
+    `kind` is one of `KINDS`, or "auto": read off the keys of the first record. `refused` takes the records that cannot
+    be used, where the others are to be read all the same (the kind is then that of most records); None: such a record
+    is an error.
 
     Raises:
         UserError: It is missing, unreadable, empty or of another form; no record of it can be used.
@@ -160,22 +151,14 @@ def read_predictions(path: Path, pages: Sequence[str]) -> list[Record]:
 
 def _page_id(name: str, wanted: set[str]) -> str:
     stem = _REPEAT.sub("", _PAGE_FILE.sub("", name))
-    for candidate in (name, stem, PurePosixPath(stem).name):
-        if candidate in wanted:
-            return candidate
-    return name
+    return next((each for each in (name, stem, PurePosixPath(stem).name) if each in wanted), name)
 
 
 def _pages(rows: Sequence[Record], path: Path, refused: list[Refused] | None) -> EvaluationSet:
-    named: list[tuple[str, Record]] = []
-    nameless = []
-    for number, row in enumerate(rows, start=1):
-        information = row.get("page_info")
-        name = str((information if isinstance(information, dict) else {}).get("image_path") or "")
-        if not name:
-            nameless.append(number)
-        else:
-            named.append((name, row))
+    infos = [info if isinstance(info := row.get("page_info"), dict) else {} for row in rows]
+    names = [str(info.get("image_path") or "") for info in infos]
+    named = [(name, row) for name, row in zip(names, rows, strict=True) if name]
+    nameless = [number for number, name in enumerate(names, start=1) if not name]
     if nameless:
         error = UserError(
             "Pages have no image path",
@@ -225,11 +208,9 @@ def _pages(rows: Sequence[Record], path: Path, refused: list[Refused] | None) ->
 def _attributes(information: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return a page's attributes; one that is a list has several values, or none."""
     found = information.get("page_attribute")
-    result: dict[str, tuple[str, ...]] = {}
-    for name, value in (found if isinstance(found, dict) else {}).items():
-        values = value if isinstance(value, list) else [value]
-        result[str(name)] = tuple(str(each) for each in values if each not in (None, ""))
-    return result
+    found = found if isinstance(found, dict) else {}
+    values = {name: each if isinstance(each, list) else [each] for name, each in found.items()}
+    return {str(name): tuple(str(value) for value in each if value not in (None, "")) for name, each in values.items()}
 
 
 def _facts(rows: Sequence[tuple[str, Record]], path: Path, refused: list[Refused] | None) -> EvaluationSet:
@@ -251,12 +232,11 @@ def _facts(rows: Sequence[tuple[str, Record]], path: Path, refused: list[Refused
     covered = {str(row["pdf"]) for row in kept if row["type"] == "baseline"}
     for pdf in dict.fromkeys(str(row["pdf"]) for row in kept):
         if pdf not in covered:
-            name = f"{pdf}_baseline"
-            fact = {"id": name, "pdf": pdf, "page": 1, "type": "baseline"}
+            fact = {"id": f"{pdf}_baseline", "pdf": pdf, "page": 1, "type": "baseline"}
             page_id = f"{_PAGE_FILE.sub('', pdf)}_pg1"
             by_page.setdefault(page_id, []).append(fact)
             pages.setdefault(page_id, PageSource(pdf, 1))
-            sources[name] = "baseline"
+            sources[f"{pdf}_baseline"] = "baseline"
     return EvaluationSet(
         facts={page: tuple(facts) for page, facts in by_page.items()}, sources=sources, kind="olmocr", pages=pages
     )
@@ -278,18 +258,13 @@ def _problem_of_fact(row: Record, where: str, sources: Mapping[str, str]) -> Use
         missing.append("format")
     if not isinstance(kind, str) or kind not in olmocr.TYPES:
         return UserError(
-            "A fact is of an unknown type",
-            value=f"{where}, type {kind!r}",
-            accepted=", ".join(olmocr.TYPES),
+            "A fact is of an unknown type", value=f"{where}, type {kind!r}", accepted=", ".join(olmocr.TYPES),
             todo="correct the type, or leave the fact out",
-        )
+        )  # fmt: skip
     if missing:
-        return UserError(
-            f"A fact lacks {', '.join(missing)}, or has it in another form",
-            value=where,
-            accepted="the fields of olmOCR-bench",
-            todo="complete it, or leave it out",
-        )
+        what = f"A fact lacks {', '.join(missing)}, or has it in another form"
+        accepted, todo = "the fields of olmOCR-bench", "complete it, or leave it out"
+        return UserError(what, value=where, accepted=accepted, todo=todo)
     if str(row["id"]) in sources:
         return UserError("Facts have the same id", value=where, accepted="each id once", todo="rename one")
     return None
@@ -355,16 +330,15 @@ def _rows(path: Path, refused: list[Refused] | None = None) -> list[Record]:
 
 
 def _good_lines(path: Path, text: str, refused: list[Refused]) -> list[Record]:
-    rows: list[tuple[str, Any]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        rows.append((f"line {number}", row))
-    return _good_rows(path, text, rows, refused)
+    lines = [(f"line {number}", line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    return _good_rows(path, text, [(name, _parsed(line)) for name, line in lines], refused)
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _good_rows(path: Path, text: str, rows: Sequence[tuple[str, Any]], refused: list[Refused]) -> list[Record]:

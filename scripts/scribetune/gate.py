@@ -20,18 +20,14 @@ _REDO = "run snakemake again, so that reports/metrics.json is written anew"
 
 @dataclass(frozen=True)
 class Check:
-    """One condition of the promotion.
-
-    A quantity that the pages do not have (no tables) holds; a value is None where it was not measured. `limit` is in
-    the metric's own unit, `why` what was found and what was asked for, in words.
-    """
+    """One condition of the promotion; a value is None where it was not measured."""
 
     name: str
-    passed: bool
+    passed: bool  # also where the pages do not have the quantity (no tables)
     base: float | None
     tuned: float | None
-    limit: float
-    why: str
+    limit: float  # in the metric's own unit
+    why: str  # what was found and what was asked for, in words
 
 
 @dataclass(frozen=True)
@@ -58,11 +54,7 @@ class Verdict:
 
     def record(self) -> dict[str, Any]:
         """Return the verdict as plain values, as it stands in metrics.json under `gate`."""
-        return {
-            "promoted": self.promoted,
-            "why": list(self.why),
-            "checks": [asdict(check) for check in self.checks],
-        }
+        return {"promoted": self.promoted, "why": list(self.why), "checks": [asdict(check) for check in self.checks]}
 
 
 def judge(metrics: Mapping[str, Mapping[str, Any]], limits: Gate) -> Verdict:
@@ -94,15 +86,11 @@ def read(record: object) -> Verdict:
     Raises:
         UserError: It is no such record.
     """
-    try:
-        checks = record["checks"]  # type: ignore[index]  # whatever it is: what it is not is caught below
-        verdict = Verdict(tuple(Check(**check) for check in checks))
+    what, accepted = "metrics.json holds no verdict of this version", '"gate": {"checks": […]}'
+    try:  # whatever it is: what it is not is caught below
+        return Verdict(tuple(Check(**check) for check in record["checks"]))  # type: ignore[index]
     except (TypeError, KeyError) as error:
-        raise UserError(
-            "metrics.json holds no verdict of this version", value=record, accepted='"gate": {"checks": […]}',
-            todo=_REDO,
-        ) from error  # fmt: skip
-    return verdict
+        raise UserError(what, value=record, accepted=accepted, todo=_REDO) from error
 
 
 def require_promotion(metrics_json: Path) -> Verdict:
@@ -132,17 +120,13 @@ def headline(metrics: Mapping[str, Mapping[str, Any]], verdict: Verdict) -> dict
     """
     base, tuned, change = (metrics.get(name, {}) for name in ("base", "tuned", "change"))
     kept = metrics.get("retention", {})
+    same = ("bleu", "rougeL_char", "table_f1", "teds", "loop_rate", "hallucination_rate")
     wanted = {
         "cer": tuned.get("cer_mean"),
         "cer_base": base.get("cer_mean"),
         "cer_gain_low": change.get("cer_gain_low"),
         "wer": tuned.get("wer_mean"),
-        "bleu": tuned.get("bleu"),
-        "rougeL_char": tuned.get("rougeL_char"),
-        "table_f1": tuned.get("table_f1"),
-        "teds": tuned.get("teds"),
-        "loop_rate": tuned.get("loop_rate"),
-        "hallucination_rate": tuned.get("hallucination_rate"),
+        **{name: tuned.get(name) for name in same},
         "retention_cer": kept.get("tuned", {}).get("cer_mean"),
     }
     found = {name: round(float(value), 4) for name, value in wanted.items() if value is not None}

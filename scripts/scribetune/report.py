@@ -16,8 +16,10 @@ import hashlib
 import logging
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ from scribetune.report_index import UNNAMED, IndexedPage, measure_behind, page_i
 from scribetune.report_plots import plotly_javascript, plots
 from scribetune.report_tables import (
     FILES,
+    MISSING,
     UNJUDGED,
     BeforeAfter,
     GroupRow,
@@ -87,13 +90,9 @@ class ReadingView:
 
 @dataclass(frozen=True)
 class PageView:
-    """One test page as shown.
+    """One test page as shown; `search` is what the search box looks through."""
 
-    `anchor` is its id in the file, `search` what the search box looks through, `review` the command that opens it for
-    review.
-    """
-
-    anchor: str
+    anchor: str  # its id in the file
     page: TestPage
     image: PageImage
     language_tag: str
@@ -106,7 +105,7 @@ class PageView:
     table_f1: Pair
     flags: tuple[str, ...]
     search: str
-    review: str
+    review: str  # the command that opens it for review
 
 
 def write(inputs: ReportInputs, path: Path) -> None:
@@ -137,9 +136,10 @@ def render(inputs: ReportInputs) -> str:
     environment = _environment()
     is_packed = len(data.pages) > inputs.inline_pages
     views = () if is_packed else tuple(_page_views(inputs, data.pages))
-    packed = _packed_pages(environment, _page_views(inputs, data.pages)) if is_packed else None
+    chunks, entries = (
+        _packed_pages(environment, _page_views(inputs, data.pages)) if is_packed else ((), tuple(map(_indexed, views)))
+    )
     measures = page_measures(data.pages)
-    index = page_index(packed.entries if packed else map(_indexed, views), measures)
     template = environment.get_template("report.html.j2")
     return template.render(
         title=inputs.title,
@@ -163,8 +163,8 @@ def render(inputs: ReportInputs) -> str:
         plots=plots(data.training_log, data.pages),
         page_count=len(data.pages),
         pages=views,
-        page_chunks=packed.chunks if packed else (),
-        page_index=index,
+        page_chunks=chunks,
+        page_index=page_index(entries, measures),
         page_measures=measures,
         measure_behind=lambda aggregate: measure_behind(aggregate, measures),
         pages_link=pages_link,
@@ -208,12 +208,7 @@ def _further_metrics(metrics: Mapping[str, Mapping[str, float | None]], *, has_g
 
 def _groups(pages: Sequence[TestPage]) -> list[tuple[str, tuple[GroupRow, ...]]]:
     """Return the tables by group, those with one group left out."""
-    tables = [
-        ("category", group_rows(pages, lambda page: page.category)),
-        ("language", group_rows(pages, lambda page: page.language)),
-        ("script", group_rows(pages, lambda page: page.script)),
-        ("layout", group_rows(pages, lambda page: page.layout)),
-    ]
+    tables = [(name, group_rows(pages, attrgetter(name))) for name in ("category", "language", "script", "layout")]
     return [(name, rows) for name, rows in tables if rows]
 
 
@@ -222,29 +217,20 @@ def _packed(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0)).decode("ascii")
 
 
-@dataclass(frozen=True)
-class PackedPages:
-    """Many test pages: their HTML in chunks of gzip in base64, and what the index needs of each."""
+def _packed_pages(
+    environment: jinja2.Environment, views: Iterator[PageView]
+) -> tuple[tuple[str, ...], tuple[IndexedPage, ...]]:
+    """Return many pages' HTML in chunks of gzip in base64, and what the index needs of each.
 
-    chunks: tuple[str, ...]
-    entries: tuple[IndexedPage, ...]
-
-
-def _packed_pages(environment: jinja2.Environment, views: Iterable[PageView]) -> PackedPages:
-    """Render pages `CHUNK_PAGES` at a time: a browser then parses what is looked at alone, and memory stays small."""
+    `CHUNK_PAGES` at a time: a browser then parses what is looked at alone, and memory stays small.
+    """
     card: Callable[[PageView, int], str] = vars(environment.get_template("report_page.html.j2").module)["page"]
     entries: list[IndexedPage] = []
     chunks: list[str] = []
-    waiting: list[str] = []
-    for view in views:
-        entries.append(_indexed(view))
-        waiting.append(card(view, SHOWN_CHARACTERS))
-        if len(waiting) == CHUNK_PAGES:
-            chunks.append(_packed("".join(waiting)))
-            waiting.clear()
-    if waiting:
-        chunks.append(_packed("".join(waiting)))
-    return PackedPages(tuple(chunks), tuple(entries))
+    while some := tuple(islice(views, CHUNK_PAGES)):
+        entries += map(_indexed, some)
+        chunks.append(_packed("".join(card(view, SHOWN_CHARACTERS) for view in some)))
+    return tuple(chunks), tuple(entries)
 
 
 def _indexed(view: PageView) -> IndexedPage:
@@ -253,12 +239,10 @@ def _indexed(view: PageView) -> IndexedPage:
 
 def _filters(pages: Sequence[TestPage]) -> list[tuple[str, str, list[str]]]:
     """Return (key, label, values) of each property that pages can be told apart by."""
+    properties = [(name, name.capitalize(), name) for name in ("category", "language", "script", "layout")]
     found = [
-        ("category", "Category", sorted({page.category or UNNAMED for page in pages})),
-        ("language", "Language", sorted({page.language or UNNAMED for page in pages})),
-        ("script", "Script", sorted({page.script or UNNAMED for page in pages})),
-        ("layout", "Layout", sorted({page.layout for page in pages})),
-        ("source", "Label by", sorted({page.label_source or UNNAMED for page in pages})),
+        (key, label, sorted({getattr(page, name) or UNNAMED for page in pages}))
+        for key, label, name in (*properties, ("source", "Label by", "label_source"))
     ]
     return [(key, label, values) for key, label, values in found if len(values) > 1]
 
@@ -279,12 +263,14 @@ def _environment() -> jinja2.Environment:
         # Every value that is not yet HTML passes here, attributes included.
         finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
-    environment.filters["number"] = number
-    environment.filters["exact"] = lambda value: "" if value is None else repr(value)
-    environment.filters["percent"] = lambda value: f"{100 * value:+.1f} %".replace("-", "−")
-    environment.filters["share"] = lambda value: f"{100 * value:.1f} %"
-    environment.filters["signed"] = lambda value: "—" if value is None else f"{value:+.4f}".replace("-", "−")
-    environment.filters["plural"] = lambda count, word: f"{count} {word}" if count == 1 else f"{count} {word}s"
+    environment.filters |= {
+        "number": number,
+        "exact": lambda value: "" if value is None else repr(value),
+        "percent": lambda value: f"{100 * value:+.1f} %".replace("-", "−"),
+        "share": lambda value: f"{100 * value:.1f} %",
+        "signed": lambda value: "—" if value is None else f"{value:+.4f}".replace("-", "−"),
+        "plural": lambda count, word: f"{count} {word}" if count == 1 else f"{count} {word}s",
+    }
     return environment
 
 
@@ -322,10 +308,8 @@ def _sentence(headline: Sequence[MetricRow], samples: BeforeAfter) -> str:
 def _disagreement(samples: BeforeAfter, headline: Sequence[MetricRow]) -> str:
     """Say so where the rows' mean is not the one in metrics.json: then the files are of different builds."""
     problems = []
-    for model, here, there in (
-        ("base", samples.mean.base, headline[0].values.base),
-        ("tuned", samples.mean.tuned, headline[0].values.tuned),
-    ):
+    for model in ("base", "tuned"):
+        here, there = getattr(samples.mean, model), getattr(headline[0].values, model)
         if here is not None and there is not None and abs(here - there) > AGREEMENT:
             problems.append(f"{model}: samples.csv gives a mean CER of {number(here)}, metrics.json {number(there)}")
     if problems:
@@ -334,9 +318,8 @@ def _disagreement(samples: BeforeAfter, headline: Sequence[MetricRow]) -> str:
 
 
 def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> Iterator[PageView]:
-    missing = Pair(None, None)
     for position, page in enumerate(pages):
-        cer = page.metrics.get("cer", missing)
+        cer = page.metrics.get("cer", MISSING)
         reference = page.reference.strip()
         flags = tuple(
             f"{model} {problem}"
@@ -352,13 +335,13 @@ def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> Iterator[Pag
             reference=reference[:SHOWN_CHARACTERS],
             reference_omitted=max(0, len(reference) - SHOWN_CHARACTERS),
             rendered_reference=rendered(reference),
-            readings=(
-                _reading_view("base", page.base, reference, cer.base),
-                _reading_view("tuned", page.tuned, reference, cer.tuned),
+            readings=tuple(
+                ReadingView(model, reading, difference(reference, reading.text), rendered(reading.text), value)
+                for model, reading, value in (("base", page.base, cer.base), ("tuned", page.tuned, cer.tuned))
             ),
             cer=cer,
             cer_verdict=verdict(cer, "lower"),
-            table_f1=page.metrics.get("table_f1", missing),
+            table_f1=page.metrics.get("table_f1", MISSING),
             flags=flags,
             search=" ".join(
                 (str(page.index), page.id, page.category, page.language, page.script, page.layout, *flags)
@@ -370,7 +353,3 @@ def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> Iterator[Pag
 def _review_command(page_id: str) -> str:
     """Return the command that opens a page for review, as it is typed in a shell."""
     return f"scribetune review --page {shlex.quote(page_id)}"
-
-
-def _reading_view(model: str, reading: Reading, reference: str, cer: float | None) -> ReadingView:
-    return ReadingView(model, reading, difference(reference, reading.text), rendered(reading.text), cer)

@@ -3,8 +3,9 @@
 import json
 import logging
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,53 +20,35 @@ from scribetune.gate import Verdict
 LOGGER = logging.getLogger(__name__)
 
 REBUILD = "run snakemake again, so that predictions, scores and report come from the same build"
+_DOCUMENT_COUNTS = ("pages", "accepted", "refused")
+_DOCUMENT_TEXTS = ("path", "reasons", "message", "category", "language", "licence")
 _TRUE = frozenset({"1", "1.0", "true", "yes"})
 
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """The files that the report reads (see the path grammar in `scribetune.layout`).
+    """The files that the report reads (see the path grammar in `scribetune.layout`)."""
 
-    Attributes:
-        samples_csv: One row per test page: every metric, base beside tuned.
-        metrics_json: Aggregates, `{"base": {…}, "tuned": {…}}` and optional further objects of numbers.
-        test_jsonl: ShareGPT records of the test pages.
-        train_jsonl: The same for training.
-        validation_jsonl: The same for validation.
-        base_predictions: One record per test page, read by the base model.
-        tuned_predictions: The same, read by the tuned model.
-        documents_csv: One row per input document.
-        selection_csv: One row per page: accepted, or refused with a reason.
-        training_log_csv: One row per logged step.
-        lineage_json: What the adapter was made from.
-        merge_proof_json: That merged = base + adapter.
-        working_directory: The folder that paths inside the files are relative to.
-        title: Heading of the report.
-        spot_checks: Records of spot checks of labels by people (`scribetune.review.spot_check`).
-        embed_pages: Up to this many page images are embedded; the rest are links to data/pages.
-        inline_pages: Up to this many pages are HTML from the start; of more, each is unpacked when it is shown.
-        label_csvs: Manifests of the labels, for their quality; without them the report has no such section.
-        benchmark_scores: scores.json of each public benchmark; without any the report has no such section.
-    """
-
-    samples_csv: Path
-    metrics_json: Path
-    test_jsonl: Path
-    train_jsonl: Path
-    validation_jsonl: Path
-    base_predictions: Path
-    tuned_predictions: Path
-    documents_csv: Path
-    selection_csv: Path
-    training_log_csv: Path
-    lineage_json: Path
-    merge_proof_json: Path
-    working_directory: Path
-    title: str = "scribetune report"
-    embed_pages: int = 200
-    inline_pages: int = 300
+    samples_csv: Path  # one row per test page: every metric, base beside tuned
+    metrics_json: Path  # aggregates, `{"base": {…}, "tuned": {…}}` and optional further objects of numbers
+    test_jsonl: Path  # ShareGPT records of the test pages
+    train_jsonl: Path  # the same for training
+    validation_jsonl: Path  # the same for validation
+    base_predictions: Path  # one record per test page, read by the base model
+    tuned_predictions: Path  # the same, read by the tuned model
+    documents_csv: Path  # one row per input document
+    selection_csv: Path  # one row per page: accepted, or refused with a reason
+    training_log_csv: Path  # one row per logged step
+    lineage_json: Path  # what the adapter was made from
+    merge_proof_json: Path  # says that merged = base + adapter
+    working_directory: Path  # the folder that paths inside the files are relative to
+    title: str = "scribetune report"  # heading of the report
+    embed_pages: int = 200  # up to this many page images are embedded; the rest are links to data/pages
+    inline_pages: int = 300  # up to this many pages are HTML from the start; of more, each is unpacked when it is shown
+    # manifests of the labels, for their quality; without them the report has no such section
     label_csvs: tuple[Path, ...] = ()
-    spot_checks: tuple[Path, ...] = ()
+    spot_checks: tuple[Path, ...] = ()  # records of spot checks of labels by people (`scribetune.review.spot_check`)
+    # scores.json of each public benchmark; without any the report has no such section
     benchmark_scores: tuple[Path, ...] = ()
 
 
@@ -127,19 +110,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Overlap:
-    """What the test split has in common with training and validation; all zero when nothing leaks.
+    """What the test split has in common with training and validation; all zero when nothing leaks."""
 
-    Attributes:
-        documents: Test documents that are also in another split.
-        clusters: Clusters of near-duplicate documents with members in the test split and in another.
-        images: Test pages whose image is, byte for byte, also in another split.
-        labels: Test pages whose label is also in another split.
-    """
-
-    documents: int
-    clusters: int
-    images: int
-    labels: int
+    documents: int  # test documents that are also in another split
+    clusters: int  # clusters of near-duplicate documents with members in the test split and in another
+    images: int  # test pages whose image is, byte for byte, also in another split
+    labels: int  # test pages whose label is also in another split
 
 
 @dataclass(frozen=True)
@@ -173,22 +149,17 @@ class LogRow:
 
 @dataclass(frozen=True)
 class LabelQuality:
-    """How good the labels of one source are; None where nothing was measured.
-
-    Word recall is the share of the text layer's words that a label has (`complete`: labels with every word); agreement
-    is that with OCR of the page image, where `labels.agreement` measured it; a formula is lost where its LaTeX found no
-    place, or is not known.
-    """
+    """How good the labels of one source are; None where nothing was measured."""
 
     source: str
     pages: int
     reviewers: int
-    word_recall: float | None
+    word_recall: float | None  # mean share of the text layer's words that a label has
     least_word_recall: float | None
-    complete: int
-    agreement: float | None
+    complete: int  # labels with every word
+    agreement: float | None  # with OCR of the page image, where `labels.agreement` measured it
     formulas: int
-    formulas_lost: int
+    formulas_lost: int  # their LaTeX found no place, or is not known
 
 
 @dataclass(frozen=True)
@@ -248,7 +219,7 @@ def _rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError as error:
-        raise UserError("The report lacks an input file", value=str(path), todo=REBUILD) from error
+        raise _lacking(path) from error
     except pd.errors.EmptyDataError:
         frame = pd.DataFrame()
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
@@ -263,9 +234,13 @@ def _records(path: Path) -> list[dict[str, Any]]:
     try:
         return read_jsonl(path)
     except FileNotFoundError as error:
-        raise UserError("The report lacks an input file", value=str(path), todo=REBUILD) from error
+        raise _lacking(path) from error
     except ValueError as error:
         raise UserError(str(error), todo=REBUILD) from error
+
+
+def _lacking(path: Path) -> UserError:
+    return UserError("The report lacks an input file", value=str(path), todo=REBUILD)
 
 
 def json_object(path: Path) -> dict[str, Any]:
@@ -277,7 +252,7 @@ def json_object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UserError("The report lacks an input file", value=str(path), todo=REBUILD) from error
+        raise _lacking(path) from error
     except ValueError as error:
         raise UserError(f"Not JSON ({error})", value=str(path), todo=REBUILD) from error
     if not isinstance(value, dict):
@@ -308,10 +283,8 @@ def _count(text: str, path: Path, column: str) -> int | None:
 
 def _answer(record: Mapping[str, Any], speaker: str) -> str:
     """Return what `speaker` ("human" or "gpt") says in a ShareGPT record."""
-    for turn in record.get("conversations", ()):
-        if turn.get("from") == speaker:
-            return str(turn.get("value", ""))
-    return ""
+    turns = record.get("conversations", ())
+    return next((str(turn.get("value", "")) for turn in turns if turn.get("from") == speaker), "")
 
 
 def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
@@ -331,7 +304,6 @@ def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
     pages = []
     for row in rows:
         reference = references[row["id"]]
-        metrics = _page_metrics(row, inputs.samples_csv)
         label = _answer(reference, "gpt")
         pages.append(
             TestPage(
@@ -340,28 +312,22 @@ def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
                 document=str(reference.get("document", row.get("document", ""))),
                 page=int(reference.get("page", 0)),
                 image=str((list(reference.get("images", ())) or [row.get("image", "")])[0]),
-                category=str(reference.get("category", "")),
-                language=str(reference.get("language", "")),
                 script=page_kinds.script(label),
                 layout=page_kinds.layout(label),
-                label_source=str(reference.get("label_source", "")),
                 reference=label,
                 base=_reading(predictions[inputs.base_predictions][row["id"]], row, "base"),
                 tuned=_reading(predictions[inputs.tuned_predictions][row["id"]], row, "tuned"),
-                metrics=MappingProxyType(metrics),
+                metrics=MappingProxyType(_page_metrics(row, inputs.samples_csv)),
+                **{name: str(reference.get(name, "")) for name in ("category", "language", "label_source")},
             )
         )
     return tuple(pages)
 
 
 def _page_metrics(row: Mapping[str, str], path: Path) -> dict[str, Pair]:
-    names = [name.removesuffix("_base") for name in row if name.endswith("_base")]
     return {
-        name: Pair(
-            _number(row[f"{name}_base"], path, f"{name}_base"),
-            _number(row.get(f"{name}_tuned", ""), path, f"{name}_tuned"),
-        )
-        for name in names
+        name: Pair(*(_number(row.get(f"{name}_{model}", ""), path, f"{name}_{model}") for model in ("base", "tuned")))
+        for name in (column.removesuffix("_base") for column in row if column.endswith("_base"))
     }
 
 
@@ -387,17 +353,16 @@ def _metrics(path: Path) -> dict[str, dict[str, float | None]]:
     The numbers of the headline, which repeat some of them, and the verdict are left out.
     """
     value = json_object(path)
-    groups: dict[str, dict[str, float | None]] = {"base": {}, "tuned": {}}
-    for group, numbers in value.items():
-        if not isinstance(numbers, Mapping) or group == "gate":
-            continue
-        entries = flatten(numbers)
-        groups[group] = {
+    groups: dict[str, dict[str, float | None]] = {
+        group: {
             key: number
-            for key, number in entries.items()
+            for key, number in flatten(numbers).items()
             if number is None or (isinstance(number, int | float) and math.isfinite(number))
         }
-    return groups
+        for group, numbers in value.items()
+        if isinstance(numbers, Mapping) and group != "gate"
+    }
+    return {"base": {}, "tuned": {}} | groups
 
 
 def _verdict(path: Path) -> Verdict | None:
@@ -439,35 +404,21 @@ def _label_quality(paths: Sequence[Path]) -> tuple[LabelQuality, ...]:
 
 
 def _documents(path: Path) -> tuple[Document, ...]:
-    return tuple(
-        Document(
-            document=row["document"],
-            path=row.get("path", ""),
-            status=outcome(row),
-            pages=_count(row.get("pages", ""), path, "pages"),
-            accepted=_count(row.get("accepted", ""), path, "accepted"),
-            refused=_count(row.get("refused", ""), path, "refused"),
-            reasons=row.get("reasons", ""),
-            message=row.get("message", ""),
-            category=row.get("category", ""),
-            language=row.get("language", ""),
-            licence=row.get("licence", ""),
-        )
-        for row in _rows(path, ("document", "status"))
-    )
+    found = []
+    for row in _rows(path, ("document", "status")):
+        counts: dict[str, Any] = {name: _count(row.get(name, ""), path, name) for name in _DOCUMENT_COUNTS}
+        texts: dict[str, Any] = {name: row.get(name, "") for name in _DOCUMENT_TEXTS}
+        found.append(Document(document=row["document"], status=outcome(row), **counts, **texts))
+    return tuple(found)
 
 
-def _selection(rows: Iterable[Mapping[str, str]]) -> tuple[dict[str, int], int]:
+def _selection(rows: Sequence[Mapping[str, str]]) -> tuple[dict[str, int], int]:
     """Count refused pages per reason (most frequent first) and accepted pages."""
-    refused: dict[str, int] = {}
-    accepted = 0
-    for row in rows:
-        if row["accepted"].strip().lower() in _TRUE:
-            accepted += 1
-        else:
-            reason = row["reason"].strip() or "no reason given"
-            refused[reason] = refused.get(reason, 0) + 1
-    return dict(sorted(refused.items(), key=lambda item: (-item[1], item[0]))), accepted
+    used = [row["accepted"].strip().lower() in _TRUE for row in rows]
+    refused = Counter(
+        row["reason"].strip() or "no reason given" for row, is_used in zip(rows, used, strict=True) if not is_used
+    )
+    return dict(sorted(refused.items(), key=lambda item: (-item[1], item[0]))), sum(used)
 
 
 def _split(name: str, records: Sequence[Mapping[str, Any]]) -> Split:
@@ -507,22 +458,9 @@ def _overlap(
 def _training_log(path: Path) -> tuple[LogRow, ...]:
     rows = []
     for row in _rows(path, ("step",)):
-        values = {
-            column: _number(row.get(column, ""), path, column)
-            for column in ("step", "epoch", "loss", "learning_rate", "validation_loss", "validation_cer")
-        }
-        step = values["step"]
-        if step is None:
+        values = {field.name: _number(row.get(field.name, ""), path, field.name) for field in fields(LogRow)}
+        if (step := values.pop("step")) is None:
             LOGGER.warning("%s: a row without a step is left out: %s", path, row)
-            continue
-        rows.append(
-            LogRow(
-                step,
-                values["epoch"],
-                values["loss"],
-                values["learning_rate"],
-                values["validation_loss"],
-                values["validation_cer"],
-            )
-        )
+        else:
+            rows.append(LogRow(step, **values))
     return tuple(sorted(rows, key=lambda row: row.step))

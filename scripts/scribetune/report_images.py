@@ -23,20 +23,15 @@ THUMBNAIL_QUALITY = 45
 
 @dataclass(frozen=True)
 class PageImage:
-    """How one page is shown.
+    """How one page is shown."""
 
-    `source` is a `data:` URI (then `embedded`, with its size) or a URL relative to the report, "" where there is no
-    image; `link` is the full-size image; `thumbnail` a small one (`THUMBNAIL_PX`) as base64 of WebP; `problem` why
-    there is none.
-    """
-
-    source: str
-    link: str
+    source: str  # `data:` URI (then `embedded`, with its size) or URL relative to the report, "" where is no image
+    link: str  # the full-size image
     embedded: bool
-    thumbnail: str
+    thumbnail: str  # a small one (`THUMBNAIL_PX`) as base64 of WebP
     width_px: int | None
     height_px: int | None
-    problem: str
+    problem: str  # why there is no image
 
 
 def relative_url(image: str) -> str:
@@ -67,23 +62,15 @@ def page_image(working_directory: Path, image: str, *, embed: bool) -> PageImage
         problem = "file not found" if isinstance(error, FileNotFoundError) else "not readable as an image"
         return PageImage("", link, False, "", None, None, problem)
     if large is None:
-        return PageImage(link, link, False, small.base64, None, None, "")
-    source = f"data:image/webp;base64,{large.base64}"
-    return PageImage(source, link, True, small.base64, large.width_px, large.height_px, "")
+        return PageImage(link, link, False, small[0], None, None, "")
+    return PageImage(f"data:image/webp;base64,{large[0]}", link, True, small[0], *large[1:], "")
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    base64: str
-    width_px: int
-    height_px: int
-
-
-def _shrunk_webp(picture: "Picture", long_side_px: int, quality: int) -> _Encoded:
-    """Shrink a picture, in its place, and encode it: the same picture gives the same bytes."""
+def _shrunk_webp(picture: "Picture", long_side_px: int, quality: int) -> tuple[str, int, int]:
+    """Shrink a picture, in its place; return it in base64, its width and height: the same picture gives the same."""
     from PIL import Image
 
     picture.thumbnail((long_side_px, long_side_px), Image.Resampling.LANCZOS, reducing_gap=1.0)
     stream = io.BytesIO()
     picture.convert("RGB").save(stream, "WEBP", quality=quality, method=2)
-    return _Encoded(base64.b64encode(stream.getvalue()).decode("ascii"), picture.width, picture.height)
+    return base64.b64encode(stream.getvalue()).decode("ascii"), picture.width, picture.height

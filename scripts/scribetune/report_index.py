@@ -6,14 +6,14 @@ templates/report.js reads; `pages_link` writes such links. The next click, on a 
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from scribetune.report_data import TestPage
-from scribetune.report_tables import PUBLISHED, Better
+from scribetune.report_tables import MORE_PAGE_SCORES, PUBLISHED, Better
 from scribetune.visible_text import visible
 
 UNNAMED = "—"
@@ -37,19 +37,7 @@ class PageMeasure:
 
 PAGE_MEASURES = (
     *(PageMeasure(key, name, better) for key, name, better, _ in PUBLISHED),
-    PageMeasure("cer_normalised", "CER normalised", "lower"),
-    PageMeasure("ned", "NED", "lower"),
-    PageMeasure("rouge1_char", "ROUGE-1, characters", "higher"),
-    PageMeasure("rouge2_char", "ROUGE-2, characters", "higher"),
-    PageMeasure("table_struct_f1", "Table structure F1", "higher"),
-    PageMeasure("table_adj_f1", "Table adjacency F1", "higher"),
-    PageMeasure("teds_s", "TEDS-S", "higher"),
-    PageMeasure("formula_exact", "Formulas read exactly", "higher"),
-    PageMeasure("odb.formula_edit", "OmniDocBench formula", "lower"),
-    PageMeasure("loop", "Loops", "lower"),
-    PageMeasure("loop_olmocr", "Loops, olmOCR", "lower"),
-    PageMeasure("truncated", "Truncated", "lower"),
-    PageMeasure("empty", "Empty", "lower"),
+    *(PageMeasure(*row) for row in MORE_PAGE_SCORES),
 )
 """The known scores of a page, in the order in which they are offered; the first is what the report opens with."""
 
@@ -67,11 +55,9 @@ def page_measures(pages: Sequence[TestPage]) -> tuple[PageMeasure, ...]:
 
 
 def measure_behind(aggregate: str, measures: Iterable[PageMeasure]) -> str:
-    """Return the score of pages that an aggregate of metrics.json sums up; "" where the report has none.
+    """Return the score of pages that an aggregate sums up; "" where it is none of the measures that the pages have.
 
-    Args:
-        aggregate: A key of metrics.json ("cer_p90", "loop_rate") or of the verdict ("cer", "loops").
-        measures: Scores that the pages have.
+    An aggregate is a key of metrics.json ("cer_p90", "loop_rate") or of the verdict ("cer", "loops").
     """
     stem = _ALIASES.get(aggregate, _AGGREGATE.sub("", aggregate))
     return stem if stem in {measure.key for measure in measures} else ""
@@ -108,11 +94,8 @@ def page_index(entries: Iterable[IndexedPage], measures: Sequence[PageMeasure]) 
     `measures` are, null where not counted, "flagged": true where a reading went wrong}]}. Each text of small images is
     base64 of WebP, comma separated, empty where a page has no image.
     """
-    rows: list[dict[str, object]] = []
-    thumbnails: list[str] = []
-    for entry in entries:
-        rows.append(_row(entry, measures))
-        thumbnails.append(entry.thumbnail)
+    found = [(_row(entry, measures), entry.thumbnail) for entry in entries]
+    rows, thumbnails = [row for row, _ in found], [thumbnail for _, thumbnail in found]
     content = {
         "measures": [[measure.key, measure.name, measure.better] for measure in measures],
         "perChunk": THUMBNAILS_PER_CHUNK,
@@ -120,20 +103,14 @@ def page_index(entries: Iterable[IndexedPage], measures: Sequence[PageMeasure]) 
     }
     # Inside <script type="application/json">, "<" is all that could end the element.
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return PageIndex(Markup(text), tuple(_chunked(thumbnails)))  # noqa: S704
-
-
-def _chunked(thumbnails: Sequence[str]) -> Iterator[str]:
-    for start in range(0, len(thumbnails), THUMBNAILS_PER_CHUNK):
-        yield ",".join(thumbnails[start : start + THUMBNAILS_PER_CHUNK])
+    starts = range(0, len(thumbnails), THUMBNAILS_PER_CHUNK)
+    chunks = tuple(",".join(thumbnails[start : start + THUMBNAILS_PER_CHUNK]) for start in starts)
+    return PageIndex(Markup(text), chunks)  # noqa: S704
 
 
 def _row(entry: IndexedPage, measures: Sequence[PageMeasure]) -> dict[str, object]:
     page = entry.page
-    scores: list[object] = []
-    for measure in measures:
-        pair = page.metrics.get(measure.key)
-        scores.append(None if pair is None else [_rounded(pair.base), _rounded(pair.tuned)])
+    pairs = [page.metrics.get(measure.key) for measure in measures]
     row: dict[str, object] = {
         "index": page.index,
         "id": visible(page.id),
@@ -144,7 +121,7 @@ def _row(entry: IndexedPage, measures: Sequence[PageMeasure]) -> dict[str, objec
         "layout": page.layout,
         "source": visible(page.label_source) or UNNAMED,
         "search": visible(entry.search),
-        "scores": scores,
+        "scores": [None if pair is None else [_rounded(pair.base), _rounded(pair.tuned)] for pair in pairs],
     }
     return row | ({"flagged": True} if entry.flags else {})
 

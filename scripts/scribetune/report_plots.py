@@ -12,13 +12,7 @@ from typing import Any, TypeVar
 from scribetune.report_data import LogRow, TestPage
 from scribetune.visible_text import visible
 
-DISTRIBUTION_METRICS = (
-    ("cer", "CER"),
-    ("wer", "WER"),
-    ("ned", "NED"),
-    ("rougeL", "ROUGE-L"),
-    ("table_f1", "Table F1"),
-)
+DISTRIBUTION_METRICS = {"cer": "CER", "wer": "WER", "ned": "NED", "rougeL": "ROUGE-L", "table_f1": "Table F1"}
 """Per-page metrics whose distribution is drawn, where any page has them: column stem and name."""
 
 
@@ -63,10 +57,10 @@ def _training(log: Sequence[LogRow]) -> Plot | None:
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    loss = [(row.step, row.loss) for row in log if row.loss is not None]
-    validation = [(row.step, row.validation_loss) for row in log if row.validation_loss is not None]
-    rate = [(row.step, row.learning_rate) for row in log if row.learning_rate is not None]
-    cer = [(row.step, row.validation_cer) for row in log if row.validation_cer is not None]
+    loss, validation, rate, cer = (
+        [(row.step, value) for row in log if (value := getattr(row, name)) is not None]
+        for name in ("loss", "validation_loss", "learning_rate", "validation_cer")
+    )
     if not (loss or validation or rate or cer):
         return None
     # The learning curve (CER of validation pages that were really read) has a panel where it was measured.
@@ -199,39 +193,30 @@ def _cumulative(pages: Sequence[TestPage]) -> Plot | None:
     return _plot("plot-cumulative", "CER, cumulative", note, figure, 360)
 
 
-def _by_value(entry: tuple[float, TestPage]) -> tuple[float, int]:
-    return entry[0], entry[1].index
-
-
 def _distributions(pages: Sequence[TestPage]) -> Plot | None:
     import plotly.graph_objects as go
 
     figure = go.Figure()
     most = MOST_POINTS // 10
     for model in ("base", "tuned"):
-        names: list[str] = []
-        values: list[float] = []
-        places: list[list[int]] = []
-        hovers: list[str] = []
-        for metric, name in DISTRIBUTION_METRICS:
+        dots: list[tuple[str, float, TestPage]] = []
+        for metric, name in DISTRIBUTION_METRICS.items():
             found = [
                 (value, page)
                 for page in pages
                 if metric in page.metrics and (value := getattr(page.metrics[metric], model)) is not None
             ]
             # Every n-th by rank has the quartiles of all.
-            shown_pages = found if len(found) <= most else _thinned(sorted(found, key=_by_value), most)
-            names += [name] * len(shown_pages)
-            values += [value for value, _ in shown_pages]
-            hovers += [_hover(page) for _, page in shown_pages]
-            places += [[page.index] for _, page in shown_pages]
-        if values:
+            if len(found) > most:
+                found = _thinned(sorted(found, key=lambda entry: (entry[0], entry[1].index)), most)
+            dots += [(name, value, page) for value, page in found]
+        if dots:
             figure.add_trace(
                 go.Box(
-                    x=names,
-                    y=values,
-                    text=hovers,
-                    customdata=places,
+                    x=[name for name, _, _ in dots],
+                    y=[value for _, value, _ in dots],
+                    text=[_hover(page) for _, _, page in dots],
+                    customdata=[[page.index] for _, _, page in dots],
                     name=model,
                     meta=model,
                     boxpoints="all",

@@ -2,18 +2,22 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from scribetune import layout
 from scribetune.config import flatten
+from scribetune.package import package_file
 from scribetune.report_data import Document, Pair, TestPage
 
 Better = Literal["lower", "higher", ""]
 
 DOCUMENTS_SHOWN = 500
 """Documents listed in the report; documents.csv has all."""
+MISSING = Pair(None, None)
+"""Of a metric that a page does not have."""
 FACTS_SHOWN = 60
 """Rows shown per part of the lineage; lineage.json has all."""
 
@@ -28,79 +32,20 @@ class Measure:
     meaning: str
 
 
-MEASURES = (
-    Measure("pages", "Test pages", "", "pages scored"),
-    Measure("cer_mean", "CER, mean", "lower", "mean over pages of edit distance / reference length; can exceed 1"),
-    Measure("cer_median", "CER, median", "lower", "half of the pages are at or under this"),
-    Measure("cer_p90", "CER, 90th percentile", "lower", "nine pages in ten are at or under this"),
-    Measure("cer_corpus", "CER, corpus", "lower", "all edits / all reference characters: long pages weigh more"),
-    Measure("cer_share_above_1", "Pages with CER > 1", "lower", "share of pages with more edits than characters"),
-    Measure("cer_normalised_mean", "CER normalised, mean", "lower", "after NFC, line ends, digit folding, ZWNJ"),
-    Measure("wer_mean", "WER, mean", "lower", "word error rate, words split at spaces"),
-    Measure("wer_corpus", "WER, corpus", "lower", "all word edits / all reference words"),
-    Measure("ned_mean", "NED, mean", "lower", "edit distance / longer length: stays within 0 and 1"),
-    Measure("bleu", "BLEU, corpus", "higher", "sacrebleu, tokenised by script; 0 to 100"),
-    Measure("rouge1", "ROUGE-1", "higher", "mean F over pages, words"),
-    Measure("rouge2", "ROUGE-2", "higher", "mean F over pages, pairs of words"),
-    Measure("rougeL", "ROUGE-L", "higher", "mean F over pages, longest common subsequence of words"),
-    Measure("rouge1_char", "ROUGE-1, characters", "higher", "as ROUGE-1 over characters: for scripts without spaces"),
-    Measure("rouge2_char", "ROUGE-2, characters", "higher", "as ROUGE-2 over characters"),
-    Measure("rougeL_char", "ROUGE-L, characters", "higher", "as ROUGE-L over characters"),
-    Measure("table_f1", "Table F1", "higher", "GriTS: content and structure of the cell grid"),
-    Measure("table_struct_f1", "Table structure F1", "higher", "GriTS: structure of the cell grid alone"),
-    Measure("table_adj_f1", "Table adjacency F1", "higher", "ICDAR-2013 adjacency relations"),
-    Measure("teds", "TEDS", "higher", "tree edit distance similarity of tables"),
-    Measure("teds_s", "TEDS-S", "higher", "TEDS of the structure alone"),
-    Measure("tables", "Pages with tables", "", "pages on which table metrics are counted"),
-    Measure("formula_exact", "Formulas read exactly", "higher", "share of the reference's formulas, mean over pages"),
-    Measure("formulas", "Pages with formulas", "", "pages on which formulas are counted"),
-    Measure("odb.text_edit", "OmniDocBench text", "lower", "normalised edit distance of matched text blocks"),
-    Measure("odb.formula_edit", "OmniDocBench formula", "lower", "the same of display formulas"),
-    Measure("odb.table_teds", "OmniDocBench table", "higher", "TEDS of matched tables"),
-    Measure("odb.reading_order", "OmniDocBench order", "lower", "edit distance of the order of the blocks"),
-    Measure(
-        "odb.overall_no_cdm", "OmniDocBench overall (no CDM)", "higher", "text and table; 0 to 100, without formulas"
-    ),
-    Measure(
-        "hallucination_rate", "Hallucination", "lower", "share of predicted blocks that answer nothing on the page"
-    ),
-    Measure("loop_rate", "Loops", "lower", "share of pages on which the model repeats itself"),
-    Measure("loop_olmocr_rate", "Loops, olmOCR", "lower", "olmOCR's rule, on the end of the answer alone"),
-    Measure("truncated_rate", "Truncated", "lower", "share of pages cut at the token limit"),
-    Measure("empty_rate", "Empty", "lower", "share of pages with a blank answer"),
-    Measure("tokens", "Tokens written", "", "sum over the test pages"),
-)
+_TABLES: Mapping[str, Any] = json.loads(package_file("measures.json").read_text(encoding="utf-8"))
+MEASURES = tuple(Measure(*row) for row in _TABLES["aggregates"])
 """The known aggregates in the order shown; unknown ones follow under their own names."""
 
 UNJUDGED = frozenset(entry.key for entry in MEASURES if not entry.better)
 """Aggregates of which neither direction is better: counts."""
 
-PUBLISHED: tuple[tuple[str, str, Better, str], ...] = (
-    ("cer", "CER", "lower", "cer_corpus"),
-    ("wer", "WER", "lower", "wer_corpus"),
-    ("bleu", "BLEU", "higher", "bleu"),
-    ("rouge1", "ROUGE-1", "higher", ""),
-    ("rouge2", "ROUGE-2", "higher", ""),
-    ("rougeL", "ROUGE-L", "higher", ""),
-    ("rougeL_char", "ROUGE-L, characters", "higher", ""),
-    ("table_f1", "Table F1", "higher", ""),
-    ("teds", "TEDS", "higher", ""),
-    ("odb.text_edit", "OmniDocBench text", "lower", ""),
-    ("odb.table_teds", "OmniDocBench table", "higher", ""),
-    ("odb.reading_order", "OmniDocBench order", "lower", ""),
-    ("hallucination", "Hallucination", "lower", ""),
-)
+PUBLISHED: tuple[tuple[str, str, Better, str], ...] = tuple(map(tuple, _TABLES["published"]))
 """Columns of the before/after table: metric of samples.csv, name, which is better, its corpus value in metrics.json."""
 
-COMPARED = (
-    ("cer", "CER"),
-    ("wer", "WER"),
-    ("bleu", "BLEU"),
-    ("rougeL_char", "ROUGE-L, characters"),
-    ("table_f1", "Table F1"),
-    ("loop", "Loops"),
-)
+COMPARED: tuple[tuple[str, str], ...] = tuple(map(tuple, _TABLES["compared"]))
 """Metrics compared page by page in metrics.json's `change`, and their names."""
+MORE_PAGE_SCORES: tuple[tuple[str, str, Better], ...] = tuple(map(tuple, _TABLES["pages"]))
+"""Scores that pages can be filtered and ordered by beside those of `PUBLISHED`."""
 
 LISTED_PAGES = 10
 """Pages in each list of the worst and the best."""
@@ -180,19 +125,10 @@ class PageList:
 
 
 @dataclass(frozen=True)
-class BeforeAfterRow:
-    """One row of the before/after table: CER of the base (before) and of the tuned model (after)."""
-
-    index: int
-    page_id: str
-    values: Pair
-
-
-@dataclass(frozen=True)
 class BeforeAfter:
-    """The per-sample table in its published form, with its mean over counted pages, and how pages fared."""
+    """CER before (base) and after per sample: index, page id, values; mean over counted pages, how pages fared."""
 
-    rows: tuple[BeforeAfterRow, ...]
+    rows: tuple[tuple[int, str, Pair], ...]
     mean: Pair
     better: int
     same: int
@@ -217,38 +153,28 @@ class DocumentTable:
     more: int
 
 
-@dataclass(frozen=True)
-class FileEntry:
-    """A place where results lie: path from the working directory, and what is there."""
-
-    path: str
-    meaning: str
-
-
 FILES = (
-    FileEntry(f"{layout.REPORTS}/metrics.json", "aggregates, base and tuned (also for dvc metrics)"),
-    FileEntry(f"{layout.REPORTS}/samples.csv", "one row per test page: every metric, base beside tuned"),
-    FileEntry(f"{layout.PREDICTIONS}/base.jsonl", "what the base model read"),
-    FileEntry(f"{layout.PREDICTIONS}/tuned.jsonl", "what the tuned model read"),
-    FileEntry(f"{layout.REPORTS}/documents.csv", "one row per input document: what became of it, and why"),
-    FileEntry(f"{layout.MANIFESTS}/selection/all.csv", "one row per page: accepted, or refused with a reason"),
-    FileEntry(f"{layout.SPLITS}/train.jsonl", "training pages, ShareGPT records"),
-    FileEntry(f"{layout.SPLITS}/validation.jsonl", "validation pages"),
-    FileEntry(f"{layout.SPLITS}/test.jsonl", "test pages"),
-    FileEntry(layout.PAGES, "page images"),
-    FileEntry(layout.LABELS, "Markdown labels"),
-    FileEntry(layout.ADAPTER, "PEFT adapter, lineage.json, training_log.csv, model card"),
-    FileEntry(layout.MERGED, "merged model, merge_proof.json"),
+    (f"{layout.REPORTS}/metrics.json", "aggregates, base and tuned (also for dvc metrics)"),
+    (f"{layout.REPORTS}/samples.csv", "one row per test page: every metric, base beside tuned"),
+    (f"{layout.PREDICTIONS}/base.jsonl", "what the base model read"),
+    (f"{layout.PREDICTIONS}/tuned.jsonl", "what the tuned model read"),
+    (f"{layout.REPORTS}/documents.csv", "one row per input document: what became of it, and why"),
+    (f"{layout.MANIFESTS}/selection/all.csv", "one row per page: accepted, or refused with a reason"),
+    (f"{layout.SPLITS}/train.jsonl", "training pages, ShareGPT records"),
+    (f"{layout.SPLITS}/validation.jsonl", "validation pages"),
+    (f"{layout.SPLITS}/test.jsonl", "test pages"),
+    (layout.PAGES, "page images"),
+    (layout.LABELS, "Markdown labels"),
+    (layout.ADAPTER, "PEFT adapter, lineage.json, training_log.csv, model card"),
+    (layout.MERGED, "merged model, merge_proof.json"),
 )
+"""Where results lie: path from the working directory, and what is there."""
 
 
 def measure(key: str) -> Measure:
     """Return how an aggregate is presented; a key that is not in `MEASURES` keeps its own name."""
-    for known in MEASURES:
-        if known.key == key:
-            return known
     better: Better = "lower" if _LOWER.search(key) else "higher" if _HIGHER.search(key) else ""
-    return Measure(key, key, better, "")
+    return next((known for known in MEASURES if known.key == key), Measure(key, key, better, ""))
 
 
 def metric_row(key: str, values: Pair) -> MetricRow:
@@ -302,16 +228,10 @@ def mean(values: Sequence[float | None]) -> float | None:
 
 def before_after(pages: Sequence[TestPage]) -> BeforeAfter:
     """Return the per-sample table: CER before and after, and the mean of each."""
-    missing = Pair(None, None)
-    rows = tuple(BeforeAfterRow(page.index, page.id, page.metrics.get("cer", missing)) for page in pages)
-    verdicts = [verdict(row.values, "lower") for row in rows]
-    return BeforeAfter(
-        rows=rows,
-        mean=Pair(mean([row.values.base for row in rows]), mean([row.values.tuned for row in rows])),
-        better=verdicts.count("better"),
-        same=verdicts.count("same"),
-        worse=verdicts.count("worse"),
-    )
+    rows = tuple((page.index, page.id, page.metrics.get("cer", MISSING)) for page in pages)
+    verdicts = [verdict(values, "lower") for _, _, values in rows]
+    better, same, worse = (verdicts.count(word) for word in ("better", "same", "worse"))
+    return BeforeAfter(rows, _mean_pair(pages, "cer"), better, same, worse)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
@@ -332,49 +252,36 @@ def published_rows(
     rows = []
     for metric, name, better, corpus in PUBLISHED:
         pairs = [page.metrics[metric] for page in pages if metric in page.metrics]
-        by_model = [
-            [value for value in values if value is not None]
-            for values in ([pair.base for pair in pairs], [pair.tuned for pair in pairs])
-        ]
-        if not any(by_model):
-            continue
-        tail = 0.9 if better == "lower" else 0.1
-        rows.append(
-            PublishedRow(
-                metric=metric,
-                name=name,
-                better=better,
-                pages=max(map(len, by_model)),
-                mean=Pair(*(mean(values) for values in by_model)),
-                median=Pair(*(percentile(values, 0.5) for values in by_model)),
-                p90=Pair(*(percentile(values, tail) for values in by_model)),
-                corpus=Pair(*(metrics[model].get(corpus) for model in ("base", "tuned"))),
+        columns = [pair.base for pair in pairs], [pair.tuned for pair in pairs]
+        by_model = [[value for value in values if value is not None] for values in columns]
+        if any(by_model):
+            medians, tails = (
+                Pair(*(percentile(values, share) for values in by_model))
+                for share in (0.5, 0.9 if better == "lower" else 0.1)
             )
-        )
+            overall = Pair(metrics["base"].get(corpus), metrics["tuned"].get(corpus))
+            count, means = max(map(len, by_model)), Pair(*map(mean, by_model))
+            rows.append(PublishedRow(metric, name, better, count, means, medians, tails, overall))
     return tuple(rows)
 
 
 def paired_rows(change: Mapping[str, float | None]) -> tuple[PairedRow, ...]:
     """Return metrics.json's `change` as rows; metrics that were not compared are left out."""
-    rows = []
-    for metric, name in COMPARED:
-        gain = change.get(f"{metric}_gain")
-        if gain is None:
-            continue
-        ends = (("better", "wins"), ("same", "ties"), ("worse", "losses"))
-        rows.append(
-            PairedRow(
-                metric=metric,
-                name=name,
-                pages=change.get(f"{metric}_pages"),
-                gain=gain,
-                low=change.get(f"{metric}_gain_low"),
-                high=change.get(f"{metric}_gain_high"),
-                p_value=change.get(f"{metric}_p"),
-                outcome=tuple((show, change.get(f"{metric}_{end}")) for show, end in ends),
-            )
+    ends = (("better", "wins"), ("same", "ties"), ("worse", "losses"))
+    return tuple(
+        PairedRow(
+            metric,
+            name,
+            gain=gain,
+            outcome=tuple((show, change.get(f"{metric}_{end}")) for show, end in ends),
+            **{
+                field: change.get(f"{metric}_{key}")
+                for field, key in (("pages", "pages"), ("low", "gain_low"), ("high", "gain_high"), ("p_value", "p"))
+            },
         )
-    return tuple(rows)
+        for metric, name in COMPARED
+        if (gain := change.get(f"{metric}_gain")) is not None
+    )
 
 
 def page_lists(pages: Sequence[TestPage]) -> tuple[PageList, ...]:
@@ -415,17 +322,11 @@ def document_table(documents: Sequence[Document]) -> DocumentTable:
     """Return the documents with those that need attention first: unused, then partly refused, then the rest."""
 
     def attention(document: Document) -> tuple[int, str, str]:
-        rank = 2
-        if not document.accepted:
-            rank = 0
-        elif document.refused or document.message:
-            rank = 1
+        rank = 0 if not document.accepted else 1 if document.refused or document.message else 2
         return rank, document.path, document.document
 
     ordered = sorted(documents, key=attention)
-    counts: dict[str, int] = {}
-    for document in documents:
-        counts[document.status] = counts.get(document.status, 0) + 1
+    counts = Counter(document.status for document in documents)
     statuses = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return DocumentTable(tuple(ordered[:DOCUMENTS_SHOWN]), tuple(statuses), max(0, len(ordered) - DOCUMENTS_SHOWN))
 

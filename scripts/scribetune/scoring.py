@@ -8,6 +8,7 @@ import csv
 import json
 import logging
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,6 +45,11 @@ METRICS = (
 """Metrics of samples.csv in the order of their columns, each as `<metric>_base` and `<metric>_tuned`."""
 SAMPLE_COLUMNS = (*PAGE_COLUMNS, *(f"{metric}_{model}" for metric in METRICS for model in MODELS))
 
+_OF_TABLES = {
+    "table_f1": "content_f1", "table_struct_f1": "structure_f1", "table_adj_f1": "adjacency_f1", "teds": "teds",
+    "teds_s": "teds_s",
+}  # fmt: skip
+_OF_STRUCTURE = ("text_edit", "formula_edit", "table_teds", "reading_order")
 _TEXT_COLUMNS = frozenset({"id", "document", "image", "category", "language"})
 _WHOLE_METRICS = ("loop", "loop_olmocr", "empty", "truncated", "tokens")
 _RATES = {"loop": "loop_rate", "loop_olmocr": "loop_olmocr_rate", "empty": "empty_rate", "truncated": "truncated_rate"}
@@ -67,17 +73,11 @@ def score_page(
 ) -> dict[str, float | None]:
     """Return every metric of one page by the name of its column; None where it does not apply ("not counted").
 
-    docs/metrics.md defines them. Flags (loop, loop_olmocr, empty, truncated) are True or False.
-
-    Args:
-        reference: The label.
-        hypothesis: What the model read.
-        stop_reason: Why generation stopped ("eos" or "length"); None where unknown.
-        page: The page's annotations; without them, the label's blocks are taken for such.
+    docs/metrics.md defines them. Flags (loop, loop_olmocr, empty, truncated) are True or False. `stop_reason` is "eos"
+    or "length", None where unknown; without a page's annotations (`page`) the label's blocks are taken for such.
     """
-    structure = page_scores.page_scores(
-        page_scores.page_elements(ground_truth.page_from_markdown(reference) if page is None else page, hypothesis)
-    )
+    page = ground_truth.page_from_markdown(reference) if page is None else page
+    structure = page_scores.page_scores(page_scores.page_elements(page, hypothesis))
     words, characters = text_scores.rouge(reference, hypothesis), text_scores.rouge_characters(reference, hypothesis)
     tables = page_tables(reference, hypothesis)
     return {
@@ -88,16 +88,9 @@ def score_page(
         "bleu": text_scores.sentence_bleu(reference, hypothesis),
         **asdict(words),
         **{f"{name}_char": value for name, value in asdict(characters).items()},
-        "table_f1": tables.content_f1 if tables else None,
-        "table_struct_f1": tables.structure_f1 if tables else None,
-        "table_adj_f1": tables.adjacency_f1 if tables else None,
-        "teds": tables.teds if tables else None,
-        "teds_s": tables.teds_s if tables else None,
+        **{metric: getattr(tables, field) if tables else None for metric, field in _OF_TABLES.items()},
         "formula_exact": formula_exact(reference, hypothesis),
-        "odb.text_edit": structure.text_edit,
-        "odb.formula_edit": structure.formula_edit,
-        "odb.table_teds": structure.table_teds,
-        "odb.reading_order": structure.reading_order,
+        **{f"odb.{name}": getattr(structure, name) for name in _OF_STRUCTURE},
         "hallucination": structure.hallucination,
         # A page full of rules is no failure.
         "loop": loops.has_loop(hypothesis) and not loops.has_loop(reference),
@@ -133,8 +126,8 @@ def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataF
     import pandas as pd
 
     by_model = {
-        "base": _matched(references, base, "the base model's predictions"),
-        "tuned": _matched(references, tuned, "the tuned model's predictions"),
+        model: _matched(references, records, f"the {model} model's predictions")
+        for model, records in (("base", base), ("tuned", tuned))
     }
     rows = []
     for index, record in enumerate(references):
@@ -187,10 +180,9 @@ def score_records(
 def score_facts(wanted: "EvaluationSet", predictions: Records) -> dict[str, Any]:
     """Decide olmOCR-bench's facts; a page without a prediction fails all of its own, as there.
 
-    Returns:
-        `samples`: id, facts (how many), passed, failed (ids of facts) per page. `aggregate`: pages, facts, the share
-        that passed by type (`olmocr.present` and so on) and by file (`olmocr.file.<name>`), and `olmocr.pass_rate`,
-        the mean over files, which is the published score.
+    Returns `samples`: id, facts (how many), passed, failed (ids of facts) per page; and `aggregate`: pages, facts, the
+    share that passed by type (`olmocr.present` and so on) and by file (`olmocr.file.<name>`), and `olmocr.pass_rate`,
+    the mean over files, which is the published score.
 
     Raises:
         UserError: Page ids repeat in the predictions, or none is of a page of the set.
@@ -291,18 +283,16 @@ def _aggregate(frame: "pd.DataFrame", references: Sequence[str], hypotheses: Seq
             numbers[key] = float(counted.mean())
     if {"odb.text_edit", "odb.table_teds"} <= numbers.keys():
         numbers["odb.overall_no_cdm"] = overall_without_cdm(numbers["odb.text_edit"], numbers["odb.table_teds"])
-    tokens = frame["tokens"].dropna()
-    if len(tokens):
-        numbers["tokens"] = int(tokens.sum())
+    if frame["tokens"].count():
+        numbers["tokens"] = int(frame["tokens"].sum())
     return {key: value for key, value in numbers.items() if math.isfinite(value)}
 
 
 def compared(frame: "pd.DataFrame", metrics: Mapping[str, bool]) -> Iterator[tuple[str, paired.PairedStatistics]]:
     """Compare both models page by page, metric by metric; one that no page has for both is left out.
 
-    Args:
-        frame: A row per page, with `<metric>_base` and `<metric>_tuned`.
-        metrics: Metric → whether lower is better; gains are positive where tuned is better.
+    `frame` has a row per page, with `<metric>_base` and `<metric>_tuned`; `metrics` is metric → whether lower is
+    better. Gains are positive where tuned is better.
     """
     for metric, lower_is_better in metrics.items():
         both = frame[[f"{metric}_{model}" for model in MODELS]].dropna().astype("float64")
@@ -312,19 +302,13 @@ def compared(frame: "pd.DataFrame", metrics: Mapping[str, bool]) -> Iterator[tup
 
 
 def _change(frame: "pd.DataFrame") -> Numbers:
-    numbers: dict[str, float | None] = {}
-    for metric, found in compared(frame, _COMPARED):
-        numbers |= {
-            f"{metric}_pages": found.pages,
-            f"{metric}_gain": found.mean_gain,
-            f"{metric}_gain_low": found.gain_low,
-            f"{metric}_gain_high": found.gain_high,
-            f"{metric}_relative_gain": found.relative_gain,
-            f"{metric}_wins": found.wins,
-            f"{metric}_ties": found.ties,
-            f"{metric}_losses": found.losses,
-            f"{metric}_p": found.p_value,
-        }
+    same = ("pages", "gain_low", "gain_high", "relative_gain", "wins", "ties", "losses")
+    keys = {**dict(zip(same, same, strict=True)), "gain": "mean_gain", "p": "p_value"}
+    numbers: dict[str, float | None] = {
+        f"{metric}_{key}": getattr(found, field)
+        for metric, found in compared(frame, _COMPARED)
+        for key, field in keys.items()
+    }
     return {key: value for key, value in numbers.items() if value is not None and math.isfinite(value)}
 
 
@@ -336,53 +320,19 @@ def write_samples(frame: "pd.DataFrame", path: Path) -> None:
 
 def write_metrics(path: Path, aggregates: Mapping[str, Mapping[str, Any]], verdict: gate.Verdict) -> None:
     """Write reports/metrics.json atomically: headline first, since DVC's columns stand in the order of the file."""
-    content = {
-        **gate.headline(aggregates, verdict),
-        "gate": verdict.record(),
-        **{group: aggregates[group] for group in sorted(aggregates)},
-    }
-    # Aggregates are in alphabetical order within their group; json.dumps(sort_keys=True) would sort the headline too.
-    ordered = {
-        key: dict(sorted(value.items())) if key in aggregates and isinstance(value, Mapping) else value
-        for key, value in content.items()
-    }
-    files.write_text(path, json.dumps(ordered, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
-
-
-def read_samples(path: Path) -> "pd.DataFrame":
-    """Read what `write_samples` wrote: the same frame, to the last digit.
-
-    Raises:
-        UserError: The file is missing, is no such table, or lacks columns.
-    """
-    import pandas as pd
-
-    try:
-        # As text first: a document called "NA" stays one, and numbers are read by Python, which rounds correctly.
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError as error:
-        raise UserError("There are no scores", value=str(path), todo=REDO) from error
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"The scores cannot be read ({error})", value=str(path), todo=REDO) from error
-    missing = [column for column in SAMPLE_COLUMNS if column not in frame.columns]
-    if missing:
-        raise UserError("The scores lack columns", value=f"{path}: {', '.join(missing[:5])}", todo=REDO)
-    for column in frame.columns:
-        if column not in _TEXT_COLUMNS:
-            frame[column] = [float(value) if value else math.nan for value in frame[column]]
-    return _typed(frame)
+    # Groups and what is in them are in alphabetical order; json.dumps(sort_keys=True) would sort the headline too.
+    groups = {group: dict(sorted(aggregates[group].items())) for group in sorted(aggregates)}
+    content = {**gate.headline(aggregates, verdict), "gate": verdict.record(), **groups}
+    files.write_text(path, json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
     """Give columns their types: text, whole numbers that may be missing, floats."""
-    whole = {"index", "page", "reference_characters"}
-    for metric in _WHOLE_METRICS:
-        whole |= {metric, *(f"{metric}_{model}" for model in MODELS)}
-    types = {
-        column: "str" if column in _TEXT_COLUMNS else "Int64" if column in whole else "float64"
-        for column in frame.columns
-    }
-    return frame.astype(types)
+    ends = ("", *(f"_{model}" for model in MODELS))
+    whole = {"index", "page", "reference_characters"} | {f"{name}{end}" for name in _WHOLE_METRICS for end in ends}
+    return frame.astype(
+        {name: "str" if name in _TEXT_COLUMNS else "Int64" if name in whole else "float64" for name in frame.columns}
+    )
 
 
 def _matched(references: Records, predictions: Records, what: str, *, todo: str = REDO) -> list[Mapping[str, Any]]:
@@ -392,11 +342,8 @@ def _matched(references: Records, predictions: Records, what: str, *, todo: str 
         UserError: There is nothing to score, or ids differ or repeat.
     """
     if not references:
-        raise UserError(
-            "There are no pages to score",
-            accepted="at least one reference",
-            todo="check the test split" if todo == REDO else todo,
-        )
+        todo = "check the test split" if todo == REDO else todo
+        raise UserError("There are no pages to score", accepted="at least one reference", todo=todo)
     for name, records in (("the references", references), (what, predictions)):
         nameless = [number for number, record in enumerate(records, start=1) if "id" not in record]
         if nameless:
@@ -408,16 +355,12 @@ def _matched(references: Records, predictions: Records, what: str, *, todo: str 
     for name, ids, records in (("the references", set(wanted), references), (what, set(found), predictions)):
         if len(ids) != len(records):
             raise UserError(f"Page ids repeat in {name}", value=_repeated(records), accepted="each id once", todo=todo)
-    for name, ids in (
-        (f"{what} lack", set(wanted) - set(found)),
-        (f"{what} have others than", set(found) - set(wanted)),
-    ):
+    lacking, others = set(wanted) - set(found), set(found) - set(wanted)
+    for name, ids in ((f"{what} lack", lacking), (f"{what} have others than", others)):
         if ids:
             raise UserError(f"{name[0].upper()}{name[1:]} the pages to score", value=_some(ids), todo=todo)
     ordered = [found[page_id] for page_id in wanted]
-    silent = [
-        page_id for page_id, record in zip(wanted, ordered, strict=True) if not isinstance(record.get("text"), str)
-    ]
+    silent = [page_id for page_id in wanted if not isinstance(found[page_id].get("text"), str)]
     if silent:
         raise UserError(
             f"Records of {what} have no text", value=_some(silent), accepted='"text" in every record', todo=todo
@@ -426,12 +369,8 @@ def _matched(references: Records, predictions: Records, what: str, *, todo: str 
 
 
 def _repeated(records: Records) -> str:
-    seen: set[str] = set()
-    repeated: set[str] = set()
-    for record in records:
-        page_id = str(record["id"])
-        (repeated if page_id in seen else seen).add(page_id)
-    return _some(repeated)
+    counts = Counter(str(record["id"]) for record in records)
+    return _some({page_id for page_id, count in counts.items() if count > 1})
 
 
 def _some(values: Sequence[object] | set[str]) -> str:
@@ -464,11 +403,10 @@ class PredictedSet:
             question, answer = record["conversations"]
             plain = {**answer, "value": plain_text(answer["value"])}
             references.append({**record, "conversations": [question, plain]})
-        base, tuned = (
-            [{**record, "text": plain_text(record["text"])} for record in records]
-            for records in (self.base, self.tuned)
+        models = (self.base, self.tuned)
+        return PredictedSet(
+            references, *([{**record, "text": plain_text(record["text"])} for record in records] for records in models)
         )
-        return PredictedSet(references, base, tuned)
 
 
 def score_set(pages: PredictedSet) -> "pd.DataFrame":

@@ -61,12 +61,6 @@ def test_icdar_2013_adjacency_is_that_of_scitsr(case: dict[str, Any]) -> None:
     assert counts == (golden["correct"], golden["n_gt"], golden["n_pred"])
 
 
-@cases("dar_original")
-def test_directed_adjacency_is_that_of_table_transformer(case: dict[str, Any]) -> None:
-    agree(adjacency.directed(*tables(case)), case["dar_original"])
-    agree(adjacency.directed_with_blanks(*tables(case)), case["dar_with_blanks"])
-
-
 @cases("grits")
 def test_a_page_of_one_table_scores_as_the_table(case: dict[str, Any]) -> None:
     found = page_tables(case["gt"], case["pred"])

@@ -59,20 +59,16 @@ class PreparedPage:
 
 @dataclass(frozen=True)
 class BenchmarkPage:
-    """A page of a benchmark and what became of it.
-
-    `status` is `ok`, or `missing`, `unreadable`, `timed_out`, `too_large`, with a message why and what to do; `layer`
-    is the text layer of a PDF's page.
-    """
+    """A page of a benchmark and what became of it."""
 
     listed: ListedPage
     image: str = ""
     image_sha256: str = ""
     width_px: int = 0
     height_px: int = 0
-    status: str = OK
-    message: str = ""
-    layer: str = ""
+    status: str = OK  # or `missing`, `unreadable`, `timed_out`, `too_large`
+    message: str = ""  # why it is not ok, and what to do
+    layer: str = ""  # text layer of a PDF's page
 
     def row(self) -> dict[str, Any]:
         """Return the page's row of the manifest, `COLUMNS`."""
@@ -112,12 +108,8 @@ def prepare(
         for page in listed
         if page.sha256 == MISSING
     }
-    tasks = [
-        isolation.Task(
-            prepare_page, ((folder / page.source).as_posix(), page.page, settings), settings.timeout_s_per_page
-        )
-        for page in there
-    ]
+    jobs = [((folder / page.source).as_posix(), page.page, settings) for page in there]
+    tasks = [isolation.Task(prepare_page, job, settings.timeout_s_per_page) for job in jobs]
     with (
         isolation.Workers(min(workers, len(tasks)), settings.memory_mb, pages.prepare_worker) as started,
         bar("Preparing", len(tasks), "pages") as advance,
@@ -149,14 +141,8 @@ def _stored(page: ListedPage, outcome: isolation.Outcome, folder: Path) -> Bench
     # A slug of the id, unique whatever is in it; the worker wrote nothing: paths are this process's affair.
     path = folder / f"{document_id(f'{page.id}/')}{made.suffix}"
     files.write_bytes(path, made.data, durable=False)
-    return BenchmarkPage(
-        listed=page,
-        image=path.as_posix(),
-        image_sha256=files.sha256_bytes(made.data),
-        width_px=made.width_px,
-        height_px=made.height_px,
-        layer=made.layer,
-    )
+    digest, size = files.sha256_bytes(made.data), (made.width_px, made.height_px)
+    return BenchmarkPage(page, path.as_posix(), digest, *size, layer=made.layer)
 
 
 def _failed(page: ListedPage, status: str, why: str) -> BenchmarkPage:
@@ -215,9 +201,7 @@ def _of_image(data: bytes, settings: ImageSettings) -> PreparedPage:
         ground.alpha_composite(turned.convert("RGBA"))
         flat = ground.convert("RGB")
     if pixels > LARGEST_PIXELS:
-        share = (LARGEST_PIXELS / pixels) ** 0.5
-        flat = flat.resize(
-            (max(1, int(flat.width * share)), max(1, int(flat.height * share))), Image.Resampling.LANCZOS
-        )
+        width, height = (max(1, int(side * (LARGEST_PIXELS / pixels) ** 0.5)) for side in flat.size)
+        flat = flat.resize((width, height), Image.Resampling.LANCZOS)
     shown = page_images.PageImage(np.asarray(flat, dtype=np.uint8), 1.0)
     return PreparedPage(page_images.png(shown), ".png", flat.width, flat.height, "")

@@ -26,19 +26,12 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class ListedPage:
-    """One page of a benchmark that is to be read.
+    """One page of a benchmark that is to be read."""
 
-    Attributes:
-        id: As the truth names it.
-        source: Its image or PDF, relative to the folder of images; where it is missing, as the truth names it.
-        page: Counted from 1 in a PDF; 0 of an image.
-        sha256: Of the source; `MISSING` where there is none.
-    """
-
-    id: str
-    source: str
-    page: int
-    sha256: str
+    id: str  # as the truth names it
+    source: str  # its image or PDF, relative to the folder of images; where it is missing, as the truth names it
+    page: int  # counted from 1 in a PDF; 0 of an image
+    sha256: str  # of the source; `MISSING` where there is none
 
 
 def path_of(name: str) -> str:
@@ -82,20 +75,15 @@ def list_pages(benchmark: Benchmark, folder: Path, hashes: FileHashes) -> list[L
         UserError: Truth or the folder of images is missing, or no record of truth can be used.
     """
     truth, images = folder / benchmark.truth, folder / images_of(benchmark)
-    if not truth_files(truth):
-        raise UserError(
-            f"Benchmark {benchmark.name}: its truth is not there",
-            value=benchmark.truth,
-            accepted="OmniDocBench's JSON, olmOCR-bench's JSONL or the folder of them, or JSONL of pages",
-            todo="correct evaluation.benchmarks, or take the benchmark out of it",
-        )
-    if not images.is_dir():
-        raise UserError(
-            f"Benchmark {benchmark.name}: its folder of images is not there",
-            value=benchmark.images,
-            accepted="a folder of page images or PDFs",
-            todo="correct evaluation.benchmarks, or take the benchmark out of it",
-        )
+    forms = "OmniDocBench's JSON, olmOCR-bench's JSONL or the folder of them, or JSONL of pages"
+    for what, is_there, given, accepted in (
+        ("truth", truth_files(truth), benchmark.truth, forms),
+        ("folder of images", images.is_dir(), benchmark.images, "a folder of page images or PDFs"),
+    ):
+        if not is_there:
+            todo = "correct evaluation.benchmarks, or take the benchmark out of it"
+            why = f"Benchmark {benchmark.name}: its {what} is not there"
+            raise UserError(why, value=given, accepted=accepted, todo=todo)
     chosen = choose(_named_by_truth(benchmark, truth, folder, hashes), benchmark.max_pages)
     return [_listed(page_id, source, images, images_of(benchmark), hashes) for page_id, source in chosen.items()]
 

@@ -1,30 +1,17 @@
 """How a benchmark's scores are shown: the same tables and sentences in report, model card and on the terminal."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scribetune.package import package_file
 from scribetune.report_data import Pair
 from scribetune.report_tables import verdict
 
-KINDS: Mapping[str, str] = {
-    "omnidocbench": "OmniDocBench, end to end; columns as in the tables of v1.5",
-    "olmocr": "olmOCR-bench: facts that hold, in percent; columns as in its table; formulas compared by LaTeX tokens",
-    "pages": "Pages of text",
-}
-NAMES: Mapping[str, str] = {
-    "odb.text_edit": "Text edit",
-    "odb.formula_edit": "Formula edit",
-    "odb.table_teds": "Table TEDS",
-    "odb.table_teds_s": "Table TEDS-S",
-    "odb.reading_order": "Read order edit",
-    "cer": "CER",
-    "wer": "WER",
-    "table_f1": "Table F1",
-    "hallucination": "Hallucination",
-    "loop": "Loops",
-    "olmocr.pass_rate": "Pass rate, mean over files",
-}
+_DATA: Mapping[str, Any] = json.loads(package_file("benchmark_columns.json").read_text(encoding="utf-8"))
+KINDS: Mapping[str, str] = _DATA["kinds"]
+NAMES: Mapping[str, str] = _DATA["names"]
 """Names of the metrics that are compared page by page, in the order shown."""
 _NAMED = 3
 
@@ -110,46 +97,23 @@ def view(scores: Mapping[str, Any]) -> BenchmarkView:
 def table_column(column: Mapping[str, Any]) -> TableColumn:
     """Arrange one column of a table."""
     values = Pair(column["base"], column["tuned"])
-    change = values.change
-    cells = [_cell(column, model) for model in ("base", "tuned")]
-    shown = "—" if change is None else _signed(change, column)
+    digits = int(column.get("digits", 4))  # as published: two of values up to 100, four of those up to 1
+
+    def cell(key: str, value: float | None, sign: str = "") -> Cell:
+        interval = (f"{column[f'{key}_{end}']:.{digits}f}" for end in ("low", "high") if f"{key}_low" in column)
+        text = "—" if value is None else f"{value:{sign}.{digits}f}"
+        return Cell(value, text.replace("-", "−") if sign else text, " to ".join(interval).replace("-", "−"))
+
+    base, tuned, change = cell("base", values.base), cell("tuned", values.tuned), cell("gain", values.change, "+")
     arrow = {"lower": " ↓", "higher": " ↑"}[column["better"]]
-    difference = Cell(change, shown, _interval(column, "gain"))
-    return TableColumn(column["name"] + arrow, cells[0], cells[1], difference, verdict(values, column["better"]))
-
-
-def _cell(column: Mapping[str, Any], model: str) -> Cell:
-    value = column[model]
-    text = "—" if value is None else f"{value:.{_digits(column)}f}"
-    return Cell(value, text, _interval(column, model))
-
-
-def _digits(column: Mapping[str, Any]) -> int:
-    """As published: two digits of values up to 100, four of those up to 1."""
-    return int(column.get("digits", 4))
-
-
-def _interval(column: Mapping[str, Any], key: str) -> str:
-    if f"{key}_low" not in column:
-        return ""
-    digits = _digits(column)
-    return f"{column[f'{key}_low']:.{digits}f} to {column[f'{key}_high']:.{digits}f}".replace("-", "−")
-
-
-def _signed(value: float, column: Mapping[str, Any]) -> str:
-    return f"{value:+.{_digits(column)}f}".replace("-", "−")
+    return TableColumn(column["name"] + arrow, base, tuned, change, verdict(values, column["better"]))
 
 
 def _change(key: str, found: Mapping[str, Any]) -> ChangeRow:
+    gain, interval = f"{found['gain']:+.4f}", f"{found['low']:.4f} to {found['high']:.4f}"
+    p = f"{found['p']:.4f}" if "p" in found else ""
     outcome = f"{found['wins']} / {found['ties']} / {found['losses']}" if "wins" in found else ""
-    return ChangeRow(
-        name=NAMES[key],
-        pages=int(found["pages"]),
-        gain=f"{found['gain']:+.4f}".replace("-", "−"),
-        interval=f"{found['low']:.4f} to {found['high']:.4f}".replace("-", "−"),
-        p=f"{found['p']:.4f}" if "p" in found else "",
-        outcome=outcome,
-    )
+    return ChangeRow(NAMES[key], int(found["pages"]), gain.replace("-", "−"), interval.replace("-", "−"), p, outcome)
 
 
 def _group(table: Mapping[str, Any]) -> GroupTable:
@@ -172,32 +136,22 @@ def notes(scores: Mapping[str, Any]) -> list[Note]:
     if counts["chosen"] < counts["in_truth"]:
         found.append(Note(f"The benchmark's max_pages chose {counts['chosen']} pages; the others were not read."))
     if unread["count"]:
-        named = _names([f"{row['page']} ({row['status']}: {row['why']})" for row in unread["first"]], unread["count"])
-        found.append(
-            Note(
-                f"Not scored, and in no mean: {_plural(unread['count'], 'page')} whose image cannot be had: {named}",
-                True,
-            )
-        )
+        lost, named = _plural(unread["count"], "page"), _names(unread, "{page} ({status}: {why})")
+        found.append(Note(f"Not scored, and in no mean: {lost} whose image cannot be had: {named}", True))
     if refused["count"]:
-        named = _names([f"{row['record']}: {row['why']}" for row in refused["first"]], refused["count"])
-        found.append(
-            Note(f"Left out: {_plural(refused['count'], 'record')} of truth that cannot be used: {named}", True)
-        )
+        lost, named = _plural(refused["count"], "record"), _names(refused, "{record}: {why}")
+        found.append(Note(f"Left out: {lost} of truth that cannot be used: {named}", True))
     if any(scores["cut"].values()):
         cut = ", ".join(f"{count} of the {model} model" for model, count in scores["cut"].items())
         found.append(Note(f"Answers cut at the token limit (generate.max_new_tokens): {cut}", True))
     found.append(_leakage(leakage))
     same = leakage["same_images"]
     if same["count"]:
-        named = _names([f"{row['page']} ({row['learned']})" for row in same["first"]], same["count"])
-        found.append(
-            Note(f"{_plural(same['count'], 'page')} with the very image of a page learned from: {named}", True)
-        )
+        count, named = _plural(same["count"], "page"), _names(same, "{page} ({learned})")
+        found.append(Note(f"{count} with the very image of a page learned from: {named}", True))
     if leakage["unchecked"]:
-        found.append(
-            Note(f"{_plural(leakage['unchecked'], 'page')} without any text to compare with pages learned from.")
-        )
+        count = _plural(leakage["unchecked"], "page")
+        found.append(Note(f"{count} without any text to compare with pages learned from."))
     return found
 
 
@@ -206,7 +160,7 @@ def _leakage(leakage: Mapping[str, Any]) -> Note:
     where = f"the {learned} that the adapter learned from (training and validation)"
     if not near["count"]:
         return Note(f"None of the {leakage['checked']} pages compared by text is a near-duplicate of one of {where}.")
-    named = _names([f"{row['page']} (of {row['learned']})" for row in near["first"]], near["count"])
+    named = _names(near, "{page} (of {learned})")
     return Note(
         f"Near-duplicates of {where}: {near['count']} of the {leakage['checked']} pages compared by text: {named}. "
         "Scores on them say nothing about new pages",
@@ -214,9 +168,11 @@ def _leakage(leakage: Mapping[str, Any]) -> Note:
     )
 
 
-def _names(found: Sequence[str], count: int) -> str:
-    more = f"; and {count - len(found[:_NAMED])} more (scores.json)" if count > _NAMED else ""
-    return "; ".join(found[:_NAMED]) + more
+def _names(found: Mapping[str, Any], form: str) -> str:
+    """Name the first few of the pages or records, and say how many more there are."""
+    named = [form.format_map(row) for row in found["first"][:_NAMED]]
+    more = f"; and {found['count'] - len(named)} more (scores.json)" if found["count"] > _NAMED else ""
+    return "; ".join(named) + more
 
 
 def _plural(count: int, word: str) -> str:

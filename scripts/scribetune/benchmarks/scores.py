@@ -6,8 +6,10 @@ table measures of the test pages. A page without an image, and a record of truth
 named, never scored as zero; so are pages that are near-duplicates of what the adapter learned from.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from scribetune import scoring
@@ -16,6 +18,7 @@ from scribetune.evaluation_sets import EvaluationSet, Refused
 from scribetune.metrics import loops
 from scribetune.metrics.omnidocbench import ground_truth, page_scores
 from scribetune.metrics.omnidocbench.page_scores import overall_without_cdm
+from scribetune.package import package_file
 from scribetune.scoring import MODELS
 from scribetune.selection import near_duplicates
 
@@ -39,88 +42,42 @@ Numbers = dict[str, float]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a published table.
-
-    `name` is as published, or as it must be called here; `factor` brings the aggregate `key` to what is published;
-    `note` says why the column is empty, or what it is not.
-    """
+    """A column of a published table."""
 
     key: str
-    name: str
+    name: str  # as published, or as it must be called here
     better: str
-    factor: float = 1.0
-    note: str = ""
+    factor: float = 1.0  # brings the aggregate `key` to what is published
+    note: str = ""  # why the column is empty, or what it is not
     digits: int = 4
 
 
-_NO_CDM = "without CDM of the formulas, which needs TeX: not comparable with the published overall"
-OMNIDOCBENCH = (
-    Column(OVERALL, "Overall (no CDM)", "higher", note=_NO_CDM, digits=2),
-    Column("odb.text_edit", "Text edit", "lower"),
-    Column("odb.formula_cdm", "Formula CDM", "higher", note="not computed: it needs TeX"),
-    Column("odb.table_teds", "Table TEDS", "higher", 100.0, digits=2),
-    Column(TEDS_S, "Table TEDS-S", "higher", 100.0, digits=2),
-    Column("odb.reading_order", "Read order edit", "lower"),
-    Column("odb.formula_edit", "Formula edit", "lower", note="as in the tables of v1.0"),
-)
+_DATA: Mapping[str, Any] = json.loads(package_file("benchmark_columns.json").read_text(encoding="utf-8"))
+OMNIDOCBENCH = tuple(Column(**column) for column in _DATA["omnidocbench"])
 """Columns of OmniDocBench v1.5's end-to-end table in their order; the edit distance of formulas stands behind them."""
-_GROUP_COLUMNS = (OMNIDOCBENCH[0], OMNIDOCBENCH[1], OMNIDOCBENCH[3], OMNIDOCBENCH[5])
+_GROUPED_METRICS = ("odb.text_edit", "odb.table_teds", "odb.reading_order")
+_GROUP_COLUMNS = tuple(column for column in OMNIDOCBENCH if column.key in (OVERALL, *_GROUPED_METRICS))
 
-_OLMOCR = (
-    ("arxiv_math", "ArXiv"),
-    ("old_scans_math", "Old scans math"),
-    ("table_tests", "Tables"),
-    ("old_scans", "Old scans"),
-    ("headers_footers", "Headers & footers"),
-    ("multi_column", "Multi column"),
-    ("long_tiny_text", "Long tiny text"),
-    ("baseline", "Base"),
-)
+_OLMOCR: Mapping[str, str] = _DATA["olmocr"]
 """olmOCR-bench's files in the order of its published table, and their names there."""
 
-PAGES = (
-    Column("cer_mean", "CER, mean", "lower"),
-    Column("cer_median", "CER, median", "lower"),
-    Column("wer_mean", "WER, mean", "lower"),
-    Column("bleu", "BLEU", "higher"),
-    Column("rougeL_char", "ROUGE-L, characters", "higher"),
-    Column("table_f1", "Table F1", "higher"),
-    Column("teds", "TEDS", "higher"),
-    Column("hallucination_rate", "Hallucination", "lower"),
-    Column("loop_rate", "Loops", "lower"),
-)
-
-_COMPARED = {
-    "odb.text_edit": True,
-    "odb.formula_edit": True,
-    "odb.table_teds": False,
-    TEDS_S: False,
-    "odb.reading_order": True,
-    "cer": True,
-    "wer": True,
-    "table_f1": False,
-    "hallucination": True,
-    "loop": True,
-}
+PAGES = tuple(Column(**column) for column in _DATA["pages"])
+_COMPARED: Mapping[str, bool] = _DATA["lower_is_better"]
 """Metrics compared page by page, and whether lower is better."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """A benchmark, and what was read of it.
-
-    `rows` are those of its manifest (`images.COLUMNS`), as text; `layers` and `images` have the text layer and the
-    SHA-256 of the image by page id; `learned` are the records that the adapter was trained and validated on.
-    """
+    """A benchmark, and what was read of it."""
 
     truth: EvaluationSet
     refused: Sequence[Refused]
-    rows: Sequence[Mapping[str, str]]
-    layers: Mapping[str, str]
-    images: Mapping[str, str]
+    rows: Sequence[Mapping[str, str]]  # of its manifest (`images.COLUMNS`), as text
+    layers: Mapping[str, str]  # text layers by page id
+    images: Mapping[str, str]  # SHA-256 of the images by page id
     base: Sequence[Record]
     tuned: Sequence[Record]
-    learned: Sequence[Record]
+    learned: Sequence[Record]  # what the adapter was trained and validated on
 
 
 def score(name: str, read: Read, truth_sha256: Mapping[str, str], similarity: float) -> tuple["pd.DataFrame", Record]:
@@ -162,20 +119,16 @@ def _named(found: Sequence[Any], row_of: Callable[[Any], Record]) -> dict[str, A
 
 def _restricted(found: EvaluationSet, ids: Collection[str]) -> EvaluationSet:
     """Return the set with these pages alone."""
-    return EvaluationSet(
-        records=tuple(record for record in found.records if str(record["id"]) in ids),
-        annotations={page: value for page, value in found.annotations.items() if page in ids},
-        facts={page: value for page, value in found.facts.items() if page in ids},
-        sources=found.sources,
-        kind=found.kind,
-        pages={page: value for page, value in found.pages.items() if page in ids},
-        attributes={page: value for page, value in found.attributes.items() if page in ids},
-    )
+    by_page: dict[str, Any] = {
+        name: {page: value for page, value in getattr(found, name).items() if page in ids}
+        for name in ("annotations", "facts", "pages", "attributes")
+    }
+    return replace(found, records=tuple(_of(found.records, ids)), **by_page)
 
 
-def _of(predictions: Iterable[Record], pages_wanted: Collection[str]) -> list[Record]:
-    """Leave out predictions of pages that truth no longer has."""
-    return [record for record in predictions if str(record["id"]) in pages_wanted]
+def _of(records: Iterable[Record], ids: Collection[str]) -> list[Record]:
+    """Leave out records of other pages: predictions of pages that truth no longer has."""
+    return [record for record in records if str(record["id"]) in ids]
 
 
 # --- OmniDocBench and pages of text -------------------------------------------------------------------------------
@@ -191,9 +144,9 @@ def _score_pages(
         frame = scoring.score_records(found.records, predictions, found.annotations)
         frame[TEDS_S] = _structures(found, {str(record["id"]): str(record["text"]) for record in predictions})
         frames[model] = frame
-        aggregates[model] = _with_structure(
-            scoring.aggregate_records(frame, found.records, predictions), frame[TEDS_S].dropna()
-        )
+        aggregates[model] = scoring.aggregate_records(frame, found.records, predictions)
+        if frame[TEDS_S].count():
+            aggregates[model][TEDS_S] = float(frame[TEDS_S].dropna().mean())
     metrics = [*scoring.METRICS, TEDS_S]
     joined = pd.concat(
         [frames["base"][["id", "reference_characters"]]]
@@ -215,14 +168,9 @@ def _structures(found: EvaluationSet, texts: Mapping[str, str]) -> list[float | 
     for record in found.records:
         page_id = str(record["id"])
         page = found.annotations.get(page_id) or ground_truth.page_from_markdown(str(record["text"]))
-        has_tables = bool(page.tables)
-        elements = page_scores.page_elements(page, texts[page_id]) if has_tables else None
+        elements = page_scores.page_elements(page, texts[page_id]) if page.tables else None
         values.append(page_scores.page_scores(elements).table_teds_s if elements else None)
     return values
-
-
-def _with_structure(numbers: Numbers, values: "pd.Series[float]") -> Numbers:
-    return numbers | ({TEDS_S: float(values.mean())} if len(values) else {})
 
 
 def _column(column: Column, numbers: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
@@ -235,19 +183,10 @@ def _column(column: Column, numbers: Mapping[str, Mapping[str, float]]) -> dict[
 
 def _change(frame: "pd.DataFrame") -> dict[str, dict[str, Any]]:
     """Compare page by page over the pages counted for both models; gains are positive where tuned is better."""
-    return {
-        metric: {
-            "pages": result.pages,
-            "gain": result.mean_gain,
-            "low": result.gain_low,
-            "high": result.gain_high,
-            "p": result.p_value,
-            "wins": result.wins,
-            "ties": result.ties,
-            "losses": result.losses,
-        }
-        for metric, result in scoring.compared(frame, _COMPARED)
-    }
+    keys = ("pages", "gain", "low", "high", "p", "wins", "ties", "losses")
+    values = attrgetter("pages", "mean_gain", "gain_low", "gain_high", "p_value", "wins", "ties", "losses")
+    compared = scoring.compared(frame, _COMPARED)
+    return {metric: dict(zip(keys, values(result), strict=True)) for metric, result in compared}
 
 
 def _groups(found: EvaluationSet, frame: "pd.DataFrame") -> list[dict[str, Any]]:
@@ -271,11 +210,8 @@ def _groups(found: EvaluationSet, frame: "pd.DataFrame") -> list[dict[str, Any]]
 
 
 def _group_numbers(frame: "pd.DataFrame", model: str) -> Numbers:
-    numbers: Numbers = {}
-    for metric in ("odb.text_edit", "odb.table_teds", "odb.reading_order"):
-        counted = frame[f"{metric}_{model}"].dropna()
-        if len(counted):
-            numbers[metric] = float(counted.mean())
+    values = {metric: frame[f"{metric}_{model}"].dropna() for metric in _GROUPED_METRICS}
+    numbers: Numbers = {metric: float(counted.mean()) for metric, counted in values.items() if len(counted)}
     if {"odb.text_edit", "odb.table_teds"} <= numbers.keys():
         numbers[OVERALL] = overall_without_cdm(numbers["odb.text_edit"], numbers["odb.table_teds"])
     return numbers
@@ -293,20 +229,12 @@ def _score_facts(
     failed = {
         model: {fact for sample in result["samples"] for fact in sample["failed"]} for model, result in results.items()
     }
-    frame = pd.DataFrame(
-        [
-            {
-                "id": before["id"],
-                "facts": before["facts"],
-                "passed_base": before["passed"],
-                "passed_tuned": after["passed"],
-                "failed_base": " ".join(before["failed"]),
-                "failed_tuned": " ".join(after["failed"]),
-            }
-            for before, after in zip(results["base"]["samples"], results["tuned"]["samples"], strict=True)
-        ],
-        columns=["id", "facts", "passed_base", "passed_tuned", "failed_base", "failed_tuned"],
-    )
+    rows = [
+        (old["id"], old["facts"], old["passed"], new["passed"], " ".join(old["failed"]), " ".join(new["failed"]))
+        for old, new in zip(results["base"]["samples"], results["tuned"]["samples"], strict=True)
+    ]
+    headers = ["id", "facts", "passed_base", "passed_tuned", "failed_base", "failed_tuned"]
+    frame = pd.DataFrame(rows, columns=headers)
     outcomes: dict[str, dict[str, list[tuple[bool, bool]]]] = {"file": {}, "type": {}}
     for facts in found.facts.values():
         for fact in facts:
@@ -315,36 +243,23 @@ def _score_facts(
             outcomes["type"].setdefault(str(fact["type"]), []).append(passed)
     files, overall = _pass_rates(outcomes["file"])
     types, _ = _pass_rates(outcomes["type"])
-    known = [name for name, _ in _OLMOCR if name in files]
-    ordered = [*known, *sorted(set(files) - set(known))]
-    names = dict(_OLMOCR)
-    columns = [{**files[name], "key": f"olmocr.file.{name}", "name": names.get(name, name)} for name in ordered]
+    ordered = [*(name for name in _OLMOCR if name in files), *sorted(files.keys() - _OLMOCR.keys())]
+    columns = [{**files[name], "key": f"olmocr.file.{name}", "name": _OLMOCR.get(name, name)} for name in ordered]
     columns.append({**overall, "key": MEAN_RATE, "name": "Overall"})
+    gain = (overall["tuned"] - overall["base"]) / 100
+    change = {"pages": len(frame), "gain": gain, "low": overall["gain_low"] / 100, "high": overall["gain_high"] / 100}
+    by_type = [
+        {"name": name, "pages": len(outcomes["type"][name]),
+         "columns": [{**types[name], "key": f"olmocr.{name}", "name": "Pass rate"}]}
+        for name in sorted(types)
+    ]  # fmt: skip
     return frame, {
         "columns": columns,
         "base": results["base"]["aggregate"],
         "tuned": results["tuned"]["aggregate"],
-        "change": {MEAN_RATE: {"pages": len(frame), **_gain(overall)}},
-        "groups": [
-            {
-                "attribute": "type of fact",
-                "counted": "facts",
-                "rows": [
-                    {
-                        "name": name,
-                        "pages": len(outcomes["type"][name]),
-                        "columns": [{**types[name], "key": f"olmocr.{name}", "name": "Pass rate"}],
-                    }
-                    for name in sorted(types)
-                ],
-            }
-        ],
+        "change": {MEAN_RATE: change},
+        "groups": [{"attribute": "type of fact", "counted": "facts", "rows": by_type}],
     }
-
-
-def _gain(overall: Mapping[str, Any]) -> dict[str, float]:
-    gain = (overall["tuned"] - overall["base"]) / 100
-    return {"gain": gain, "low": overall["gain_low"] / 100, "high": overall["gain_high"] / 100}
 
 
 def _pass_rates(
@@ -363,12 +278,9 @@ def _pass_rates(
     for name, pairs in sorted(outcomes.items()):
         counts = [pairs.count(outcome) for outcome in ((True, True), (True, False), (False, True), (False, False))]
         draws = rng.multinomial(len(pairs), np.array(counts) / len(pairs), size=RESAMPLES)
-        base, tuned = (draws[:, 0] + draws[:, place] for place in (1, 2))
-        rates = {"base": 100 * base / len(pairs), "tuned": 100 * tuned / len(pairs)}
-        exact = {
-            "base": 100 * (counts[0] + counts[1]) / len(pairs),
-            "tuned": 100 * (counts[0] + counts[2]) / len(pairs),
-        }
+        places = tuple(zip(MODELS, (1, 2), strict=True))
+        rates = {model: 100 * (draws[:, 0] + draws[:, place]) / len(pairs) for model, place in places}
+        exact = {model: 100 * (counts[0] + counts[place]) / len(pairs) for model, place in places}
         groups[name] = _with_intervals(exact, rates)
         for model in MODELS:
             drawn[model] += rates[model] / len(outcomes)
@@ -413,11 +325,8 @@ def _leakage(found: EvaluationSet, read: Read, similarity: float) -> dict[str, A
         if (cluster := clusters[f"benchmark {page_id}"]) in by_cluster
     ]
     images = {str(record.get("image_sha256")): str(record["id"]) for record in read.learned}
-    same = [
-        {"page": page_id, "learned": images[read.images[page_id]]}
-        for page_id in found.pages
-        if read.images.get(page_id) in images
-    ]
+    shared = [page_id for page_id in found.pages if read.images.get(page_id) in images]
+    same = [{"page": page_id, "learned": images[read.images[page_id]]} for page_id in shared]
     return {
         "checked": len(checked),
         "unchecked": len(found.pages) - len(checked),

@@ -6,15 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class PageSource:
-    """Where a page can be seen: the name of its file as the set has it, and the page in it.
+    """Where a page can be seen: the name of its file as the set has it, and the page in it."""
 
-    Attributes:
-        file: Name of an image or PDF, perhaps with folders; "" where the set names none (it is named like the id).
-        page: Counted from 1 in a PDF; 0 of an image.
-    """
-
-    file: str
-    page: int = 0
+    file: str  # name of an image or PDF, perhaps with folders; "" where the set names none (it is named like the id)
+    page: int = 0  # counted from 1 in a PDF; 0 of an image
 
 
 def truth_files(path: Path) -> list[Path]:

@@ -1,13 +1,8 @@
 """Adjacency relations between neighbouring cells (ICDAR 2013 table competition), for comparison with older work.
 
-Three published variants, each exact against its own code:
-
-- `icdar13`: SciTSR's evaluation (Academic-Hammer/SciTSR, scitsr/eval.py, blanks compared): texts without white space
-  and in upper case; blank cells are skipped and counted. This is `table_adj_f1`.
-- `directed`: table-transformer's `dar_con_original`: exact texts, blank cells skipped and counted.
-- `directed_with_blanks`: table-transformer's `dar_con_new`: exact texts, blank cells are neighbours like others.
-
-Each gives F1 = 2 P R / (P + R) over the multiset of relations (from, to, direction, blanks between).
+`icdar13` is SciTSR's evaluation (Academic-Hammer/SciTSR, scitsr/eval.py, blanks compared): texts without white space
+and in upper case; blank cells are skipped and counted; F1 = 2 P R / (P + R) over the multiset of relations (from, to,
+direction, blanks between). This is `table_adj_f1`.
 """
 
 from collections import Counter
@@ -37,28 +32,14 @@ class Adjacency:
 
 def icdar13(reference: Table, prediction: Table) -> Adjacency:
     """Compare as SciTSR does; precision, recall and F1 are 0 where there is no relation to divide by (1×1 tables)."""
-    return _compare(_scitsr_relations(reference), _scitsr_relations(prediction), undefined=0.0)
-
-
-def directed(reference: Table, prediction: Table) -> Adjacency:
-    """Compare as table-transformer's `dar_con_original`; a share of nothing is 1."""
-    return _compare(_relations(reference, blanks=False), _relations(prediction, blanks=False), undefined=1.0)
-
-
-def directed_with_blanks(reference: Table, prediction: Table) -> Adjacency:
-    """Compare as table-transformer's `dar_con_new`; empty cases as for `directed`."""
-    return _compare(_relations(reference, blanks=True), _relations(prediction, blanks=True), undefined=1.0)
-
-
-def _compare(reference: list[Relation], prediction: list[Relation], *, undefined: float) -> Adjacency:
-    correct = (Counter(reference) & Counter(prediction)).total()
-    precision = correct / len(prediction) if prediction else undefined
-    recall = correct / len(reference) if reference else undefined
+    wanted, found = _relations(reference), _relations(prediction)
+    correct = (Counter(wanted) & Counter(found)).total()
+    precision, recall = (correct / len(relations) if relations else 0.0 for relations in (found, wanted))
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return Adjacency(correct, len(reference), len(prediction), precision, recall, f1)
+    return Adjacency(correct, len(wanted), len(found), precision, recall, f1)
 
 
-def _scitsr_relations(table: Table) -> list[Relation]:
+def _relations(table: Table) -> list[Relation]:
     """Relate each cell with text to the next one to the right in each of its rows, and below in each of its columns.
 
     A pair of cells is related once: to the right before down, the first row (column) that shows it decides.
@@ -79,25 +60,3 @@ def _scitsr_relations(table: Table) -> list[Relation]:
                     related[before, cell] = (*texts, direction, position - end - 1)  # type: ignore[assignment]
                 before, end = cell, position
     return list(related.values())
-
-
-def _relations(table: Table, *, blanks: bool) -> list[Relation]:
-    """Relate each cell to its next neighbours below and to the right; with `blanks`, blank cells count like others."""
-    relations: list[Relation] = []
-    for cell in table.cells:
-        if not blanks and not cell.text:
-            continue
-        bottom, right = cell.row + cell.row_span, cell.column + cell.column_span
-        neighbours: dict[int, tuple[Direction, int]] = {}
-        for column in range(cell.column, right):
-            for row in range(bottom, table.rows):
-                if blanks or table.cells[table.slots[row][column]].text:
-                    neighbours[table.slots[row][column]] = ("down", row - bottom)
-                    break
-        for row in range(cell.row, bottom):
-            for column in range(right, table.columns):
-                if blanks or table.cells[table.slots[row][column]].text:
-                    neighbours[table.slots[row][column]] = ("right", column - right)
-                    break
-        relations.extend((cell.text, table.cells[index].text, *place) for index, place in neighbours.items())
-    return relations

@@ -193,15 +193,8 @@ def _cell_text(cell: str) -> str:
 
 def find_formulas(text: str) -> list[Formula]:
     r"""Return the formulas of a page in reading order; `\$` and amounts of money ("$5 and $10") are none."""
-    formulas = []
-    for match in _FORMULA.finditer(text):
-        groups = match.groupdict()
-        latex = next(value for value in groups.values() if value is not None)
-        if latex.strip():
-            formulas.append(
-                Formula(latex.strip(), display=groups["display"] is not None or groups["bracket"] is not None)
-            )
-    return formulas
+    found = [(str(match.lastgroup), match[str(match.lastgroup)].strip()) for match in _FORMULA.finditer(text)]
+    return [Formula(latex, display=kind in ("display", "bracket")) for kind, latex in found if latex]
 
 
 def formula_exact(reference: str, hypothesis: str) -> float | None:

@@ -9,7 +9,7 @@ Here every search is linear in the length of the page. A page of nothing but ope
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,18 +45,14 @@ a RecursionError after a thousand."""
 
 @dataclass(frozen=True)
 class Block:
-    """A block of a predicted page.
-
-    `start` and `end` are its place in the page, in characters; `fine_category` is a closer name ("text_block",
-    "equation_inline", "code", "md2html_table"), where there is one; `language` is that of a block of code.
-    """
+    """A block of a predicted page; `start` and `end` are its place in it, in characters."""
 
     category: Category
     start: int
     end: int
     content: str
-    fine_category: str = ""
-    language: str = ""
+    fine_category: str = ""  # a closer name ("text_block", "equation_inline", "code", "md2html_table") or ""
+    language: str = ""  # of a block of code
 
     @property
     def name(self) -> str:
@@ -74,14 +70,14 @@ def predicted_blocks(text: str) -> list[Block]:
     for tag in _DOCUMENT_TAGS:
         content = content.replace(tag, "")
     blocks: list[Block] = []
-    categories: tuple[Category, Category] = ("latex_table", "html_table")
-    for category, find in zip(categories, (_latex_tables, _html_tables), strict=True):
-        found = find(content)
-        for start, source in found:
-            blocks.append(Block(category, start, start + len(source), source))
-        content = _blanked(content, [(start, start + len(source)) for start, source in found])
+    finders: dict[Category, Callable[[str], list[tuple[int, str]]]]
+    finders = {"latex_table": _latex_tables, "html_table": lambda content: _nested(content, *_HTML)}
+    for category, find in finders.items():
+        found = [Block(category, start, start + len(source), source) for start, source in find(content)]
+        blocks += found
+        content = _blanked(content, [(block.start, block.end) for block in found])
     content = _take_formulas(content, blocks)
-    if _has_pipe_tables(content):
+    if len(_pipe_parts(content + "\n")) >= 2:
         content = _pipe_tables_as_html(content)
         content = _take(content, _HTML_TABLE, blocks)
     content = _take(content, _CODE, blocks, code=True)
@@ -124,10 +120,6 @@ def _latex_tables(content: str) -> list[tuple[int, str]]:
     tables = [(match.start(), match.group()) for match in _LATEX_TABLE.finditer(content)]
     content = _blanked(content, [(start, start + len(source)) for start, source in tables])
     return sorted(tables + _nested(content, *_TABULAR), key=lambda table: table[0])
-
-
-def _html_tables(content: str) -> list[tuple[int, str]]:
-    return _nested(content, *_HTML)
 
 
 def _nested(
@@ -233,10 +225,6 @@ def _pipe_parts(content: str) -> list[str]:
         parts.append(content[start : end + 2])
         position = end + 2
     return parts
-
-
-def _has_pipe_tables(content: str) -> bool:
-    return len(_pipe_parts(content + "\n")) >= 2
 
 
 def _pipe_tables_as_html(content: str) -> str:

@@ -78,13 +78,9 @@ def page_from_json(page: Mapping[str, Any]) -> Page:
 
 def _annotation(element: Mapping[str, Any]) -> Annotation:
     order = element.get("order")
-    return Annotation(
-        category=str(element.get("category_type")),
-        text=str(element.get("text") or ""),
-        latex=str(element.get("latex") or ""),
-        html=str(element.get("html") or ""),
-        order=order if isinstance(order, int | float) else None,
-    )
+    text, latex, html = (str(element.get(key) or "") for key in ("text", "latex", "html"))
+    place = order if isinstance(order, int | float) else None
+    return Annotation(str(element.get("category_type")), text, latex, html, place)
 
 
 def _in_order(annotations: Sequence[Annotation]) -> tuple[Annotation, ...]:
@@ -116,8 +112,6 @@ def markdown_from_page(page: Page) -> str:
     parts = []
     for annotation in _in_order([*kept, *page.tables]):
         text = annotation.html or annotation.latex or annotation.text
-        if annotation.category == "title" and not text.startswith("#"):
-            text = f"# {text}"
-        if text.strip():
-            parts.append(text.strip())
-    return "\n\n".join(parts)
+        is_bare = annotation.category == "title" and not text.startswith("#")
+        parts.append((f"# {text}" if is_bare else text).strip())
+    return "\n\n".join(filter(None, parts))

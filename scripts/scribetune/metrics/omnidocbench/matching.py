@@ -40,48 +40,28 @@ Costs = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Match:
-    """Annotations and the blocks that answer them; either side may be empty.
+    """Annotations and the blocks that answer them; either side may be empty."""
 
-    Attributes:
-        references: Numbers of the annotations' lines.
-        predictions: Numbers of the predictions' lines.
-        reference_orders: Reading order of the annotations; None where one has none.
-        prediction_place: Where the first block stands in the page; None without one.
-        reference_category: Category of the annotations, the most common where they are several.
-        prediction_category: Category of the first block.
-        reference: The annotations' text.
-        prediction: The blocks' text.
-        normalised_reference: The annotations' text as it is compared.
-        normalised_prediction: The blocks' text as it is compared.
-        edit: Distance by which they were paired.
-    """
-
-    references: tuple[int, ...]
-    predictions: tuple[int, ...]
-    reference_orders: tuple[Order | None, ...]
-    prediction_place: int | None
-    reference_category: str
-    prediction_category: str
-    reference: str
-    prediction: str
-    normalised_reference: str
-    normalised_prediction: str
-    edit: float
+    references: tuple[int, ...]  # numbers of the annotations' lines
+    predictions: tuple[int, ...]  # numbers of the predictions' lines
+    reference_orders: tuple[Order | None, ...]  # reading order of the annotations; None where one has none
+    prediction_place: int | None  # where the first block stands in the page; None without one
+    reference_category: str  # category of the annotations, the most common where they are several
+    prediction_category: str  # category of the first block
+    reference: str  # the annotations' text
+    prediction: str  # the blocks' text
+    normalised_reference: str  # the annotations' text as it is compared
+    normalised_prediction: str  # the blocks' text as it is compared
+    edit: float  # distance by which they were paired
 
 
 @dataclass(frozen=True)
 class Matching:
-    """All pairs of a page, and how many of its lines of text and formulas they leave out.
+    """All pairs of a page, and how many of its lines of text and formulas they leave out."""
 
-    Attributes:
-        matches: The pairs, and the annotations without an answer.
-        lines: Number of predicted lines, without inline formulas.
-        stray_lines: How many of them are matched with nothing.
-    """
-
-    matches: tuple[Match, ...]
-    lines: int
-    stray_lines: int
+    matches: tuple[Match, ...]  # the pairs, and the annotations without an answer
+    lines: int  # number of predicted lines, without inline formulas
+    stray_lines: int  # how many of them are matched with nothing
 
 
 @dataclass(frozen=True)
@@ -118,7 +98,8 @@ def match(annotations: Sequence[Annotation], blocks: Sequence[Block]) -> Matchin
     if not count:
         return _matching((), predictions, set())
     if not others:
-        return _matching(tuple(_unanswered(references, number) for number in range(count)), predictions, set())
+        unanswered = tuple(_match(references, predictions, (number,), (), 1.0) for number in range(count))
+        return _matching(unanswered, predictions, set())
     costs = distances(references.normalised, predictions.normalised)
     if count == others == 1:
         return _matching((_match(references, predictions, (0,), (0,), float(costs[0, 0])),), predictions, set())
@@ -133,18 +114,13 @@ def match(annotations: Sequence[Annotation], blocks: Sequence[Block]) -> Matchin
         [predictions.normalised[number] for number in open_lines],
         costs[np.ix_(kept, open_lines)],
     )
-    matches = tuple(
-        _match(
-            references,
-            predictions,
-            tuple(kept[number] for number in pair.references),
-            tuple(open_lines[number] for number in pair.predictions),
-            pair.edit,
-        )
-        for pair in pairs
-        if pair.references
-    )
-    return _matching(matches, predictions, aside)
+    matches = []
+    for pair in pairs:
+        first = tuple(kept[number] for number in pair.references)
+        if first:
+            second = tuple(open_lines[number] for number in pair.predictions)
+            matches.append(_match(references, predictions, first, second, pair.edit))
+    return _matching(tuple(matches), predictions, aside)
 
 
 def match_simply(
@@ -152,9 +128,8 @@ def match_simply(
 ) -> tuple[list[tuple[int | None, float]], list[int]]:
     """Pair lines by one assignment of least cost, as the original does with tables.
 
-    Returns:
-        For each reference the number of its prediction (None without one) and their distance (1 without); and the
-        numbers of the predictions that were left over.
+    Return for each reference the number of its prediction (None without one) and their distance (1 without); and the
+    numbers of the predictions that were left over.
     """
     if not predictions:
         return [(None, 1.0)] * len(references), []
@@ -185,7 +160,7 @@ def _simple_matches(references: _Lines, predictions: _Lines, costs: Costs) -> tu
     matches = []
     for number, (column, edit) in enumerate(_assigned(costs)[0]):
         if column is None:
-            matches.append(_unanswered(references, number))
+            matches.append(_match(references, predictions, (number,), (), 1.0))
             continue
         found = _match(references, predictions, (number,), (column,), edit)
         # The original takes the first prediction's number, 0, for none.
@@ -212,14 +187,8 @@ def _reference_lines(annotations: Sequence[Annotation]) -> _Lines:
 
 def _prediction_lines(blocks: Sequence[Block]) -> _Lines:
     lines = [line for block in blocks for line in _split_block(block)]
-    rows = [
-        (
-            line.content,
-            normalised_formula(line.content) if line.category == FORMULA else normalised_text(line.content),
-            line.name,
-        )
-        for line in lines
-    ]
+    forms = [normalised_formula if line.category == FORMULA else normalised_text for line in lines]
+    rows = [(line.content, form(line.content), line.name) for line, form in zip(lines, forms, strict=True)]
     # Names of predictions are looked up by the shorter list's numbers too.
     found = _lines(rows, [line.start for line in lines])
     return replace(found, categories=tuple(row[2] for row in rows)[: len(found.raw)])
@@ -270,30 +239,12 @@ def _split_block(block: Block) -> list[Block]:
     return lines
 
 
-def _unanswered(references: _Lines, number: int) -> Match:
-    return Match(
-        references=(number,),
-        predictions=(),
-        reference_orders=(references.places[number],),
-        prediction_place=None,
-        reference_category=references.categories[number],
-        prediction_category="",
-        reference=references.raw[number],
-        prediction="",
-        normalised_reference=references.normalised[number],
-        normalised_prediction="",
-        edit=1.0,
-    )
-
-
 def _match(
     references: _Lines, predictions: _Lines, first: tuple[int, ...], second: tuple[int, ...], edit: float
 ) -> Match:
-    if not second:
-        return _unanswered(references, first[0])
+    """Make a pair of lines by their numbers; an annotation without an answer is paired with ()."""
     category = Counter(references.categories[number] for number in first).most_common(1)[0][0]
-    answer = predictions.categories[second[0]]
-    place = predictions.places[second[0]]
+    answer, place = (predictions.categories[second[0]], predictions.places[second[0]]) if second else ("", None)
     return Match(
         references=first,
         predictions=second,
@@ -320,20 +271,16 @@ def _quick(references: list[str], predictions: list[str], costs: Costs) -> list[
     """Pair lines; the result is ordered as in the original, annotations without an answer last."""
     matched = _least_cost(references, predictions, costs)
     pairs: dict[tuple[int, ...], list[int]] = {}
-    taken: set[int] = set()
     for number, key in matched.items():
         pairs.setdefault(key, []).append(number)
-        taken.add(number)
+    taken = set(matched)
     unmatched = [number for number in range(len(references)) if number not in matched]
     for place, line in enumerate(predictions):
         within = [number for number in unmatched if _occurs(references[number], line, _WITHIN, inclusive=False)]
         if not within:
             continue
-        joining = pairs.setdefault((place,), [])
-        for number in within:
-            if number not in taken:
-                joining.append(number)
-                taken.add(number)
+        pairs.setdefault((place,), []).extend(number for number in within if number not in taken)
+        taken.update(within)
     found = [
         _Pair(sorted(numbers), key, _edit(references, predictions, sorted(numbers), key))
         for key, numbers in pairs.items()
@@ -391,17 +338,14 @@ def _joined_predictions(references: list[str], predictions: list[str], costs: Co
     columns = {place: column for column, place in enumerate(firsts)}
     subsets: list[tuple[tuple[int, ...], float]] = []
     for row, number in enumerate(waiting):
-        best: tuple[tuple[int, ...], float] | None = None
+        found: list[tuple[tuple[int, ...], float]] = []
         for place in free:
-            group: tuple[int, ...] = (place,)
-            cost = float(costs[number, place])
-            column = columns.get(place)
-            if column is not None and both[row, column] <= cost:
-                group, cost = _grown(references[number], predictions, place, closed, cost)
-            if best is None or cost < best[1]:
-                best = (group, cost)
-        if best is not None:
-            subsets.append(best)
+            cost, column = float(costs[number, place]), columns.get(place)
+            is_nearer = column is not None and both[row, column] <= cost
+            found.append(
+                _grown(references[number], predictions, place, closed, cost) if is_nearer else ((place,), cost)
+            )
+        subsets.append(min(found, key=lambda subset: subset[1]))
     groups: list[tuple[int, ...]] = [(place,) for place in range(len(predictions))]
     for group in _chosen(subsets):
         # In the original, groups that overlap are an error; the first one stays.

@@ -27,15 +27,12 @@ _CENTRED_DOT = re.compile(r"\$\\cdot\$")
 
 @dataclass(frozen=True)
 class Element:
-    """A matched element, and what it counts.
-
-    `edits` is the Levenshtein distance of what is compared, `length` that of the longer side; TEDS is of tables alone.
-    """
+    """A matched element, and what it counts."""
 
     match: Match
-    edits: int
-    length: int
-    teds: float | None = None
+    edits: int  # Levenshtein distance of what is compared
+    length: int  # of the longer side
+    teds: float | None = None  # of tables alone, as is the next
     teds_s: float | None = None
 
     @property
@@ -69,42 +66,29 @@ class ReadingOrder:
 
 @dataclass(frozen=True)
 class PageElements:
-    """What OmniDocBench compares on one page.
+    """What OmniDocBench compares on one page."""
 
-    Attributes:
-        text: Elements of text.
-        formulas_as_text: Formulas that a block of text answers: compared as text, and counted with it.
-        formulas: The other display formulas.
-        tables: Annotated tables.
-        order: Reading order; None where the page has no text.
-        predicted: Blocks predicted, inline formulas left out.
-        stray: How many of them answer nothing.
-    """
-
-    text: tuple[Element, ...]
+    text: tuple[Element, ...]  # elements of text
+    # formulas that a block of text answers: compared as text, and counted with it
     formulas_as_text: tuple[Element, ...]
-    formulas: tuple[Element, ...]
-    tables: tuple[Element, ...]
-    order: ReadingOrder | None
-    predicted: int
-    stray: int
+    formulas: tuple[Element, ...]  # the other display formulas
+    tables: tuple[Element, ...]  # annotated tables
+    order: ReadingOrder | None  # reading order; None where the page has no text
+    predicted: int  # blocks predicted, inline formulas left out
+    stray: int  # how many of them answer nothing
 
 
 @dataclass(frozen=True)
 class PageScores:
-    """Scores of one page; None where there is nothing of the kind.
-
-    All but TEDS and `hallucination`, the share of predicted blocks that answer nothing, are distances; `table_edit` is
-    of the tables' normalised HTML.
-    """
+    """Scores of one page, distances but for TEDS and `hallucination`; None where there is nothing of the kind."""
 
     text_edit: float | None
     formula_edit: float | None
     table_teds: float | None
     table_teds_s: float | None
-    table_edit: float | None
+    table_edit: float | None  # of the tables' normalised HTML
     reading_order: float | None
-    hallucination: float | None
+    hallucination: float | None  # share of predicted blocks that answer nothing
 
 
 def page_elements(page: Page, prediction: str) -> PageElements:
@@ -206,16 +190,12 @@ def _table_matches(annotations: Sequence[Annotation], blocks: Sequence[Block]) -
     predicted = [block for block in blocks if block.category == "html_table"]
     use_latex = len(latex) > len(predicted)
     # What has no HTML is dropped, and places are then counted by the shorter list, as for text.
-    sources = [annotation.html for annotation in annotations if annotation.html]
-    if not sources:
+    shown = [annotation for annotation in annotations if annotation.html]
+    if not shown:
         return [], []
-    compared = [
-        (annotation.latex or annotation.html) if use_latex else annotation.html
-        for annotation in annotations
-        if annotation.html
-    ]
-    if use_latex:
-        predicted = latex
+    sources = [annotation.html for annotation in shown]
+    compared = [annotation.latex or annotation.html for annotation in shown] if use_latex else sources
+    predicted = latex if use_latex else predicted
     pairs, left_over = matching.match_simply(compared, [block.content for block in predicted])
     found = []
     for number, (column, edit) in enumerate(pairs):
