@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import scribetune
-from scribetune import provenance
+from scribetune import package
 
 # A Python that makes an environment of stand-ins: they note how they were called, and pip can be told to be offline.
 PYTHON = """#!/usr/bin/env bash
@@ -40,8 +40,8 @@ class Project:
         self.settings = folder / "pip-settings"
         self.settings.write_text("", encoding="utf-8")
         self.venv = folder / ".venv"
-        shutil.copytree(provenance.REPOSITORY / "envs", folder / "envs")
-        shutil.copy(provenance.REPOSITORY / "pyproject.toml", folder)
+        shutil.copytree(package.REPOSITORY / "envs", folder / "envs")
+        shutil.copy(package.REPOSITORY / "pyproject.toml", folder)
 
     def python(self, version: str) -> Path:
         path = self.folder / f"python{version}"
@@ -125,7 +125,7 @@ def test_mirrors_that_pip_knows_are_passed_on(project: Project) -> None:
 
 @pytest.mark.parametrize("kind", ["cpu", "gpu", "dev"])
 def test_a_lock_holds_pins_for_every_python_and_no_address(kind: str) -> None:
-    lines = (provenance.REPOSITORY / "envs" / f"{kind}.txt").read_text(encoding="utf-8").splitlines()
+    lines = (package.REPOSITORY / "envs" / f"{kind}.txt").read_text(encoding="utf-8").splitlines()
     odd = [line for line in lines if not re.fullmatch(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[\w.]+ +# via [^;:]+", line)]
     assert not odd
     names = [line.partition("==")[0] for line in lines]
@@ -133,7 +133,7 @@ def test_a_lock_holds_pins_for_every_python_and_no_address(kind: str) -> None:
 
 
 def test_the_version_is_one() -> None:
-    project = tomllib.loads((provenance.REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    citation = yaml.safe_load((provenance.REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((package.REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((package.REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
     assert project["version"] == scribetune.__version__ == citation["version"]
     assert project["license"] == citation["license"]
