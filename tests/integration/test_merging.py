@@ -17,7 +17,7 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 
-from scribetune import adapters, config, families
+from scribetune import adapters, config, families, package
 from scribetune.errors import UserError
 from scribetune.families import native
 from scribetune.files import sha256_file, write_json, write_jsonl
@@ -553,7 +553,7 @@ base, adapter, target = sys.argv[1:]
 merged_model.merge(config.load({"merge": {"shard_gb": 0.001}}), base, Path(adapter), Path(target))
 """
     done = subprocess.run([sys.executable, "-c", program, str(TINY), str(adapter), str(target)], check=False,
-                          env={**os.environ, "PYTHONPATH": str(Path(merged_model.__file__).parents[2])})  # fmt: skip
+                          env={**os.environ, "PYTHONPATH": str(package.PACKAGE_FOLDER.parent)})  # fmt: skip
     assert done.returncode == -9
     assert [path.name for path in target.parent.iterdir()] == [".merged.merging"]
     merge(adapter, target)

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.zh-CN.md")
 DOCS = sorted(path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("docs/**/*.md"))
 TOP = (*READMES, "CONTRIBUTING.md", "CHANGELOG.md")
-OTHERS = ("config/README.md", "models/tiny/README.md", "data/corrections/README.md")
+OTHERS = ("config/README.md", "models/tiny/README.md", "data/corrections/README.md", "pretraining/README.md")
 PAGES = (*TOP, *DOCS, *OTHERS)
 # The log and the change log speak of what was there then.
 PRESENT = tuple(page for page in PAGES if page not in ("docs/log.md", "CHANGELOG.md"))

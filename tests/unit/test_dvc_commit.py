@@ -271,7 +271,7 @@ _KILLED = """
 @pytest.mark.slow
 def test_killed_at_any_step_the_next_commit_ends_clean(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
-    environment = os.environ | {"PYTHONPATH": str(Path(dvc_commit.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(package.PACKAGE_FOLDER.parent)}
     (project / "theirs.txt").touch()
     killed = 0
     for step in range(1, 60):
@@ -314,7 +314,7 @@ def test_two_at_once_take_turns(project: Path) -> None:
         dvc_commit._run = run
         dvc_commit.commit(Path(), if_ready=False)
     """
-    environment = os.environ | {"PYTHONPATH": str(Path(dvc_commit.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(package.PACKAGE_FOLDER.parent)}
     command = [sys.executable, "-c", textwrap.dedent(script)]
     both = [subprocess.Popen(command, cwd=project, env=environment) for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scribetune import isolation
+from scribetune import isolation, package
 
 
 def echo(value: int) -> int:
@@ -63,7 +63,7 @@ def test_a_worker_does_not_import_the_program_that_started_it(tmp_path: Path) ->
         "    print(__file__ == sys.modules['__main__'].__file__)\n",
         encoding="utf-8",
     )
-    here = os.environ | {"PYTHONPATH": str(Path(isolation.__file__).parents[1])}
+    here = os.environ | {"PYTHONPATH": str(package.PACKAGE_FOLDER.parent)}
     command = [sys.executable, str(program)]
     done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["imported", str([str(tmp_path)] * 2), "True"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scribetune import samples
+from scribetune import package, samples
 from scribetune.blocks import (
     BulletList,
     DisplayFormula,
@@ -28,7 +28,7 @@ from scribetune.errors import UserError
 from scribetune.expressions import Expression, Fraction, Number, Parentheses, Root, Scripted, Sum, Symbol, row
 from scribetune.typesetting import Typesetter
 
-SCRIPTS = Path(samples.__file__).resolve().parents[1]
+SCRIPTS = package.PACKAGE_FOLDER.parent
 COUNT, SEED, LANGUAGES = 24, 20, ("en", "zh")
 
 
