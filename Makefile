@@ -28,7 +28,7 @@ quick: env
 lint: env
 	. $(BIN)/activate; ruff check .; ruff format --check .; mypy; snakefmt --check Snakefile rules pretraining/Snakefile
 	. $(BIN)/activate; scribetune config; python envs/conda.py --check; snakemake --lint
-	. $(BIN)/activate; snakemake --lint -s pretraining/Snakefile
+	. $(BIN)/activate; snakemake --lint -s pretraining/Snakefile; lint-imports
 
 format: env
 	. $(BIN)/activate; ruff format .; ruff check --fix .; snakefmt Snakefile rules pretraining/Snakefile

@@ -15,14 +15,16 @@ min_version("9.0")
 # Snakemake is about to make some dozen objects for each document, and to keep them: looking for garbage among them over
 # and over takes an eighth of a start with 10,000.
 gc.set_threshold(100_000, 50, 100)
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
-from scribetune.plan import make_plan
+from scribetune.build.plan import make_plan
+from scribetune.core.package import export_path
 
 
 configfile: Path(workflow.basedir) / "config" / "config.yaml"
 
 
+export_path()
 plan = make_plan(config, in_job=not workflow.is_main_process)
 if workflow.is_main_process:
     plan.write_work_files()

@@ -6,8 +6,8 @@ OUTPUTS: reports/lineage.json, reports/model_card.md, ro-crate-metadata.json (re
          working directory is not the repository)
 """
 
-from scribetune import crate
-from scribetune.steps import Steps
+from scribetune.audit import crate
+from scribetune.record.steps import Steps
 
 build_steps = Steps(workflow, target="all", without="write_crate")
 snakefile = Path(workflow.basedir) / "Snakefile"

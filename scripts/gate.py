@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import gate
-from scribetune.jobs import rule_job
+from scribetune.evaluation import gate
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -5,12 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribetune import agreement, label_reader, label_rows, label_shard, manifests
-from scribetune.config import restrict
-from scribetune.corrections import corrections_by_page
-from scribetune.documents import identify, open_passwords
-from scribetune.jobs import rule_job
-from scribetune.selection import DOCUMENT_TEXT_COLUMNS, PAGE_TEXT_COLUMNS
+from scribetune.core import manifests
+from scribetune.core.config import restrict
+from scribetune.dataset.selection import DOCUMENT_TEXT_COLUMNS, PAGE_TEXT_COLUMNS
+from scribetune.documents.inputs import identify, open_passwords
+from scribetune.labels import agreement
+from scribetune.labels import reader as label_reader
+from scribetune.labels import rows as label_rows
+from scribetune.labels import shard as label_shard
+from scribetune.labels.corrections import corrections_by_page
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import retention
-from scribetune.config import Retention, restrict
-from scribetune.jobs import rule_job
+from scribetune.core.config import Retention, restrict
+from scribetune.record.jobs import rule_job
+from scribetune.samples import retention
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

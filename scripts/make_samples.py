@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import layout, samples
-from scribetune.config import Samples, restrict
-from scribetune.jobs import rule_job
+from scribetune.core import layout
+from scribetune.core.config import Samples, restrict
+from scribetune.record.jobs import rule_job
+from scribetune.samples import corpus as samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune.config import Config, restrict
-from scribetune.jobs import rule_job
+from scribetune.core.config import Config, restrict
 from scribetune.merging import merged_model
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

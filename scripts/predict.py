@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scribetune import generation
-from scribetune.config import Config, restrict
-from scribetune.jobs import rule_job
+from scribetune.core.config import Config, restrict
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

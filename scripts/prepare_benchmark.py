@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import files, manifests
-from scribetune.benchmarks import images, listing
-from scribetune.config import restrict
-from scribetune.jobs import rule_job
+from scribetune.core import files, manifests
+from scribetune.core.config import restrict
+from scribetune.evaluation.public import images, listing
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

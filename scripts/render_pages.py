@@ -5,10 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import manifests, pages
-from scribetune.config import restrict
-from scribetune.documents import identify, open_passwords
-from scribetune.jobs import rule_job
+from scribetune.core import manifests
+from scribetune.core.config import restrict
+from scribetune.documents import rendering as pages
+from scribetune.documents.inputs import identify, open_passwords
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

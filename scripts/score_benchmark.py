@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import evaluation_sets, files, scoring
-from scribetune.benchmarks import scores, sources
-from scribetune.jobs import rule_job
+from scribetune.core import files
+from scribetune.evaluation import scoring
+from scribetune.evaluation import truth as evaluation_sets
+from scribetune.evaluation.public import scores, sources
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

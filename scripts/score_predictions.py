@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribetune import gate, scoring
-from scribetune.config import Gate, restrict
-from scribetune.jobs import rule_job
+from scribetune.core.config import Gate, restrict
+from scribetune.evaluation import gate, scoring
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -5,11 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import leftovers, manifests, selection
-from scribetune.config import Selection, restrict
-from scribetune.documents import SheetRow
-from scribetune.jobs import rule_job
-from scribetune.withdrawals import Withdrawn
+from scribetune.build import leftovers
+from scribetune.core import manifests
+from scribetune.core.config import Selection, restrict
+from scribetune.dataset import selection
+from scribetune.documents.inputs import SheetRow
+from scribetune.documents.withdrawals import Withdrawn
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

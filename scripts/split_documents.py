@@ -5,9 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import files, manifests, selection, splits
-from scribetune.config import Splits, restrict
-from scribetune.jobs import rule_job
+from scribetune.core import files, manifests
+from scribetune.core.config import Splits, restrict
+from scribetune.dataset import selection, splits
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribetune import files, layout, lineage, manifests, provenance, selection, training
-from scribetune.config import Config, restrict
-from scribetune.jobs import rule_job
+from scribetune import training
+from scribetune.audit import lineage
+from scribetune.core import files, layout, manifests
+from scribetune.core.config import Config, restrict
+from scribetune.dataset import selection
+from scribetune.record import provenance
+from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

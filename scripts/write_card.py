@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import model_card
-from scribetune.jobs import rule_job
+from scribetune.record.jobs import rule_job
+from scribetune.report import model_card
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

@@ -8,11 +8,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import crate, files, receipts
-from scribetune.errors import UserError
-from scribetune.jobs import rule_job
-from scribetune.receipts import Receipt
-from scribetune.steps import in_order
+from scribetune.audit import crate
+from scribetune.core import files
+from scribetune.core.errors import UserError
+from scribetune.record import receipts
+from scribetune.record.jobs import rule_job
+from scribetune.record.receipts import Receipt
+from scribetune.record.steps import in_order
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

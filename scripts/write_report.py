@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune import report
-from scribetune.config import restrict
-from scribetune.jobs import rule_job
+from scribetune.core.config import restrict
+from scribetune.record.jobs import rule_job
+from scribetune.report import page as report
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake

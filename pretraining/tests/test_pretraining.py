@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from scribetune.errors import UserError
-from scribetune.typesetting import cjk_font
+from scribetune.core.errors import UserError
+from scribetune.samples.typesetting import cjk_font
 from tiny_pretraining import evaluation, export, trainer
 from tiny_pretraining import fonts as font_files
 from tiny_pretraining.batches import Batch, Curriculum, Mixture, Prompt, Replay, fresh_batches, loader

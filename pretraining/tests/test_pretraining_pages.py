@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scribetune import samples
-from scribetune.errors import UserError
-from scribetune.sample_formulas import formulas
-from scribetune.typesetting import cjk_font
+from scribetune.core.errors import UserError
+from scribetune.samples import corpus as samples
+from scribetune.samples.sample_formulas import formulas
+from scribetune.samples.typesetting import cjk_font
 from tiny_pretraining import examples, typeset
 from tiny_pretraining import fonts as font_files
 from tiny_pretraining.drawing import Limits, draw_page

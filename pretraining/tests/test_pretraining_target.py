@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scribetune.errors import UserError
-from scribetune.typesetting import cjk_font
+from scribetune.core.errors import UserError
+from scribetune.samples.typesetting import cjk_font
 from tiny_pretraining import fonts as font_files
 from tiny_pretraining import settings, typeset
 

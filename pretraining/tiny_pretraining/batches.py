@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from scribetune.families import FAMILIES
+from scribetune.models.families import FAMILIES
 from tiny_pretraining.corruption import corrupt
 from tiny_pretraining.drawing import Limits, draw_page
 from tiny_pretraining.examples import PAD_GRAY, Example

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scribetune import files
-from scribetune.errors import UserError
+from scribetune.core import files
+from scribetune.core.errors import UserError
 from tiny_pretraining.batches import fresh_batches
 from tiny_pretraining.tiny_model import MAX_TOKENS, PAGE_PX, Widths, page_processor, random_model, save
 from tiny_pretraining.trainer import carried_weights, part_of

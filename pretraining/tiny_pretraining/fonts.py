@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scribetune import files
-from scribetune.errors import UserError
+from scribetune.core import files
+from scribetune.core.errors import UserError
 from tiny_pretraining.tiny_model import characters
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def prepare(target: Path, roots: Sequence[Path] = _ROOTS) -> tuple[Font, ...]:
         UserError: A font or pyftsubset is missing.
         subprocess.CalledProcessError: pyftsubset fails.
     """
-    from scribetune.typesetting import cjk_font
+    from scribetune.samples.typesetting import cjk_font
 
     program = shutil.which("pyftsubset")
     if program is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from scribetune.errors import UserError
+from scribetune.core.errors import UserError
 
 
 class Settings(BaseModel):

@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from scribetune import phrases
-from scribetune.phrases import Writer
+from scribetune.samples import phrases
+from scribetune.samples.phrases import Writer
 from tiny_pretraining.tiny_model import FULL_WIDTH, HAN
 
 FREQUENT_WORDS = Path(__file__).with_name("frequent_words.txt")

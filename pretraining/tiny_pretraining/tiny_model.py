@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribetune.files import write_bytes, write_text
+from scribetune.core.files import write_bytes, write_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

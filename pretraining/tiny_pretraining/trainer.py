@@ -27,8 +27,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from scribetune import files
-from scribetune.errors import UserError
+from scribetune.core import files
+from scribetune.core.errors import UserError
 from tiny_pretraining.batches import (
     Batch,
     Curriculum,

@@ -24,8 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from scribetune import files, samples
-from scribetune.blocks import (
+from scribetune.core import files
+from scribetune.core.errors import UserError
+from scribetune.samples import corpus as samples
+from scribetune.samples.blocks import (
     Block,
     BulletList,
     DisplayFormula,
@@ -37,8 +39,18 @@ from scribetune.blocks import (
     Strong,
     Table,
 )
-from scribetune.errors import UserError
-from scribetune.expressions import Expression, Fraction, Mean, Number, Parentheses, Root, Row, Scripted, Sum, Symbol
+from scribetune.samples.expressions import (
+    Expression,
+    Fraction,
+    Mean,
+    Number,
+    Parentheses,
+    Root,
+    Row,
+    Scripted,
+    Sum,
+    Symbol,
+)
 from tiny_pretraining.drawing import Face, wrap
 from tiny_pretraining.examples import Example, Glyph, classes, finish, transcribable
 from tiny_pretraining.fonts import Font
@@ -328,7 +340,7 @@ def _write(path: Path, specs: Sequence[samples.SampleSpec]) -> tuple[int, int]:
     """Compile documents as one PDF; return the numbers of pages kept and refused."""
     import pymupdf
 
-    from scribetune.typesetting import Typesetter
+    from scribetune.samples.typesetting import Typesetter
 
     documents = [samples.generate(spec) for spec in specs]
     once = "#set document(date: none)\n"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from scribetune.report import ReportInputs, write
-from scribetune.report_data import build_id
+from scribetune.report.data import build_id
+from scribetune.report.page import ReportInputs, write
 from support.report_folder import SAMPLES, build
 
 

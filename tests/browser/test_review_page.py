@@ -19,7 +19,10 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from scribetune import corrections, layout, report, report_resources
+from scribetune.core import layout
+from scribetune.labels import corrections
+from scribetune.report import page as report
+from scribetune.report import resources as report_resources
 from support import report_folder, reviewed_build
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")

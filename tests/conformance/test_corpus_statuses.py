@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scribetune import pages
-from scribetune.documents import find_pdfs
+from scribetune.documents import rendering as pages
+from scribetune.documents.inputs import find_pdfs
 
 EXPLAINED = Path(__file__).parents[2] / "docs" / "data" / "corpus-statuses.csv"
 SAME = {

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scribetune import label_reader
-from scribetune.metrics.grids import Cell, table
+from scribetune.labels import reader as label_reader
+from scribetune.text.grids import Cell, table
 from support import icdar2013
 from support.icdar2013 import DocumentScore
 

@@ -9,10 +9,10 @@ import pytest
 
 from scribetune.metrics import adjacency, grits
 from scribetune.metrics.adjacency import Adjacency
-from scribetune.metrics.grids import Table
 from scribetune.metrics.grits import Grits
 from scribetune.metrics.markdown import table_from_html
 from scribetune.metrics.tables import page_tables
+from scribetune.text.grids import Table
 
 CASES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "golden" / "grits_adjacency.json").read_text(encoding="utf-8")

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from scribetune import adapters, training
-from scribetune.files import sha256_file
+from scribetune import training
+from scribetune.core.files import sha256_file
+from scribetune.models import adapters
 from support import training_process
 from support.training_pages import ANSWERS, TINY, write_split
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from scribetune import adapters, lora_layers
+from scribetune.models import adapters, lora_layers
 from scribetune.training.host_embedding import move_to_host
 from scribetune.training.loss import token_loss, without
 from support.training_pages import FAMILY, TINY, settings

@@ -17,14 +17,15 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file, save_file
 
-from scribetune import adapters, config, families, package
-from scribetune.errors import UserError
-from scribetune.families import native
-from scribetune.files import sha256_file, write_json, write_jsonl
+from scribetune.core import config, package
+from scribetune.core.errors import UserError
+from scribetune.core.files import sha256_file, write_json, write_jsonl
 from scribetune.merging import checkpoint, deltas, merged_model, proof, streaming
 from scribetune.merging.checkpoint import Checkpoint, ShardWriter
 from scribetune.merging.layouts import Layouts, ModelFiles
 from scribetune.merging.proof import MergeError
+from scribetune.models import adapters, families
+from scribetune.models.families import native
 from support import stand_in
 from tiny_pretraining import tiny_model
 
@@ -539,7 +540,7 @@ def test_a_killed_merge_leaves_no_model_and_the_next_one_starts_clean(adapter: P
     program = """
 import os, sys
 from pathlib import Path
-from scribetune import config
+from scribetune.core import config
 from scribetune.merging import merged_model
 from scribetune.merging.checkpoint import ShardWriter
 real, count = ShardWriter.write, [0]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from scribetune import families
-from scribetune.files import sha256_file
+from scribetune.core.files import sha256_file
+from scribetune.models import families
 from support import stand_in
 from tiny_pretraining import tiny_model
 

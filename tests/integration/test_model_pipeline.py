@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from scribetune import adapters, checkpoints, collation, config, generation, training
-from scribetune.errors import UserError
-from scribetune.examples import SkippedPage, load_image, make_examples, read_pages
-from scribetune.files import read_jsonl, sha256_file, write_jsonl
+from scribetune import generation, training
+from scribetune.core import config
+from scribetune.core.errors import UserError
+from scribetune.core.files import read_jsonl, sha256_file, write_jsonl
 from scribetune.merging import merged_model
+from scribetune.models import adapters, collation
+from scribetune.models.examples import SkippedPage, load_image, make_examples, read_pages
+from scribetune.training import checkpoints
 from support.train_keys import grouped
 from support.training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 from tiny_pretraining import tiny_model

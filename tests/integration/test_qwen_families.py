@@ -12,13 +12,15 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
-from scribetune import adapters, config, families, generation, training
-from scribetune.collation import pad_rows
-from scribetune.errors import UserError
-from scribetune.families import qwen_vl
-from scribetune.families.interface import Scopes
-from scribetune.files import read_jsonl, write_jsonl
+from scribetune import generation, training
+from scribetune.core import config
+from scribetune.core.errors import UserError
+from scribetune.core.files import read_jsonl, write_jsonl
 from scribetune.merging import merged_model
+from scribetune.models import adapters, families
+from scribetune.models.collation import pad_rows
+from scribetune.models.families import qwen_vl
+from scribetune.models.families.interface import Scopes
 from support import stand_in, tiny_qwen
 from support.train_keys import grouped
 

@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import load_file
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
-from scribetune import adapters, checkpoints, training
-from scribetune.errors import UserError
-from scribetune.files import sha256_file
-from scribetune.training import determinism, drafting, page_trainer, validation
+from scribetune import training
+from scribetune.core.errors import UserError
+from scribetune.core.files import sha256_file
+from scribetune.models import adapters
+from scribetune.training import checkpoints, determinism, drafting, page_trainer, validation
 from support.training_pages import ANSWERS, TINY, settings, write_split
 
 Run = Callable[..., training.TrainingResult]

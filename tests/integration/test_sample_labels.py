@@ -5,7 +5,8 @@ from pathlib import Path
 import jiwer
 import pytest
 
-from scribetune import label_reader, samples
+from scribetune.labels import reader as label_reader
+from scribetune.samples import corpus as samples
 
 SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 

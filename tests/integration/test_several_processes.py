@@ -14,9 +14,10 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from safetensors.torch import load_file
 
-from scribetune import adapters, processes, training
-from scribetune.errors import UserError
-from scribetune.files import sha256_file
+from scribetune import training
+from scribetune.core.errors import UserError
+from scribetune.core.files import sha256_file
+from scribetune.models import adapters, processes
 from support import shared_training, shared_work
 from support.training_pages import ANSWERS, TINY, settings, write_split
 
@@ -113,7 +114,7 @@ def test_a_refusal_in_one_process_is_the_callers_and_ends_the_others_soon() -> N
 def test_no_process_outlives_its_caller(tmp_path: Path, number: signal.Signals) -> None:
     code = (  # it heeds interrupts, also where a shell has started these tests in the background, deaf to them
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from support import shared_work; from scribetune import processes; "
+        "from support import shared_work; from scribetune.models import processes; "
         f"processes.launch(2, shared_work.wait_long, {str(tmp_path)!r})"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from scribetune import adapters, processes, training
-from scribetune.errors import UserError
-from scribetune.files import sha256_file
+from scribetune import training
+from scribetune.core.errors import UserError
+from scribetune.core.files import sha256_file
+from scribetune.models import adapters, processes
 from scribetune.training import run as training_run
 from scribetune.training import trial
 from support import shared_training, tiny_qwen

@@ -9,7 +9,8 @@ import jiwer
 import pymupdf
 import pytest
 
-from scribetune import markdown, samples
+from scribetune.samples import corpus as samples
+from scribetune.text import markdown
 from support.build import REPOSITORY, snakemake
 
 PAGES = 2

@@ -52,7 +52,7 @@ def attempt(
         command += ["--configfile", str(folder / "mine.yaml")]
     if config:
         command += ["--config", config]
-    environment = os.environ | {"PYTHONPATH": str(repository / "scripts"), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(repository / "src"), "OMP_NUM_THREADS": "1"}
     return forked_snakemake.run(command, environment)
 
 

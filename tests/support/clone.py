@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 
 from support.build import REPOSITORY
 
-_NOT_BUILT_WITH = ("tests/", "docs/", "benchmarks/", ".snakemake/")
+_NOT_BUILT_WITH = ("tests/", "docs/", "measurements/", ".snakemake/")
 _IDENTITY = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")
 
 
@@ -60,7 +60,7 @@ def run(folder: Path, *command: str, fails: bool = False) -> str:
 
 def environment(folder: Path) -> dict[str, str]:
     """Return the variables with which a project's own package and this environment's programs are found."""
-    variables = os.environ | {"PYTHONPATH": str(folder / "scripts"), "OMP_NUM_THREADS": "1"}
+    variables = os.environ | {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"}
     variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
     # A hook or a `dvc repro` around the tests must not be taken for one around the project.
     return {name: value for name, value in variables.items() if not name.startswith(("GIT_", "DVC_"))}

@@ -14,8 +14,8 @@ from lxml import etree
 from scipy.optimize import linear_sum_assignment
 
 from scribetune.metrics import adjacency, grits
-from scribetune.metrics.grids import Cell, Table, table
 from scribetune.metrics.markdown import find_tables
+from scribetune.text.grids import Cell, Table, table
 
 
 @dataclass(frozen=True)

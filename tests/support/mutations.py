@@ -285,7 +285,7 @@ def _apply_experiment(project: Path) -> None:
 
 
 def _modules(project: Path) -> list[Path]:
-    return sorted((project / "scripts").rglob("*.py"))
+    return sorted([*(project / "src").rglob("*.py"), *(project / "scripts").rglob("*.py")])
 
 
 def _reformat(project: Path) -> None:
@@ -299,11 +299,22 @@ def _reword_docstrings(project: Path) -> None:
         path.write_text(source.replace('"""', '"""So to say: ', 1), encoding="utf-8")
 
 
+def _move_a_module(project: Path) -> None:
+    package = project / "src" / "scribetune"
+    room = package / "attic"
+    room.mkdir()
+    (room / "__init__.py").write_text('"""A new room."""\n', encoding="utf-8")
+    (package / "core" / "errors.py").rename(room / "errors.py")
+    for path in [*_modules(project), project / "Snakefile", *(project / "rules").glob("*.smk")]:
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("scribetune.core.errors", "scribetune.attic.errors"), encoding="utf-8")
+
+
 def _definition(module: str, name: str) -> Callable[[Path], None]:
     """Return a mutation that puts one more statement into a function or a class."""
 
     def apply(project: Path) -> None:
-        path = project / "scripts" / module
+        path = project / "src" / module
         source = path.read_text(encoding="utf-8")
         kinds = (ast.FunctionDef, ast.ClassDef)
         (found,) = [node for node in ast.parse(source).body if isinstance(node, kinds) and node.name == name]
@@ -490,6 +501,10 @@ MUTATIONS: tuple[Mutation, ...] = (
         _apply_experiment, NOTHING, start="shared",
     ),
     Mutation(
+        CODE, "a module moves to another folder, and its importers follow",
+        "definitions are compared, not the files that they stand in", _move_a_module, NOTHING,
+    ),
+    Mutation(
         CODE, "docstrings are reworded in every module", "words about code are no code", _reword_docstrings, NOTHING,
     ),
     Mutation(
@@ -497,20 +512,20 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         CODE, "a function that no stage uses", "the sheet is read when a build is planned; what it says is compared",
-        _definition("scribetune/documents.py", "read_sheet"), NOTHING,
+        _definition("scribetune/documents/inputs.py", "read_sheet"), NOTHING,
     ),
     Mutation(
-        CODE, "a function that one stage uses", "the report's own", _definition("scribetune/report.py", "write"),
+        CODE, "a function that one stage uses", "the report's own", _definition("scribetune/report/page.py", "write"),
         jobs("write_report", "write_crate"), builds="all",
     ),
     Mutation(
         CODE, "a class that three stages use", "how measures are named is in the report and on both cards",
-        _definition("scribetune/report_tables.py", "Measure"),
+        _definition("scribetune/report/tables.py", "Measure"),
         jobs("write_report", "write_adapter_card", "write_model_card", "write_crate"),
     ),
     Mutation(
         CODE, "a function that four stages use", "labels, selection, splits and training read manifests with it",
-        _definition("scribetune/manifests.py", "read"), from_labels(*SHARDS),
+        _definition("scribetune/core/manifests.py", "read"), from_labels(*SHARDS),
     ),
     Mutation(
         CODE, "a script's own `main`", "a script is one rule's", _definition("write_lineage.py", "main"),
@@ -518,11 +533,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         CODE, "the style sheet of the report", "a template is code of its rule",
-        _comment("scripts/scribetune/templates/report.css", "\np { margin: 0 }\n"), jobs("write_report", "write_crate"),
+        _comment("src/scribetune/templates/report.css", "\np { margin: 0 }\n"), jobs("write_report", "write_crate"),
     ),
     Mutation(
         CODE, "the wording of the model cards", "both cards are written by rules of their own, so nothing trains anew",
-        _comment("scripts/scribetune/templates/model_card.md.j2", "\nOne more line.\n"),
+        _comment("src/scribetune/templates/model_card.md.j2", "\nOne more line.\n"),
         jobs("write_adapter_card", "write_model_card", "write_crate"), builds="all",
     ),
     Mutation(

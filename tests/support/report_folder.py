@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from scribetune.report_data import ReportInputs
+from scribetune.report.data import ReportInputs
 
 HOSTILE = (
     "<script>alert(1)</script>",

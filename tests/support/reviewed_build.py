@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image
 
-from scribetune import files, layout, manifests
-from scribetune.label_rows import LabelRow
-from scribetune.selection import SelectedPage
+from scribetune.core import files, layout, manifests
+from scribetune.dataset.selection import SelectedPage
+from scribetune.labels.rows import LabelRow
 
 HOSTILE = (
     "# <script>alert(1)</script>\n\n[click](javascript:alert(1)) <img src=x onerror=alert(1)> \u202egnp.exe\n\n"

@@ -9,8 +9,9 @@ import torch
 from torch.distributed.tensor import DTensor
 from trl import SFTTrainer  # type: ignore[attr-defined]
 
-from scribetune import processes, training
-from scribetune.errors import UserError
+from scribetune import training
+from scribetune.core.errors import UserError
+from scribetune.models import processes
 from scribetune.training import fit as fitting
 from scribetune.training import page_trainer, run, sharding, trial
 from support.training_pages import TINY, settings

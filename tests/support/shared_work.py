@@ -1,4 +1,4 @@
-"""What the processes do in tests of `scribetune.processes`; each function gets its `Group` first."""
+"""What the processes do in tests of `scribetune.models.processes`; each function gets its `Group` first."""
 
 import logging
 import os
@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from scribetune import processes
-from scribetune.errors import UserError
+from scribetune.core.errors import UserError
+from scribetune.models import processes
 
 
 def agree(group: processes.Group, word: str) -> list[Any]:

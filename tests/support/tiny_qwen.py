@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from scribetune.families import FAMILIES
-from scribetune.families.interface import Family
+from scribetune.models.families import FAMILIES
+from scribetune.models.families.interface import Family
 
 KINDS = ("qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
 SIDE_PX = {"qwen2_5_vl": 28, "qwen3_vl": 32, "qwen3_vl_moe": 32}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scribetune.config import Section, Train
+from scribetune.core.config import Section, Train
 
 
 def grouped(**keys: Any) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from scribetune import config, families
-from scribetune.files import write_jsonl
+from scribetune.core import config
+from scribetune.core.files import write_jsonl
+from scribetune.models import families
 from support import stand_in
 from support.train_keys import grouped
 

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from trl import SFTTrainer  # type: ignore[attr-defined]  # noqa: F401  imported once, before the processes are forked
 
-from scribetune import adapters, checkpoints, training
+from scribetune import training
+from scribetune.models import adapters
+from scribetune.training import checkpoints, page_trainer, validation
 from scribetune.training import fit as fitting
-from scribetune.training import page_trainer, validation
 from support.training_pages import TINY, settings
 
 SETTINGS = {"checkpoints_steps": 1, "dropout": 0.1, "epochs": 3}

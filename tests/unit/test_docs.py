@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from scribetune import cli
-from scribetune.config import Config
+from scribetune.core.config import Config
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 READMES = ("README.md", "README.zh-CN.md")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import scribetune
-from scribetune import package
+from scribetune.core import package
 
 # A Python that makes an environment of stand-ins: they note how they were called, and pip can be told to be offline.
 PYTHON = """#!/usr/bin/env bash

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scribetune.cli import app
-from scribetune.config import TINY_PRESET
+from scribetune.core.config import TINY_PRESET
 from support import pdf_factory
 from support.build import REPOSITORY, attempt, planned_jobs, snakemake
 
@@ -138,7 +138,7 @@ def test_a_dry_run_imports_no_model_library(small_build: Path) -> None:
     imported = {
         line.rsplit("|", 1)[1].strip() for line in result.stderr.splitlines() if line.startswith("import time:")
     }
-    assert "scribetune.plan" in imported
+    assert "scribetune.build.plan" in imported
     assert not imported & {"torch", "transformers", "peft", "trl", "pymupdf", "pymupdf4llm", "typst", "datasets"}
 
 

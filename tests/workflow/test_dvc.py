@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
-from scribetune import dvc_commit
-from scribetune.config import flatten
+from scribetune.build import dvc_commit
+from scribetune.core.config import flatten
 from support import forked_snakemake
 from support.build import REPOSITORY, SMALL
 from support.pdf_factory import healthy

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from scribetune import files, gate, scoring
-from scribetune.config import Gate
+from scribetune.core import files
+from scribetune.core.config import Gate
+from scribetune.evaluation import gate, scoring
 from support.build import REPOSITORY
 
 LOG = "step,epoch,loss,learning_rate,validation_loss,validation_cer\n"

@@ -110,6 +110,6 @@ def test_what_changed_re_runs_and_nothing_else_does(
 
 def test_the_documentation_shows_the_table() -> None:
     text = mutations.PAGE.read_text(encoding="utf-8")
-    assert text == mutations.page_with_table(text), "run: PYTHONPATH=tests python -m support.mutations"
+    assert text == mutations.page_with_table(text), "run: PYTHONPATH=tests:pretraining python -m support.mutations"
     names = [mutation.name for mutation in MUTATIONS]
     assert len(names) == len(set(names)) >= 25

@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
-from scribetune import crate
+from scribetune.audit import crate
 from support.build import REPOSITORY, snakemake
 
 pytestmark = pytest.mark.slow

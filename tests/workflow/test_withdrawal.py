@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from scribetune import layout, withdrawals
 from scribetune.audit import withdraw
+from scribetune.core import layout
+from scribetune.documents import withdrawals
 from support.build import planned_jobs, snakemake
 
 pytestmark = pytest.mark.slow

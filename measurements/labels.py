@@ -1,0 +1,153 @@
+"""Labels: pages per second and core beside pymupdf4llm's own, word recall, and the gain of a second core.
+
+    python measurements/labels.py ../shared/corpus/icdar2013/*.pdf                # all of it
+    python measurements/labels.py --pages 3 --skip-library ../shared/corpus/pdfs/*.pdf
+
+Pages are timed one by one in one process (processor time: other work on the machine does not count), those read by
+tags, those read as running text and those that went through layout analysis apart. `--cores 2` labels all documents
+twice through the build's own `label_shard`, with one worker and with two, and compares seconds on the clock.
+"""
+
+import argparse
+import contextlib
+import io
+import logging
+import os
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pymupdf
+
+from scribetune.documents.inputs import Document
+from scribetune.labels import layout_analysis
+from scribetune.labels import reader as label_reader
+from scribetune.labels import rows as label_rows
+from scribetune.labels import shard as label_shard
+
+SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "benchmark")
+
+
+@dataclass
+class Tally:
+    """Pages of one kind."""
+
+    seconds: float = 0.0
+    recalls: list[float] = field(default_factory=list)
+
+    def line(self, name: str) -> str:
+        """Say it in one line."""
+        count = len(self.recalls)
+        recall = sum(self.recalls) / count
+        return f"{name:24} {count:5} pages {count / max(self.seconds, 1e-9):8.2f} pages/s   word recall {recall:.4f}"
+
+
+def ours(path: Path, most: int, tallies: dict[str, Tally]) -> None:
+    """Label the first pages of a PDF."""
+    try:
+        reader = label_reader.PageReader(str(path), "", SETTINGS)
+    except label_reader.UnreadablePdfError:
+        return
+    calls: list[int] = []
+    original = layout_analysis.blocks_of
+
+    def counted(page: Any, *rest: Any) -> Any:
+        calls.append(page.number)
+        return original(page, *rest)
+
+    layout_analysis.blocks_of = counted
+    try:
+        for number in range(min(most, reader.page_count)):
+            calls.clear()
+            began = time.process_time()
+            try:
+                page = reader.read(number)
+            except Exception as error:  # what a build refuses is no part of a rate
+                print(f"{path.name} page {number + 1}: {type(error).__name__}: {error}")
+                continue
+            seconds = time.process_time() - began
+            if not page.text or page.unmapped_share > 0.05:
+                continue
+            kind = "with tables" if label_rows.count_tables(page.text) else "without tables"
+            for name in ("all", kind, "layout analysis" if calls else "no layout analysis"):
+                tallies[name].seconds += seconds
+                tallies[name].recalls.append(page.word_recall)
+    finally:
+        layout_analysis.blocks_of = original
+
+
+def library(path: Path, most: int, tally: Tally) -> None:
+    """Let pymupdf4llm write the same pages down, tables as HTML and without OCR."""
+    import pymupdf4llm  # noqa: PLC0415  only after its models were told to use one thread
+
+    document = pymupdf.open(path)
+    if document.needs_pass or not document.is_pdf:
+        return
+    for number in range(min(most, document.page_count)):
+        layer = document[number].get_text()
+        if not layer.strip() or label_reader.unmapped_share(document[number]) > 0.05:
+            continue
+        began = time.process_time()
+        with contextlib.redirect_stdout(io.StringIO()):
+            text = pymupdf4llm.to_markdown(
+                document, pages=[number], use_ocr=False, ignore_code=True, table_output="html", show_progress=False
+            )
+        tally.seconds += time.process_time() - began
+        tally.recalls.append(label_reader.word_recall(layer, text))
+
+
+def clock(paths: list[Path], workers: int) -> float:
+    """Return the seconds that the build's own loop takes with a number of workers."""
+    documents, rendered = [], {}
+    for number, path in enumerate(paths):
+        with pymupdf.open(path) as pdf:
+            rendered[f"d{number}"] = (path.name, list(range(1, pdf.page_count + 1)))
+        documents.append(Document(f"d{number}", path.resolve(), path.name))
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            began = time.perf_counter()
+            label_shard.label_shard(documents, rendered, {}, {}, SETTINGS, workers)
+            return time.perf_counter() - began
+        finally:
+            os.chdir(here)
+
+
+def main() -> None:
+    """Read the arguments and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pdfs", nargs="+", type=Path)
+    parser.add_argument("--pages", type=int, default=1_000_000, help="pages of each PDF, at most")
+    parser.add_argument("--skip-library", action="store_true", help="leave pymupdf4llm out")
+    parser.add_argument("--cores", type=int, default=0, help="compare one worker with so many")
+    arguments = parser.parse_args()
+    logging.disable(logging.WARNING)
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
+    if arguments.cores:
+        one, many = clock(arguments.pdfs, 1), clock(arguments.pdfs, arguments.cores)
+        print(f"1 worker {one:.1f} s, {arguments.cores} workers {many:.1f} s: {one / many:.2f} times as fast")
+        return
+    # The models load once per process, not once per page.
+    warm = label_reader.PageReader(str(arguments.pdfs[0]), "", SETTINGS)
+    layout_analysis.blocks_of(
+        warm._for_analysis[0], layout_analysis.TextLayer((), (), (), 1, 1), layout_analysis.Rules((), (), ())
+    )
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    theirs = Tally()
+    for path in arguments.pdfs:
+        ours(path, arguments.pages, tallies)
+        if not arguments.skip_library:
+            library(path, arguments.pages, theirs)
+    for name, tally in sorted(tallies.items()):
+        print(tally.line(name))
+    if theirs.recalls:
+        print(theirs.line("pymupdf4llm, HTML tables"))
+
+
+if __name__ == "__main__":
+    main()

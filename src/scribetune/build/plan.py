@@ -1,0 +1,184 @@
+"""The plan of a build, made when the Snakefile is read: documents, shards, base model, and each rule's digests.
+
+Cheap on purpose: no model library, no PDF library, no data frame is imported here.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from scribetune.build import prompts
+from scribetune.build.plan_benchmarks import Benchmarks
+from scribetune.build.plan_documents import InputDocuments, input_documents
+from scribetune.build.plan_model import BaseModel, relative_paths
+from scribetune.build.refusals import log_once, missing_input, refusals
+from scribetune.core import config as configuration
+from scribetune.core import layout, package
+from scribetune.core.config import Config
+from scribetune.core.errors import UserError
+from scribetune.record import code, provenance, receipts
+from scribetune.record.receipts import Repairs
+
+_MOST_PATHS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a build is about to do."""
+
+    config: Config  # the checked configuration
+    documents: InputDocuments  # the input documents and their shards
+    model: BaseModel  # the base model
+    benchmarks: Benchmarks  # the public benchmarks
+    to_repair: Repairs  # what must run again because files are not what receipts say
+
+    @property
+    def shards(self) -> list[str]:
+        """Names of the shards."""
+        return list(self.documents.shards)
+
+    def settings(self, *wanted: str) -> dict[str, dict[str, Any]]:
+        """Return the configuration keys a rule reads, for its `params`: "pages" or "pages.color" each.
+
+        Keys that decide about no result are not among them: a script has them from Snakemake's configuration.
+        """
+        return configuration.chosen(self.config, wanted)
+
+    def reuse(self, rule: str, *, script: str = "", folder: str = "", column: str = "") -> dict[str, Any]:
+        """Return the `params` that decide, besides files and settings, whether a job's result is taken as it is.
+
+        Args:
+            rule: The rule's name.
+            script: Name of its script, where that is not the rule's.
+            folder: Where its jobs leave more files than Snakemake is told of: everything in this folder is a result.
+            column: Where these files are named in a manifest that the job makes: the column of their paths; then only
+                they are results. The column "<that>_sha256" has their hashes.
+        """
+        where = {"script": script, "folder": folder and _filled_in(folder), "column": column}
+        return {
+            "code": self.code(script or rule),
+            "environment": self.environment,
+            "repairs": self.repairs(rule),
+            **{name: value for name, value in where.items() if value},
+        }
+
+    @staticmethod
+    def code(rule: str) -> str:
+        """Return the digest of the code that a rule executes."""
+        return code.rule_digest(rule)
+
+    @staticmethod
+    def codes(*rules: str) -> dict[str, str]:
+        """Return {rule: digest of its code}."""
+        return {rule: code.rule_digest(rule) for rule in rules}
+
+    @cached_property
+    def environment(self) -> str:
+        """Digest of the lock file this environment was made from."""
+        return provenance.environment_digest(provenance.lock_in_use())
+
+    def repairs(self, rule: str) -> Callable[[Mapping[str, str]], str]:
+        """Return a params function: its value changes where files are not what the job's receipt says."""
+
+        def count(wildcards: Mapping[str, str]) -> str:
+            return self.to_repair.counts.get(receipts.job_name(rule, dict(wildcards.items())), receipts.NO_REPAIRS)
+
+        return count
+
+    @property
+    def kind(self) -> str:
+        """Kind of this environment, "cpu" or "gpu": the conda file of rules that run models."""
+        return provenance.lock_in_use().stem
+
+    def gpus(self, offered: Mapping[str, Any]) -> int:
+        """Return how many GPUs a training may use: what `--resources gpu=N` offered, up to `train.machine.gpus`."""
+        most = self.config.train.machine.gpus
+        value = getattr(offered.get("gpu"), "value", None)
+        if value is None:
+            return 1 if most == "auto" else most
+        there = max(1, int(value))  # gpu=0 is Snakemake's to refuse
+        return there if most == "auto" else min(most, there)
+
+    def splittable(self, path: str) -> Callable[[object], str]:
+        """Return an input function for `path` that refuses to start what must end in an empty split.
+
+        It also refuses a base model that is not there: its family decides on the prompt in the records.
+        """
+
+        def give(_wildcards: object) -> str:
+            try:
+                self.documents.require_enough()
+                prompts.prompt(self.config, self.model.roots)
+            except UserError as error:
+                return missing_input(error)
+            return path
+
+        return give
+
+    @staticmethod
+    def as_given(paths: Iterable[Path]) -> list[str]:
+        """Return files of the repository as Snakemake takes them: relative where they lie in the working directory."""
+        return relative_paths(paths)
+
+    def write_work_files(self) -> None:
+        """Write what jobs read in the place of thousands of inputs, and the repairs that were decided on.
+
+        Raises:
+            SystemExit: Something the user can mend, with the message.
+        """
+        with refusals():
+            self.documents.write_listings()
+            self.benchmarks.write_listings()
+        receipts.note_repairs(self.to_repair)
+
+    def keep_altered(self) -> None:
+        """Put altered outputs aside and say where; called when a build starts, since Snakemake then removes them."""
+        for path in receipts.set_aside(self.to_repair.altered):
+            log_once(f"What was altered is kept in {path}")
+
+    def write_summary(self) -> None:
+        """Say what a build used, refused and achieved, and leave what it took beside the report.
+
+        Called when it has ended well.
+        """
+        from scribetune.build import summary
+        from scribetune.report import resources as report_resources
+
+        report_resources.write_page(Path(), self.shards)
+        if (Path(layout.REPORTS) / "documents.csv").exists():
+            sys.stderr.write(summary.text(Path()))
+
+
+def _filled_in(folder: str) -> Callable[[Mapping[str, str]], str]:
+    """Return a params function: a folder with the job's wildcards in it."""
+    return lambda wildcards: folder.format(**dict(wildcards.items()))
+
+
+def make_plan(values: Mapping[str, Any], *, in_job: bool = False) -> Plan:
+    """Check the configuration and look at the inputs; writes nothing (`Plan.write_work_files` does).
+
+    `values` is Snakemake's merged configuration, with paths relative to the current directory. `in_job`: the workflow
+    is read by the process of a job; what was decided when the build began, holds.
+
+    Raises:
+        SystemExit: Something the user can mend, with the message.
+    """
+    with refusals():
+        config = configuration.load(values)
+        documents = input_documents(config)
+        benchmarks = Benchmarks(config.evaluation.benchmarks)
+        owners = {"shards": documents.shards, "benchmarks": benchmarks.names}
+        to_repair = receipts.noted_repairs(Path(), **owners) if in_job else receipts.repairs(Path(), **owners)
+        for job, paths in to_repair.altered.items():
+            more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
+            log_once(
+                f"Not what {job} made: {', '.join(paths[:_MOST_PATHS])}{more}\n"
+                "  It was edited, or git has moved on without `dvc pull`.\n"
+                "  The job runs again; to have its result back without that: dvc pull (or dvc checkout)"
+            )
+        # A relative model folder is looked up in the working directory, then in the repository.
+        model = BaseModel(config, (Path(), package.REPOSITORY))
+        return Plan(config, documents, model, benchmarks, to_repair)

@@ -1,0 +1,154 @@
+"""The input documents of a build, shard by shard: what the rules about them read and are told."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from scribetune.core import layout
+from scribetune.core.config import Config
+from scribetune.core.errors import UserError
+from scribetune.documents import withdrawals
+from scribetune.documents.inputs import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
+from scribetune.documents.withdrawals import Withdrawal
+from scribetune.record import listings
+from scribetune.review import decisions, spot_check
+from scribetune.samples import corpus as samples
+
+_LEAST_DOCUMENTS = 3
+
+
+@dataclass(frozen=True)
+class InputDocuments:
+    """The documents, and what people say of them."""
+
+    config: Config  # the checked configuration
+    all: tuple[Document, ...]  # every input PDF
+    shards: Mapping[str, tuple[Document, ...]]  # shard → documents
+    sheet: Mapping[str, SheetRow]  # document id → what the sheet says
+    # the sample corpus, where it stands in for the user's PDFs; else empty
+    sample_specs: tuple[samples.SampleSpec, ...] = field(repr=False)
+    withdrawals: tuple[Withdrawal, ...] = ()  # what config/withdrawn.csv says
+    withdrawn: Mapping[str, str] = field(default_factory=dict)  # document id → sha256, of those among the documents
+    # page id → sha256 of the PDF, of pages that people rejected (data/corrections/reviews.csv)
+    rejected: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def raw_folder(self) -> str:
+        """The folder that the documents' relative paths count from."""
+        return layout.SAMPLES if self.sample_specs else self.config.documents.raw
+
+    def pdfs(self, shard: str) -> list[str]:
+        """Return a shard's PDFs as inputs: the sample PDFs, which a rule makes, or the listing of the user's."""
+        if self.sample_specs:
+            return [document.path.as_posix() for document in self.shards[shard]]
+        return [listings.path_of(shard)]
+
+    def identities(self, shard: str) -> dict[str, list[str]]:
+        """Return {document id: [relative path, variable of its password]} of a shard: what its job must know."""
+        return {
+            document.id: [document.relative_path, self.sheet.get(document.id, SheetRow()).password_variable]
+            for document in self.shards[shard]
+        }
+
+    def sheet_cells(self, *columns: str) -> dict[str, list[str]]:
+        """Return {document id: those cells of the sheet}, for documents that have any of them."""
+        rows = {name: [getattr(row, column) for column in columns] for name, row in sorted(self.sheet.items())}
+        return {name: cells for name, cells in rows.items() if any(cells)}
+
+    def withdrawn_in(self, shard: str) -> dict[str, str]:
+        """Return {document id: sha256} of a shard's withdrawn documents: a withdrawal re-runs their shards alone."""
+        return {
+            document.id: self.withdrawn[document.id] for document in self.shards[shard] if document.id in self.withdrawn
+        }
+
+    @property
+    def refused(self) -> dict[str, list[str]]:
+        """The hashes that selection refuses: {"documents": of PDFs, "labels": of labels}, sorted."""
+        hashes = withdrawals.refused(self.withdrawals)
+        return {"documents": sorted(hashes.documents), "labels": sorted(hashes.labels)}
+
+    def corrections(self, shard: str) -> list[str]:
+        """Return the human labels for a shard's documents."""
+        return [path for document in self.shards[shard] for path in self._corrections.get(document.id, ())]
+
+    @cached_property
+    def _corrections(self) -> Mapping[str, list[str]]:
+        """Document → its human labels. Few documents have any: their folders are listed, not everyone's looked for."""
+        paths: dict[str, list[str]] = {}
+        for path in sorted(Path(self.config.labels.corrections).glob("*/p[0-9]*.md")):
+            paths.setdefault(path.parent.name, []).append(path.as_posix())
+        return paths
+
+    @property
+    def spot_checks(self) -> list[str]:
+        """The spot checks of labels by people, which the report tells of."""
+        return [path.as_posix() for path in sorted(Path(self.config.labels.corrections).glob(spot_check.PATTERN))]
+
+    def require_enough(self) -> None:
+        """Check that no split must end up empty.
+
+        Raises:
+            UserError: Fewer than three documents are left.
+        """
+        usable = len(self.all) - len(self.withdrawn)
+        if usable < _LEAST_DOCUMENTS:
+            besides = f", {len(self.withdrawn)} more withdrawn" if self.withdrawn else ""
+            raise UserError(
+                "A training, a validation and a test split need a document each; the test split would be empty",
+                value=f"{usable} document(s) in {self.config.documents.raw}{besides}",
+                accepted="at least three PDFs (fifty or more to learn from)",
+                todo="add PDFs; the targets pages and labels work with any number",
+            )
+
+    def write_listings(self) -> None:
+        """Bring the listings of the user's PDFs up to date, shard by shard."""
+        if not self.sample_specs:
+            listings.write({shard: [document.path for document in members] for shard, members in self.shards.items()})
+
+
+def input_documents(config: Config) -> InputDocuments:
+    """Find the input documents below the current directory, or plan the sample corpus where there are none.
+
+    Raises:
+        UserError: There is no PDF, or what is said of the documents cannot be read.
+    """
+    raw = Path(config.documents.raw)
+    is_default = config.documents.raw.rstrip("/") == layout.RAW
+    documents: Iterable[Document] = [] if is_default and not raw.exists() else find_pdfs(raw)
+    specs: tuple[samples.SampleSpec, ...] = ()
+    if not documents and is_default:
+        specs = _sample_corpus(config, raw)
+        documents = sorted(Document(s.name, Path(layout.SAMPLES, f"{s.name}.pdf"), f"{s.name}.pdf") for s in specs)
+    if not documents:
+        raise UserError(
+            "No PDF below documents.raw",
+            value=config.documents.raw,
+            accepted="a folder with *.pdf files at any depth",
+            todo=f"put PDFs there, or use {layout.RAW} and leave it empty for the sample corpus",
+        )
+    known = list(documents)
+    withdrawn = withdrawals.read(Path(layout.WITHDRAWN))
+    return InputDocuments(
+        config=config,
+        all=tuple(known),
+        shards=assign_shards(known, config.documents.per_shard),
+        sheet=read_sheet(Path(config.documents.sheet), known),
+        sample_specs=specs,
+        withdrawals=withdrawn,
+        withdrawn=withdrawals.among(known, withdrawn),
+        rejected=decisions.rejected(decisions.path_in(Path(config.labels.corrections))),
+    )
+
+
+def _sample_corpus(config: Config, raw: Path) -> tuple[samples.SampleSpec, ...]:
+    if kept := kept_by_dvc(raw):
+        raise UserError(
+            f"DVC keeps {kept} PDFs in {layout.RAW}, and the folder holds none",
+            value=f"{layout.RAW}.dvc",
+            accepted="the PDFs; or no such record, for the sample corpus",
+            todo=f"dvc pull (or dvc checkout); for the sample corpus, dvc remove {layout.RAW}.dvc",
+        )
+    return tuple(
+        samples.plan(config.samples.count, config.samples.seed, config.samples.languages, config.samples.designs)
+    )

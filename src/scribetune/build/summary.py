@@ -1,0 +1,103 @@
+"""The closing summary of a build, from the files it left; no data frame needed."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from scribetune.core.errors import UserError
+from scribetune.documents.inputs import outcome
+from scribetune.evaluation import gate
+from scribetune.report import public_benchmarks as presenting
+from scribetune.text.visible_text import visible
+
+
+def text(folder: Path) -> str:
+    """Return a few lines: documents and pages used and refused, CER and table F1 before and after, where to look.
+
+    Raises:
+        UserError: There is no build there.
+    """
+    documents = folder / "reports" / "documents.csv"
+    if not documents.exists():
+        raise UserError(
+            "No build to sum up", value=str(documents), accepted="the working directory of a build",
+            todo="run snakemake --cores 1 --resources gpu=1 there first",
+        )  # fmt: skip
+    with documents.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    lines = [*_documents(rows), *_splits(folder), *_scores(folder), *_benchmarks(folder), *_places(folder)]
+    return "\n".join(["", *lines, ""])
+
+
+def _documents(rows: list[dict[str, str]]) -> list[str]:
+    used = sum(int(row["accepted"]) > 0 for row in rows)
+    accepted = sum(int(row["accepted"]) for row in rows)
+    refused = sum(int(row["refused"]) for row in rows)
+    lines = [f"documents  {used} used, {len(rows) - used} refused", f"pages      {accepted} used, {refused} refused"]
+    unused = Counter(outcome(row) for row in rows if int(row["accepted"]) == 0)
+    reasons: Counter[str] = Counter()
+    for row in rows:
+        for part in filter(None, row["reasons"].split("; ")):
+            reason, _, count = part.rpartition(" ")
+            reasons[reason] += int(count)
+    for counted, of_what in ((unused, "documents"), (reasons, "pages")):
+        if counted:
+            shown = ", ".join(f"{name} {count}" for name, count in counted.most_common())
+            lines.append(f"           refused {of_what}: {shown} (reports/documents.csv says which)")
+    return lines
+
+
+def _splits(folder: Path) -> list[str]:
+    counts = {}
+    for name in ("train", "validation", "test"):
+        path = folder / "data" / "splits" / f"{name}.jsonl"
+        if not path.exists():
+            return []
+        with path.open("rb") as stream:
+            counts[name] = sum(1 for _ in stream)
+    return ["splits     " + ", ".join(f"{name} {count}" for name, count in counts.items()) + " pages"]
+
+
+def _scores(folder: Path) -> list[str]:
+    path = folder / "reports" / "metrics.json"
+    if not path.exists():
+        return []
+    metrics: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    lines = []
+    for key, title in (("cer_mean", "CER mean  "), ("cer_median", "CER median"), ("table_f1", "table F1  ")):
+        before, after = metrics["base"].get(key), metrics["tuned"].get(key)
+        if before is not None and after is not None:
+            lines.append(f"{title} base {before:.4f} → tuned {after:.4f}")
+    retention = metrics.get("retention")
+    if retention:
+        before, after = retention["base"]["cer_mean"], retention["tuned"]["cer_mean"]
+        lines.append(f"retention  CER mean base {before:.4f} → tuned {after:.4f} (plain-text pages, never trained on)")
+    if "gate" in metrics:
+        verdict = gate.read(metrics["gate"])
+        lines.append(f"verdict    {verdict.words}" + ("" if verdict.promoted else ": " + "; ".join(verdict.why)))
+    return lines
+
+
+def _benchmarks(folder: Path) -> list[str]:
+    """Say how public benchmarks went, and what of them was left out; the lineage has those of this build."""
+    path = folder / "reports" / "lineage.json"
+    by_name = json.loads(path.read_text(encoding="utf-8")).get("benchmarks", {}) if path.exists() else {}
+    lines = []
+    for name, scores in by_name.items():
+        shown = [presenting.table_column(column) for column in scores["columns"]]
+        pairs = [f"{column.heading} {column.base.text} → {column.tuned.text}" for column in shown if column.verdict]
+        lines.append(f"benchmark  {name}: " + ", ".join(pairs))
+        lines += [f"           {visible(note.text)}" for note in presenting.notes(scores) if note.serious]
+    return lines
+
+
+def _places(folder: Path) -> list[str]:
+    wanted = (
+        ("report", "reports/index.html"),
+        ("adapter", "models/adapter"),
+        ("merged", "models/merged"),
+        ("audit", "reports/lineage.json"),
+    )
+    return [f"{title:<10} {place}" for title, place in wanted if (folder / place).exists()]

@@ -1,0 +1,78 @@
+"""Command for the review page: `scribetune review`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from scribetune.cli.messages import errors_in_words
+from scribetune.cli.teaching import configuration_values
+from scribetune.core.errors import UserError
+
+
+def review(
+    spot_check: Annotated[
+        int | None, typer.Option(min=1, help="A random sample of so many labels in use, for their error rate.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the random sample; another seed draws another.")] = 1,
+    worst: Annotated[
+        int | None, typer.Option(min=1, help="So many test pages that the tuned model read worst.")
+    ] = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Pages without a usable label, such as scans.")
+    ] = False,
+    page: Annotated[
+        str | None, typer.Option(metavar="DOC/PAGE", help="This page first: document/p0001, as in the report.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")] = 8377,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    config_file: Annotated[Path, typer.Option("--configfile", help="Configuration of the build.")] = Path(
+        "config/config.yaml"
+    ),
+) -> None:
+    """Check labels by eye: page image beside editable Markdown, in the browser; the least trusted labels come first.
+
+    Accept, correct or reject each page. Corrections go to data/corrections, every decision to reviews.csv there; the
+    next build takes them up and runs again only what they touch. Stop with Ctrl-C; nothing is lost.
+    """
+    with errors_in_words():
+        chosen = [name for name, given in _orders(spot_check, worst, unlabelled).items() if given]
+        if len(chosen) > 1:
+            raise UserError(
+                "One queue at a time", value=" ".join(chosen),
+                accepted="one of --spot-check, --worst, --unlabelled, or none",
+                todo="start again with one of them; pages already decided on stay decided",
+            )  # fmt: skip
+
+        from scribetune.core import config
+        from scribetune.review import server
+        from scribetune.review.session import Choice, ReviewSession
+
+        settings = config.load(configuration_values(config_file))
+        if spot_check:
+            choice = Choice("spot_check", spot_check, seed)
+        elif worst:
+            choice = Choice("worst", worst)
+        else:
+            choice = Choice("unlabelled" if unlabelled else "trust")
+        session = ReviewSession(Path(), Path(settings.labels.corrections), choice)
+        place = f"#{quote(session.page_id(page))}" if page else ""
+        listener = server.listen(port)
+        token = server.token_of(session.folder)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}{place}"
+        queue = session.queue()
+        sys.stdout.write(f"{queue['left']} pages to look at ({queue['name']}). Open, on this machine:\n  {address}\n")
+        sys.stdout.write("Stop with Ctrl-C. Then `snakemake --cores 1 --resources gpu=1` takes the decisions up.\n")
+        sys.stdout.flush()
+        if open_browser:
+            import webbrowser
+
+            webbrowser.open(address)
+        server.serve(session, listener, token)
+        sys.stdout.write(f"Stopped. {session.queue()['left']} pages left in this queue.\n")
+
+
+def _orders(spot_check: int | None, worst: int | None, unlabelled: bool) -> dict[str, bool]:
+    return {"--spot-check": bool(spot_check), "--worst": bool(worst), "--unlabelled": unlabelled}

@@ -1,0 +1,57 @@
+"""Command for labels by a teacher model: `scribetune teach`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scribetune.cli.messages import errors_in_words
+from scribetune.core.errors import UserError
+
+
+def teach(
+    model: Annotated[str, typer.Argument(help="Folder of a model, or a hub id: the teacher.")],
+    reasons: Annotated[
+        list[str] | None,
+        typer.Option("--reason", help="Pages refused for this; may be given again. Default: all that can be read."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many pages.")] = None,
+    config_file: Annotated[Path, typer.Option("--configfile", help="Configuration of the build.")] = Path(
+        "config/config.yaml"
+    ),
+) -> None:
+    """Label scans and other refused pages with a model; labels of people are never overwritten.
+
+    Its answers go to data/corrections, each with a first line that names the model. The next build takes them up, and
+    shows `teacher` as their source in manifests, model card and lineage. A test set labelled by a teacher measures
+    agreement with the teacher: let people correct those pages.
+    """
+    with errors_in_words():
+        from scribetune.core import config
+        from scribetune.review import teacher
+
+        settings = config.load(configuration_values(config_file))
+        done = teacher.teach(settings, model, tuple(reasons or teacher.READABLE), limit)
+        sys.stdout.write(
+            f"{done.written} labels written, {done.by_people} pages labelled by people left as they are, "
+            f"{done.unfinished} unfinished answers and {done.empty} empty ones without a label\n"
+        )
+
+
+def configuration_values(path: Path) -> dict[str, Any]:
+    """Return what a configuration file says.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(
+            f"{path} cannot be read as a configuration: {error}",
+            todo="call this from the build's folder, or name its configuration with --configfile",
+        ) from error
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,542 @@
+"""The configuration: one model with types, defaults and descriptions; everything else is generated from it.
+
+`config/config.yaml` (the preset for the embedded model), `config/deepseek-ocr-2.yaml` (a full-size model on a GPU),
+`config/schema.json` and the table in `config/README.md` come from `scribetune config --write`; a test compares them.
+"""
+
+import difflib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
+from scribetune.core import old_names
+from scribetune.core.errors import UserError
+
+ONLY_DECLARES = True
+
+logger = logging.getLogger(__name__)
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+FREE: dict[str, Any] = {"decides": False}
+"""Marks the field of a key that decides about no result (`json_schema_extra`): changing it re-runs nothing."""
+
+
+def decides(field: FieldInfo) -> bool:
+    """Tell whether a key decides about a result; those that do not are marked with `FREE` where they are declared."""
+    return field.json_schema_extra != FREE
+
+
+class Section(BaseModel):
+    """A group of keys: immutable, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    def decisive(self) -> dict[str, Any]:
+        """Return the keys that decide about a result, as JSON."""
+        values = self.model_dump(mode="json")
+        for key, field in type(self).model_fields.items():
+            if not decides(field):
+                values.pop(key, None)
+            elif isinstance(held := self.__dict__.get(key), Section):
+                values[key] = held.decisive()
+        return {key: value for key, value in values.items() if value != {}}
+
+
+_S = TypeVar("_S", bound=Section)
+
+
+class Documents(Section):
+    """Which PDFs are read, and how they are grouped into jobs."""
+
+    raw: str = "data/raw"
+    """Folder of PDFs, at any depth. While data/raw holds none, a sample corpus is built and used instead."""
+    sheet: str = "config/documents.csv"
+    """Optional CSV: path (relative to raw), category, language, licence, split, password_variable."""
+    per_shard: int = Field(default=250, ge=1)
+    """About how many documents one job works on."""
+    timeout_s_per_page: float = Field(default=30.0, gt=0)
+    """A page that takes longer is given up, with a row that says so; after three such pages its document is."""
+    memory_mb: int = Field(default=1536, ge=256)
+    """Most memory, in MiB, that a document may take (Linux); with libraries a worker process stays below 2 GiB."""
+    max_megapixels: float = Field(default=250.0, gt=0)
+    """A page with an image of more million pixels on it is not rendered, and has a row that says so."""
+    max_pages: int = Field(default=10_000, ge=1, le=1_000_000)
+    """A document with more pages is not read, and has a row that says so."""
+
+
+class Samples(Section):
+    """The sample corpus that stands in while data/raw is empty."""
+
+    count: int = Field(default=104, ge=3)
+    """Number of documents."""
+    seed: int = 20
+    """Seed of the templates' content."""
+    languages: tuple[Literal["en", "zh"], ...] = Field(default=("en", "zh"), min_length=1)
+    """Languages of the templates, in turn."""
+    designs: int = Field(default=1, ge=0)
+    """House styles per language, in turn; 0: every document has a look of its own."""
+
+
+class Pages(Section):
+    """Page images."""
+
+    long_side_px: int = Field(default=2304, ge=64, le=8192)
+    """Length of the longer side in pixels. DeepSeek-OCR-2 sees at most 2304; the embedded model sees 768."""
+    color: Literal["auto", "gray", "rgb"] = "auto"
+    """auto: gray where a page has no colour."""
+
+
+class Labels(Section):
+    """Markdown labels."""
+
+    headers_footers: Literal["keep", "drop"] = "keep"
+    """Whether running headers, footers and page numbers stay in the label."""
+    tables: Literal["markdown", "html"] = "markdown"
+    """markdown: tables as Markdown where they fit, as HTML where cells span; html: always HTML."""
+    formulas: Literal["alt", "text"] = "alt"
+    """alt: LaTeX of what the PDF's tags carry (LaTeX or MathML: /Alt, associated files, …); text: Unicode fragments."""
+    tags: Literal["use", "ignore"] = "use"
+    """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
+    agreement: Literal["none", "tesseract"] = "none"
+    """tesseract: read each page image by OCR too and compare words (about a second per page); none: do not."""
+    agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$")
+    """Languages that Tesseract is to read, joined by +: eng+chi_sim."""
+    corrections: str = "data/corrections"
+    """Folder of labels by people or a teacher model (<document>/p0001.md), which override machine labels."""
+
+
+class Selection(Section):
+    """Quality gates: which pages are good enough to learn from and to be measured on."""
+
+    min_characters: int = Field(default=20, ge=1)
+    """Pages whose label has fewer characters are refused."""
+    max_characters: int = Field(default=12000, ge=1)
+    """Pages whose label has more characters are refused."""
+    min_word_recall: Fraction = 0.95
+    """Least share of the text layer's words that must be in the label (human labels are exempt)."""
+    min_agreement: Fraction = 0.8
+    """Least agreement of a label with the OCR of its page, where labels.agreement measured it (people are exempt)."""
+    unicode_formulas: Literal["keep", "refuse", "review"] = "keep"
+    """Pages with formulas whose LaTeX is not known: kept as characters, refused, or refused with the reason review."""
+    max_unmapped_share: Fraction = 0.05
+    """Pages with a greater share of glyphs that map to no character are refused (garbage text layer)."""
+    max_invisible_share: Fraction = 0.05
+    """Pages with a greater share of characters that are not painted at all are refused (an OCR layer over a scan)."""
+    max_hidden_share: Fraction = 0.05
+    """Pages with a greater share of characters that nobody sees (white, covered, off the page) are refused."""
+    duplicate_similarity: float = Field(default=0.85, gt=0.0, le=1.0)
+    """Jaccard similarity (MinHash over character 8-grams) from which texts are near-duplicates."""
+
+
+class Splits(Section):
+    """Train, validation and test, by document and duplicate cluster."""
+
+    validation: float = Field(default=0.1, gt=0.0, lt=1.0)
+    """Share of documents for validation."""
+    test: float = Field(default=0.15, gt=0.0, lt=1.0)
+    """Share of documents for the test."""
+    seed: int = 0
+    """Another seed gives another partition."""
+
+    @model_validator(mode="after")
+    def leave_some_for_training(self) -> "Splits":
+        """Refuse shares that leave nothing to train on."""
+        if self.validation + self.test >= 1.0:
+            raise ValueError(f"validation + test must be below 1, found {self.validation + self.test:g}")
+        return self
+
+
+class Retention(Section):
+    """Plain-text pages outside the user's domain, never trained on, scored beside the test pages: forgetting shows."""
+
+    count: int = Field(default=12, ge=1)
+    """Number of pages."""
+    seed: int = 11
+    """Seed of their content."""
+    languages: tuple[Literal["en", "zh"], ...] = Field(default=("en", "zh"), min_length=1)
+    """Languages, in turn."""
+
+
+class BaseModelChoice(Section):
+    """The model that is fine-tuned. Python code in its folder is never run."""
+
+    name: str = "deepseek-community/DeepSeek-OCR-2"
+    """A folder (looked up in the working directory, then in the repository) or a hub id such as owner/name."""
+    revision: str | None = None
+    """Commit of the hub repository (40 hex digits). Required for a hub id, so that a rebuild gets the same model."""
+    family: Literal["auto", "deepseek_ocr2", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"] = "auto"
+    """Which module of families/ handles it; auto reads it off the model's config.json."""
+
+
+class Task(Section):
+    """What the model is asked to do."""
+
+    prompt: Literal["free_ocr", "markdown"] = "free_ocr"
+    """The family's prompt for the task; one string in training, evaluation and serving."""
+
+
+class Lora(Section):
+    """The adapter."""
+
+    scope: Literal["attention", "language", "experts", "vision"] = "language"
+    """Which weights get LoRA: language-model attention; + dense and shared-expert MLPs; + routed experts; + encoder."""
+    rank: int = Field(default=16, ge=1, le=1024)
+    """LoRA rank r."""
+    alpha: int = Field(default=32, ge=1)
+    """LoRA alpha; the update is scaled by alpha / rank."""
+    dropout: float = Field(default=0.05, ge=0.0, lt=1.0)
+    """LoRA dropout."""
+
+
+class Optimization(Section):
+    """How the adapter follows its gradients."""
+
+    optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
+    """adamw_8bit: the optimiser's state in 8 bits, on a GPU; a quarter of the adapter's memory less."""
+    learning_rate: float = Field(default=2e-4, gt=0.0)
+    """Peak learning rate."""
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    """Learning-rate schedule after the warm-up."""
+    warmup_share: Fraction = 0.1
+    """Share of all steps spent warming up."""
+    weight_decay: float = Field(default=0.0, ge=0.0)
+    """AdamW weight decay."""
+    max_gradient_norm: float = Field(default=1.0, gt=0.0)
+    """Gradient clipping."""
+    max_skipped_steps: int = Field(default=0, ge=0)
+    """Steps whose gradient is not finite that may be skipped, and are counted, before training stops with advice."""
+
+
+class Validation(Section):
+    """Pages that are read in the course of a training, and what follows from it."""
+
+    steps: int = Field(default=0, ge=0)
+    """Optimiser steps between validations (the last is one too); 0: every epoch or 4,000 pages, whichever is less."""
+    pages: int = Field(default=32, ge=0)
+    """Validation pages that are really read for the CER, a fixed choice; 0: none, and the loss alone decides."""
+    tokens: int = Field(default=1024, ge=1)
+    """Most tokens that are read of a validation page; where its label is longer, as many of it are compared."""
+    keep: Literal["best", "last"] = "best"
+    """best: the adapter of the validation with the lowest CER (then the lowest loss); last: that of the last step."""
+    patience: int = Field(default=10, ge=0)
+    """Validations in a row without a better one after which training stops; 0: it never stops early."""
+
+
+class Checkpoints(Section):
+    """What an interrupted training goes on from."""
+
+    steps: int = Field(default=500, ge=1, json_schema_extra=FREE)
+    """Most optimiser steps between checkpoints."""
+    minutes: float = Field(default=10.0, ge=0.0, json_schema_extra=FREE)
+    """Most minutes between checkpoints; 0: by steps alone."""
+
+
+class Machine(Section):
+    """How a training uses the machine that it runs on."""
+
+    backend: Literal["auto", "peft", "unsloth"] = "auto"
+    """auto: peft, the faster one as measured (docs/benchmarks.md); unsloth needs CUDA and its package."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto: bfloat16 on a GPU that has it, else float32."""
+    micro_batch: int = Field(default=1, ge=1)
+    """Pages per forward pass; must divide effective_batch. Halved, and said aloud, where memory runs out."""
+    gradient_checkpointing: bool | Literal["auto"] = "auto"
+    """Recompute activations to save memory; auto: where the forecast says that they would not fit."""
+    quantization: Literal["none", "4bit"] = "none"
+    """4bit: the language model's frozen matrices in NF4 (QLoRA), experts too; merged into the unquantised weights."""
+    compile: bool | Literal["auto"] = "auto"
+    """Compile layers, which takes about a minute; auto: on a GPU, where the training is long enough."""
+    deterministic: bool = True
+    """Ask a GPU for kernels that give the same bits in every run; a CPU has no others."""
+    cpu_threads: int = Field(default=1, ge=1)
+    """Threads of a CPU run; part of what makes two runs give the same adapter."""
+    gpus: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(default="auto", json_schema_extra=FREE)
+    """Most GPUs of one training; auto: as many as `--resources gpu=N` says, one without it."""
+    sharding: Literal["auto", "none", "full"] = Field(default="auto", json_schema_extra=FREE)
+    """full: several GPUs share the base, each holds a part of every layer; auto: where one cannot hold it whole."""
+    cache_vision: bool = True
+    """Compute vision features once and reuse them in every epoch (where the scope leaves the encoder frozen)."""
+    vision_memory_gb: float = Field(default=16.0, ge=0.0, json_schema_extra=FREE)
+    """Vision features up to this size are kept in main memory; more are read from work/vision page by page."""
+    vision_disk_gb: float = Field(default=100.0, ge=0.0, json_schema_extra=FREE)
+    """Largest size of work/vision, where features wait for the next training; the oldest go first. 0: not kept."""
+
+
+class Train(Section):
+    """LoRA training."""
+
+    epochs: int = Field(default=3, ge=1)
+    """Passes over the training pages."""
+    effective_batch: int = Field(default=8, ge=1)
+    """Pages per optimiser step."""
+    max_tokens: int = Field(default=8192, ge=64)
+    """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
+    augmentation: Literal["none", "scan"] = "none"
+    """scan: pages look printed and scanned, differently in every epoch (vision features are then never kept)."""
+    tensorboard: bool = Field(default=True, json_schema_extra=FREE)
+    """Write curves for TensorBoard into work/tensorboard."""
+    seed: int = 3407
+    """Seed of initialisation, order and dropout."""
+    lora: Lora = Lora()
+    optimization: Optimization = Optimization()
+    validation: Validation = Validation()
+    checkpoints: Checkpoints = Checkpoints()
+    machine: Machine = Machine()
+
+    @model_validator(mode="after")
+    def micro_batch_divides(self) -> "Train":
+        """Refuse a micro batch that the effective batch is not a multiple of."""
+        if self.effective_batch % self.machine.micro_batch:
+            raise ValueError(
+                f"machine.micro_batch ({self.machine.micro_batch}) must divide effective_batch "
+                f"({self.effective_batch})",
+            )
+        return self
+
+
+class Merge(Section):
+    """The merged model."""
+
+    layout: Literal["transformers", "original"] = "transformers"
+    """Names of the tensors on disk: as in the family's models for transformers, or the original ones that vLLM reads;
+    in some families they are the same."""
+    precision: Literal["base", "float32", "bfloat16"] = "base"
+    """Number format of the merged weights; base: as in the base model."""
+    shard_gb: float = Field(default=5.0, gt=0.0, le=50.0)
+    """Largest weights file, in gigabytes; a larger model is written in several, with an index."""
+
+
+class Generate(Section):
+    """How pages are read, by the base and the tuned model alike."""
+
+    max_new_tokens: int = Field(default=8192, ge=1)
+    """Longest answer; a page that reaches it is marked truncated."""
+    temperature: float = Field(default=0.0, ge=0.0)
+    """0: greedy decoding."""
+    ngram_guard: int = Field(default=30, ge=0)
+    """Length of n-grams that must not repeat; 0 switches the guard off."""
+    ngram_window: int = Field(default=90, ge=1)
+    """How many tokens back the guard looks."""
+    batch: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(default="auto", json_schema_extra=FREE)
+    """Pages read at once; auto: as many as the memory holds with the longest answers. It changes no text."""
+    stop_loops: bool = False
+    """End an answer that repeats itself, instead of letting it run to max_new_tokens; the text then ends there."""
+
+
+class Gate(Section):
+    """The verdict: what the tuned model must show to be promoted (`snakemake gate` fails where it does not)."""
+
+    min_cer_gain: float = Field(default=0.0, ge=0.0)
+    """The 95 % interval of the mean fall in CER must lie above this: 0 asks that it be clear of 0."""
+    min_pages: int = Field(default=6, ge=1)
+    """With fewer test pages nothing is promoted: below six, no result is significant at the 5 % level."""
+    max_table_f1_loss: Fraction = 0.01
+    """Most that the mean table F1 may fall."""
+    max_loop_rate_rise: Fraction = 0.0
+    """Most that the share of pages on which the model repeats itself may rise."""
+    max_retention_cer_rise: float = Field(default=0.03, ge=0.0)
+    """Most that the mean CER on the retention pages (outside the domain) may rise."""
+
+
+class Benchmark(Section):
+    """A public benchmark on disk, as an evaluation set (docs/evaluation-sets.md)."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """Names its results: reports/benchmarks/<name>."""
+    truth: str = Field(min_length=1)
+    """OmniDocBench's JSON, olmOCR-bench's JSONL or the folder of them, or JSONL with {"id", "text"} per page."""
+    images: str = ""
+    """Folder of the page images or PDFs; without it, the folder that truth is in."""
+    kind: Literal["auto", "omnidocbench", "olmocr", "pages"] = "auto"
+    """The form of truth; auto reads it off the first records."""
+    max_pages: int = Field(default=0, ge=0)
+    """Read so many pages at most, a choice that stays the same as pages come and go; 0: all."""
+
+
+class Evaluation(Section):
+    """Public benchmarks that base and tuned model read too (docs/evaluation-sets.md); the verdict leaves them out."""
+
+    benchmarks: tuple[Benchmark, ...] = ()
+    """List of {name, truth, images, kind, max_pages}: OmniDocBench, olmOCR-bench or pages of text, on disk."""
+
+    @field_validator("benchmarks")
+    @classmethod
+    def names_differ(cls, benchmarks: tuple[Benchmark, ...]) -> tuple[Benchmark, ...]:
+        """Refuse two benchmarks of one name; upper and lower case are one, as on some disks."""
+        names = [benchmark.name.lower() for benchmark in benchmarks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"each benchmark needs a name of its own, found twice: {', '.join(twice)}")
+        return benchmarks
+
+
+class Report(Section):
+    """The HTML report."""
+
+    title: str = "scribetune report"
+    """Heading of the report."""
+    embed_pages: int = Field(default=200, ge=0)
+    """Up to this many page images are embedded in the file; the rest are links to data/pages."""
+
+
+class Config(Section):
+    """Everything a build can be told."""
+
+    documents: Documents = Documents()
+    samples: Samples = Samples()
+    pages: Pages = Pages()
+    labels: Labels = Labels()
+    selection: Selection = Selection()
+    splits: Splits = Splits()
+    retention: Retention = Retention()
+    base_model: BaseModelChoice = BaseModelChoice()
+    task: Task = Task()
+    train: Train = Train()
+    merge: Merge = Merge()
+    generate: Generate = Generate()
+    gate: Gate = Gate()
+    evaluation: Evaluation = Evaluation()
+    report: Report = Report()
+
+
+TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "pages": {"long_side_px": 768},
+        "splits": {"validation": 0.06, "test": 0.12},
+        "base_model": {"name": "models/tiny"},
+        "train": {
+            "effective_batch": 1,
+            "max_tokens": 4096,
+            "lora": {"rank": 32, "alpha": 64, "dropout": 0.0},
+            "optimization": {"learning_rate": 1.5e-3},
+            "validation": {"pages": 8, "tokens": 512},
+            "checkpoints": {"steps": 100},
+            "machine": {"gradient_checkpointing": False},
+        },
+        "merge": {"precision": "float32"},
+        "generate": {"max_new_tokens": 512},
+    }
+)
+"""What config/config.yaml says differently from the defaults, to suit the embedded model on one CPU core."""
+
+
+def load(values: Mapping[str, Any], *, say: Callable[[str], None] = logger.warning) -> Config:
+    """Check a mapping (parsed YAML with command-line overrides) and return the configuration.
+
+    Args:
+        values: {section: {key: value}}; old names of keys are accepted.
+        say: Gets a message where there are old names.
+
+    Raises:
+        UserError: An unknown key, a wrong type or a value out of range; all findings in one message.
+    """
+    old_names.refuse_consent_to_any_code(values)
+    values, notes = old_names.with_new_names(values)
+    if notes:
+        say("\n    ".join(("Old names of configuration keys, which the next release will refuse:", *notes)))
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        findings = [_explain(finding) for finding in error.errors()]
+        raise UserError(
+            "The configuration is not valid:\n    " + "\n    ".join(findings),
+            todo="correct config/config.yaml, or your --configfile or --config; config/README.md lists all keys",
+        ) from error
+
+
+def _explain(finding: Mapping[str, Any]) -> str:
+    location = tuple(str(part) for part in finding["loc"])
+    where = ".".join(location)
+    if finding["type"] == "extra_forbidden":
+        section = _section_at(location[:-1])
+        allowed = list(section.model_fields)
+        # A key that is in a group is found by its own name too.
+        known = {key: f"{group}.{key}" for group, key, _ in keys(section)} | {name: name for name in allowed}
+        close = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f" Did you mean {known[close[0]].removeprefix('.')!r}?" if close else ""
+        return f"unknown key {where!r}.{hint} Accepted here: {', '.join(allowed)}"
+    return f"{where} = {finding['input']!r}: {finding['msg']}"
+
+
+def _section_at(location: tuple[str, ...]) -> type[Section]:
+    model: type[Section] = Config
+    for part in location:
+        if not part.isdecimal():  # the place in a list of sections
+            model = _section_of(model.model_fields[part]) or model
+    return model
+
+
+def _section_of(field: FieldInfo) -> type[Section] | None:
+    """Return the section that a field holds, or holds a list of; None for a value."""
+    kind = next(iter(get_args(field.annotation)), field.annotation)
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def keys(model: type[Section] = Config, prefix: str = "") -> Iterator[tuple[str, str, FieldInfo]]:
+    """Yield (section, key, field) for every key, in order; the section of a group in another is "train.lora"."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from keys(field.annotation, f"{prefix}.{name}".removeprefix("."))
+        else:
+            yield prefix, name, field
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested objects into one level of dotted keys; lists stay values."""
+    flat: dict[str, Any] = {}
+    for key, item in values.items():
+        name = f"{prefix}{key}"
+        flat |= flatten(item, f"{name}.") if isinstance(item, Mapping) and item else {name: item}
+    return flat
+
+
+def chosen(config: Config, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the keys of a configuration that a rule reads, for its `params`: those of them that decide.
+
+    Args:
+        config: The configuration.
+        names: "pages", "pages.color" or "train.machine.precision" each: a section, or one key of it.
+    """
+    values, found = config.decisive(), dict[str, Any]()
+    for name in names:
+        *sections, last = name.split(".")
+        there, place = values, found
+        for section in sections:
+            there, place = there[section], place.setdefault(section, {})
+        place[last] = there[last]
+    return found
+
+
+def restrict(settings: Mapping[str, Any], whole: Mapping[str, Any] | None = None) -> Config:
+    """Return a configuration that holds the given keys alone.
+
+    A rule's script gets this, so that it cannot read a key that its rule does not declare: that would be a change
+    which re-runs nothing.
+
+    Args:
+        settings: {section: {key: value}} as in the rule's `params`.
+        whole: The build's whole configuration, of a script that reads keys which decide about no result as well:
+            these are in no rule's `params`.
+
+    Returns:
+        A `Config` on which every other key raises AttributeError.
+    """
+    free = None if whole is None else load(whole, say=lambda _: None)
+    return _narrow(Config.model_validate(dict(settings)), settings, free)
+
+
+def _narrow(section: _S, given: Mapping[str, Any], free: Section | None) -> _S:
+    narrowed = section.model_copy()
+    for key, field in type(section).model_fields.items():
+        held = getattr(section, key)
+        its_free = None if free is None else getattr(free, key)
+        if not decides(field) and free is not None:
+            narrowed.__dict__[key] = its_free
+        elif isinstance(held, Section) and (key in given or free is not None):
+            narrowed.__dict__[key] = _narrow(held, given.get(key, {}), its_free)
+        elif key not in given:
+            narrowed.__dict__.pop(key)
+    return narrowed

@@ -1,0 +1,213 @@
+"""Input documents: finding PDFs, naming them, grouping them into shards, and what the optional sheet says of them."""
+
+import csv
+import hashlib
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+from pathlib import Path
+
+from scribetune.core.errors import UserError
+
+SHEET_COLUMNS = ("path", "category", "language", "licence", "split", "password_variable")
+SPLIT_PINS = ("", "train", "validation", "test")
+_MAX_SLUG_CHARACTERS = 60
+_NOT_KEPT = re.compile(r"[^\w.-]")  # \w: letters and digits of any script, and "_"
+
+
+class DocumentStatus(StrEnum):
+    """What came of reading an input document; the value is what reports/documents.csv shows."""
+
+    OK = "ok"
+    ENCRYPTED = "encrypted"
+    NOT_A_PDF = "not_a_pdf"
+    ZERO_PAGES = "zero_pages"
+    TRUNCATED = "truncated"
+    TIMED_OUT = "timed_out"
+    TOO_LARGE = "too_large"
+    ERROR = "error"
+    WITHDRAWN = "withdrawn"
+
+
+class DocumentUse(StrEnum):
+    """What a document was used for; the column `use` of reports/documents.csv."""
+
+    USED = "used"
+    NO_USABLE_PAGE = "no_usable_page"
+    DUPLICATE = "duplicate"
+    WITHDRAWN = "withdrawn"
+    UNREADABLE = "unreadable"
+
+
+def outcome(row: Mapping[str, str]) -> str:
+    """Return one word for what became of a document: its status, or what kept a readable one from being used.
+
+    Older rows of reports/documents.csv have no column `use` and say it in `status`.
+    """
+    use = row.get("use", "")
+    is_plain = use in ("", DocumentUse.USED, DocumentUse.UNREADABLE)
+    return row["status"] if is_plain or row["status"] != DocumentStatus.OK else use
+
+
+@dataclass(frozen=True, order=True)
+class Document:
+    """One input PDF."""
+
+    id: str  # readable name, unique in the folder, and stable: it depends on the relative path alone
+    path: Path  # where the file is, as the job opens it
+    relative_path: str  # POSIX path below the raw folder; names the document in the sheet and in reports
+
+
+_ID = attrgetter("id")
+"""Sorts documents: no two of a folder share an id."""
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """What the sheet says of one document; empty where it says nothing."""
+
+    category: str = ""
+    language: str = ""
+    licence: str = ""
+    split: str = ""
+    password_variable: str = ""
+
+
+def document_id(relative_path: str) -> str:
+    """Return a readable slug of a relative path.
+
+    A plain file name is its own slug (`report-2024.pdf` → `report-2024`). Where anything had to be changed (folders,
+    blanks, other signs, length, case of the extension), eight hex digits of the path's SHA-256 follow, so that two
+    paths never share an id.
+    """
+    folder, slash, name = unicodedata.normalize("NFC", relative_path).rpartition("/")
+    dot = name.rfind(".")
+    stem = folder + slash + (name[:dot] if 0 < dot < len(name) - 1 else name)
+    kept = _NOT_KEPT.sub("-", stem).strip("-.")[:_MAX_SLUG_CHARACTERS].strip("-.")
+    if f"{kept}.pdf" == relative_path:
+        return kept
+    digest = hashlib.sha256(relative_path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{kept}-{digest}" if kept else f"document-{digest}"
+
+
+def find_pdfs(folder: Path) -> list[Document]:
+    """Find every `*.pdf` (any case) below `folder`, at any depth, sorted by id.
+
+    Hidden files and folders are left out; a file's content plays no part here.
+
+    Raises:
+        UserError: `folder` is missing, is no folder, or something below it cannot be listed.
+    """
+    if not folder.exists():
+        raise UserError(
+            "The folder of input PDFs does not exist",
+            value=str(folder),
+            accepted="an existing folder with PDFs at any depth",
+            todo="create it, or point documents.raw at your folder",
+        )
+    if not folder.is_dir():
+        raise UserError(
+            "documents.raw is a file, not a folder", value=str(folder), accepted="a folder of PDFs",
+            todo="point documents.raw at the folder that holds it",
+        )  # fmt: skip
+
+    def refuse(error: OSError) -> None:
+        raise UserError(
+            f"A folder of input PDFs cannot be read ({error.strerror})",
+            value=str(error.filename),
+            accepted="folders this user may list and enter",
+            todo="correct its permissions (ls -ld), or move it out of documents.raw",
+        ) from error
+
+    found: list[Document] = []
+    top = len(os.path.join(folder, ""))  # noqa: PTH118  this runs whenever the Snakefile is read: paths stay strings
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            if name.lower().endswith(".pdf") and not name.startswith("."):
+                path = os.path.join(parent, name)  # noqa: PTH118
+                relative = path[top:]
+                found.append(Document(document_id(relative), Path(path), relative))
+    return sorted(found, key=_ID)
+
+
+def kept_by_dvc(folder: Path) -> int:
+    """Return how many files `<folder>.dvc` says DVC keeps of a folder; 0 where there is no such file."""
+    record = folder.with_name(f"{folder.name}.dvc")
+    if not record.is_file():
+        return 0
+    found = re.search(r"^\s*nfiles: (\d+)$", record.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def assign_shards(documents: Iterable[Document], per_shard: int) -> dict[str, tuple[Document, ...]]:
+    """Return shard name (`000-of-001`) → its documents, sorted, about `per_shard` of them, by a hash of their ids.
+
+    The number of shards is a power of two, so that it changes rarely as a folder grows, and a document's shard does not
+    depend on the others. (When it does change, documents that are already done are recognised and not redone.)
+    """
+    everything = sorted(documents, key=_ID)
+    count = 1
+    while count * per_shard < len(everything):
+        count *= 2
+    shards: dict[str, list[Document]] = {}
+    for document in everything:
+        position = int.from_bytes(hashlib.sha256(document.id.encode()).digest()[:4], "big") % count
+        shards.setdefault(f"{position:03d}-of-{count:03d}", []).append(document)
+    return {name: tuple(shards[name]) for name in sorted(shards)}
+
+
+def read_sheet(path: Path, known: Sequence[Document]) -> dict[str, SheetRow]:
+    """Return document id → row of the optional sheet: a CSV with any of `SHEET_COLUMNS`, `path` among them.
+
+    Raises:
+        UserError: An unknown column, a missing `path`, a split that does not exist, or a path that no document has.
+    """
+    if not path.exists():
+        return {}
+    by_path: Mapping[str, str] = {document.relative_path: document.id for document in known}
+    rows: dict[str, SheetRow] = {}
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.DictReader(stream)
+        columns = tuple(reader.fieldnames or ())
+        unknown = [name for name in columns if name not in SHEET_COLUMNS]
+        if unknown or "path" not in columns:
+            raise UserError(
+                f"{path} has the wrong columns",
+                value=unknown or columns,
+                accepted=", ".join(SHEET_COLUMNS) + " (path is required)",
+                todo="correct its first line",
+            )
+        for number, row in enumerate(reader, start=2):
+            cells = {name: (row.get(name) or "").strip() for name in SHEET_COLUMNS}
+            if cells["split"] not in SPLIT_PINS:
+                raise UserError(
+                    f"{path}, line {number}: unknown split", value=cells["split"],
+                    accepted="train, validation, test, or nothing", todo="correct the line",
+                )  # fmt: skip
+            found = by_path.get(cells["path"])
+            if found is None:
+                raise UserError(
+                    f"{path}, line {number}: no such document", value=cells["path"],
+                    accepted="a path relative to documents.raw", todo="correct or remove the line",
+                )  # fmt: skip
+            rows[found] = SheetRow(**{name: cells[name] for name in SHEET_COLUMNS[1:]})
+    return rows
+
+
+def identify(raw: str, identities: Mapping[str, Sequence[str]]) -> tuple[list[Document], dict[str, str]]:
+    """Return a job's documents, and document id → variable of its password, from what its rule says of them.
+
+    `identities` is document id → (path relative to `raw`, variable that holds its password or "").
+    """
+    documents = [Document(name, Path(raw, cells[0]), cells[0]) for name, cells in identities.items()]
+    return documents, {name: cells[1] for name, cells in identities.items()}
+
+
+def open_passwords(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return document id → password, from the environment variables named; "" where there is none."""
+    return {name: os.environ.get(variable, "") if variable else "" for name, variable in variables.items()}

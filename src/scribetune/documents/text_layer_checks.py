@@ -1,0 +1,148 @@
+"""Whether a page's text layer can be trusted: unmapped glyphs, text that nobody sees, what there is where none is.
+
+Here is counting and judging alone, for `pages` and its statuses; `text_layer` reads the same layer for its content, to
+write labels of it.
+
+A label comes from the text layer, so a layer that does not say what a reader sees would teach a model nonsense. The
+default extraction hides the commonest fault: MuPDF puts the glyph's number in place of an unknown character, which
+looks like text. Here `TEXT_CID_FOR_UNKNOWN_UNICODE` is cleared, and every character is accounted for.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scribetune.documents.page_images import LEAST_CONTRAST
+
+if TYPE_CHECKING:
+    from scribetune.documents.page_images import PageImage
+
+_FILLED, _STROKED, _CLIPPED = 16, 32, 64  # pymupdf's char_flags of a span
+FEW_CHARACTERS = 40
+"""A text layer with fewer characters may be the stamp on a scan."""
+_UNMAPPED = "\ufffd"
+_FEW_PIXELS = 24
+
+
+@dataclass(frozen=True)
+class LayerMeasures:
+    """Counts over a page's text layer, white space left out."""
+
+    characters: int  # all of them, outside the page too
+    unmapped: int  # those that map to no character: the replacement character, or a private one
+    invisible: int  # painted neither by fill nor by stroke, or wholly transparent, as OCR puts text over a scan
+    hidden: int  # letters and digits painted, yet not seen: outside the page, in the colour of the ground, or covered
+    image_share: float  # part of the page that images cover, 0–1; measured where there are fewer than `FEW_CHARACTERS`
+
+    def share(self, part: int) -> float:
+        """Return part of the characters, to six places; 0 without any."""
+        return round(part / self.characters, 6) if self.characters else 0.0
+
+
+def extract(shown: Any) -> list[Mapping[str, Any]]:
+    """Return the spans of text in a pymupdf.DisplayList, as in its "dict", in the page's rotation, off the page too."""
+    import pymupdf
+
+    # Images would be copied, byte by byte; text is neither clipped, nor put in place of characters unknown.
+    left_out = pymupdf.TEXT_PRESERVE_IMAGES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE | pymupdf.TEXT_MEDIABOX_CLIP
+    blocks = _text_page(shown, pymupdf.TEXTFLAGS_DICT & ~left_out).extractDICT()["blocks"]
+    return [span for block in blocks for line in block.get("lines", ()) for span in line["spans"]]
+
+
+def images(shown: Any) -> list[Mapping[str, Any]]:
+    """Return what images a pymupdf.DisplayList draws: their boxes and their sizes in pixels; nothing is decoded."""
+    import pymupdf
+
+    found: list[Mapping[str, Any]] = _text_page(shown, pymupdf.TEXT_PRESERVE_IMAGES).extractIMGINFO()
+    return found
+
+
+def _text_page(shown: Any, flags: int) -> Any:
+    """Return the pymupdf.TextPage of a display list without the limits of the page, which PyMuPDF's own always has."""
+    import pymupdf
+    from pymupdf import mupdf
+
+    everywhere = mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE)
+    options = mupdf.FzStextOptions()
+    options.flags = flags
+    found = mupdf.FzStextPage(everywhere)
+    device = mupdf.fz_new_stext_device(found, options)
+    mupdf.fz_run_display_list(shown.this, device, mupdf.FzMatrix(), everywhere, mupdf.FzCookie())
+    mupdf.fz_close_device(device)
+    return pymupdf.TextPage(found)
+
+
+def measure(spans: Sequence[Mapping[str, Any]], shown: Any, image: "PageImage") -> LayerMeasures:
+    """Count what is in a text layer (see `extract`), and compare it with the page's display list and image."""
+    characters = unmapped = invisible = hidden = 0
+    for span in spans:
+        dense = "".join(span["text"].split())
+        if not dense:
+            continue
+        characters += len(dense)
+        unmapped += 0 if dense.isascii() else sum(map(is_unmapped, dense))
+        if _is_invisible(span):
+            invisible += len(dense)
+        elif not is_seen(span["bbox"], image):
+            hidden += sum(map(str.isalnum, dense))  # a rule of underscores lies at the edge of its box
+    covered = _covered(images(shown), image) if characters < FEW_CHARACTERS else 0.0
+    return LayerMeasures(characters, unmapped, invisible, hidden, covered)
+
+
+def is_unmapped(character: str) -> bool:
+    """Whether a character stands for a glyph of which the PDF does not say what it means."""
+    return character == _UNMAPPED or "\ue000" <= character <= "\uf8ff"
+
+
+def _is_invisible(span: Mapping[str, Any]) -> bool:
+    flags = span["char_flags"]
+    if flags & _CLIPPED:  # a stencil for something painted through it: whether it is seen, the image says
+        return False
+    return not flags & (_FILLED | _STROKED) or span["alpha"] == 0
+
+
+def is_seen(bbox: Sequence[float], image: "PageImage") -> bool:
+    """Whether there is any contrast in a box, in points of the page as it is rendered, where text should be."""
+    scale = image.scale
+    left, top, right, bottom = bbox[0] * scale, bbox[1] * scale, bbox[2] * scale, bbox[3] * scale
+    if right - left < 0.1 * (bottom - top):  # fonts that give a glyph no width
+        right = left + 0.6 * (bottom - top)
+    # Rules and neighbouring lines touch the edges of a box.
+    inset = (bottom - top) * 0.15
+    x, y = max(0, int(left)), max(0, int(top + inset))
+    part = image.pixels[y : max(y + 1, int(bottom - inset) + 1), x : max(x + 1, int(right) + 1)]
+    if right <= 0 or bottom <= 0 or not part.size:
+        return False
+    if part.ndim == 2:
+        return _differs(part)
+    return any(_differs(part[..., channel]) for channel in (1, 0, 2))
+
+
+def _differs(part: Any) -> bool:
+    """Whether there is contrast: first along the middle, where a line of text has some, then anywhere."""
+    middle = part[len(part) // 2]
+    # A few bytes are compared sooner than NumPy is called, and mostly tell.
+    few = middle[:: max(1, len(middle) // _FEW_PIXELS)].tobytes()
+    if max(few) - min(few) >= LEAST_CONTRAST:
+        return True
+    return _contrast(middle) >= LEAST_CONTRAST or _contrast(part) >= LEAST_CONTRAST
+
+
+def _contrast(part: Any) -> int:
+    return int(part.max()) - int(part.min())
+
+
+def _covered(drawn: Sequence[Mapping[str, Any]], image: "PageImage") -> float:
+    """Return about what part of the page images cover, on a grid of 64 × 64 cells."""
+    import numpy as np
+
+    if not drawn:
+        return 0.0
+    cells = 64
+    grid = np.zeros((cells, cells), bool)
+    across, down = cells / (image.width / image.scale), cells / (image.height / image.scale)
+    for box in drawn:
+        left, top, right, bottom = box["bbox"]
+        columns = slice(max(0, round(left * across)), max(0, round(right * across)))
+        grid[max(0, round(top * down)) : max(0, round(bottom * down)), columns] = True
+    return float(grid.mean())

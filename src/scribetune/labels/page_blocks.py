@@ -1,0 +1,261 @@
+"""The blocks of a page, and the Markdown that each becomes: headings, paragraphs, lists, code, footnotes, figures."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import pairwise
+
+from scribetune.labels.tables.cells import Box, PageTable
+from scribetune.labels.text_layer import (
+    Line,
+    Span,
+    begins_with_conjunction,
+    is_broken_word,
+    joined,
+    needs_blank,
+    visual_lines,
+)
+from scribetune.text.markdown import FIGURE, is_cjk
+
+_BULLET = re.compile(r"^([•‣▪●○◦■□❑➢✓·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
+_NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)])\s+(?=\S)")
+_MARK = re.compile(r"^\s*(\d{1,3}|[*†‡§¶#]{1,3}|[a-z])\s*")
+_CAPTION = re.compile(
+    r"(?:Tab(?:le|\.|elle|leau|la)|Fig(?:ure|\.|ura)|Abb(?:ildung|\.)|Exhibit|Chart|表格?|[图圖図])\s{0,3}(?:[A-Z]?\d|[IVX]+\b)",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(r"\w[-\u2010]$")
+_INDENT = 8.0  # points between the levels of a list
+
+
+class Kind(StrEnum):
+    """What a block is on its page."""
+
+    HEADING = "heading"
+    TEXT = "text"
+    LIST = "list"
+    CODE = "code"
+    FOOTNOTE = "footnote"
+    TABLE = "table"
+    FIGURE = "figure"
+    FORMULA = "formula"
+    HEADER = "header"
+    FOOTER = "footer"
+
+
+@dataclass(frozen=True)
+class PageBlock:
+    """A block of a page."""
+
+    kind: Kind  # what it is
+    box: Box  # where it stands
+    lines: tuple[Line, ...] = ()  # its text, empty for tables
+    level: int = 0  # of a heading, from 1
+    tables: tuple[PageTable, ...] = ()  # a table's cells; several that stand side by side
+
+
+def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool) -> str:
+    """Write the blocks of a page down, in their order; tables as Markdown where it holds them, unless `always_html`."""
+    everything = "\n".join(line.text for block in blocks for line in block.lines)
+    marks = {mark for block in blocks if block.kind is Kind.FOOTNOTE for mark in _marks_of(block)}
+    writer = _Writer(everything, marks, always_html=always_html)
+    shown = [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
+    return "\n\n".join(text for block in _merged_lists(shown) if (text := writer.block(block)))
+
+
+def unicode_formulas(blocks: Sequence[PageBlock]) -> int:
+    """Count the formulas of a page that are nothing but characters: blocks of them, and lines of them in other text."""
+    return sum(
+        1 if block.kind is Kind.FORMULA else sum(line.is_formula for line in block.lines)
+        for block in blocks
+        if block.lines
+    )
+
+
+def _merged_lists(blocks: Sequence[PageBlock]) -> list[PageBlock]:
+    """Put list items that follow each other into one list, so that their levels show."""
+    merged: list[PageBlock] = []
+    for block in blocks:
+        last = merged[-1] if merged else None
+        if last is not None and last.kind is block.kind is Kind.LIST and block.box[1] >= last.box[1]:
+            merged[-1] = replace(last, lines=(*last.lines, *block.lines))
+        else:
+            merged.append(block)
+    return merged
+
+
+def _marks_of(block: PageBlock) -> list[str]:
+    return [
+        match.group(1) for line in block.lines if line.spans[0].raised and (match := _MARK.match(line.spans[0].text))
+    ]
+
+
+class _Writer:
+    def __init__(self, everything: str, marks: set[str], *, always_html: bool) -> None:
+        self._everything = everything
+        self._marks = marks
+        self._always_html = always_html
+
+    def block(self, block: PageBlock) -> str:
+        """Return a block's Markdown."""
+        lines = visual_lines(block.lines)
+        match block.kind:
+            case Kind.TABLE:
+                written = "\n\n".join(table.markdown(always_html=self._always_html) for table in block.tables)
+            case Kind.HEADING:
+                text = self.paragraph(lines, emphasis=False)
+                written = f"{'#' * min(max(block.level, 1), 6)} {text}" if text else ""
+            case Kind.LIST:
+                written = self._list(lines)
+            case Kind.CODE:
+                written = _code(lines)
+            case Kind.FOOTNOTE:
+                written = self._footnotes(lines)
+            case Kind.FIGURE:
+                written = "\n".join([FIGURE, *([""] if lines else []), *(line.text for line in lines)])
+            case Kind.FORMULA:
+                written = "\n".join(line.text for line in lines)
+            case _:
+                written = self.paragraph(lines)
+        return written
+
+    def paragraph(self, lines: Sequence[Line], *, emphasis: bool = True) -> str:
+        """Return lines as one line of Markdown: words divided at line ends joined, emphasis marked."""
+        pieces: list[Span] = []
+        text = ""
+        for line in lines:
+            spans = [span for span in line.spans if span.text]
+            if not spans:
+                continue
+            if pieces:
+                before = pieces[-1].text.rstrip()
+                after = line.text
+                stays_joined = _JOINT.search(before) and after[:1].isalnum() and not begins_with_conjunction(after)
+                if is_broken_word(before, after, self._everything) or before.endswith("\u00ad"):
+                    before = re.sub(r"[-\u00ad\u2010]$", "", before)
+                elif not stays_joined and not (is_cjk(before[-1:]) and is_cjk(after[:1])):
+                    before += " "
+                pieces[-1] = replace(pieces[-1], text=before)
+                spans[0] = replace(spans[0], text=spans[0].text.lstrip())
+            spaced = [spans[0]]
+            for previous, span in pairwise(spans):
+                spaced.append(replace(span, text=" " + span.text) if needs_blank(previous, span) else span)
+            pieces.extend(spaced)
+        text = self._styled(pieces) if emphasis else "".join(span.text for span in pieces)
+        return " ".join(text.replace("\u00ad", "").split())
+
+    def _styled(self, spans: Sequence[Span]) -> str:
+        """Return spans with marks for bold, italic, raised and code, each around as many words as it holds for."""
+        runs: list[tuple[tuple[bool, bool, bool, bool], str]] = []
+        bold = "".join(span.text for span in spans if span.bold)
+        # Bold Chinese is drawn with a second stroke, which no font tells: figures in it are not bold for themselves.
+        among_cjk = any(is_cjk(character) for span in spans for character in span.text)
+        has_bold = not among_cjk or any(map(str.isalpha, bold))
+        for span in spans:
+            style = (span.bold and has_bold, span.italic, span.mono, span.raised)
+            if runs and (runs[-1][0] == style or not span.text.strip()):
+                runs[-1] = (runs[-1][0], runs[-1][1] + span.text)
+            else:
+                runs.append((style, span.text))
+        return "".join(self._marked(text, *style) for style, text in runs)
+
+    def _marked(self, text: str, bold: bool, italic: bool, mono: bool, raised: bool) -> str:
+        inner = text.strip()
+        if not inner:
+            return text
+        before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+        if raised:
+            return f"{before}[^{inner}]{after}" if inner in self._marks else f"{before}<sup>{inner}</sup>{after}"
+        # Marks around punctuation alone are none that a reader sees, and Markdown would not read them.
+        if not any(character.isalnum() for character in inner):
+            return text
+        if mono:
+            return f"{before}`{inner}`{after}"
+        mark = "**" * bold + "*" * italic
+        return f"{before}{mark}{inner}{mark}{after}"
+
+    def _list(self, lines: Sequence[Line]) -> str:
+        items: list[tuple[float, str, list[Line]]] = []
+        for line in lines:
+            marker, rest = _marker(line)
+            if marker or not items:
+                items.append((line.box[0], marker or "-", [rest]))
+            else:
+                items[-1][2].append(line)
+        levels = _levels([left for left, _, _ in items])
+        return "\n".join(
+            f"{'  ' * level}{marker} {self.paragraph(content)}".rstrip()
+            for level, (_, marker, content) in zip(levels, items, strict=True)
+        )
+
+    def _footnotes(self, lines: Sequence[Line]) -> str:
+        notes: list[tuple[str, list[Line]]] = []
+        for line in lines:
+            mark = _MARK.match(line.spans[0].text) if line.spans[0].raised else None
+            if mark:
+                notes.append((mark.group(1), [_without_start(line, mark.end())]))
+            elif notes:
+                notes[-1][1].append(line)
+            else:
+                notes.append(("", [line]))
+        return "\n\n".join(
+            f"[^{mark}]: {self.paragraph(content)}" if mark else self.paragraph(content) for mark, content in notes
+        )
+
+
+def is_caption(lines: Sequence[Line]) -> bool:
+    """Whether a text is the caption of a table or a figure: bold or large, it is no heading all the same."""
+    return bool(lines) and bool(_CAPTION.match(lines[0].text))
+
+
+def list_marker(text: str) -> str:
+    """Return the mark that a list item starts with: "-" for any bullet, else its number; "" where it has none."""
+    if _BULLET.match(text):
+        return "-"
+    number = _NUMBER.match(text)
+    return number.group(1) if number else ""
+
+
+def _marker(line: Line) -> tuple[str, Line]:
+    """Return a line's list mark ("" if it has none) and the line without it."""
+    text = line.text
+    marker = list_marker(text)
+    if not marker:
+        return "", line
+    match = _BULLET.match(text) or _NUMBER.match(text)
+    return marker, _without_start(line, match.end() if match else 0)
+
+
+def _without_start(line: Line, characters: int) -> Line:
+    """Return a line without the first characters of its text."""
+    spans = list(line.spans)
+    left = characters + len(joined(spans)) - len(joined(spans).lstrip())
+    while spans and left >= len(spans[0].text):
+        gone = spans.pop(0)
+        left -= len(gone.text) + bool(spans and needs_blank(gone, spans[0]))
+    if not spans:
+        return replace(line, spans=(replace(line.spans[0], text=""),))
+    spans[0] = replace(spans[0], text=spans[0].text[max(left, 0) :].lstrip())
+    return replace(line, spans=tuple(spans))
+
+
+def _levels(lefts: Sequence[float]) -> list[int]:
+    """Return the depth of each list item by how far to the right it starts."""
+    steps: list[float] = []
+    for left in sorted(lefts):
+        if not steps or left - steps[-1] > _INDENT:
+            steps.append(left)
+    return [max(index for index, step in enumerate(steps) if left >= step - 0.1) for left in lefts]
+
+
+def _code(lines: Sequence[Line]) -> str:
+    """Return lines in a fence, indented as they are on the page."""
+    left = min(line.box[0] for line in lines)
+    rows = []
+    for line in lines:
+        characters = sum(len(span.text) for span in line.spans)
+        width = (line.box[2] - line.box[0]) / max(characters, 1)
+        indent = round((line.box[0] - left) / width) if width > 0 else 0
+        rows.append(" " * indent + "".join(span.text for span in line.spans).rstrip())
+    return "```\n" + "\n".join(rows) + "\n```"

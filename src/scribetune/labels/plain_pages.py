@@ -1,0 +1,256 @@
+"""Pages of running text: told from others by cheap tests, and cut into blocks without a layout model.
+
+The layout model and the table finder take about 0.4 s a page. Where nothing on a page can be a table or a drawing
+(few lines drawn, no columns of short entries), fonts and white space say what a heading, a list and a column is.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from scribetune.labels import reading_order
+from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_marker
+from scribetune.labels.right_to_left import is_right_to_left
+from scribetune.labels.ruling_lines import Rules
+from scribetune.labels.tables.cells import Box, Word
+from scribetune.labels.tables.lines import Segment, TableLine, is_figure, lines_of
+from scribetune.labels.text_layer import Line, TextLayer, union, visual_lines
+
+_MAX_SHAPES = 60
+HOPELESS_SHAPES = 10_000
+"""A map, a plan: the table finder would take minutes, and find none. Its lines need not be known."""
+_MAX_RULES = 3
+FIGURE_SHARE = 0.01
+"""A picture that covers less of the page leaves no mark: an icon, a bullet."""
+_MARGIN = 0.085
+_ALIGNED = 3.0
+_SHORT_ENTRY = 0.25
+_FIGURES_IN_ROW = 3
+_NEAR_ROWS = 5
+_HEADING_WORDS = 16
+_STRETCHED_BLANKS = 4
+_APART = 40.0  # points between two columns of figures
+_ONE_LINE = 6.0  # points between the strokes of a double line
+_STRETCH = 1.6
+_NUMBERED = re.compile(r"(?:\d{1,3}\.)+\d{0,3}\.?")
+
+
+def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
+    """Whether a page can be read without layout analysis: nothing on it can be a table or a drawing.
+
+    `shapes` is the number of its vector paths.
+    """
+    if not layer.lines or shapes > HOPELESS_SHAPES:
+        return True
+    if shapes > _MAX_SHAPES or any(not (line.horizontal or _beside_page(line, layer)) for line in layer.lines):
+        return False
+    underlines = [(line.box[0], line.box[2], line.box[3]) for line in layer.lines]
+    across = [
+        rule
+        for rule in rules.horizontal
+        if rule.end - rule.start > 20
+        and not any(abs(rule.at - y) < 4 and rule.start > x0 - 3 and rule.end < x1 + 3 for x0, x1, y in underlines)
+    ]
+    tall = [rule for rule in rules.vertical if rule.end - rule.start > 15]
+    # A table's frame has lines both ways, one of them inside; else it is a border, a column's rule, a mark of a change.
+    places = sorted(rule.at for rule in tall)
+    upright = len(places) - sum(after - before < _ONE_LINE for before, after in pairwise(places))
+    framed = len(across) + len(rules.edges) // 2 > _MAX_RULES and upright > 2 and len(across) > 1
+    return not framed and not _has_aligned_entries(layer)
+
+
+def _beside_page(line: Line, layer: TextLayer) -> bool:
+    """Whether a line runs up or down the page in one of its side margins: the stamp of an archive, a running title."""
+    return not line.horizontal and (line.box[2] < _MARGIN * layer.width or line.box[0] > (1 - _MARGIN) * layer.width)
+
+
+def _has_aligned_entries(layer: TextLayer) -> bool:
+    """Whether short pieces of text stand below each other beside other text, or figures do, in three rows or more."""
+    seen: dict[tuple[str, int], list[int]] = {}
+    rows = lines_of([word for word in layer.words if word.x1 - word.x0 > 0.3 * word.height or len(word.text) == 1])
+    for number, row in enumerate(rows):
+        figures = [word for word in row.words if is_figure(word.text)]
+        if len(figures) >= _FIGURES_IN_ROW:
+            # Figures of running text stand anywhere; those of a table below each other.
+            _see(seen, "figure", figures, number)
+        pieces = row.segments
+        if _is_stretched(row):
+            continue
+        marked = len(pieces) > 1 and bool(_NUMBERED.fullmatch(pieces[0].text) or list_marker(f"{pieces[0].text} x"))
+        short = [piece for piece in pieces[1 + marked :] if piece.x1 - piece.x0 < _SHORT_ENTRY * layer.width]
+        _see(seen, "piece", short, number)
+    figures_at = []
+    for (side, place), found in seen.items():
+        near = sorted({*found, *seen.get((side, place + 1), [])})
+        if any(near[index + 2] - near[index] <= _NEAR_ROWS for index in range(len(near) - 2)):
+            if side.startswith("piece"):
+                return True
+            figures_at.append(place * _ALIGNED)
+    # The same year three times in a column of text is chance; two columns of figures are none.
+    return bool(figures_at) and max(figures_at) - min(figures_at) > _APART
+
+
+def _see(seen: dict[tuple[str, int], list[int]], kind: str, pieces: Sequence[Word | Segment], row: int) -> None:
+    """Note where pieces of a row begin and end."""
+    for piece in pieces:
+        seen.setdefault((f"{kind} from", round(piece.x0 / _ALIGNED)), []).append(row)
+        seen.setdefault((f"{kind} to", round(piece.x1 / _ALIGNED)), []).append(row)
+
+
+def _is_stretched(row: TableLine) -> bool:
+    """Whether a row is a line of justified text: blanks wider than usual, but all about as wide."""
+    gaps = sorted(after.x0 - before.x1 for before, after in pairwise(row.words))
+    figures = sum(is_figure(word.text) for word in row.words)
+    if len(gaps) < _STRETCHED_BLANKS or figures > 0.4 * len(row.words):
+        return False
+    return gaps[-1] <= max(_STRETCH * gaps[len(gaps) // 2], gaps[len(gaps) // 2] + 0.25 * row.height)
+
+
+def blocks_of(layer: TextLayer) -> list[PageBlock]:
+    """Cut a page of running text into blocks, in reading order."""
+    figures = [
+        PageBlock(Kind.FIGURE, image)
+        for image in layer.images
+        if (image[2] - image[0]) * (image[3] - image[1]) >= FIGURE_SHARE * layer.width * layer.height
+    ]
+    beside: list[Line] = []
+    running: list[Line] = []
+    for line in layer.lines:
+        (beside if _beside_page(line, layer) else running).append(line)
+    blocks = blocks_of_lines(running, layer.width, layer.height)
+    blocks = merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
+    return [*blocks, *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
+
+
+def _behind_text(box: Box, lines: Sequence[Line]) -> bool:
+    """Whether an image lies behind the text: a background, no figure."""
+    over = sum(box[0] <= line.middle[0] <= box[2] and box[1] <= line.middle[1] <= box[3] for line in lines)
+    return over > 0.3 * len(lines) or over > 8
+
+
+def merged(blocks: Sequence[PageBlock], others: Sequence[PageBlock]) -> list[PageBlock]:
+    """Put further blocks where they stand among those in reading order: below the last one above them."""
+    result = list(blocks)
+    for other in sorted(others, key=lambda block: (block.box[1], block.box[0])):
+        above = [
+            index
+            for index, block in enumerate(result)
+            if block.box[3] <= other.box[1] + 3 and block.box[0] < other.box[2] and block.box[2] > other.box[0]
+        ]
+        below = [index for index, block in enumerate(result) if block.box[1] >= other.box[3] - 3]
+        at = above[-1] + 1 if above else below[0] if below else len(result)
+        result.insert(at, other)
+    return result
+
+
+def blocks_of_lines(lines: Sequence[Line], width: float, height: float) -> list[PageBlock]:
+    """Cut lines (the page in points) into headings, paragraphs, lists, code and notes by fonts and white space."""
+    if not lines:
+        return []
+    groups = _text_blocks(lines)
+    right_to_left = is_right_to_left("".join(line.text for line in lines))
+    body = _body_size(lines)
+    in_order = reading_order.ordered(groups, max(6.0, 0.8 * body), right_to_left=right_to_left)
+    paragraphs = [paragraph for group in in_order for paragraph in _paragraphs(visual_lines(group))]
+    sizes = sorted(
+        {round(max(line.size for line in part)) for part in paragraphs if _is_heading(part, body)}, reverse=True
+    )
+    return [_block(part, body, sizes, width, height) for part in paragraphs]
+
+
+def _text_blocks(lines: Sequence[Line]) -> list[tuple[Box, list[Line]]]:
+    """Return MuPDF's text blocks with their boxes; one that lies inside another is part of it (a formula in a line)."""
+    by_block: dict[int, list[Line]] = {}
+    for line in lines:
+        by_block.setdefault(line.block, []).append(line)
+    groups = sorted(
+        ((union([line.box for line in group]), group) for group in by_block.values()),
+        key=lambda group: (group[0][2] - group[0][0]) * (group[0][3] - group[0][1]),
+        reverse=True,
+    )
+    kept: list[tuple[Box, list[Line]]] = []
+    for box, group in groups:
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        around = next((i for i, (b, _) in enumerate(kept) if b[0] <= x <= b[2] and b[1] <= y <= b[3]), None)
+        if around is None or len(group) > 2:
+            kept.append((box, group))
+        else:
+            outer, held = kept[around]
+            kept[around] = (union([outer, box]), [*held, *group])
+    return kept
+
+
+def _body_size(lines: Sequence[Line]) -> float:
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        for span in line.spans:
+            sizes[round(span.size * 2) / 2] += len(span.text)
+    return sizes.most_common(1)[0][0]
+
+
+def _paragraphs(lines: Sequence[Line]) -> list[list[Line]]:
+    """Divide the lines of one text block where a new paragraph, list item or font begins."""
+    parts: list[list[Line]] = []
+    for line in lines:
+        if parts and not _begins(parts[-1], line):
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    return parts
+
+
+def _begins(part: Sequence[Line], line: Line) -> bool:
+    before = part[-1]
+    if abs(before.size - line.size) > 0.12 * before.size and not (before.spans[-1].raised or line.spans[0].raised):
+        return True
+    if before.bold != line.bold and (len(part) == 1 or part[0].bold != line.bold):
+        return line.bold or before.bold
+    if before.mono != line.mono or list_marker(line.text):
+        return True
+    gap = line.box[1] - before.box[3]
+    if gap > 0.8 * line.height:
+        return True
+    left = min(other.box[0] for other in part)
+    short = before.box[2] < max(other.box[2] for other in (*part, line)) - 4 * line.size
+    return (
+        short
+        and not list_marker(part[0].text)
+        and line.box[0] > left + line.size
+        and before.text.endswith((".", "!", "?", ":"))
+    )
+
+
+def _is_heading(part: Sequence[Line], body: float) -> bool:
+    text = " ".join(line.text for line in part)
+    if len(part) > 3 or len(text) > 200 or not any(character.isalpha() for character in text):
+        return False
+    if text.endswith((",", ";")) or part[0].mono or is_caption(part):
+        return False
+    larger = min(line.size for line in part) >= 1.15 * body
+    strong = all(line.bold for line in part) and not text.endswith((".", ":")) and len(text.split()) <= _HEADING_WORDS
+    return larger or (strong and part[0].size >= 0.98 * body and not list_marker(part[0].text).startswith("-"))
+
+
+def _block(part: Sequence[Line], body: float, sizes: Sequence[int], width: float, height: float) -> PageBlock:
+    box = union([line.box for line in part])
+    lines = tuple(part)
+    if _is_margin(part, box, body, height) and box[3] < _MARGIN * height:
+        return PageBlock(Kind.HEADER, box, lines)
+    if _is_margin(part, box, body, height) and (box[2] - box[0] < 0.7 * width or len(part) == 1):
+        return PageBlock(Kind.FOOTER, box, lines)
+    if _is_heading(part, body):
+        return PageBlock(Kind.HEADING, box, lines, sizes.index(round(max(line.size for line in part))) + 1)
+    kinds = (
+        (part[0].spans[0].raised and part[0].size < 0.95 * body, Kind.FOOTNOTE),
+        (all(line.mono for line in part), Kind.CODE),
+        (bool(list_marker(part[0].text)), Kind.LIST),
+        (all(line.is_formula for line in part), Kind.FORMULA),
+    )
+    return PageBlock(next((kind for holds, kind in kinds if holds), Kind.TEXT), box, lines)
+
+
+def _is_margin(part: Sequence[Line], box: Box, body: float, height: float) -> bool:
+    """Whether a short text stands at the upper or lower edge of the page."""
+    short = len(part) <= 2 and max(line.size for line in part) <= 1.1 * body
+    return short and (box[3] < _MARGIN * height or box[1] > (1 - _MARGIN) * height)

@@ -1,0 +1,106 @@
+"""The rows of data/manifests/labels: one for each page that has an image, whoever or whatever labelled it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scribetune.core import files, layout
+from scribetune.labels import agreement
+
+
+class LabelStatus(StrEnum):
+    """Whether a page's label can be used."""
+
+    OK = "ok"
+    NO_TEXT = "no_text"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+    TOO_LARGE = "too_large"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One page in data/manifests/labels.
+
+    Attributes:
+        document: Document id.
+        page: Counted from 1.
+        label: Path of the Markdown file.
+        label_sha256: Of its content.
+        label_source: "machine", "correction" (by a person) or "teacher" (by another model).
+        reviewer: Who corrected it, or which model wrote it, where the correction says so.
+        characters: Length of the label.
+        word_recall: Share of the text layer's words that the label has (1 where the layer has none).
+        unmapped_share: Share of glyphs that map to no character.
+        tables: Number of tables in the label.
+        formulas: Number of formulas with LaTeX in the label.
+        formulas_lost: Formulas whose LaTeX found no place in the label.
+        formulas_unicode: Lines of formulas whose LaTeX is not known: characters, in no order that means anything.
+        agreement: With the OCR of the page image, 0 to 1; -1 where it was not measured.
+        status: A `LabelStatus`.
+        message: Why, in plain words.
+    """
+
+    document: str
+    page: int
+    label: str
+    label_sha256: str
+    label_source: str
+    reviewer: str
+    characters: int
+    word_recall: float
+    unmapped_share: float
+    tables: int
+    formulas: int
+    formulas_lost: int
+    formulas_unicode: int
+    agreement: float
+    status: str
+    message: str
+
+
+def row_of(
+    document: str,
+    page: int,
+    text: str,
+    empty: str,
+    *,
+    source: str = "machine",
+    reviewer: str = "",
+    word_recall: float = 1.0,
+    unmapped_share: float = 0.0,
+    formulas: int = 0,
+    formulas_lost: int = 0,
+    formulas_unicode: int = 0,
+    agreement: float = agreement.UNKNOWN,
+) -> LabelRow:
+    """Return the row of a label, which lies, or will lie, below data/labels; `empty` says why it may have no text."""
+    return LabelRow(
+        document=document,
+        page=page,
+        label=layout.page_label(document, page).as_posix(),
+        label_sha256=files.sha256_bytes(text.encode()),
+        label_source=source,
+        reviewer=reviewer,
+        characters=len(text),
+        word_recall=round(word_recall, 6),
+        unmapped_share=round(unmapped_share, 6),
+        tables=count_tables(text),
+        formulas=formulas,
+        formulas_lost=formulas_lost,
+        formulas_unicode=formulas_unicode,
+        agreement=round(agreement, 6),
+        status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
+        message="" if text else empty,
+    )
+
+
+def row_without_label(document: str, page: int, status: LabelStatus, message: str) -> LabelRow:
+    """Return the row of a page that could not be labelled."""
+    return LabelRow(document, page, "", "", "machine", "", 0, 0.0, 0.0, 0, 0, 0, 0, agreement.UNKNOWN, status, message)
+
+
+def count_tables(text: str) -> int:
+    """Count Markdown tables (by their separator rows) and HTML tables."""
+    separators = sum(line.startswith("|---") for line in text.split("\n"))
+    return separators + text.lower().count("<table")

@@ -1,0 +1,362 @@
+"""The text layer of a page, read for its content: lines of spans with their fonts, in logical order, and their words.
+
+Labels are written of this. Whether the layer can be trusted at all, `text_layer_checks` says, by counting; what nobody
+sees of a layer that can, `without_unseen` takes out.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from scribetune.labels import right_to_left, text_pages
+from scribetune.labels.tables.cells import Box, Word
+from scribetune.text.markdown import is_cjk
+
+_RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
+_TYPE3 = "Unnamed-T3"
+_MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
+_MOSTLY = 0.7
+_SAME_LINE = 0.5
+_BLANK = 0.15
+_CJK_BLANK = 0.4
+_HORIZONTAL = 0.99
+_MATH_FONT = re.compile(
+    r"CM(?:MI|SY|EX|BSY|MIB)\d|MS[AB]M\d|Math|MT(?:MI|SY|EX)|LCMS|rsfs|eufm|Euclid(?:Math|Ext|Symbol)", re.IGNORECASE
+)
+_MATH_CHARACTER = re.compile(
+    "[\u2200-\u2211\u2213-\u2218\u221a-\u2263\u2266-\u22ef\u27c0-\u27ef\u2a00-\u2aff\U0001d400-\U0001d7ff]"
+)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
+_WORDS_AT_ONCE = 64  # compared with the boxes near them
+_CONJUNCTIONS = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of"})
+_DIVIDED = re.compile(r"([^\W\d_]{2,})[-\u00ad\u2010] ([a-zà-öø-ÿа-яα-ω]{2,})")
+_BREAK = re.compile(r"(\w+)[-\u00ad\u2010]$")
+_NOTE_MARK = re.compile(r"\s*(?:\d{1,3}|[a-z]|[*†‡§¶#]{1,3})\s*")
+_MARK_SIZE = 0.8
+_FULL_WIDTH = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]+")
+_QUARTER_BLANK = 0.35
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of characters in one font."""
+
+    text: str  # as it is read: right-to-left runs in logical order
+    box: Box  # where it stands
+    size: float  # of the font, in points
+    bold: bool
+    italic: bool
+    mono: bool  # all characters of the font are equally wide
+    raised: bool  # above the line, like the mark of a footnote
+    math: bool = False  # the font is one for formulas
+
+
+@dataclass(frozen=True)
+class Line:
+    """Spans that follow each other on one line of the page."""
+
+    spans: tuple[Span, ...]
+    box: Box
+    block: int
+    horizontal: bool = True
+
+    @cached_property
+    def text(self) -> str:
+        """Its characters, blanks at the ends removed."""
+        return joined(self.spans).strip()
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Of its box."""
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+    @property
+    def height(self) -> float:
+        """Of its box."""
+        return self.box[3] - self.box[1]
+
+    @property
+    def size(self) -> float:
+        """Size of the font of its longest span."""
+        return max(self.spans, key=lambda span: len(span.text)).size
+
+    @property
+    def bold(self) -> bool:
+        """Whether all of it is."""
+        return all(span.bold for span in self.spans if span.text.strip())
+
+    @property
+    def is_formula(self) -> bool:
+        """Whether it is, for the most part, set in fonts or characters of formulas."""
+        characters = math = 0
+        for span in self.spans:
+            seen = sum(not character.isspace() for character in span.text)
+            characters += seen
+            math += seen if span.math else len(_MATH_CHARACTER.findall(span.text))
+        return math >= 3 and math >= 0.3 * characters
+
+    @property
+    def mono(self) -> bool:
+        """Whether all of it is in a font whose characters are equally wide."""
+        return all(span.mono for span in self.spans if span.text.strip())
+
+
+@dataclass(frozen=True)
+class TextLayer:
+    """What a page's text layer holds."""
+
+    lines: tuple[Line, ...]  # in the order of the file; blank ones and, where others exist, invisible ones left out
+    words: tuple[Word, ...]  # for tables
+    images: tuple[Box, ...]  # boxes of the images
+    width: float  # of the page, in points
+    height: float  # the same
+    unseen: tuple[Word, ...] = ()  # words that were taken out, since nobody sees them
+
+
+def read(page: Any) -> TextLayer:
+    """Read a pymupdf.Page that is not rotated; ligatures come as their letters, /ActualText instead of glyphs."""
+    import pymupdf
+
+    flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES
+    textpage = text_pages.text_page(page, flags)
+    found = textpage.extractDICT()
+    repaired = right_to_left.words_in_order(textpage)
+    lines: list[Line] = []
+    hidden: list[Line] = []
+    images: list[Box] = []
+    for number, block in enumerate(found["blocks"]):
+        if block["type"] == 1:
+            images.append(_box(block["bbox"]))
+        for line in block.get("lines", []):
+            spans = [span for span in line["spans"] if span["text"].strip("\u200b\ufeff")]
+            if not any(span["text"].strip() for span in spans):
+                continue
+            seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
+            made = _line(seen or spans, number, repaired, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
+            (lines if seen else hidden).append(made)
+    words = tuple(
+        Word(*_box(w[:4]), text_pages.with_drawn_hyphens(repaired.get(w[4], w[4]))) for w in textpage.extractWORDS()
+    )
+    return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
+
+
+def is_sideways(layer: TextLayer) -> bool:
+    """Whether most of a page's text runs up or down it: a wide table on an upright page."""
+    characters = sum(len(line.text) for line in layer.lines)
+    across = sum(len(line.text) for line in layer.lines if line.horizontal)
+    return characters >= _MIN_SIDEWAYS and across < (1 - _MOSTLY) * characters
+
+
+def turn_upright(page: Any) -> None:
+    """Turn an (in-memory) pymupdf.Page whose text runs up or down it, so that it is read from left to right."""
+    import pymupdf
+
+    downwards = upwards = 0
+    for block in page.get_text("dict", flags=pymupdf.TEXTFLAGS_TEXT)["blocks"]:
+        for line in block.get("lines", []):
+            length = sum(len(span["text"]) for span in line["spans"])
+            downwards += length * (line["dir"][1] > _HORIZONTAL)
+            upwards += length * (line["dir"][1] < -_HORIZONTAL)
+    page.set_rotation(270 if downwards > upwards else 90)
+    page.remove_rotation()
+
+
+def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """On a page that is mostly set in such a font, equally wide characters do not mean code."""
+    characters = sum(len(span.text) for line in lines for span in line.spans)
+    mono = sum(len(span.text) for line in lines for span in line.spans if span.mono)
+    if mono <= 0.5 * characters:
+        return tuple(lines)
+    return tuple(replace(line, spans=tuple(replace(span, mono=False) for span in line.spans)) for line in lines)
+
+
+def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLayer:
+    """Return a text layer without what nobody sees of it: text in the colour of the ground, covered, or clipped away.
+
+    Spans without any contrast (`is_seen` of their box) go, their words to `unseen`. Those without a letter or a digit
+    stay: a row of underscores lies at the edge of its box.
+    """
+    lines: list[Line] = []
+    gone: list[Box] = []
+    for line in layer.lines:
+        kept = [span for span in line.spans if not any(map(str.isalnum, span.text)) or is_seen(span.box)]
+        if len(kept) == len(line.spans):
+            lines.append(line)
+            continue
+        gone.extend(span.box for span in line.spans if span not in kept)
+        if any(span.text.strip() for span in kept):
+            lines.append(replace(line, spans=tuple(kept), box=union([span.box for span in kept])))
+    shown = [span.box for line in lines for span in line.spans]
+    is_gone = [
+        in_gone and not in_shown
+        for in_gone, in_shown in zip(_are_in(layer.words, gone), _are_in(layer.words, shown), strict=True)
+    ]
+    words = tuple(word for word, gone in zip(layer.words, is_gone, strict=True) if not gone)
+    unseen = tuple(word for word, gone in zip(layer.words, is_gone, strict=True) if gone)
+    return replace(layer, lines=tuple(lines), words=words, unseen=unseen)
+
+
+def _are_in(words: Sequence[Word], boxes: Sequence[Box]) -> list[bool]:
+    """Whether the middle of each word is in one of the boxes; a map has ten thousand of both."""
+    import numpy as np
+
+    if not words or not boxes:
+        return [False] * len(words)
+    edges, centres = np.asarray(boxes), np.asarray([word.centre for word in words])
+    found = np.zeros(len(words), bool)
+    # From top to bottom, so that few words at once are near few boxes.
+    downwards = np.argsort(centres[:, 1], kind="stable")
+    for first in range(0, len(words), _WORDS_AT_ONCE):
+        at = downwards[first : first + _WORDS_AT_ONCE]
+        x, y = centres[at].T[..., None]
+        near = edges[(edges[:, 1] <= y.max()) & (edges[:, 3] >= y.min())]
+        x0, y0, x1, y1 = near.T
+        found[at] = ((x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)).any(axis=1)
+    is_in: list[bool] = found.tolist()
+    return is_in
+
+
+def _box(values: Sequence[float]) -> Box:
+    x0, y0, x1, y1 = values
+    return x0, y0, x1, y1
+
+
+def _starts_raised(spans: Sequence[dict[str, Any]]) -> bool:
+    """Whether a line begins with the mark of a note: MuPDF tells raised text by what stands before it on the line."""
+    if len(spans) < 2 or not _NOTE_MARK.fullmatch(spans[0]["text"]):
+        return False
+    mark, text = spans[0], spans[1]
+    raised = text["origin"][1] - mark["origin"][1]
+    return bool(mark["size"] <= _MARK_SIZE * text["size"] and 0.1 * text["size"] <= raised <= 0.6 * text["size"])
+
+
+def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:
+    starts_raised = horizontal and _starts_raised(spans)
+    last = len(spans) - 1
+    made = tuple(
+        Span(
+            _readable(
+                text_pages.with_drawn_hyphens(
+                    _without_quarter_blank(span, repaired.get(span["text"], span["text"])), ends_line=number == last
+                )
+            ),
+            _box(span["bbox"]),
+            span["size"],
+            bool(span["flags"] & _BOLD),
+            bool(span["flags"] & _ITALIC),
+            bool(span["flags"] & _MONO),
+            bool(span["flags"] & _RAISED) or (starts_raised and number == 0),
+            bool(_MATH_FONT.search(span["font"])),
+        )
+        for number, span in enumerate(spans)
+    )
+    return Line(made, union([span.box for span in made]), block, horizontal)
+
+
+def _without_quarter_blank(span: Mapping[str, Any], text: str) -> str:
+    """Return text without the blank that MuPDF reads in the gap which word processors set after figures in Chinese.
+
+    The gap before the figures, just as wide, it does not read as one.
+    """
+    characters = text[1:]
+    if text[:1] != " " or not _FULL_WIDTH.fullmatch(characters):
+        return text
+    blank = span["bbox"][2] - span["bbox"][0] - len(characters) * span["size"]
+    return characters if blank < _QUARTER_BLANK * span["size"] else text
+
+
+def _readable(text: str) -> str:
+    """Return text in NFC; a control character stands for a glyph that has no other: a blank."""
+    return unicodedata.normalize("NFC", _CONTROL.sub(" ", text))
+
+
+def union(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box around boxes."""
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
+def is_apart(before: str, after: str, left: Box, right: Box) -> bool:
+    """Whether a blank is seen between two texts on a line; formulas stand off Chinese a little, without one."""
+    if before[-1:].isspace() or after[:1].isspace():
+        return False
+    height = min(left[3] - left[1], right[3] - right[1])
+    gap = max(right[0] - left[2], left[0] - right[2])  # to the right, or to the left
+    return gap > height * (_CJK_BLANK if is_cjk(before[-1:]) or is_cjk(after[:1]) else _BLANK)
+
+
+def needs_blank(before: Span, after: Span) -> bool:
+    """Whether a blank is seen between two spans that follow each other on a line."""
+    return is_apart(before.text, after.text, before.box, after.box)
+
+
+def joined(spans: Sequence[Span]) -> str:
+    """Return the text of spans on one line, with the blanks that are seen between them."""
+    text = spans[0].text if spans else ""
+    for before, after in pairwise(spans):
+        text += (" " if needs_blank(before, after) else "") + after.text
+    return text
+
+
+def visual_lines(lines: Sequence[Line]) -> list[Line]:
+    """Put pieces that stand on one line of the page together, in the order in which they are read, top to bottom."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: (line.middle[1], line.box[0])):
+        for row in reversed(rows[-3:]):
+            if line.horizontal and row[0].horizontal and _same_height(row, line):
+                row.append(line)
+                break
+        else:
+            rows.append([line])
+    made = []
+    for row in rows:
+        leftwards = right_to_left.is_right_to_left("".join(line.text for line in row))
+        ordered = sorted(row, key=lambda line: line.box[0], reverse=leftwards)
+        spans = tuple(span for line in ordered for span in line.spans)
+        made.append(Line(spans, union([line.box for line in ordered]), ordered[0].block, ordered[0].horizontal))
+    return made
+
+
+def _same_height(row: Sequence[Line], line: Line) -> bool:
+    top, bottom = min(other.box[1] for other in row), max(other.box[3] for other in row)
+    overlap = min(bottom, line.box[3]) - max(top, line.box[1])
+    beside = all(line.box[0] >= other.box[2] - 2 or line.box[2] <= other.box[0] + 2 for other in row)
+    return beside and overlap > _SAME_LINE * min(bottom - top, line.height)
+
+
+def without_breaks(text: str) -> str:
+    """Return text of several lines (a blank between them) with words joined that were divided at a line's end."""
+    return _DIVIDED.sub(lambda m: m.group() if m.group(2) in _CONJUNCTIONS else m.group(1) + m.group(2), text)
+
+
+def joined_rows(rows: Sequence[str]) -> str:
+    """Return the lines of a table's cell as one: a blank between words, none between Chinese or Japanese characters."""
+    text = ""
+    for row in (" ".join(row.split()) for row in rows):
+        among_cjk = bool(text) and is_cjk(text[-1]) and is_cjk(row[:1])
+        text += row if among_cjk or not text else f" {row}" if row else ""
+    return without_breaks(text)
+
+
+def begins_with_conjunction(text: str) -> bool:
+    """Whether the first word of a text joins two others."""
+    start = re.match(r"\w+", text)
+    return start is not None and start.group() in _CONJUNCTIONS
+
+
+def is_broken_word(before: str, after: str, elsewhere: str) -> bool:
+    """Whether a word is divided between the end of one line and the start of the next.
+
+    A hyphen that the page shows inside the same word elsewhere is part of it.
+    """
+    end = _BREAK.search(before)
+    start = re.match(r"\w+", after)
+    if end is None or start is None or not start.group()[0].islower() or not end.group(1)[-1].isalpha():
+        return False
+    if begins_with_conjunction(after):  # "pre- and post-war"
+        return False
+    return f"{end.group(1)}-{start.group()}" not in elsewhere

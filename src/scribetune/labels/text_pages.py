@@ -1,0 +1,123 @@
+"""MuPDF's text pages, read without decoding the images on them.
+
+`TextPage.extractDICT` copies each image. One for which there is no file format (scans in JBIG2 or Flate, most masks) is
+decoded and compressed as PNG: half a second for a scan, twice or more a page, for bytes that nobody asks for. To leave
+images out of the text page would change it: they tell blocks of text apart. So they pass for drawings while the blocks
+are listed, and are images again afterwards.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from scribetune.labels.tables.cells import Box
+
+_IMAGE, _GROUP, _DRAWING = 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_IMAGE, _STRUCT, _VECTOR
+_DRAWN_HYPHEN = re.compile("\u00ad(?=\\S)")
+
+
+def text_page(page: Any, flags: int) -> Any:
+    """Return a pymupdf.Page's text, by PyMuPDF's TEXT_… flags, without the data of images."""
+    return without_image_data(page.get_textpage(flags=flags))
+
+
+def without_image_data(found: Any) -> Any:
+    """Return a pymupdf.TextPage as one whose dictionaries give images by kind, number and box alone."""
+    lean = _lean_text_page()(found.this)
+    lean.parent = found.parent
+    return lean
+
+
+@cache
+def _lean_text_page() -> Any:
+    """Return the class, made when PyMuPDF is there."""
+    import pymupdf
+
+    class _LeanTextPage(pymupdf.TextPage):  # type: ignore[misc]  # pymupdf has no types
+        def _getNewBlockList(self, page_dict: dict[str, Any], raw: Any) -> None:  # noqa: N802  its name
+            images = _images(self.this)
+            boxes = [pymupdf.mupdf.FzRect(image.bbox) for image in images]
+            limits = pymupdf.mupdf.FzRect(self.this.m_internal.mediabox)
+            mark = _mark(limits)
+            for image in images:
+                image.type, image.bbox = _DRAWING, mark.internal()
+            try:
+                super()._getNewBlockList(page_dict, raw)
+            finally:
+                for image, box in zip(images, boxes, strict=True):
+                    image.type, image.bbox = _IMAGE, box.internal()
+            if images:
+                page_dict["blocks"] = _with_images(page_dict["blocks"], iter(boxes), _edges(mark), limits)
+
+    return _LeanTextPage
+
+
+def _images(found: Any) -> list[Any]:
+    """Return the images of a text page in its order, those in groups too, as MuPDF's fz_stext_block."""
+    from pymupdf import mupdf
+
+    images = []
+    at = mupdf.ll_fz_stext_page_block_iterator_begin_dfs(found.m_internal)
+    while not mupdf.ll_fz_stext_page_block_iterator_eod_dfs(at):
+        if at.block.type == _IMAGE:
+            images.append(at.block)
+        at = mupdf.ll_fz_stext_page_block_iterator_next_dfs(at)
+    return images
+
+
+def _mark(limits: Any) -> Any:
+    """Return a box that no drawing has, on the page: what lies off it would be left out."""
+    from pymupdf import mupdf
+
+    if mupdf.fz_is_infinite_rect(limits):
+        return mupdf.FzRect(0.0, 0.0, 0.01171875, 0.013671875)
+    width, height = limits.x1 - limits.x0, limits.y1 - limits.y0
+    return mupdf.FzRect(limits.x0, limits.y0, limits.x0 + 0.01171875 * width, limits.y0 + 0.013671875 * height)
+
+
+def _edges(box: Any) -> Box:
+    return box.x0, box.y0, box.x1, box.y1
+
+
+def _with_images(
+    blocks: Sequence[dict[str, Any]], boxes: Iterator[Any], mark: Box, limits: Any
+) -> list[dict[str, Any]]:
+    """Make images again of the drawings with the box `mark`; `boxes` are theirs, in the same order.
+
+    Images that reach beyond the limits of the page are left out, as PyMuPDF does.
+    """
+    from pymupdf import mupdf
+
+    left_out = 0
+    kept: list[dict[str, Any]] = []
+    for block in blocks:
+        block["number"] -= left_out
+        if block["type"] == _GROUP:
+            block["blocks"] = _with_images(block["blocks"], boxes, mark, limits)
+        elif block["type"] == _DRAWING and block["bbox"] == mark:
+            box = next(boxes)
+            if mupdf.fz_is_infinite_rect(limits) or mupdf.fz_contains_rect(limits, box):
+                kept.append({"type": _IMAGE, "number": block["number"], "bbox": _edges(box)})
+            else:
+                left_out += 1
+            continue
+        kept.append(block)
+    return kept
+
+
+def with_drawn_hyphens(text: str, *, ends_line: bool = True) -> str:
+    """Return text with a hyphen for each soft hyphen within a line.
+
+    A PDF holds what is drawn: some fonts map the glyph of every hyphen to the soft one. At a line's end it is what its
+    name says, and stays.
+    """
+    return _DRAWN_HYPHEN.sub("-", text) if ends_line else text.replace("\u00ad", "-")
+
+
+def texts_of(block: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a block of a dictionary, those of the blocks in it too."""
+    for line in block.get("lines", []):
+        yield "".join(span["text"] for span in line["spans"])
+    for child in block.get("blocks", []):
+        yield from texts_of(child)

@@ -1,0 +1,183 @@
+"""Model families: the registry, and where a base model lies. Nothing here imports torch or transformers.
+
+A base model is named by a folder or by a hub id. A folder is looked up in the search roots (the working directory,
+then the repository); a hub id needs the revision of the repository, so that a rebuild gets the same weights.
+
+deepseek_ocr2   DeepSeek-OCR-2 through its native transformers class (model_type `deepseek_ocr2`)
+folders         folders and hub repositories that base models lie in
+interface       what a model family has to say
+native          what families with a native transformers class have in common
+qwen_processor  the part of the Qwen processors that pages need
+qwen_vl         Qwen2.5-VL and Qwen3-VL (dense, and mixture of experts) through their native transformers classes
+remote_code     models that come with Python code of their own: known by name, and refused in words
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from scribetune.core.config import BaseModelChoice
+from scribetune.core.errors import UserError
+from scribetune.models.families import folders, remote_code
+from scribetune.models.families.deepseek_ocr2 import DeepseekOcr2
+from scribetune.models.families.interface import Family, ImageTokenError, PageCost, Scope, expected_trainable
+from scribetune.models.families.qwen_vl import Qwen3VL, Qwen3VLMoe, Qwen25VL
+
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "ImageTokenError",
+    "PageCost",
+    "Scope",
+    "base_model_files",
+    "expected_trainable",
+    "family_of",
+    "resolve",
+]
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.model_type: family for family in (DeepseekOcr2(), Qwen25VL(), Qwen3VL(), Qwen3VLMoe())}
+)
+"""Every supported family by the `model_type` of its config.json."""
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_REVISION = re.compile(r"[0-9a-f]{40}")
+
+
+def base_model_files(name: str, search: Sequence[Path]) -> list[Path]:
+    """List the files of a base model's folder (`base_model.name`) that loading it reads, sorted; [] for a hub id.
+
+    A relative folder is looked up in the roots `search`, in order; paths come as `root / name / file`.
+
+    Raises:
+        UserError: A folder that does not exist, or holds no config.json or no *.safetensors.
+    """
+    folder = _find_folder(name, search)
+    return [] if folder is None else folders.model_files(folder)
+
+
+def resolve(choice: BaseModelChoice, search: Sequence[Path]) -> str:
+    """Check the choice of a base model without loading it, and return the folder or the hub id to load.
+
+    Raises:
+        UserError: A folder that is missing, incomplete or of no supported family, or a hub id without a revision.
+    """
+    folder = _find_folder(choice.name, search)
+    if folder is None:
+        _check_revision(choice.name, choice.revision)
+        return choice.name
+    folders.model_files(folder)
+    family_of(folder, choice.family)
+    return str(folder)
+
+
+def family_of(folder: Path, wanted: str = "auto") -> Family:
+    """Return the family of the model in a local folder, read off its config.json; `wanted` is `base_model.family`.
+
+    Raises:
+        UserError: config.json cannot be read, names no supported family, or another one than `wanted`.
+    """
+    path = folder / "config.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        found = settings.get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(
+            "The base model's config.json cannot be read", value=str(path), accepted=folders.ACCEPTED, todo=f"{error}"
+        ) from error
+    if found not in FAMILIES:
+        supported = [f"{name} ({family.title})" for name, family in sorted(FAMILIES.items())]
+        raise remote_code.refuse(str(folder), settings, supported)
+    if wanted not in ("auto", found):
+        raise UserError(
+            f"base_model.family does not fit the model in {folder}, whose model_type is {found!r}",
+            value=wanted,
+            accepted=f"auto or {found}",
+            todo="set base_model.family to auto",
+        )
+    return FAMILIES[found]
+
+
+def local_folder(name: str, revision: str | None) -> Path:
+    """Return the folder of a base model, fetching a hub id's pinned revision first (safetensors and text files only).
+
+    Raises:
+        UserError: Neither an existing folder nor a hub id with revision, or the hub does not have it.
+    """
+    folder = _find_folder(name, [Path()])
+    if folder is not None:
+        folders.model_files(folder)
+        return folder
+    _check_revision(name, revision)
+    return folders.fetch(name, str(revision))
+
+
+def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> str:
+    """Return the prompt of a task for the chosen base model, without loading it.
+
+    A hub id's family is read off its config.json, which is the only file fetched for it.
+
+    Raises:
+        UserError: As `resolve` and `family_of`; or the family has no prompt for the task.
+    """
+    if choice.family != "auto":
+        family = FAMILIES[choice.family]
+    else:
+        where = resolve(choice, search)
+        folder = _find_folder(choice.name, search)
+        family = family_of(folder if folder is not None else folders.fetch_config(where, choice.revision))
+    return prompt_of(family, task)
+
+
+def prompt_of(family: Family, task: str) -> str:
+    """Return a family's prompt for a task.
+
+    Raises:
+        UserError: The family has no prompt for the task.
+    """
+    prompts: Mapping[str, str] = {str(name): text for name, text in family.prompts.items()}
+    if task not in prompts:
+        raise UserError(
+            f"{family.title} has no prompt for the task",
+            value=task,
+            accepted=", ".join(sorted(prompts)),
+            todo="set task.prompt",
+        )
+    return prompts[task]
+
+
+def _find_folder(name: str, search: Sequence[Path]) -> Path | None:
+    """Return the folder of that name, None for what must be a hub id; a missing folder is a UserError."""
+    path = Path(name).expanduser()
+    if path.is_absolute():
+        if path.is_dir():
+            return path
+    else:
+        for root in search:
+            if (root / path).is_dir():
+                return root / path
+        # "models/tinny" looks like a hub id too: where its first part is a folder here, a folder was meant.
+        looks_local = name.startswith((".", "~")) or any(
+            (root / path.parts[0]).is_dir() for root in search if path.parts
+        )
+        if _HUB_ID.fullmatch(name) and not looks_local:
+            return None
+    looked_in = "" if path.is_absolute() else " in " + ", ".join(str(root.resolve()) for root in search)
+    raise UserError(
+        f"The base model's folder does not exist{looked_in}",
+        value=name,
+        accepted=folders.ACCEPTED,
+        todo="set base_model.name to one of these",
+    )
+
+
+def _check_revision(name: str, revision: str | None) -> None:
+    if not _REVISION.fullmatch(revision or ""):
+        raise UserError(
+            f"The base model {name} comes from a model hub and needs base_model.revision, the commit to pin",
+            value=revision,
+            accepted="40 hexadecimal digits",
+            todo="copy the commit from the model's file listing, or give a local folder as base_model.name",
+        )

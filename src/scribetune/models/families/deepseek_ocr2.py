@@ -1,0 +1,250 @@
+"""DeepSeek-OCR-2 through its native transformers class (model_type `deepseek_ocr2`).
+
+A page is one square global view and, where the processor crops, up to six 768 px tiles; every view costs one token per
+64 px square, plus one separator per page. Prompts are plain text, without a chat template.
+"""
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from scribetune.models.families.interface import EncodedPages, ImageTokenError, PageCost, Scope, Scopes, TaskName
+from scribetune.models.families.native import NativeFamily, native, scatter
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+_ATTENTION = r"self_attn\.(?:q|k|v|o)_proj"
+_MLP = r"mlp\.(?:shared_experts\.)?(?:gate|up|down)_proj"
+_LAYER = r".*language_model\.layers\.\d+\."
+_ENCODER = r".*vision_tower\.vision_encoder\.layers\.\d+\.(?:self_attn\.(?:q|k|v|o)_proj|mlp\.(?:gate|up|down)_proj)"
+"""The query encoder. The usual recipes' list (q, k, v, o, gate, up, down) never reaches SAM before it: its layers have
+other names; it stays as it is here too, which lets its output be kept."""
+_EXPERTS = ("mlp.experts.gate_up_proj", "mlp.experts.down_proj")
+_FRONT, _FRONT_ROWS = "front", "front_rows"
+"""What SAM made of pages, and how many rows each has, in the place of pixels."""
+_VIEWS_AT_ONCE = 3
+_PIXELS_PER_TOKEN_SIDE = 64  # 16 px patches, downsampled by 4
+
+
+class DeepseekOcr2(NativeFamily):
+    """DeepSeek-OCR-2, of any size."""
+
+    model_type: ClassVar[str] = "deepseek_ocr2"
+    title: ClassVar[str] = "DeepSeek-OCR-2"
+    prompts: ClassVar[Mapping[TaskName, str]] = MappingProxyType(
+        {"free_ocr": "<image>\nFree OCR. ", "markdown": "<image>\n<|grounding|>Convert the document to markdown. "}
+    )
+    scopes: ClassVar[Scopes] = Scopes(
+        title,
+        {
+            "attention": Scope(_LAYER + _ATTENTION, (), frozenset({"attention"}), True, True),
+            "language": Scope(f"{_LAYER}(?:{_ATTENTION}|{_MLP})", (), frozenset({"attention", "mlp"}), True, True),
+            "experts": Scope(
+                f"{_LAYER}(?:{_ATTENTION}|{_MLP})", _EXPERTS, frozenset({"attention", "mlp", "experts"}), True, False
+            ),
+            "vision": Scope(
+                f"{_LAYER}(?:{_ATTENTION}|{_MLP})|{_ENCODER}",
+                _EXPERTS,
+                frozenset({"attention", "mlp", "experts", "vision"}),
+                False,
+                False,
+            ),
+        },
+    )
+    front: ClassVar[str | None] = "model.vision_tower.sam_encoder"
+    encoder: ClassVar[tuple[str, ...]] = ("vision_tower.", "multi_modal_projector.")
+
+    def load_processor(self, folder: Path) -> Any:
+        """Load the native processor; the image processor falls back to its Pillow form where torchvision is absent."""
+        from transformers import AutoProcessor
+
+        return AutoProcessor.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+    def page_cost(self, processor: Any, width_px: int, height_px: int) -> PageCost:
+        """Count views and tokens as the processor's settings imply; see `Family.page_cost`.
+
+        One view of S px costs ceil(S / 64)² tokens; one more separates the views from the text.
+        """
+        from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import get_optimal_tiled_canvas
+
+        settings = processor.image_processor
+        tile = int(settings.tile_size)
+        cropping = bool(settings.crop_to_patches)
+        # Without cropping the image processor scales the only view to the tile size, whatever `size` says.
+        view = int(settings.size["height"]) if cropping else tile
+        columns, rows = 0, 0
+        if cropping and max(width_px, height_px) > tile:
+            columns, rows = get_optimal_tiled_canvas(
+                (height_px, width_px), (tile, tile), int(settings.min_patches), int(settings.max_patches)
+            )
+        tokens = math.ceil(view / _PIXELS_PER_TOKEN_SIDE) ** 2 + 1
+        tokens += columns * rows * math.ceil(tile / _PIXELS_PER_TOKEN_SIDE) ** 2
+        return PageCost(tokens, columns * rows, max(view, tile * max(columns, rows)))
+
+    def encode(self, processor: Any, images: "Sequence[Image]", prompt: str) -> EncodedPages:
+        """Call the processor and check every count; see `Family.encode`."""
+        settings = processor.image_processor
+        # Named explicitly: called without them, the processor crops whatever its own saved settings say.
+        cropping = {key: getattr(settings, key) for key in ("crop_to_patches", "min_patches", "max_patches")}
+        batch = processor(
+            images=list(images), text=[prompt] * len(images), return_tensors="pt", padding=True, **cropping
+        )
+        ids, mask = batch.pop("input_ids"), batch.pop("attention_mask")
+        pixels = {
+            key: batch[key] for key in ("pixel_values", "pixel_values_local", "num_local_patches") if key in batch
+        }
+        rows = tuple(tuple(row[kept.bool()].tolist()) for row, kept in zip(ids, mask, strict=True))
+        local = pixels.get("pixel_values_local")
+        tiles_made = 0 if local is None else len(local)
+        tiles_due = 0
+        for index, (image, row) in enumerate(zip(images, rows, strict=True)):
+            due = self.page_cost(processor, image.width, image.height)
+            found = row.count(processor.image_token_id)
+            tiles = int(pixels["num_local_patches"][index])
+            side = int(pixels["pixel_values"].shape[-1])
+            tokens_seen = math.ceil(side / _PIXELS_PER_TOKEN_SIDE) ** 2 + 1
+            if tiles:
+                tokens_seen += tiles * math.ceil(int(settings.tile_size) / _PIXELS_PER_TOKEN_SIDE) ** 2
+            if not due.tokens == found == tokens_seen or tiles != due.tiles:
+                raise ImageTokenError(
+                    f"A page of {image.width}×{image.height} px calls for {due.tokens} image tokens in {due.tiles} "
+                    f"tiles, but the processor wrote {found} tokens for {tokens_seen} features in {tiles} tiles. "
+                    f"Check size, tile_size and crop_to_patches in the model's processor configuration."
+                )
+            tiles_due += due.tiles
+        if tiles_made != tiles_due:
+            raise ImageTokenError(f"{tiles_due} tiles are called for, the processor made {tiles_made}.")
+        return EncodedPages(rows, pixels)
+
+    def text_tokens(self, processor: Any, prompt: str) -> int:
+        """Count the tokens of the prompt but its one image token; see `Family.text_tokens`."""
+        return len(processor.tokenizer(prompt)["input_ids"]) - 1
+
+    def control_tokens(self, processor: Any) -> Sequence[str]:
+        """Return placeholder, begin, end and padding; markup is written like text."""
+        tokenizer = processor.tokenizer
+        named = (processor.image_token, tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token)
+        return [token for token in named if token]
+
+    def vision_features(self, model: Any, pixels: "Mapping[str, torch.Tensor]") -> "list[torch.Tensor]":
+        """Run SAM (unless the pixels are what it made of them), the query encoder and the projector; see `Family`.
+
+        All views of a page go through the query encoder as one sequence in which no view sees another: the native class
+        runs it once for the page and once more for its tiles.
+        """
+        import torch
+
+        weights = native(model).model
+        if _FRONT in pixels:
+            given = pixels[_FRONT].to(weights.view_separator.device, weights.view_separator.dtype)
+            rows = list(torch.split(given, list(pixels[_FRONT_ROWS])))
+        else:
+            rows = self.front_features(model, pixels)
+        made: dict[int, torch.Tensor] = {}
+        for length in dict.fromkeys(len(page) for page in rows):
+            alike = [number for number, page in enumerate(rows) if len(page) == length]
+            found = _query(weights, torch.stack([rows[number] for number in alike]))
+            made |= dict(zip(alike, found, strict=True))
+        return [made[number] for number in range(len(rows))]
+
+    def front_features(self, model: Any, pixels: "Mapping[str, torch.Tensor]") -> "list[torch.Tensor]":
+        """Run SAM; see `Family.front_features`. The tiles' rows come first, as in `vision_features`."""
+        import torch
+
+        weights = native(model).model
+        dtype, device = weights.view_separator.dtype, weights.view_separator.device
+
+        def rows(views: "torch.Tensor") -> "torch.Tensor":
+            # A few views at a time: the position bias of a global layer takes 0.13 GB for a tile of 768 px.
+            seen = [
+                weights.vision_tower.sam_encoder(part.to(device, dtype)).last_hidden_state
+                for part in torch.split(views, _VIEWS_AT_ONCE)
+            ]
+            return torch.cat(seen).flatten(2).transpose(1, 2)
+
+        whole = rows(pixels["pixel_values"])
+        counts = [int(number) for number in pixels["num_local_patches"]]
+        local = pixels.get("pixel_values_local")
+        tiles = whole.new_empty(0, 1, whole.shape[-1]) if local is None else rows(local)
+        return [
+            torch.cat([part.flatten(0, 1), page]) for part, page in zip(torch.split(tiles, counts), whole, strict=True)
+        ]
+
+    def front_pixels(self, features: "torch.Tensor") -> "dict[str, Any]":
+        """Mark SAM's output as such; see `Family.front_pixels`."""
+        return {_FRONT: features, _FRONT_ROWS: [len(features)]}
+
+    def front_tokens(self, image_tokens: int) -> int:
+        """Leave out the separator; see `Family.front_tokens`."""
+        return image_tokens - 1
+
+    def front_width(self, config: Any) -> int:
+        """Return what SAM's last layer before the query encoder gives; see `Family.front_width`."""
+        return int(config.vision_config.sam_config.downsample_channels[-1])
+
+    def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
+        """Scatter features over the image tokens' embeddings; see `Family.embed`."""
+        base = native(model)
+        return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, features)
+
+
+def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
+    """Run query encoder and projector (of the native class's inner model) over pages with equally many views.
+
+    `rows` are (pages, front tokens, width) from SAM, tiles first; returned are (pages, image tokens, hidden size):
+    tiles, page, separator.
+    """
+    import torch
+
+    tower = weights.vision_tower
+    small, large = tower.query_768_resolution.weight, tower.query_1024_resolution.weight
+    # A tile has as many patches as the small set has queries; the page itself as many as either.
+    tiles, rest = divmod(rows.shape[1], len(small))
+    sizes = [len(small)] * tiles if not rest else [len(small)] * ((rows.shape[1] - len(large)) // len(small))
+    sizes += [len(large)] if rest else []
+    pages, _, width = rows.shape
+    parts = []
+    for view in torch.split(rows, sizes, dim=1):
+        queries = small if view.shape[1] == len(small) else large
+        parts += [view, queries.unsqueeze(0).expand(pages, -1, width)]
+    hidden = torch.cat(parts, dim=1)
+    encoder = tower.vision_encoder
+    positions, mask = _views(tuple(sizes), hidden.device, hidden.dtype)
+    rotary = encoder.rotary_emb(hidden, positions)
+    for layer in encoder.layers:
+        hidden = layer(hidden, attention_mask=mask, position_embeddings=rotary, position_ids=positions)
+    hidden = encoder.norm(hidden)
+    ends = [2 * sum(sizes[: number + 1]) for number in range(len(sizes))]
+    answers = torch.cat([hidden[:, end - size : end] for end, size in zip(ends, sizes, strict=True)], dim=1)
+    features = weights.multi_modal_projector(answers)
+    separator = weights.view_separator.to(features.dtype).expand(pages, 1, -1)
+    return torch.cat([features, separator], dim=1)
+
+
+@functools.lru_cache(maxsize=8)
+def _views(sizes: tuple[int, ...], device: "torch.device", dtype: "torch.dtype") -> "tuple[torch.Tensor, torch.Tensor]":
+    """Return positions (1, length) and additive mask (1, 1, length, length) of views behind one another.
+
+    A view is its patches (`sizes`: their numbers), which see each other, and as many queries, each of which sees the
+    patches and the queries up to itself.
+    """
+    import torch
+
+    view, place, patch = [], [], []
+    for number, size in enumerate(sizes):
+        view += [number] * (2 * size)
+        place += list(range(2 * size))
+        patch += [1] * size + [0] * size
+    # What is kept may be used in a training later: tensors of inference mode may not.
+    with torch.inference_mode(mode=False):
+        of, at, is_patch = torch.tensor([view, place, patch], device=device)
+        earlier = at.unsqueeze(1) >= at.unsqueeze(0)
+        among_patches = (is_patch.unsqueeze(1) * is_patch.unsqueeze(0)).bool()
+        seen = (of.unsqueeze(1) == of.unsqueeze(0)) & (earlier | among_patches)
+        mask = torch.zeros(seen.shape, dtype=dtype, device=device)
+        return at.unsqueeze(0), mask.masked_fill(~seen, torch.finfo(dtype).min)[None, None]

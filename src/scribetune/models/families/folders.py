@@ -1,0 +1,200 @@
+"""Folders and hub repositories that base models lie in: what is read of them, and what is wrong with them in words."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from scribetune.core.errors import UserError
+
+LOADED = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
+"""What loading a model reads. Neither code nor pickles are among them."""
+ACCEPTED = "a folder with config.json and *.safetensors, or a hub id (owner/name) with a revision"
+
+_PICKLED = (".bin", ".pt", ".pth", ".ckpt")
+_LFS_POINTER = b"version https://git-lfs"
+
+
+def model_files(folder: Path, origin: str = "") -> list[Path]:
+    """List the files of a model's folder that loading reads, sorted; messages call the folder `origin`, else its path.
+
+    Raises:
+        UserError: config.json or weights are missing, in part or whole, or are not what they should be.
+    """
+    shown = origin or str(folder)
+    files = sorted(
+        path for path in folder.iterdir() if path.is_file() and path.suffix in LOADED and not path.name.startswith(".")
+    )
+    names = {path.name for path in files}
+    if "config.json" not in names:
+        raise UserError("The base model has no config.json", value=shown, accepted=ACCEPTED, todo=_fetch_again(origin))
+    weights = [path for path in files if path.suffix == ".safetensors"]
+    if not weights:
+        raise _without_weights(folder, shown, origin)
+    for path in weights:
+        with path.open("rb") as file:
+            if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+                raise UserError(
+                    "The base model's weights are only pointers to large files of git",
+                    value=str(path),
+                    accepted=ACCEPTED,
+                    todo="run `git lfs pull` in that folder",
+                )
+    absent = sorted(set(_shards(files)) - names)
+    if absent:
+        raise UserError(
+            f"The base model lacks {len(absent)} of the files that its index names ({', '.join(absent[:3])})",
+            value=shown,
+            accepted=ACCEPTED,
+            todo=_fetch_again(origin),
+        )
+    return files
+
+
+def fetch(name: str, revision: str) -> Path:
+    """Return the local snapshot of a hub repository at a commit; fetched first where it is not there.
+
+    Only safetensors and text files at the top of the repository are fetched, no code and no pickles.
+
+    Raises:
+        UserError: It cannot be fetched, or what there is of it is not a whole model.
+    """
+    from huggingface_hub import snapshot_download
+
+    errors = _hub_errors()
+    origin = f"{name} at {revision}"
+    wanted: dict[str, Any] = {
+        "revision": revision,
+        "allow_patterns": [f"*{end}" for end in LOADED],
+        "ignore_patterns": ["*/*"],
+    }
+    # What lies here of a commit cannot have changed there: asked first, so that a whole copy needs no network.
+    partial: UserError | None = None
+    try:
+        folder = Path(snapshot_download(name, local_files_only=True, **wanted))
+        model_files(folder, origin)
+    except UserError as error:
+        partial = error
+    except errors:
+        pass
+    else:
+        return folder
+    try:
+        folder = Path(snapshot_download(name, **wanted))
+    except errors as error:
+        explained = _explained(name, revision, error)
+        raise explained from (partial or error)
+    model_files(folder, origin)
+    return folder
+
+
+def fetch_config(name: str, revision: str | None) -> Path:
+    """Return a folder that holds config.json of a hub repository at a commit, the only file fetched.
+
+    Raises:
+        UserError: It cannot be fetched.
+    """
+    from huggingface_hub import hf_hub_download
+
+    errors = _hub_errors()
+    try:
+        return Path(hf_hub_download(name, "config.json", revision=revision)).parent
+    except errors as error:
+        raise _explained(name, revision, error) from error
+
+
+def _shards(files: Iterable[Path]) -> list[str]:
+    """Return the weight files that the indices among these files name."""
+    named: list[str] = []
+    for path in files:
+        if path.name.endswith(".safetensors.index.json"):
+            try:
+                named.extend(map(str, json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
+            except (ValueError, KeyError, AttributeError) as error:
+                raise UserError(
+                    "The index of the base model's weights cannot be read",
+                    value=str(path),
+                    accepted='JSON with a "weight_map"',
+                    todo=f"fetch the file again ({error!r})",
+                ) from error
+    return named
+
+
+def _without_weights(folder: Path, shown: str, origin: str) -> UserError:
+    pickled = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLED)
+    if pickled:
+        return UserError(
+            f"The base model holds no *.safetensors, only pickled weights ({', '.join(pickled[:3])}), which can run "
+            "code when they are read and are never loaded",
+            value=shown,
+            accepted=ACCEPTED,
+            todo='convert pickled weights from a source that you trust once: python -c "from transformers import '
+            f"AutoModelForImageTextToText as M; M.from_pretrained('{folder}').save_pretrained('NEW')\", and copy the "
+            "tokenizer's and processor's files to NEW",
+        )
+    return UserError(
+        "The base model holds no *.safetensors",
+        value=shown,
+        accepted=ACCEPTED,
+        todo=_fetch_again(origin) + "; a repository that has only pickled weights must be converted first",
+    )
+
+
+def _fetch_again(origin: str) -> str:
+    return "fetch it again with the network on: the local copy is incomplete" if origin else "fetch the folder again"
+
+
+def _hub_errors() -> tuple[type[Exception], ...]:
+    from httpx import HTTPError
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError
+
+    return HTTPError, EntryNotFoundError, HFValidationError, OSError
+
+
+_Kinds = type[Exception] | tuple[type[Exception], ...]
+
+
+def _explained(name: str, revision: str | None, error: Exception) -> UserError:
+    from httpx import TransportError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    lacking = "it is not on this machine, or not whole"
+    reasons: tuple[tuple[_Kinds, str, str], ...] = (
+        (GatedRepoError, "its licence has to be accepted", "accept it on the model's page, and run `hf auth login`"),
+        (
+            RepositoryNotFoundError,
+            "the hub has no such repository, or it is private",
+            "check base_model.name; for a private one run `hf auth login`",
+        ),
+        (RevisionNotFoundError, "the repository has no such commit", "check base_model.revision"),
+        (
+            OfflineModeIsEnabled,
+            f"{lacking}, and HF_HUB_OFFLINE is set",
+            "unset HF_HUB_OFFLINE once, or give its folder as base_model.name",
+        ),
+        (
+            (LocalEntryNotFoundError, TransportError),
+            f"{lacking}, and the hub cannot be reached",
+            "check the network, or fetch it elsewhere and give its folder as base_model.name",
+        ),
+        (EntryNotFoundError, "the repository has no such file", "check base_model.name"),
+    )
+    unknown: tuple[_Kinds, str, str] = (
+        Exception,
+        str(error).partition("\n")[0],
+        "check the id, the revision and the network",
+    )
+    _, reason, todo = next(row for row in (*reasons, unknown) if isinstance(error, row[0]))
+    return UserError(
+        f"The base model could not be fetched at revision {revision} ({reason})",
+        value=name,
+        accepted=ACCEPTED,
+        todo=todo,
+    )

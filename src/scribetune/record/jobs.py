@@ -1,0 +1,60 @@
+"""What every rule's script does around its `main`: a log file, errors in words, and a receipt of what it did."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scribetune.core.errors import UserError
+from scribetune.record import receipts, resources
+
+AROUND_A_JOB = True
+
+logger = logging.getLogger("scribetune")
+
+
+@contextlib.contextmanager
+def rule_job(job: Any) -> Iterator[None]:
+    """Run the body of a rule's script.
+
+    Log records go to the rule's log file, tracebacks included. On the terminal a user's mistake is one message; an
+    unexpected error is one line that names the log. A job that ends well
+    leaves a receipt of what it made, and a note of what it ran on.
+
+    Args:
+        job: The `snakemake` object of the script.
+
+    Raises:
+        SystemExit: With status 1 after any error.
+    """
+    log_path = Path(job.log[0])
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=log_path,
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    logging.captureWarnings(capture=True)
+    logger.info("rule %s", job.rule)
+    try:
+        yield
+        if job.output:  # a rule that only judges makes nothing that could be stale
+            resources.note(receipts.write(job).job)
+    except UserError as error:
+        logger.error("%s", error)  # noqa: TRY400  a user's mistake needs no traceback
+        _show(f"\n{job.rule}: {error}\n")
+        raise SystemExit(1) from None
+    except Exception as error:
+        logger.exception("rule %s failed", job.rule)
+        _show(f"\n{job.rule} failed: {type(error).__name__}: {error}\n  The traceback is in {log_path}\n")
+        raise SystemExit(1) from None
+    logger.info("rule %s is done", job.rule)
+
+
+def _show(message: str) -> None:
+    sys.stderr.write(message + "\n")
+    sys.stderr.flush()

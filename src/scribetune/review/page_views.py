@@ -1,0 +1,118 @@
+"""What a build has made of each page, as a reviewer needs it: image, label, trust, why it was refused."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scribetune.core import layout
+from scribetune.core.errors import UserError
+
+SELECTION = Path(layout.MANIFESTS, "selection", "all.csv")
+_OF_NO_USE = frozenset({"duplicate", "withdrawn", "image_failed", "blank"})
+"""Reasons of refusal that no label can mend."""
+_FORMULA_TRUST = 0.5
+_TEACHER_TRUST = 0.5
+
+
+@dataclass(frozen=True)
+class ReviewPage:
+    """One page that a person may look at.
+
+    `label` is "" where the machine wrote none; `label_reviewer` wrote the correction, or is the model; `reason` is why
+    the build does not use the page; `trust` is from 0 to 1, see `trust_of`.
+    """
+
+    document: str
+    page: int
+    image: str
+    label: str
+    label_sha256: str
+    label_source: str
+    label_reviewer: str
+    accepted: bool
+    reason: str
+    document_sha256: str
+    tables: int
+    trust: float
+
+    @property
+    def id(self) -> str:
+        """Id of the page, as in splits and predictions."""
+        return f"{self.document}/{layout.page_name(self.page)}"
+
+    @property
+    def can_be_used(self) -> bool:
+        """Whether a good label makes the build use the page."""
+        return self.reason not in _OF_NO_USE
+
+
+def trust_of(row: Mapping[str, str]) -> float:
+    """Return how far a label can be trusted, from what was measured when it was made.
+
+    The product of word recall, the share of glyphs that map to a character, and the agreement with OCR where it was
+    measured; half of it where a formula is lost or its LaTeX unknown; half of it where a model wrote the label. A
+    person's label has 1, a label that failed has 0. It orders a queue; it is no probability.
+    """
+    if row["label_source"] == "correction":
+        return 1.0
+    if row["status"] != "ok":
+        return 0.0
+    agreement = float(row["agreement"])
+    trust = float(row["word_recall"]) * (1 - float(row["unmapped_share"])) * (agreement if agreement >= 0 else 1)
+    if float(row["formulas_lost"]) > 0 or float(row["formulas_unicode"]) > 0:
+        trust *= _FORMULA_TRUST
+    if row["label_source"] == "teacher":
+        trust *= _TEACHER_TRUST
+    return min(max(trust, 0.0), 1.0)
+
+
+def read(folder: Path) -> dict[str, ReviewPage]:
+    """Return page id → page, for every page of the last build that has an image and a use, sorted.
+
+    Raises:
+        UserError: The pages have not been selected yet, or a manifest is not one.
+    """
+    manifests = folder / layout.MANIFESTS
+    if not (folder / SELECTION).exists():
+        raise UserError(
+            "There is nothing to review yet", value=str(folder / SELECTION),
+            accepted="a build that has selected its pages",
+            todo="run `snakemake labels --cores 2` first, in the folder of the build",
+        )  # fmt: skip
+    try:
+        trusts = {(row["document"], int(row["page"])): trust_of(row) for row in _rows(manifests / "labels")}
+        digests = {row["document"]: row["sha256"] for row in _rows(manifests / "documents")}
+        found = [_page(row, digests, trusts) for row in _rows(manifests / "selection")]
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"A manifest in {manifests} is not one of this version ({type(error).__name__}: {error})",
+            todo="run `snakemake labels --cores 2` again",
+        ) from error
+    return {page.id: page for page in sorted(found, key=lambda page: page.id) if page.image and page.can_be_used}
+
+
+def _page(row: Mapping[str, str], digests: Mapping[str, str], trusts: Mapping[tuple[str, int], float]) -> ReviewPage:
+    document, number = row["document"], int(row["page"])
+    if Path(document).name != document or document in ("", ".", ".."):
+        raise ValueError(f"{document!r} is no document id")  # it becomes part of paths that are written to
+    return ReviewPage(
+        document=document,
+        page=number,
+        image=row["image"],
+        label=row["label"],
+        label_sha256=row["label_sha256"],
+        label_source=row["label_source"],
+        label_reviewer=row["reviewer"],
+        accepted=row["accepted"].lower() == "true",
+        reason=row["reason"],
+        document_sha256=digests[document],
+        tables=int(row["tables"]),
+        trust=trusts.get((document, number), 0.0),
+    )
+
+
+def _rows(folder: Path) -> Iterator[dict[str, str]]:
+    for path in sorted(folder.glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as stream:
+            yield from csv.DictReader(stream)

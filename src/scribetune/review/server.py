@@ -1,0 +1,211 @@
+"""The review server: a Starlette application on 127.0.0.1, run by uvicorn."""
+
+import contextlib
+import errno
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from scribetune.core import layout
+from scribetune.core.errors import UserError
+from scribetune.review.decisions import WORK, Verdict
+from scribetune.review.guard import REPORT, RESOURCES, Guard
+from scribetune.review.session import ConflictError, RefusedError, ReviewSession, UnknownPageError, deceptive
+from scribetune.text.markdown_view import RENDERED_CHARACTERS, rendered
+
+ASSETS = Path(__file__).parent / "assets"
+_ASSET_TYPES = {"review.js": "text/javascript", "review.css": "text/css"}
+_TOKEN = WORK / "token"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _PreviewBody(_Body):
+    text: str
+
+
+class _DraftBody(_Body):
+    id: str
+    reviewer: str
+    text: str
+    version: str
+    revision: int
+
+
+class _VerdictBody(_Body):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    reviewer: str
+    verdict: Verdict
+    text: str
+    reason: str
+    version: str
+
+
+_AnyBody = TypeVar("_AnyBody", bound=_Body)
+
+
+def application(session: ReviewSession, token: str, port: int) -> Starlette:
+    """Return the application.
+
+    `token` is a secret that a browser must know; `port` is part of the Host that requests must name.
+    """
+
+    async def page(_request: Request) -> Response:
+        return FileResponse(ASSETS / "review.html", media_type="text/html")
+
+    async def asset(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in _ASSET_TYPES:
+            raise UnknownPageError(name)
+        return FileResponse(ASSETS / name, media_type=_ASSET_TYPES[name])
+
+    async def image(request: Request) -> Response:
+        path = await run_in_threadpool(session.image, request.query_params.get("id", ""))
+        return FileResponse(path, media_type="image/png")
+
+    async def report(request: Request) -> Response:
+        path = await run_in_threadpool(session.report, is_resources=request.url.path == RESOURCES)
+        return FileResponse(path, media_type="text/html")
+
+    async def report_image(request: Request) -> Response:
+        # As the report, at its address, finds the image of a page: looked up by the page's id like any other.
+        path = await run_in_threadpool(session.image, request.path_params["page_id"])
+        return FileResponse(path, media_type="image/png")
+
+    async def answer(function: Callable[..., Any], *arguments: object) -> Response:
+        return JSONResponse(await run_in_threadpool(function, *arguments))
+
+    async def queue(_request: Request) -> Response:
+        return await answer(session.queue)
+
+    async def open_page(request: Request) -> Response:
+        asked = request.query_params
+        return await answer(session.open, asked.get("id", ""), asked.get("reviewer", ""))
+
+    async def preview(request: Request) -> Response:
+        return await answer(_preview, (await _body(request, _PreviewBody)).text)
+
+    async def draft(request: Request) -> Response:
+        body = await _body(request, _DraftBody)
+        return await answer(session.save_draft, body.id, body.reviewer, body.text, body.version, body.revision)
+
+    async def verdict(request: Request) -> Response:
+        body = await _body(request, _VerdictBody)
+        return await answer(
+            session.decide, body.id, body.reviewer, body.verdict, body.text, body.reason, body.version
+        )  # fmt: skip
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/assets/{name}", asset),
+            Route("/image", image),
+            Route(REPORT, report),
+            Route(RESOURCES, report),
+            Route(f"/{layout.PAGES}/{{page_id:path}}.png", report_image),
+            Route("/api/queue", queue),
+            Route("/api/page", open_page),
+            Route("/api/preview", preview, methods=["POST"]),
+            Route("/api/draft", draft, methods=["PUT"]),
+            Route("/api/verdict", verdict, methods=["POST"]),
+        ],
+        middleware=[Middleware(Guard, token=token, port=port)],
+        exception_handlers=_ERRORS,
+    )
+
+
+def _preview(text: str) -> dict[str, Any]:
+    omitted = max(0, len(text) - RENDERED_CHARACTERS)
+    return {"html": str(rendered(text)), "omitted": omitted, "deceptive": deceptive(text)}
+
+
+async def _body(request: Request, kind: type[_AnyBody]) -> _AnyBody:
+    try:
+        return kind.model_validate_json(await request.body())
+    except ValidationError as error:
+        places = sorted({".".join(str(part) for part in problem["loc"]) or "body" for problem in error.errors()})
+        raise RefusedError(f"The request is not understood ({', '.join(places)}): load the page again.") from error
+
+
+def _error(status: int, message: str = "{}") -> Callable[[Request, Exception], Response]:
+    def handle(_request: Request, error: Exception) -> Response:
+        page = {"page": error.page} if isinstance(error, ConflictError) else {}
+        return JSONResponse({"error": message.format(error), **page}, status_code=status)
+
+    return handle
+
+
+_ERRORS = {
+    UnknownPageError: _error(404, "There is no page {} to review in this build."),
+    RefusedError: _error(422),
+    ConflictError: _error(409),
+    UserError: _error(500),
+    OSError: _error(500, "Not saved: {}"),
+}
+
+
+def token_of(folder: Path) -> str:
+    """Return the token of a build's review server, made on first use and readable for this user only.
+
+    It outlives the server: a page that is open while the server is stopped goes on where it was when it is back.
+    """
+    path = folder / _TOKEN
+    if path.exists():
+        kept = path.read_text(encoding="ascii", errors="replace").strip()
+        if len(kept) >= 32 and kept.isascii():
+            return kept
+        path.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    token = secrets.token_urlsafe(32)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as stream:
+        stream.write(token)
+    return token
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket on 127.0.0.1; port 0 takes a free one.
+
+    Raises:
+        UserError: The port is taken, or may not be used.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()  # from now on a browser waits; whoever opens the address at once is not refused
+    except OSError as error:
+        listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        raise UserError(
+            "Another program listens on this port" if taken else f"The port cannot be used ({error.strerror})",
+            value=port, accepted="a free port from 1024 to 65535, or 0 for any",
+            todo="name another with --port, or open the review page that is running already",
+        ) from error  # fmt: skip
+    return listener
+
+
+def serve(session: ReviewSession, listener: socket.socket, token: str) -> None:
+    """Serve until the process is interrupted; Ctrl-C is how it is meant to end."""
+    import uvicorn
+
+    app = application(session, token, listener.getsockname()[1])
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])

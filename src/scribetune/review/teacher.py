@@ -1,0 +1,114 @@
+"""Labels by a teacher model for pages that have none: scans, and pages whose text layer was refused.
+
+The model reads the page images with the same generation code as the build's predictions, and its answers go where
+people's labels go, each with a first line that says so: a label of a person is never overwritten, and the manifest and
+the lineage show `teacher` as the source.
+"""
+
+import csv
+import logging
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scribetune.core import files
+from scribetune.core.config import Config
+from scribetune.core.errors import UserError
+from scribetune.labels.corrections import read_correction
+from scribetune.models.examples import Page
+from scribetune.text import markdown
+
+logger = logging.getLogger(__name__)
+
+SELECTION = Path("data/manifests/selection/all.csv")
+READABLE = (
+    "scan", "no_text", "vector_only", "garbage_text", "invisible_text", "hidden_text", "low_recall", "low_agreement",
+    "formula", "formula_lost", "review",
+)  # fmt: skip
+"""Reasons for which a page was refused although its image can be read."""
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """What became of the pages."""
+
+    written: int  # labels written
+    by_people: int  # pages that a person has labelled already: left as they are
+    unfinished: int  # pages whose answer did not come to its end (too long, or in a loop): no label
+    empty: int  # pages for which the model wrote nothing
+
+
+def refused_pages(selection: Path, reasons: Collection[str]) -> list[tuple[str, int, Path]]:
+    """Return (document, page, image) of pages that were refused for one of the reasons and have an image.
+
+    Raises:
+        UserError: The manifest is not there.
+    """
+    if not selection.exists():
+        raise UserError(
+            f"{selection} does not exist: which pages have no usable label is not known yet.",
+            todo="run `snakemake labels --cores 2` first",
+        )
+    with selection.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        (row["document"], int(row["page"]), Path(row["image"]))
+        for row in rows
+        if row["reason"] in reasons and row["image"] and Path(row["image"]).exists()
+    ]
+
+
+def teach(config: Config, model: str, reasons: Sequence[str] = READABLE, limit: int | None = None) -> Teaching:
+    """Label pages refused for these reasons with a model (a folder, or a hub id), at most `limit`.
+
+    The next build takes the labels up. Of the configuration, `task`, `generate`, `labels.corrections` and precision and
+    threads of `train` are used.
+
+    Raises:
+        UserError: An unknown reason, no manifest, or no usable model.
+    """
+    unknown = sorted(set(reasons) - set(READABLE))
+    if unknown:
+        raise UserError(
+            f"No page can be labelled for the reason {', '.join(unknown)}; accepted: {', '.join(READABLE)}.",
+            todo="name some of these",
+        )
+    folder = Path(config.labels.corrections)
+    found = refused_pages(SELECTION, reasons)
+    people = [page for page in found if _is_by_people(_target(folder, *page[:2]))]
+    waiting = [page for page in found if page not in people][:limit]
+    counts: Counter[str] = Counter()
+    if waiting:
+        counts = _write(config, model, folder, waiting)
+    return Teaching(counts["written"], len(people), counts["unfinished"], counts["empty"])
+
+
+def _write(config: Config, model: str, folder: Path, waiting: Sequence[tuple[str, int, Path]]) -> Counter[str]:
+    from scribetune.generation import Reader
+
+    reader = Reader(config, model)
+    pages = [
+        Page(f"{document}/p{number:04d}", document, number, image, reader.prompt, "")
+        for document, number, image in waiting
+    ]
+    counts: Counter[str] = Counter()
+    for index, prediction in reader.stream(pages):
+        text = markdown.normalise(prediction.text)
+        outcome = "unfinished" if prediction.stop_reason != "eos" else "written" if text else "empty"
+        counts[outcome] += 1
+        if outcome == "written":
+            document, number, _ = waiting[index]
+            target = _target(folder, document, number)
+            files.write_text(target, f"<!-- teacher: {model} -->\n{text}")
+        else:
+            logger.warning("%s: no label (%s, stopped by %s)", prediction.id, outcome, prediction.stop_reason)
+    return counts
+
+
+def _target(folder: Path, document: str, page: int) -> Path:
+    return folder / document / f"p{page:04d}.md"
+
+
+def _is_by_people(path: Path) -> bool:
+    return path.exists() and read_correction(path).source != "teacher"

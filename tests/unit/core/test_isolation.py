@@ -1,0 +1,150 @@
+"""Promises about worker processes: a hang, a crash or an error costs its own task and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scribetune.core import isolation, package
+
+
+def echo(value: int) -> int:
+    return value
+
+
+def hang() -> None:
+    time.sleep(60)
+
+
+def crash() -> None:
+    os._exit(11)
+
+
+def fail() -> None:
+    raise ValueError("bad page")
+
+
+@pytest.mark.slow
+def test_each_outcome_is_told_apart_and_the_others_go_on() -> None:
+    tasks = [
+        isolation.Task(echo, (1,), 30.0),
+        isolation.Task(hang, (), 0.5),
+        isolation.Task(crash, (), 30.0),
+        isolation.Task(fail, (), 30.0),
+        isolation.Task(echo, (2,), 30.0),
+    ]
+    with isolation.Workers(2) as started:
+        outcomes = list(started.run(tasks))
+    assert [outcome.failure for outcome in outcomes] == ["", "timed_out", "crashed", "error", ""]
+    assert [outcomes[0].value, outcomes[4].value] == [1, 2]
+    assert "0.5 s" in outcomes[1].message
+    assert "exit code 11" in outcomes[2].message
+    assert "ValueError: bad page" in outcomes[3].message
+
+
+def test_no_tasks_start_no_process(tmp_path: Path) -> None:
+    with isolation.Workers(4) as started:
+        assert list(started.run([])) == []
+
+
+def test_a_worker_does_not_import_the_program_that_started_it(tmp_path: Path) -> None:
+    """A rule's script loads Snakemake and pandas: each worker would load them too."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\nfrom scribetune.core import isolation\nprint('imported', flush=True)\n"
+        "if __name__ == '__main__':\n"
+        "    with isolation.Workers(2) as started:\n"
+        "        print([o.value for o in started.run([isolation.Task(os.getcwd, (), 30.0)] * 2)])\n"
+        "    print(__file__ == sys.modules['__main__'].__file__)\n",
+        encoding="utf-8",
+    )
+    here = os.environ | {"PYTHONPATH": str(package.PACKAGE_FOLDER.parent)}
+    command = [sys.executable, str(program)]
+    done = subprocess.run(command, cwd=tmp_path, env=here, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["imported", str([str(tmp_path)] * 2), "True"]
+
+
+def count_to(last: int, *, first: int) -> Iterator[int]:
+    for number in range(first, last):
+        if number == 2:
+            hang()
+        if number == 4:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        yield number
+
+
+def swell(count: int, *, first: int) -> Iterator[int]:
+    for number in range(first, count):
+        if number == 1:
+            bytearray(2**30)
+        yield number
+
+
+def stumble(*, first: int) -> Iterator[int]:
+    if first > 0:
+        raise ValueError("cannot be opened again")
+    yield 0
+    raise ValueError("one page too many")
+
+
+def forty_percent(ballast: list[bytes] = []) -> int:  # noqa: B006  what a library keeps from one document to the next
+    ballast.append(bytes(120 * 2**20))
+    return len(ballast)
+
+
+@pytest.mark.slow
+def test_a_step_that_hangs_or_crashes_costs_that_step_alone() -> None:
+    with isolation.Workers(2) as workers:
+        (lost, whole) = workers.run_steps(
+            [isolation.Task(count_to, (7,), 1.0), isolation.Task(count_to, (2,), 1.0, weight=9)]
+        )
+    assert [outcome.value for outcome in lost] == [0, 1, None, 3, None, 5, 6]
+    assert [outcome.failure for outcome in lost if outcome.failure] == ["timed_out", "crashed"]
+    assert "SIGSEGV" in lost[4].message
+    assert [outcome.value for outcome in whole] == [0, 1]
+
+
+@pytest.mark.slow
+def test_memory_above_the_limit_is_refused_and_costs_that_step_alone() -> None:
+    with isolation.Workers(1, memory_mb=300) as workers:
+        (steps,) = workers.run_steps([isolation.Task(swell, (3,), 30.0)])
+    assert [outcome.value for outcome in steps] == [0, None, 2]
+    assert steps[1].failure == "too_large"
+    assert "documents.memory_mb" in steps[1].message
+
+
+@pytest.mark.slow
+def test_what_fails_at_every_step_is_given_up() -> None:
+    with isolation.Workers(1) as workers:
+        (steps,) = workers.run_steps([isolation.Task(stumble, (), 30.0)])
+    assert [outcome.failure for outcome in steps] == ["", *["error"] * isolation.GIVE_UP_AFTER]
+
+
+@pytest.mark.slow
+def test_a_worker_that_earlier_documents_left_swollen_is_replaced() -> None:
+    """Four times forty per cent would be more than there is."""
+    with isolation.Workers(1, memory_mb=300) as workers:
+        outcomes = list(workers.run([isolation.Task(forty_percent, (), 30.0)] * 4))
+    assert [outcome.failure for outcome in outcomes] == [""] * 4
+
+
+@pytest.mark.slow
+def test_workers_are_used_again_and_none_is_left_behind() -> None:
+    with isolation.Workers(1) as workers:
+        numbers = {outcome.value for outcome in workers.run([isolation.Task(os.getpid, (), 30.0)] * 5)}
+    assert len(numbers) == 1
+    assert os.getpid() not in numbers
+    assert not Path(f"/proc/{numbers.pop()}").exists()
+
+
+@pytest.mark.slow
+def test_heavy_tasks_start_first_and_outcomes_keep_their_order() -> None:
+    tasks = [isolation.Task(time.monotonic_ns, (), 30.0, weight=weight) for weight in (1, 5, 3)]
+    with isolation.Workers(1) as workers:
+        first, heavy, middle = (outcome.value for outcome in workers.run(tasks))
+    assert heavy < middle < first

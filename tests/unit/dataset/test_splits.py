@@ -1,0 +1,87 @@
+"""Promises about splits: no leak, stable as data grows, never empty in silence."""
+
+from typing import Any
+
+import pytest
+
+from scribetune.core.config import Splits
+from scribetune.core.errors import UserError
+from scribetune.dataset import splits
+
+
+def assign(clusters: dict[str, str], pins: dict[str, str] | None = None, **settings: Any) -> dict[str, str]:
+    contents = {document: f"sha-{document}" for document in clusters}
+    return {a.document: a.split for a in splits.assign(clusters, contents, pins or {}, Splits(**settings))}
+
+
+def alone(count: int) -> dict[str, str]:
+    return {f"d{i:04d}": f"d{i:04d}" for i in range(count)}
+
+
+def test_shares_are_about_what_was_asked_for() -> None:
+    chosen = list(assign(alone(4000), validation=0.1, test=0.2).values())
+    assert abs(chosen.count("test") / 4000 - 0.2) < 0.02
+    assert abs(chosen.count("validation") / 4000 - 0.1) < 0.02
+
+
+def test_a_cluster_is_never_torn_apart() -> None:
+    clusters = {f"d{i:03d}": f"d{i - i % 3:03d}" for i in range(300)}
+    chosen = assign(clusters)
+    for document, cluster in clusters.items():
+        assert chosen[document] == chosen[cluster]
+
+
+def test_documents_keep_their_split_as_data_grows() -> None:
+    before, after = assign(alone(200)), assign(alone(400))
+    assert before == {name: after[name] for name in before}
+
+
+def test_another_seed_gives_another_partition() -> None:
+    assert assign(alone(100), seed=0) != assign(alone(100), seed=1)
+
+
+def test_few_documents_still_fill_every_split() -> None:
+    for count in range(3, 12):
+        assert set(assign(alone(count)).values()) == set(splits.NAMES), count
+
+
+def test_an_empty_split_is_refused_with_what_to_do() -> None:
+    with pytest.raises(UserError, match="would be empty: 2 distinct usable"):
+        assign(alone(2))
+    with pytest.raises(UserError, match="would be empty"):
+        assign({"a": "a", "b": "a", "c": "a", "d": "a"})
+    with pytest.raises(UserError, match="would be empty"):
+        assign({}, {})
+
+
+def test_a_pin_comes_first() -> None:
+    chosen = assign(alone(50), {"d0001": "test", "d0002": "train"})
+    assert (chosen["d0001"], chosen["d0002"]) == ("test", "train")
+    everything_pinned = assign(alone(6), {f"d000{i}": ("train", "validation", "test")[i % 3] for i in range(6)})
+    assert sorted(everything_pinned.values()) == ["test", "test", "train", "train", "validation", "validation"]
+
+
+def test_a_cluster_pinned_two_ways_is_refused() -> None:
+    with pytest.raises(UserError, match="pinned to different splits"):
+        assign({"a": "a", "b": "a", "c": "c", "d": "d"}, {"a": "test", "b": "train"})
+
+
+def page(document: str, cluster: str) -> dict[str, Any]:
+    return {
+        "document": document, "page": 1, "image": f"{document}.png", "image_sha256": "i", "label": f"{document}.md",
+        "label_sha256": "l", "label_source": "machine", "category": "", "language": "", "page_cluster": cluster,
+    }  # fmt: skip
+
+
+def test_a_test_page_that_was_trained_on_is_left_out() -> None:
+    where = {"a": "train", "b": "validation", "c": "test", "d": "test"}
+    assignments = [splits.Assignment(document, split, document, "hash") for document, split in where.items()]
+    pages = [page("a", "same"), page("b", "b"), page("c", "same"), page("d", "d")]
+    texts = {f"{name}.md": f"# {name}\n" for name in where}
+    records = splits.records(pages, assignments, texts, "<image>\nFree OCR. ")
+    assert [r["id"] for r in records["test"]] == ["d/p0001"]
+    assert records["train"][0]["conversations"] == [
+        {"from": "human", "value": "<image>\nFree OCR. "},
+        {"from": "gpt", "value": "# a"},
+    ]
+    assert records["train"][0]["images"] == ["a.png"]

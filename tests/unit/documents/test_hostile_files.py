@@ -1,0 +1,91 @@
+"""Promises about files made to hurt: each costs its own row, and the healthy ones beside it are rendered."""
+
+import time
+from pathlib import Path
+
+import pymupdf
+import pytest
+
+from scribetune.documents import inputs as documents
+from scribetune.documents import rendering as pages
+from scribetune.record import listings
+from support import hostile_pdfs, pdf_factory
+
+SETTINGS = pages.RenderSettings(256, "auto", timeout_s_per_page=30.0, code="test", memory_mb=700)
+
+
+@pytest.mark.slow
+def test_attacks_cost_their_own_row_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = hostile_pdfs.attacks(tmp_path / "raw")
+    pdf_factory.healthy(tmp_path / "raw" / "good.pdf", 1, pages=2)
+    found = documents.find_pdfs(tmp_path / "raw")
+    results = {result.document.path: result for result in pages.render_shard(found, {}, SETTINGS, workers=2)}
+    assert set(results) == {*expected, "good.pdf"}
+    statuses = {name: results[name].document.status for name in expected}
+    assert {name: status for name, status in statuses.items() if status not in expected[name]} == {}
+    assert all(len(result.pages) == result.document.pages for result in results.values())
+    assert [row.status for row in results["good.pdf"].pages] == ["ok", "ok"]
+
+
+@pytest.mark.slow
+def test_a_page_that_never_ends_costs_its_time_limit_and_the_next_page_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    hostile_pdfs.content_bomb(tmp_path / "bomb.pdf")
+    made = pymupdf.open(tmp_path / "bomb.pdf")
+    pdf_factory.text_page(made, "Behind it", 1)
+    made.save(tmp_path / "both.pdf")
+    made.close()
+    settings = pages.RenderSettings(256, "auto", timeout_s_per_page=3.0, code="test")
+    began = time.monotonic()
+    bomb, both = pages.render_shard(documents.find_pdfs(tmp_path), {}, settings, workers=1)
+    assert (bomb.document.status, both.document.status) == ("timed_out", "ok")
+    assert [row.status for row in both.pages] == ["timed_out", "ok"]
+    assert "3 s" in both.pages[0].message
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.slow
+def test_five_thousand_pages_are_five_thousand_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    count = 5000
+    kids = b" ".join(b"%d 0 R" % number for number in range(3, 3 + count))
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] /Contents %d 0 R >>" % (3 + count)
+    head = [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [%b] /Count %d >>" % (kids, count)]
+    content = hostile_pdfs.stream(b"10 10 50 50 re f")
+    (tmp_path / "long.pdf").write_bytes(hostile_pdfs.raw_pdf([*head, *[page] * count, content]))
+    settings = pages.RenderSettings(64, "auto", 30.0, "test")
+    (result,) = pages.render_shard(documents.find_pdfs(tmp_path), {}, settings, workers=1)
+    assert (result.document.status, len(result.pages)) == ("ok", count)
+    assert {row.status for row in result.pages} == {"vector_only"}
+    assert len(list(Path("data/pages/long").glob("*.png"))) == count
+
+    few = pages.RenderSettings(64, "auto", 30.0, "test", max_pages=4999)
+    (result,) = pages.render_shard(documents.find_pdfs(tmp_path), {}, few, workers=1)
+    assert (result.document.status, result.pages) == ("too_large", ())
+    assert "documents.max_pages" in result.document.message
+    assert not list(Path("data/pages/long").glob("*.png"))
+
+
+def test_any_file_name_gets_its_page_and_leaves_nothing_outside_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = hostile_pdfs.STRANGE_NAMES
+    (tmp_path / "raw").mkdir()
+    for number, name in enumerate(names):
+        made = pymupdf.open()
+        made.new_page(width=100, height=50).insert_text((5, 20), f"Page {number}")
+        made.save(tmp_path / "raw" / name)
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    found = documents.find_pdfs(Path("raw"))
+    listings.write({"000-of-001": [document.path for document in found]})
+    assert set(listings.read(Path(listings.path_of("000-of-001")))) == {document.path.as_posix() for document in found}
+    results = pages.render_shard(found, {}, SETTINGS, workers=1)
+    assert [result.document.status for result in results] == ["ok"] * len(names)
+    written = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert all(path.relative_to(tmp_path).parts[0] in ("data", "work", ".snakemake") for path in written)
+    assert len([path for path in written if path.suffix == ".png"]) == len(names)
+    assert not Path("x").exists()

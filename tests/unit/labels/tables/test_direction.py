@@ -1,0 +1,66 @@
+"""Promises about tables in right-to-left scripts: the rightmost column is the first, words are in reading order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pymupdf
+import pytest
+
+from scribetune.labels import reader as label_reader
+from scribetune.text import markdown
+
+SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+HEBREW = [
+    ["אזור", "הכנסה שנתית", "שינוי"],
+    ["צפון", "1,234", "15"],
+    ["דרום", "New York", "31"],
+    ["מרכז", "2,345", "17"],
+]
+ARABIC = [["مدينة كبيرة", "سعر", "تغيير"], ["شرق", "1,234", "15"], ["جنوب", "987", "31"], ["غرب", "2,345", "17"]]
+
+
+def page_of(rows: Sequence[Sequence[str]], path: Path, *, frame: str) -> Path:
+    """A page with a table whose first column is the rightmost; PyMuPDF has fonts of both scripts."""
+    pdf = pymupdf.open()
+    page = pdf.new_page(width=420, height=420)
+    top, left, width, height, columns = 120, 30, 115, 26, len(rows[0])
+    for number, row in enumerate(rows):
+        for place, text in enumerate(row):
+            x, y = left + (columns - 1 - place) * width, top + number * height
+            box = (x + 3, y + 3, x + width - 3, y + height)
+            page.insert_htmlbox(box, f'<p dir="rtl" style="font-size:11px;margin:0">{text}</p>')
+    lines = range(len(rows) + 1) if frame == "cells" else (0, 1, len(rows))
+    for number in lines:
+        page.draw_line((left, top + number * height), (left + columns * width, top + number * height))
+    for number in range(columns + 1) if frame == "cells" else ():
+        page.draw_line((left + number * width, top), (left + number * width, top + len(rows) * height))
+    pdf.save(path)
+    return path
+
+
+def pipes(rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
+
+
+@pytest.mark.parametrize("frame", ["cells", "rules"])
+@pytest.mark.parametrize("rows", [HEBREW, ARABIC], ids=["hebrew", "arabic"])
+def test_the_rightmost_column_is_the_first(rows: Sequence[Sequence[str]], frame: str, tmp_path: Path) -> None:
+    read = label_reader.PageReader(str(page_of(rows, tmp_path / "page.pdf", frame=frame)), "", SETTINGS).read(0)
+    assert read.text == pipes(rows)
+    assert read.word_recall == 1.0
+
+
+def test_a_table_of_latin_letters_with_one_hebrew_word_stays_as_it_stands(tmp_path: Path) -> None:
+    rows = [["Amount", "Name of the region", "Unit"], ["12", "צפון", "each"], ["13", "South", "each"]]
+    path = page_of([row[::-1] for row in rows], tmp_path / "page.pdf", frame="cells")
+    assert label_reader.PageReader(str(path), "", SETTINGS).read(0).text == pipes(rows)
+
+
+def test_arabic_letters_are_letters_and_not_the_shapes_of_a_font() -> None:
+    assert markdown.normalise("ﺗﻐﻴﻴﺮ ﻻ") == "تغيير لا\n"
+
+
+def test_text_of_another_direction_need_not_stand_apart_in_the_text_layer() -> None:
+    assert label_reader.word_recall("דרום987\nשרק", "| דרום | 987 | שרק |") == 1.0
+    assert label_reader.word_recall("דרום987", "דרום") == 0.5

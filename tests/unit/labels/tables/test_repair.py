@@ -1,0 +1,177 @@
+"""Promises about tables without lines between their columns: they are what a reader sees."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from scribetune.labels.ruling_lines import Rule, Rules, rules_of
+from scribetune.labels.tables.cells import Box, PageTable, Word
+from scribetune.labels.tables.lines import is_figure
+from scribetune.labels.tables.repair import repair
+from scribetune.text.grids import Cell
+
+NO_RULES = Rules((), (), ())
+WIDTH = 5.0  # of a character
+
+
+def words(lines: Mapping[float, Sequence[tuple[float, str]]]) -> list[Word]:
+    """Words from {height: [(left edge, text), …]}; the words of a text follow each other, a blank apart."""
+    found = []
+    for y, texts in lines.items():
+        for x, text in texts:
+            left = x
+            for word in text.split():
+                found.append(Word(left, y, left + WIDTH * len(word), y + 10, word))
+                left += WIDTH * len(word) + 2
+    return found
+
+
+def found_by_library(edges: list[float], tops: list[float]) -> tuple[PageTable, list[list[Box | None]]]:
+    """A grid as layout analysis gives it: equal cells, whose text does not count."""
+    boxes: list[list[Box | None]] = [[(x0, y0, x1, y1) for x0, x1 in pairwise(edges)] for y0, y1 in pairwise(tops)]
+    cells = tuple(Cell(row, column, "?") for row in range(len(tops) - 1) for column in range(len(edges) - 1))
+    return PageTable((edges[0], tops[0], edges[-1], tops[-1]), len(tops) - 1, len(edges) - 1, cells), boxes
+
+
+def repaired(
+    lines: Mapping[float, Sequence[tuple[float, str]]], edges: list[float], rules: Rules = NO_RULES
+) -> PageTable:
+    tops = [min(lines) - 1, *(y + 12 for y in lines)]
+    found, boxes = found_by_library(edges, tops)
+    (table,) = repair(found, boxes, words(lines), rules)
+    return table
+
+
+def across(*rules: tuple[float, float, float]) -> Rules:
+    return Rules(tuple(Rule(start, end, at) for start, end, at in rules), (), ())
+
+
+BODY = {
+    40.0: [(0, "North"), (100, "1.0"), (150, "2.0"), (200, "3.0"), (250, "4.0")],
+    54.0: [(0, "South"), (100, "1.5"), (150, "2.5"), (200, "3.5"), (250, "4.5")],
+    68.0: [(0, "East"), (100, "1.7"), (150, "2.7"), (200, "3.7"), (250, "4.7")],
+    82.0: [(0, "West"), (100, "1.9"), (150, "2.9"), (200, "3.9"), (250, "4.9")],
+}
+EDGES = [0.0, 80.0, 140.0, 190.0, 240.0, 280.0]
+
+
+def test_a_heading_spans_what_the_rule_below_it_spans() -> None:
+    header = {0.0: [(122, "2009"), (222, "2010")], 14.0: [(100, "n"), (150, "share"), (200, "n"), (250, "share")]}
+    table = repaired({**header, **BODY}, EDGES, across((95, 170, 12), (195, 270, 12), (0, 280, 27)))
+    assert [cell for cell in table.cells if cell.row == 0] == [Cell(0, 1, "2009", 1, 2), Cell(0, 3, "2010", 1, 2)]
+    assert [cell.text for cell in table.cells if cell.row == 1] == ["n", "share", "n", "share"]
+
+
+def test_lines_of_one_heading_are_one_cell() -> None:
+    header = {
+        0.0: [(100, "Total"), (200, "Rate")],
+        11.0: [(0, "Region"), (100, "of all"), (150, "Part"), (200, "today"), (250, "Rest")],
+    }
+    table = repaired({**header, **BODY}, EDGES, across((0, 280, 24)))
+    assert [cell.text for cell in table.cells if cell.row == 0] == [
+        "Region",
+        "Total of all",
+        "Part",
+        "Rate today",
+        "Rest",
+    ]
+    assert table.rows == 5
+
+
+def test_a_column_that_is_two_is_split_where_no_word_stands() -> None:
+    table = repaired(
+        {20.0: [(0, "Region"), (100, "a"), (150, "b"), (200, "c"), (250, "d")], **BODY}, [0.0, 80.0, 280.0]
+    )
+    assert table.columns == 5
+    assert [cell.text for cell in table.cells if cell.row == 2] == ["South", "1.5", "2.5", "3.5", "4.5"]
+
+
+def test_a_column_without_body_is_part_of_its_neighbour() -> None:
+    header = {20.0: [(0, "Region"), (100, "All now"), (150, "b"), (200, "c"), (250, "d")]}
+    table = repaired({**header, **BODY}, [0.0, 80.0, 125.0, 145.0, 190.0, 240.0, 280.0])
+    assert table.columns == 5
+    assert [cell.text for cell in table.cells if cell.row == 0] == ["Region", "All now", "b", "c", "d"]
+
+
+def test_a_wrapped_name_is_one_row_with_its_figures() -> None:
+    lines = {
+        **BODY,
+        96.0: [(0, "American Indian or"), (100, "2.1"), (150, "3.1"), (200, "4.1"), (250, "5.1")],
+        106.0: [(0, "native")],
+        120.0: [(0, "Asia"), (100, "2.2"), (150, "3.2"), (200, "4.2"), (250, "5.2")],
+    }
+    table = repaired({20.0: [(0, "Region"), (100, "a"), (150, "b"), (200, "c"), (250, "d")], **lines}, EDGES)
+    assert next(cell.text for cell in table.cells if cell.row == 5) == "American Indian or native"
+    assert table.rows == 7
+
+
+def test_a_caption_and_notes_are_no_rows() -> None:
+    lines = {
+        0.0: [(0, "Table 7: shares of all regions in the four years of the survey")],
+        20.0: [(0, "Region"), (100, "a"), (150, "b"), (200, "c"), (250, "d")],
+        **BODY,
+        98.0: [(0, "Source: a survey of households in all of the four regions named")],
+    }
+    table = repaired(lines, EDGES)
+    assert table.above == ("Table 7: shares of all regions in the four years of the survey",)
+    assert table.below == ("Source: a survey of households in all of the four regions named",)
+    assert table.rows == 5
+
+
+def test_tables_side_by_side_with_the_same_headings_are_told_apart() -> None:
+    lines = {
+        0.0: [(0, "Age"), (60, "People"), (140, "Age"), (200, "People")],
+        **{
+            14.0 * row: [(0, f"{row} years"), (60, f"{row}00"), (140, f"{row + 9} years"), (200, f"{row}50")]
+            for row in range(1, 5)
+        },
+    }
+    tops = [min(lines) - 1, *(y + 12 for y in lines)]
+    found, boxes = found_by_library([0.0, 50.0, 120.0, 190.0, 240.0], tops)
+    first, second = repair(found, boxes, words(lines), NO_RULES)
+    assert (first.columns, second.columns) == (2, 2)
+    assert second.markdown().startswith("| Age | People |\n|---|---|\n| 10 years | 150 |")
+
+
+def test_a_table_framed_by_lines_stays_as_it_was_found() -> None:
+    lines = {0.0: [(5, "a"), (65, "b")], 20.0: [(5, "c"), (65, "d")], 40.0: [(5, "e"), (65, "f")]}
+    found, boxes = found_by_library([0.0, 60.0, 120.0], [0.0, 19.0, 39.0, 59.0])
+    (table,) = repair(found, boxes, words(lines), Rules((), (Rule(0, 60, 60),), ()))
+    assert table == found
+
+
+def test_no_word_of_a_table_is_lost() -> None:
+    lines = {0.0: [(0, "Region"), (100, "all years together"), (250, "d")], **BODY}
+    table = repaired(lines, EDGES)
+    held = sorted(word for cell in table.cells for word in cell.text.split())
+    assert held == sorted(word.text for word in words(lines))
+
+
+def test_thin_boxes_are_rules_and_shading_is_none() -> None:
+    rules = rules_of(
+        [
+            {"type": "f", "items": [("re", (0, 10, 100, 11), 1), ("re", (0, 20, 100, 60), 1)]},
+            {"type": "s", "color": (0, 0, 0), "items": [("l", (50, 0), (50, 90))]},
+        ]
+    )
+    assert rules.horizontal == (Rule(0, 100, 10.5),)
+    assert Rule(0, 90, 50) in rules.vertical
+    assert rules.edges == (Rule(0, 100, 20), Rule(0, 100, 60))
+
+
+def test_figures_are_told_from_words() -> None:
+    assert all(map(is_figure, ("1,234", "(4.7)", "$5", "—", "10%", "n/a", "1.0–3.5", "**12")))
+    assert not any(map(is_figure, ("Total", "of", ". . .", "Table7b-x")))
+
+
+def test_ruled_rows_beside_a_cell_over_two_of_them_stay_rows() -> None:
+    rows = {3.0: [(0, "Size"), (100, "Kind"), (200, "Needle")], 101.0: [(0, "all"), (100, "any"), (200, "no")]}
+    for number, (size, kind) in enumerate((("320", "L"), ("", "H"), ("200", "L"), ("", "H"), ("140", "L"), ("", "H"))):
+        rows[18.0 + 14 * number - 3] = [(100, kind), (200, str(55 + number))]
+        if size:
+            rows[18.0 + 14 * number + 4] = [(0, size)]
+    tops = [0.0, *(14.0 + 14 * number for number in range(7)), 112.0]
+    found, boxes = found_by_library([0.0, 80.0, 180.0, 260.0], tops)
+    full = [(0.0, 260.0, top) for top in tops[1::2]]
+    part = [(85.0, 260.0, top) for top in tops[2::2]]
+    (table,) = repair(found, boxes, words(rows), across(*full, *part, (0.0, 260.0, 0.0)))
+    assert table.rows == found.rows

@@ -1,0 +1,51 @@
+"""Promises about listings: their content changes when a PDF of the shard does, and with nothing else."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scribetune.core import files
+from scribetune.core.file_hashes import FileHashes
+from scribetune.record import listings
+from scribetune.record.receipts import input_hashes
+
+
+@pytest.fixture
+def pdfs(tmp_path: Path) -> list[Path]:
+    names = [Path("data/raw/a.pdf"), Path("data/raw/{odd}\n 年报.pdf")]
+    for name in names:
+        files.write_text(tmp_path / name, name.name)
+    return names
+
+
+def test_a_listing_names_every_pdf_with_its_hash_whatever_its_name(tmp_path: Path, pdfs: list[Path]) -> None:
+    listings.write({"000-of-001": pdfs}, tmp_path)
+    path = listings.path_of("000-of-001")
+    assert listings.is_listing(path)
+    expected = {name.as_posix(): files.sha256_bytes(name.name.encode()) for name in pdfs}
+    assert listings.read(tmp_path / path) == expected
+    with FileHashes(tmp_path) as hashes:
+        assert input_hashes([path], tmp_path, hashes) == expected
+
+
+def test_it_is_written_again_only_where_content_changed(tmp_path: Path, pdfs: list[Path]) -> None:
+    target = tmp_path / listings.path_of("0")
+    listings.write({"0": pdfs}, tmp_path)
+    before = target.stat().st_mtime_ns
+    os.utime(tmp_path / pdfs[0], (1, 1))
+    listings.write({"0": pdfs}, tmp_path)
+    assert target.stat().st_mtime_ns == before
+    files.write_text(tmp_path / pdfs[0], "another")
+    listings.write({"0": pdfs}, tmp_path)
+    assert listings.read(target)[pdfs[0].as_posix()] == files.sha256_bytes(b"another")
+    listings.write({"0": pdfs[:1]}, tmp_path)
+    assert list(listings.read(target)) == [pdfs[0].as_posix()]
+
+
+def test_a_pdf_that_cannot_be_read_stops_nothing(tmp_path: Path, pdfs: list[Path]) -> None:
+    (tmp_path / "data/raw/folder.pdf").mkdir()
+    listings.write({"0": [*pdfs, Path("data/raw/folder.pdf"), Path("data/raw/gone.pdf")]}, tmp_path)
+    found = listings.read(tmp_path / listings.path_of("0"))
+    assert found["data/raw/folder.pdf"].startswith("unreadable: ")
+    assert found["data/raw/gone.pdf"].startswith("unreadable: ")
