@@ -27,7 +27,9 @@ rule merge_adapter:
         mem_mb=plan.model.memory_mb(1000),  # measured: 655 MB
     params:
         **plan.reuse("merge_adapter", folder="models/merged"),
-        settings=plan.settings("merge", "base_model", "task", "train.machine.cpu_threads"),
+        settings=plan.settings(
+            "merge", "base_model", "task", "train.machine.cpu_threads"
+        ),
         base_path=plan.model.path,
     script:
         "../scripts/merge_adapter.py"
