@@ -20,7 +20,7 @@ from scribetune.evaluation import truth as evaluation_sets
 from scribetune.evaluation.public import listing
 from support import benchmark_folder
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import score_benchmark
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "scripts"), str(REPOSITORY / "pretraining")]
+sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "pretraining")]
 
 import torch  # noqa: E402  the folder above comes first
 from PIL import Image, ImageDraw, ImageFont  # noqa: E402
