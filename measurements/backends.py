@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "scripts")]
+sys.path[:0] = [str(REPOSITORY / "src")]
 
 BACKENDS = ("peft", "unsloth")
 MARK = "RESULT "

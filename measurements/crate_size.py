@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / folder) for folder in ("scripts", "tests", "tests/unit")]
+sys.path[:0] = [str(REPOSITORY / folder) for folder in ("src", "scripts", "tests", "tests/unit/audit")]
 
 import test_crate  # noqa: E402  the folders above come first
 

@@ -1,4 +1,4 @@
-"""What a public benchmark of OmniDocBench's size costs a plan and its scores: `PYTHONPATH=scripts:tests python …`.
+"""What a public benchmark of OmniDocBench's size costs a plan and its scores: `PYTHONPATH=tests python …`.
 
 Pages of eighteen paragraphs, a table and a formula, with annotations padded to some 17 KB; the base reads every "e"
 as "a", the tuned model one word wrong.
@@ -20,7 +20,7 @@ from scribetune.evaluation import truth as evaluation_sets
 from scribetune.evaluation.public import listing
 from support import benchmark_folder
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 import score_benchmark
 

@@ -1,4 +1,4 @@
-"""DeepSeek-OCR-2 of full size with random weights, and pages of its full resolution: what benchmarks run on.
+"""DeepSeek-OCR-2 of full size with random weights, and pages of its full resolution: what measurements run on.
 
     python measurements/full_size.py FOLDER      # writes the model (6.8 GB in bfloat16) and its processor
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "scripts"), str(REPOSITORY / "pretraining")]
+sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "pretraining")]
 
 import torch  # noqa: E402  the folder above comes first
 from PIL import Image, ImageDraw, ImageFont  # noqa: E402

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "scripts"), str(REPOSITORY / "benchmarks")]
+sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "measurements")]
 
 import full_size  # noqa: E402
 import torch  # noqa: E402  the folders above come first

@@ -22,7 +22,7 @@ import jiwer
 from lxml import html as lxml_html
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY / "scripts"))
+sys.path.insert(0, str(REPOSITORY / "src"))
 
 from scribetune.metrics import grits, teds, text_scores  # noqa: E402  the folder above comes first
 from scribetune.metrics.markdown import table_from_html  # noqa: E402

@@ -24,7 +24,7 @@ from pathlib import Path
 import pymupdf
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / folder) for folder in ("scripts", "tests")]
+sys.path[:0] = [str(REPOSITORY / folder) for folder in ("src", "tests")]
 
 from scribetune.audit import lineage  # noqa: E402
 from scribetune.core import files, layout, manifests  # noqa: E402
@@ -167,7 +167,7 @@ def timed(command: Sequence[str], folder: Path, rounds: int = ROUNDS) -> Timing:
 
 def environment() -> dict[str, str]:
     """Return the environment of every command: this repository's code, whatever is installed."""
-    return os.environ | {"PYTHONPATH": str(REPOSITORY / "scripts"), "OMP_NUM_THREADS": "1"}
+    return os.environ | {"PYTHONPATH": str(REPOSITORY / "src"), "OMP_NUM_THREADS": "1"}
 
 
 def snakemake(*arguments: str, snakefile: Path = REPOSITORY / "Snakefile", cores: int = 2) -> list[str]:

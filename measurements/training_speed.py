@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(REPOSITORY / "scripts"), str(REPOSITORY / "benchmarks")]
+sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "measurements")]
 
 CASES: dict[str, dict[str, Any]] = {
     "notebook": {"batch": 1, "pages": 24},

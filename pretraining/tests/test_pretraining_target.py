@@ -15,7 +15,7 @@ from tiny_pretraining import fonts as font_files
 from tiny_pretraining import settings, typeset
 
 PRETRAINING = Path(__file__).resolve().parents[1]
-SCRIPTS = PRETRAINING.parent / "scripts"
+REPOSITORY = PRETRAINING.parent
 FEW = ("documents=8", "steps=4", "batch=2", "seconds=600", "evaluation_pages=1", "evaluation_tokens=8")
 
 
@@ -38,7 +38,7 @@ def test_a_few_steps_on_a_cpu_make_a_model(tmp_path: Path) -> None:
 
     command = [sys.executable, "-m", "snakemake", "pretrained", "-s", str(PRETRAINING / "Snakefile")]
     command += ["--directory", str(tmp_path), "--cores", "2", "--resources", "gpu=1", "--config", *FEW]
-    environment = os.environ | {"PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "src"), "OMP_NUM_THREADS": "1"}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert AutoModelForImageTextToText.from_pretrained(work / "tiny").config.model_type == "deepseek_ocr2"
@@ -50,7 +50,8 @@ def test_a_few_steps_on_a_cpu_make_a_model(tmp_path: Path) -> None:
 
 def test_it_is_no_part_of_a_build() -> None:
     """Neither the workflow nor the package knows of it: it can be deleted without a trace."""
-    sources = [*SCRIPTS.rglob("*.py"), *(SCRIPTS.parent / "rules").glob("*.smk"), SCRIPTS.parent / "Snakefile"]
+    code = [path for folder in ("src", "scripts") for path in (REPOSITORY / folder).rglob("*.py")]
+    sources = [*code, *(REPOSITORY / "rules").glob("*.smk"), REPOSITORY / "Snakefile"]
     assert len(sources) > 100
     assert [path for path in sources if "tiny_pretraining" in path.read_text(encoding="utf-8")] == []
 

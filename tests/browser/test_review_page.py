@@ -58,7 +58,7 @@ class Server:
             "mine.yaml",
             *options,
         ]
-        path = os.pathsep.join(filter(None, [str(REPOSITORY / "scripts"), os.environ.get("PYTHONPATH", "")]))
+        path = os.pathsep.join(filter(None, [str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
             command, cwd=self.folder, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
         )
