@@ -13,9 +13,7 @@ from scribetune.core import config
 from scribetune.core.errors import UserError
 from scribetune.documents.inputs import Document
 from scribetune.generation import Prediction
-from scribetune.labels import agreement, corrections
-from scribetune.labels import reader as label_reader
-from scribetune.labels import shard as label_shard
+from scribetune.labels import agreement, corrections, reader, shard
 from scribetune.review import teacher
 from support import pdf_factory
 
@@ -36,9 +34,9 @@ def test_a_missing_program_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> 
     shutil.which("tesseract") is None, reason="tesseract is not installed (apt-get install tesseract-ocr)"
 )
 def test_a_right_label_agrees_with_the_page_image(tmp_path: Path) -> None:
-    settings = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="tesseract")
+    settings = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="tesseract")
     path = pdf_factory.healthy(tmp_path / "a.pdf", 7)
-    assert label_reader.PageReader(str(path), "", settings).read(0).agreement > 0.9
+    assert reader.PageReader(str(path), "", settings).read(0).agreement > 0.9
     with pytest.raises(UserError, match="no data for xyz"):
         agreement.require("eng+xyz")
 
@@ -50,10 +48,10 @@ def test_the_log_says_what_each_page_of_ocr_cost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="tesseract")
+    settings = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="tesseract")
     path = pdf_factory.healthy(tmp_path / "a.pdf", 7, pages=2)
     with caplog.at_level("INFO"):
-        label_shard.label_shard([Document("a", path, "a.pdf")], {"a": ("sha", [1, 2])}, {}, {}, settings, workers=1)
+        shard.label_shard([Document("a", path, "a.pdf")], {"a": ("sha", [1, 2])}, {}, {}, settings, workers=1)
     costs = re.findall(r"OCR of a page (\d): (\d+\.\d\d) s", caplog.text)
     assert [page for page, _ in costs] == ["1", "2"]
     assert all(0 < float(seconds) < 60 for _, seconds in costs)
