@@ -9,7 +9,6 @@ import pytest
 
 from scribetune.text.markdown_view import MAX_SPAN, rendered, table_rows
 
-
 BLOCK_TAGS = frozenset({"div", "p", "ul", "ol", "li", "blockquote", "pre", "hr"})
 TABLE_TAGS = frozenset({"table", "thead", "tbody", "tr", "th", "td"})
 MATH_TAGS = frozenset(
