@@ -1,4 +1,4 @@
-"""What a public benchmark of OmniDocBench's size costs a plan and its scores: `PYTHONPATH=tests python …`.
+"""What a public benchmark of OmniDocBench's size costs a plan and its scores: `PYTHONPATH=scripts:tests python …`.
 
 Pages of eighteen paragraphs, a table and a formula, with annotations padded to some 17 KB; the base reads every "e"
 as "a", the tuned model one word wrong.
