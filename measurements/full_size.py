@@ -1,4 +1,4 @@
-"""DeepSeek-OCR-2 of full size with random weights, and pages of its full resolution: what benchmarks run on.
+"""DeepSeek-OCR-2 of full size with random weights, and pages of its full resolution: what measurements run on.
 
     python measurements/full_size.py FOLDER      # writes the model (6.8 GB in bfloat16) and its processor
 

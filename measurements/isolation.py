@@ -18,7 +18,7 @@ from typing import Self
 from unittest import mock
 
 from scribetune.core import isolation
-from scribetune.documents import rendering as pages
+from scribetune.documents import rendering
 from scribetune.documents.inputs import Document, find_pdfs
 
 SLOW_S = 3.0
@@ -48,15 +48,15 @@ class NoWorkers:
             yield tuple(isolation.Outcome(value) for value in task.function(*task.arguments, first=0))
 
 
-def here(documents: Sequence[Document], settings: pages.RenderSettings) -> int:
+def here(documents: Sequence[Document], settings: rendering.RenderSettings) -> int:
     """Render in this process; returns the number of pages."""
     with mock.patch.object(isolation, "Workers", NoWorkers):
         return isolated(documents, settings)
 
 
-def isolated(documents: Sequence[Document], settings: pages.RenderSettings) -> int:
+def isolated(documents: Sequence[Document], settings: rendering.RenderSettings) -> int:
     """Render as the build does; returns the number of pages."""
-    return sum(len(result.pages) for result in pages.render_shard(documents, {}, settings, workers=1))
+    return sum(len(result.pages) for result in rendering.render_shard(documents, {}, settings, workers=1))
 
 
 def measure(work: Callable[[], int]) -> tuple[int, float]:
@@ -75,16 +75,18 @@ def main() -> None:
     options = parser.parse_args()
     found = find_pdfs(options.folder.resolve())[:: max(1, len(find_pdfs(options.folder)) // options.documents)]
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
-        quick = pages.RenderSettings(2304, "auto", SLOW_S, "first look")
+        quick = rendering.RenderSettings(2304, "auto", SLOW_S, "first look")
         fine = []
-        for document, result in zip(found, pages.render_shard(found, {}, quick, workers=1), strict=True):
+        for document, result in zip(found, rendering.render_shard(found, {}, quick, workers=1), strict=True):
             if result.document.status == "ok" and not any(row.status == "timed_out" for row in result.pages):
                 fine.append(document)
         print(f"{len(fine)} documents")
         ratios = []
         for attempt in range(options.repeat):
             # Other digests of code: nothing is taken from the run before.
-            first, second = (pages.RenderSettings(2304, "auto", 60.0, f"{attempt} {way}") for way in ("here", "there"))
+            first, second = (
+                rendering.RenderSettings(2304, "auto", 60.0, f"{attempt} {way}") for way in ("here", "there")
+            )
             start = time.monotonic()
             count, alone = measure(lambda settings=first: here(fine, settings))
             middle = time.monotonic()

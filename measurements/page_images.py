@@ -23,8 +23,7 @@ import pymupdf
 from PIL import Image
 
 from scribetune.core import isolation
-from scribetune.documents import page_images, text_layer_checks
-from scribetune.documents import rendering as pages
+from scribetune.documents import page_images, rendering, text_layer_checks
 from scribetune.documents.inputs import Document, DocumentStatus, find_pdfs
 
 A4, LETTER = 297 / 210, 11 / 8.5
@@ -40,8 +39,8 @@ def is_office_paper(page: Any) -> bool:
 def healthy(folder: Path) -> list[Document]:
     """Return the documents of which every page is rendered within `SLOW_S`."""
     found = find_pdfs(folder)
-    settings = pages.RenderSettings(256, "auto", SLOW_S, "first look")
-    results = pages.render_shard(found, {}, settings, workers=1)
+    settings = rendering.RenderSettings(256, "auto", SLOW_S, "first look")
+    results = rendering.render_shard(found, {}, settings, workers=1)
     is_slow = [any(row.status == "timed_out" for row in result.pages) for result in results]
     return [
         document
@@ -54,7 +53,7 @@ def choose(documents: Sequence[Document], count: int) -> list[tuple[Document, in
     """Return (document, page counted from 0) of the first office-paper page of `count` documents, spread evenly."""
     chosen: list[tuple[Document, int]] = []
     for document in documents:
-        pdf, _, _ = pages.open_pdf(str(document.path), "")
+        pdf, _, _ = rendering.open_pdf(str(document.path), "")
         fitting = [number for number in range(min(3, pdf.page_count)) if is_office_paper(pdf[number])]
         chosen += [(document, number) for number in fitting[:1]]
     step = max(1.0, len(chosen) / count)
@@ -63,8 +62,8 @@ def choose(documents: Sequence[Document], count: int) -> list[tuple[Document, in
 
 def as_the_build(page: Any, target: Path, long_side_px: int) -> None:
     """One page as `render_pages` makes it, its text layer's status included."""
-    settings = pages.RenderSettings(long_side_px, "auto", 30.0, "benchmark")
-    pages.judge(pages.render_page(target.name, 1, page, settings), settings.limits)
+    settings = rendering.RenderSettings(long_side_px, "auto", 30.0, "benchmark")
+    rendering.judge(rendering.render_page(target.name, 1, page, settings), settings.limits)
 
 
 def usual_loop(page: Any, target: Path, _long_side_px: int) -> None:
@@ -104,7 +103,7 @@ def measure(
     """Return seconds of processor time for each page, opening left out; `is_first`: with MuPDF's cache empty."""
     seconds = []
     for document, number in chosen:
-        pdf, _, _ = pages.open_pdf(str(document.path), "")
+        pdf, _, _ = rendering.open_pdf(str(document.path), "")
         if is_first:
             pymupdf.TOOLS.store_shrink(100)
         page = pdf[number]
@@ -117,8 +116,8 @@ def measure(
 def on_cores(documents: Sequence[Document], long_side_px: int, cores: int) -> tuple[int, float]:
     """Render whole documents; returns (pages, seconds on the clock)."""
     start = time.monotonic()
-    settings = pages.RenderSettings(long_side_px, "auto", 120.0, f"{cores} cores")
-    results = pages.render_shard(documents, {}, settings, cores)
+    settings = rendering.RenderSettings(long_side_px, "auto", 120.0, f"{cores} cores")
+    results = rendering.render_shard(documents, {}, settings, cores)
     return sum(len(result.pages) for result in results), time.monotonic() - start
 
 

@@ -1,6 +1,6 @@
 """How long a report of many pages takes to write and to open.
 
-    PYTHONPATH=scripts:tests python measurements/report.py --pages 10000
+    PYTHONPATH=tests python measurements/report.py --pages 10000
 
 Makes the result files of a build in a temporary folder (pages of about 3,000 characters with a table and a formula, the
 base misreading every ninth character, 25 different page images), writes the report, and opens it from disk in headless

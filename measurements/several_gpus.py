@@ -38,8 +38,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-MEASUREMENTS = REPOSITORY / "measurements"
-sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "pretraining"), str(MEASUREMENTS)]
+sys.path[:0] = [str(REPOSITORY / folder) for folder in ("src", "pretraining", "measurements")]
 
 WARM_UP = 5
 LONGEST_S = 150
@@ -239,7 +238,7 @@ def main() -> None:
         }  # fmt: skip
         visible = {} if number > 1 or "CUDA_VISIBLE_DEVICES" in os.environ else {"CUDA_VISIBLE_DEVICES": "0"}
         command = [
-            sys.executable, str(MEASUREMENTS / "several_gpus.py"), "--folder", str(given.folder),
+            sys.executable, str(Path(__file__).resolve()), "--folder", str(given.folder),
             "--results", str(given.results), "--case", json.dumps(case),
         ]  # fmt: skip
         try:

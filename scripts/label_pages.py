@@ -9,11 +9,10 @@ from scribetune.core import manifests
 from scribetune.core.config import restrict
 from scribetune.dataset.selection import DOCUMENT_TEXT_COLUMNS, PAGE_TEXT_COLUMNS
 from scribetune.documents.inputs import identify, open_passwords
-from scribetune.labels import agreement
-from scribetune.labels import reader as label_reader
-from scribetune.labels import rows as label_rows
-from scribetune.labels import shard as label_shard
+from scribetune.labels import agreement, shard
 from scribetune.labels.corrections import corrections_by_page
+from scribetune.labels.reader import LabelSettings
+from scribetune.labels.rows import LabelRow
 from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def main(
     document_manifest: Path,
     page_manifest: Path,
     corrections: Sequence[str],
-    settings: label_reader.LabelSettings,
+    settings: LabelSettings,
     workers: int,
     label_manifest: Path,
 ) -> None:
@@ -41,19 +40,19 @@ def main(
     for row in manifests.rows(manifests.read([page_manifest], PAGE_TEXT_COLUMNS)):
         page_rows.setdefault(row["document"], []).append(row)
     rendered = {
-        row["document"]: (row["sha256"], label_shard.usable_pages(row["status"], page_rows.get(row["document"], [])))
+        row["document"]: (row["sha256"], shard.usable_pages(row["status"], page_rows.get(row["document"], [])))
         for row in states
     }
-    rows = label_shard.label_shard(
+    rows = shard.label_shard(
         documents,
         rendered,
         open_passwords(variables),
         corrections_by_page(Path(path) for path in corrections),
         settings,
         workers,
-        {document: pages for document, rows in page_rows.items() if (pages := label_shard.pages_with_unseen(rows))},
+        {document: pages for document, rows in page_rows.items() if (pages := shard.pages_with_unseen(rows))},
     )
-    manifests.write(label_manifest, [asdict(row) for row in rows], manifests.columns_of(label_rows.LabelRow))
+    manifests.write(label_manifest, [asdict(row) for row in rows], manifests.columns_of(LabelRow))
 
 
 if __name__ == "__main__":
@@ -65,7 +64,7 @@ if __name__ == "__main__":
             Path(snakemake.input.documents),
             Path(snakemake.input.pages),
             snakemake.input.corrections,
-            label_reader.LabelSettings(
+            LabelSettings(
                 config.labels.headers_footers,
                 config.labels.tables,
                 config.labels.formulas,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from scribetune.core import layout
 from scribetune.core.config import Samples, restrict
 from scribetune.record.jobs import rule_job
-from scribetune.samples import corpus as samples
+from scribetune.samples import corpus
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def main(settings: Samples, pdf_folder: Path, truth_folder: Path) -> None:
     """Compile every sample document into `pdf_folder`, its Markdown into `truth_folder`."""
-    samples.build(
-        samples.plan(settings.count, settings.seed, settings.languages, settings.designs), pdf_folder, truth_folder
+    corpus.build(
+        corpus.plan(settings.count, settings.seed, settings.languages, settings.designs), pdf_folder, truth_folder
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scribetune.core import manifests
 from scribetune.core.config import restrict
-from scribetune.documents import rendering as pages
+from scribetune.documents import rendering
 from scribetune.documents.inputs import identify, open_passwords
 from scribetune.record.jobs import rule_job
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def main(
     raw: str,
     identities: Mapping[str, Sequence[str]],
-    settings: pages.RenderSettings,
+    settings: rendering.RenderSettings,
     workers: int,
     withdrawn: Mapping[str, str],
     document_manifest: Path,
@@ -28,12 +28,14 @@ def main(
 ) -> None:
     """Render the PDFs below `raw` with `workers` processes, all but those withdrawn, and write the two manifests."""
     documents, variables = identify(raw, identities)
-    rendered = pages.render_shard(documents, open_passwords(variables), settings, workers, withdrawn, variables)
+    rendered = rendering.render_shard(documents, open_passwords(variables), settings, workers, withdrawn, variables)
     manifests.write(
-        document_manifest, [asdict(result.document) for result in rendered], manifests.columns_of(pages.DocumentRow)
+        document_manifest, [asdict(result.document) for result in rendered], manifests.columns_of(rendering.DocumentRow)
     )
     manifests.write(
-        page_manifest, [asdict(row) for result in rendered for row in result.pages], manifests.columns_of(pages.PageRow)
+        page_manifest,
+        [asdict(row) for result in rendered for row in result.pages],
+        manifests.columns_of(rendering.PageRow),
     )
 
 
@@ -43,7 +45,7 @@ if __name__ == "__main__":
         main(
             snakemake.params.raw,
             snakemake.params.documents,
-            pages.RenderSettings(
+            rendering.RenderSettings(
                 config.pages.long_side_px,
                 config.pages.color,
                 config.documents.timeout_s_per_page,
@@ -51,7 +53,7 @@ if __name__ == "__main__":
                 config.documents.memory_mb,
                 config.documents.max_megapixels,
                 config.documents.max_pages,
-                pages.LayerLimits(
+                rendering.LayerLimits(
                     config.selection.max_unmapped_share,
                     config.selection.max_invisible_share,
                     config.selection.max_hidden_share,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from scribetune.core.config import restrict
 from scribetune.record.jobs import rule_job
-from scribetune.report import page as report
+from scribetune.report import page
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import Snakemake
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     snakemake: Snakemake
 
 
-def main(inputs: report.ReportInputs, html: Path) -> None:
+def main(inputs: page.ReportInputs, html: Path) -> None:
     """Render the report."""
-    report.write(inputs, html)
+    page.write(inputs, html)
 
 
 if __name__ == "__main__":
     with rule_job(snakemake):
         settings = restrict(snakemake.params.settings).report
         main(
-            report.ReportInputs(
+            page.ReportInputs(
                 samples_csv=Path(snakemake.input.samples),
                 metrics_json=Path(snakemake.input.metrics),
                 train_jsonl=Path(snakemake.input.train),

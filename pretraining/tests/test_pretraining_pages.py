@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from scribetune.core.errors import UserError
-from scribetune.samples import corpus as samples
+from scribetune.samples import corpus
 from scribetune.samples.sample_formulas import formulas
 from scribetune.samples.typesetting import cjk_font
 from tiny_pretraining import examples, typeset
@@ -42,7 +42,7 @@ def drawn(fonts: tuple[font_files.Font, ...]) -> list[Example]:
 @pytest.fixture(scope="module")
 def pack(fonts: tuple[font_files.Font, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pack")
-    typeset._write(folder / "train-000.pdf", samples.plan(16, 4, samples.LANGUAGES))
+    typeset._write(folder / "train-000.pdf", corpus.plan(16, 4, corpus.LANGUAGES))
     return folder
 
 
@@ -113,7 +113,7 @@ def test_a_page_is_padded_as_the_processor_does(fonts: tuple[font_files.Font, ..
 
 def test_typeset_pages_are_transcribed_as_printed(pack: Path) -> None:
     entries = typeset.entries(pack, "train")
-    documents = [samples.generate(spec) for spec in samples.plan(16, 4, samples.LANGUAGES)]
+    documents = [corpus.generate(spec) for spec in corpus.plan(16, 4, corpus.LANGUAGES)]
     pages = [(page, document) for document in documents for page in document.pages]
     assert len(entries) == len(pages)  # none was refused: the vocabulary covers the sample documents
     for entry, (page, document) in zip(entries, pages, strict=True):

@@ -50,9 +50,8 @@ def test_a_few_steps_on_a_cpu_make_a_model(tmp_path: Path) -> None:
 
 def test_it_is_no_part_of_a_build() -> None:
     """Neither the workflow nor the package knows of it: it can be deleted without a trace."""
-    folders = [REPOSITORY / name for name in ("src", "scripts", "rules")]
-    sources = [path for folder in folders for path in folder.rglob("*.*") if path.suffix in (".py", ".smk")]
-    sources.append(REPOSITORY / "Snakefile")
+    code = [path for folder in ("src", "scripts") for path in (REPOSITORY / folder).rglob("*.py")]
+    sources = [*code, *(REPOSITORY / "rules").glob("*.smk"), REPOSITORY / "Snakefile"]
     assert len(sources) > 100
     assert [path for path in sources if "tiny_pretraining" in path.read_text(encoding="utf-8")] == []
 

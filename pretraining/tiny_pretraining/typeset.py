@@ -26,7 +26,7 @@ from PIL import Image
 
 from scribetune.core import files
 from scribetune.core.errors import UserError
-from scribetune.samples import corpus as samples
+from scribetune.samples import corpus
 from scribetune.samples.blocks import (
     Block,
     BulletList,
@@ -325,24 +325,24 @@ def make(target: Path, fonts: Sequence[Font], documents: int, seed: int) -> dict
     """
     counts = {"train": 0, "refused": 0}
     for number, start in enumerate(range(0, documents, _DOCUMENTS_A_FILE)):
-        specs = samples.plan(min(documents, start + _DOCUMENTS_A_FILE), seed, samples.LANGUAGES)[start:]
+        specs = corpus.plan(min(documents, start + _DOCUMENTS_A_FILE), seed, corpus.LANGUAGES)[start:]
         kept, refused = _write(target / f"train-{number:03d}.pdf", specs)
         counts["train"] += kept
         counts["refused"] += refused
-    counts["domain"], _ = _write(target / "domain-000.pdf", samples.plan(80, seed + 1, samples.LANGUAGES))
+    counts["domain"], _ = _write(target / "domain-000.pdf", corpus.plan(80, seed + 1, corpus.LANGUAGES))
     counts["other"] = _write_other(target / "other-000.pdf", fonts, 128, seed + 2)
     if counts["refused"] * 50 > counts["train"]:
         raise RuntimeError(f"{counts['refused']} of {counts['train']} pages could not be transcribed")
     return counts
 
 
-def _write(path: Path, specs: Sequence[samples.SampleSpec]) -> tuple[int, int]:
+def _write(path: Path, specs: Sequence[corpus.SampleSpec]) -> tuple[int, int]:
     """Compile documents as one PDF; return the numbers of pages kept and refused."""
     import pymupdf
 
     from scribetune.samples.typesetting import Typesetter
 
-    documents = [samples.generate(spec) for spec in specs]
+    documents = [corpus.generate(spec) for spec in specs]
     once = "#set document(date: none)\n"
     body = "".join(f"#[\n{document.source.replace(once.strip(), '')}\n]\n" for document in documents)
     with Typesetter() as typesetter:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scribetune.documents import rendering as pages
+from scribetune.documents import rendering
 from scribetune.documents.inputs import find_pdfs
 
 EXPLAINED = Path(__file__).parents[2] / "docs" / "data" / "corpus-statuses.csv"
@@ -28,8 +28,8 @@ def test_statuses_agree_with_the_manifest_or_the_difference_is_explained(
     monkeypatch.chdir(tmp_path)
     observed = {row["file"]: row for row in table(shared / "corpus" / "manifest.csv")}
     found = find_pdfs(shared / "corpus" / "pdfs")
-    settings = pages.RenderSettings(768, "auto", timeout_s_per_page=12.0, code="conformance")
-    results = {result.document.path: result for result in pages.render_shard(found, {}, settings, workers=2)}
+    settings = rendering.RenderSettings(768, "auto", timeout_s_per_page=12.0, code="conformance")
+    results = {result.document.path: result for result in rendering.render_shard(found, {}, settings, workers=2)}
     assert set(results) == set(observed)
     differences = set()
     for file, row in observed.items():

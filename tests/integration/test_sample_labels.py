@@ -6,15 +6,15 @@ import jiwer
 import pytest
 
 from scribetune.labels import reader as label_reader
-from scribetune.samples import corpus as samples
+from scribetune.samples import corpus
 
 SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_labels_of_the_samples_are_what_the_samples_were_made_from(language: str, tmp_path: Path) -> None:
-    specs = samples.plan(16, 5, [language])
-    samples.build(specs, tmp_path / "pdfs", tmp_path / "truth")
+    specs = corpus.plan(16, 5, [language])
+    corpus.build(specs, tmp_path / "pdfs", tmp_path / "truth")
     rates, tables, same_tables = [], 0, 0
     for spec in specs:
         reader = label_reader.PageReader(str(tmp_path / "pdfs" / f"{spec.name}.pdf"), "", SETTINGS)

@@ -9,7 +9,7 @@ import jiwer
 import pymupdf
 import pytest
 
-from scribetune.samples import corpus as samples
+from scribetune.samples import corpus
 from scribetune.text import markdown
 from support.build import REPOSITORY, snakemake
 
@@ -42,8 +42,8 @@ def taught(folder: Path, *arguments: str) -> str:
 
 @pytest.mark.slow
 def test_two_scanned_pages_are_labelled_by_the_embedded_model(tmp_path: Path) -> None:
-    specs = samples.plan(24, 5, ["en"])
-    samples.build(specs, tmp_path / "pdfs", tmp_path / "truth")
+    specs = corpus.plan(24, 5, ["en"])
+    corpus.build(specs, tmp_path / "pdfs", tmp_path / "truth")
     name = next(s.name for s in specs if len(list((tmp_path / "truth" / s.name).glob("*.md"))) >= PAGES)
     folder = tmp_path / "build"
     scan(tmp_path / "pdfs" / f"{name}.pdf", folder / "data/raw/scan.pdf")

@@ -2,7 +2,7 @@
 
 Each row starts from a finished build of seven PDFs in three shards, with one human label, and says what must run then:
 no job less (that would be stale), none more (that would be wasted). docs/re-runs.md shows the table to users;
-`PYTHONPATH=tests python -m support.mutations` writes it anew.
+`PYTHONPATH=tests:pretraining python -m support.mutations` writes it anew.
 """
 
 import ast

@@ -33,7 +33,7 @@ BUILD = ("snakemake", "--cores", "1", "--resources", "gpu=1")
 def run(folder: Path, *command: str, fails: bool = False, environment: Mapping[str, str] | None = None) -> str:
     """Run a program of this environment in a clone, on the clone's own package."""
     variables = os.environ | {"OMP_NUM_THREADS": "1"} | dict(environment or {})
-    variables["PYTHONPATH"] = f"{folder / 'scripts'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    variables["PYTHONPATH"] = f"{folder / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
     if command[0] == "snakemake":
         result = forked_snakemake.run(command[1:], variables, folder)

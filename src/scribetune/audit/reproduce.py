@@ -325,7 +325,7 @@ def _configuration(place: Path, lineage: Lineage | None, configfiles: Sequence[P
 
 def _build(place: Path, configfiles: Sequence[Path], cores: int, revision: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DVC_STAGE"}
-    # Where revisions have had the package.
+    # Its own package, not this one: it lies in src, and lay in scripts until 0.2.0.
     environment["PYTHONPATH"] = os.pathsep.join(str(place / folder) for folder in ("src", "scripts"))
     done = build_folder.run_snakemake(place, place, configfiles, cores, environment)
     if done.returncode != 0:

@@ -16,7 +16,7 @@ from scribetune.record import listings, receipts
 logger = logging.getLogger(__name__)
 
 _SHARD = re.compile(r"\d{3,}-of-\d{3,}")
-"""Names of shards, as `documents.assign_shards` gives them."""
+"""Names of shards, as `documents.inputs.assign_shards` gives them."""
 
 
 def remove(documents: Collection[str], shards: Collection[str], folder: Path = Path()) -> list[Path]:

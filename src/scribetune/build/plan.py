@@ -145,9 +145,9 @@ class Plan:
         Called when it has ended well.
         """
         from scribetune.build import summary
-        from scribetune.report import resources as report_resources
+        from scribetune.report import resources
 
-        report_resources.write_page(Path(), self.shards)
+        resources.write_page(Path(), self.shards)
         if (Path(layout.REPORTS) / "documents.csv").exists():
             sys.stderr.write(summary.text(Path()))
 

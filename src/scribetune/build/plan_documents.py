@@ -13,7 +13,7 @@ from scribetune.documents.inputs import Document, SheetRow, assign_shards, find_
 from scribetune.documents.withdrawals import Withdrawal
 from scribetune.record import listings
 from scribetune.review import decisions, spot_check
-from scribetune.samples import corpus as samples
+from scribetune.samples import corpus
 
 _LEAST_DOCUMENTS = 3
 
@@ -27,7 +27,7 @@ class InputDocuments:
     shards: Mapping[str, tuple[Document, ...]]  # shard → documents
     sheet: Mapping[str, SheetRow]  # document id → what the sheet says
     # the sample corpus, where it stands in for the user's PDFs; else empty
-    sample_specs: tuple[samples.SampleSpec, ...] = field(repr=False)
+    sample_specs: tuple[corpus.SampleSpec, ...] = field(repr=False)
     withdrawals: tuple[Withdrawal, ...] = ()  # what config/withdrawn.csv says
     withdrawn: Mapping[str, str] = field(default_factory=dict)  # document id → sha256, of those among the documents
     # page id → sha256 of the PDF, of pages that people rejected (data/corrections/reviews.csv)
@@ -116,7 +116,7 @@ def input_documents(config: Config) -> InputDocuments:
     raw = Path(config.documents.raw)
     is_default = config.documents.raw.rstrip("/") == layout.RAW
     documents: Iterable[Document] = [] if is_default and not raw.exists() else find_pdfs(raw)
-    specs: tuple[samples.SampleSpec, ...] = ()
+    specs: tuple[corpus.SampleSpec, ...] = ()
     if not documents and is_default:
         specs = _sample_corpus(config, raw)
         documents = sorted(Document(s.name, Path(layout.SAMPLES, f"{s.name}.pdf"), f"{s.name}.pdf") for s in specs)
@@ -141,7 +141,7 @@ def input_documents(config: Config) -> InputDocuments:
     )
 
 
-def _sample_corpus(config: Config, raw: Path) -> tuple[samples.SampleSpec, ...]:
+def _sample_corpus(config: Config, raw: Path) -> tuple[corpus.SampleSpec, ...]:
     if kept := kept_by_dvc(raw):
         raise UserError(
             f"DVC keeps {kept} PDFs in {layout.RAW}, and the folder holds none",
@@ -150,5 +150,5 @@ def _sample_corpus(config: Config, raw: Path) -> tuple[samples.SampleSpec, ...]:
             todo=f"dvc pull (or dvc checkout); for the sample corpus, dvc remove {layout.RAW}.dvc",
         )
     return tuple(
-        samples.plan(config.samples.count, config.samples.seed, config.samples.languages, config.samples.designs)
+        corpus.plan(config.samples.count, config.samples.seed, config.samples.languages, config.samples.designs)
     )

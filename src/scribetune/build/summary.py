@@ -9,7 +9,7 @@ from typing import Any
 from scribetune.core.errors import UserError
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
-from scribetune.report import public_benchmarks as presenting
+from scribetune.report import public_benchmarks
 from scribetune.text.visible_text import visible
 
 
@@ -86,10 +86,10 @@ def _benchmarks(folder: Path) -> list[str]:
     by_name = json.loads(path.read_text(encoding="utf-8")).get("benchmarks", {}) if path.exists() else {}
     lines = []
     for name, scores in by_name.items():
-        shown = [presenting.table_column(column) for column in scores["columns"]]
+        shown = [public_benchmarks.table_column(column) for column in scores["columns"]]
         pairs = [f"{column.heading} {column.base.text} → {column.tuned.text}" for column in shown if column.verdict]
         lines.append(f"benchmark  {name}: " + ", ".join(pairs))
-        lines += [f"           {visible(note.text)}" for note in presenting.notes(scores) if note.serious]
+        lines += [f"           {visible(note.text)}" for note in public_benchmarks.notes(scores) if note.serious]
     return lines
 
 

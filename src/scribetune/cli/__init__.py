@@ -1,13 +1,15 @@
 """The console script `scribetune`.
 
-checks     commands that act on what was recorded: verify, forget, reproduce
+planning   `scribetune why`
+queries    `scribetune whence`, `touched-by` and `log`
+checks     `scribetune verify`, `forget` and `reproduce`: they act on what was recorded
+signing    `scribetune sign`
+scores     `scribetune score`: scores of anybody's predictions, without a build and without torch
+reviewing  `scribetune review`: the page where labels are reviewed
+teaching   `scribetune teach`: labels by a teacher model
 messages   what commands say: mistakes in words, and nothing of other people's that a terminal would obey
-planning   command of the plan: `scribetune why`
-queries    commands of the audit: `scribetune whence`, `touched-by` and `log`
-reviewing  command for the review page: `scribetune review`
-scores     `scribetune score`: score anybody's predictions, without a build and without torch
-signing    the command `scribetune sign`
-teaching   command for labels by a teacher model: `scribetune teach`
+
+`config`, `summary` and `commit` are here.
 """
 
 import sys
@@ -19,7 +21,7 @@ import typer
 from scribetune.cli import checks, planning, queries, reviewing, scores, signing, teaching
 from scribetune.cli.messages import errors_in_words
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(queries.whence)
 app.command()(queries.touched_by)
 app.command()(queries.log)

@@ -283,14 +283,14 @@ def _show_whence(answer: "Answer") -> None:
 
 
 def _show_benchmarks(console: "Console", benchmarks: Mapping[str, Any]) -> None:
-    from scribetune.report import public_benchmarks as presenting
+    from scribetune.report import public_benchmarks
 
     for name, scores in benchmarks.items():
         truth = ", ".join(f"{file} SHA-256 {digest[:12]}" for file, digest in scores["truth"].items())
         _line(console, f"benchmark {name} ({scores['kind']}), truth: {truth}")
-        for note in presenting.notes(scores):
+        for note in public_benchmarks.notes(scores):
             _line(console, f"  {note.text}")
-        columns = [presenting.table_column(column) for column in scores["columns"]]
+        columns = [public_benchmarks.table_column(column) for column in scores["columns"]]
         _table(
             console, (name, "base", "tuned"), [(shown.heading, shown.base.text, shown.tuned.text) for shown in columns]
         )

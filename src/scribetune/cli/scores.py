@@ -55,12 +55,11 @@ def score(
     for olmOCR-bench, samples have id, facts, passed and failed (ids).
     """
     with errors_in_words():
-        from scribetune.evaluation import scoring
-        from scribetune.evaluation import truth as evaluation_sets
+        from scribetune.evaluation import scoring, truth
 
-        wanted = evaluation_sets.read(reference)
+        wanted = truth.read(reference)
         page_ids = list(wanted.facts) or [str(record["id"]) for record in wanted.records]
-        predictions = evaluation_sets.read_predictions(hypothesis, page_ids)
+        predictions = truth.read_predictions(hypothesis, page_ids)
         if wanted.facts:
             result = scoring.score_facts(wanted, predictions)
         else:

@@ -14,7 +14,7 @@ from scribetune.labels import layout_model, plain_pages, right_to_left
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
-from scribetune.labels.tables import repair as table_repair
+from scribetune.labels.tables import repair
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.text_layer import Line, Span, TextLayer, is_broken_word, union
 
@@ -99,9 +99,7 @@ def _is_table(block: PageBlock) -> bool:
 def _block(region: Region, layer: TextLayer, rules: Rules) -> PageBlock:
     kind = _KINDS.get(region.kind, Kind.TEXT)
     tables = [
-        repaired
-        for found in region.tables
-        for repaired in table_repair.repair(found.table, found.boxes, layer.words, rules)
+        repaired for found in region.tables for repaired in repair.repair(found.table, found.boxes, layer.words, rules)
     ]
     if layer.unseen:
         tables = [_seen(table, layer.unseen) for table in tables]

@@ -22,7 +22,7 @@ from scribetune.labels import (
     tag_tree,
     text_layer,
 )
-from scribetune.labels.formulas import placing as formulas
+from scribetune.labels.formulas import placing
 from scribetune.labels.right_to_left import text_in_order, words_apart
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
 from scribetune.labels.tables.cells import Box
@@ -134,11 +134,11 @@ class PageReader:
     def _analysed(self, page: Any, unmapped: float, *, has_unseen: bool = False) -> PageText:
         """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from tags in place."""
         held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
-        found = formulas.on_page(page, held)
+        found = placing.on_page(page, held)
         lost = sum(tag.has_latex for tag in held) - len(found)
         changed = self._for_analysis[page.number]
         changed.remove_rotation()
-        tokens = formulas.Placeholders.put(changed, found) if found else formulas.Placeholders({})
+        tokens = placing.Placeholders.put(changed, found) if found else placing.Placeholders({})
         layer = text_layer.read(changed)
         if text_layer.is_sideways(layer):
             text_layer.turn_upright(changed)

@@ -1,12 +1,12 @@
 """What a job was, as hashes: the code that it ran, what it read, what it was told and what it made.
 
-code         which code a rule executes
+jobs         what every rule's script does around its `main`: a log file, errors in words, a receipt
+receipts     what each job read, was given, ran with and made, in .snakemake/receipts
+code         which code a rule executes, as a digest
 definitions  a module's definitions, each as a digest of what it says, whatever file it stands in
-jobs         what every rule's script does around its `main`
-listings     listings of input PDFs: one small file per shard, {path: sha256}, in the place of thousands of edges
 provenance   which environment this project runs in, as a digest that ignores what does not change a result
-receipts     receipts
-resources    what a build's jobs took
-reuse        documents that are taken as they are
+reuse        documents that are taken as they are: what an earlier job made of one, where nothing about it changed
+listings     input PDFs of a shard as one small file, {path: sha256}, in the place of thousands of edges
 steps        the steps of a build, read off the loaded workflow
+resources    what a build's jobs took: time, memory, pages per second
 """

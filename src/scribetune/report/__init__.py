@@ -1,12 +1,12 @@
 """What people read of a build: the HTML report and the model cards.
 
-data               what the report is made of: the build's result files, read and joined into frozen records
-images             page images for the report
-index              the index of the test pages in the report
-model_card         the adapter's Hugging Face model card
-page               the report that people read: one HTML file that opens from disk and needs no network
-plots              the report's plots as Plotly figures in JSON; the page draws them in the reader's colour scheme
-public_benchmarks  how a benchmark's scores are shown
+page               the report: one HTML file that opens from disk and needs no network
+data               what it is made of: the build's result files, read and joined into frozen records
+tables             its tables; the names of metrics are in templates/measures.json
+plots              its plots as Plotly figures in JSON, drawn in the reader's colour scheme
+index              its index of test pages, which filters and orders them
+images             its page images: embedded while they are few, else links
+public_benchmarks  how a benchmark's scores are shown: in report, model card and on the terminal
 resources          the page of what a build's jobs took: reports/resources.html
-tables             the report's tables: metrics, groups, documents and lineage arranged as rows of text and numbers
+model_card         the adapter's Hugging Face model card
 """

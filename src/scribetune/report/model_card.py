@@ -20,7 +20,7 @@ from scribetune.core import files
 from scribetune.core.config import flatten
 from scribetune.core.package import package_file
 from scribetune.evaluation import gate
-from scribetune.report import public_benchmarks as presenting
+from scribetune.report import public_benchmarks
 from scribetune.report.tables import MEASURES, Measure, paired_rows
 
 SPLITS = ("train", "validation", "test")
@@ -105,9 +105,9 @@ def _body(sources: CardSources) -> str:
         benchmarks=[
             {
                 "name": name,
-                "kind": presenting.KINDS[scores["kind"]],
-                "columns": [presenting.table_column(column) for column in scores["columns"]],
-                "notes": [*presenting.notes(scores), *presenting.column_notes(scores["columns"])],
+                "kind": public_benchmarks.KINDS[scores["kind"]],
+                "columns": [public_benchmarks.table_column(column) for column in scores["columns"]],
+                "notes": [*public_benchmarks.notes(scores), *public_benchmarks.column_notes(scores["columns"])],
                 "truth": scores["truth"],
             }
             for name, scores in sorted(lineage.get("benchmarks", {}).items())

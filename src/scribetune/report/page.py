@@ -28,7 +28,7 @@ from markupsafe import Markup
 
 from scribetune.core.files import write_text
 from scribetune.core.package import package_files
-from scribetune.report import public_benchmarks as presenting
+from scribetune.report import public_benchmarks
 from scribetune.report.data import Pair, Reading, ReportInputs, TestPage, build_id, json_object, read
 from scribetune.report.images import PageImage, page_image
 from scribetune.report.index import UNNAMED, IndexedPage, measure_behind, page_index, page_measures, pages_link
@@ -191,7 +191,7 @@ def render(inputs: ReportInputs) -> str:
         configuration=configuration_facts(data.lineage),
         merge_proof=facts("merge proof", data.merge_proof) if data.merge_proof else None,
         files=FILES,
-        benchmarks=[presenting.view(json_object(path)) for path in inputs.benchmark_scores],
+        benchmarks=[public_benchmarks.view(json_object(path)) for path in inputs.benchmark_scores],
     )
 
 

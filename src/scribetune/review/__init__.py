@@ -1,16 +1,12 @@
 """People's part: a page in the browser where labels are accepted, corrected and rejected, and what becomes of that.
 
-`decisions` is the table of decisions, which the build reads too; `page_views` is what a build has made of each page;
-`queues` puts pages in an order; `spot_check` draws a random sample and counts its errors; `drafts` keeps unfinished
-texts; `session` joins these under one lock; `guard` and `server` are the web server.
-
-decisions   data/corrections/reviews.csv
-drafts      unfinished texts: one file per page and reviewer in work/review/drafts, written while the reviewer types
-guard       who may talk to the review server: this machine's browser, from the page itself, with the token
-page_views  what a build has made of each page, as a reviewer needs it: image, label, trust, why it was refused
+decisions   data/corrections/reviews.csv: what people decided, which the build reads too
+page_views  what a build has made of each page, as a reviewer needs it
 queues      the order in which pages are shown to a person
-server      the review server: a Starlette application on 127.0.0.1, run by uvicorn
-session     a review session
-spot_check  spot check
-teacher     labels by a teacher model for pages that have none: scans, and pages whose text layer was refused
+spot_check  a random sample of the labels that a build uses, and the error rate it speaks for
+drafts      unfinished texts, written while the reviewer types
+session     these joined under one lock: opens pages, takes decisions, tells the second of two people on one page
+server      the web server: a Starlette application on 127.0.0.1, run by uvicorn
+guard       who may talk to it: this machine's browser, from the page itself, with the token
+teacher     labels by a teacher model for pages that have none: scans, refused text layers
 """

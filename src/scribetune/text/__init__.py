@@ -1,9 +1,9 @@
 """What a text or a table is, whoever wrote it: Markdown, MathML, tables as grids, differences.
 
-grids          a table as a grid: the one form in which Markdown and HTML tables are compared
 markdown       the project's Markdown conventions: what a label looks like, whatever made it
+grids          a table as a grid: the one form in which Markdown and HTML tables are compared
 markdown_view  Markdown from labels and models as HTML that can be trusted: no markup of theirs survives
-mathml         LaTeX formulas as MathML, which browsers show by themselves; nothing but MathML comes out
+mathml         LaTeX formulas as MathML; nothing but MathML comes out
 text_diff      character-level differences between a reference and a reading of it, as safe HTML
-visible_text   characters that could deceive a reader are shown by their code point instead of being obeyed
+visible_text   characters that could deceive a reader, shown by their code point
 """

@@ -1,45 +1,28 @@
 """LoRA training: `train` is the way in; see `training.run`.
 
-drafting     greedy reading with the label as a draft
-features     the model with its adapter, and what its encoder makes of the pages
-fit          the optimiser steps: trainer, validator and schedule put together and run
-gpus         how many of them, and what fits them
-log          everything a checkpoint holds beside weights, optimiser and random numbers
-loss         cross-entropy over target tokens, in pieces
-memory       memory in use, and what is said when it runs out
-monitor      live line, log, TensorBoard
-order        length-bucketed order of pages
-page_trainer SFTTrainer, taught what a training here needs
-preflight    parameters, tokens, memory and time, before any GPU work
-prepare      hardware, base model, pages and forecast, before a model is loaded
-result       what a training did
-run          the whole training: prepare, features, fit
-sharding     the frozen base divided among GPUs
-trial        what a sharded training tries, and what next where memory runs out
-validation   loss and CER during training
-
-checkpoints     checkpoints of a training
-compiled        compiled layers
-determinism     the same bits in every run of one machine
-drafting        greedy reading with the label as a draft
-features        the model in memory with its adapter
-fit             the optimiser steps
-gpus            how many GPUs a training runs on
-host_embedding  the embedding table in main memory
-log             the log of a training so far: what a checkpoint holds beside weights, optimiser and random numbers
-loss            cross-entropy over target tokens, in pieces
-memory          how much memory is in use and there, and what to do when it runs out
-monitor         what a person sees of a training: a live line, log records, and curves in TensorBoard
-order           the order of pages
+run             the whole training, in order: `prepare`, `features`, `fit`
+prepare         what is decided before a model is loaded: hardware, base model, pages, features to keep
+preflight       what it will cost, said before any GPU work: parameters, tokens, memory, time
+features        the model in memory with its adapter, and the vision features of its pages
+fit             the optimiser steps: trainer, validation and schedule put together and run
 page_trainer    TRL's SFTTrainer, taught what a training here needs: whole pages, exact resuming, real validation
-preflight       what a training will cost, said before any GPU work
-prepare         what is decided before a model is loaded
-quantized       4-bit QLoRA
+order           the order of pages: batches of pages of like length, the same for the same seed
+loss            cross-entropy over target tokens, in pieces
+validation      loss and CER during training
+drafting        greedy reading with the label as a draft, for validation
+checkpoints     checkpoints: sealed, and used only by the very training they are of
+log             everything a checkpoint holds beside weights, optimiser and random numbers
 result          what a training did, for the lineage and the log
-run             LoRA fine-tuning through TRL's SFTTrainer
-sharding        the frozen base divided among GPUs, for models that do not fit one
-trial           what a sharded training tries, and what it tries next where memory runs out
-validation      validation during training
+monitor         what a person sees: a live line, log records, TensorBoard; no result depends on it
+
+determinism     the same bits in every run of one machine
+compiled        compiled layers
+quantized       4-bit QLoRA
+host_embedding  the embedding table in main memory
+memory          how much memory is in use, and what to do when it runs out
+gpus            how many GPUs a training runs on
+sharding        the frozen base divided among GPUs
+trial           what a sharded training tries, and what next where memory runs out
 """
 
 from scribetune.training.gpus import number_of_processes

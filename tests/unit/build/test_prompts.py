@@ -16,7 +16,6 @@ from scribetune.core.errors import UserError
 from scribetune.models import families
 
 ROOT = Path(__file__).resolve().parents[3]
-SOURCES = sorted([*package.PACKAGE_FOLDER.rglob("*.py"), *package.SCRIPTS_FOLDER.glob("*.py")])
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -40,7 +39,11 @@ def test_the_prompts_are_those_of_pre_training() -> None:
 
 
 def test_a_prompt_is_written_down_in_one_place() -> None:
-    spelled = [path.name for path in SOURCES if '"<image>\\nFree OCR. "' in path.read_text(encoding="utf-8")]
+    spelled = [
+        path.name
+        for path in sorted(package.PACKAGE_FOLDER.rglob("*.py"))
+        if '"<image>\\nFree OCR. "' in path.read_text(encoding="utf-8")
+    ]
     assert spelled == ["deepseek_ocr2.py"]
 
 
@@ -112,10 +115,13 @@ def test_the_configuration_names_every_family() -> None:
 
 def test_nothing_outside_the_families_knows_one_by_name() -> None:
     # The configuration lists them all (tested above).
-    exempt = package.PACKAGE_FOLDER / "core" / "config.py"
+    source = package.PACKAGE_FOLDER
+    exempt = source / "core" / "config.py"
+    read = [*sorted(source.rglob("*.py")), *sorted(package.SCRIPTS_FOLDER.glob("*.py"))]
+    assert exempt in read
     named = [
         path.relative_to(ROOT).as_posix()
-        for path in SOURCES
+        for path in read
         if path.parent.name != "families"
         and path != exempt
         and any(f'"{model_type}"' in path.read_text(encoding="utf-8") for model_type in families.FAMILIES)
@@ -233,4 +239,4 @@ def test_asking_about_a_base_model_loads_no_torch() -> None:
         "prompts.prompt(Config(base_model=BaseModelChoice(name='models/tiny')), [root]);"
         "sys.exit(bool({'torch', 'transformers', 'numpy', 'PIL'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT / "src").returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=package.PACKAGE_FOLDER.parent).returncode == 0

@@ -11,7 +11,7 @@ from scribetune.build import plan_model
 from scribetune.core import config, layout, package
 from scribetune.record import code, steps
 
-# What works with a model (DESIGN: only these import torch): a rule whose script calls one of them must ask for the GPU.
+# What works with a model (these and `models` alone import torch): a rule whose script calls one must ask for the GPU.
 _RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation"))
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.documents import inputs as documents
-from scribetune.documents import rendering as pages
+from scribetune.documents import inputs, rendering
 from scribetune.record import listings
 from support import hostile_pdfs, pdf_factory
 
-SETTINGS = pages.RenderSettings(256, "auto", timeout_s_per_page=30.0, code="test", memory_mb=700)
+SETTINGS = rendering.RenderSettings(256, "auto", timeout_s_per_page=30.0, code="test", memory_mb=700)
 
 
 @pytest.mark.slow
@@ -19,8 +18,8 @@ def test_attacks_cost_their_own_row_and_nothing_else(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     expected = hostile_pdfs.attacks(tmp_path / "raw")
     pdf_factory.healthy(tmp_path / "raw" / "good.pdf", 1, pages=2)
-    found = documents.find_pdfs(tmp_path / "raw")
-    results = {result.document.path: result for result in pages.render_shard(found, {}, SETTINGS, workers=2)}
+    found = inputs.find_pdfs(tmp_path / "raw")
+    results = {result.document.path: result for result in rendering.render_shard(found, {}, SETTINGS, workers=2)}
     assert set(results) == {*expected, "good.pdf"}
     statuses = {name: results[name].document.status for name in expected}
     assert {name: status for name, status in statuses.items() if status not in expected[name]} == {}
@@ -38,9 +37,9 @@ def test_a_page_that_never_ends_costs_its_time_limit_and_the_next_page_is_render
     pdf_factory.text_page(made, "Behind it", 1)
     made.save(tmp_path / "both.pdf")
     made.close()
-    settings = pages.RenderSettings(256, "auto", timeout_s_per_page=3.0, code="test")
+    settings = rendering.RenderSettings(256, "auto", timeout_s_per_page=3.0, code="test")
     began = time.monotonic()
-    bomb, both = pages.render_shard(documents.find_pdfs(tmp_path), {}, settings, workers=1)
+    bomb, both = rendering.render_shard(inputs.find_pdfs(tmp_path), {}, settings, workers=1)
     assert (bomb.document.status, both.document.status) == ("timed_out", "ok")
     assert [row.status for row in both.pages] == ["timed_out", "ok"]
     assert "3 s" in both.pages[0].message
@@ -56,14 +55,14 @@ def test_five_thousand_pages_are_five_thousand_rows(tmp_path: Path, monkeypatch:
     head = [b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [%b] /Count %d >>" % (kids, count)]
     content = hostile_pdfs.stream(b"10 10 50 50 re f")
     (tmp_path / "long.pdf").write_bytes(hostile_pdfs.raw_pdf([*head, *[page] * count, content]))
-    settings = pages.RenderSettings(64, "auto", 30.0, "test")
-    (result,) = pages.render_shard(documents.find_pdfs(tmp_path), {}, settings, workers=1)
+    settings = rendering.RenderSettings(64, "auto", 30.0, "test")
+    (result,) = rendering.render_shard(inputs.find_pdfs(tmp_path), {}, settings, workers=1)
     assert (result.document.status, len(result.pages)) == ("ok", count)
     assert {row.status for row in result.pages} == {"vector_only"}
     assert len(list(Path("data/pages/long").glob("*.png"))) == count
 
-    few = pages.RenderSettings(64, "auto", 30.0, "test", max_pages=4999)
-    (result,) = pages.render_shard(documents.find_pdfs(tmp_path), {}, few, workers=1)
+    few = rendering.RenderSettings(64, "auto", 30.0, "test", max_pages=4999)
+    (result,) = rendering.render_shard(inputs.find_pdfs(tmp_path), {}, few, workers=1)
     assert (result.document.status, result.pages) == ("too_large", ())
     assert "documents.max_pages" in result.document.message
     assert not list(Path("data/pages/long").glob("*.png"))
@@ -80,10 +79,10 @@ def test_any_file_name_gets_its_page_and_leaves_nothing_outside_its_folder(
         made.new_page(width=100, height=50).insert_text((5, 20), f"Page {number}")
         made.save(tmp_path / "raw" / name)
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
-    found = documents.find_pdfs(Path("raw"))
+    found = inputs.find_pdfs(Path("raw"))
     listings.write({"000-of-001": [document.path for document in found]})
     assert set(listings.read(Path(listings.path_of("000-of-001")))) == {document.path.as_posix() for document in found}
-    results = pages.render_shard(found, {}, SETTINGS, workers=1)
+    results = rendering.render_shard(found, {}, SETTINGS, workers=1)
     assert [result.document.status for result in results] == ["ok"] * len(names)
     written = {path for path in tmp_path.rglob("*") if path.is_file()} - before
     assert all(path.relative_to(tmp_path).parts[0] in ("data", "work", ".snakemake") for path in written)

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from scribetune.core.errors import UserError
-from scribetune.documents import inputs as documents
+from scribetune.documents import inputs
 from scribetune.documents.inputs import Document
 
 
 def make(names: list[str]) -> list[Document]:
-    return sorted(Document(documents.document_id(name), Path(name), name) for name in names)
+    return sorted(Document(inputs.document_id(name), Path(name), name) for name in names)
 
 
 def test_a_plain_file_name_is_its_own_id() -> None:
-    assert documents.document_id("report-2024.pdf") == "report-2024"
-    assert documents.document_id("季度报告.pdf") == "季度报告"
+    assert inputs.document_id("report-2024.pdf") == "report-2024"
+    assert inputs.document_id("季度报告.pdf") == "季度报告"
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_a_plain_file_name_is_its_own_id() -> None:
 )
 def test_an_id_never_changes_from_one_version_to_the_next(path: str, name: str) -> None:
     """Corrections, splits and lineages of years name documents by it."""
-    assert documents.document_id(path) == name
+    assert inputs.document_id(path) == name
 
 
 def test_ids_never_collide() -> None:
     names = ["a b.pdf", "a-b.pdf", "a/b.pdf", "a_b.pdf", "A-b.PDF", "a-b.pdf.pdf", "…/.pdf", "{x}.pdf", "x\ny.pdf"]
     names += [f"{'long' * 40}{i}.pdf" for i in range(50)]
-    ids = [documents.document_id(name) for name in names]
+    ids = [inputs.document_id(name) for name in names]
     assert len(set(ids)) == len(names)
     for name in ids:
         assert name not in ("", ".", "..")
@@ -53,9 +53,9 @@ def test_an_id_depends_on_the_relative_path_alone(tmp_path: Path) -> None:
     for name in ("one.pdf", "deep/er/two.PDF"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    before = {d.relative_path: d.id for d in documents.find_pdfs(tmp_path)}
+    before = {d.relative_path: d.id for d in inputs.find_pdfs(tmp_path)}
     (tmp_path / "another.pdf").touch()
-    after = {d.relative_path: d.id for d in documents.find_pdfs(tmp_path)}
+    after = {d.relative_path: d.id for d in inputs.find_pdfs(tmp_path)}
     assert before == {name: after[name] for name in before}
     assert set(after) - set(before) == {"another.pdf"}
 
@@ -65,7 +65,7 @@ def test_a_folder_may_be_given_in_any_way(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "raw" / "deep" / "a.pdf").touch()
     monkeypatch.chdir(tmp_path / "raw")
     for folder in (Path(), Path("../raw"), tmp_path / "raw", Path("./")):
-        (found,) = documents.find_pdfs(folder)
+        (found,) = inputs.find_pdfs(folder)
         assert (found.relative_path, found.path) == ("deep/a.pdf", folder / "deep" / "a.pdf")
 
 
@@ -73,7 +73,7 @@ def test_hidden_files_and_other_types_are_left_out(tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir()
     for name in (".hidden.pdf", "notes.txt", ".cache/x.pdf", "real.pdf"):
         (tmp_path / name).touch()
-    assert [d.relative_path for d in documents.find_pdfs(tmp_path)] == ["real.pdf"]
+    assert [d.relative_path for d in inputs.find_pdfs(tmp_path)] == ["real.pdf"]
 
 
 def test_a_missing_folder_a_file_and_an_unreadable_folder_are_told_apart(
@@ -81,9 +81,9 @@ def test_a_missing_folder_a_file_and_an_unreadable_folder_are_told_apart(
 ) -> None:
     (tmp_path / "file.pdf").touch()
     with pytest.raises(UserError, match=r"does not exist.*nowhere"):
-        documents.find_pdfs(tmp_path / "nowhere")
+        inputs.find_pdfs(tmp_path / "nowhere")
     with pytest.raises(UserError, match="a file, not a folder"):
-        documents.find_pdfs(tmp_path / "file.pdf")
+        inputs.find_pdfs(tmp_path / "file.pdf")
 
     def forbidden(top: Path, onerror: Callable[[OSError], None], **_: Any) -> Iterator[Any]:
         onerror(PermissionError(13, "Permission denied", str(top / "secret")))
@@ -91,21 +91,21 @@ def test_a_missing_folder_a_file_and_an_unreadable_folder_are_told_apart(
 
     monkeypatch.setattr(os, "walk", forbidden)  # root may read everything, so the refusal is played
     with pytest.raises(UserError, match=r"cannot be read \(Permission denied\).*secret"):
-        documents.find_pdfs(tmp_path)
+        inputs.find_pdfs(tmp_path)
 
 
 def test_a_document_keeps_its_shard_when_others_come() -> None:
     few = make([f"d{i}.pdf" for i in range(300)])
     more = make([f"d{i}.pdf" for i in range(400)])
-    before = {d.id: shard for shard, group in documents.assign_shards(few, 100).items() for d in group}
-    after = {d.id: shard for shard, group in documents.assign_shards(more, 100).items() for d in group}
+    before = {d.id: shard for shard, group in inputs.assign_shards(few, 100).items() for d in group}
+    after = {d.id: shard for shard, group in inputs.assign_shards(more, 100).items() for d in group}
     assert len(set(before.values())) == 4
     assert all(after[name] == shard for name, shard in before.items())
 
 
 def test_every_document_is_in_one_shard() -> None:
     everything = make([f"d{i}.pdf" for i in range(1000)])
-    groups = documents.assign_shards(everything, 100)
+    groups = inputs.assign_shards(everything, 100)
     assert sorted(d for group in groups.values() for d in group) == everything
     assert max(map(len, groups.values())) < 200
 
@@ -113,11 +113,11 @@ def test_every_document_is_in_one_shard() -> None:
 def test_the_sheet_says_what_it_knows(tmp_path: Path) -> None:
     sheet = tmp_path / "documents.csv"
     sheet.write_text("path,category,split\na.pdf,finance,test\n", encoding="utf-8")
-    rows = documents.read_sheet(sheet, make(["a.pdf", "b.pdf"]))
+    rows = inputs.read_sheet(sheet, make(["a.pdf", "b.pdf"]))
     assert rows["a"].category == "finance"
     assert rows["a"].split == "test"
     assert "b" not in rows
-    assert documents.read_sheet(tmp_path / "absent.csv", make(["a.pdf"])) == {}
+    assert inputs.read_sheet(tmp_path / "absent.csv", make(["a.pdf"])) == {}
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_a_wrong_sheet_is_refused_with_its_line(tmp_path: Path, content: str, me
     sheet = tmp_path / "documents.csv"
     sheet.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message):
-        documents.read_sheet(sheet, make(["a.pdf"]))
+        inputs.read_sheet(sheet, make(["a.pdf"]))

@@ -14,20 +14,19 @@ import split_documents
 from scribetune.core import manifests
 from scribetune.core.config import Selection, Splits
 from scribetune.dataset import selection, splits
-from scribetune.documents import inputs as documents
-from scribetune.documents import rendering as pages
+from scribetune.documents import inputs, rendering
 from scribetune.documents.inputs import DocumentStatus
 from scribetune.labels.reader import LabelSettings
 from support import hostile_pdfs, pdf_factory
 
-SETTINGS = pages.RenderSettings(long_side_px=768, color="auto", timeout_s_per_page=30.0, code="test")
-LIMITS = pages.LayerLimits()
+SETTINGS = rendering.RenderSettings(long_side_px=768, color="auto", timeout_s_per_page=30.0, code="test")
+LIMITS = rendering.LayerLimits()
 
 
-def states(path: Path, limits: pages.LayerLimits = LIMITS) -> list[pages.PageRow]:
+def states(path: Path, limits: rendering.LayerLimits = LIMITS) -> list[rendering.PageRow]:
     """Render a document in this process, and judge its pages."""
-    _, *rows = pages.render_document("d", str(path), path.name, "", "0", SETTINGS)
-    return [pages.judge(row, limits) for row in rows if isinstance(row, pages.PageRow)]
+    _, *rows = rendering.render_document("d", str(path), path.name, "", "0", SETTINGS)
+    return [rendering.judge(row, limits) for row in rows if isinstance(row, rendering.PageRow)]
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +58,8 @@ def test_no_page_with_garbage_invisible_or_hidden_text_is_selected_and_all_count
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     bad = {name: status for name, status in pdf_factory.bad_ones(tmp_path).items() if status != "ok"}
     pdf_factory.healthy(tmp_path / "three.pdf", 1, pages=3)
-    found = documents.find_pdfs(tmp_path)
-    rendered = pages.render_shard(found, {}, SETTINGS, workers=1)
+    found = inputs.find_pdfs(tmp_path)
+    rendered = rendering.render_shard(found, {}, SETTINGS, workers=1)
     assert [result.document.document for result in rendered] == [document.id for document in found]
     assert all(len(result.pages) == result.document.pages for result in rendered)
 
@@ -114,7 +113,7 @@ def test_what_nobody_sees_reaches_no_training_set(
         page.insert_text((20, 260), f"painted{seed}", fontsize=11)
         page.draw_rect((15, 248, 120, 264), color=(1, 1, 1), fill=(1, 1, 1))
         pdf.save(raw / f"partly{seed}.pdf")
-    found = documents.find_pdfs(raw)
+    found = inputs.find_pdfs(raw)
     identities = {document.id: [document.relative_path, ""] for document in found}
     names = ("documents", "pages", "labels", "selection", "assignments", "report")
     tables = {name: tmp_path / f"{name}.csv" for name in names}
@@ -152,9 +151,9 @@ def test_what_nobody_sees_reaches_no_training_set(
 
 def test_a_label_made_by_a_person_lets_any_page_with_an_image_in() -> None:
     row = {"status_label": "ok", "label_source": "correction", "characters": 100, "unmapped_share": 0.0}
-    for status in pages.PageStatus:
+    for status in rendering.PageStatus:
         reason = selection.refuse({**row, "status_page": status}, Selection())
-        assert reason == ("image_failed" if status in pages.UNREADABLE_PAGE else "")
+        assert reason == ("image_failed" if status in rendering.UNREADABLE_PAGE else "")
 
 
 def test_the_limits_are_the_users_and_changing_them_renders_nothing_anew(
@@ -162,19 +161,19 @@ def test_the_limits_are_the_users_and_changing_them_renders_nothing_anew(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "white.pdf").write_bytes((layers[0] / "white.pdf").read_bytes())
-    found = documents.find_pdfs(tmp_path)
-    (before,) = pages.render_shard(found, {}, SETTINGS, workers=1)
+    found = inputs.find_pdfs(tmp_path)
+    (before,) = rendering.render_shard(found, {}, SETTINGS, workers=1)
     made = Path(before.pages[0].image).stat().st_mtime_ns
-    lenient = pages.RenderSettings(768, "auto", 30.0, "test", limits=pages.LayerLimits(max_hidden_share=0.6))
-    (after,) = pages.render_shard(found, {}, lenient, workers=1)
+    lenient = rendering.RenderSettings(768, "auto", 30.0, "test", limits=rendering.LayerLimits(max_hidden_share=0.6))
+    (after,) = rendering.render_shard(found, {}, lenient, workers=1)
     assert (before.pages[0].status, after.pages[0].status) == ("hidden_text", "ok")
     assert Path(after.pages[0].image).stat().st_mtime_ns == made
 
 
 def test_private_characters_are_garbage_only_where_they_are_many(tmp_path: Path) -> None:
-    row = pages.PageRow("d", 1, "i", "s", 1, 1, "L", 1000, 0.05, 0.0, 0.0, 0.0, "ok", "")
-    assert pages.judge(row, LIMITS).status == "ok"
-    assert pages.judge(row, pages.LayerLimits(max_unmapped_share=0.04)).status == "garbage_text"
+    row = rendering.PageRow("d", 1, "i", "s", 1, 1, "L", 1000, 0.05, 0.0, 0.0, 0.0, "ok", "")
+    assert rendering.judge(row, LIMITS).status == "ok"
+    assert rendering.judge(row, rendering.LayerLimits(max_unmapped_share=0.04)).status == "garbage_text"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +192,7 @@ def test_private_characters_are_garbage_only_where_they_are_many(tmp_path: Path)
 def test_a_file_cut_off_is_told_from_one_that_was_mended(tmp_path: Path, make: object, status: str) -> None:
     path = pdf_factory.healthy(tmp_path / "a.pdf", 1, pages=2)
     path.write_bytes(make(path.read_bytes()))  # type: ignore[operator]
-    pdf, found, message = pages.open_pdf(str(path), "")
+    pdf, found, message = rendering.open_pdf(str(path), "")
     assert str(found) == status
     assert bool(message) == (status != "ok")
     assert (pdf is not None) == (status == "ok")
@@ -202,7 +201,7 @@ def test_a_file_cut_off_is_told_from_one_that_was_mended(tmp_path: Path, make: o
 def test_every_status_of_a_document_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in pdf_factory.bad_ones(tmp_path):
-        _, status, message = pages.open_pdf(str(tmp_path / name), "")
+        _, status, message = rendering.open_pdf(str(tmp_path / name), "")
         assert status == DocumentStatus.OK or "; " in message, name
 
 
@@ -210,7 +209,7 @@ def test_a_link_to_nothing_costs_its_row_alone(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gone.pdf").symlink_to(tmp_path / "nowhere")
     pdf_factory.healthy(tmp_path / "good.pdf", 1)
-    gone, good = pages.render_shard(documents.find_pdfs(tmp_path), {}, SETTINGS, workers=1)
+    gone, good = rendering.render_shard(inputs.find_pdfs(tmp_path), {}, SETTINGS, workers=1)
     assert (gone.document.status, good.document.status) == ("error", "ok")
     assert "cannot be read" in gone.document.message
 
@@ -220,9 +219,9 @@ def test_the_sheets_variable_is_named_where_it_does_not_hold_the_password(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     pdf_factory.bad_ones(tmp_path)
-    (document,) = (one for one in documents.find_pdfs(tmp_path) if one.id == "locked")
+    (document,) = (one for one in inputs.find_pdfs(tmp_path) if one.id == "locked")
     for password in ("", "wrong"):
-        (result,) = pages.render_shard([document], {"locked": password}, SETTINGS, 1, variables={"locked": "KEY_7"})
+        (result,) = rendering.render_shard([document], {"locked": password}, SETTINGS, 1, variables={"locked": "KEY_7"})
         assert "KEY_7" in result.document.message
         assert "wrong" not in result.document.message
 

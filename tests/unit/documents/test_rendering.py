@@ -7,12 +7,11 @@ import pymupdf
 import pytest
 from PIL import Image
 
-from scribetune.documents import page_images
-from scribetune.documents import rendering as pages
+from scribetune.documents import page_images, rendering
 from scribetune.documents.inputs import Document, DocumentStatus, find_pdfs
 from support import pdf_factory
 
-SETTINGS = pages.RenderSettings(long_side_px=400, color="auto", timeout_s_per_page=30.0, code="test")
+SETTINGS = rendering.RenderSettings(long_side_px=400, color="auto", timeout_s_per_page=30.0, code="test")
 
 
 def page_of(path: Path) -> pymupdf.Page:
@@ -65,7 +64,7 @@ def test_every_bad_pdf_gets_its_status_and_costs_nothing_else(tmp_path: Path, mo
     expected = pdf_factory.bad_ones(tmp_path / "raw")
     pdf_factory.healthy(tmp_path / "raw" / "good.pdf", 3, pages=2)
     documents = find_pdfs(tmp_path / "raw")
-    results = {r.document.path: r for r in pages.render_shard(documents, {}, SETTINGS, workers=2)}
+    results = {r.document.path: r for r in rendering.render_shard(documents, {}, SETTINGS, workers=2)}
     assert set(results) == {*expected, "good.pdf"}
     for name, status in expected.items():
         assert results[name].document.status == status, name
@@ -77,11 +76,11 @@ def test_every_bad_pdf_gets_its_status_and_costs_nothing_else(tmp_path: Path, mo
     image = Path(results["good.pdf"].pages[0].image)
     content, moment = image.read_bytes(), image.stat().st_mtime_ns
     good = [document for document in documents if document.relative_path == "good.pdf"]
-    again = pages.render_shard(good, {}, SETTINGS, workers=1)
+    again = rendering.render_shard(good, {}, SETTINGS, workers=1)
     assert again[0] == results["good.pdf"]
     assert image.stat().st_mtime_ns == moment
     image.write_bytes(b"altered")
-    pages.render_shard(good, {}, SETTINGS, workers=1)
+    rendering.render_shard(good, {}, SETTINGS, workers=1)
     assert image.read_bytes() == content
 
 
@@ -89,9 +88,9 @@ def test_a_password_opens_and_is_written_nowhere(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     pdf_factory.bad_ones(tmp_path / "raw")
     path = tmp_path / "raw" / "locked.pdf"
-    assert pages.open_pdf(str(path), "")[1] == DocumentStatus.ENCRYPTED
-    assert pages.open_pdf(str(path), "wrong")[1] == DocumentStatus.ENCRYPTED
-    result = pages.render_shard([Document("locked", path, "locked.pdf")], {"locked": "secret"}, SETTINGS, workers=1)
+    assert rendering.open_pdf(str(path), "")[1] == DocumentStatus.ENCRYPTED
+    assert rendering.open_pdf(str(path), "wrong")[1] == DocumentStatus.ENCRYPTED
+    result = rendering.render_shard([Document("locked", path, "locked.pdf")], {"locked": "secret"}, SETTINGS, workers=1)
     assert result[0].document.status == DocumentStatus.OK
     written = [p.read_bytes() for p in (tmp_path / "data").rglob("*") if p.is_file()]
     assert written

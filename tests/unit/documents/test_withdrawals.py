@@ -16,22 +16,20 @@ from scribetune.build import plan
 from scribetune.core import files, layout
 from scribetune.core.config import Selection
 from scribetune.core.errors import UserError
-from scribetune.documents import inputs as documents
-from scribetune.documents import rendering as pages
-from scribetune.documents import withdrawals
+from scribetune.documents import inputs, rendering, withdrawals
 from scribetune.documents.inputs import Document
 from scribetune.documents.withdrawals import Withdrawal, Withdrawn
-from scribetune.labels import reader as label_reader
+from scribetune.labels import reader
 from support import pdf_factory
 
 LIST = Path(layout.WITHDRAWN)
-RENDERING = pages.RenderSettings(320, "auto", 30.0, "code")
-LABELLING = label_reader.LabelSettings("keep", "markdown", "alt", "use", 30.0, "code")
+RENDERING = rendering.RenderSettings(320, "auto", 30.0, "code")
+LABELLING = reader.LabelSettings("keep", "markdown", "alt", "use", 30.0, "code")
 
 
 def withdraw(pdf: Path, *label_hashes: str) -> Withdrawal:
     row = Withdrawal(
-        files.sha256_file(pdf), pdf.name, documents.document_id(pdf.name), "2026-01-02", "asked; \"now\"",
+        files.sha256_file(pdf), pdf.name, inputs.document_id(pdf.name), "2026-01-02", "asked; \"now\"",
         tuple(sorted(label_hashes)), pdf.stat().st_size,
     )  # fmt: skip
     withdrawals.write(LIST, [*withdrawals.read(LIST), row])
@@ -84,7 +82,7 @@ def test_a_withdrawn_document_stays_out_under_any_name_and_saved_anew(raw: Path)
     made = {path.name for path in Path(layout.PAGES).iterdir()}
 
     rows = build(raw)
-    copy = documents.document_id("deep er/copy.pdf")
+    copy = inputs.document_id("deep er/copy.pdf")
     assert {name: row["status"] for name, row in rows.items()} == {
         "d0": "ok", "d2": "ok", "d1": "withdrawn", copy: "withdrawn", "anew": "withdrawn",
     }  # fmt: skip
@@ -165,6 +163,6 @@ def test_a_file_that_is_not_made_yet_is_known_by_its_id_and_others_by_content(tm
 
 
 def test_a_document_withdrawn_between_plan_and_job_by_another_content_is_rendered(raw: Path) -> None:
-    found = documents.find_pdfs(raw)
-    results = pages.render_shard(found, {}, RENDERING, 1, {"d0": "0" * 64})
+    found = inputs.find_pdfs(raw)
+    results = rendering.render_shard(found, {}, RENDERING, 1, {"d0": "0" * 64})
     assert {asdict(result.document)["status"] for result in results} == {"ok"}

@@ -16,9 +16,8 @@ from scribetune.core.errors import UserError
 from scribetune.evaluation import truth as evaluation_sets
 from scribetune.evaluation.public import images, listing, scores
 from scribetune.evaluation.truth import EvaluationSet, Refused
-from scribetune.report import model_card
+from scribetune.report import model_card, public_benchmarks
 from scribetune.report import page as report
-from scribetune.report import public_benchmarks as presenting
 from support import benchmark_folder, report_folder
 from support.benchmark_folder import TABLE, TEXTS, annotated_page, write_jsonl
 from support.lineage_factory import lineage
@@ -314,7 +313,7 @@ def test_a_page_without_an_image_is_named_and_in_no_mean(omni: Path) -> None:
     assert result["pages"] == {"in_truth": 4, "chosen": 4, "scored": 3}
     assert result["unread"] == {"count": 1, "first": [{"page": "gone_4", "status": "missing", "why": "why"}]}
     assert column(result, "odb.text_edit")["base"] == 0
-    said = " ".join(note.text for note in presenting.notes(result))
+    said = " ".join(note.text for note in public_benchmarks.notes(result))
     assert "Scored: 3 of 4 pages" in said
     assert "1 page whose image cannot be had: gone_4 (missing: why)" in said
 
@@ -323,7 +322,7 @@ def test_answers_that_were_cut_are_told_with_the_key(omni: Path) -> None:
     right = perfect(omni)
     result = scored(omni, right, right, stop="length")
     assert result["cut"] == {"base": 4, "tuned": 0}
-    said = " ".join(note.text for note in presenting.notes(result))
+    said = " ".join(note.text for note in public_benchmarks.notes(result))
     assert "generate.max_new_tokens): 4 of the base model, 0 of the tuned model" in said
 
 
@@ -380,11 +379,11 @@ def test_pages_that_the_adapter_learned_from_are_named(omni: Path, tmp_path: Pat
     right = perfect(omni)
     clean = scored(omni, right, right, learned={"mine/p0001": "Something else that was learned, at some length."})
     assert clean["leakage"]["near_duplicates"]["count"] == 0
-    assert "None of the 4 pages" in " ".join(note.text for note in presenting.notes(clean))
+    assert "None of the 4 pages" in " ".join(note.text for note in public_benchmarks.notes(clean))
     result = scored(omni, right, right, learned={"mine/p0001": TEXTS[0], "book_2": "of the same image"})
     assert result["leakage"]["near_duplicates"] == {"count": 1, "first": [{"page": "book_1", "learned": "mine/p0001"}]}
     assert result["leakage"]["same_images"] == {"count": 1, "first": [{"page": "book_2", "learned": "book_2"}]}
-    notes = [note for note in presenting.notes(result) if note.serious]
+    notes = [note for note in public_benchmarks.notes(result) if note.serious]
     assert any("book_1 (of mine/p0001)" in note.text for note in notes)
     truth = benchmark_folder.olmocr(tmp_path / "olm")
     layers = {"old/letter_pg1": TEXTS[0]}

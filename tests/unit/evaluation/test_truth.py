@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from scribetune.cli import app
 from scribetune.core.errors import UserError
-from scribetune.evaluation import truth as evaluation_sets
+from scribetune.evaluation import truth
 
 GOLDEN = Path(__file__).parents[2] / "conformance" / "golden"
 TABLE = "<table><tr><td>a</td><td>b</td></tr></table>"
@@ -96,7 +96,7 @@ def test_omnidocbench_pages_have_the_scores_of_omnidocbench(tmp_path: Path) -> N
 
 def test_predictions_are_found_by_the_name_of_the_image_or_the_pdf(tmp_path: Path) -> None:
     path = write(tmp_path / "hyp.jsonl", [{"id": "images/a_1.jpg", "text": "x"}, {"id": "b_repeat1", "text": "y"}])
-    found = evaluation_sets.read_predictions(path, ["a_1", "b", "c"])
+    found = truth.read_predictions(path, ["a_1", "b", "c"])
     assert [record["id"] for record in found] == ["a_1", "b"]
 
 
@@ -197,7 +197,7 @@ def test_control_signs_of_other_peoples_ids_do_not_reach_the_terminal(tmp_path: 
 
 def test_an_unknown_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a folder without \*\.jsonl"):
-        evaluation_sets.read(tmp_path)
+        truth.read(tmp_path)
 
 
 def test_scoring_loads_neither_torch_nor_transformers(tmp_path: Path) -> None:

@@ -5,14 +5,13 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import layout_analysis, page_blocks, text_layer
-from scribetune.labels import reader as label_reader
+from scribetune.labels import layout_analysis, page_blocks, reader, text_layer
 from scribetune.labels.page_blocks import Kind, PageBlock
 from scribetune.labels.tables.cells import PageTable
 from scribetune.labels.text_layer import Line, Span
 from scribetune.text.grids import Cell
 
-SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+SETTINGS = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 
 
 def line(text: str, top: float, *, left: float = 50.0, bold: bool = False) -> Line:
@@ -28,7 +27,7 @@ def written(kind: Kind, *texts: str) -> str:
 
 def read(pdf: pymupdf.Document, path: Path) -> str:
     pdf.save(path)
-    return label_reader.PageReader(str(path), "", SETTINGS).read(0).text
+    return reader.PageReader(str(path), "", SETTINGS).read(0).text
 
 
 def test_a_raised_mark_at_the_start_of_a_note_is_the_note_s_number(tmp_path: Path) -> None:
@@ -119,8 +118,8 @@ def test_figures_alone_are_not_bold_in_chinese_text() -> None:
 
 
 def test_the_mark_of_a_note_counts_as_a_word_of_its_own() -> None:
-    assert label_reader.word_recall("1Rounded to 5", "[^1]: Rounded to 5") == 1.0
-    assert label_reader.word_recall("1Rounded to 5", "[^2]: Rounded to 5") < 1.0
+    assert reader.word_recall("1Rounded to 5", "[^1]: Rounded to 5") == 1.0
+    assert reader.word_recall("1Rounded to 5", "[^2]: Rounded to 5") < 1.0
 
 
 @pytest.mark.parametrize("turned", [90, 270])
@@ -143,14 +142,14 @@ def test_a_word_that_a_cell_has_whole_is_not_missing_from_its_table() -> None:
 
 
 def test_blanks_around_kana_cost_no_recall() -> None:
-    assert label_reader.word_recall("ABC あいうえお123 かな\nとカナ", "ABCあいうえお 123かなとカナ") == 1.0
-    assert label_reader.word_recall("あいうえお", "あいう") == 0.6
+    assert reader.word_recall("ABC あいうえお123 かな\nとカナ", "ABCあいうえお 123かなとカナ") == 1.0
+    assert reader.word_recall("あいうえお", "あいう") == 0.6
 
 
 def test_figures_that_a_label_sets_off_cost_no_recall() -> None:
-    assert label_reader.word_recall("P1 and P1 of Goba2, the 3rd", "P^1^ and P^1^ of Goba^2^, the 3^rd^") == 1.0
-    assert label_reader.word_recall("P1 P1", "P^1^") == pytest.approx(2 / 3)
-    assert label_reader.word_recall("A1", "A") == 0.0
+    assert reader.word_recall("P1 and P1 of Goba2, the 3rd", "P^1^ and P^1^ of Goba^2^, the 3^rd^") == 1.0
+    assert reader.word_recall("P1 P1", "P^1^") == pytest.approx(2 / 3)
+    assert reader.word_recall("A1", "A") == 0.0
 
 
 def test_a_soft_hyphen_that_is_drawn_within_a_line_is_a_hyphen(tmp_path: Path) -> None:

@@ -11,13 +11,11 @@ import pymupdf
 import pytest
 
 from scribetune.documents.inputs import Document
-from scribetune.labels import layout_model
-from scribetune.labels import reader as label_reader
-from scribetune.labels import shard as label_shard
+from scribetune.labels import layout_model, reader, shard
 from scribetune.text.grids import Cell
 from support import pdf_factory
 
-SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+SETTINGS = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 
 
 def test_a_ruled_table_is_found_with_its_cells_and_their_places(tmp_path: Path) -> None:
@@ -50,18 +48,18 @@ def test_models_use_one_thread(tmp_path: Path) -> None:
 def test_labels_of_workers_are_those_of_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = pdf_factory.healthy(tmp_path / "a.pdf", 3)
-    (row,) = label_shard.label_shard([Document("a", path, "a.pdf")], {"a": ("sha", [1])}, {}, {}, SETTINGS, workers=1)
+    (row,) = shard.label_shard([Document("a", path, "a.pdf")], {"a": ("sha", [1])}, {}, {}, SETTINGS, workers=1)
     text = Path(row.label).read_text(encoding="utf-8")
     assert row.tables == 1
-    assert text == label_reader.PageReader(str(path), "", SETTINGS).read(0).text
+    assert text == reader.PageReader(str(path), "", SETTINGS).read(0).text
 
 
 def test_in_a_prepared_worker_they_have_one_thread_too() -> None:
     """The models load late there, after the library that makes their sessions."""
     code = (
         "import gc, onnxruntime\n"
-        "from scribetune.labels import layout_model, reader as label_reader\n"
-        "label_reader.prepare_worker()\n"
+        "from scribetune.labels import layout_model, reader\n"
+        "reader.prepare_worker()\n"
         "layout_model._library()\n"
         "found = [one for one in gc.get_objects() if isinstance(one, onnxruntime.InferenceSession)]\n"
         "print(sorted({one.get_session_options().intra_op_num_threads for one in found}), len(found) > 0)\n"

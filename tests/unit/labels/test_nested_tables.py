@@ -6,9 +6,7 @@ import pymupdf
 import pytest
 import typst
 
-from scribetune.labels import nested_tables, structure, tag_tree
-from scribetune.labels import reader as label_reader
-from scribetune.labels import rows as label_rows
+from scribetune.labels import nested_tables, reader, rows, structure, tag_tree
 from scribetune.metrics.tables import page_tables
 from scribetune.text.grids import Cell
 
@@ -49,10 +47,10 @@ def test_a_tagged_table_in_a_cell_becomes_rows_and_columns_of_that_cell(tmp_path
 
 @pytest.mark.parametrize("tags", ["use", "ignore"])
 def test_no_word_of_nested_tables_is_lost(tags: str, tmp_path: Path) -> None:
-    settings = label_reader.LabelSettings("keep", "markdown", "alt", tags, 60.0, "test")
-    read = label_reader.PageReader(str(orders(tmp_path)), "", settings).read(0)
+    settings = reader.LabelSettings("keep", "markdown", "alt", tags, 60.0, "test")
+    read = reader.PageReader(str(orders(tmp_path)), "", settings).read(0)
     assert read.word_recall == 1.0
-    assert label_rows.count_tables(read.text) == 1
+    assert rows.count_tables(read.text) == 1
 
 
 def test_smaller_cells_span_what_larger_ones_beside_them_divide() -> None:

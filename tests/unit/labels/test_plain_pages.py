@@ -5,11 +5,10 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import layout_analysis, plain_pages, ruling_lines, text_layer
-from scribetune.labels import reader as label_reader
+from scribetune.labels import layout_analysis, plain_pages, reader, ruling_lines, text_layer
 from scribetune.labels.page_blocks import Kind
 
-SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+SETTINGS = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 WORDS = ["the", "yearly", "report", "of", "the", "house", "says", "that", "costs", "fell", "in", "every", "region"]
 
 
@@ -30,9 +29,9 @@ def is_plain(page: pymupdf.Page) -> bool:
     return plain_pages.is_plain(text_layer.read(page), ruling_lines.rules_of(drawings), len(drawings))
 
 
-def read(document: pymupdf.Document, folder: Path) -> label_reader.PageText:
+def read(document: pymupdf.Document, folder: Path) -> reader.PageText:
     document.save(folder / "page.pdf")
-    return label_reader.PageReader(str(folder / "page.pdf"), "", SETTINGS).read(0)
+    return reader.PageReader(str(folder / "page.pdf"), "", SETTINGS).read(0)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from scribetune.evaluation import scoring
 from scribetune.metrics.omnidocbench import elements, ground_truth, matching, normalisation, page_scores
 from scribetune.metrics.omnidocbench.ground_truth import Annotation, Page
-from scribetune.samples import corpus as samples
+from scribetune.samples import corpus
 
 
 def scores(label: str, prediction: str) -> page_scores.PageScores:
@@ -17,8 +17,8 @@ def scores(label: str, prediction: str) -> page_scores.PageScores:
 
 
 def test_a_page_read_as_it_is_labelled_is_read_perfectly() -> None:
-    for spec in samples.plan(12, 0, ["en", "zh"]):
-        for label in samples.generate(spec).truths:
+    for spec in corpus.plan(12, 0, ["en", "zh"]):
+        for label in corpus.generate(spec).truths:
             found = scores(label, label)
             assert {found.text_edit, found.formula_edit, found.reading_order, found.hallucination} <= {0.0, None}
             assert {found.table_teds, found.table_teds_s} <= {1.0, None}

@@ -13,24 +13,23 @@ import label_pages
 import render_pages
 from scribetune.core import isolation, layout, manifests
 from scribetune.dataset.selection import LABEL_TEXT_COLUMNS
-from scribetune.documents import inputs as documents
-from scribetune.documents import rendering as pages
-from scribetune.labels import reader as label_reader
+from scribetune.documents import inputs, rendering
+from scribetune.labels import reader
 from support import pdf_factory
 
-RENDERING = pages.RenderSettings(160, "auto", 30.0, "code")
-LABELLING = label_reader.LabelSettings("keep", "markdown", "alt", "use", 30.0, "code")
+RENDERING = rendering.RenderSettings(160, "auto", 30.0, "code")
+LABELLING = reader.LabelSettings("keep", "markdown", "alt", "use", 30.0, "code")
 CORRECTIONS = Path("data/corrections")
 
 
 class Reader:
-    """Stands in for `label_reader.PageReader`, whose layout models are slow to load: the text layer as it is."""
+    """Stands in for `reader.PageReader`, whose layout models are slow to load: the text layer as it is."""
 
-    def __init__(self, path: str, password: str, settings: label_reader.LabelSettings) -> None:
-        self._pdf = pages.open_pdf(path, password)[0]
+    def __init__(self, path: str, password: str, settings: reader.LabelSettings) -> None:
+        self._pdf = rendering.open_pdf(path, password)[0]
 
-    def read(self, index: int, *, has_unseen: bool = False) -> label_reader.PageText:
-        return label_reader.PageText(self._pdf[index].get_text().strip(), 1.0, 0.0, 0, 0)
+    def read(self, index: int, *, has_unseen: bool = False) -> reader.PageText:
+        return reader.PageText(self._pdf[index].get_text().strip(), 1.0, 0.0, 0, 0)
 
 
 @dataclass
@@ -53,14 +52,14 @@ class Shard:
     def build(self, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[str, str]], set[str]]:
         """Render and label as the rules do; returns what was worked on, and the files written, made or removed."""
         before, self.worked = states(), []
-        found = documents.find_pdfs(Path(layout.RAW))
+        found = inputs.find_pdfs(Path(layout.RAW))
         identities = {d.id: [d.relative_path, "PASSWORD" if d.id == "locked" else ""] for d in found}
         tables = [Path(layout.MANIFESTS, stage, "all.csv") for stage in ("documents", "pages", "labels")]
         corrections = [path.as_posix() for path in sorted(CORRECTIONS.glob("*/*.md"))]
         with monkeypatch.context() as patch:
             patch.setattr(isolation.Workers, "run", self.run)
             patch.setattr(isolation.Workers, "run_steps", self.run_steps)
-            patch.setattr(label_reader, "PageReader", Reader)
+            patch.setattr(reader, "PageReader", Reader)
             render_pages.main(layout.RAW, identities, RENDERING, 1, {}, tables[0], tables[1])
             label_pages.main(layout.RAW, identities, tables[0], tables[1], corrections, LABELLING, 1, tables[2])
         after = states()

@@ -29,7 +29,7 @@ from scribetune.samples.compositions import MAX_CHINESE, MAX_LATIN, chinese_char
 from scribetune.samples.expressions import Expression, Fraction, Number, Parentheses, Root, Scripted, Sum, Symbol, row
 from scribetune.samples.typesetting import Typesetter
 
-SCRIPTS = package.PACKAGE_FOLDER.parent
+SOURCES = package.PACKAGE_FOLDER.parent
 COUNT, SEED, LANGUAGES = 24, 20, ("en", "zh")
 
 
@@ -53,7 +53,7 @@ def build_hash(folder: Path, seed: int) -> str:
         "samples.build(specs, Path(sys.argv[1], 'pdf'), Path(sys.argv[1], 'truth'))"
     )
     subprocess.run(
-        [sys.executable, "-c", program, str(folder), str(seed)], check=True, env={"PYTHONPATH": str(SCRIPTS)}
+        [sys.executable, "-c", program, str(folder), str(seed)], check=True, env={"PYTHONPATH": str(SOURCES)}
     )
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
@@ -103,7 +103,7 @@ def test_planning_imports_neither_typst_nor_pymupdf() -> None:
         "import sys; from scribetune.samples import corpus as samples; samples.plan(60, 20, ('en', 'zh'))\n"
         "assert not {'typst', 'pymupdf', 'torch', 'numpy'} & set(sys.modules), sorted(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": str(SCRIPTS)})
+    subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": str(SOURCES)})
 
 
 def test_every_page_is_where_its_truth_says() -> None:

@@ -10,7 +10,7 @@ def step(number: int, loss: float = 1.0, norm: float = 0.1) -> StepFigures:
     return StepFigures(number, number / 10, loss, 1e-4, norm, 3.0, 4)
 
 
-def test_a_course_survives_json_exactly() -> None:
+def test_a_log_survives_json_exactly() -> None:
     log = TrainingLog(4, window=[step(1, loss=1 / 3)], skipped_steps=[2], memory_events=[MemoryEvent(1, 8, 4)], stale=1)
     log.add_row()
     log.window = [step(3, loss=math.pi)]

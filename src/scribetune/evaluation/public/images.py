@@ -15,8 +15,7 @@ from typing import Any
 from scribetune.core import files, isolation, layout
 from scribetune.core.errors import UserError
 from scribetune.core.progress import bar
-from scribetune.documents import page_images, text_layer_checks
-from scribetune.documents import rendering as pages
+from scribetune.documents import page_images, rendering, text_layer_checks
 from scribetune.documents.inputs import document_id
 from scribetune.evaluation.public.listing import MISSING, PDF_SUFFIX, ListedPage
 
@@ -113,7 +112,7 @@ def prepare(
     jobs = [((folder / page.source).as_posix(), page.page, settings) for page in there]
     tasks = [isolation.Task(prepare_page, job, settings.timeout_s_per_page) for job in jobs]
     with (
-        isolation.Workers(min(workers, len(tasks)), settings.memory_mb, pages.prepare_worker) as started,
+        isolation.Workers(min(workers, len(tasks)), settings.memory_mb, rendering.prepare_worker) as started,
         bar("Preparing", len(tasks), "pages") as advance,
     ):
         for page, outcome in zip(there, started.run(tasks), strict=True):
@@ -166,7 +165,7 @@ def prepare_page(path: str, page: int, settings: ImageSettings) -> PreparedPage:
 
 
 def _of_pdf(path: str, number: int, settings: ImageSettings) -> PreparedPage:
-    pdf, status, message = pages.open_pdf(path, "")
+    pdf, status, message = rendering.open_pdf(path, "")
     if pdf is None:
         raise ValueError(f"{status}: {message}")
     if not 1 <= number <= pdf.page_count:

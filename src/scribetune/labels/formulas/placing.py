@@ -1,4 +1,4 @@
-"""LaTeX that a tagged PDF carries (`formula_sources`), and where on the page its formulas stand.
+"""LaTeX that a tagged PDF carries (`sources`), and where on the page its formulas stand.
 
 PDF 1.7 (ISO 32000-1), 14.8.4.5 (illustration elements).
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scribetune.labels import text_pages
-from scribetune.labels.formulas import sources as formula_sources
+from scribetune.labels.formulas import sources
 from scribetune.labels.formulas.sources import FormulaTag
 
 _BAR_MARGIN = (-2, -2, 2, 2)  # fraction bars and radicals reach a little beyond the glyphs, in points
@@ -49,7 +49,7 @@ def on_page(page: Any, tags: list[FormulaTag]) -> list[Formula]:
 
 
 def _formula(block: dict[str, Any], latex: str, display: bool) -> Formula:
-    numbered = formula_sources.with_number(latex, formula_sources.equation_number(block)) if display else latex
+    numbered = sources.with_number(latex, sources.equation_number(block)) if display else latex
     return Formula(numbered, display, tuple(block["bbox"]), tuple(_line_boxes(block)))
 
 

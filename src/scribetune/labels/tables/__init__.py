@@ -1,11 +1,11 @@
 """Tables of born-digital pages: what the library finds, repaired by what the page draws.
 
-body       the body of a table under repair: which lines are one row, and which columns their words are in
-cells      tables of a page as grids of cells, and how they are written
-columns    the columns of a table under repair
-direction  tables that are read from right to left: mirrored, so that all that is known of tables holds for them too
-grid       a table under repair as a grid: where its columns are, where their words reach, and the rules across it
-header     the header of a table under repair: which lines are one heading, and which columns and rows it spans
-lines      the lines of words in a table's box, cut where its columns may be, and what a figure is
-repair     tables of layout analysis, repaired by what stands on the page
+repair     the way in: columns, headers over several columns and wrapped rows, by what stands on the page
+grid       a table under repair: where its columns are, where their words reach, and the rules across it
+lines      the lines of words in its box, cut where its columns may be, and what a figure is
+columns    its columns: those found, split and merged by white space
+header     its header: which lines are one heading, and which columns and rows it spans
+body       its body: which lines are one row, and which columns their words are in
+direction  tables that are read from right to left: mirrored, so that all of this holds for them too
+cells      the outcome: grids of cells, written as Markdown where they fit, as HTML where cells span
 """

@@ -18,7 +18,7 @@ from itertools import pairwise
 from statistics import median
 
 from scribetune.labels.ruling_lines import Rule, Rules, by_height, covered
-from scribetune.labels.tables import direction as table_direction
+from scribetune.labels.tables import direction
 from scribetune.labels.tables.body import body_cells, body_rows
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.columns import column_cores, corridors, detected_columns, merge_columns, split_columns
@@ -49,9 +49,9 @@ def repair(
         The repaired tables; the one found where its cells are framed by lines, or its text is not horizontal. The
         columns of tables in right-to-left scripts are in the order in which they are read: the rightmost is the first.
     """
-    if table_direction.reads_leftwards(found):
-        turned = _side_by_side(_repaired(*table_direction.mirrored(found, boxes, words, rules)))
-        return [replace(table, box=table_direction.mirrored_box(table.box)) for table in turned]
+    if direction.reads_leftwards(found):
+        turned = _side_by_side(_repaired(*direction.mirrored(found, boxes, words, rules)))
+        return [replace(table, box=direction.mirrored_box(table.box)) for table in turned]
     return _side_by_side(_repaired(found, boxes, words, rules))
 
 

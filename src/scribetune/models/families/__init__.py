@@ -3,13 +3,13 @@
 A base model is named by a folder or by a hub id. A folder is looked up in the search roots (the working directory,
 then the repository); a hub id needs the revision of the repository, so that a rebuild gets the same weights.
 
-deepseek_ocr2   DeepSeek-OCR-2 through its native transformers class (model_type `deepseek_ocr2`)
-folders         folders and hub repositories that base models lie in
-interface       what a model family has to say
+interface       what a model family has to say: the one class that a new family fills in
 native          what families with a native transformers class have in common
+deepseek_ocr2   DeepSeek-OCR-2 (model_type `deepseek_ocr2`)
+qwen_vl         Qwen2.5-VL and Qwen3-VL (dense, and mixture of experts)
 qwen_processor  the part of the Qwen processors that pages need
-qwen_vl         Qwen2.5-VL and Qwen3-VL (dense, and mixture of experts) through their native transformers classes
-remote_code     models that come with Python code of their own: known by name, and refused in words
+folders         folders and hub repositories that base models lie in
+remote_code     models that come with Python code of their own: known by name, refused in words
 """
 
 import json

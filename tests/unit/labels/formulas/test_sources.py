@@ -5,15 +5,14 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import reader as label_reader
-from scribetune.labels import structure, tag_tree
-from scribetune.labels.formulas import sources as formula_sources
+from scribetune.labels import reader, structure, tag_tree
+from scribetune.labels.formulas import sources
 from support.tagged_pdf import Tag, document
 
 MATHML = "application/mathml+xml"
 XMLNS = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 HALF = f"<math {XMLNS}><mfrac><mi>a</mi><mn>2</mn></mfrac></math>"
-SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+SETTINGS = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 
 
 def text_of(pdf: pymupdf.Document) -> str:
@@ -85,10 +84,10 @@ def test_the_number_of_an_equation_stays() -> None:
 
 
 def test_environments_that_number_equations_become_those_inside_a_formula() -> None:
-    tag = formula_sources.latex_of_source("\\begin{align*} a &= b \\\\ c &= d \\nonumber \\end{align*}")
-    assert tag == formula_sources.FormulaTag(r"\begin{aligned} a &= b \\ c &= d \end{aligned}", True)
-    assert formula_sources.latex_of_source(r"\(x\)") == formula_sources.FormulaTag("x", False)
-    assert formula_sources.latex_of_source(r"x$ and $y") == formula_sources.FormulaTag()
+    tag = sources.latex_of_source("\\begin{align*} a &= b \\\\ c &= d \\nonumber \\end{align*}")
+    assert tag == sources.FormulaTag(r"\begin{aligned} a &= b \\ c &= d \end{aligned}", True)
+    assert sources.latex_of_source(r"\(x\)") == sources.FormulaTag("x", False)
+    assert sources.latex_of_source(r"x$ and $y") == sources.FormulaTag()
 
 
 def test_hostile_markup_costs_the_formula_and_not_the_page() -> None:
@@ -108,7 +107,7 @@ def test_a_page_read_by_its_layout_has_the_same_formulas(tmp_path: Path) -> None
         Tag("P", ["and this is another line of the same page that says nothing."]),
     )
     pdf.save(tmp_path / "page.pdf")
-    settings = label_reader.LabelSettings("keep", "markdown", "alt", "ignore", 60.0, "test")
-    read = label_reader.PageReader(str(tmp_path / "page.pdf"), "", settings).read(0)
+    settings = reader.LabelSettings("keep", "markdown", "alt", "ignore", 60.0, "test")
+    read = reader.PageReader(str(tmp_path / "page.pdf"), "", settings).read(0)
     assert r"$\frac{a}{2}$" in read.text
     assert (read.formulas, read.formulas_lost) == (1, 0)

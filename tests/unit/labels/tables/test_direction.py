@@ -6,10 +6,10 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import reader as label_reader
+from scribetune.labels import reader
 from scribetune.text import markdown
 
-SETTINGS = label_reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+SETTINGS = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 HEBREW = [
     ["אזור", "הכנסה שנתית", "שינוי"],
     ["צפון", "1,234", "15"],
@@ -46,7 +46,7 @@ def pipes(rows: Sequence[Sequence[str]]) -> str:
 @pytest.mark.parametrize("frame", ["cells", "rules"])
 @pytest.mark.parametrize("rows", [HEBREW, ARABIC], ids=["hebrew", "arabic"])
 def test_the_rightmost_column_is_the_first(rows: Sequence[Sequence[str]], frame: str, tmp_path: Path) -> None:
-    read = label_reader.PageReader(str(page_of(rows, tmp_path / "page.pdf", frame=frame)), "", SETTINGS).read(0)
+    read = reader.PageReader(str(page_of(rows, tmp_path / "page.pdf", frame=frame)), "", SETTINGS).read(0)
     assert read.text == pipes(rows)
     assert read.word_recall == 1.0
 
@@ -54,7 +54,7 @@ def test_the_rightmost_column_is_the_first(rows: Sequence[Sequence[str]], frame:
 def test_a_table_of_latin_letters_with_one_hebrew_word_stays_as_it_stands(tmp_path: Path) -> None:
     rows = [["Amount", "Name of the region", "Unit"], ["12", "צפון", "each"], ["13", "South", "each"]]
     path = page_of([row[::-1] for row in rows], tmp_path / "page.pdf", frame="cells")
-    assert label_reader.PageReader(str(path), "", SETTINGS).read(0).text == pipes(rows)
+    assert reader.PageReader(str(path), "", SETTINGS).read(0).text == pipes(rows)
 
 
 def test_arabic_letters_are_letters_and_not_the_shapes_of_a_font() -> None:
@@ -62,5 +62,5 @@ def test_arabic_letters_are_letters_and_not_the_shapes_of_a_font() -> None:
 
 
 def test_text_of_another_direction_need_not_stand_apart_in_the_text_layer() -> None:
-    assert label_reader.word_recall("דרום987\nשרק", "| דרום | 987 | שרק |") == 1.0
-    assert label_reader.word_recall("דרום987", "דרום") == 0.5
+    assert reader.word_recall("דרום987\nשרק", "| דרום | 987 | שרק |") == 1.0
+    assert reader.word_recall("דרום987", "דרום") == 0.5

@@ -1,0 +1,56 @@
+"""Promises about a teacher model: it labels what the machine could not, and never overwrites people."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scribetune import generation
+from scribetune.core import config
+from scribetune.core.errors import UserError
+from scribetune.generation import Prediction
+from scribetune.review import teacher
+
+
+class StandIn:
+    """A reader that reads "scan" and never comes to the end of the second page."""
+
+    prompt = "read"
+
+    def __init__(self, settings: config.Config, model: str) -> None: ...
+
+    def stream(self, pages: Sequence[Any]) -> Iterator[tuple[int, Prediction]]:
+        for index, page in enumerate(pages):
+            stop = "length" if page.page == 2 else "eos"
+            yield index, Prediction(page.id, page.document, page.page, "", "", "# Scan\n", 3, stop)  # type: ignore[arg-type]
+
+
+def test_a_teacher_labels_refused_pages_and_never_overwrites_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(generation, "Reader", StandIn)
+    Path("page.png").write_bytes(b"image")
+    rows = [("a", 1, "scan"), ("a", 2, "scan"), ("a", 3, "no_text"), ("a", 4, ""), ("a", 5, "duplicate")]
+    teacher.SELECTION.parent.mkdir(parents=True)
+    lines = ["document,page,image,reason", *(f"{name},{page},page.png,{reason}" for name, page, reason in rows)]
+    teacher.SELECTION.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    human = Path("data/corrections/a/p0003.md")
+    human.parent.mkdir(parents=True)
+    human.write_text("<!-- reviewer: Ada -->\n# Mine\n", encoding="utf-8")
+    done = teacher.teach(config.Config(), "models/merged")
+    assert done == teacher.Teaching(written=1, by_people=1, unfinished=1, empty=0)
+    assert Path("data/corrections/a/p0001.md").read_text(encoding="utf-8").startswith("<!-- teacher: models/merged -->")
+    assert "Mine" in human.read_text(encoding="utf-8")
+    assert not Path("data/corrections/a/p0002.md").exists()
+    # Labels of a teacher can be made anew.
+    assert teacher.teach(config.Config(), "other").written == 1
+
+
+def test_reasons_that_no_model_can_mend_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="duplicate"):
+        teacher.teach(config.Config(), "model", ["duplicate"])
+    with pytest.raises(UserError, match="does not exist"):
+        teacher.teach(config.Config(), "model")
