@@ -85,7 +85,8 @@ def test_a_second_run_has_nothing_to_do(small_build: Path) -> None:
 
 def test_touching_every_file_re_runs_nothing(small_build: Path) -> None:
     later = time.time() + 10
-    for path in [*small_build.rglob("*"), *REPOSITORY.glob("scripts/**/*.py"), *REPOSITORY.glob("rules/*")]:
+    code = [path for pattern in ("src/**/*", "scripts/*.py", "rules/*") for path in REPOSITORY.glob(pattern)]
+    for path in [*small_build.rglob("*"), *code]:
         if path.is_file() and ".snakemake" not in path.parts:
             os.utime(path, (later, later))
     for path in REPOSITORY.glob("models/tiny/*"):
