@@ -23,7 +23,7 @@ test: env
 	. $(BIN)/activate; python -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 quick: env
-	. $(BIN)/activate; python -m pytest -q -m "not slow" tests/unit $(ARGS)
+	. $(BIN)/activate; python -m pytest -q -n logical --maxprocesses 4 -m "not slow" tests/unit $(ARGS)
 
 lint: env
 	. $(BIN)/activate; ruff check .; ruff format --check .; mypy; snakefmt --check Snakefile rules pretraining/Snakefile
