@@ -39,6 +39,16 @@ _LATE = {
 _FORKS_WELL = "jemalloc_bg_thd"
 """The one thread that these libraries start (pyarrow's allocator); jemalloc starts it anew in a forked process."""
 _SERVE = "from support import forked_jobs; forked_jobs.serve({!r})"
+_PROGRAM = """\
+#!{0}
+import sys
+sys.path.append({1!r})
+from support import forked_jobs
+sys.path.remove({1!r})
+forked_jobs.use({2!r})
+from snakemake.cli import main
+sys.exit(main())
+"""
 _THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR")
 
 
@@ -63,6 +73,16 @@ def _end(server: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[st
     server.stdin.close()
     server.wait()
     folder.cleanup()
+
+
+@cache
+def programs() -> str:
+    """Return a folder for PATH whose `snakemake` forks its jobs, for those who start it by its name, as DVC does."""
+    folder = Path(address()).parent
+    program = folder / "snakemake"
+    program.write_text(_PROGRAM.format(sys.executable, str(Path(__file__).resolve().parents[1]), address()), "utf-8")
+    program.chmod(0o755)
+    return str(folder)
 
 
 # --- In Snakemake's process --------------------------------------------------------------------------------------

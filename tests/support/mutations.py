@@ -20,7 +20,7 @@ from typing import Any
 
 from scribetune.review import decisions, spot_check
 from scribetune.review.decisions import Review
-from support import benchmark_folder, clone, forked_snakemake, pdf_factory, stand_in
+from support import benchmark_folder, clone, forked_jobs, forked_snakemake, pdf_factory, stand_in
 from support.clone import configure, edit, git, run
 
 Job = tuple[str, str]
@@ -278,7 +278,9 @@ def _pull_with_dvc(project: Path) -> None:
 
 
 def _apply_experiment(project: Path) -> None:
-    run(project, "dvc", "exp", "run", "-n", "titled", "-S", "config/config.yaml:report.title=An experiment")
+    title = "config/config.yaml:report.title=An experiment"
+    run(project, "env", f"PATH={forked_jobs.programs()}:{clone.environment(project)['PATH']}",
+        "dvc", "exp", "run", "-n", "titled", "-S", title)  # fmt: skip
     git(project, "checkout", "-q", "--", ".")
     run(project, "dvc", "checkout", "--quiet")
     run(project, "dvc", "exp", "apply", "titled")
