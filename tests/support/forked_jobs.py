@@ -7,19 +7,23 @@ workflow/test_dvc.py, the interrupted builds of workflow/test_mutations.py and p
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib
 import json
 import os
 import runpy
+import select
 import selectors
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+import types
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -95,25 +99,105 @@ def use(path: str) -> None:
     def execute_script(self: Any, fname: str, edit: bool = False) -> None:
         environment = dict(os.environ) | {f"{name}_NUM_THREADS": str(self.threads) for name in _THREADS}
         environment |= dict.fromkeys(("TMPDIR", "TMP", "TEMPDIR", "TEMP"), str(self.resources["tmpdir"]))
-        with socket.socket(socket.AF_UNIX) as connection, connection.makefile("r", encoding="ascii") as answers:
-            connection.connect(path)
-            request = {"script": str(fname), "environment": environment, "folder": str(Path.cwd())}
-            content = json.dumps(request).encode()
-            socket.send_fds(connection, [len(content).to_bytes(8, "big")], [1, 2])
-            connection.sendall(content)
-            status = _watched(int(answers.readline()), self.bench_record, answers)
+        job = Forked(path, {"script": str(fname)}, environment, [(1, 1), (2, 2)])
+        status = _watched(job, self.bench_record)
         if status:
             raise subprocess.CalledProcessError(status, f"{sys.executable} {fname}")
 
     PythonScript.execute_script = execute_script
 
 
-def _watched(process: int, record: Any, answers: Any) -> int:
+def _watched(job: "Forked", record: Any) -> int:
     """Wait for a job as Snakemake does: where it is to be measured, measure it."""
     from snakemake.benchmark import benchmarked
 
-    with benchmarked(process, record) if record is not None else contextlib.nullcontext():
-        return int(answers.readline() or -1)
+    with benchmarked(job.pid, record) if record is not None else contextlib.nullcontext():
+        return job.wait()
+
+
+# --- In any process ----------------------------------------------------------------------------------------------
+
+
+class Forked:
+    """A process that the server has forked; what `subprocess.Popen` has of methods that are needed.
+
+    Args:
+        path: The server's socket.
+        what: {"script": a file} or {"code": what follows `python -c`}.
+        environment: Its environment.
+        handles: File numbers: (the one here, what it is there).
+    """
+
+    def __init__(
+        self, path: str, what: Mapping[str, str], environment: Mapping[str, str], handles: list[tuple[int, int]]
+    ) -> None:
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(path)
+        request = {
+            **what, "environment": dict(environment), "folder": str(Path.cwd()),
+            "handles": [there for _, there in handles],
+        }  # fmt: skip
+        content = json.dumps(request).encode()
+        socket.send_fds(self._connection, [len(content).to_bytes(8, "big")], [here for here, _ in handles])
+        self._connection.sendall(content)
+        self.pid = self._number()
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit status, or None while it runs."""
+        ended = self.returncode is not None or bool(select.select([self._connection], [], [], 0)[0])
+        return self.wait() if ended else None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end and return the exit status."""
+        if self.returncode is None:
+            self._connection.settimeout(timeout)
+            try:
+                self.returncode = self._number()
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired("a forked process", timeout or 0.0) from None
+            self._connection.close()
+        return self.returncode
+
+    def _number(self) -> int:
+        received = self._connection.recv(8, socket.MSG_WAITALL)
+        return int.from_bytes(received, "big", signed=True) if received else -1
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def launching() -> Iterator[None]:
+    """Let `models.processes.launch` fork its processes; what starts them is tested where it starts them itself."""
+    from scribetune.models import processes
+
+    replaced = {"DEVNULL": subprocess.DEVNULL, "TimeoutExpired": subprocess.TimeoutExpired, "Popen": popen}
+    before = vars(processes)["subprocess"]
+    vars(processes)["subprocess"] = types.SimpleNamespace(**replaced)
+    try:
+        yield
+    finally:
+        vars(processes)["subprocess"] = before
+
+
+def popen(command: list[str], *, env: Mapping[str, str], stdin: Any, stdout: Any, stderr: Any, pass_fds: Any) -> Forked:
+    """Do what `subprocess.Popen` does for `python -P -c CODE`, with the libraries loaded."""
+    assert command[1:3] == ["-P", "-c"] and stdin == subprocess.DEVNULL
+    outputs = [(own if given is None else given.fileno(), own) for own, given in ((1, stdout), (2, stderr))]
+    handles = [*outputs, *((number, number) for number in pass_fds)]
+    return Forked(address(), {"code": command[3]}, env, handles)
 
 
 # --- In the server -----------------------------------------------------------------------------------------------
@@ -152,38 +236,47 @@ def serve(path: str) -> None:
 
 def _answer(connection: socket.socket) -> None:
     """Fork the job, tell its process, wait for it, tell its status."""
-    size, outputs, _, _ = socket.recv_fds(connection, 8, 2)
+    size, handles, _, _ = socket.recv_fds(connection, 8, 8)
     with connection.makefile("rb") as stream:
         request = json.loads(stream.read(int.from_bytes(size, "big")))
     job = os.fork()
     if job == 0:
         connection.close()
-        _run(request, outputs)
-    connection.sendall(f"{job}\n".encode("ascii"))
+        _run(request, handles)
+    connection.sendall(job.to_bytes(8, "big"))
     status = os.waitstatus_to_exitcode(os.waitpid(job, 0)[1])
     with contextlib.suppress(OSError):
-        connection.sendall(f"{status}\n".encode("ascii"))
+        connection.sendall(status.to_bytes(8, "big", signed=True))
     os._exit(0)
 
 
-def _run(request: Mapping[str, Any], outputs: list[int]) -> None:
-    """Run a script as `python SCRIPT` would in that folder and environment, and end."""
-    for number, output in zip((1, 2), outputs, strict=True):
-        os.dup2(output, number)
-        os.close(output)
+def _run(request: Mapping[str, Any], handles: list[int]) -> None:
+    """Run a script as `python SCRIPT` (or code as `python -c`) would in that folder and environment, and end."""
+    apart = [fcntl.fcntl(handle, fcntl.F_DUPFD, 500) for handle in handles]  # none is where another is to be
+    for number, handle in zip(request["handles"], apart, strict=True):
+        os.dup2(handle, number)
+    for handle in {*handles, *apart} - set(request["handles"]):
+        os.close(handle)
     with open(os.devnull) as nothing:  # noqa: PTH123  its number is what is asked for
         os.dup2(nothing.fileno(), 0)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
-    script = request["script"]
-    sys.argv = [script]
+    script = request.get("script", "")
+    sys.argv = [script or "-c"]
     paths = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     support = str(Path(__file__).resolve().parents[1])
-    sys.path[:] = [str(Path(script).parent), *paths, *(entry for entry in sys.path if entry != support)]
+    sys.path[:] = [
+        *([str(Path(script).parent)] if script else []),
+        *paths,
+        *(entry for entry in sys.path if entry != support),
+    ]
     status = 0
     try:
-        runpy.run_path(script, run_name="__main__")
+        if script:
+            runpy.run_path(script, run_name="__main__")
+        else:
+            exec(request["code"], {"__name__": "__main__"})  # noqa: S102  what `python -c` does
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:

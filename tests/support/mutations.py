@@ -530,16 +530,17 @@ MUTATIONS: tuple[Mutation, ...] = (
         _definition("scribetune/core/manifests.py", "read"), from_labels(*SHARDS),
     ),
     Mutation(
-        CODE, "a script's own `main`", "a script is one rule's", _definition("write_lineage.py", "main"),
+        CODE, "a script's own `main`", "a script is one rule's", _definition("../scripts/write_lineage.py", "main"),
         jobs("write_lineage", "write_model_card", "write_crate"),
     ),
     Mutation(
         CODE, "the style sheet of the report", "a template is code of its rule",
-        _comment("src/scribetune/templates/report.css", "\np { margin: 0 }\n"), jobs("write_report", "write_crate"),
+        _comment("src/scribetune/report/templates/report.css", "\np { margin: 0 }\n"),
+        jobs("write_report", "write_crate"),
     ),
     Mutation(
         CODE, "the wording of the model cards", "both cards are written by rules of their own, so nothing trains anew",
-        _comment("src/scribetune/templates/model_card.md.j2", "\nOne more line.\n"),
+        _comment("src/scribetune/report/templates/model_card.md.j2", "\nOne more line.\n"),
         jobs("write_adapter_card", "write_model_card", "write_crate"), builds="all",
     ),
     Mutation(
