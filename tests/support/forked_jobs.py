@@ -2,7 +2,8 @@
 
 A job has a process of its own, with its own environment and outputs, and loads the code of the project it is for anew:
 nothing of `scribetune` is loaded before the fork. What starts jobs as users do are the first `dvc repro` of
-workflow/test_dvc.py, the interrupted builds of workflow/test_mutations.py and pre-training's test.
+workflow/test_dvc.py (up to the merged model), the interrupted builds of the first build of the mutations, and the test
+of pre-training.
 """
 
 import atexit
