@@ -18,7 +18,7 @@ from scribetune import training
 from scribetune.core.errors import UserError
 from scribetune.core.files import sha256_file
 from scribetune.models import adapters, processes
-from support import shared_training, shared_work
+from support import forked_jobs, shared_training, shared_work
 from support.training_pages import ANSWERS, TINY, settings, write_split
 
 _LONGEST_S = 300.0
@@ -77,7 +77,8 @@ def test_two_processes_train_as_one_and_a_killed_one_is_no_loss(data: Path) -> N
         "memory": {"effective_batch": 4, "micro_batch": 2, "epochs": 2, "validation_pages": 0},
         "experts": {"effective_batch": 4, "scope": "experts", "epochs": 1, "validation_pages": 0},
     }
-    made = processes.launch(2, shared_training.several_trainings, str(data), cases)
+    with forked_jobs.launching():  # the processes above were started as users' are
+        made = processes.launch(2, shared_training.several_trainings, str(data), cases)
 
     # Goes on from where it was killed, with every process's own random numbers: the same to the last bit.
     assert made["exact"].resumed_from >= 2 and made["undisturbed"].resumed_from == 0

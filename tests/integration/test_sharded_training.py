@@ -13,7 +13,7 @@ from scribetune.core.files import sha256_file
 from scribetune.models import adapters, processes
 from scribetune.training import run as training_run
 from scribetune.training import trial
-from support import shared_training, tiny_qwen
+from support import forked_jobs, shared_training, tiny_qwen
 from support.training_pages import ANSWERS, settings, write_split
 
 _SEVEN = (*ANSWERS, "long " * 12)
@@ -44,7 +44,8 @@ def made(data: Path) -> dict[str, Any]:
         "epochs": 2,
         "validation_pages": 0,
     }
-    with pytest.raises(UserError, match=r"Process 2 of 2 was ended from outside; the signal is: 'SIGKILL'"):
+    killed = r"Process 2 of 2 was ended from outside; the signal is: 'SIGKILL'"
+    with forked_jobs.launching(), pytest.raises(UserError, match=killed):
         processes.launch(2, shared_training.killed_training, str(data), "killed", exact, 1, 3)
     assert (data / "killed-checkpoints" / "checkpoint-2").is_dir()
 
@@ -73,7 +74,8 @@ def made(data: Path) -> dict[str, Any]:
     for name, values in {"usual": usual, "mixture": mixture}.items():
         cases[f"{name}-whole"] = {**values, "sharding": "none"}
         cases[name] = {**values, "sharding": "full"}
-    found: dict[str, Any] = processes.launch(2, shared_training.sharded_trainings, str(data), cases)
+    with forked_jobs.launching():
+        found: dict[str, Any] = processes.launch(2, shared_training.sharded_trainings, str(data), cases)
     return found
 
 

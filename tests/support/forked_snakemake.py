@@ -4,6 +4,7 @@ Each run has a process of its own, with its own folder, environment and argument
 is for (a Snakefile and its `scribetune`) anew: nothing of the project is loaded before the fork.
 """
 
+import atexit
 import importlib
 import json
 import os
@@ -13,6 +14,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+
+from support import forked_jobs
 
 _LIBRARIES = ("jsonschema", "multiprocessing.connection", "nbformat", "pandas", "pydantic", "smart_open")
 """What Snakemake loads late, and what reading the workflow loads of others' code."""
@@ -32,6 +35,7 @@ def run(
             "environment": dict(environment),
             "folder": str((folder or Path()).resolve()),
             "outputs": [str(path) for path in outputs],
+            "jobs": "" if "--dry-run" in arguments else forked_jobs.address(),
         }
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
@@ -45,9 +49,13 @@ def run(
 def _server() -> subprocess.Popen[str]:
     """Start the process that the others are forked from; it ends when its input does, with this process."""
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1]), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
+    server = subprocess.Popen(
         [sys.executable, "-P", "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     )
+    assert server.stdin is not None
+    atexit.register(server.wait)
+    atexit.register(server.stdin.close)  # called before the other
+    return server
 
 
 def serve() -> None:
@@ -63,6 +71,8 @@ def serve() -> None:
         child = os.fork()
         if child == 0:
             _become(request)
+            if request["jobs"]:
+                forked_jobs.use(request["jobs"])
             main()
             return
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

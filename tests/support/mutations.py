@@ -20,7 +20,7 @@ from typing import Any
 
 from scribetune.review import decisions, spot_check
 from scribetune.review.decisions import Review
-from support import benchmark_folder, clone, forked_snakemake, pdf_factory, stand_in
+from support import benchmark_folder, clone, forked_jobs, forked_snakemake, pdf_factory, stand_in
 from support.clone import configure, edit, git, run
 
 Job = tuple[str, str]
@@ -278,7 +278,9 @@ def _pull_with_dvc(project: Path) -> None:
 
 
 def _apply_experiment(project: Path) -> None:
-    run(project, "dvc", "exp", "run", "-n", "titled", "-S", "config/config.yaml:report.title=An experiment")
+    title = "config/config.yaml:report.title=An experiment"
+    run(project, "env", f"PATH={forked_jobs.programs()}:{clone.environment(project)['PATH']}",
+        "dvc", "exp", "run", "-n", "titled", "-S", title)  # fmt: skip
     git(project, "checkout", "-q", "--", ".")
     run(project, "dvc", "checkout", "--quiet")
     run(project, "dvc", "exp", "apply", "titled")
@@ -528,16 +530,17 @@ MUTATIONS: tuple[Mutation, ...] = (
         _definition("scribetune/core/manifests.py", "read"), from_labels(*SHARDS),
     ),
     Mutation(
-        CODE, "a script's own `main`", "a script is one rule's", _definition("write_lineage.py", "main"),
+        CODE, "a script's own `main`", "a script is one rule's", _definition("../scripts/write_lineage.py", "main"),
         jobs("write_lineage", "write_model_card", "write_crate"),
     ),
     Mutation(
         CODE, "the style sheet of the report", "a template is code of its rule",
-        _comment("src/scribetune/templates/report.css", "\np { margin: 0 }\n"), jobs("write_report", "write_crate"),
+        _comment("src/scribetune/report/templates/report.css", "\np { margin: 0 }\n"),
+        jobs("write_report", "write_crate"),
     ),
     Mutation(
         CODE, "the wording of the model cards", "both cards are written by rules of their own, so nothing trains anew",
-        _comment("src/scribetune/templates/model_card.md.j2", "\nOne more line.\n"),
+        _comment("src/scribetune/report/templates/model_card.md.j2", "\nOne more line.\n"),
         jobs("write_adapter_card", "write_model_card", "write_crate"), builds="all",
     ),
     Mutation(

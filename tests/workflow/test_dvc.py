@@ -21,7 +21,7 @@ import yaml
 
 from scribetune.build import dvc_commit
 from scribetune.core.config import flatten
-from support import forked_snakemake
+from support import forked_jobs, forked_snakemake
 from support.build import REPOSITORY, SMALL
 from support.pdf_factory import healthy
 
@@ -30,11 +30,14 @@ pytestmark = pytest.mark.slow
 BUILD = ("snakemake", "--cores", "1", "--resources", "gpu=1")
 
 
-def run(folder: Path, *command: str, fails: bool = False, environment: Mapping[str, str] | None = None) -> str:
-    """Run a program of this environment in a clone, on the clone's own package."""
+def run(
+    folder: Path, *command: str, fails: bool = False, environment: Mapping[str, str] | None = None, plain: bool = False
+) -> str:
+    """Run a program of this environment in a clone, on the clone's own package; plain: with jobs as users have them."""
     variables = os.environ | {"OMP_NUM_THREADS": "1"} | dict(environment or {})
     variables["PYTHONPATH"] = f"{folder / 'src'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
+    programs = [] if plain else [forked_jobs.programs()]
+    variables["PATH"] = os.pathsep.join([*programs, str(Path(sys.executable).parent), variables["PATH"]])
     if command[0] == "snakemake":
         result = forked_snakemake.run(command[1:], variables, folder)
     else:
@@ -96,7 +99,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "clone")
-    output = run(folder, "dvc", "repro")
+    # Up to the training every job is a Python of its own, as users have it; reading pages is forked.
+    output = run(folder, "dvc", "repro", "train", plain=True) + run(folder, "dvc", "repro")
     assert output.count("Running stage") == 4, output
     assert_both_agree(folder)
     assert "staged for git: dvc.lock" in run(folder, "scribetune", "commit")
