@@ -74,6 +74,7 @@ def same_but(folder: Path) -> dict[str, tuple[str, str]]:
     return {item.path: (item.state, item.detail) for item in result.differences}
 
 
+@pytest.mark.slow
 def test_a_revision_that_builds_the_same_is_identical_and_leaves_nothing_behind(build: Path) -> None:
     before = {path: path.read_bytes() for path in build.rglob("*") if path.is_file() and ".git" not in path.parts}
     result = reproduce.reproduce(build, "HEAD")

@@ -93,6 +93,7 @@ def test_no_page_with_garbage_invisible_or_hidden_text_is_selected_and_all_count
     assert {row["use"] for name, row in report.items() if name in bad} == {"unreadable"}
 
 
+@pytest.mark.slow
 def test_what_nobody_sees_reaches_no_training_set(
     layers: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

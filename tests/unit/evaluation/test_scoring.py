@@ -210,6 +210,7 @@ def test_anybodys_predictions_are_scored_by_id_and_text() -> None:
         scoring.score_records([{"id": "a"}, {"id": "b", "text": ""}], hypotheses)
 
 
+@pytest.mark.slow
 def test_scoring_imports_no_torch() -> None:
     import subprocess
     import sys

@@ -200,6 +200,7 @@ def test_an_unknown_folder_is_refused(tmp_path: Path) -> None:
         truth.read(tmp_path)
 
 
+@pytest.mark.slow
 def test_scoring_loads_neither_torch_nor_transformers(tmp_path: Path) -> None:
     path = write(tmp_path / "ref.jsonl", RECORDS)
     code = (

@@ -158,6 +158,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_pages_are_scored_in_seconds(text: str) -> None:
     start = time.process_time()
