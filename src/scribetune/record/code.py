@@ -62,11 +62,6 @@ def digest(found: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
-def same(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Tell whether two `definitions` differ by nothing but the files that they stand in."""
-    return digest(before) == digest(now)
-
-
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """Return {definition: what became of it, in words} between two `definitions`; moved ones are no change."""
     gone = {key: value for key, value in before.items() if now.get(key) != value}
@@ -116,6 +111,7 @@ def _of_rules() -> dict[str, dict[str, str]]:
     except (OSError, ValueError, KeyError, TypeError):
         pass  # never written, or not whole: it is no more than a memory
     found = {script.stem: definitions(script) for script in scripts}
+    taken_apart.forget()  # two hundred syntax trees, 50 MB
     if _REMEMBERED.parent.is_dir():
         files.write_json(_REMEMBERED, {"state": state, "definitions": found})
     return found

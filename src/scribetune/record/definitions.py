@@ -70,9 +70,14 @@ class _Module:
     modules: set[str] = field(default_factory=set)
 
 
+@cache
 def file_of(module: str) -> Path | None:
     """Return the file of a module of this project; None for anything else."""
-    return _file_of(module)
+    parts = module.split(".")
+    if parts[0] != PACKAGE:
+        return None
+    folder = PACKAGE_FOLDER.joinpath(*parts[1:])
+    return next((path for path in (folder / "__init__.py", folder.with_suffix(".py")) if path.is_file()), None)
 
 
 def names(path: Path) -> list[str]:
@@ -121,17 +126,8 @@ def final(target: Target) -> Target:
 
 def forget() -> None:
     """Read files again that may have been edited since this process read them."""
-    for remembered in (_file_of, _read, definition, final):
+    for remembered in (file_of, _read, definition, final):
         remembered.cache_clear()
-
-
-@cache
-def _file_of(module: str) -> Path | None:
-    parts = module.split(".")
-    if parts[0] != PACKAGE:
-        return None
-    folder = PACKAGE_FOLDER.joinpath(*parts[1:])
-    return next((path for path in (folder / "__init__.py", folder.with_suffix(".py")) if path.is_file()), None)
 
 
 @cache
