@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from scribetune.core import files
 from scribetune.core.config import TINY_PRESET, Config, Section, decides, flatten, keys
+from scribetune.core.errors import UserError
 from scribetune.core.old_names import with_new_names
 
 REGENERATE = "scribetune config --write"
@@ -18,6 +19,22 @@ REGENERATE = "scribetune config --write"
 
 _TABLE_START = "<!-- keys: generated, see above -->"
 _TABLE_END = "<!-- end of keys -->"
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Return what a configuration file says.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(
+            f"{path} cannot be read as a configuration: {error}",
+            todo="call this from the build's folder, or name its configuration with --configfile",
+        ) from error
+    return values if isinstance(values, dict) else {}
 
 
 def link_is_broken(folder: Path) -> bool:

@@ -8,7 +8,6 @@ from urllib.parse import quote
 import typer
 
 from scribetune.cli.messages import errors_in_words
-from scribetune.cli.teaching import configuration_values
 from scribetune.core.errors import UserError
 
 
@@ -46,11 +45,12 @@ def review(
                 todo="start again with one of them; pages already decided on stay decided",
             )  # fmt: skip
 
+        from scribetune.build.config_files import read_values
         from scribetune.core import config
         from scribetune.review import server
         from scribetune.review.session import Choice, ReviewSession
 
-        settings = config.load(configuration_values(config_file))
+        settings = config.load(read_values(config_file))
         if spot_check:
             choice = Choice("spot_check", spot_check, seed)
         elif worst:

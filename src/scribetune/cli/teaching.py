@@ -2,12 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from scribetune.cli.messages import errors_in_words
-from scribetune.core.errors import UserError
 
 
 def teach(
@@ -28,30 +27,13 @@ def teach(
     agreement with the teacher: let people correct those pages.
     """
     with errors_in_words():
+        from scribetune.build.config_files import read_values
         from scribetune.core import config
         from scribetune.review import teacher
 
-        settings = config.load(configuration_values(config_file))
+        settings = config.load(read_values(config_file))
         done = teacher.teach(settings, model, tuple(reasons or teacher.READABLE), limit)
         sys.stdout.write(
             f"{done.written} labels written, {done.by_people} pages labelled by people left as they are, "
             f"{done.unfinished} unfinished answers and {done.empty} empty ones without a label\n"
         )
-
-
-def configuration_values(path: Path) -> dict[str, Any]:
-    """Return what a configuration file says.
-
-    Raises:
-        UserError: It cannot be read.
-    """
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(
-            f"{path} cannot be read as a configuration: {error}",
-            todo="call this from the build's folder, or name its configuration with --configfile",
-        ) from error
-    return values if isinstance(values, dict) else {}

@@ -378,6 +378,8 @@ class Report(Section):
 
     title: str = "scribetune report"
     """Heading of the report."""
+    language: Literal["auto", "en", "zh"] = "auto"
+    """Language of report and review page; auto: Chinese where most letters of the labels are Chinese characters."""
     embed_pages: int = Field(default=200, ge=0)
     """Up to this many page images are embedded in the file; the rest are links to data/pages."""
 

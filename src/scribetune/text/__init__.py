@@ -5,5 +5,6 @@ grids          a table as a grid: the one form in which Markdown and HTML tables
 markdown_view  Markdown from labels and models as HTML that can be trusted: no markup of theirs survives
 mathml         LaTeX formulas as MathML; nothing but MathML comes out
 text_diff      character-level differences between a reference and a reading of it, as safe HTML
+language       the language that pages for people are written in, and its texts
 visible_text   characters that could deceive a reader, shown by their code point
 """
