@@ -4,6 +4,7 @@ Needs Chromium (Debian: apt-get install chromium) and playwright (pip install pl
 a file for a picture of the page (docs/review.png is one).
 """
 
+import itertools
 import os
 import re
 import shlex
@@ -23,7 +24,7 @@ from scribetune.core import layout
 from scribetune.labels import corrections
 from scribetune.report import page as report
 from scribetune.report import resources as report_resources
-from support import report_folder, reviewed_build
+from support import axe, report_folder, reviewed_build
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -44,8 +45,8 @@ class Server:
             self.port = free.getsockname()[1]
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self, *options: str) -> str:
-        """Start it and return the address that it prints."""
+    def start(self, *options: str, git_name: str = "") -> str:
+        """Start it where git has that user's name, and return the address that it prints."""
         code = "from scribetune.cli import app; app()"
         command = [
             sys.executable,
@@ -59,8 +60,9 @@ class Server:
             *options,
         ]
         path = os.pathsep.join(filter(None, [str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")]))
+        git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": git_name}
         self._process = subprocess.Popen(
-            command, cwd=self.folder, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
+            command, cwd=self.folder, env=os.environ | git | {"PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -105,8 +107,10 @@ def context() -> Iterator[Any]:
 
 
 def _enter_name(page: Any, name: str) -> None:
-    page.fill("#reviewer", name)
-    page.press("#reviewer", "Tab")
+    page.click("#reviewer")
+    page.fill("#name", name)
+    page.press("#name", "Enter")
+    sync_api.expect(page.locator("#reviewer")).to_have_text(f"Reviewer: {name}")
 
 
 def _at(page: Any, page_id: str) -> None:
@@ -120,7 +124,6 @@ def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server:
     page = _watched(context, outside, problems)
     page.goto(address)
     assert "token" not in page.url
-    _enter_name(page, "Ada")
 
     # The first is corrected, by keys alone; the preview follows.
     _at(page, "memo/p0001")
@@ -133,6 +136,11 @@ def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server:
         page.screenshot(path=target)
     page.press("#editor", "Control+Enter")
 
+    _is_asked_for_the_name(page)
+    assert reviewed_build.decisions(server.folder) == []
+    page.fill("#name", "Ada")
+    page.press("#name", "Enter")
+
     # The server is killed while the second is being typed on, and more is typed after that.
     _at(page, "invoice/p0001")
     page.fill("#editor", "# Invoice 17\n\nTotal due 12")
@@ -143,7 +151,7 @@ def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server:
     page.keyboard.type("5.00")
     sync_api.expect(page.locator("#saved")).to_contain_text("cannot be reached")
     page.press("#editor", "Control+Enter")
-    sync_api.expect(page.locator("#notice")).to_contain_text("nothing was decided")
+    sync_api.expect(page.locator("#notice")).to_contain_text("Nothing was decided")
     page.close()  # and the tab is closed
 
     again = server.start()
@@ -163,11 +171,19 @@ def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server:
     page.press("body", "r")
     page.press("#reason", "Alt+6")
     page.press("#reason", "Enter")
-    sync_api.expect(page.locator("#notice")).to_contain_text("All pages of this queue")
+    sync_api.expect(page.locator("#notice-text")).to_contain_text("All pages of this queue")
 
     _all_is_on_record(server.folder)
     assert problems == []
     assert [url for url in outside if not url.startswith(f"http://127.0.0.1:{server.port}/")] == []
+
+
+def _is_asked_for_the_name(page: Any) -> None:
+    """At the first decision the page asks who decides; what cannot be a name is said, and Escape decides nothing."""
+    page.press("#name", "Escape")
+    page.press("#editor", "Control+Enter")
+    page.press("#name", "Enter")
+    sync_api.expect(page.locator("#name-error")).to_contain_text("name is needed")
 
 
 def _watched(context: Any, requests: list[str], problems: list[str]) -> Any:
@@ -189,7 +205,6 @@ def _all_is_on_record(folder: Path) -> None:
 def test_an_open_page_goes_on_by_itself_when_the_server_is_back(server: Server, context: Any) -> None:
     page = context.new_page()
     page.goto(server.start())
-    _enter_name(page, "Ada")
     _at(page, "memo/p0001")
     server.kill()
     page.fill("#editor", "# Typed while nobody listened")
@@ -212,15 +227,152 @@ def test_the_second_reviewer_sees_what_the_first_decided_and_chooses(server: Ser
     ada.press("#editor", "Control+Enter")
     _at(ada, "invoice/p0001")
     bob.press("#editor", "Control+Enter")
-    sync_api.expect(bob.locator("#notice")).to_contain_text("Ada decided on this page")
-    sync_api.expect(bob.locator("#notice-theirs")).to_contain_text("# Ada's memo")
+    sync_api.expect(bob.locator("#notice-text")).to_contain_text("Ada decided on this page")
+    sync_api.expect(bob.locator("#difference-text del")).to_have_text("Ada")
+    sync_api.expect(bob.locator("#difference-text ins")).to_have_text("Bob")
     sync_api.expect(bob.locator("#editor")).to_have_value("# Bob's memo")
     correction = server.folder / "data/corrections/memo/p0001.md"
     assert corrections.read_correction(correction).author == "Ada"
-    bob.get_by_text("Keep mine and go on").click()
+    bob.get_by_text("Take the other text").click()
+    sync_api.expect(bob.locator("#editor")).to_have_value("# Ada's memo\n")
+    bob.get_by_text("Bring the one before back").click()
+    sync_api.expect(bob.locator("#editor")).to_have_value("# Bob's memo")
     bob.press("#editor", "Control+Enter")
     _at(bob, "invoice/p0001")
     assert corrections.read_correction(correction).text == "# Bob's memo\n"
+
+
+def test_a_label_that_a_build_changed_while_it_was_open_is_compared_with_what_was_typed(
+    server: Server, context: Any
+) -> None:
+    page = context.new_page()
+    page.goto(server.start(git_name="Ada L."))
+    _at(page, "memo/p0001")
+    page.fill("#editor", "# Memo\n\nMeet at ten.")
+    sync_api.expect(page.locator("#saved")).to_have_text("Saved")
+    (server.folder / layout.page_label("memo", 1)).write_text("# Memo\n\nMeet at 9.\n", encoding="utf-8")
+    page.press("#editor", "Control+Enter")
+    page.fill("#name", "")
+    page.press("#name", "Enter")  # the empty name is the one that git has
+    sync_api.expect(page.locator("#reviewer")).to_have_text("Reviewer: Ada L.")
+    sync_api.expect(page.locator("#notice-text")).to_contain_text("The label has changed")
+    sync_api.expect(page.locator("#difference-text del")).to_have_text("9")
+    sync_api.expect(page.locator("#difference-text ins")).to_have_text("ten")
+    assert reviewed_build.decisions(server.folder) == []
+    page.get_by_text("Keep mine and go on").click()
+    page.press("#editor", "Control+Enter")
+    _at(page, "invoice/p0001")
+    correction = corrections.read_correction(server.folder / "data/corrections/memo/p0001.md")
+    assert (correction.text, correction.author) == ("# Memo\n\nMeet at ten.\n", "Ada L.")
+    assert not list((server.folder / "work/review/drafts").rglob("*.json")), "the draft went to the name, and then away"
+
+
+def test_no_image_is_shown_before_there_is_one(server: Server, context: Any) -> None:
+    page = context.new_page()
+    page.route("**/image?*", lambda route: None)  # answered never
+    page.goto(server.start())
+    _at(page, "memo/p0001")
+    sync_api.expect(page.locator("#image")).to_be_hidden()
+    sync_api.expect(page.locator("#image-note")).to_have_text("Loading the page image…")
+    page.unroute("**/image?*")
+    (server.folder / layout.page_image("invoice", 1)).unlink()
+    page.press("body", "j")
+    _at(page, "invoice/p0001")
+    sync_api.expect(page.locator("#image-note")).to_contain_text("There is no image of this page")
+    sync_api.expect(page.locator("#image")).to_be_hidden()
+    page.press("body", "j")
+    sync_api.expect(page.locator("#image")).to_have_js_property("naturalHeight", 800)
+    sync_api.expect(page.locator("#image-note")).to_be_hidden()
+
+
+WIDE = "| a | b |\n| --- | --- |\n| " + "x" * 300 + " | $" + "a + " * 80 + "b$ |\n\n" + "y" * 400 + "\n"
+OUT_OF_SIGHT = """() => [...document.querySelectorAll('button, input, summary, textarea, a')]
+    .filter(thing => thing.checkVisibility() && !thing.closest('#queue'))
+    .map(thing => [thing.id || thing.textContent, thing.getBoundingClientRect()])
+    .filter(([, box]) => box.left < 0 || box.right > innerWidth || box.width < 24 || box.height < 24)
+    .map(([name, box]) => `${name}: ${JSON.stringify(box)}`)"""
+
+
+@pytest.mark.parametrize("width", [400, 640, 900])
+def test_on_a_narrow_screen_all_is_one_column_in_reach(server: Server, context: Any, width: int) -> None:
+    (server.folder / layout.page_label("memo", 1)).write_text(WIDE, encoding="utf-8")
+    page = context.browser.new_page(viewport={"width": width, "height": 800}, has_touch=True)
+    page.goto(server.start())
+    _at(page, "memo/p0001")
+    sync_api.expect(page.locator("#preview table")).to_be_visible()
+
+    def check() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(OUT_OF_SIGHT) == []
+
+    check()
+    tops = [page.locator(part).bounding_box() for part in ("#list", "#image-pane", "#editor", "#preview")]
+    for above, below in itertools.pairwise(tops):
+        assert above["y"] + above["height"] <= below["y"]
+    page.tap("summary")
+    page.fill("#editor", "# Other")
+    page.tap("#undo")
+    sync_api.expect(page.locator("#notice-text")).to_have_text("The text was replaced.")
+    check()
+    for opens, closes in (("#reject", "#reject-cancel"), ("#help", "#help-close"), ("#reviewer", "#name-cancel")):
+        page.tap(opens)
+        check()
+        page.tap(closes)
+    page.evaluate("scrollTo(0, 1e6)")
+    for button in ("#decide", "#reject", "#previous", "#next"):
+        box = page.locator(button).bounding_box()
+        assert box["y"] + box["height"] <= 800, f"{button} is in sight wherever the page is scrolled to"
+    last = page.locator("#preview").bounding_box()
+    assert last["y"] + last["height"] <= page.locator("#decisions").bounding_box()["y"], "and covers nothing for good"
+
+
+LABELS = "#editor, #preview *, #difference-text, #difference-text *, #reading"
+ENGLISH = rf"""() => [...document.querySelectorAll('body *')]
+    .filter(thing => thing.checkVisibility() && !thing.matches('{LABELS}'))
+    .flatMap(thing => [...[...thing.childNodes].filter(node => node.nodeType === 3).map(node => node.data),
+        thing.ariaLabel, thing.title, thing.alt, thing.placeholder])
+    .map(text => (text ?? '').replaceAll(/[a-z]+[/]p[0-9]+|Markdown|reviews[.]csv|Ctrl|Enter|Esc|Alt/g, ''))
+    .filter(text => /[a-z]{{2}}/i.test(text))"""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_axe_finds_nothing_grave_and_in_chinese_all_is_chinese(server: Server, context: Any, language: str) -> None:
+    with (server.folder / "mine.yaml").open("a", encoding="utf-8") as config:
+        config.write(f"report: {{language: {language}}}\n")
+    page = context.new_page()
+    page.goto(server.start(git_name="李雷"))
+    found: list[str] = []
+
+    def look(state: str) -> None:
+        found.extend(f"{state}: {finding}" for finding in axe.grave_findings(page))
+        if language == "zh":
+            assert page.evaluate(ENGLISH) == [], state
+
+    _at(page, "memo/p0001")
+    sync_api.expect(page.locator("#image")).to_be_visible()
+    look("a page")
+    for button, key in (("#help", "Escape"), ("#reject", "Escape"), ("#reviewer", "Enter")):
+        page.click(button)
+        look(button)
+        page.keyboard.press(key)
+    page.fill("#editor", "# Memo\n\nMeet at ten.")
+    (server.folder / layout.page_label("memo", 1)).write_text("# Memo\n\nMeet at 9.\n", encoding="utf-8")
+    page.press("#editor", "Control+Enter")
+    sync_api.expect(page.locator("#difference-text del")).to_have_text("9")
+    page.set_viewport_size({"width": 400, "height": 800})
+    look("a conflict, on a narrow screen")
+    page.locator("#notice-buttons button").last.click()
+    page.press("#editor", "Control+Enter")
+    _at(page, "invoice/p0001")
+    page.click("summary")
+    page.press("body", "r")
+    page.press("#reason", "Alt+1")
+    page.press("#reason", "Enter")
+    _at(page, "invoice/p0002")
+    look("decided pages in the list")
+    assert found == []
+    rejected = next(row for row in reviewed_build.decisions(server.folder) if row["verdict"] == "reject")
+    assert (rejected["reason"], rejected["reviewer"]) == ("wrong text", "李雷"), "the table has one language"
 
 
 def test_from_the_report_to_the_review_of_a_page_and_back(server: Server, context: Any) -> None:
@@ -235,7 +387,6 @@ def test_from_the_report_to_the_review_of_a_page_and_back(server: Server, contex
     review.goto(server.start(*command[2:]))
     assert review.url.endswith("#invoice/p0002"), "the token is gone from the address, the page is not"
     assert "token" not in review.url
-    _enter_name(review, "Ada")
     _at(review, "invoice/p0002")
     with context.expect_page() as tab:
         review.get_by_role("link", name="in the report").click()

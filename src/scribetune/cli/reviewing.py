@@ -49,6 +49,7 @@ def review(
         from scribetune.core import config
         from scribetune.review import server
         from scribetune.review.session import Choice, ReviewSession
+        from scribetune.text import language
 
         settings = config.load(read_values(config_file))
         if spot_check:
@@ -70,7 +71,7 @@ def review(
             import webbrowser
 
             webbrowser.open(address)
-        server.serve(session, listener, token)
+        server.serve(session, listener, token, language.chosen(settings.report.language, session.labels()))
         sys.stdout.write(f"Stopped. {session.queue()['left']} pages left in this queue.\n")
 
 

@@ -64,6 +64,12 @@ def path_in(corrections: Path) -> Path:
     return corrections / NAME
 
 
+def leads_outside(corrections: Path, document: str) -> Path | None:
+    """Return where the folder of a document's corrections leads if it is a link to another place; None if it is not."""
+    place = (corrections / document).resolve()
+    return None if place == corrections.resolve() / document else place
+
+
 def read(path: Path) -> tuple[Review, ...]:
     """Read the table, oldest decision first; a file that is not there has none.
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from scribetune.core import files, layout
@@ -31,8 +31,11 @@ class Draft:
 
 def path_of(folder: Path, document: str, page: int, reviewer: str) -> Path:
     """Return where a reviewer's draft of a page lies below a working directory."""
-    who = hashlib.sha256(reviewer.encode()).hexdigest()[:12]
-    return folder / FOLDER / document / f"{layout.page_name(page)}.{who}.json"
+    return folder / FOLDER / document / f"{layout.page_name(page)}.{_who(reviewer)}.json"
+
+
+def _who(reviewer: str) -> str:
+    return hashlib.sha256(reviewer.encode()).hexdigest()[:12]
 
 
 def read(path: Path) -> Draft | None:
@@ -56,6 +59,16 @@ def write(path: Path, draft: Draft) -> None:
 def remove(path: Path) -> None:
     """Remove a draft that has been decided on."""
     path.unlink(missing_ok=True)
+
+
+def hand_over(folder: Path, was: str, name: str) -> None:
+    """Give one reviewer's drafts to another name; where that has a draft of the page already, both stay as they are."""
+    for path in sorted((folder / FOLDER).glob(f"*/*.{_who(was)}.json")):
+        target = path.with_name(path.name.replace(_who(was), _who(name)))
+        draft = read(path)
+        if draft is not None and not target.exists():
+            write(target, replace(draft, reviewer=name))
+            remove(path)
 
 
 def of_others(folder: Path, document: str, page: int, reviewer: str) -> list[str]:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scribetune.core import layout
+from scribetune.text.language import Words
 
 _OK = 200
 MAX_BODY_BYTES = 2 * 2**20
@@ -53,11 +54,12 @@ _READING = frozenset({"GET", "HEAD"})
 class Guard:
     """ASGI middleware in front of the whole application.
 
-    `token` is a secret that the address in the terminal carries; a cookie afterwards.
+    `token` is a secret that the address in the terminal carries; a cookie afterwards. `words` tell people why not.
     """
 
-    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, token: str, port: int, words: Words) -> None:
         self._app = app
+        self._words = words
         self._token = token
         self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost"))
         # Cookies are shared between the ports of a host.
@@ -91,11 +93,11 @@ class Guard:
         origin = headers.get("origin")
         site = headers.get("sec-fetch-site", "none")
         if host not in self._hosts or len(headers.getlist("host")) != 1:
-            return _refuse(403, "This server answers requests to 127.0.0.1 and localhost only.")
+            return self._refuse(403, "This server answers requests to 127.0.0.1 and localhost only.")
         if origin != f"http://{host}" and not (origin is None and reads):
-            return _refuse(403, "Requests from other pages are refused.")
+            return self._refuse(403, "Requests from other pages are refused.")
         if site not in ("none", "same-origin") and scope["path"] != "/":
-            return _refuse(403, "Requests from other pages are refused.")
+            return self._refuse(403, "Requests from other pages are refused.")
         offered = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if offered and scope["path"] == "/" and self._is_token(offered):
             # The address is left behind at once, with the token in it: not in the history, not on a screenshot.
@@ -103,8 +105,9 @@ class Guard:
             answer.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", path="/")
             return answer
         if not self._is_token(self._offered_in_cookie(headers)):
-            return _refuse(403, "Open the address that `scribetune review` printed in the terminal: it has the token.")
-        return None if reads else _check_size(headers)
+            told = "Open the address that `scribetune review` printed in the terminal: it has the token."
+            return self._refuse(403, told)
+        return None if reads else self._check_size(headers)
 
     def _offered_in_cookie(self, headers: Headers) -> str:
         try:
@@ -116,18 +119,16 @@ class Guard:
     def _is_token(self, offered: str) -> bool:
         return hmac.compare_digest(offered.encode("utf-8", "replace"), self._token.encode())
 
+    def _check_size(self, headers: Headers) -> Response | None:
+        length = headers.get("content-length", "")
+        # Without a length the body would have to be read to know; the server holds the sender to the length given.
+        if not (length.isascii() and length.isdigit()) or "transfer-encoding" in headers:
+            return self._refuse(411, "A request with a body must say how long it is.")
+        if len(length) > 12 or int(length) > MAX_BODY_BYTES:
+            return self._refuse(413, "A request may have {limit} bytes.", limit=MAX_BODY_BYTES)
+        if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            return self._refuse(415, "Requests are JSON (application/json).")
+        return None
 
-def _check_size(headers: Headers) -> Response | None:
-    length = headers.get("content-length", "")
-    # Without a length the body would have to be read to know; the server holds the sender to the length given.
-    if not (length.isascii() and length.isdigit()) or "transfer-encoding" in headers:
-        return _refuse(411, "A request with a body must say how long it is.")
-    if len(length) > 12 or int(length) > MAX_BODY_BYTES:
-        return _refuse(413, f"A request may have {MAX_BODY_BYTES} bytes.")
-    if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-        return _refuse(415, "Requests are JSON (application/json).")
-    return None
-
-
-def _refuse(status: int, message: str) -> Response:
-    return PlainTextResponse(message + "\n", status_code=status)
+    def _refuse(self, status: int, english: str, **values: object) -> Response:
+        return PlainTextResponse(self._words(english, **values) + "\n", status_code=status)

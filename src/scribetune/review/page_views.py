@@ -9,7 +9,7 @@ from scribetune.core import layout
 from scribetune.core.errors import UserError
 
 SELECTION = Path(layout.MANIFESTS, "selection", "all.csv")
-_OF_NO_USE = frozenset({"duplicate", "withdrawn", "image_failed", "blank"})
+OF_NO_USE = frozenset({"duplicate", "withdrawn", "image_failed", "blank"})
 """Reasons of refusal that no label can mend."""
 _FORMULA_TRUST = 0.5
 _TEACHER_TRUST = 0.5
@@ -44,7 +44,7 @@ class ReviewPage:
     @property
     def can_be_used(self) -> bool:
         """Whether a good label makes the build use the page."""
-        return self.reason not in _OF_NO_USE
+        return self.reason not in OF_NO_USE
 
 
 def trust_of(row: Mapping[str, str]) -> float:

@@ -14,19 +14,24 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from scribetune.core import layout
 from scribetune.core.errors import UserError
 from scribetune.review.decisions import WORK, Verdict
 from scribetune.review.guard import REPORT, RESOURCES, Guard
-from scribetune.review.session import ConflictError, RefusedError, ReviewSession, UnknownPageError, deceptive
+from scribetune.review.refusals import ConflictError, RefusedError, ReviewError, UnknownPageError
+from scribetune.review.session import COMPARED_CHARACTERS, ReviewSession, deceptive
+from scribetune.text.language import Language, Words
 from scribetune.text.markdown_view import RENDERED_CHARACTERS, rendered
+from scribetune.text.text_diff import difference
 
 ASSETS = Path(__file__).parent / "assets"
-_ASSET_TYPES = {"review.js": "text/javascript", "review.css": "text/css"}
+CATALOGUE = ASSETS / "review.zh.json"
+_ASSET_TYPES = {"review.js": "text/javascript", "review.css": "text/css", CATALOGUE.name: "application/json"}
 _TOKEN = WORK / "token"
+_BEFORE_DIFFERENCE_CHARACTERS = 200
 
 
 class _Body(BaseModel):
@@ -35,6 +40,16 @@ class _Body(BaseModel):
 
 class _PreviewBody(_Body):
     text: str
+
+
+class _DifferenceBody(_Body):
+    theirs: str
+    mine: str
+
+
+class _ReviewerBody(_Body):
+    was: str
+    name: str
 
 
 class _DraftBody(_Body):
@@ -59,33 +74,23 @@ class _VerdictBody(_Body):
 _AnyBody = TypeVar("_AnyBody", bound=_Body)
 
 
-def application(session: ReviewSession, token: str, port: int) -> Starlette:
+def application(session: ReviewSession, token: str, port: int, language: Language = "en") -> Starlette:
     """Return the application.
 
-    `token` is a secret that a browser must know; `port` is part of the Host that requests must name.
+    `token` is a secret that a browser must know; `port` is part of the Host that requests must name; `language` is that
+    of everything that people read, but labels.
     """
+    words = Words(language, CATALOGUE)
+    html = _html(words)
 
     async def page(_request: Request) -> Response:
-        return FileResponse(ASSETS / "review.html", media_type="text/html")
+        return HTMLResponse(html)
 
     async def asset(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in _ASSET_TYPES:
             raise UnknownPageError(name)
         return FileResponse(ASSETS / name, media_type=_ASSET_TYPES[name])
-
-    async def image(request: Request) -> Response:
-        path = await run_in_threadpool(session.image, request.query_params.get("id", ""))
-        return FileResponse(path, media_type="image/png")
-
-    async def report(request: Request) -> Response:
-        path = await run_in_threadpool(session.report, is_resources=request.url.path == RESOURCES)
-        return FileResponse(path, media_type="text/html")
-
-    async def report_image(request: Request) -> Response:
-        # As the report, at its address, finds the image of a page: looked up by the page's id like any other.
-        path = await run_in_threadpool(session.image, request.path_params["page_id"])
-        return FileResponse(path, media_type="image/png")
 
     async def answer(function: Callable[..., Any], *arguments: object) -> Response:
         return JSONResponse(await run_in_threadpool(function, *arguments))
@@ -99,6 +104,14 @@ def application(session: ReviewSession, token: str, port: int) -> Starlette:
 
     async def preview(request: Request) -> Response:
         return await answer(_preview, (await _body(request, _PreviewBody)).text)
+
+    async def compared(request: Request) -> Response:
+        body = await _body(request, _DifferenceBody)
+        return await answer(_difference, body.theirs, body.mine)
+
+    async def reviewer(request: Request) -> Response:
+        body = await _body(request, _ReviewerBody)
+        return await answer(session.name_reviewer, body.was, body.name)
 
     async def draft(request: Request) -> Response:
         body = await _body(request, _DraftBody)
@@ -114,19 +127,50 @@ def application(session: ReviewSession, token: str, port: int) -> Starlette:
         routes=[
             Route("/", page),
             Route("/assets/{name}", asset),
-            Route("/image", image),
-            Route(REPORT, report),
-            Route(RESOURCES, report),
-            Route(f"/{layout.PAGES}/{{page_id:path}}.png", report_image),
+            *_build_files(session),
             Route("/api/queue", queue),
             Route("/api/page", open_page),
             Route("/api/preview", preview, methods=["POST"]),
+            Route("/api/difference", compared, methods=["POST"]),
+            Route("/api/reviewer", reviewer, methods=["PUT"]),
             Route("/api/draft", draft, methods=["PUT"]),
             Route("/api/verdict", verdict, methods=["POST"]),
         ],
-        middleware=[Middleware(Guard, token=token, port=port)],
-        exception_handlers=_ERRORS,
+        middleware=[Middleware(Guard, token=token, port=port, words=words)],
+        exception_handlers=_errors(words),
     )
+
+
+def _build_files(session: ReviewSession) -> list[Route]:
+    """Return the routes of page images, and of the report at the place from which it finds them."""
+
+    async def image(request: Request) -> Response:
+        path = await run_in_threadpool(session.image, request.query_params.get("id", ""))
+        return FileResponse(path, media_type="image/png")
+
+    async def report(request: Request) -> Response:
+        path = await run_in_threadpool(session.report, is_resources=request.url.path == RESOURCES)
+        return FileResponse(path, media_type="text/html")
+
+    async def report_image(request: Request) -> Response:
+        # Looked up by the page's id like any other.
+        path = await run_in_threadpool(session.image, request.path_params["page_id"])
+        return FileResponse(path, media_type="image/png")
+
+    return [
+        Route("/image", image),
+        Route(REPORT, report),
+        Route(RESOURCES, report),
+        Route(f"/{layout.PAGES}/{{page_id:path}}.png", report_image),
+    ]
+
+
+def _html(words: Words) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    template = (ASSETS / "review.html.j2").read_text(encoding="utf-8")
+    language = {"en": "en", "zh": "zh-CN"}[words.language]
+    return Environment(autoescape=True, undefined=StrictUndefined).from_string(template).render(t=words, lang=language)
 
 
 def _preview(text: str) -> dict[str, Any]:
@@ -134,29 +178,45 @@ def _preview(text: str) -> dict[str, Any]:
     return {"html": str(rendered(text)), "omitted": omitted, "deceptive": deceptive(text)}
 
 
+def _difference(theirs: str, mine: str) -> dict[str, Any]:
+    """Mark what one text has and the other lacks, from a little before the first difference on, as safe HTML."""
+    parts = (index for index, (one, other) in enumerate(zip(theirs, mine, strict=False)) if one != other)
+    same = next(parts, min(len(theirs), len(mine)))
+    begin = theirs.rfind("\n", 0, max(0, same - _BEFORE_DIFFERENCE_CHARACTERS)) + 1
+    found = difference(theirs[begin:], mine[begin:], COMPARED_CHARACTERS)
+    return {"html": ("…\n" if begin else "") + str(found.html), "omitted": found.omitted}
+
+
 async def _body(request: Request, kind: type[_AnyBody]) -> _AnyBody:
     try:
         return kind.model_validate_json(await request.body())
     except ValidationError as error:
         places = sorted({".".join(str(part) for part in problem["loc"]) or "body" for problem in error.errors()})
-        raise RefusedError(f"The request is not understood ({', '.join(places)}): load the page again.") from error
+        told = "The request is not understood ({places}): load the page again."
+        raise RefusedError(told, places=", ".join(places)) from error
 
 
-def _error(status: int, message: str = "{}") -> Callable[[Request, Exception], Response]:
-    def handle(_request: Request, error: Exception) -> Response:
-        page = {"page": error.page} if isinstance(error, ConflictError) else {}
-        return JSONResponse({"error": message.format(error), **page}, status_code=status)
+def _errors(words: Words) -> dict[type[Exception], Callable[[Request, Exception], Response]]:
+    """Return what answers to exceptions: each in words, a conflict with the page as it is now."""
 
-    return handle
+    def told(error: Exception) -> str:
+        if isinstance(error, ReviewError):
+            return words(error.english, **error.values)
+        if isinstance(error, OSError):
+            return words("Not saved: {error}", error=error)
+        return words("A file of this build cannot be used. {error}", error=error)
 
+    def handler(status: int) -> Callable[[Request, Exception], Response]:
+        def handle(_request: Request, error: Exception) -> Response:
+            page = {"page": error.page} if isinstance(error, ConflictError) else {}
+            return JSONResponse({"error": told(error), **page}, status_code=status)
 
-_ERRORS = {
-    UnknownPageError: _error(404, "There is no page {} to review in this build."),
-    RefusedError: _error(422),
-    ConflictError: _error(409),
-    UserError: _error(500),
-    OSError: _error(500, "Not saved: {}"),
-}
+        return handle
+
+    statuses: dict[type[Exception], int] = {
+        UnknownPageError: 404, RefusedError: 422, ConflictError: 409, UserError: 500, OSError: 500,
+    }  # fmt: skip
+    return {kind: handler(status) for kind, status in statuses.items()}
 
 
 def token_of(folder: Path) -> str:
@@ -199,11 +259,11 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def serve(session: ReviewSession, listener: socket.socket, token: str) -> None:
+def serve(session: ReviewSession, listener: socket.socket, token: str, language: Language = "en") -> None:
     """Serve until the process is interrupted; Ctrl-C is how it is meant to end."""
     import uvicorn
 
-    app = application(session, token, listener.getsockname()[1])
+    app = application(session, token, listener.getsockname()[1], language)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
     )

@@ -1,12 +1,12 @@
 """A review session: opens pages, keeps drafts, takes decisions, and tells the second of two people on one page.
 
-Every page has a *version*, a hash of its label as it would be built now and of the newest decision. Who decides sends
-the version that was shown: if another person has decided since, nothing is written, and the answer is `ConflictError`
-with the page as it is now. The draft stays.
+Every page has a *version*: hashes of its label as it would be built now, and of the newest decision. Who decides sends
+the version that was shown: if another person has decided since, or a build has written another label, nothing is
+written, and the answer is `ConflictError` with the page as it is now. The draft stays.
 """
 
-import re
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,11 @@ from typing import Any
 from scribetune.core import files, layout
 from scribetune.core.errors import UserError
 from scribetune.labels.corrections import read_correction
-from scribetune.review import decisions, drafts, page_views, queues, spot_check
+from scribetune.review import decisions, drafts, page_views, queues, reviewers, spot_check
 from scribetune.review.decisions import Review, Verdict
 from scribetune.review.page_views import ReviewPage
 from scribetune.review.queues import Queue
+from scribetune.review.refusals import ConflictError, RefusedError, UnknownPageError
 from scribetune.text import markdown
 from scribetune.text.text_diff import difference
 from scribetune.text.visible_text import visible_everything
@@ -26,32 +27,13 @@ from scribetune.text.visible_text import visible_everything
 EDITABLE_CHARACTERS = 400_000
 """Longest label that is given to the editor; of a longer one the beginning is shown, and it can be rejected."""
 _SHOWN_CHARACTERS = 20_000
-_COMPARED_CHARACTERS = 6_000
+COMPARED_CHARACTERS = 6_000
+"""Longest text whose differences from another are marked."""
 _QUEUE_LIMIT = 500
 _MOST_REASON = 500
 _REPORT = Path(layout.REPORTS, "index.html")
 _RESOURCES = Path(layout.REPORTS, "resources.html")
 _TUNED = Path(layout.PREDICTIONS, "tuned.jsonl")
-_NAME = re.compile(r"[^\W_](?:[\w .,'’@()+]|-(?!-)){0,79}")
-
-
-class UnknownPageError(Exception):
-    """The build has no such page, or it cannot be reviewed."""
-
-
-class RefusedError(Exception):
-    """What was asked for cannot be done; the message says what can."""
-
-
-class ConflictError(Exception):
-    """Somebody else was first.
-
-    The message says to the reviewer what happened; `page` is the page as it is now.
-    """
-
-    def __init__(self, message: str, page: Mapping[str, Any]) -> None:
-        super().__init__(message)
-        self.page = page
 
 
 @dataclass(frozen=True)
@@ -94,6 +76,7 @@ class ReviewSession:
         self._ordered: tuple[object, Queue] = (None, Queue("", ()))
         self._hashes: dict[str, tuple[object, str]] = {}
         self.reviews_path = decisions.path_in(self.corrections)
+        self._proposed = reviewers.proposed(self.folder)
         self._queue(self.pages())  # a spot check is drawn now, and what is missing is said in the terminal
 
     def pages(self) -> dict[str, ReviewPage]:
@@ -108,7 +91,8 @@ class ReviewSession:
 
         Returns:
             {"build": tells builds apart, "name", "pages": [{"id", "done", "trust", "reason", "verdict", "reviewer"}],
-            "left": pages not decided on, "spot_check": `spot_check.Result`, or None in other queues}.
+            "left": pages not decided on, "proposed_reviewer": a name, or "", "spot_check": `spot_check.Result`, or None
+            in other queues}.
         """
         known = self.pages()
         newest = decisions.newest(self._reviews())
@@ -132,6 +116,7 @@ class ReviewSession:
         return {
             "build": files.sha256_bytes(str(self.folder).encode())[:16],
             "name": queue.name,
+            "proposed_reviewer": self._proposed,
             "pages": rows,
             "left": left,
             "spot_check": self._spot_check_result(),
@@ -155,6 +140,11 @@ class ReviewSession:
             todo=f"did you mean {' or '.join(close)}?" if close else "look its document up in reports/documents.csv",
         )  # fmt: skip
 
+    def labels(self) -> Iterator[str]:
+        """Yield the labels, in an order by hash: the first are like all of them."""
+        for page in sorted(self.pages().values(), key=lambda page: hashlib.sha256(page.id.encode()).digest()):
+            yield self._label(page).text
+
     def report(self, *, is_resources: bool = False) -> Path:
         """Return the path of the report, or of the page of resources that lies beside it.
 
@@ -173,7 +163,7 @@ class ReviewSession:
             UnknownPageError: There is no such page.
             RefusedError: The reviewer's name cannot be used.
         """
-        _check_name(reviewer)
+        reviewers.check(reviewer, decides=False)
         return self._view(self._page(page_id), reviewer)
 
     def image(self, page_id: str) -> Path:
@@ -201,17 +191,29 @@ class ReviewSession:
             RefusedError: The reviewer's name cannot be used.
             ConflictError: The same reviewer has saved from another tab.
         """
-        _check_name(reviewer)
+        reviewers.check(reviewer, decides=False)
         page = self._page(page_id)
         path = drafts.path_of(self.folder, page.document, page.page, reviewer)
         with decisions.locked(self.folder):
             kept = drafts.read(path)
             if kept is not None and kept.revision != revision and kept.text != text:
-                raise ConflictError("This page is open in another tab of yours, which has saved a newer text.",
-                                    self._view(page, reviewer))  # fmt: skip
+                told = "This page is open in another tab of yours, which has saved a newer text."
+                raise ConflictError(told, self._view(page, reviewer))
             new = max(revision, kept.revision if kept else 0) + 1
             drafts.write(path, drafts.Draft(reviewer, text, version, new, _now()))
             return {"revision": new, "stale": version != self._version(page)}
+
+    def name_reviewer(self, was: str, name: str) -> dict[str, Any]:
+        """Give the drafts of a browser whose reviewer had no name to the name that was entered.
+
+        Raises:
+            RefusedError: The name cannot be used.
+        """
+        reviewers.check(name, decides=True)
+        if reviewers.is_unnamed(was):
+            with decisions.locked(self.folder):
+                drafts.hand_over(self.folder, was, name)
+        return {"reviewer": name}
 
     def decide(
         self, page_id: str, reviewer: str, verdict: Verdict, text: str, reason: str, version: str
@@ -230,7 +232,7 @@ class ReviewSession:
             ConflictError: Somebody else has decided since the page was shown.
             UserError: A file of earlier reviews is not readable.
         """
-        _check_name(reviewer)
+        reviewers.check(reviewer, decides=True)
         page = self._page(page_id)
         reason = " ".join(reason.split())[:_MOST_REASON]
         if verdict == Verdict.REJECT and not reason:
@@ -241,6 +243,7 @@ class ReviewSession:
             label = self._label(page)
             corrected = self._corrected(page, label, verdict, text)
             if corrected:
+                self._refuse_link(page)
                 files.write_text(self._correction(page), f"<!-- reviewer: {reviewer} -->\n{corrected}")
             now = max(_now(), earlier[-1].reviewed_at if earlier else "")
             review = Review(
@@ -252,22 +255,27 @@ class ReviewSession:
                 sample, _ = spot_check.read(path)
                 if any(drawn.id == page.id for drawn in sample.pages):
                     spot_check.write(path, sample, (*earlier, review))
-            self._remove_draft(page, reviewer, verdict, label)
+            self._remove_draft(page, reviewer, label.text if verdict == Verdict.REJECT else text, label)
             return {"spot_check": self._spot_check_result()}
 
-    def _remove_draft(self, page: ReviewPage, reviewer: str, verdict: Verdict, label: _Label) -> None:
-        """Remove a draft that has served; what was typed on a page and then rejected may be wanted again."""
+    def _remove_draft(self, page: ReviewPage, reviewer: str, decided: str, label: _Label) -> None:
+        """Remove a draft that was decided on.
+
+        What was typed on a page and then rejected may be wanted again, and so may what another tab has typed.
+        """
         path = drafts.path_of(self.folder, page.document, page.page, reviewer)
         draft = drafts.read(path)
-        if draft is not None and (verdict != Verdict.REJECT or draft.text == label.text):
+        if draft is not None and draft.text in (decided, label.text):
             drafts.remove(path)
 
     def _check_version(self, page: ReviewPage, reviewer: str, version: str) -> None:
         if version == self._version(page):
             return
-        review = decisions.newest(self._reviews()).get(page.id)
-        who = f"{review.reviewer} decided on this page ({review.verdict})" if review else "The label has changed"
-        raise ConflictError(f"{who} while it was open here. Nothing was written.", self._view(page, reviewer))
+        now = self._view(page, reviewer)
+        review = now["review"]
+        if review is None or version.partition(".")[2] == now["version"].partition(".")[2]:
+            raise ConflictError("The label has changed while this page was open here.", now)
+        raise ConflictError("{reviewer} decided on this page while it was open here.", now, reviewer=review["reviewer"])
 
     @staticmethod
     def _corrected(page: ReviewPage, label: _Label, verdict: Verdict, text: str) -> str:
@@ -297,6 +305,15 @@ class ReviewSession:
     def _correction(self, page: ReviewPage) -> Path:
         return self.corrections / page.document / f"{layout.page_name(page.page)}.md"
 
+    def _refuse_link(self, page: ReviewPage) -> None:
+        outside = decisions.leads_outside(self.corrections, page.document)
+        if outside is not None:
+            raise RefusedError(
+                "{folder} is a link to {outside}: nothing is written there. Put a folder in its place, "
+                "and start the review again.",
+                folder=self.corrections / page.document, outside=outside,
+            )  # fmt: skip
+
     def _label(self, page: ReviewPage) -> _Label:
         """Return the label that a build would use now: the correction, or the machine's."""
         correction = self._correction(page)
@@ -312,7 +329,7 @@ class ReviewSession:
 
     def _version(self, page: ReviewPage) -> str:
         review = decisions.newest(self._reviews()).get(page.id)
-        return files.sha256_json([self._label(page).text, asdict(review) if review else None])[:24]
+        return f"{_sha256(self._label(page).text)[:16]}.{files.sha256_json(asdict(review) if review else None)[:16]}"
 
     def _is_done(self, page: ReviewPage, review: Review) -> bool:
         if review.verdict == Verdict.REJECT:
@@ -339,6 +356,7 @@ class ReviewSession:
         label = self._label(page)
         review = decisions.newest(self._reviews()).get(page.id)
         draft = drafts.read(drafts.path_of(self.folder, page.document, page.page, reviewer))
+        others = drafts.of_others(self.folder, page.document, page.page, reviewer)
         is_editable = len(label.text) <= EDITABLE_CHARACTERS
         return {
             "id": page.id,
@@ -353,7 +371,7 @@ class ReviewSession:
             "version": self._version(page),
             "review": asdict(review) if review else None,
             "draft": asdict(draft) if draft else None,
-            "others": drafts.of_others(self.folder, page.document, page.page, reviewer),
+            "others": ["" if reviewers.is_unnamed(name) else name for name in others],
             "reading": self._reading(page, label),
             "report": self._place_in_report(page),
         }
@@ -375,7 +393,7 @@ class ReviewSession:
             texts = {str(row["id"]): str(row["text"]) for row in files.read_jsonl(path)}
             self._read = (_signature(path), texts)
         text = self._read[1].get(page.id)
-        return "" if text is None else str(difference(label.text, text, _COMPARED_CHARACTERS).html)
+        return "" if text is None else str(difference(label.text, text, COMPARED_CHARACTERS).html)
 
     @property
     def _queue_name(self) -> str:
@@ -429,15 +447,6 @@ def deceptive(text: str) -> int:
 
 def _is_used_as_is(page: ReviewPage) -> bool:
     return page.accepted and page.label_source != "teacher"
-
-
-def _check_name(name: str) -> None:
-    """Refuse a name that could not stand in the first line of a correction."""
-    if not _NAME.fullmatch(name) or name != name.strip():
-        raise RefusedError(
-            "A reviewer's name is needed: 1 to 80 letters, digits, blanks or . , ' @ ( ) + -, "
-            "beginning with a letter or digit."
-        )
 
 
 def _sha256(text: str) -> str:

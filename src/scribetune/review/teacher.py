@@ -17,6 +17,7 @@ from scribetune.core.config import Config
 from scribetune.core.errors import UserError
 from scribetune.labels.corrections import read_correction
 from scribetune.models.examples import Page
+from scribetune.review import decisions
 from scribetune.text import markdown
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def teach(config: Config, model: str, reasons: Sequence[str] = READABLE, limit: 
     threads of `train` are used.
 
     Raises:
-        UserError: An unknown reason, no manifest, or no usable model.
+        UserError: An unknown reason, no manifest, no usable model, or a folder of corrections that is a link.
     """
     unknown = sorted(set(reasons) - set(READABLE))
     if unknown:
@@ -78,10 +79,22 @@ def teach(config: Config, model: str, reasons: Sequence[str] = READABLE, limit: 
     found = refused_pages(SELECTION, reasons)
     people = [page for page in found if _is_by_people(_target(folder, *page[:2]))]
     waiting = [page for page in found if page not in people][:limit]
+    for document in {document for document, _, _ in waiting}:
+        _refuse_link(folder, document)
     counts: Counter[str] = Counter()
     if waiting:
         counts = _write(config, model, folder, waiting)
     return Teaching(counts["written"], len(people), counts["unfinished"], counts["empty"])
+
+
+def _refuse_link(folder: Path, document: str) -> None:
+    outside = decisions.leads_outside(folder, document)
+    if outside is not None:
+        raise UserError(
+            f"{folder / document} is a link: no label is written there", value=str(outside),
+            accepted=f"a folder of its own in {folder}, or none",
+            todo="put a folder in its place, and call this again",
+        )  # fmt: skip
 
 
 def _write(config: Config, model: str, folder: Path, waiting: Sequence[tuple[str, int, Path]]) -> Counter[str]:

@@ -79,6 +79,26 @@ def test_a_page_is_opened_previewed_saved_and_decided_on(client: TestClient, fol
     assert again.json()["page"]["text"] == "# Better\n"
 
 
+def test_the_difference_between_two_texts_is_marked_from_where_they_part(client: TestClient) -> None:
+    def compared(theirs: str, mine: str) -> Any:
+        return client.post("/api/difference", json={"theirs": theirs, "mine": mine}).json()
+
+    assert compared("at <9>", "at <10>")["html"] == "at &lt;<del>9</del><ins>10</ins>&gt;"
+    long = "".join(f"line {number}\n" for number in range(5000))
+    late = compared(f"{long}nine\n", f"{long}ten\n")
+    assert late["omitted"] == 0
+    assert late["html"].startswith("…\nline 49")
+    assert compared("a" * 7000, "b" * 7000)["omitted"] == 1000
+
+
+def test_a_name_is_taken_once_it_can_be_used(client: TestClient) -> None:
+    assert client.put("/api/reviewer", json={"was": "unnamed-00000000", "name": "Ada"}).json() == {"reviewer": "Ada"}
+    for name in ("", "  ", "unnamed-00000000"):
+        answer = client.put("/api/reviewer", json={"was": "unnamed-00000000", "name": name})
+        assert answer.status_code == 422
+        assert "name is needed" in answer.json()["error"]
+
+
 def test_what_cannot_be_done_is_said_in_words(client: TestClient, folder: Path) -> None:
     assert verdict(client, version=opened(client)["version"], verdict="reject").status_code == 422
     assert "needs a reason" in verdict(client, version=opened(client)["version"], verdict="reject").json()["error"]
@@ -206,7 +226,7 @@ def test_bodies_beyond_the_limit_or_of_unknown_length_are_refused_unread(client:
     "path",
     [
         "/assets/../server.py", "/assets/%2e%2e/server.py", "/assets/..%2fserver.py", "/assets//etc/passwd",
-        "/assets/review.html",
+        "/assets/review.html.j2",
         "/image?id=../../../../etc/passwd", "/image?id=%2e%2e/%2e%2e/etc/p0001", "/image?id=/etc/passwd",
         "/image?id=memo%00/p0001",
         "/image", "/../../etc/passwd", "/data/labels/memo/p0001.md",
@@ -231,11 +251,11 @@ def test_every_answer_forbids_scripts_frames_and_requests_to_elsewhere(client: T
 
 
 def test_the_page_holds_no_script_style_or_address_of_its_own() -> None:
-    html = (server.ASSETS / "review.html").read_text(encoding="utf-8")
+    html = (server.ASSETS / "review.html.j2").read_text(encoding="utf-8")
     assert "<script>" not in html
     assert "style=" not in html
     assert " on" + "click" not in html
-    for name in ("review.html", "review.js", "review.css"):
+    for name in ("review.html.j2", "review.js", "review.css"):
         text = (server.ASSETS / name).read_text(encoding="utf-8")
         assert "http://" not in text
         assert "https://" not in text

@@ -15,7 +15,8 @@ from scribetune.dataset import selection
 from scribetune.labels import corrections
 from scribetune.review import decisions, drafts, page_views, queues, spot_check
 from scribetune.review.decisions import Review, Verdict
-from scribetune.review.session import Choice, ConflictError, RefusedError, ReviewSession, UnknownPageError, deceptive
+from scribetune.review.refusals import ConflictError, RefusedError, UnknownPageError
+from scribetune.review.session import Choice, ReviewSession, deceptive
 from support import reviewed_build
 
 CORRECTIONS = Path("data/corrections")
@@ -253,6 +254,7 @@ def test_a_draft_outlives_the_server_and_goes_when_it_is_decided_on(folder: Path
     assert (opened["draft"]["text"], opened["draft"]["revision"]) == ("# Half a co", 1)
     assert session(folder).open(MEMO, "Bob")["draft"] is None
     assert session(folder).open(MEMO, "Bob")["others"] == ["Ada"]
+    at.save_draft(MEMO, "Ada", "# Half a correction", version, 1)
     decide(at, MEMO, Verdict.CORRECT, "# Half a correction")
     assert at.open(MEMO, "Ada")["draft"] is None
 
@@ -262,6 +264,85 @@ def test_what_was_typed_on_a_page_that_is_then_rejected_is_kept(folder: Path) ->
     at.save_draft(MEMO, "Ada", "# Half", at.open(MEMO, "Ada")["version"], 0)
     decide(at, MEMO, Verdict.REJECT, reason="no use")
     assert at.open(MEMO, "Ada")["draft"]["text"] == "# Half"
+
+
+@pytest.mark.parametrize(("verdict", "text"), [(Verdict.ACCEPT, ""), (Verdict.CORRECT, "# Typed in the first tab")])
+def test_a_decision_in_one_tab_keeps_what_was_typed_in_another(folder: Path, verdict: Verdict, text: str) -> None:
+    at = session(folder)
+    at.save_draft(MEMO, "Ada", "# Typed in the second tab", at.open(MEMO, "Ada")["version"], 0)
+    decide(at, MEMO, verdict, text)
+    assert at.open(MEMO, "Ada")["draft"]["text"] == "# Typed in the second tab"
+
+
+def test_what_was_typed_before_a_name_was_given_goes_to_the_name(folder: Path) -> None:
+    at, nobody = session(folder), "unnamed-0123abcd"
+    for page in (MEMO, INVOICE):
+        at.save_draft(page, nobody, f"# {page}", at.open(page, nobody)["version"], 0)
+    at.save_draft(INVOICE, "Ada", "# Ada's, a week ago", at.open(INVOICE, "Ada")["version"], 0)
+    assert at.open(MEMO, "Ada")["others"] == [""], "somebody, without a name"
+    with pytest.raises(RefusedError, match="name is needed"):
+        decide(at, MEMO, Verdict.ACCEPT, reviewer=nobody)
+    with pytest.raises(RefusedError, match="name is needed"):
+        at.name_reviewer(nobody, "<b>")
+    at.name_reviewer(nobody, "Ada")
+    assert at.open(MEMO, "Ada")["draft"]["text"] == f"# {MEMO}"
+    assert at.open(MEMO, nobody)["draft"] is None
+    assert at.open(INVOICE, "Ada")["draft"]["text"] == "# Ada's, a week ago"
+    assert at.open(INVOICE, nobody)["draft"]["text"] == f"# {INVOICE}", "neither takes the place of the other"
+    at.name_reviewer("Ada", "Bob")
+    assert at.open(MEMO, "Bob")["draft"] is None, "of two people, each keeps their own"
+
+
+@pytest.mark.parametrize(
+    ("name", "proposed"), [("Ada Lovelace", "Ada Lovelace"), ("李雷", "李雷"), ("", ""), ("<script>", ""), ("a--b", "")]
+)
+def test_gits_user_name_is_proposed_where_it_can_be_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, proposed: str
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.name")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", name)
+    assert session(folder).queue()["proposed_reviewer"] == proposed
+    monkeypatch.setenv("PATH", str(folder))
+    assert session(folder).queue()["proposed_reviewer"] == "", "without git"
+
+
+def test_a_label_that_a_build_changed_meanwhile_is_told_apart_from_a_decision(folder: Path) -> None:
+    at = session(folder)
+    decide(at, MEMO, Verdict.ACCEPT, reviewer="Ada")
+    seen = at.open(MEMO, "Bob")["version"]
+    files.write_text(folder / layout.page_label("memo", 1), "# Memo, labelled anew\n")
+    with pytest.raises(ConflictError, match="The label has changed") as told:
+        decide(at, MEMO, Verdict.ACCEPT, reviewer="Bob", version=seen)
+    assert told.value.page["text"] == "# Memo, labelled anew\n"
+    assert len(reviewed_build.decisions(folder)) == 1
+
+
+def test_nothing_is_written_where_a_documents_corrections_are_a_link_to_elsewhere(folder: Path) -> None:
+    outside = folder / "outside"
+    outside.mkdir()
+    CORRECTIONS.mkdir(parents=True)
+    (CORRECTIONS / "memo").symlink_to(outside)
+    (CORRECTIONS / "invoice").symlink_to("memo")
+    at = session(folder)
+    for page in (MEMO, INVOICE):
+        at.save_draft(page, "Ada", "# Corrected", at.open(page, "Ada")["version"], 0)
+        with pytest.raises(RefusedError, match=f"is a link to {outside}: nothing is written there"):
+            decide(at, page, Verdict.CORRECT, "# Corrected")
+        assert at.open(page, "Ada")["draft"]["text"] == "# Corrected", "what was typed is kept"
+    assert list(outside.iterdir()) == []
+    assert reviewed_build.decisions(folder) == []
+    decide(at, MEMO, Verdict.REJECT, reason="this is no label")
+    (CORRECTIONS / "memo").unlink()
+    decide(at, MEMO, Verdict.CORRECT, "# Corrected")
+    assert corrections.read_correction(CORRECTIONS / "memo/p0001.md").text == "# Corrected\n"
+
+
+def test_the_folder_of_all_corrections_may_be_a_link(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    CORRECTIONS.symlink_to(folder / "elsewhere")
+    decide(session(folder), MEMO, Verdict.CORRECT, "# Corrected")
+    assert (folder / "elsewhere/memo/p0001.md").is_file()
 
 
 def test_the_second_of_two_reviewers_is_told_and_loses_nothing(folder: Path) -> None:

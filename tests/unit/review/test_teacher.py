@@ -48,6 +48,22 @@ def test_a_teacher_labels_refused_pages_and_never_overwrites_people(
     assert teacher.teach(config.Config(), "other").written == 1
 
 
+def test_a_teacher_writes_no_label_where_a_documents_corrections_are_a_link_to_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(generation, "Reader", StandIn)
+    Path("page.png").write_bytes(b"image")
+    teacher.SELECTION.parent.mkdir(parents=True)
+    teacher.SELECTION.write_text("document,page,image,reason\na,1,page.png,scan\n", encoding="utf-8")
+    Path("outside").mkdir()
+    Path("data/corrections").mkdir()
+    Path("data/corrections/a").symlink_to(tmp_path / "outside")
+    with pytest.raises(UserError, match=r"data/corrections/a is a link.*outside(.|\n)*put a folder in its place"):
+        teacher.teach(config.Config(), "models/merged")
+    assert list(Path("outside").iterdir()) == []
+
+
 def test_reasons_that_no_model_can_mend_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="duplicate"):

@@ -2,12 +2,28 @@
 // the browser's copy goes away when the server has confirmed its own. So nothing is lost when either of them stops.
 "use strict";
 
+// Texts that are looked up by a value; in reviews.csv the reasons stand as here, in every language.
 const REASONS = ["wrong text", "text missing", "wrong table", "wrong reading order", "wrong formula", "not worth learning from"];
+const QUEUES = {
+  trust: "Least trusted labels", worst: "Test pages read worst", unlabelled: "Pages without a label", spot_check: "Spot check",
+};
+const SOURCES = { machine: "label by the machine", correction: "label by a person", teacher: "label by a model" };
+const VERDICTS = { accept: "accepted by {reviewer}", correct: "corrected by {reviewer}", reject: "rejected by {reviewer}" };
+const REFUSED = {
+  scan: "scan", vector_only: "drawings only", invisible_text: "invisible text", hidden_text: "hidden text",
+  label_failed: "labelling failed", no_text: "no text", garbage_text: "garbage text", low_recall: "words missing",
+  formula_lost: "formula lost", formula: "formula without LaTeX", review: "formula to be reviewed",
+  low_agreement: "OCR reads other words", too_short: "too short", too_long: "too long", rejected: "rejected",
+};
+const UNREACHABLE = "The server cannot be reached. Start `scribetune review` again; this page goes on then.";
 const SAVE_AFTER_MS = 500;
 const RETRY_AFTER_MS = 2000;
 const $ = (id) => document.getElementById(id);
 
+let words = {}; // English → the language of the page
+let me = localStorage.getItem("scribetune-reviewer") || ""; // of the reviewer, once they have said it
 let build = "";
+let proposed = ""; // a name, from git
 let pages = [];
 let left = 0; // pages of the queue that are not decided on
 let queueName = "";
@@ -21,9 +37,11 @@ let timer = 0;
 let previewTimer = 0;
 let deciding = false;
 
+const t = (english, values = {}) => (words[english] ?? english).replace(/\{(\w+)\}/g, (_, key) => String(values[key]));
+
 class Refusal extends Error {
   constructor(status, content) {
-    super(content.error || `The server answers ${status}.`);
+    super(content.error || t("The server answers {status}.", { status }));
     this.status = status;
     this.content = content;
   }
@@ -47,8 +65,21 @@ async function request(path, method = "GET", body = undefined) {
   return content;
 }
 
-const reviewer = () => $("reviewer").value.trim();
-const key = (id) => `scribetune-review:${build}:${reviewer()}:${id}`;
+const told = (error) => (error instanceof Refusal ? error.message : t(UNREACHABLE));
+
+// Whose drafts these are: until a name has been said, this browser's.
+function reviewer() {
+  if (me) return me;
+  let id = localStorage.getItem("scribetune-unnamed");
+  if (!id) {
+    id = `unnamed-${crypto.getRandomValues(new Uint32Array(1))[0].toString(16).padStart(8, "0")}`;
+    localStorage.setItem("scribetune-unnamed", id);
+  }
+  return id;
+}
+
+const prefix = (who) => `scribetune-review:${build}:${who}:`;
+const key = (id) => prefix(reviewer()) + id;
 
 function kept(id) {
   try {
@@ -62,7 +93,7 @@ function keep() {
   try {
     localStorage.setItem(key(page.id), JSON.stringify({ text: $("editor").value, version, revision }));
   } catch {
-    say("This browser keeps nothing; the server does", true);
+    say(t("This browser keeps nothing; the server does"), true);
   }
 }
 
@@ -71,20 +102,40 @@ function say(text, bad = false) {
   $("saved").className = bad ? "bad" : "";
 }
 
-function notice(text, buttons = [], theirs = null) {
+function notice(text, buttons = []) {
   $("notice").hidden = !text;
   $("notice-text").textContent = text;
-  $("notice-buttons").replaceChildren(
-    ...buttons.map(([label, act]) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = label;
-      button.addEventListener("click", act);
-      return button;
-    }),
-  );
-  $("notice-theirs").hidden = theirs === null;
-  $("notice-theirs").textContent = theirs === null ? "" : theirs;
+  $("notice-buttons").replaceChildren(...buttons.map(([label, act]) => pushButton(label, act)));
+  $("difference").hidden = true;
+  if (text) $("notice").scrollIntoView({ block: "nearest" });
+}
+
+function pushButton(label, act) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = label;
+  button.addEventListener("click", act);
+  return button;
+}
+
+// What `theirs` and the text in the editor have that the other has not, below the notice.
+async function showDifference(theirs) {
+  const mine = $("editor").value;
+  const shown = await request("/api/difference", "POST", { theirs, mine });
+  const legend = [t("Struck out: only in the other text. Underlined: only in yours.")];
+  if (shown.omitted) legend.push(t("{count} characters more are not compared.", { count: shown.omitted }));
+  $("difference-legend").textContent = legend.join(" ");
+  $("difference-text").innerHTML = shown.html; // escaped by the server
+  $("difference").hidden = false;
+}
+
+// Ask which of two texts holds; what is not chosen can be had back as long as the page is open.
+function choose(message, theirs, takeTheirs, keepMine) {
+  const isSame = theirs.trim() === $("editor").value.trim();
+  const buttons = [[t("Take the other text"), takeTheirs]];
+  if (!isSame) buttons.push([t("Keep mine and go on"), keepMine]);
+  notice([message, isSame ? t("Both texts are the same.") : t("Your text is kept. Which one holds?")].join(" "), buttons);
+  if (!isSame) showDifference(theirs).catch((error) => say(told(error), true));
 }
 
 // ---- the list of pages
@@ -92,6 +143,7 @@ function notice(text, buttons = [], theirs = null) {
 async function loadQueue() {
   const queue = await request("/api/queue");
   build = queue.build;
+  proposed = queue.proposed_reviewer;
   pages = queue.pages;
   showQueue(queue);
 }
@@ -99,14 +151,12 @@ async function loadQueue() {
 function showQueue(queue) {
   left = queue.left;
   queueName = queue.name;
-  $("progress").textContent = `${queueName}: ${left} to look at`;
+  showLeft();
   showSpotCheck(queue.spot_check);
   $("queue").replaceChildren(
     ...pages.map((entry) => {
-      const button = document.createElement("button");
-      button.type = "button";
+      const button = pushButton(entry.id, () => go(entry.id));
       button.dataset.id = entry.id;
-      button.addEventListener("click", () => go(entry.id));
       const item = document.createElement("li");
       item.append(button);
       describe(button, entry);
@@ -115,11 +165,20 @@ function showQueue(queue) {
   );
 }
 
+function showLeft() {
+  const queue = t(QUEUES[queueName.split("-")[0]]);
+  $("progress").textContent = t("{queue}: {left} to look at", { queue, left });
+}
+
+const trust = (value) => t("trust {value}", { value: value.toFixed(2) });
+const refused = (reason) => t("refused: {reason}", { reason: t(REFUSED[reason] ?? reason) });
+const decided = (review) => t(VERDICTS[review.verdict], { reviewer: review.reviewer });
+
 function describe(button, entry) {
   const small = document.createElement("small");
   small.textContent = entry.done
-    ? `${{ accept: "accepted", correct: "corrected", reject: "rejected" }[entry.verdict]} by ${entry.reviewer}`
-    : `trust ${entry.trust.toFixed(2)}${entry.reason ? ` · refused: ${entry.reason}` : ""}`;
+    ? decided(entry)
+    : [trust(entry.trust), ...(entry.reason ? [refused(entry.reason)] : [])].join(" · ");
   small.className = entry.done ? "done" : "";
   button.replaceChildren(document.createTextNode(entry.id), small);
   button.setAttribute("aria-current", String(page !== null && page.id === entry.id));
@@ -136,8 +195,13 @@ function refreshList() {
 function showSpotCheck(result) {
   if (!result) return;
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
-  const rate = result.rate === null ? "" : ` = ${percent(result.rate)} (${percent(result.low)} to ${percent(result.high)})`;
-  $("spot").textContent = `Spot check: ${result.reviewed} of ${result.pages} judged, ${result.errors} with errors${rate}`;
+  const { reviewed, pages: drawn, errors } = result;
+  const parts = [t("{reviewed} of {drawn} judged, {errors} with errors", { reviewed, drawn, errors })];
+  if (result.rate !== null) {
+    const [rate, low, high] = [result.rate, result.low, result.high].map(percent);
+    parts.push(t("{rate} (95 % interval {low} to {high})", { rate, low, high }));
+  }
+  $("spot").textContent = parts.join(" = ");
 }
 
 function neighbour(step, undoneOnly) {
@@ -158,23 +222,22 @@ async function go(id) {
 }
 
 async function open(id) {
-  if (!reviewer()) {
-    notice("Please enter your name first (top right): it is recorded with each decision.");
-    $("reviewer").focus();
-    return;
-  }
   await settle();
   let opened;
   try {
     opened = await request(`/api/page?id=${encodeURIComponent(id)}&reviewer=${encodeURIComponent(reviewer())}`);
   } catch (error) {
-    notice(error instanceof Refusal ? error.message : "The server cannot be reached. Start `scribetune review` again; this page goes on then.");
+    notice(told(error));
     return;
   }
   show(opened);
 }
 
 function show(opened) {
+  if (!page || page.id !== opened.id) {
+    showImage(opened.id);
+    scrollTo(0, 0);
+  }
   page = opened;
   notice("");
   const editor = $("editor");
@@ -187,7 +250,7 @@ function show(opened) {
   if (page.draft) {
     editor.value = page.draft.text;
     if (editor.value !== base) version = page.draft.version;
-    say("Your draft");
+    say(t("Your draft"));
   }
   const local = kept(page.id);
   if (local && local.text === editor.value) localStorage.removeItem(key(page.id));
@@ -195,46 +258,61 @@ function show(opened) {
     editor.value = local.text;
     version = local.version;
     unsaved = true;
-    say("Restored from this browser");
+    say(t("Restored from this browser"));
     schedule(0);
   } else if (local) {
-    notice("This browser has another, older text of yours for this page.", [
-      ["Use it", () => replaceText(local.text)],
-      ["Forget it", () => { localStorage.removeItem(key(page.id)); notice(""); }],
-    ], local.text);
+    choose(t("This browser has another, older text of yours for this page."), local.text,
+      () => replaceText(local.text), () => { localStorage.removeItem(key(page.id)); notice(""); });
   }
   if (version !== page.version && editor.value !== base) stale(page);
   editor.disabled = !page.editable;
   editor.scrollTop = 0;
   $("reject").disabled = false;
-  $("image").src = `/image?id=${encodeURIComponent(page.id)}`;
-  $("image").alt = `Page image of ${page.id}`;
-  $("image-pane").scrollTop = 0;
   $("reading").innerHTML = page.reading; // escaped by the server, as the report is
   $("tab-reading").hidden = !page.reading;
   if (!page.reading) tab("preview");
-  const facts = [page.id, `trust ${page.trust.toFixed(2)}`];
-  facts.push(page.source ? `label by ${page.source}${page.author ? ` (${page.author})` : ""}` : "no label");
-  if (!page.accepted) facts.push(`refused by the build: ${page.reason}`);
-  if (page.review) facts.push(`${page.review.verdict} by ${page.review.reviewer}${page.review.reason ? `: ${page.review.reason}` : ""}`);
-  if (page.others.length) facts.push(`${page.others.join(", ")} has a draft of this page`);
-  if (!page.editable) facts.push(`${page.characters} characters: too long to edit here, the beginning is shown`);
+  const facts = [page.id, trust(page.trust)];
+  facts.push(page.source ? `${t(SOURCES[page.source])}${page.author ? ` (${page.author})` : ""}` : t("no label"));
+  if (!page.accepted) facts.push(refused(page.reason));
+  if (page.review) facts.push(`${decided(page.review)}${page.review.reason ? `: ${t(page.review.reason)}` : ""}`);
+  const others = page.others.map((other) => other || t("somebody without a name"));
+  if (others.length) facts.push(t("{names} has a draft of this page", { names: others.join(", ") }));
+  if (!page.editable) facts.push(t("{count} characters: too long to edit here, the beginning is shown", { count: page.characters }));
   $("about").textContent = facts.join(" · ");
   if (page.report) {
     const link = document.createElement("a");
     link.href = `/reports/index.html#${page.report}`;
     link.target = "scribetune-report";
-    link.textContent = "in the report";
+    link.textContent = t("in the report");
     $("about").append(" · ", link);
   }
   changed();
   refreshList();
 }
 
+function showImage(id) {
+  $("image").hidden = $("zoom").hidden = true;
+  $("image-note").hidden = false;
+  $("image-note").textContent = t("Loading the page image…");
+  $("image").alt = t("Page image of {page}", { page: id });
+  $("image").src = `/image?id=${encodeURIComponent(id)}`;
+  $("image-pane").scrollTop = 0;
+}
+
+function imageLoaded(isThere) {
+  $("image").hidden = $("zoom").hidden = !isThere;
+  $("image-note").hidden = isThere;
+  $("image-note").textContent = isThere ? "" : t("There is no image of this page: build the pages again.");
+}
+
+function zoom() {
+  $("zoom").setAttribute("aria-pressed", String($("image").classList.toggle("full")));
+}
+
 const isDirty = () => $("editor").value !== base;
 
 function changed() {
-  $("decide").textContent = isDirty() ? "Save correction" : "Accept";
+  $("decide").textContent = isDirty() ? t("Save correction") : t("Accept");
   $("decide").disabled = deciding || (!isDirty() && !page.characters);
   $("undo").hidden = !isDirty();
   clearTimeout(previewTimer);
@@ -248,47 +326,42 @@ async function preview() {
     if (text !== $("editor").value) return;
     $("preview").innerHTML = shown.html; // markdown_view lets no markup of the text through
     const notes = [];
-    if (shown.deceptive) notes.push(`${shown.deceptive} invisible or deceptive characters (⟦U+…⟧ in the preview)`);
-    if (shown.omitted) notes.push(`${shown.omitted} characters more than are shown`);
+    if (shown.deceptive) notes.push(t("{count} invisible or deceptive characters (⟦U+…⟧ in the preview)", { count: shown.deceptive }));
+    if (shown.omitted) notes.push(t("{count} characters more than are shown", { count: shown.omitted }));
     $("preview-note").textContent = notes.join(" · ");
   } catch {
-    $("preview-note").textContent = "no preview: the server cannot be reached";
+    $("preview-note").textContent = t("no preview: the server cannot be reached");
   }
 }
 
 function replaceText(text) {
+  const before = $("editor").value;
   $("editor").value = text;
-  notice("");
+  notice(t("The text was replaced."), [[t("Bring the one before back"), () => replaceText(before)]]);
   typed();
 }
 
 function stale(now) {
-  const who = now.review ? `${now.review.reviewer} decided on this page (${now.review.verdict})` : "The label has changed";
-  conflict(`${who} since you began. Your text is kept.`, now);
+  const review = (state) => state.split(".")[1]; // the version of a page is that of its label and of its review
+  const isDecided = now.review && review(now.version) !== review(version);
+  conflict(isDecided ? t("{reviewer} decided on this page while it was open here.", { reviewer: now.review.reviewer })
+    : t("The label has changed while this page was open here."), now);
 }
 
 function conflict(message, now) {
-  const theirs = now.text;
-  notice(message, [
-    ["Take theirs", () => {
-      $("editor").value = theirs;
-      base = $("editor").value;
-      page = { ...now, draft: null };
-      version = now.version;
+  const goOn = (text) => {
+    const mine = $("editor").value;
+    page = { ...now, draft: null };
+    version = now.version;
+    $("editor").value = now.text;
+    base = $("editor").value;
+    $("editor").value = mine;
+    if (text === mine) {
       notice("");
       typed();
-    }],
-    ["Keep mine and go on", () => {
-      page = now;
-      const mine = $("editor").value;
-      $("editor").value = now.text;
-      base = $("editor").value;
-      $("editor").value = mine;
-      version = now.version;
-      notice("");
-      typed();
-    }],
-  ], theirs);
+    } else replaceText(text);
+  };
+  choose(message, now.text, () => goOn(now.text), () => goOn($("editor").value));
 }
 
 // ---- saving
@@ -296,7 +369,7 @@ function conflict(message, now) {
 function typed() {
   unsaved = true;
   keep();
-  say("Saving…");
+  say(t("Saving…"));
   changed();
   schedule(SAVE_AFTER_MS);
 }
@@ -321,12 +394,12 @@ async function saveNow() {
   const text = $("editor").value;
   try {
     const saved = await request("/api/draft", "PUT", { id, reviewer: reviewer(), text, version, revision });
-    if (page.id !== id) return;
+    if (page.id !== id) return true;
     revision = saved.revision;
     if ($("editor").value === text) {
       unsaved = false;
       localStorage.removeItem(key(id));
-      say("Saved");
+      say(t("Saved"));
     } else {
       keep();
       schedule(SAVE_AFTER_MS);
@@ -338,24 +411,26 @@ async function saveNow() {
   } catch (error) {
     if (error instanceof Refusal && error.status === 409) {
       const draft = error.content.page.draft;
-      say("Not saved: see above", true);
-      notice(error.message, [
-        ["Take that text", () => { revision = draft.revision; replaceText(draft.text); }],
-        ["Keep this text", () => { revision = draft.revision; notice(""); typed(); }],
-      ], draft.text);
+      say(t("Not saved: see above"), true);
+      choose(error.message, draft.text, () => { revision = draft.revision; replaceText(draft.text); },
+        () => { revision = draft.revision; notice(""); typed(); });
+      return false;
     } else if (error instanceof Refusal) {
-      say(`Not saved: ${error.message} (kept in this browser)`, true);
+      say(t("Not saved: {error} (kept in this browser)", { error: error.message }), true);
     } else {
-      say("The server cannot be reached: kept in this browser, trying again", true);
+      say(t("The server cannot be reached: kept in this browser, trying again"), true);
       schedule(RETRY_AFTER_MS);
     }
   }
+  return true;
 }
 
+// Returns whether the draft on the server is no other tab's; what cannot be saved now is in this browser.
 async function settle() {
-  if (saving) await saving;
-  if (unsaved) await save(); // what cannot be saved now is in this browser
+  let isMine = saving ? await saving : true;
+  if (unsaved) isMine = await save();
   clearTimeout(timer);
+  return isMine;
 }
 
 async function decide(verdict, reason = "") {
@@ -363,16 +438,20 @@ async function decide(verdict, reason = "") {
   deciding = true;
   changed();
   try {
-    await settle();
+    if (!(me || (await askName())) || !(await settle())) {
+      deciding = false;
+      changed();
+      return;
+    }
     const body = { id: page.id, reviewer: reviewer(), verdict, text: $("editor").value, reason, version };
-    const decided = await request("/api/verdict", "POST", body);
+    const answer = await request("/api/verdict", "POST", body);
     localStorage.removeItem(key(page.id));
     unsaved = false;
     const entry = pages.find((candidate) => candidate.id === page.id);
     if (entry && !entry.done) left -= 1;
     if (entry) Object.assign(entry, { done: true, verdict, reviewer: reviewer() });
-    showSpotCheck(decided.spot_check);
-    $("progress").textContent = `${queueName}: ${left} to look at`;
+    showSpotCheck(answer.spot_check);
+    showLeft();
     const next = neighbour(1, true);
     deciding = false;
     if (next) await go(next);
@@ -382,7 +461,7 @@ async function decide(verdict, reason = "") {
     changed();
     if (error instanceof Refusal && error.status === 409) conflict(error.message, error.content.page);
     else if (error instanceof Refusal) notice(error.message);
-    else notice("The server cannot be reached: nothing was decided, your text is kept in this browser. Start `scribetune review` again and repeat this.");
+    else notice([t("Nothing was decided, your text is kept in this browser."), t(UNREACHABLE)].join(" "));
   }
 }
 
@@ -394,7 +473,59 @@ async function finish() {
     return;
   }
   if (page) await open(page.id);
-  notice("All pages of this queue are decided on. Stop the server with Ctrl-C in its terminal and build again.");
+  notice(t("All pages of this queue are decided on. Stop the server with Ctrl-C in its terminal and build again."));
+}
+
+// ---- the reviewer's name
+
+function showName() {
+  $("reviewer").textContent = me ? t("Reviewer: {name}", { name: me }) : t("Reviewer: not named yet");
+}
+
+// Returns whether a name was given.
+function askName() {
+  const dialog = $("name-dialog");
+  $("name").value = me || proposed;
+  $("name-error").textContent = "";
+  dialog.returnValue = "";
+  dialog.showModal();
+  $("name").select();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "named"), { once: true });
+  });
+}
+
+async function takeName() {
+  const given = $("name").value.trim() || proposed;
+  try {
+    await settle(); // drafts are kept under the name that they were typed under
+    const was = reviewer();
+    await request("/api/reviewer", "PUT", { was, name: given });
+    if (!me) takeAlong(was, given);
+    me = given;
+    localStorage.setItem("scribetune-reviewer", me);
+    showName();
+    $("name-dialog").close("named");
+  } catch (error) {
+    $("name-error").textContent = told(error);
+  }
+}
+
+// What only this browser keeps goes with the drafts to the name.
+function takeAlong(was, given) {
+  for (const old of Object.keys(localStorage).filter((item) => item.startsWith(prefix(was)))) {
+    const named = prefix(given) + old.slice(prefix(was).length);
+    if (localStorage.getItem(named) !== null) continue;
+    localStorage.setItem(named, localStorage.getItem(old));
+    localStorage.removeItem(old);
+  }
+}
+
+async function changeName() {
+  const was = me;
+  if (!(await askName()) || !page) return;
+  if (was && was !== me) unsaved = false; // it is kept under the name that it was typed under
+  await open(page.id);
 }
 
 // ---- keys and buttons
@@ -417,8 +548,17 @@ function reject() {
   $("reason").focus();
 }
 
+function chooseReason(reason) {
+  $("reason").value = t(reason);
+  $("reason").focus();
+}
+
 function start() {
-  $("reviewer").value = localStorage.getItem("scribetune-reviewer") || "";
+  showName();
+  const narrow = matchMedia("(max-width: 900px)");
+  const fit = () => { $("list").open = !narrow.matches; };
+  narrow.addEventListener("change", fit);
+  fit();
   $("editor").addEventListener("input", typed);
   $("decide").addEventListener("click", primary);
   $("reject").addEventListener("click", reject);
@@ -430,27 +570,24 @@ function start() {
   $("reject-cancel").addEventListener("click", () => $("reject-dialog").close());
   $("tab-preview").addEventListener("click", () => tab("preview"));
   $("tab-reading").addEventListener("click", () => tab("reading"));
-  $("image").addEventListener("click", () => $("image").classList.toggle("full"));
+  for (const id of ["image", "zoom"]) $(id).addEventListener("click", zoom);
+  $("image").addEventListener("load", () => imageLoaded(true));
+  $("image").addEventListener("error", () => imageLoaded(false));
   $("jump").addEventListener("change", () => go($("jump").value.trim()));
-  $("reviewer").addEventListener("change", async () => {
-    localStorage.setItem("scribetune-reviewer", reviewer());
-    const id = decodeURI(location.hash.slice(1)) || neighbour(1, true);
-    unsaved = false; // a draft belongs to the name it was typed under, and has been kept under it
-    await go(id);
+  $("reviewer").addEventListener("click", changeName);
+  $("name-cancel").addEventListener("click", () => $("name-dialog").close(""));
+  $("name-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    takeName();
   });
   $("reasons").replaceChildren(
-    ...REASONS.map((reason, index) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = `${index + 1} ${reason}`;
-      button.addEventListener("click", () => { $("reason").value = reason; $("reason").focus(); });
-      return button;
-    }),
+    ...REASONS.map((reason, index) => pushButton(`${index + 1} ${t(reason)}`, () => chooseReason(reason))),
   );
   $("reject-form").addEventListener("submit", (event) => {
     event.preventDefault();
     $("reject-dialog").close();
-    decide("reject", $("reason").value);
+    const given = $("reason").value.trim();
+    decide("reject", REASONS.find((reason) => t(reason) === given) ?? given);
   });
   window.addEventListener("hashchange", () => open(decodeURI(location.hash.slice(1))));
   window.addEventListener("pagehide", () => { if (unsaved && page) keep(); });
@@ -463,11 +600,11 @@ function keys(event) {
     const index = event.altKey ? Number(event.code.replace("Digit", "")) - 1 : -1;
     if (REASONS[index]) {
       event.preventDefault();
-      $("reason").value = REASONS[index];
+      chooseReason(REASONS[index]);
     }
     return;
   }
-  if ($("help-dialog").open) return;
+  if ($("help-dialog").open || $("name-dialog").open) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     primary();
@@ -484,7 +621,7 @@ function keys(event) {
     r: reject,
     j: () => go(neighbour(1, false)),
     k: () => go(neighbour(-1, false)),
-    z: () => $("image").classList.toggle("full"),
+    z: zoom,
     p: () => tab($("preview").hidden || $("tab-reading").hidden ? "preview" : "reading"),
     "?": () => $("help-dialog").showModal(),
   }[event.key];
@@ -495,16 +632,17 @@ function keys(event) {
 }
 
 async function main() {
-  start();
   try {
+    if (document.documentElement.lang !== "en") words = await request("/assets/review.zh.json");
+    start();
     await loadQueue();
   } catch (error) {
-    notice(error instanceof Refusal ? error.message : "The server cannot be reached.");
+    notice(told(error));
     return;
   }
   const wanted = decodeURI(location.hash.slice(1)) || neighbour(1, true);
   if (wanted) await go(wanted);
-  else notice("There is no page in this queue.");
+  else notice(t("There is no page in this queue."));
 }
 
 main();
