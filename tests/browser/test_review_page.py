@@ -1,7 +1,6 @@
 """The review page in a real browser: a person reviews pages, the server is killed, and nothing is lost.
 
-Needs Chromium (Debian: apt-get install chromium) and playwright (pip install playwright). SCRIBETUNE_SCREENSHOT names
-a file for a picture of the page (docs/review.png is one).
+Needs Chromium (Debian: apt-get install chromium) and playwright (pip install playwright).
 """
 
 import itertools
@@ -131,9 +130,6 @@ def test_three_pages_are_reviewed_and_a_kill_in_the_middle_loses_nothing(server:
     page.fill("#editor", "# Memo\n\nMeet at **ten**.")
     sync_api.expect(page.locator("#preview strong")).to_have_text("ten")
     sync_api.expect(page.locator("#saved")).to_have_text("Saved")
-    if target := os.environ.get("SCRIBETUNE_SCREENSHOT"):
-        page.wait_for_timeout(500)
-        page.screenshot(path=target)
     page.press("#editor", "Control+Enter")
 
     _is_asked_for_the_name(page)

@@ -121,7 +121,9 @@ function pushButton(label, act) {
 // What `theirs` and the text in the editor have that the other has not, below the notice.
 async function showDifference(theirs) {
   const mine = $("editor").value;
+  const asked = $("notice-text").textContent;
   const shown = await request("/api/difference", "POST", { theirs, mine });
+  if ($("notice").hidden || $("notice-text").textContent !== asked) return;
   const legend = [t("Struck out: only in the other text. Underlined: only in yours.")];
   if (shown.omitted) legend.push(t("{count} characters more are not compared.", { count: shown.omitted }));
   $("difference-legend").textContent = legend.join(" ");
@@ -132,8 +134,8 @@ async function showDifference(theirs) {
 // Ask which of two texts holds; what is not chosen can be had back as long as the page is open.
 function choose(message, theirs, takeTheirs, keepMine) {
   const isSame = theirs.trim() === $("editor").value.trim();
-  const buttons = [[t("Take the other text"), takeTheirs]];
-  if (!isSame) buttons.push([t("Keep mine and go on"), keepMine]);
+  const buttons = isSame ? [[t("Go on"), keepMine]]
+    : [[t("Take the other text"), takeTheirs], [t("Keep mine and go on"), keepMine]];
   notice([message, isSame ? t("Both texts are the same.") : t("Your text is kept. Which one holds?")].join(" "), buttons);
   if (!isSame) showDifference(theirs).catch((error) => say(told(error), true));
 }
@@ -275,8 +277,9 @@ function show(opened) {
   facts.push(page.source ? `${t(SOURCES[page.source])}${page.author ? ` (${page.author})` : ""}` : t("no label"));
   if (!page.accepted) facts.push(refused(page.reason));
   if (page.review) facts.push(`${decided(page.review)}${page.review.reason ? `: ${t(page.review.reason)}` : ""}`);
-  const others = page.others.map((other) => other || t("somebody without a name"));
-  if (others.length) facts.push(t("{names} has a draft of this page", { names: others.join(", ") }));
+  const others = [...new Set(page.others.map((other) => other || t("somebody without a name")))];
+  const names = new Intl.ListFormat(document.documentElement.lang).format(others);
+  if (names) facts.push(t("draft of this page by {names}", { names }));
   if (!page.editable) facts.push(t("{count} characters: too long to edit here, the beginning is shown", { count: page.characters }));
   $("about").textContent = facts.join(" · ");
   if (page.report) {
@@ -291,7 +294,7 @@ function show(opened) {
 }
 
 function showImage(id) {
-  $("image").hidden = $("zoom").hidden = true;
+  $("image").hidden = $("zoom").disabled = true;
   $("image-note").hidden = false;
   $("image-note").textContent = t("Loading the page image…");
   $("image").alt = t("Page image of {page}", { page: id });
@@ -300,12 +303,13 @@ function showImage(id) {
 }
 
 function imageLoaded(isThere) {
-  $("image").hidden = $("zoom").hidden = !isThere;
+  $("image").hidden = $("zoom").disabled = !isThere;
   $("image-note").hidden = isThere;
   $("image-note").textContent = isThere ? "" : t("There is no image of this page: build the pages again.");
 }
 
 function zoom() {
+  if ($("zoom").disabled) return;
   $("zoom").setAttribute("aria-pressed", String($("image").classList.toggle("full")));
 }
 
@@ -479,7 +483,7 @@ async function finish() {
 // ---- the reviewer's name
 
 function showName() {
-  $("reviewer").textContent = me ? t("Reviewer: {name}", { name: me }) : t("Reviewer: not named yet");
+  $("reviewer").textContent = me ? t("Reviewer: {name}", { name: me }) : t("Reviewer: none yet");
 }
 
 // Returns whether a name was given.
