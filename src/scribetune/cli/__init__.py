@@ -7,6 +7,7 @@ signing    `scribetune sign`
 scores     `scribetune score`: scores of anybody's predictions, without a build and without torch
 reviewing  `scribetune review`: the page where labels are reviewed
 teaching   `scribetune teach`: labels by a teacher model
+cleaning   `scribetune clean`: removes results that builds have replaced
 messages   what commands say: mistakes in words, and nothing of other people's that a terminal would obey
 
 `config`, `summary` and `commit` are here.
@@ -18,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli import checks, planning, queries, reviewing, scores, signing, teaching
+from scribetune.cli import checks, cleaning, planning, queries, reviewing, scores, signing, teaching
 from scribetune.cli.messages import errors_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -79,6 +80,7 @@ def summary(
 @app.command()
 def commit(
     if_ready: Annotated[bool, typer.Option(help="Do nothing, and say why, while the build is not up to date.")] = False,
+    stage: Annotated[bool, typer.Option(help="Stage the records for git; otherwise say what is to be staged.")] = True,
 ) -> None:
     """Record an up-to-date build in dvc.lock and stage its records for git (dvc.lock, .snakemake/, metrics).
 
@@ -88,7 +90,7 @@ def commit(
     from scribetune.build import dvc_commit
 
     with errors_in_words():
-        for line in dvc_commit.commit(Path(), if_ready=if_ready):
+        for line in dvc_commit.commit(Path(), if_ready=if_ready, stage_records=stage):
             sys.stdout.write(f"{line}\n")
 
 
@@ -100,3 +102,4 @@ app.command()(scores.score)
 app.command()(signing.sign)
 app.command()(teaching.teach)
 app.command()(reviewing.review)
+app.command()(cleaning.clean)

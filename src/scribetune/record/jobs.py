@@ -2,13 +2,15 @@
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scribetune.core import progress
 from scribetune.core.errors import UserError
-from scribetune.record import receipts, resources
+from scribetune.record import receipts, resources, running
 
 AROUND_A_JOB = True
 
@@ -39,9 +41,13 @@ def rule_job(job: Any) -> Iterator[None]:
         force=True,
     )
     logging.captureWarnings(capture=True)
+    # Processes that the job starts have it too.
+    os.environ[progress.JOB] = receipts.job_name(job.rule, dict(job.wildcards.items()))
     logger.info("rule %s", job.rule)
+    name = receipts.job_name(job.rule, dict(job.wildcards.items()))
     try:
-        yield
+        with running.job(name):
+            yield
         if job.output:  # a rule that only judges makes nothing that could be stale
             resources.note(receipts.write(job).job)
     except UserError as error:
