@@ -210,6 +210,23 @@ def test_an_open_page_goes_on_by_itself_when_the_server_is_back(server: Server, 
     assert "Typed while nobody listened" in next((server.folder / "work/review/drafts/memo").iterdir()).read_text()
 
 
+def test_what_is_typed_while_the_page_is_opened_again_stays(server: Server, context: Any) -> None:
+    page = context.new_page()
+    page.goto(server.start())
+    _at(page, "memo/p0001")
+    held: list[Any] = []
+    page.route("**/api/page?*", lambda route: route.continue_() if held else held.append((route, route.fetch())))
+    _enter_name(page, "Ada")
+    page.fill("#editor", "# Typed meanwhile")
+    sync_api.expect(page.locator("#saved")).to_have_text("Saved")
+    route, answer = held[0]
+    route.fulfill(response=answer)
+    page.wait_for_timeout(500)
+    sync_api.expect(page.locator("#editor")).to_have_value("# Typed meanwhile")
+    page.press("#editor", "Control+Enter")
+    _at(page, "invoice/p0001")
+
+
 def test_the_second_reviewer_sees_what_the_first_decided_and_chooses(server: Server, context: Any) -> None:
     address = server.start()
     ada, bob = context.new_page(), context.browser.new_context().new_page()

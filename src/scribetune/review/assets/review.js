@@ -31,6 +31,7 @@ let page = null; // as the server gave it
 let base = ""; // the label as it was, as the editor has it
 let version = ""; // of the page when this text began
 let revision = 0; // of the draft on the server
+let edits = 0; // counted, to see whether something was typed meanwhile
 let unsaved = false;
 let saving = null; // promise of the save under way
 let timer = 0;
@@ -224,10 +225,14 @@ async function go(id) {
 }
 
 async function open(id) {
-  await settle();
   let opened;
+  let before;
   try {
-    opened = await request(`/api/page?id=${encodeURIComponent(id)}&reviewer=${encodeURIComponent(reviewer())}`);
+    do { // again, where something was typed meanwhile: the answer does not know of it
+      await settle();
+      before = edits;
+      opened = await request(`/api/page?id=${encodeURIComponent(id)}&reviewer=${encodeURIComponent(reviewer())}`);
+    } while (edits !== before);
   } catch (error) {
     notice(told(error));
     return;
@@ -371,6 +376,7 @@ function conflict(message, now) {
 // ---- saving
 
 function typed() {
+  edits += 1;
   unsaved = true;
   keep();
   say(t("Saving…"));
