@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from scribetune.core import files
 from scribetune.core.config import TINY_PRESET, Config, Section, decides, flatten, keys
+from scribetune.core.config_messages import accepted
 from scribetune.core.errors import UserError
 from scribetune.core.old_names import with_new_names
 
@@ -145,6 +146,8 @@ def _section_lines(
             continue
         value = preset.get(full_name, default)
         comment = _described(field)
+        if (values_accepted := accepted(field)) != "text":
+            comment += f" Accepted: {values_accepted}."
         if value != default:
             comment += f" (preset; the default is {_scalar(default)})"
         lines += [f"{indent}# {line}" for line in textwrap.wrap(comment, 114 - len(indent), break_on_hyphens=False)]
@@ -164,11 +167,11 @@ def _scalar(value: object) -> str:
 
 def with_key_table(readme: str) -> str:
     """Return the README with its table of keys brought up to date (appended where there is none)."""
-    rows = ["| key | default | what it is |", "|---|---|---|"]
+    rows = ["| key | default | accepted | what it is |", "|---|---|---|---|"]
     for section, key, field in keys():
         default = _scalar(field.get_default(call_default_factory=True))
-        meaning = " ".join(_described(field).split()).replace("|", "\\|")
-        rows.append(f"| `{section}.{key}` | `{default}` | {meaning} |")
+        cells = (f"`{section}.{key}`", f"`{default}`", accepted(field), _described(field).replace("<", "&lt;"))
+        rows.append("| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |")
     table = f"{_TABLE_START}\n" + "\n".join(rows) + f"\n{_TABLE_END}"
     if _TABLE_START not in readme:
         return readme.rstrip("\n") + ("\n\n" if readme else "") + table + "\n"

@@ -14,6 +14,7 @@ from scribetune.build import prompts
 from scribetune.build.plan_benchmarks import Benchmarks
 from scribetune.build.plan_documents import InputDocuments, input_documents
 from scribetune.build.plan_model import BaseModel, relative_paths
+from scribetune.build.plan_training import require_trainable
 from scribetune.build.refusals import log_once, missing_input, refusals
 from scribetune.core import config as configuration
 from scribetune.core import layout, package
@@ -114,6 +115,16 @@ class Plan:
                 prompts.prompt(self.config, self.model.roots)
             except UserError as error:
                 return missing_input(error)
+            return path
+
+        return give
+
+    def trainable(self, path: str) -> Callable[[object], str]:
+        """Return an input function for `path` that refuses a training which cannot run here."""
+
+        def give(_wildcards: object) -> str:
+            with refusals():
+                require_trainable(self.config, self.model.roots, self.kind)
             return path
 
         return give

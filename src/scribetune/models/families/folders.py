@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core.errors import UserError
+from scribetune.models.families import unfit
+from scribetune.models.families.unfit import ACCEPTED
 
 LOADED = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
 """What loading a model reads. Neither code nor pickles are among them."""
-ACCEPTED = "a folder with config.json and *.safetensors, or a hub id (owner/name) with a revision"
-
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 _LFS_POINTER = b"version https://git-lfs"
 
@@ -22,6 +22,7 @@ def model_files(folder: Path, origin: str = "") -> list[Path]:
         UserError: config.json or weights are missing, in part or whole, or are not what they should be.
     """
     shown = origin or str(folder)
+    unfit.refuse_other_content(folder, shown)
     files = sorted(
         path for path in folder.iterdir() if path.is_file() and path.suffix in LOADED and not path.name.startswith(".")
     )
@@ -184,7 +185,11 @@ def _explained(name: str, revision: str | None, error: Exception) -> UserError:
             f"{lacking}, and the hub cannot be reached",
             "check the network, or fetch it elsewhere and give its folder as base_model.name",
         ),
-        (EntryNotFoundError, "the repository has no such file", "check base_model.name"),
+        (
+            EntryNotFoundError,
+            "it has no config.json: an adapter, GGUF files and other formats are no whole model",
+            "merge an adapter into its base first, or name the unquantised original (docs/models.md)",
+        ),
     )
     unknown: tuple[_Kinds, str, str] = (
         Exception,
