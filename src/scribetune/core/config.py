@@ -5,11 +5,12 @@
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from scribetune.core import old_names
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Tokens = Annotated[int, Field(ge=1, le=1_048_576)]
+Place = Annotated[str, AfterValidator(os.path.expanduser)]
 FREE: dict[str, Any] = {"decides": False}
 """Marks the field of a key that decides about no result (`json_schema_extra`): changing it re-runs nothing."""
 
@@ -54,9 +56,9 @@ _S = TypeVar("_S", bound=Section)
 class Documents(Section):
     """Which PDFs are read, and how they are grouped into jobs."""
 
-    raw: str = "data/raw"
+    raw: Place = "data/raw"
     """Folder of PDFs, at any depth. While data/raw holds none, a sample corpus is built and used instead."""
-    sheet: str = "config/documents.csv"
+    sheet: Place = "config/documents.csv"
     """Optional CSV: path (relative to raw), category, language, licence, split, password_variable."""
     per_shard: int = Field(default=250, ge=1, le=100_000)
     """About how many documents one job works on."""
@@ -107,7 +109,7 @@ class Labels(Section):
     """tesseract: read each page image by OCR too and compare words (about a second per page); none: do not."""
     agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$", examples=["eng+chi_sim"])
     """Languages that Tesseract is to read, joined by +."""
-    corrections: str = "data/corrections"
+    corrections: Place = "data/corrections"
     """Folder of labels by people or a teacher model (<document>/p0001.md), which override machine labels."""
 
 
@@ -362,9 +364,9 @@ class Benchmark(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["omnidocbench-v1.6"])
     """Names its results: reports/benchmarks/<name>."""
-    truth: str = Field(min_length=1)
+    truth: Place = Field(min_length=1)
     """OmniDocBench's JSON, olmOCR-bench's JSONL or the folder of them, or JSONL with {"id", "text"} per page."""
-    images: str = ""
+    images: Place = ""
     """Folder of the page images or PDFs; without it, the folder that truth is in."""
     kind: Literal["auto", "omnidocbench", "olmocr", "pages"] = "auto"
     """The form of truth; auto reads it off the first records."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 AROUND_A_JOB = True
@@ -43,7 +43,8 @@ def _in_words(annotation: Any, limits: Sequence[Any]) -> str:
     elif annotation in (int, float):
         words = ("integer " if annotation is int else "number ") + _range(limits)
     else:
-        words = "text" + ", not empty" * not_empty
+        is_path = any(isinstance(limit, AfterValidator) for limit in limits)
+        words = ("path" if is_path else "text") + ", not empty" * not_empty
     return words
 
 
@@ -148,8 +149,10 @@ def _unknown_key(place: _Place, value: object, root: type[BaseModel], keys: _Key
     if value is None and (meant := [name for name in allowed if place.key.startswith((f"{name}=", f"{name}:"))]):
         wanted = f"{meant[0]}: {place.key[len(meant[0]) + 1 :]}"
         return f"unknown key {place.name!r}. Did you mean {wanted!r}, with a colon and a blank?"
-    # A key that is in a group is found by its own name too.
-    known = {key: f"{group}.{key}" for group, key, _ in keys(place.section)} | {name: name for name in allowed}
+    # A key that is in a group is found by its own name too, and so is a group in a group.
+    below = [(group, key) for group, key, _ in keys(place.section)]
+    known = {key: f"{group}.{key}" for group, key in below} | {group.rpartition(".")[2]: group for group, _ in below}
+    known |= {name: name for name in allowed}
     close = difflib.get_close_matches(place.key, known, n=1)
     hint = f" Did you mean {known[close[0]].removeprefix('.')!r}?" if close else ""
     return f"unknown key {place.name!r}.{hint} Accepted here: {', '.join(allowed)}"

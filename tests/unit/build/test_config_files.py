@@ -63,6 +63,19 @@ def test_a_file_with_old_names_is_stale_and_writing_keeps_the_values_under_the_n
     assert path.read_text(encoding="utf-8") == text.replace("learning_rate: 0.0015", "learning_rate: 0.001")
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [("train:\n  epochs: 3\n lora: 1\n", "line 3, column 2"), ("train:\n\tepochs: 3\n", "line 2, column 1")],
+)
+def test_a_slip_in_the_file_is_named_by_its_line(text: str, where: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match=rf"config.yaml, {where}: this is not YAML(?s:.*)never by tabs"):
+        config_files.require_readable(path)
+    path.write_text("train:\n  epochs: 3\n", encoding="utf-8")
+    config_files.require_readable(path)
+
+
 def test_the_table_has_four_cells_in_every_row_and_says_what_is_accepted() -> None:
     readme = (REPOSITORY / "config" / "README.md").read_text(encoding="utf-8")
     rows = readme.partition("<!-- keys: generated")[2].partition("<!-- end of keys -->")[0].strip().splitlines()[1:]

@@ -37,6 +37,7 @@ def refused(values: dict[str, Any]) -> list[str]:
         ("base_model.revision", "text, or null"),
         ("samples.languages", "list of en or zh, at least one"),
         ("labels.agreement_languages", "text such as eng+chi_sim"),
+        ("documents.raw", "path"),
         ("evaluation.benchmarks", "list of {name, truth, images, kind, max_pages}"),
         ("generate.max_new_tokens", "integer from 1 to 1048576"),
     ],
@@ -95,7 +96,7 @@ def test_places_in_lists_are_numbered() -> None:
         "evaluation.benchmarks[1].max_pages = -1 (accepted: integer from 0 to 10000000)",
     ]
     assert refused({"evaluation": {"benchmarks": [{"name": "ours"}]}}) == [
-        "evaluation.benchmarks[0].truth is missing (accepted: text, not empty)"
+        "evaluation.benchmarks[0].truth is missing (accepted: path, not empty)"
     ]
     assert refused({"evaluation": {"benchmarks": [benchmark, benchmark]}}) == [
         "evaluation.benchmarks: two of one name, ours (accepted: names that differ)"
@@ -120,6 +121,18 @@ def test_a_key_with_dots_is_told_how_it_is_written() -> None:
         assert "--config 'train={lora: {rank: 5}}'" in line
         assert "scribetune build --set train.lora.rank=" in line
     assert "train={epochs: 5}" in refused({"train.epochs": "5"})[0]
+
+
+def test_a_group_in_the_wrong_place_is_told_the_right_one() -> None:
+    assert refused({"lora": {"rank": 5}})[0].startswith(
+        "unknown key 'lora'. Did you mean 'train.lora'? Accepted here: "
+    )
+
+
+def test_a_path_in_the_users_home_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    loaded = config.load({"documents": {"raw": "~/pdfs"}, "labels": {"corrections": "data/~kept"}})
+    assert (loaded.documents.raw, loaded.labels.corrections) == ("/home/somebody/pdfs", "data/~kept")
 
 
 @pytest.mark.parametrize("key", ["epochs=5", "epochs:5"])

@@ -107,5 +107,25 @@ def test_a_hub_repository_without_a_configuration_is_told_what_that_means(monkey
         raise EntryNotFoundError("404")
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", fail)
     with pytest.raises(UserError, match=r"no config.json: an adapter, GGUF(?s:.*)merge an adapter into its base"):
         folders.fetch_config("someone/an-adapter", "a" * 40)
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whoever starts a build without a network is told at once, not after half a minute of attempts.
+    import httpx
+    from huggingface_hub import constants
+    from huggingface_hub.utils import _http
+
+    asked: list[str] = []
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        raise httpx.ConnectError("no route")
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(_http, "get_session", lambda: httpx.Client(transport=httpx.MockTransport(fail)))
+    with pytest.raises(UserError, match=r"the hub cannot be reached(?s:.*)give its folder as base_model.name"):
+        folders.fetch_config("someone/a-model", "a" * 40)
+    assert len(asked) == 1

@@ -11,6 +11,7 @@ from scribetune.models.families.unfit import ACCEPTED
 
 LOADED = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
 """What loading a model reads. Neither code nor pickles are among them."""
+_PATIENCE_S = 10.0
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 _LFS_POINTER = b"version https://git-lfs"
 
@@ -95,11 +96,18 @@ def fetch_config(name: str, revision: str | None) -> Path:
     Raises:
         UserError: It cannot be fetched.
     """
-    from huggingface_hub import hf_hub_download
+    import huggingface_hub
 
     errors = _hub_errors()
+    here: dict[str, Any] = {"repo_id": name, "filename": "config.json", "revision": revision}
     try:
-        return Path(hf_hub_download(name, "config.json", revision=revision)).parent
+        return Path(huggingface_hub.hf_hub_download(**here, local_files_only=True)).parent
+    except errors:
+        pass
+    try:
+        # Asked once: fetching a file asks a hub that cannot be reached for half a minute.
+        huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(**here), timeout=_PATIENCE_S)
+        return Path(huggingface_hub.hf_hub_download(**here)).parent
     except errors as error:
         raise _explained(name, revision, error) from error
 
