@@ -166,7 +166,7 @@ def same_base(now: Remembered, folder: Path = Path()) -> bool:
 
 def _same_base(before: Remembered, now: Remembered) -> bool:
     old, new = (str(build.base_model.get("name", "")) for build in (before, now))
-    revisions = {build.base_model.get("revision") for build in (before, now)}
+    revisions = {build.base_model.get("revision") or "" for build in (before, now)}
     return (old == new or Path(old).resolve() == Path(new).resolve()) and len(revisions) == 1
 
 

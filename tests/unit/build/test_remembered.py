@@ -89,7 +89,7 @@ def test_a_build_by_an_earlier_version_is_told_by_its_lineage(folder: Path) -> N
     (folder / remembered.RECORD).unlink()
     lineage = {
         "documents": [{"document": "a", "sha256": "1"}, {"document": "b", "sha256": "2"}],
-        "base_model": {"name": "models/tiny", "revision": None, "files": {}},
+        "base_model": {"name": "models/tiny", "revision": "", "files": {}},  # as `audit.lineage` writes none
     }
     (folder / "models/adapter/lineage.json").write_text(json.dumps(lineage), encoding="utf-8")
     check(MINE, folder)
