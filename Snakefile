@@ -17,6 +17,7 @@ min_version("9.0")
 gc.set_threshold(100_000, 50, 100)
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
+from scribetune.build import remembered
 from scribetune.build.plan import make_plan
 from scribetune.core.package import export_path
 
@@ -25,6 +26,8 @@ configfile: Path(workflow.basedir) / "config" / "config.yaml"
 
 
 export_path()
+if workflow.is_main_process:
+    remembered.note_caller(workflow.overwrite_workdir)
 plan = make_plan(config, in_job=not workflow.is_main_process)
 if workflow.is_main_process:
     plan.write_work_files()

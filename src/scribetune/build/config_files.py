@@ -10,7 +10,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from scribetune.core import files
-from scribetune.core.config import TINY_PRESET, Config, Section, decides, flatten, keys
+from scribetune.core.config import TINY_PRESET, Config, Section, decides, flatten, keys, read_values
 from scribetune.core.errors import UserError
 from scribetune.core.old_names import with_new_names
 
@@ -19,22 +19,6 @@ REGENERATE = "scribetune config --write"
 
 _TABLE_START = "<!-- keys: generated, see above -->"
 _TABLE_END = "<!-- end of keys -->"
-
-
-def read_values(path: Path) -> dict[str, Any]:
-    """Return what a configuration file says.
-
-    Raises:
-        UserError: It cannot be read.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(
-            f"{path} cannot be read as a configuration: {error}",
-            todo="call this from the build's folder, or name its configuration with --configfile",
-        ) from error
-    return values if isinstance(values, dict) else {}
 
 
 def link_is_broken(folder: Path) -> bool:
@@ -85,10 +69,9 @@ def _keys_and_comments(text: str) -> tuple[list[str], list[str]]:
 def _values_in(path: Path) -> dict[str, Any]:
     """Return what a configuration file says, by the new names of its keys; nothing where it cannot be read."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        return flatten(with_new_names(read_values(path))[0])
+    except UserError:
         return {}
-    return flatten(with_new_names(values)[0]) if isinstance(values, dict) else {}
 
 
 def rendered(folder: Path, *, keep_values: bool = False) -> dict[Path, str]:

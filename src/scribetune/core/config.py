@@ -7,6 +7,7 @@
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -423,6 +424,24 @@ TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 """What config/config.yaml says differently from the defaults, to suit the embedded model on one CPU core."""
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Return what a configuration file says.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(
+            f"{path} cannot be read as a configuration: {error}",
+            todo="name the build's folder (--folder), or its configuration (--configfile)",
+        ) from error
+    return values if isinstance(values, dict) else {}
 
 
 def load(values: Mapping[str, Any], *, say: Callable[[str], None] = logger.warning) -> Config:
