@@ -124,6 +124,12 @@ def test_commit_in_a_folder_of_its_own_says_what_it_cannot_do(reviewed: Path) ->
     assert "Not a DVC project, so nothing is recorded" in said and "scribetune verify --folder" in said
 
 
+def test_reproduce_in_a_folder_of_its_own_says_what_it_cannot_do(reviewed: Path) -> None:
+    said = invoked("reproduce", "HEAD", "--folder", "build", status=1)
+    assert "Only what git holds can be built again" in said
+    assert f"to build this folder again: {AGAIN}" in said
+
+
 def test_summary_takes_its_folder_either_way(tmp_path: Path) -> None:
     header = "document,path,sha256,bytes,status,pages,accepted,refused,reasons,message,category,language,licence\n"
     files.write_text(tmp_path / "reports/documents.csv", header)
