@@ -17,10 +17,10 @@ min_version("9.0")
 gc.set_threshold(100_000, 50, 100)
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
-from scribetune.build import config_files, remembered, start, terminal
+from scribetune.build import config_files, consent, start, terminal
 from scribetune.build.plan import make_plan
 from scribetune.core.package import export_path
-from scribetune.record import running
+from scribetune.record import remembered, running
 
 if workflow.is_main_process:
     terminal.shorten(workflow)
@@ -31,9 +31,11 @@ configfile: Path(workflow.basedir) / "config" / "config.yaml"
 
 
 export_path()
+if workflow.is_main_process:
+    remembered.note_caller(workflow.overwrite_workdir)
 plan = make_plan(config, in_job=not workflow.is_main_process)
 if workflow.is_main_process:
-    call = remembered.of_call(
+    call = consent.of_call(
         workflow.config_settings.config,
         workflow.config_settings.configfiles,
         plan.documents,

@@ -156,7 +156,7 @@ def test_nothing_stale_is_recorded_and_nobody_elses_work_is_staged(clone: Path) 
     before = git(clone, "diff", "--cached")
     refusal = run(clone, "scribetune", "commit", fails=True)
     assert "Snakemake would still run something: 'train_adapter" in refusal
-    assert "What to do: run snakemake --cores 1" in refusal
+    assert "What to do: run scribetune build, then scribetune commit" in refusal
     assert "left as it is" in run(clone, "scribetune", "commit", "--if-ready")
     assert git(clone, "diff", "--cached") == before
     git(clone, "rm", "-qf", "notes.txt")

@@ -6,31 +6,34 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from scribetune.core import layout
+from scribetune.core.errors import UserError
+from scribetune.record import remembered
 
 
 def configured(folder: Path, section: str, key: str | None = None) -> Any:
-    """Return what config/config.yaml says of a section or a key of it; None where it says nothing."""
-    import yaml
-
+    """Return what a section, or a key of it, was set to in a folder's build; None where nothing says so."""
     try:
-        found = yaml.safe_load((folder / "config" / "config.yaml").read_bytes())[section]
+        found = remembered.values(folder)[section]
         return found if key is None else found[key]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+    except (UserError, KeyError, TypeError):
         return None  # where it is there and wrong, Snakemake complains about it
 
 
 def raw(folder: Path) -> Path:
-    """Return the folder of input PDFs as configured, relative to the build's folder."""
+    """Return the folder of input PDFs that a build was configured with, relative to the build's folder."""
     return Path(str(configured(folder, "documents", "raw") or layout.RAW))
 
 
 def raw_folders(folder: Path) -> list[Path]:
-    """Return where input PDFs may be: as configured, then the default, then the sample corpus."""
-    folders = [folder / raw(folder), folder / layout.RAW, folder / layout.SAMPLES]
+    """Return where input PDFs may be: where the pages were drawn from, as configured, the default, the samples."""
+    drawn_from = remembered.drawn_from(folder)
+    folders = [folder / drawn_from] if drawn_from else []
+    folders += [folder / raw(folder), folder / layout.RAW, folder / layout.SAMPLES]
     return [root for root in dict.fromkeys(folders) if any(pdfs(root))] or list(dict.fromkeys(folders))
 
 
@@ -94,15 +97,19 @@ def run_snakemake(
     cores: int,
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the build of a repository's code in a folder.
+    """Run the build of a repository's code in a folder, with the flags that it was built with there.
 
-    What Snakemake prints goes to standard error; where an environment is given, it is in the result instead.
+    Configuration files take the place of those that are remembered. What Snakemake prints goes to standard error;
+    where an environment is given, it is in the result instead.
     """
     # Targets come first: --configfile and --resources take every word that follows.
     command = [sys.executable, "-m", "snakemake", "all", "--snakefile", str(repository / "Snakefile")]
     command += ["--directory", str(folder.resolve()), "--cores", str(cores), "--resources", "gpu=1"]
-    given = [str(path.resolve()) for path in configfiles]
-    command += ["--configfile", *given] if given else []
+    build = remembered.last(folder)
+    given = [str(path.resolve()) for path in configfiles] or [
+        str(folder.resolve() / path) for path in build.config_files
+    ]
+    command += remembered.flags(replace(build, config_files=tuple(given)))
     printed, errors = (sys.stderr, None) if environment is None else (subprocess.PIPE, subprocess.STDOUT)
     return subprocess.run(  # noqa: S603  an argument list, no shell
         command, cwd=folder, env=environment, stdout=printed, stderr=errors, text=True, check=False

@@ -153,7 +153,7 @@ def _documents(found: ExpectedHashes, raw: Path | None) -> None:
             path.as_posix() not in known and not any(part.startswith(".") for part in path.parts) for path in below
         )
         if new:
-            found.notes.append(f"{new} PDF(s) in {candidates[0]} are newer than the build: snakemake takes them in")
+            found.notes.append(f"{new} PDF(s) in {candidates[0]} are newer than the build: the next one takes them in")
 
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {

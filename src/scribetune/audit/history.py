@@ -15,6 +15,7 @@ from scribetune.audit.dvc import LOCK
 from scribetune.audit.lineage_reader import Lineage
 from scribetune.core import layout
 from scribetune.core.errors import UserError
+from scribetune.record import remembered
 
 BUILD = f"{layout.REPORTS}/{lineage_reader.FILE_NAME}"
 ADAPTER = f"{layout.ADAPTER}/{lineage_reader.FILE_NAME}"
@@ -22,8 +23,6 @@ WORKING_TREE = "working tree"
 
 _FORMAT = "--format=%H%x00%cI%x00%s"
 """How git log is to print a `Commit`."""
-
-_BUILD_FIRST = "build first: snakemake --cores 1 --resources gpu=1"
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ def working_tree(folder: Path, path: str = BUILD) -> Entry:
         raise UserError(
             "There is no lineage in the working tree", value=str(folder / path),
             accepted="the folder of a finished build, or --rev with a revision that has one",
-            todo=f"{_BUILD_FIRST}; or dvc pull; or scribetune log, which lists the revisions that have one",
+            todo=f"build first: {remembered.command(folder)}; or dvc pull; scribetune log lists those with one",
         )  # fmt: skip
     content = (folder / path).read_bytes()
     md5 = dvc.md5_of(content)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scribetune.core.errors import UserError
+from scribetune.record.remembered import COMMAND
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -19,7 +20,7 @@ WEIGHTS = "adapter_model.safetensors"
 FILE_NAME = "lineage.json"
 SPLITS = ("train", "validation", "test")
 
-_REBUILD = "build it again: snakemake --cores 1 --resources gpu=1"
+_REBUILD = f"build it again: {COMMAND}"
 _ACCEPTED = f"a {FILE_NAME} that the build wrote, schema {SCHEMA}"
 
 

@@ -23,7 +23,7 @@ from scribetune.core.config import Benchmark, Evaluation
 from scribetune.core.errors import UserError
 from scribetune.documents import withdrawals
 from scribetune.evaluation.public import listing
-from scribetune.record import provenance
+from scribetune.record import provenance, remembered
 
 KINDS: Mapping[str, str] = {
     layout.PAGES: "page images",
@@ -109,6 +109,12 @@ def reproduce(
     Raises:
         UserError: No such revision, nothing recorded there, inputs that are not to be had, or its build fails.
     """
+    if refused := git.why_no_repository(folder):
+        raise UserError(
+            f"Only what git holds can be built again as it was: {refused}", value=str(folder),
+            accepted="the repository, whose builds scribetune commit records",
+            todo=f"to build this folder again: {remembered.command(folder)}",
+        )  # fmt: skip
     commit = git.commit_of(folder, revision)
     with _checkout(folder, commit, keep) as place:
         recorded = dvc.outputs(place)

@@ -13,6 +13,7 @@ from pathlib import Path
 from scribetune.audit import git
 from scribetune.core import files
 from scribetune.core.errors import UserError
+from scribetune.record import remembered
 
 NAMESPACE = "scribetune"
 """What the signature is for (`ssh-keygen -n`): a signature made for a git commit is not one for a lineage."""
@@ -109,6 +110,10 @@ def check(lineage: Path, allowed_signers: Path | None = None) -> SignatureResult
     return SignatureResult(SignatureState.GOOD, principal, f"signed by {principal} with {fingerprint}")
 
 
+def _build(lineage: Path) -> str:
+    return remembered.command(lineage.parent.parent)
+
+
 def _lineage_bytes(lineage: Path) -> bytes:
     try:
         return lineage.read_bytes()
@@ -116,7 +121,7 @@ def _lineage_bytes(lineage: Path) -> bytes:
         raise UserError(
             f"The lineage cannot be read ({error.strerror})", value=str(lineage),
             accepted="reports/lineage.json of a build",
-            todo="run snakemake --cores 1 --resources gpu=1, or name the build's folder",
+            todo=f"build it: {_build(lineage)}; or name the build's folder with --folder",
         ) from None  # fmt: skip
 
 
@@ -130,7 +135,7 @@ def _lineage_content(lineage: Path) -> bytes:
     if not isinstance(value, dict) or not str(value.get("schema", "")).startswith("scribetune-lineage/"):
         raise UserError(
             "Not a lineage, and so not signed", value=str(lineage), accepted="reports/lineage.json of a build",
-            todo="build again with snakemake --cores 1 --resources gpu=1",
+            todo=f"build it again: {_build(lineage)}",
         )  # fmt: skip
     return content
 

@@ -163,7 +163,7 @@ def _note(expected: ExpectedHash, state: State, ends: Mapping[str, float], withd
         return f"{owner}; remove it, then dvc fetch (or scribetune commit, if the file in the working tree is good)"
     if ends.get(expected.path, 0.0) > ends.get(expected.recorded_by, float("inf")):
         return (
-            f"made again by the build since {expected.recorded_by} was written: run snakemake to bring that up to date"
+            f"made again by the build since {expected.recorded_by} was written: scribetune build brings that up to date"
         )
     return ""
 

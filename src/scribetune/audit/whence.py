@@ -23,6 +23,7 @@ from scribetune.audit.history import Entry, Unreadable
 from scribetune.audit.lineage_reader import Lineage, PageRow
 from scribetune.core import files, layout
 from scribetune.core.errors import UserError
+from scribetune.record import remembered
 
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _PAGE_ID = re.compile(r"(?P<document>.+)/p\d{4,}")
@@ -119,7 +120,7 @@ def whence(folder: Path, target: str, revision: str | None = None) -> Answer:
             raise UserError(
                 "No merged model is recorded with this lineage", value=entry.lineage.origin,
                 accepted="a finished build, whose reports/lineage.json names its merged model",
-                todo="finish it: snakemake --cores 1 --resources gpu=1",
+                todo=f"finish it: {remembered.command(folder)}",
             )  # fmt: skip
         checks = () if revision else _compare(folder / layout.MERGED, entry.lineage.merged_files)
         return Answer(target, f"merged model made from the adapter {_short(entry.lineage)}", entry, checks)
@@ -155,7 +156,7 @@ def _adapter(folder: Path, target: str, revision: str | None) -> Answer:
             notes = (
                 f"{history.BUILD} speaks of another adapter ({_short(entry.lineage)}): the report is of an earlier "
                 "training, and this answer has no scores. To bring it up to date: "
-                "snakemake --cores 1 --resources gpu=1",
+                f"{remembered.command(folder)}",
             )
             entry = history.working_tree(folder, history.ADAPTER)
     checks = () if revision else _compare(folder / layout.ADAPTER, entry.lineage.adapter)
@@ -168,7 +169,7 @@ def _report(folder: Path, target: str, path: str, revision: str | None) -> Answe
     if entry.path != history.BUILD:
         raise UserError(
             "No report is recorded: there is only the adapter's own lineage", value=lineage.origin,
-            accepted="a finished build", todo="finish it: snakemake --cores 1 --resources gpu=1",
+            accepted="a finished build", todo=f"finish it: {remembered.command(folder)}",
         )  # fmt: skip
     recorded = path in lineage.outputs
     if not recorded and not (folder / path).exists() and path not in _REPORT_FILES:

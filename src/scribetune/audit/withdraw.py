@@ -22,6 +22,7 @@ from scribetune.core.package import REPOSITORY
 from scribetune.documents import withdrawals
 from scribetune.documents.inputs import document_id
 from scribetune.documents.withdrawals import Withdrawal
+from scribetune.record import remembered
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 EMPTY_LABEL = files.sha256_bytes(b"")
@@ -262,7 +263,7 @@ def _rows(folder: Path, stage: str) -> list[dict[str, str]]:
         except (OSError, ValueError) as error:
             raise UserError(
                 f"A manifest cannot be read ({error})", value=str(path), accepted="a manifest that the build wrote",
-                todo="remove it and build again (snakemake labels --cores 1), then repeat this",
+                todo=f"remove it and build again ({remembered.command(folder, 'labels')}), then repeat this",
             ) from error  # fmt: skip
     return found
 
@@ -312,7 +313,7 @@ def build_without(folder: Path, configfiles: Iterable[Path], cores: int) -> None
         raise UserError(
             "The build without the document failed; the document is withdrawn all the same",
             value=f"snakemake ended with status {done.returncode}", accepted="a build that runs to its end",
-            todo="mend what it names above, then snakemake --cores 1 --resources gpu=1",
+            todo=f"mend what it names above, then {remembered.command(folder)}",
         )  # fmt: skip
 
 

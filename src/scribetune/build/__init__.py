@@ -6,7 +6,7 @@ plan_model       its base model: files, where it is loaded from, what it is aske
 plan_training    what a training is refused for before any job runs
 plan_benchmarks  its public benchmarks: what their rules read, and what they leave
 start            what comes before the first job and after the last: one build at a time, results kept
-remembered       what a folder was last built with: corpus, base model, flags; the command that builds it again
+consent          whether a call may replace the results that are there: those of another corpus or base model
 passwords        passwords that were given after a document could not be opened
 prompts          the prompt: one string per task, used in records, training, evaluation and serving
 config_files     YAML presets, JSON schema and table of keys, generated from `core.config`

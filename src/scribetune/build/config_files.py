@@ -15,6 +15,7 @@ from scribetune.core.config import TINY_PRESET, Config, Section, decides, flatte
 from scribetune.core.config_messages import accepted
 from scribetune.core.errors import UserError
 from scribetune.core.old_names import with_new_names
+from scribetune.core.yaml_files import read_values
 
 REGENERATE = "scribetune config --write"
 """The command that brings the generated files up to date; named in the drift test's message."""
@@ -23,30 +24,6 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, wh
 
 _TABLE_START = "<!-- keys: generated, see above -->"
 _TABLE_END = "<!-- end of keys -->"
-
-
-def read_values(path: Path) -> dict[str, Any]:
-    """Return what a configuration file says.
-
-    Raises:
-        UserError: It cannot be read.
-    """
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe one
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be read as a configuration: {error}",
-            todo="call this from the build's folder, or name its configuration with --configfile",
-        ) from error
-    except (ValueError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UserError(
-            f"{path}{where}: this is not YAML ({getattr(error, 'problem', None) or error})",
-            accepted="keys indented by blanks, never by tabs, each with a colon and a blank behind it",
-            todo="correct that line or the one above it; git diff shows what was changed",
-        ) from error
-    return values if isinstance(values, dict) else {}
 
 
 def require_readable(path: Path) -> None:
@@ -107,10 +84,9 @@ def _keys_and_comments(text: str) -> tuple[list[str], list[str]]:
 def _values_in(path: Path) -> dict[str, Any]:
     """Return what a configuration file says, by the new names of its keys; nothing where it cannot be read."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        return flatten(with_new_names(read_values(path))[0])
+    except UserError:
         return {}
-    return flatten(with_new_names(values)[0]) if isinstance(values, dict) else {}
 
 
 def rendered(folder: Path, *, keep_values: bool = False) -> dict[Path, str]:

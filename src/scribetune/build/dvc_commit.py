@@ -16,10 +16,11 @@ from pathlib import Path
 
 from scribetune.audit import build_folder
 from scribetune.build import config_files
-from scribetune.core import layout
+from scribetune.core import config, layout
 from scribetune.core.errors import UserError
 from scribetune.core.package import REPOSITORY
-from scribetune.record import receipts
+from scribetune.core.yaml_files import read_values
+from scribetune.record import receipts, remembered
 
 NOTHING_TO_DO = "Nothing to be done"
 
@@ -34,7 +35,6 @@ _LOCK_FILE = "dvc.lock"
 _PATIENCE_S = 20.0
 _MOST_NAMED = 5
 _SUMMARY_TABS = 4
-_BUILD = "snakemake --cores 1 --resources gpu=1"
 
 
 @dataclass
@@ -44,6 +44,11 @@ class _Commit:
     folder: Path
     lock: int
     lines: list[str] = field(default_factory=list)
+
+    @property
+    def build(self) -> str:
+        """The command that builds here."""
+        return remembered.command(self.folder)
 
     def run(self, *command: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         # The lock goes to the child: where this process is killed, the next commit waits until the child has ended.
@@ -68,6 +73,7 @@ def commit(folder: Path, *, if_ready: bool, stage_records: bool = True) -> list[
             work = _Commit(folder, lock)
             stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]
             _mend_configuration(work)
+            _require_configured(work)
             _require_up_to_date(work, stage_target(folder, stage))
             if not stage:
                 _set_damaged_aside(work)
@@ -107,8 +113,10 @@ def stage_target(folder: Path, stage: str) -> str:
 def _require_repository(folder: Path) -> None:
     if not (folder / ".dvc").is_dir() or not (folder / "dvc.yaml").exists():
         raise UserError(
-            "Not a DVC project", value=str(folder.resolve()), accepted="a folder with .dvc/ and dvc.yaml",
-            todo="run this in the repository",
+            "Not a DVC project, so nothing is recorded: dvc.yaml describes builds in the repository alone",
+            value=str(folder.resolve()), accepted="a folder with .dvc/ and dvc.yaml",
+            todo="call this in the repository, for the build there; a build in a folder of its own has its record in "
+            "reports/lineage.json and .snakemake/receipts, which scribetune verify --folder and whence --folder read",
         )  # fmt: skip
     if shutil.which("git") is None:
         raise UserError(
@@ -178,12 +186,31 @@ def _mend_configuration(work: _Commit) -> None:
     work.lines.append("config/config.yaml is a link to params.yaml again, with what it said")
 
 
+def _require_configured(work: _Commit) -> None:
+    """Refuse a build that was called with other values than config/config.yaml says: DVC would record the latter."""
+    build = remembered.read(work.folder)
+    if build is None or not (build.config_files or build.config):
+        return
+    there = config.load(read_values(work.folder / "config" / "config.yaml"), say=lambda _: None)
+    built = config.load(remembered.values(work.folder), say=lambda _: None)
+    held, wanted = config.flatten(there.decisive()), config.flatten(built.decisive())
+    differing = [key for key in sorted({*held, *wanted}) if held.get(key) != wanted.get(key)]
+    if differing:
+        raise UserError(
+            "dvc.lock is left as it is: the last build here was called with other values than config/config.yaml has, "
+            "and DVC records those", value=_named(differing),
+            accepted="a build of what config/config.yaml says",
+            todo=f"set them there, then {remembered.COMMAND} and scribetune commit; or keep such builds in folders of "
+            f"their own ({remembered.COMMAND} --directory DIR)",
+        )  # fmt: skip
+
+
 def _require_up_to_date(work: _Commit, target: str) -> None:
     locks = work.folder / ".snakemake" / "locks"
     if locks.is_dir() and any(locks.iterdir()):
         raise UserError(
             "dvc.lock is left as it is: a build is running in this folder, or was killed", value=str(locks),
-            accepted="a finished build", todo=f"wait for it; if none is running: snakemake --unlock, then {_BUILD}",
+            accepted="a finished build", todo=f"wait for it; if none is running: snakemake --unlock, then {work.build}",
         )  # fmt: skip
     by_job = receipts.altered(receipts.read(work.folder).values(), work.folder)
     altered = [path for paths in by_job.values() for path in paths]
@@ -191,7 +218,7 @@ def _require_up_to_date(work: _Commit, target: str) -> None:
         raise UserError(
             "dvc.lock is left as it is: there are results that are not what their jobs made", value=_named(altered),
             accepted="results as their receipts in .snakemake/receipts say",
-            todo=f"remove them and dvc checkout (dvc pull), for the recorded ones; or {_BUILD}, to make them anew",
+            todo=f"remove them and dvc checkout (dvc pull), for the recorded ones; or {work.build}, to make them anew",
         )  # fmt: skip
     answer = _snakemake(work, target, "--dry-run", "--printshellcmds")  # in Snakemake's own words
     if NOTHING_TO_DO not in answer:
@@ -199,7 +226,7 @@ def _require_up_to_date(work: _Commit, target: str) -> None:
             "dvc.lock is left as it is: with config/config.yaml, Snakemake would still run something",
             value=", ".join(_jobs(answer)) or target,
             accepted="a build in which snakemake -n says nothing is to be done",
-            todo=f"run {_BUILD}, then scribetune commit",
+            todo=f"run {work.build}, then scribetune commit",
         )
     unproven = _unproven(work.folder, _snakemake(work, target, "--summary"))
     if "missing provenance" in answer.lower() or unproven:
@@ -207,7 +234,7 @@ def _require_up_to_date(work: _Commit, target: str) -> None:
             "dvc.lock is left as it is: there are results without a record of what made them",
             value=_named(unproven) or target,
             accepted="results with the records of their making, in .snakemake/metadata and .snakemake/receipts",
-            todo=f"git pull and dvc pull both (records and results); or remove those results, then {_BUILD}",
+            todo=f"git pull and dvc pull both (records and results); or remove those results, then {work.build}",
         )
 
 
@@ -219,7 +246,7 @@ def _snakemake(work: _Commit, target: str, *arguments: str) -> str:
     if done.returncode != 0:
         raise UserError(
             f"dvc.lock is left as it is: snakemake -n failed\n{_last_lines(done.stderr + done.stdout)}",
-            accepted="a build in which snakemake -n says nothing is to be done", todo=f"mend that, then {_BUILD}",
+            accepted="a build in which snakemake -n says nothing is to be done", todo=f"mend that, then {work.build}",
         )  # fmt: skip
     return done.stdout + done.stderr
 

@@ -9,18 +9,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scribetune.build import passwords, remembered
+from scribetune.build import consent, passwords
 from scribetune.build.plan_benchmarks import Benchmarks
 from scribetune.build.plan_documents import InputDocuments, input_documents
 from scribetune.build.plan_model import BaseModel, relative_paths
 from scribetune.build.plan_training import require_trainable
 from scribetune.build.refusals import log_once, refusals
-from scribetune.build.remembered import Remembered
 from scribetune.core import config as configuration
 from scribetune.core import package
 from scribetune.core.config import Config
 from scribetune.record import code, provenance, receipts
 from scribetune.record.receipts import Repairs
+from scribetune.record.remembered import Remembered
 
 _MOST_PATHS = 5
 
@@ -139,15 +139,15 @@ class Plan:
             SystemExit: Something the user can mend, with the message.
         """
         with refusals():
-            if not remembered.same_base(call):
+            if not consent.same_base(call):
                 self.model.files(None)  # one that is not there is the first thing to say
-            remembered.check(call, self.config.results.replace, self._has_all)
+            consent.check(call, self.config.results.replace, self._has_all)
             self.documents.write_listings()
             self.benchmarks.write_listings()
         receipts.note_repairs(self.to_repair)
 
     def _has_all(self, before: Remembered) -> bool:
-        now = remembered.hashed(Remembered(), self.documents)
+        now = consent.hashed(Remembered(), self.documents)
         return set(before.documents.values()) <= set(now.documents.values())
 
 

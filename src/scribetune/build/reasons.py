@@ -16,7 +16,7 @@ from scribetune.core import config as configuration
 from scribetune.core import package
 from scribetune.core.errors import UserError
 from scribetune.core.file_hashes import FileHashes
-from scribetune.record import code, provenance, receipts
+from scribetune.record import code, provenance, receipts, remembered
 from scribetune.record.receipts import Receipt
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ def explain(
     """
     folder = folder.resolve()
     known = receipts.read(folder)
-    wanted = _as_outputs(folder, known.values(), targets)
-    with _planned(folder, wanted, config_files, config or {}) as dag:
+    wanted = as_outputs(folder, known.values(), targets)
+    with remembered.called_from_here(), _planned(folder, wanted, config_files, config or {}) as dag:
         notes: list[str] = []
         configuration.load(dag.workflow.config, say=notes.append)
         return Explanation(tuple(targets), _reasons(folder, dag, known), tuple(notes))
@@ -135,8 +135,17 @@ def _reasons(folder: Path, dag: "DAG", known: Mapping[str, Receipt]) -> tuple[Jo
     return tuple(jobs)
 
 
-def _as_outputs(folder: Path, known: Iterable[Receipt], targets: Sequence[str]) -> list[str]:
-    """Return targets as Snakemake knows them: a folder such as models/adapter stands for what jobs made in it."""
+def as_outputs(folder: Path, known: Iterable[Receipt], targets: Sequence[str]) -> list[str]:
+    """Return targets as Snakemake knows them: a folder such as models/adapter stands for what jobs made in it.
+
+    Args:
+        folder: The build's working directory.
+        known: Receipts of its jobs.
+        targets: Rules, files and folders.
+
+    Raises:
+        UserError: A folder in which no job made anything.
+    """
     jobs = list(known)
     wanted: list[str] = []
     for target in targets:
@@ -201,7 +210,7 @@ def _planned(
             raise UserError(
                 f"The build cannot be planned: {what}",
                 accepted="a rule, a file that the build makes, or a folder of such files",
-                todo="mend what it names; snakemake -n says more",
+                todo="mend what it names; scribetune build --dry-run says more",
             ) from error
         # Snakemake's API has no question for the plan itself; the dry run has just made it.
         yield workflow._workflow.dag

@@ -4,13 +4,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune.build import passwords, remembered
+from scribetune.build import consent, passwords
 from scribetune.build.plan import Plan
 from scribetune.build.refusals import log_once, refusals
-from scribetune.build.remembered import Remembered
 from scribetune.core import layout
 from scribetune.core.errors import UserError
-from scribetune.record import receipts, replaced, running
+from scribetune.record import receipts, remembered, replaced, running
+from scribetune.record.remembered import Remembered
 
 if TYPE_CHECKING:
     from snakemake.workflow import Workflow
@@ -48,7 +48,7 @@ def start(plan: Plan, workflow: "Workflow", call: Remembered) -> None:
                 "--touch would have results count as made from what they were not made from",
                 value="--touch",
                 accepted="a build without it: content decides what runs again, and no date does",
-                todo=f"see what would run: scribetune why; then {remembered.command_of(call)}",
+                todo=f"see what would run: scribetune why; then {remembered.command(build=call)}",
             )
         others = running.at_work()
         if others or not running.hold_build():
@@ -60,7 +60,7 @@ def start(plan: Plan, workflow: "Workflow", call: Remembered) -> None:
     passwords.note(
         plan.documents, {job.wildcards_dict["shard"] for job in jobs if job.rule.name == passwords.RENDERING}
     )
-    remembered.write(remembered.hashed(call, plan.documents) if not plan.documents.sample_specs else call)
+    remembered.write(consent.hashed(call, plan.documents) if not plan.documents.sample_specs else call)
 
 
 def _left_over(processes: list[running.Process]) -> str:

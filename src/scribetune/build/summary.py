@@ -11,7 +11,7 @@ from scribetune.core.errors import UserError
 from scribetune.dataset import unlabelled
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
-from scribetune.record import receipts
+from scribetune.record import receipts, remembered
 from scribetune.report import public_benchmarks
 from scribetune.text.visible_text import visible
 
@@ -26,11 +26,12 @@ def text(folder: Path) -> str:
     if not documents.exists():
         raise UserError(
             "No build to sum up", value=str(documents), accepted="the working directory of a build",
-            todo="run snakemake --cores 1 --resources gpu=1 there first",
+            todo=f"build it first: {remembered.command(folder)}; or name the build's folder with --folder",
         )  # fmt: skip
     with documents.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     lines = [*_documents(rows), *_splits(folder), *_scores(folder), *_benchmarks(folder), *_places(folder)]
+    lines.append(f"again      {remembered.command(folder)}")
     return "\n".join(["", *lines, ""])
 
 

@@ -1,6 +1,8 @@
 """The console script `scribetune`.
 
+building   `scribetune build`
 planning   `scribetune why`
+recording  `scribetune summary` and `commit`: what the last build came to, and its record for DVC and git
 queries    `scribetune whence`, `touched-by` and `log`
 checks     `scribetune verify`, `forget` and `reproduce`: they act on what was recorded
 signing    `scribetune sign`
@@ -8,98 +10,73 @@ scores     `scribetune score`: scores of anybody's predictions, without a build 
 reviewing  `scribetune review`: the page where labels are reviewed
 teaching   `scribetune teach`: labels by a teacher model
 cleaning   `scribetune clean`: removes results that builds have replaced
+generating `scribetune config`: the files that are generated from the configuration model
+options    options that commands share: the build's folder, its configuration, `--set`
 messages   what commands say: mistakes in words, and nothing of other people's that a terminal would obey
-
-`config`, `summary` and `commit` are here.
 """
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scribetune.cli import checks, cleaning, planning, queries, reviewing, scores, signing, teaching
-from scribetune.cli.messages import errors_in_words
+from scribetune.cli import (
+    building,
+    checks,
+    cleaning,
+    generating,
+    planning,
+    queries,
+    recording,
+    reviewing,
+    scores,
+    signing,
+    teaching,
+)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(queries.whence)
-app.command()(queries.touched_by)
-app.command()(queries.log)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+_PANELS = {
+    "Build": (building.build, planning.why, recording.summary, recording.commit, cleaning.clean),
+    "Labels": (reviewing.review, teaching.teach),
+    "Scores": (scores.score,),
+    "What made what": (queries.whence, queries.touched_by, queries.log, checks.verify, signing.sign),
+    "Withdraw, reproduce": (checks.forget, checks.reproduce),
+    "Development": (generating.config,),
+}
+_HAVE_WORDS_FOR_OTHER_OPTIONS = (building.build,)
+for _panel, _commands in _PANELS.items():
+    for _command in _commands:
+        app.command(
+            rich_help_panel=_panel,
+            context_settings={"ignore_unknown_options": _command in _HAVE_WORDS_FOR_OTHER_OPTIONS},
+        )(_command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import platform
+
+        from scribetune import __version__
+        from scribetune.record import provenance
+
+        lock = provenance.lock_in_use()
+        sys.stdout.write(
+            f"scribetune {__version__}, libraries of envs/{lock.name} "
+            f"({provenance.environment_digest(lock)}), Python {platform.python_version()}\n"
+        )
+        raise typer.Exit
 
 
 @app.callback()
-def _scribetune() -> None:
-    """Tools around the build; `snakemake --cores 1 --resources gpu=1` is the build itself."""
-
-
-@app.command("config")
-def config_command(
-    write: Annotated[bool, typer.Option(help="Write the generated files instead of comparing them.")] = False,
-    folder: Annotated[Path | None, typer.Option(help="Configuration folder (default: the repository's).")] = None,
+def _scribetune(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Versions of scribetune and its lock.")
+    ] = False,
 ) -> None:
-    """Compare config.yaml, deepseek-ocr-2.yaml, schema.json and the README's table with the model they come from."""
-    from scribetune.build import config_files
-    from scribetune.core import files
-    from scribetune.core.package import REPOSITORY
+    """From a folder of PDFs to a document-OCR model fine-tuned for it, with evidence and lineage.
 
-    folder = folder or REPOSITORY / "config"
-    stale = False
-    if config_files.link_is_broken(folder):
-        if write:
-            config_files.mend_link(folder)
-            sys.stdout.write("config.yaml is a link to params.yaml again, with what it said\n")
-        else:
-            stale = True
-            sys.stdout.write("differs: config.yaml is no longer a link to params.yaml, where DVC reads parameters\n")
-    for path, text in config_files.rendered(folder, keep_values=True).items():
-        if config_files.is_current(path, text):
-            continue
-        if write:
-            files.write_text(path.resolve(), text)  # config.yaml is a link
-            sys.stdout.write(f"written: {path}\n")
-        else:
-            stale = True
-            sys.stdout.write(f"differs: {path}\n")
-    if stale:
-        sys.stdout.write(f"Run `{config_files.REGENERATE}` to write them.\n")
-        raise typer.Exit(1)
+    PDFs go into data/raw (without any, samples are made); build ends with a summary and reports/index.html.
 
-
-@app.command()
-def summary(
-    folder: Annotated[Path, typer.Argument(help="Working directory of a build.")] = Path(),
-) -> None:
-    """Say in a few lines what the last build used, refused and achieved, and where to look."""
-    from scribetune.build import summary as build_summary
-
-    with errors_in_words():
-        sys.stdout.write(build_summary.text(folder))
-
-
-@app.command()
-def commit(
-    if_ready: Annotated[bool, typer.Option(help="Do nothing, and say why, while the build is not up to date.")] = False,
-    stage: Annotated[bool, typer.Option(help="Stage the records for git; otherwise say what is to be staged.")] = True,
-) -> None:
-    """Record an up-to-date build in dvc.lock and stage its records for git (dvc.lock, .snakemake/, metrics).
-
-    Refuses, with exit status 1, while Snakemake would still run something or a result has no record of what made it.
-    Nothing of yours is staged, and nothing is committed: git commit is yours.
+    Then review labels by eye, ask why something would run again, and what made what.
     """
-    from scribetune.build import dvc_commit
-
-    with errors_in_words():
-        for line in dvc_commit.commit(Path(), if_ready=if_ready, stage_records=stage):
-            sys.stdout.write(f"{line}\n")
-
-
-app.command()(planning.why)
-app.command()(checks.verify)
-app.command()(checks.forget)
-app.command()(checks.reproduce)
-app.command()(scores.score)
-app.command()(signing.sign)
-app.command()(teaching.teach)
-app.command()(reviewing.review)
-app.command()(cleaning.clean)

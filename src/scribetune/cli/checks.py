@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scribetune.cli.messages import errors_in_words, shown
+from scribetune.cli.options import AsJson, Folder
 from scribetune.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ _MOST_ROWS = 20
 NOTHING_TO_VERIFY = 2
 """Exit status of `verify` where no build is recorded."""
 
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-Folder = Annotated[Path, typer.Option(help="Working directory of the build.")]
 Raw = Annotated[Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")]
 
 
@@ -40,6 +39,7 @@ def verify(
     notes: [text]}.
     """
     from scribetune.audit import verify as verification
+    from scribetune.record import remembered
 
     with errors_in_words(1 if folder.is_dir() else NOTHING_TO_VERIFY):
         result = verification.verify(folder, raw, with_cache=cache, allowed_signers=allowed_signers)
@@ -51,7 +51,7 @@ def verify(
         error = UserError(
             "Nothing to verify: no build is recorded", value=str(folder.resolve()),
             accepted="the working directory of a build (data/manifests, models/, reports/)",
-            todo="build first: snakemake --cores 1 --resources gpu=1; or dvc pull; or correct --folder",
+            todo=f"build first: {remembered.command(folder)}; or dvc pull; or correct --folder",
         )  # fmt: skip
         sys.stderr.write(f"{error}\n")
         raise typer.Exit(NOTHING_TO_VERIFY)
@@ -202,7 +202,9 @@ def _forgotten_text(done: dict[str, Any]) -> str:
 
 
 def _next_steps(folder: Path, *, rebuilt: bool) -> str:
-    steps = [] if rebuilt else ["build without it: snakemake --cores 1 --resources gpu=1"]
+    from scribetune.record import remembered
+
+    steps = [] if rebuilt else [f"build without it: {remembered.command(folder)}"]
     if (folder / ".dvc").is_dir():
         steps.append("record the build: scribetune commit")
     if (folder / ".git").exists():

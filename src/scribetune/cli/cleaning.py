@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from scribetune.cli.messages import errors_in_words
+from scribetune.cli.options import Folder
 
 
 def clean(
-    folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="The build's folder.")] = Path(),
+    folder: Folder = Path(),
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing.")] = False,
 ) -> None:
     """Remove the adapters, merged models and reports that builds have replaced, and kept in work/replaced."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scribetune.cli.messages import errors_in_words, shown
+from scribetune.cli.options import AsJson, Folder
 from scribetune.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ _PIPED_WIDTH = 140
 Revision = Annotated[
     str | None, typer.Option("--rev", metavar="REV", help="A git revision (tag, branch, hash) instead of what is here.")
 ]
-Folder = Annotated[Path, typer.Option("--folder", metavar="DIR", help="The build's folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object with the keys listed above, for programs.")]
 
 
 def whence(
@@ -166,6 +165,7 @@ def log(
     """
     with errors_in_words():
         from scribetune.audit import timeline as query
+        from scribetune.record import remembered
 
         found = query.timeline(folder, rev)
         if as_json:
@@ -192,7 +192,7 @@ def log(
             raise UserError(
                 "There is no adapter here" + "".join(f". {limit}" for limit in found.limits),
                 value=str(folder.resolve()), accepted="the folder of a build",
-                todo="build one: snakemake --cores 1 --resources gpu=1, then scribetune commit and git commit",
+                todo=f"build one: {remembered.command(folder)}; then scribetune commit and git commit",
             )  # fmt: skip
         _show_missing(console, found.unreadable, found.limits)
 

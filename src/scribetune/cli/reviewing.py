@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import typer
 
-from scribetune.cli.messages import errors_in_words
+from scribetune.cli.messages import errors_in_words, shown
+from scribetune.cli.options import ConfigFiles, Folder, called_again
 from scribetune.core.errors import UserError
 
 
@@ -27,9 +28,8 @@ def review(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")] = 8377,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-    config_file: Annotated[Path, typer.Option("--configfile", help="Configuration of the build.")] = Path(
-        "config/config.yaml"
-    ),
+    folder: Folder = Path(),
+    config_files: ConfigFiles = None,
 ) -> None:
     """Check labels by eye: page image beside editable Markdown, in the browser; the least trusted labels come first.
 
@@ -45,27 +45,28 @@ def review(
                 todo="start again with one of them; pages already decided on stay decided",
             )  # fmt: skip
 
-        from scribetune.build.config_files import read_values
         from scribetune.core import config
+        from scribetune.record import remembered
         from scribetune.review import server
         from scribetune.review.session import Choice, ReviewSession
         from scribetune.text import language
 
-        settings = config.load(read_values(config_file))
+        settings = config.load(remembered.values(folder, config_files or ()))
         if spot_check:
             choice = Choice("spot_check", spot_check, seed)
         elif worst:
             choice = Choice("worst", worst)
         else:
             choice = Choice("unlabelled" if unlabelled else "trust")
-        session = ReviewSession(Path(), Path(settings.labels.corrections), choice)
+        session = ReviewSession(folder, Path(settings.labels.corrections), choice)
         place = f"#{quote(session.page_id(page))}" if page else ""
         listener = server.listen(port)
         token = server.token_of(session.folder)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}{place}"
         queue = session.queue()
         sys.stdout.write(f"{queue['left']} pages to look at ({queue['name']}). Open, on this machine:\n  {address}\n")
-        sys.stdout.write("Stop with Ctrl-C. Then `snakemake --cores 1 --resources gpu=1` takes the decisions up.\n")
+        again = remembered.command(folder, build=called_again(folder, config_files, None))
+        sys.stdout.write(f"Stop with Ctrl-C. What takes the decisions up: {shown(again)}\n")
         sys.stdout.flush()
         if open_browser:
             import webbrowser

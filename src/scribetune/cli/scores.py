@@ -30,14 +30,16 @@ def score(
         Path,
         typer.Argument(
             metavar="REF",
-            help='What is right: JSONL with one {"id", "text"} per page, OmniDocBench\'s JSON, or olmOCR-bench\'s '
-            "JSONL (a file, or the folder of them).",
+            help='What is right: JSONL with one {"id", "text"} per page, a build\'s data/splits/test.jsonl, '
+            "OmniDocBench's JSON, or olmOCR-bench's JSONL (a file, or the folder of them).",
         ),
     ],
     hypothesis: Annotated[
         Path,
         typer.Argument(
-            metavar="HYP", help='What was read: JSONL with one {"id", "text"} per page, or a folder of Markdown files.'
+            metavar="HYP",
+            help='What was read: JSONL with one {"id", "text"} per page, such as a build\'s '
+            "reports/predictions/tuned.jsonl, or a folder of Markdown files.",
         ),
     ],
     as_json: Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scribetune.cli.messages import errors_in_words
+from scribetune.cli.options import Folder
 
 LINEAGE = Path("reports/lineage.json")
 
@@ -15,7 +16,7 @@ def sign(
     key: Annotated[
         Path | None, typer.Option(help="SSH key (default: git's user.signingkey, where gpg.format is ssh).")
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Working directory of a build.")] = Path(),
+    folder: Folder = Path(),
 ) -> None:
     """Sign reports/lineage.json with an SSH key: reports/lineage.json.sig, which `scribetune verify` checks."""
     from scribetune.audit import signature

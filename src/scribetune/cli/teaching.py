@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli.messages import errors_in_words
+from scribetune.cli.messages import errors_in_words, shown
+from scribetune.cli.options import ConfigFiles, Folder, called_again
 
 
 def teach(
@@ -16,9 +17,8 @@ def teach(
         typer.Option("--reason", help="Pages refused for this; may be given again. Default: all that can be read."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many pages.")] = None,
-    config_file: Annotated[Path, typer.Option("--configfile", help="Configuration of the build.")] = Path(
-        "config/config.yaml"
-    ),
+    folder: Folder = Path(),
+    config_files: ConfigFiles = None,
 ) -> None:
     """Label scans and other refused pages with a model; labels of people are never overwritten.
 
@@ -27,13 +27,16 @@ def teach(
     agreement with the teacher: let people correct those pages.
     """
     with errors_in_words():
-        from scribetune.build.config_files import read_values
         from scribetune.core import config
+        from scribetune.record import remembered
         from scribetune.review import teacher
 
-        settings = config.load(read_values(config_file))
-        done = teacher.teach(settings, model, tuple(reasons or teacher.READABLE), limit)
+        settings = config.load(remembered.values(folder, config_files or ()))
+        done = teacher.teach(settings, model, tuple(reasons or teacher.READABLE), limit, folder)
         sys.stdout.write(
             f"{done.written} labels written, {done.by_people} pages labelled by people left as they are, "
             f"{done.unfinished} unfinished answers and {done.empty} empty ones without a label\n"
         )
+        if done.written:
+            again = remembered.command(folder, build=called_again(folder, config_files, None))
+            sys.stdout.write(f"What takes the labels up: {shown(again)}\n")

@@ -2,6 +2,7 @@
 
 config       the configuration: one model with types, defaults and descriptions
 config_messages  what a key accepts, and what is wrong with a configuration, in words
+yaml_files   configuration files as they are on disk, and where in one a slip is
 old_names    old names of configuration keys, accepted for one release
 errors       the one exception that a user's mistake raises: a message, never a traceback
 layout       where things lie: the path grammar of the build

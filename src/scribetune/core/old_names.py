@@ -57,6 +57,9 @@ def with_new_names(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
     if isinstance(base, Mapping) and _CONSENT in base:
         renewed["base_model"] = {key: value for key, value in base.items() if key != _CONSENT}
         notes.append(f"base_model.{_CONSENT} is gone: no supported model needs Python code of its own, and none is run")
+    if isinstance(base, Mapping) and base.get("revision") == "null":
+        # `snakemake --config` has every value as text.
+        renewed["base_model"] = {**renewed["base_model"], "revision": None}
     return renewed, sorted(notes)
 
 

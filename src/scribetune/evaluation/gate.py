@@ -12,10 +12,11 @@ from typing import Any
 
 from scribetune.core.config import Gate
 from scribetune.core.errors import UserError
+from scribetune.record.remembered import COMMAND
 
 _ROUNDING = 1e-9
 """Differences of sums in another order: a change that is this close to its limit is at the limit."""
-_REDO = "run snakemake again, so that reports/metrics.json is written anew"
+_REDO = f"write reports/metrics.json anew: {COMMAND}"
 
 
 @dataclass(frozen=True)

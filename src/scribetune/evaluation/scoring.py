@@ -22,6 +22,7 @@ from scribetune.metrics.markdown import formula_exact
 from scribetune.metrics.omnidocbench import ground_truth, page_scores
 from scribetune.metrics.omnidocbench.page_scores import overall_without_cdm
 from scribetune.metrics.tables import page_tables
+from scribetune.record.remembered import COMMAND
 from scribetune.text.markdown import plain_text
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ _MEANS = {
 _COMPARED = {"cer": True, "wer": True, "bleu": False, "rougeL_char": False, "table_f1": False, "loop": True}
 """Metrics compared page by page in `change`, and whether lower is better."""
 
-REDO = "run the build again: `snakemake --cores 1 --resources gpu=1`"
+REDO = f"run the build again: {COMMAND}"
 _REDO_RECORDS = 'give both files one record {"id", "text"} per page, with the same ids'
 
 

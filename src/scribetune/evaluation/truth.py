@@ -2,7 +2,7 @@
 
 `read` tells the three forms of a set apart by their keys, whatever the file is called:
 
-- JSONL of `{"id", "text"}`: one page each.
+- JSONL of `{"id", "text"}`: one page each; or the records of a build's split, whose text is the model's turn.
 - OmniDocBench: a JSON list (or JSONL) of pages with `layout_dets` and `page_info.image_path`. A page's id is the
   name of its image without extension; its text is that of its annotations in reading order.
 - olmOCR-bench: JSONL of facts with `pdf`, `page` and `type`; a folder of such files is one set. A page's id is
@@ -33,7 +33,8 @@ Record = Mapping[str, Any]
 Kind = Literal["omnidocbench", "olmocr", "pages"]
 KINDS: tuple[Kind, ...] = ("omnidocbench", "olmocr", "pages")
 FORMS = (
-    'JSONL with one {"id", "text"} per page, OmniDocBench\'s JSON (pages with "layout_dets"), '
+    'JSONL with one {"id", "text"} per page (or a build\'s data/splits/test.jsonl), '
+    'OmniDocBench\'s JSON (pages with "layout_dets"), '
     'or olmOCR-bench\'s JSONL (facts with "pdf", "page" and "type")'
 )
 _PAGE_FILE = re.compile(r"\.(jpe?g|png|pdf|md|mmd)$", re.IGNORECASE)
@@ -113,7 +114,7 @@ def _kind_of(row: Record) -> Kind | None:
         return "omnidocbench"
     if "pdf" in row and "type" in row:
         return "olmocr"
-    return "pages" if "id" in row and "text" in row else None
+    return "pages" if "id" in row and ("text" in row or "conversations" in row) else None
 
 
 def _refuse(refused: list[Refused] | None, record: str, error: UserError) -> None:
@@ -289,6 +290,8 @@ def _records(rows: Sequence[Record], path: Path, refused: list[Refused] | None) 
 
 
 def _record(row: Record, number: int, path: Path) -> Record:
+    if "text" not in row and (turns := row.get("conversations")):
+        row = {**row, "text": _answer(turns)}
     missing = [key for key in ("id", "text") if key not in row]
     if missing or not isinstance(row["text"], str):
         what = f"without {' and '.join(missing)}" if missing else "whose text is no text"
@@ -306,6 +309,16 @@ def _record(row: Record, number: int, path: Path) -> Record:
             todo="correct the record",
         )
     return row
+
+
+def _answer(turns: Any) -> str | None:
+    """Return the model's turn in a training record (ShareGPT); None where there is none."""
+    said = (
+        [turn for turn in turns if isinstance(turn, dict) and turn.get("from") == "gpt"]
+        if isinstance(turns, list)
+        else []
+    )
+    return str(said[0]["value"]) if said and isinstance(said[0].get("value"), str) else None
 
 
 def _rows(path: Path, refused: list[Refused] | None = None) -> list[Record]:

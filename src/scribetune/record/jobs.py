@@ -16,6 +16,9 @@ AROUND_A_JOB = True
 
 logger = logging.getLogger("scribetune")
 
+_INTERRUPTED = 130
+"""As shells say it: 128 and the number of SIGINT."""
+
 
 @contextlib.contextmanager
 def rule_job(job: Any) -> Iterator[None]:
@@ -29,7 +32,7 @@ def rule_job(job: Any) -> Iterator[None]:
         job: The `snakemake` object of the script.
 
     Raises:
-        SystemExit: With status 1 after any error.
+        SystemExit: With status 1 after any error, 130 after an interrupt.
     """
     log_path = Path(job.log[0])
     log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +57,10 @@ def rule_job(job: Any) -> Iterator[None]:
         logger.error("%s", error)  # noqa: TRY400  a user's mistake needs no traceback
         _show(f"\n{job.rule}: {error}\n")
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        # Ctrl-C reaches the job as well as Snakemake, which says what becomes of it.
+        logger.info("rule %s was interrupted", job.rule)
+        raise SystemExit(_INTERRUPTED) from None
     except Exception as error:
         logger.exception("rule %s failed", job.rule)
         _show(f"\n{job.rule} failed: {type(error).__name__}: {error}\n  The traceback is in {log_path}\n")

@@ -18,10 +18,11 @@ from scribetune.dataset import page_kinds
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
 from scribetune.evaluation.gate import Verdict
+from scribetune.record.remembered import COMMAND
 
 LOGGER = logging.getLogger(__name__)
 
-REBUILD = "run snakemake again, so that predictions, scores and report come from the same build"
+REBUILD = f"bring predictions, scores and report to the same build: {COMMAND}"
 _DOCUMENT_COUNTS = ("pages", "accepted", "refused")
 _DOCUMENT_TEXTS = ("path", "reasons", "message", "category", "language", "licence")
 _TRUE = frozenset({"1", "1.0", "true", "yes"})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scribetune.core import layout
 from scribetune.core.errors import UserError
+from scribetune.record import remembered
 
 SELECTION = Path(layout.MANIFESTS, "selection", "all.csv")
 OF_NO_USE = frozenset({"duplicate", "withdrawn", "image_failed", "blank"})
@@ -78,7 +79,7 @@ def read(folder: Path) -> dict[str, ReviewPage]:
         raise UserError(
             "There is nothing to review yet", value=str(folder / SELECTION),
             accepted="a build that has selected its pages",
-            todo="run `snakemake labels --cores 2` first, in the folder of the build",
+            todo=f"select them first: {remembered.command(folder, 'labels')}; or name the build's folder with --folder",
         )  # fmt: skip
     try:
         trusts = {(row["document"], int(row["page"])): trust_of(row) for row in _rows(manifests / "labels")}
@@ -87,7 +88,7 @@ def read(folder: Path) -> dict[str, ReviewPage]:
     except (KeyError, ValueError) as error:
         raise UserError(
             f"A manifest in {manifests} is not one of this version ({type(error).__name__}: {error})",
-            todo="run `snakemake labels --cores 2` again",
+            todo=f"make them anew: {remembered.command(folder, 'labels')}",
         ) from error
     return {page.id: page for page in sorted(found, key=lambda page: page.id) if page.image and page.can_be_used}
 

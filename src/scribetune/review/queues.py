@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scribetune.core.errors import UserError
+from scribetune.record import remembered
 from scribetune.review.page_views import ReviewPage
 
 SAMPLES = Path("reports/samples.csv")
@@ -52,7 +53,7 @@ def worst_predictions(pages: Mapping[str, ReviewPage], samples: Path, count: int
     except (OSError, KeyError, csv.Error) as error:
         raise UserError(
             "There are no scored predictions to review", value=str(samples), accepted="the scores of a build",
-            todo="run `snakemake --cores 1 --resources gpu=1` first, or review by trust",
+            todo=f"score them first: {remembered.command(samples.parent.parent)}; or review by trust",
         ) from error  # fmt: skip
     known = [(float(cer), id_) for id_, cer in scored if cer and id_ in pages and not math.isnan(float(cer))]
     known.sort(key=lambda entry: (-entry[0], entry[1]))

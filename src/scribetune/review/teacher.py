@@ -17,7 +17,9 @@ from scribetune.core.config import Config
 from scribetune.core.errors import UserError
 from scribetune.dataset import unlabelled
 from scribetune.labels.corrections import read_correction
+from scribetune.models import families
 from scribetune.models.examples import Page
+from scribetune.record import remembered
 from scribetune.review import decisions
 from scribetune.text import markdown
 
@@ -37,31 +39,34 @@ class Teaching:
     empty: int  # pages for which the model wrote nothing
 
 
-def refused_pages(selection: Path, reasons: Collection[str]) -> list[tuple[str, int, Path]]:
-    """Return (document, page, image) of pages that were refused for one of the reasons and have an image.
+def refused_pages(folder: Path, reasons: Collection[str]) -> list[tuple[str, int, Path]]:
+    """Return (document, page, image) of a build's pages that were refused for one of the reasons and have an image.
 
     Raises:
         UserError: The manifest is not there.
     """
+    selection = folder / SELECTION
     if not selection.exists():
         raise UserError(
             f"{selection} does not exist: which pages have no usable label is not known yet.",
-            todo="run `snakemake labels --cores 2` first",
+            todo=f"find out first: {remembered.command(folder, 'labels')}; or name the build's folder with --folder",
         )
     with selection.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return [
-        (row["document"], int(row["page"]), Path(row["image"]))
+        (row["document"], int(row["page"]), folder / row["image"])
         for row in rows
-        if row["reason"] in reasons and row["image"] and Path(row["image"]).exists()
+        if row["reason"] in reasons and row["image"] and (folder / row["image"]).exists()
     ]
 
 
-def teach(config: Config, model: str, reasons: Sequence[str] = READABLE, limit: int | None = None) -> Teaching:
-    """Label pages refused for these reasons with a model (a folder, or a hub id), at most `limit`.
+def teach(
+    config: Config, model: str, reasons: Sequence[str] = READABLE, limit: int | None = None, folder: Path = Path()
+) -> Teaching:
+    """Label a build's pages refused for these reasons with a model (a folder, or a hub id), at most `limit`.
 
-    The next build takes the labels up. Of the configuration, `task`, `generate`, `labels.corrections` and precision and
-    threads of `train` are used.
+    The next build in `folder` takes the labels up. Of the configuration, `task`, `generate`, `labels.corrections` and
+    precision and threads of `train` are used.
 
     Raises:
         UserError: An unknown reason, no manifest, no usable model, or a folder of corrections that is a link.
@@ -72,15 +77,16 @@ def teach(config: Config, model: str, reasons: Sequence[str] = READABLE, limit: 
             f"No page can be labelled for the reason {', '.join(unknown)}; accepted: {', '.join(READABLE)}.",
             todo="name some of these",
         )
-    folder = Path(config.labels.corrections)
-    found = refused_pages(SELECTION, reasons)
-    people = [page for page in found if _is_by_people(_target(folder, *page[:2]))]
+    _require_usable(config, model)
+    corrections = folder / config.labels.corrections
+    found = refused_pages(folder, reasons)
+    people = [page for page in found if _is_by_people(_target(corrections, *page[:2]))]
     waiting = [page for page in found if page not in people][:limit]
     for document in {document for document, _, _ in waiting}:
-        _refuse_link(folder, document)
+        _refuse_link(corrections, document)
     counts: Counter[str] = Counter()
     if waiting:
-        counts = _write(config, model, folder, waiting)
+        counts = _write(config, model, corrections, waiting)
     return Teaching(counts["written"], len(people), counts["unfinished"], counts["empty"])
 
 
@@ -92,6 +98,17 @@ def _refuse_link(folder: Path, document: str) -> None:
             accepted=f"a folder of its own in {folder}, or none",
             todo="put a folder in its place, and call this again",
         )  # fmt: skip
+
+
+def _require_usable(config: Config, model: str) -> None:
+    """Look at the teacher before anything else: where no page waits, nobody would learn that its name is wrong."""
+    try:
+        families.resolve(config.base_model.model_copy(update={"name": model}), (Path(),))
+    except UserError as error:
+        raise UserError(
+            error.what.replace("The base model", "The teacher"), value=error.value, accepted=error.accepted,
+            todo="name another model: scribetune teach MODEL",
+        ) from error  # fmt: skip
 
 
 def _write(config: Config, model: str, folder: Path, waiting: Sequence[tuple[str, int, Path]]) -> Counter[str]:

@@ -38,6 +38,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(variable, raising=False)
     (tmp_path / ".dvc").mkdir()
     shutil.copyfile(package.REPOSITORY / "dvc.yaml", tmp_path / "dvc.yaml")
+    (tmp_path / "Snakefile").touch()
     (tmp_path / "data" / "raw").mkdir(parents=True)
     (tmp_path / "data" / "raw.dvc").touch()
     git(tmp_path, "init", "-q")

@@ -8,9 +8,7 @@ import pytest
 
 from scribetune.build import reasons
 from scribetune.build.reasons import Cause, Explanation, JobReasons
-from scribetune.cli import planning
 from scribetune.core import files
-from scribetune.core.errors import UserError
 from scribetune.core.file_hashes import FileHashes
 from scribetune.record import code, provenance, receipts
 
@@ -124,11 +122,3 @@ def test_old_names_of_keys_are_told_first() -> None:
     explanation = Explanation((), (), ("Old names:\n    train.rank is now train.lora.rank",))
     assert explanation.words()[:2] == ["Old names:", "    train.rank is now train.lora.rank"]
     assert explanation.as_json()["notes"] == explanation.notes
-
-
-def test_a_key_in_a_group_can_be_asked_about() -> None:
-    asked = planning._nested(["train.lora.rank=8", "train.epochs=5", "train.lora.alpha=16"])
-    assert asked == {"train": {"lora": {"rank": 8, "alpha": 16}, "epochs": 5}}
-    for wrong in ("rank=8", "train..rank=8", "train.lora.rank"):
-        with pytest.raises(UserError, match=r"SECTION\.KEY=VALUE"):
-            planning._nested([wrong])

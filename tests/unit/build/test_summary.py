@@ -9,6 +9,8 @@ from scribetune.build import summary
 from scribetune.core.config import Gate
 from scribetune.core.errors import UserError
 from scribetune.evaluation import gate, scoring
+from scribetune.record import remembered
+from scribetune.record.remembered import Remembered
 
 HEADER = "document,path,sha256,bytes,status,pages,accepted,refused,reasons,message,category,language,licence\n"
 
@@ -47,6 +49,13 @@ def test_it_shows_scores_before_and_after_and_where_to_look(tmp_path: Path) -> N
     assert "reports/index.html" in text
 
 
+def test_it_ends_with_the_command_that_builds_again(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/documents.csv").write_text(HEADER, encoding="utf-8")
+    remembered.write(Remembered(config={"documents": {"raw": "/pdfs"}}), tmp_path)
+    assert f"again      scribetune build --directory {tmp_path} --set documents.raw=/pdfs\n" in summary.text(tmp_path)
+
+
 def test_it_says_whether_the_model_is_promoted_and_why_not(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/documents.csv").write_text(HEADER, encoding="utf-8")
@@ -62,5 +71,5 @@ def test_it_says_whether_the_model_is_promoted_and_why_not(tmp_path: Path) -> No
 
 
 def test_without_a_build_it_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="run snakemake"):
+    with pytest.raises(UserError, match=f"scribetune build --directory {tmp_path}; or name the build's folder"):
         summary.text(tmp_path)

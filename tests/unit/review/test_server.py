@@ -292,7 +292,7 @@ def test_the_command_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "mine.yaml").write_text("labels: {corrections: data/corrections}\n", encoding="utf-8")
     asked = CliRunner().invoke(app, ["review", "--configfile", "mine.yaml"])
     assert asked.exit_code == 1
-    assert "snakemake labels" in asked.stderr
+    assert "scribetune build labels" in asked.stderr
     both = CliRunner().invoke(app, ["review", "--spot-check", "5", "--worst", "5", "--configfile", "mine.yaml"])
     assert both.exit_code == 1
     assert "One queue at a time" in both.stderr

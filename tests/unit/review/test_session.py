@@ -106,7 +106,7 @@ def test_trust_falls_with_everything_that_was_measured(change: dict[str, str], t
 
 
 def test_without_a_build_the_message_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="snakemake labels"):
+    with pytest.raises(UserError, match="scribetune build labels --directory"):
         session(tmp_path)
     reviewed_build.make(tmp_path)
     (tmp_path / queues.SAMPLES).unlink()

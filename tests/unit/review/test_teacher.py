@@ -26,11 +26,20 @@ class StandIn:
             yield index, Prediction(page.id, page.document, page.page, "", "", "# Scan\n", 3, stop)  # type: ignore[arg-type]
 
 
+def make_model(folder: Path) -> None:
+    """Write what a model's folder is known by."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"model_type": "deepseek_ocr2"}', encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"weights")
+
+
 def test_a_teacher_labels_refused_pages_and_never_overwrites_people(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(generation, "Reader", StandIn)
+    for name in ("models/merged", "other"):
+        make_model(Path(name))
     Path("page.png").write_bytes(b"image")
     rows = [("a", 1, "scan"), ("a", 2, "scan"), ("a", 3, "no_text"), ("a", 4, ""), ("a", 5, "duplicate")]
     teacher.SELECTION.parent.mkdir(parents=True)
@@ -53,6 +62,7 @@ def test_a_teacher_writes_no_label_where_a_documents_corrections_are_a_link_to_e
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(generation, "Reader", StandIn)
+    make_model(Path("models/merged"))
     Path("page.png").write_bytes(b"image")
     teacher.SELECTION.parent.mkdir(parents=True)
     teacher.SELECTION.write_text("document,page,image,reason\na,1,page.png,scan\n", encoding="utf-8")
@@ -66,6 +76,7 @@ def test_a_teacher_writes_no_label_where_a_documents_corrections_are_a_link_to_e
 
 def test_reasons_that_no_model_can_mend_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    make_model(Path("model"))
     with pytest.raises(UserError, match="duplicate"):
         teacher.teach(config.Config(), "model", ["duplicate"])
     with pytest.raises(UserError, match="does not exist"):

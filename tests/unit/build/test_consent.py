@@ -1,16 +1,15 @@
 """Promises about what a folder was built with: it is told from another corpus or base model, and named in commands."""
 
 import json
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from scribetune.build import remembered
-from scribetune.build.remembered import Remembered
+from scribetune.build import consent
 from scribetune.core.errors import UserError
-from scribetune.core.package import REPOSITORY
+from scribetune.record import remembered
+from scribetune.record.remembered import Remembered
 
 MINE = Remembered(
     config_files=("mine.yaml",),
@@ -29,8 +28,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def check(now: Remembered, folder: Path, *consent: str, has_all: bool = False) -> None:
-    remembered.check(now, consent, lambda _before: has_all, folder)
+def check(now: Remembered, folder: Path, *names: str, has_all: bool = False) -> None:
+    consent.check(now, names, lambda _before: has_all, folder)
 
 
 def test_it_comes_back_as_it_was_written(folder: Path) -> None:
@@ -65,7 +64,7 @@ def test_the_same_corpus_and_base_pass(folder: Path, now: Remembered) -> None:
 def test_another_corpus_or_base_needs_consent_by_name(folder: Path, now: Remembered, name: str) -> None:
     with pytest.raises(UserError, match="would be replaced: models/adapter") as refusal:
         check(now, folder)
-    assert f"'results={{replace: [{name}]}}'" in str(refusal.value)
+    assert f"--replace {name}" in str(refusal.value)
     with pytest.raises(UserError):
         check(now, folder, "something else")
     check(now, folder, name)
@@ -95,21 +94,3 @@ def test_a_build_by_an_earlier_version_is_told_by_its_lineage(folder: Path) -> N
     check(MINE, folder)
     with pytest.raises(UserError, match="asked for: the sample corpus"):
         check(replace(MINE, raw="data/samples", documents={"sample": ""}), folder)
-
-
-def test_the_command_has_the_flags_of_the_build(folder: Path) -> None:
-    words = shlex.split(remembered.command(folder, "splits"))
-    assert words[:3] == ["snakemake", "splits", "--cores"]
-    assert words[words.index("--directory") + 1] == str(folder)
-    assert words[words.index("--configfile") + 1] == "mine.yaml"
-    assert words[words.index("--config") + 1 :] == ["documents={raw: pdfs}", "train={epochs: 3}"]
-    assert "--directory" not in remembered.command(REPOSITORY)
-
-
-def test_the_configuration_is_merged_as_snakemake_does(folder: Path) -> None:
-    (folder / "mine.yaml").write_text("train: {epochs: 9, effective_batch: 2}\n", encoding="utf-8")
-    values = remembered.values(folder)
-    assert values["documents"]["raw"] == "pdfs"
-    assert values["train"]["epochs"] == 3
-    assert values["train"]["effective_batch"] == 2
-    assert values["base_model"]["name"] == "models/tiny"

@@ -1,0 +1,156 @@
+"""Whether a call may replace the results that are there: those of another corpus or base model need consent by name."""
+
+import contextlib
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from scribetune.build.plan_documents import InputDocuments
+from scribetune.core import layout
+from scribetune.core.config import BaseModelChoice
+from scribetune.core.errors import UserError
+from scribetune.core.file_hashes import FileHashes
+from scribetune.record import remembered
+from scribetune.record.remembered import Remembered
+
+_OF_BASE = (layout.ADAPTER, layout.MERGED, layout.PREDICTIONS)
+_OF_CORPUS = (layout.PAGES, layout.LABELS, layout.SPLITS, *_OF_BASE)
+
+
+def of_call(
+    config: Mapping[str, Any], config_files: Sequence[Path], documents: InputDocuments, model: BaseModelChoice
+) -> Remembered:
+    """Return what a build is called with.
+
+    Args:
+        config: What came by `--config`.
+        config_files: What came by `--configfile`.
+        documents: Its corpus.
+        model: Its base model.
+    """
+    here = Path.cwd().resolve()
+    named = (path.resolve() for path in config_files)
+    return Remembered(
+        config_files=tuple(str(path.relative_to(here) if path.is_relative_to(here) else path) for path in named),
+        config=remembered.without_consent(config),
+        raw=documents.raw_folder,
+        documents=dict.fromkeys((document.id for document in documents.all), ""),
+        base_model={"name": model.name, "revision": model.revision},
+    )
+
+
+def hashed(build: Remembered, documents: InputDocuments) -> Remembered:
+    """Return a build with the hashes of its documents, as far as they are there and can be read."""
+    found = dict(build.documents)
+    with FileHashes(Path()) as hashes:
+        for document in documents.all:
+            with contextlib.suppress(OSError):  # its row says what is wrong with it
+                found[document.id] = hashes.sha256(document.path.as_posix())
+    return replace(build, documents=found)
+
+
+def check(
+    now: Remembered, consent: Sequence[str], has_all: Callable[[Remembered], bool], folder: Path = Path()
+) -> None:
+    """Refuse a build that would replace the results of another corpus or base model.
+
+    The sample corpus, which stands in while there are no PDFs, gives way without being asked for; so does a corpus
+    that has grown, moved or lost less than half of its documents.
+
+    Args:
+        now: What the build is called with.
+        consent: `results.replace`: names of the corpus and base model whose results may go.
+        has_all: Tells whether the call's corpus has every document of an earlier build, by content; asked where its
+            folder is another.
+        folder: Its working directory.
+
+    Raises:
+        UserError: With what would be replaced, and the ways on.
+    """
+    before = _before(folder)
+    if before is None or (before.raw == layout.SAMPLES != now.raw):
+        return
+    names = {name.rstrip("/") for name in consent}
+    changes, there = [], []
+    if (held := _held(folder, _OF_CORPUS)) and not _same_corpus(before, now, has_all):
+        changes.append((before.raw or "corpus", "corpus", _corpus(before), _corpus(now)))
+        there = held
+    if (held := _held(folder, _OF_BASE)) and not _same_base(before, now):
+        changes.append((_base(before), "base model", _base(before), _base(now)))
+        there = there or held
+    changes = [change for change in changes if change[0].rstrip("/") not in names]
+    if not changes:
+        return
+    agreed = [*consent, *(name for name, *_ in changes)]
+    in_its_place = " ".join([remembered.command(folder, build=now), *(f"--replace {shlex.quote(n)}" for n in agreed)])
+    raise UserError(
+        f"The results in this folder are of another {' and '.join(kind for _, kind, *_ in changes)}, and would be "
+        f"replaced: {', '.join(there)}",
+        value="; ".join(f"there: {old}; asked for: {new}" for _, _, old, new in changes),
+        accepted="what this folder was built with, a folder of its own, or consent by name (results.replace)",
+        todo="\n    ".join(
+            (
+                "one of",
+                f"build what is here again:   {remembered.command(folder, build=before)}",
+                f"build the other beside it:  {remembered.command(folder / 'another-folder', build=now)}",
+                f"replace what is here:       {in_its_place}",
+            )
+        ),
+    )
+
+
+def same_base(now: Remembered, folder: Path = Path()) -> bool:
+    """Tell whether a call has the base model that a folder was last built with, as far as anything says so."""
+    before = _before(folder)
+    return before is None or _same_base(before, now)
+
+
+def _before(folder: Path) -> Remembered | None:
+    """Return what a folder was last built with; None where nothing says so.
+
+    The lineage of its adapter tells of a build by an earlier version, and of one that came by `dvc pull`.
+    """
+    if build := remembered.read(folder):
+        return build
+    try:
+        lineage = json.loads((folder / layout.ADAPTER / "lineage.json").read_text(encoding="utf-8"))
+        documents = {row["document"]: row["sha256"] for row in lineage["documents"]}
+        base = {key: lineage["base_model"].get(key) for key in ("name", "revision")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # not there, or damaged: the audit says so
+    is_sample = all((folder / layout.SAMPLES / f"{document}.pdf").exists() for document in documents)
+    return replace(
+        remembered.last(folder), raw=layout.SAMPLES if is_sample else "", documents=documents, base_model=base
+    )
+
+
+def _held(folder: Path, names: Sequence[str]) -> list[str]:
+    return [name for name in names if any((folder / name).glob("*"))]
+
+
+def _same_corpus(before: Remembered, now: Remembered, has_all: Callable[[Remembered], bool]) -> bool:
+    if layout.SAMPLES in (before.raw, now.raw):
+        return before.raw == now.raw
+    if before.raw in (now.raw, ""):
+        left = sum(name in now.documents for name in before.documents)
+        return 2 * left >= len(before.documents)
+    return has_all(before)
+
+
+def _same_base(before: Remembered, now: Remembered) -> bool:
+    old, new = (str(build.base_model.get("name", "")) for build in (before, now))
+    revisions = {build.base_model.get("revision") or "" for build in (before, now)}
+    return (old == new or Path(old).resolve() == Path(new).resolve()) and len(revisions) == 1
+
+
+def _corpus(build: Remembered) -> str:
+    if build.raw == layout.SAMPLES:
+        return f"the sample corpus ({layout.RAW} holds no PDF)"
+    return f"{len(build.documents)} document(s) of {build.raw or 'an earlier version of this project'}"
+
+
+def _base(build: Remembered) -> str:
+    return str(build.base_model.get("name", "?"))
