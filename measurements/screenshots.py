@@ -132,7 +132,7 @@ def report_views(browser: Browser, folder: Path, out: Path, language: Language) 
         page = browser.new_page(viewport={"width": width, "height": HEIGHTS_PX[width]})
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of its words
         open_report(page, folder)
-        for name, anchor in (("top", ""), ("summary", "summary"), ("pages", "pages?order=tuned"), ("page", "page-2"),
+        for name, anchor in (("summary", "summary"), ("pages", "pages?order=tuned"), ("page", "page-2"),
                              ("resources", "resources")):  # fmt: skip
             page.evaluate(f"location.hash = {anchor!r}")
             picture(page, out / f"report-{name}-{language}-{width}-{theme}.png")
