@@ -4,6 +4,7 @@ planning   `scribetune why`
 queries    `scribetune whence`, `touched-by` and `log`
 checks     `scribetune verify`, `forget` and `reproduce`: they act on what was recorded
 signing    `scribetune sign`
+comparing  `scribetune compare`: two adapters side by side, as one HTML file
 scores     `scribetune score`: scores of anybody's predictions, without a build and without torch
 reviewing  `scribetune review`: the page where labels are reviewed
 teaching   `scribetune teach`: labels by a teacher model
@@ -18,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli import checks, planning, queries, reviewing, scores, signing, teaching
+from scribetune.cli import checks, comparing, planning, queries, reviewing, scores, signing, teaching
 from scribetune.cli.messages import errors_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -96,6 +97,7 @@ app.command()(planning.why)
 app.command()(checks.verify)
 app.command()(checks.forget)
 app.command()(checks.reproduce)
+app.command()(comparing.compare)
 app.command()(scores.score)
 app.command()(signing.sign)
 app.command()(teaching.teach)
