@@ -9,7 +9,10 @@ from scribetune.core.errors import UserError
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Pass on a user's mistake as an exit with its message: Snakemake shows any other exception with its lines.
+    """Pass on a user's mistake as an exit with its message, in input and params functions too.
+
+    Snakemake shows any other exception with its lines. One in an input function it even takes for a file that cannot be
+    made: where the file is there, from an earlier build, it is taken as it is, and the build goes on.
 
     Raises:
         SystemExit: Something the user can mend, with the message.
@@ -18,15 +21,6 @@ def refusals() -> Iterator[None]:
         yield
     except UserError as error:
         raise SystemExit(f"\n{error}\n") from None
-
-
-def missing_input(error: UserError) -> str:
-    """Say why, and return an input that no rule makes: Snakemake then stops before any work, without a traceback.
-
-    (An exception raised in an input function is shown with one, whatever its class.)
-    """
-    log_once(str(error))
-    return f"[{error.what}]"
 
 
 @cache

@@ -8,6 +8,7 @@ comparing  `scribetune compare`: two adapters side by side, as one HTML file
 scores     `scribetune score`: scores of anybody's predictions, without a build and without torch
 reviewing  `scribetune review`: the page where labels are reviewed
 teaching   `scribetune teach`: labels by a teacher model
+cleaning   `scribetune clean`: removes results that builds have replaced
 messages   what commands say: mistakes in words, and nothing of other people's that a terminal would obey
 
 `config`, `summary` and `commit` are here.
@@ -19,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli import checks, comparing, planning, queries, reviewing, scores, signing, teaching
+from scribetune.cli import checks, cleaning, comparing, planning, queries, reviewing, scores, signing, teaching
 from scribetune.cli.messages import errors_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -102,3 +103,4 @@ app.command()(scores.score)
 app.command()(signing.sign)
 app.command()(teaching.teach)
 app.command()(reviewing.review)
+app.command()(cleaning.clean)

@@ -1,10 +1,14 @@
 """Files on disk: content hashes, and writes that are either whole or absent."""
 
+import contextlib
+import ctypes
+import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +55,57 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def in_place_of(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target` (a link is followed), which takes its place when the body is done.
+
+    Where the body fails, what it wrote is removed and `target` is as it was; at every moment `target` is one or the
+    other, whole. (Where the file system cannot exchange two names in one step, there is none for an instant.)
+    """
+    final = target.resolve()
+    fresh, old = (final.with_name(f".{final.name}.{what}") for what in ("new", "old"))
+    _remove(fresh)  # left by a process that was killed
+    if old.exists() and not final.exists():
+        old.rename(final)
+    _remove(old)
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+        if not final.exists():
+            fresh.rename(final)
+        elif not _exchange(fresh, final):
+            final.rename(old)
+            fresh.rename(final)
+    except BaseException:
+        if old.exists() and not final.exists():
+            old.rename(final)
+        raise
+    finally:
+        # After an exchange, what was there bears the name of the new one.
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step (Linux: renameat2); False where the system or the file system has no such step."""
+    at_current_folder, exchange = -100, 2
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    if rename(at_current_folder, os.fsencode(one), at_current_folder, os.fsencode(other), exchange) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
+        return False
+    raise OSError(number, os.strerror(number), str(one))
 
 
 def keep_only(folder: Path, pattern: str, kept: Collection[str]) -> None:

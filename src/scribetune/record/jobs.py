@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core.errors import UserError
-from scribetune.record import receipts, resources
+from scribetune.record import receipts, resources, running
 
 AROUND_A_JOB = True
 
@@ -40,8 +40,10 @@ def rule_job(job: Any) -> Iterator[None]:
     )
     logging.captureWarnings(capture=True)
     logger.info("rule %s", job.rule)
+    name = receipts.job_name(job.rule, dict(job.wildcards.items()))
     try:
-        yield
+        with running.job(name):
+            yield
         if job.output:  # a rule that only judges makes nothing that could be stale
             resources.note(receipts.write(job).job)
     except UserError as error:
