@@ -13,5 +13,6 @@ reasons          why a build would run what it would run: files, keys, functions
 refusals         how a build that cannot start says why: one message, before any work, and no traceback
 leftovers        what earlier builds left of documents and shards that are no more
 dvc_commit       dvc.lock and what git must have beside it, brought up to date after a build
+terminal         what Snakemake says on the terminal: a line when a job starts, and one when it ends
 summary          the closing summary of a build, from the files it left
 """

@@ -9,5 +9,5 @@ files        content hashes, and writes that are either whole or absent
 file_hashes  SHA-256 of files, remembered from one command to the next, as git's index remembers them
 isolation    work on untrusted documents in worker processes with limits of time and memory
 package      where this project lies, and the files of its package that are no modules
-progress     progress bars: a live line on a terminal, nothing anywhere else
+progress     progress of long work: a live bar on a terminal, a line a minute anywhere else
 """

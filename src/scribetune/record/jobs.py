@@ -2,11 +2,13 @@
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scribetune.core import progress
 from scribetune.core.errors import UserError
 from scribetune.record import receipts, resources, running
 
@@ -39,6 +41,8 @@ def rule_job(job: Any) -> Iterator[None]:
         force=True,
     )
     logging.captureWarnings(capture=True)
+    # Processes that the job starts have it too.
+    os.environ[progress.JOB] = receipts.job_name(job.rule, dict(job.wildcards.items()))
     logger.info("rule %s", job.rule)
     name = receipts.job_name(job.rule, dict(job.wildcards.items()))
     try:

@@ -69,6 +69,7 @@ def vision_features(prepared: Prepared, model: Any) -> vision_cache.FeatureStore
         workers=hardware.workers,
         group=hardware.group,
         of_front=kept.of_front,
+        note=f"then {prepared.forecast.steps_in_words()}",
     )
     freed = _empty_needless_weights(prepared, model)
     logger.info(
