@@ -3,6 +3,7 @@
 plan             the plan of a build, made when the Snakefile is read: shards, settings, and each rule's digests
 plan_documents   its input documents, shard by shard: what the rules about them read and are told
 plan_model       its base model: files, where it is loaded from, what it is asked, the memory it takes
+plan_training    what a training is refused for before any job runs
 plan_benchmarks  its public benchmarks: what their rules read, and what they leave
 start            what comes before the first job and after the last: one build at a time, results kept
 remembered       what a folder was last built with: corpus, base model, flags; the command that builds it again

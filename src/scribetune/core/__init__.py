@@ -1,6 +1,7 @@
 """The ground: errors, files, processes, the configuration. It imports no other room.
 
 config       the configuration: one model with types, defaults and descriptions
+config_messages  what a key accepts, and what is wrong with a configuration, in words
 old_names    old names of configuration keys, accepted for one release
 errors       the one exception that a user's mistake raises: a message, never a traceback
 layout       where things lie: the path grammar of the build

@@ -28,7 +28,6 @@ def load(prepared: Prepared) -> Loaded:
 
     Raises:
         AdapterError: The scope did not get the weights it names.
-        UserError: Quantisation is asked for, and bitsandbytes is not installed.
     """
     settings, hardware, base = prepared.settings, prepared.hardware, prepared.base
     device, group, deterministic = hardware.placement.device, hardware.group, settings.machine.deterministic
