@@ -48,6 +48,7 @@ rule write_report:
     params:
         **plan.reuse("write_report"),
         settings=plan.settings("report"),
+        corpus=plan.documents.name,
     script:
         "../scripts/write_report.py"
 

@@ -86,6 +86,7 @@ def opened(chromium: Any, inputs: ReportInputs, request: pytest.FixtureRequest) 
     page = chromium.new_context(viewport={"width": 1400, "height": 1000}).new_page()
     page.goto(report.as_uri())
     until(page, "document.documentElement.dataset.plots === 'drawn'")
+    page.locator("#metrics details:has(#aggregate) summary").click()
     yield page
     page.context.close()
 
@@ -187,6 +188,7 @@ def test_the_command_for_review_is_copied(chromium: Any, inputs: ReportInputs) -
 
 RESOURCES = """<script>parent.postMessage({{
     scribetune: "resources", build: "{build}", head: ["stage", "wall time"], note: "Measured.",
+    trained: "trained on 2026-03-01",
     rows: [["training", "3 min 04 s"], ["<img src=x onerror=alert(1)>", "1.0 s"]],
 }}, "*")</script>"""
 
@@ -206,5 +208,22 @@ def test_what_the_stages_took_is_shown_where_it_lies_beside_the_report(
         until(page, f"{note}.includes('{told}')")
         rows = page.locator("#resources-table tbody tr").all_inner_texts()
         assert bool(rows) == (beside == build)
+        assert page.locator("#trained").is_visible() == (beside == build)
     assert rows == ["training\t3 min 04 s", "<img src=x onerror=alert(1)>\t1.0 s"]
+    assert page.locator("#trained").inner_text().strip(" ·") == "trained on 2026-03-01"
+    page.close()
+
+
+def test_a_chinese_report_speaks_chinese_where_its_script_does(chromium: Any, inputs: ReportInputs) -> None:
+    report = inputs.working_directory / "reports/chinese.html"
+    write(dataclasses.replace(inputs, language="zh", inline_pages=3), report)
+    page = chromium.new_page()
+    page.goto(report.as_uri())
+    until(page, "document.getElementById('count').textContent === '7 页'")
+    page.select_option("#show", "worse")
+    until(page, "document.getElementById('count').textContent === '7 页中的 1 页'")
+    page.locator("#theme").click()
+    assert page.locator("#theme").inner_text() == "主题：浅色"
+    until(page, "document.documentElement.dataset.plots === 'drawn'")
+    assert "学习率" in page.locator("#plot-training").inner_text()
     page.close()

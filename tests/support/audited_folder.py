@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,13 @@ def make(folder: Path) -> Path:
     return folder
 
 
-def record_in_dvc(folder: Path) -> None:
+RECORDED = ("data/pages", "data/labels", "models/adapter", "reports/lineage.json", "reports/metrics.json")
+
+
+def record_in_dvc(folder: Path, paths: Sequence[str] = RECORDED) -> None:
     """Write .dvc/cache and dvc.lock, as `scribetune commit` does."""
     outs = []
-    for path in ("data/pages", "data/labels", "models/adapter", "reports/lineage.json", "reports/metrics.json"):
+    for path in paths:
         place = folder / path
         if place.is_file():
             outs.append({"path": path, "md5": _store(folder, place.read_bytes())})

@@ -9,6 +9,7 @@ whence            what made an adapter, a merged model, a report or a prediction
 touches           which adapters, merged models and reports a document or a page went into
 timeline          the adapters that were trained, newest first
 differences       what changed between two lineages, in words and as plain values
+recorded          result files of a build wherever it is kept: its folder, a copy of its reports, or a revision
 verify            every hash that a build recorded, computed again
 withdraw          withdrawing a document: keep it out from now on, and say what it touched
 purge             what is kept of a withdrawn document on this machine, and what no command here can take back

@@ -38,6 +38,14 @@ class InputDocuments:
         """The folder that the documents' relative paths count from."""
         return layout.SAMPLES if self.sample_specs else self.config.documents.raw
 
+    @property
+    def name(self) -> str:
+        """Name of the corpus for people: the folder of PDFs without the path to it; "" for the sample corpus."""
+        raw = self.config.documents.raw
+        if self.sample_specs or raw.rstrip("/") == layout.RAW:
+            return "" if self.sample_specs else layout.RAW
+        return Path(raw).name or Path(raw).absolute().name
+
     def pdfs(self, shard: str) -> list[str]:
         """Return a shard's PDFs as inputs: the sample PDFs, which a rule makes, or the listing of the user's."""
         if self.sample_specs:

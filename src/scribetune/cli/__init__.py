@@ -6,6 +6,7 @@ recording  `scribetune summary` and `commit`: what the last build came to, and i
 queries    `scribetune whence`, `touched-by` and `log`
 checks     `scribetune verify`, `forget` and `reproduce`: they act on what was recorded
 signing    `scribetune sign`
+comparing  `scribetune compare`: two adapters side by side, as one HTML file
 scores     `scribetune score`: scores of anybody's predictions, without a build and without torch
 reviewing  `scribetune review`: the page where labels are reviewed
 teaching   `scribetune teach`: labels by a teacher model
@@ -24,6 +25,7 @@ from scribetune.cli import (
     building,
     checks,
     cleaning,
+    comparing,
     generating,
     planning,
     queries,
@@ -39,7 +41,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 _PANELS = {
     "Build": (building.build, planning.why, recording.summary, recording.commit, cleaning.clean),
     "Labels": (reviewing.review, teaching.teach),
-    "Scores": (scores.score,),
+    "Scores": (comparing.compare, scores.score),
     "What made what": (queries.whence, queries.touched_by, queries.log, checks.verify, signing.sign),
     "Withdraw, reproduce": (checks.forget, checks.reproduce),
     "Development": (generating.config,),

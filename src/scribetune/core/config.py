@@ -395,8 +395,8 @@ class Evaluation(Section):
 class Report(Section):
     """The HTML report."""
 
-    title: str = "scribetune report"
-    """Heading of the report."""
+    title: str = ""
+    """Heading of the report; empty: the folder of PDFs and the adapter."""
     language: Literal["auto", "en", "zh"] = "auto"
     """Language of report and review page; auto: Chinese where most letters of the labels are Chinese characters."""
     embed_pages: int = Field(default=200, ge=0, le=100_000)

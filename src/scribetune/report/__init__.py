@@ -5,8 +5,11 @@ data               what it is made of: the build's result files, read and joined
 tables             its tables; the names of metrics are in templates/measures.json
 plots              its plots as Plotly figures in JSON, drawn in the reader's colour scheme
 index              its index of test pages, which filters and orders them
+outcome            the headline, what the verdict means in plain words, and what to do next
 images             its page images: embedded while they are few, else links
 public_benchmarks  how a benchmark's scores are shown: in report, model card and on the terminal
 resources          the page of what a build's jobs took: reports/resources.html
+comparison         two adapters side by side, as one HTML file
+environment        what the pages of this room share: templates in English or Chinese, every value in them as text
 model_card         the adapter's Hugging Face model card
 """

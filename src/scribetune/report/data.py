@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
+from scribetune.audit.answers import SHORT
+from scribetune.audit.lineage_reader import WEIGHTS
 from scribetune.core import files
 from scribetune.core.config import flatten
 from scribetune.core.errors import UserError
@@ -19,6 +21,7 @@ from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
 from scribetune.evaluation.gate import Verdict
 from scribetune.record.remembered import COMMAND
+from scribetune.text.language import Language, chosen
 
 LOGGER = logging.getLogger(__name__)
 
@@ -45,7 +48,9 @@ class ReportInputs:
     lineage_json: Path  # what the adapter was made from
     merge_proof_json: Path  # says that merged = base + adapter
     working_directory: Path  # the folder that paths inside the files are relative to
-    title: str = "scribetune report"  # heading of the report
+    corpus: str = ""  # name of the corpus for people; "" for the sample corpus
+    title: str = ""  # heading of the report; "": made of corpus and adapter
+    language: Literal["auto", "en", "zh"] = "auto"  # of the report; see `text.language.chosen`
     embed_pages: int = 200  # up to this many page images are embedded; the rest are links to data/pages
     inline_pages: int = 300  # up to this many pages are HTML from the start; of more, each is unpacked when it is shown
     # manifests of the labels, for their quality; without them the report has no such section
@@ -179,6 +184,7 @@ class ReportData:
     splits: tuple[Split, ...]
     overlap: Overlap
     training_log: tuple[LogRow, ...]
+    language: Language  # of the report
     lineage: Mapping[str, Any]
     merge_proof: Mapping[str, Any]
 
@@ -205,6 +211,7 @@ def read(inputs: ReportInputs) -> ReportData:
         splits=(_split("train", train), _split("validation", validation), _split("test", test)),
         overlap=_overlap(test, train + validation, selection),
         training_log=_training_log(inputs.training_log_csv),
+        language=chosen(inputs.language, (_answer(record, "gpt") for record in (*train, *validation, *test))),
         lineage=json_object(inputs.lineage_json),
         merge_proof=json_object(inputs.merge_proof_json),
     )
@@ -213,6 +220,13 @@ def read(inputs: ReportInputs) -> ReportData:
 def build_id(metrics_json: Path, lineage_json: Path) -> str:
     """Return what tells the builds behind reports apart: 16 hex digits over the scores and the adapter's lineage."""
     return files.sha256_json([files.sha256_file(path) for path in (metrics_json, lineage_json)])[:16]
+
+
+def adapter_name(lineage: Mapping[str, Any]) -> str:
+    """Return the short name of an adapter: the first digits of its weights' SHA-256; "" where a lineage lacks it."""
+    adapter = lineage.get("adapter")
+    digest = adapter.get(WEIGHTS, "") if isinstance(adapter, Mapping) else ""
+    return str(digest)[:SHORT]
 
 
 def _rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:

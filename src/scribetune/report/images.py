@@ -66,6 +66,17 @@ def page_image(working_directory: Path, image: str, *, embed: bool) -> PageImage
     return PageImage(f"data:image/webp;base64,{large[0]}", link, True, small[0], *large[1:], "")
 
 
+def embedded_image(content: bytes) -> str:
+    """Return an image file's content as a `data:` URI of what fits into a report; "" where it is no image."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            return f"data:image/webp;base64,{_shrunk_webp(picture.convert('RGB'), LONG_SIDE_PX, WEBP_QUALITY)[0]}"
+    except (OSError, ValueError):
+        return ""
+
+
 def _shrunk_webp(picture: "Picture", long_side_px: int, quality: int) -> tuple[str, int, int]:
     """Shrink a picture, in its place; return it in base64, its width and height: the same picture gives the same."""
     from PIL import Image

@@ -12,7 +12,7 @@ texts are packed.
 
 import base64
 import gzip
-import hashlib
+import json
 import logging
 import re
 import shlex
@@ -29,9 +29,11 @@ from markupsafe import Markup
 from scribetune.core.files import write_text
 from scribetune.core.package import package_files
 from scribetune.report import public_benchmarks
-from scribetune.report.data import Pair, Reading, ReportInputs, TestPage, build_id, json_object, read
+from scribetune.report.data import Pair, Reading, ReportInputs, TestPage, adapter_name, build_id, json_object, read
+from scribetune.report.environment import Wording, environment, policy
 from scribetune.report.images import PageImage, page_image
 from scribetune.report.index import UNNAMED, IndexedPage, measure_behind, page_index, page_measures, pages_link
+from scribetune.report.outcome import outcome, sentence
 from scribetune.report.plots import plotly_javascript, plots
 from scribetune.report.tables import (
     FILES,
@@ -60,7 +62,6 @@ from scribetune.report.tables import (
 from scribetune.review import spot_check
 from scribetune.text.markdown_view import rendered
 from scribetune.text.text_diff import SHOWN_CHARACTERS, Difference, difference
-from scribetune.text.visible_text import visible
 
 __all__ = ["ReportInputs", "render", "write"]
 
@@ -75,6 +76,9 @@ SAMPLES_SHOWN = 1_000
 """Rows of the per-sample table; samples.csv has all."""
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')
+"""A text that templates/report.js shows."""
+_TAG_OF_SCRIPT = {"Han": "zh", "Japanese": "ja", "Korean": "ko"}
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ def render(inputs: ReportInputs) -> str:
         UserError: An input is missing or malformed, or the inputs do not belong together.
     """
     data = read(inputs)
+    words = Wording(data.language)
     templates = _templates()
     script, style = templates["report.js"], templates["report.css"]
     plotly = plotly_javascript()
@@ -133,34 +138,38 @@ def render(inputs: ReportInputs) -> str:
     documents = document_table(data.documents)
     headline = headline_rows(data.metrics)
     gains = paired_rows(data.metrics.get("change", {}))
-    environment = _environment()
+    made = environment(words, templates)
     is_packed = len(data.pages) > inputs.inline_pages
-    views = () if is_packed else tuple(_page_views(inputs, data.pages))
+    views = () if is_packed else tuple(_page_views(inputs, data.pages, words))
     chunks, entries = (
-        _packed_pages(environment, _page_views(inputs, data.pages)) if is_packed else ((), tuple(map(_indexed, views)))
+        _packed_pages(made, _page_views(inputs, data.pages, words)) if is_packed else ((), tuple(map(_indexed, views)))
     )
     measures = page_measures(data.pages)
-    template = environment.get_template("report.html.j2")
-    return template.render(
-        title=inputs.title,
-        policy=_policy(script, plotly),
+    return made.get_template(
+        "report.html.j2"
+    ).render(
+        title=_title(inputs, data.lineage, words),
+        corpus=inputs.corpus or words("Sample corpus"),
+        adapter=adapter_name(data.lineage),
+        policy=policy(script, plotly),
+        script_words=_script_words(words, script),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         plotly=_packed(plotly),
         headline=headline,
-        verdict=data.verdict,
-        sentence=_sentence(headline, samples),
+        outcome=outcome(data.verdict, data.metrics, data.lineage, words) if data.verdict else None,
+        sentence=sentence(headline, samples, data.verdict, words),
         samples=samples,
         sample_rows=samples.rows[:SAMPLES_SHOWN],
-        disagreement=_disagreement(samples, headline),
+        disagreement=_disagreement(samples, headline, words),
         published=published_rows(data.pages, data.metrics),
         gains=gains,
         page_lists=page_lists(data.pages),
         metric_rows=metric_rows(data.metrics),
         unjudged=UNJUDGED,
-        **_further_metrics(data.metrics, has_gains=bool(gains)),
+        **_further_metrics(data.metrics, words, has_gains=bool(gains)),
         groups=_groups(data.pages),
-        plots=plots(data.training_log, data.pages),
+        plots=plots(data.training_log, data.pages, words),
         page_count=len(data.pages),
         pages=views,
         page_chunks=chunks,
@@ -182,26 +191,29 @@ def render(inputs: ReportInputs) -> str:
         splits=data.splits,
         spot_checks=spot_check.checks(inputs.spot_checks),
         spot_check_sentence=spot_check.sentence,
+        reasons=words.reasons,
         review_command=_review_command,
         index_of={page.id: page.index for page in data.pages},
         overlap=data.overlap,
         build=build_id(inputs.metrics_json, inputs.lineage_json),
-        resources=resource_facts(data.lineage, data.metrics),
-        lineage=lineage_facts(data.lineage),
-        configuration=configuration_facts(data.lineage),
-        merge_proof=facts("merge proof", data.merge_proof) if data.merge_proof else None,
+        resources=resource_facts(data.lineage, data.metrics, words),
+        lineage=lineage_facts(data.lineage, words),
+        configuration=configuration_facts(data.lineage, words),
+        merge_proof=facts("merge proof", data.merge_proof, words) if data.merge_proof else None,
         files=FILES,
         benchmarks=[public_benchmarks.view(json_object(path)) for path in inputs.benchmark_scores],
     )
 
 
-def _further_metrics(metrics: Mapping[str, Mapping[str, float | None]], *, has_gains: bool) -> dict[str, list[Any]]:
+def _further_metrics(
+    metrics: Mapping[str, Mapping[str, float | None]], words: Wording, *, has_gains: bool
+) -> dict[str, list[Any]]:
     """Return what metrics.json holds beside base and tuned: sets scored for both models, and other numbers."""
     others = {group: values for group, values in metrics.items() if group not in ("base", "tuned") and values}
     sets = [group for group, values in others.items() if is_paired(values)]
     facts_of = [group for group in others if group not in sets and not (group == "change" and has_gains)]
     return {
-        "further_metrics": [facts(group, dict(others[group])) for group in facts_of],
+        "further_metrics": [facts(group, dict(others[group]), words) for group in facts_of],
         "paired_metrics": [(group, metric_rows(paired(others[group]))) for group in sets],
     }
 
@@ -218,13 +230,13 @@ def _packed(text: str) -> str:
 
 
 def _packed_pages(
-    environment: jinja2.Environment, views: Iterator[PageView]
+    made: jinja2.Environment, views: Iterator[PageView]
 ) -> tuple[tuple[str, ...], tuple[IndexedPage, ...]]:
     """Return many pages' HTML in chunks of gzip in base64, and what the index needs of each.
 
     `CHUNK_PAGES` at a time: a browser then parses what is looked at alone, and memory stays small.
     """
-    card: Callable[[PageView, int], str] = vars(environment.get_template("report_page.html.j2").module)["page"]
+    card: Callable[[PageView, int], str] = vars(made.get_template("report_page.html.j2").module)["page"]
     entries: list[IndexedPage] = []
     chunks: list[str] = []
     while some := tuple(islice(views, CHUNK_PAGES)):
@@ -252,77 +264,45 @@ def _templates() -> dict[str, str]:
     return {name: path.read_text(encoding="utf-8") for name, path in package_files("report*").items()}
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.DictLoader(_templates()),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        # Every value that is not yet HTML passes here, attributes included.
-        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-    )
-    environment.filters |= {
-        "number": number,
-        "exact": lambda value: "" if value is None else repr(value),
-        "percent": lambda value: f"{100 * value:+.1f} %".replace("-", "−"),
-        "share": lambda value: f"{100 * value:.1f} %",
-        "signed": lambda value: "—" if value is None else f"{value:+.4f}".replace("-", "−"),
-        "plural": lambda count, word: f"{count} {word}" if count == 1 else f"{count} {word}s",
-    }
-    return environment
+def _title(inputs: ReportInputs, lineage: Mapping[str, Any], words: Wording) -> str:
+    """Return the heading: as configured, else the corpus and the adapter.
+
+    When the adapter was trained is not in it: the report of the same files would differ from day to day. The page of
+    resources knows, and the report takes it from there.
+    """
+    if inputs.title:
+        return inputs.title
+    corpus = inputs.corpus or words("Sample corpus")
+    adapter = adapter_name(lineage)
+    return words("{corpus} · adapter {adapter}", corpus=corpus, adapter=adapter) if adapter else corpus
 
 
-def _policy(*scripts: str) -> str:
-    """Return the Content-Security-Policy: these scripts by hash, images from disk or inside the file, nothing else."""
-    hashes = " ".join(
-        "'sha256-{}'".format(base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii"))
-        for script in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src 'self' file: data: blob:; "
-        "frame-src 'self' file:; base-uri 'none'; form-action 'none'"
-    )
+def _script_words(words: Wording, script: str) -> Markup:
+    """Return the texts that the page's script shows, as JSON: {English: translation}; nothing in English."""
+    said = sorted({json.loads(f'"{text}"') for text in _SAID.findall(script)})
+    texts = {} if words.language == "en" else {english: words(english) for english in said}
+    return Markup(json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c"))  # noqa: S704
 
 
-def _sentence(headline: Sequence[MetricRow], samples: BeforeAfter) -> str:
-    """Say the outcome in words; the numbers are in the cards."""
-    cer = headline[0]
-    count = len(samples.rows)
-    if cer.values.base is None or cer.values.tuned is None:
-        return f"{count} test page{'' if count == 1 else 's'}; CER was not measured on both models."
-    words = {"better": "fell", "worse": "rose", "same": "stayed"}[cer.verdict]
-    relative = "" if cer.relative_change is None else f" ({100 * cer.relative_change:+.1f} %)".replace("-", "−")
-    movement = (
-        f"Mean CER {words} from {number(cer.values.base)} to {number(cer.values.tuned)}{relative}"
-        if cer.verdict != "same"
-        else f"Mean CER stayed at {number(cer.values.base)}"
-    )
-    return (
-        f"{movement} on {count} test page{'' if count == 1 else 's'} held out from training: "
-        f"{samples.better} better, {samples.same} the same, {samples.worse} worse."
-    )
-
-
-def _disagreement(samples: BeforeAfter, headline: Sequence[MetricRow]) -> str:
+def _disagreement(samples: BeforeAfter, headline: Sequence[MetricRow], words: Wording) -> str:
     """Say so where the rows' mean is not the one in metrics.json: then the files are of different builds."""
     problems = []
     for model in ("base", "tuned"):
         here, there = getattr(samples.mean, model), getattr(headline[0].values, model)
         if here is not None and there is not None and abs(here - there) > AGREEMENT:
-            problems.append(f"{model}: samples.csv gives a mean CER of {number(here)}, metrics.json {number(there)}")
+            problem = "{model}: samples.csv gives a mean CER of {here}, metrics.json {there}"
+            problems.append(words(problem, model=words(model), here=number(here), there=number(there)))
     if problems:
         LOGGER.warning("samples.csv and metrics.json disagree (%s)", "; ".join(problems))
     return "; ".join(problems)
 
 
-def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> Iterator[PageView]:
+def _page_views(inputs: ReportInputs, pages: Sequence[TestPage], words: Wording) -> Iterator[PageView]:
     for position, page in enumerate(pages):
         cer = page.metrics.get("cer", MISSING)
         reference = page.reference.strip()
         flags = tuple(
-            f"{model} {problem}"
+            words(f"{model} {problem}")
             for model, reading in (("base", page.base), ("tuned", page.tuned))
             for problem in ("loop", "truncated", "empty")
             if getattr(reading, problem)
@@ -331,7 +311,7 @@ def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> Iterator[Pag
             anchor=f"page-{page.index}",
             page=page,
             image=page_image(inputs.working_directory, page.image, embed=position < inputs.embed_pages),
-            language_tag=page.language if _LANGUAGE_TAG.fullmatch(page.language) else "",
+            language_tag=_language_tag(page),
             reference=reference[:SHOWN_CHARACTERS],
             reference_omitted=max(0, len(reference) - SHOWN_CHARACTERS),
             rendered_reference=rendered(reference),
@@ -344,10 +324,26 @@ def _page_views(inputs: ReportInputs, pages: Sequence[TestPage]) -> Iterator[Pag
             table_f1=page.metrics.get("table_f1", MISSING),
             flags=flags,
             search=" ".join(
-                (str(page.index), page.id, page.category, page.language, page.script, page.layout, *flags)
+                (
+                    str(page.index),
+                    page.id,
+                    page.category,
+                    page.language,
+                    page.script,
+                    page.layout,
+                    *flags,
+                    *({words(page.script), words(page.layout)} - {page.script, page.layout}),
+                )
             ).lower(),
             review=_review_command(page.id),
         )
+
+
+def _language_tag(page: TestPage) -> str:
+    """Return the language of a page's text for `lang`; "" where it is not known: it is not the report's."""
+    if _LANGUAGE_TAG.fullmatch(page.language):
+        return page.language
+    return _TAG_OF_SCRIPT.get(page.script, "")
 
 
 def _review_command(page_id: str) -> str:

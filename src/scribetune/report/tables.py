@@ -11,6 +11,7 @@ from scribetune.core import layout
 from scribetune.core.config import flatten
 from scribetune.core.package import package_file
 from scribetune.report.data import Document, Pair, TestPage
+from scribetune.text.language import Words
 
 Better = Literal["lower", "higher", ""]
 
@@ -340,31 +341,31 @@ def number(value: float | None) -> str:
     return f"{value:.4f}"
 
 
-def fact(value: object) -> str:
+def fact(value: object, words: Words) -> str:
     """Format a value of the lineage or configuration as one line of text."""
     if value is None:
         return "—"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return words("yes") if value else words("no")
     if isinstance(value, str):
         return value
     if isinstance(value, list):
         if any(isinstance(item, dict | list) for item in value):
-            return f"{len(value)} entries"
-        shown = ", ".join(fact(item) for item in value[:12])
-        return f"{shown}, … ({len(value)} in all)" if len(value) > 12 else shown
+            return words("{count} entries", count=len(value))
+        shown = ", ".join(fact(item, words) for item in value[:12])
+        return words("{shown}, … ({count} in all)", shown=shown, count=len(value)) if len(value) > 12 else shown
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def facts(title: str, value: object) -> Facts:
+def facts(title: str, value: object, words: Words) -> Facts:
     """Turn one part of a JSON file into rows, nested objects under dotted names."""
     if not isinstance(value, Mapping):
-        return Facts(title, ((title, fact(value)),), 0)
-    rows = [(key, fact(item)) for key, item in flatten(value).items()]
+        return Facts(title, ((title, fact(value, words)),), 0)
+    rows = [(key, fact(item, words)) for key, item in flatten(value).items()]
     return Facts(title, tuple(rows[:FACTS_SHOWN]), max(0, len(rows) - FACTS_SHOWN))
 
 
-def lineage_facts(lineage: Mapping[str, Any]) -> tuple[Facts, ...]:
+def lineage_facts(lineage: Mapping[str, Any], words: Words) -> tuple[Facts, ...]:
     """Arrange the lineage without its configuration: single values first, then one block per object, digests last."""
     parts = {key: value for key, value in lineage.items() if key not in _CONFIGURATION_KEYS}
     single = {key: value for key, value in parts.items() if not isinstance(value, Mapping)}
@@ -372,7 +373,8 @@ def lineage_facts(lineage: Mapping[str, Any]) -> tuple[Facts, ...]:
     first = [key for key in _LINEAGE_FIRST if key in objects]
     last = [key for key in _LINEAGE_LAST if key in objects]
     ordered = first + [key for key in objects if key not in first + last] + last
-    return ((facts("at a glance", single),) if single else ()) + tuple(facts(key, objects[key]) for key in ordered)
+    first_facts = (facts("at a glance", single, words),) if single else ()
+    return first_facts + tuple(facts(key, objects[key], words) for key in ordered)
 
 
 _LINEAGE_FIRST = ("base_model", "adapter", "training", "environment", "hardware")
@@ -380,7 +382,7 @@ _LINEAGE_LAST = ("code",)
 _CONFIGURATION_KEYS = ("configuration", "config")
 
 
-def configuration_facts(lineage: Mapping[str, Any]) -> tuple[Facts, ...]:
+def configuration_facts(lineage: Mapping[str, Any], words: Words) -> tuple[Facts, ...]:
     """Return the configuration behind the adapter, one block per section; training first."""
     for key in _CONFIGURATION_KEYS:
         configuration = lineage.get(key)
@@ -388,11 +390,14 @@ def configuration_facts(lineage: Mapping[str, Any]) -> tuple[Facts, ...]:
             flat = {name: value for name, value in configuration.items() if not isinstance(value, Mapping)}
             sections = {name: value for name, value in configuration.items() if isinstance(value, Mapping)}
             ordered = sorted(sections, key=lambda name: (name != "train", list(sections).index(name)))
-            return ((facts("general", flat),) if flat else ()) + tuple(facts(name, sections[name]) for name in ordered)
+            general = (facts("general", flat, words),) if flat else ()
+            return general + tuple(facts(name, sections[name], words) for name in ordered)
     return ()
 
 
-def resource_facts(lineage: Mapping[str, Any], metrics: Mapping[str, Mapping[str, float | None]]) -> Facts | None:
+def resource_facts(
+    lineage: Mapping[str, Any], metrics: Mapping[str, Mapping[str, float | None]], words: Words
+) -> Facts | None:
     """Return what training and reading took, as far as it is recorded; None where nothing is.
 
     Wall time is not: it would differ from build to build of the same model. benchmarks/jobs has it, a file per job.
@@ -401,22 +406,23 @@ def resource_facts(lineage: Mapping[str, Any], metrics: Mapping[str, Mapping[str
     if not isinstance(training, Mapping) or not isinstance(hardware, Mapping):
         return None
     rows: list[tuple[str, object]] = [
-        ("processor", hardware.get("processor")),
-        ("cores", hardware.get("cores")),
-        ("GPUs", (hardware.get("gpus") or "none") if hardware else None),
-        ("training pages", training.get("train_pages")),
-        ("optimiser steps", training.get("steps")),
-        ("precision", training.get("precision_reason") or training.get("precision")),
-        ("longest page, tokens", training.get("longest_tokens")),
-        ("vision features cached, bytes", training.get("cached_vision_bytes")),
+        (words("processor"), hardware.get("processor")),
+        (words("cores"), hardware.get("cores")),
+        ("GPU", (hardware.get("gpus") or words("none")) if hardware else None),
+        (words("training pages"), training.get("train_pages")),
+        (words("optimiser steps"), training.get("steps")),
+        (words("precision"), training.get("precision_reason") or training.get("precision")),
+        (words("longest page, tokens"), training.get("longest_tokens")),
+        (words("vision features cached, bytes"), training.get("cached_vision_bytes")),
     ]
     trainable = training.get("trainable")
     if isinstance(trainable, Mapping):
-        rows.append(("trainable parameters", sum(trainable.values())))
+        rows.append((words("trainable parameters"), sum(trainable.values())))
     forecast = training.get("preflight")
     if isinstance(forecast, Mapping) and isinstance(forecast.get("memory"), Mapping):
-        rows.append(("memory forecast for training, bytes", sum(forecast["memory"].values())))
+        rows.append((words("memory forecast for training, bytes"), sum(forecast["memory"].values())))
     for model in ("base", "tuned"):
-        rows.append((f"tokens written on the test pages, {model}", metrics.get(model, {}).get("tokens")))
-    found = tuple((name, fact(value)) for name, value in rows if value is not None)
+        name = words("tokens written on the test pages, {model}", model=words(model))
+        rows.append((name, metrics.get(model, {}).get("tokens")))
+    found = tuple((name, fact(value, words)) for name, value in rows if value is not None)
     return Facts("machine, training and reading", found, 0) if found else None

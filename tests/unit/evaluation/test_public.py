@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -426,6 +427,14 @@ def test_the_report_shows_base_beside_tuned_and_escapes_names(result: dict[str, 
     assert rows[2][1:4] == ["100.00", "0.0000", "—"]
     assert "<script>alert(1)</script>" not in html
     assert "alert(1)" in tree.xpath("string(//section[@id='benchmark-set'])")
+    chinese: Any = lxml.html.document_fromstring(
+        report.render(dataclasses.replace(inputs, benchmark_scores=(path,), language="zh")),
+        parser=lxml.html.HTMLParser(huge_tree=True),
+    )
+    said = " ".join(chinese.xpath("string(//section[@id='benchmarks'])").split())
+    for expected in ("总分（不含 CDM） ↑", "已评分：该集 4 页中的 3 页。", "按数据来源", "0.8971 至 0.9296"):
+        assert expected in said
+    assert not re.search(r"\b(the|whose|pages) ", said)
 
 
 def test_the_card_and_the_lineage_have_the_scores_and_the_hash_of_truth(result: dict[str, Any]) -> None:

@@ -319,7 +319,9 @@ def test_the_package_is_written_as_the_digests_need_it() -> None:
                 assert "*" not in {alias.name for alias in node.names}, path
             if isinstance(node, ast.Name | ast.Attribute):
                 name = node.id if isinstance(node, ast.Name) else node.attr
-                assert name not in {"import_module", "__import__", "globals"}, f"{path}:{node.lineno}"
+                assert name not in {"import_module", "__import__"}, f"{path}:{node.lineno}"
+                # The function: a template environment has an attribute of that name.
+                assert name != "globals" or isinstance(node, ast.Attribute), f"{path}:{node.lineno}"
 
 
 def test_what_was_found_is_remembered_until_a_file_changes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Promises about what a build's jobs took: told where they ran, and never of another result than the one there."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -107,3 +108,20 @@ def test_the_page_is_written_beside_a_report_only_and_says_of_which_build_it_is(
     tree = lxml.html.document_fromstring(page.read_text(encoding="utf-8"))
     assert tree.xpath("//tbody/tr[1]/th/text()") == ["score_predictions"]
     assert re.search(r'<body data-build="[0-9a-f]{16}">', page.read_text(encoding="utf-8"))
+
+
+def test_the_page_says_when_the_adapter_was_trained_and_speaks_the_language_of_the_report(tmp_path: Path) -> None:
+    ran(tmp_path, "score_predictions", 2.0)
+    for path in ("reports/metrics.json", "models/adapter/lineage.json"):
+        files.write_text(tmp_path / path, "{}")
+    files.write_text(tmp_path / "reports/index.html", '<!doctype html>\n<html lang="zh-Hans">\n')
+    weights = base64.b64encode(b"models/adapter/adapter_model.safetensors").decode()
+    files.write_text(tmp_path / ".snakemake/metadata" / weights, json.dumps({"endtime": 1_700_000_000.5}))
+    assert report_resources.trained_on(tmp_path) == "2023-11-14"
+    page = report_resources.write_page(tmp_path)
+    assert page is not None
+    tree = lxml.html.document_fromstring(page.read_text(encoding="utf-8"))
+    assert tree.get("lang") == "zh-Hans"
+    assert tree.xpath("//h1/text()") == ["资源用量"]
+    assert tree.xpath("//body/@data-trained") == ["训练于 2023-11-14"]
+    assert tree.xpath("//tbody/tr[1]/*[3]/text()") == ["2.0 秒"]

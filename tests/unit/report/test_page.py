@@ -330,10 +330,12 @@ def test_the_verdict_stands_at_the_top_with_its_reasons(tmp_path: Path) -> None:
     inputs = build(tmp_path)
     judged(inputs)
     verdict = parse(render(inputs)).get_element_by_id("verdict")
-    assert text_of(verdict).startswith("Promoted ✓ Mean CER went from")
+    assert text_of(verdict).startswith("Better than the base model promoted ✓ Mean CER went from")
+    assert "What to do next" not in text_of(verdict)
     judged(inputs, cer_gain_low=-0.1)
     tree = parse(render(inputs))
-    assert text_of(tree.get_element_by_id("verdict")).startswith("Not promoted ✗ Mean CER went from")
+    shown = text_of(tree.get_element_by_id("verdict"))
+    assert shown.startswith("Not shown to be better than the base model not promoted ✗ Mean CER went from")
     assert [item.get("data-check") for item in tree.xpath('//*[@id="verdict"]//li[@class="worse"]')] == ["cer"]
     assert "cer_base" not in text_of(tree.get_element_by_id("metrics")), "the headline's numbers are not shown twice"
 

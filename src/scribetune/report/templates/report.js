@@ -2,6 +2,9 @@
 (() => {
   const root = document.documentElement;
   const byId = (id) => document.getElementById(id);
+  // Texts in the reader's language; English is the key.
+  const words = JSON.parse(byId("words").textContent);
+  const say = (english, values = {}) => (words[english] || english).replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
 
   // Numbers live in data-value; an empty one was not counted and sorts last in either direction.
   const numberOf = (text) => (text === "" || text === undefined ? NaN : Number(text));
@@ -124,7 +127,7 @@
       image.alt = "";
       image.src = `data:image/webp;base64,${data}`;
     } else {
-      image.textContent = "no image";
+      image.textContent = say("no image");
     }
     const number = document.createElement("b");
     number.textContent = entry.index;
@@ -207,8 +210,8 @@
       } catch {
         document.execCommand("copy"); // where a page from disk may not use the clipboard
       }
-      copy.textContent = "Copied";
-      setTimeout(() => { copy.textContent = "Copy"; }, 2000);
+      copy.textContent = say("Copied");
+      setTimeout(() => { copy.textContent = say("Copy"); }, 2000);
     });
     return card;
   };
@@ -240,7 +243,8 @@
   let turn = 0;
   const count = (shown) => {
     byId("none").hidden = shown > 0 || entries.length === 0;
-    byId("count").textContent = shown === entries.length ? `${shown} page${shown === 1 ? "" : "s"}` : `${shown} of ${entries.length} pages`;
+    const all = entries.length;
+    byId("count").textContent = shown < all ? say("{shown} of {count} pages", { shown, count: all }) : shown === 1 ? say("{count} page", { count: 1 }) : say("{count} pages", { count: shown });
   };
   const found = () => {
     const at = measureAt();
@@ -265,7 +269,7 @@
     if (mine !== turn) return;
     byId("cards").replaceChildren(...cards);
     byId("further").hidden = matching.length <= limit;
-    byId("more").textContent = `Show more (${matching.length - limit} further pages)`;
+    byId("more").textContent = say("Show more ({count} further pages)", { count: matching.length - limit });
     if (root.dataset.pages !== "shown") performance.mark("pages-shown");
     root.dataset.pages = "shown";
   };
@@ -276,9 +280,9 @@
       const button = document.createElement("button");
       button.type = "button";
       button.className = "quiet";
-      const side = valueOf("order") === "base" ? "base" : "tuned";
+      const side = valueOf("order") === "base" ? say("base") : say("tuned");
       button.textContent = `${key === "least" ? `${side} ≥ ${Number(value.toPrecision(4))}` : value} ✕`;
-      button.title = "remove this filter";
+      button.title = say("remove this filter");
       button.addEventListener("click", () => { delete narrowed[key]; restart(); });
       return button;
     });
@@ -348,6 +352,11 @@
     radio.addEventListener("change", () => { root.dataset.view = radio.value; });
   }
 
+  // What is folded on the screen is wanted on paper, and where a link leads to it.
+  addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("#metrics details")) folded.open = true;
+  });
+
   // Plots, in the colours of the style sheet.
   const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
   const figures = [...document.querySelectorAll("script[data-figure]")].map((element) => ({
@@ -398,7 +407,7 @@
   };
   const failed = (error) => {
     for (const note of document.querySelectorAll(".canvas .waiting")) {
-      note.textContent = `This browser could not draw the plot (${error.message}). The figures are in training_log.csv and samples.csv.`;
+      note.textContent = say("This browser could not draw the plot ({error}). The figures are in training_log.csv and samples.csv.", { error: error.message });
     }
     root.dataset.plots = "failed";
   };
@@ -415,7 +424,7 @@
   addEventListener("message", ({ source, data }) => {
     if (source !== frame.contentWindow || !data || data.scribetune !== "resources" || place.firstChild) return;
     if (data.build !== place.dataset.build) {
-      byId("resources-note").textContent = "reports/resources.html, which lies beside this file, is of another build: what this one took is not known here.";
+      byId("resources-note").textContent = say("reports/resources.html, which lies beside this file, is of another build: what this one took is not known here.");
       return;
     }
     const table = document.createElement("table");
@@ -431,7 +440,12 @@
     const body = table.createTBody();
     data.rows.slice(0, 60).forEach((texts) => line(body, texts));
     place.append(table);
+    place.hidden = false;
     byId("resources-note").textContent = String(data.note).slice(0, 2000);
+    if (data.trained) {
+      byId("trained").textContent = ` · ${String(data.trained).slice(0, 60)}`;
+      byId("trained").hidden = false;
+    }
     root.dataset.resources = "shown";
   });
   firstShown.finally(() => { frame.src = "resources.html"; });
@@ -443,7 +457,7 @@
     theme = (theme + 1) % themes.length;
     if (theme === 0) delete root.dataset.theme;
     else root.dataset.theme = themes[theme];
-    byId("theme").textContent = `Theme: ${themes[theme]}`;
+    byId("theme").textContent = [say("Theme: auto"), say("Theme: light"), say("Theme: dark")][theme];
     if (root.dataset.plots === "drawn") draw();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
