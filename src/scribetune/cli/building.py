@@ -111,7 +111,8 @@ def arguments(call: Call) -> list[str]:
     settings = call.settings
     if call.raw is not None:
         settings = remembered.with_values(settings, {"documents": {"raw": _raw(call.raw, call.directory)}})
-    config = {**settings, remembered.CONSENT: list(call.replace)} if call.replace else settings
+    consent = {"results": {"replace": list(call.replace)}} if call.replace else {}
+    config = remembered.with_values(settings, consent)
     return words + remembered.flags(remembered.Remembered(tuple(map(str, call.config_files)), config))
 
 

@@ -22,8 +22,6 @@ RECORD = Path("work/build.json")
 COMMAND = "scribetune build"
 """The command that builds, where no folder of a build is known."""
 
-CONSENT = "replace"
-"""Key of `--config` that names what a build may replace: consent for one call, not remembered."""
 _CALLER = "SCRIBETUNE_CALLED_FROM"
 _LINEAGES = (Path(layout.REPORTS, "lineage.json"), Path(layout.ADAPTER, "lineage.json"))
 _PAGE_RECEIPTS = Path(".snakemake/receipts/render_pages")
@@ -107,7 +105,7 @@ def command(folder: Path = Path(), *targets: str, build: Remembered | None = Non
         words += ["--directory", _from(caller, folder)]
     for path in build.config_files:
         words += ["--configfile", _from(caller, folder / path)]
-    for key, value in flatten({key: value for key, value in build.config.items() if key != CONSENT}).items():
+    for key, value in flatten(build.config).items():
         words += ["--set", f"{key}={inline(value)}"]
     return shlex.join(words)
 
@@ -134,7 +132,7 @@ def values(folder: Path = Path(), config_files: Sequence[Path] = ()) -> dict[str
     merged = _of_repository(folder)
     for path in list(config_files) or [folder / path for path in build.config_files]:
         merged = with_values(merged, read_values(path))
-    return with_values(merged, {key: value for key, value in build.config.items() if key != CONSENT})
+    return with_values(merged, build.config)
 
 
 def with_values(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

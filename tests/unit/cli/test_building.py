@@ -94,7 +94,7 @@ def test_consent_to_replace_is_passed_on_by_name(ran: list[str]) -> None:
     words = called(ran, "--replace", "corpus", "--replace", "base model", "--set", "report.title='Two words: and more'")
     assert parse_config(words[words.index("--config") + 1 :]) == {
         "report": {"title": "Two words: and more"},
-        "replace": ["corpus", "base model"],
+        "results": {"replace": ["corpus", "base model"]},
     }
 
 

@@ -14,7 +14,8 @@ from scribetune.record.remembered import Remembered
 
 @pytest.fixture(autouse=True)
 def _no_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SCRIBETUNE_CALLED_FROM", raising=False)
+    monkeypatch.setenv("SCRIBETUNE_CALLED_FROM", "")  # so that what a test leaves of it goes afterwards
+    monkeypatch.delenv("SCRIBETUNE_CALLED_FROM")
 
 
 def test_the_flags_of_the_build_are_in_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,13 +25,6 @@ def test_the_flags_of_the_build_are_in_its_command(tmp_path: Path, monkeypatch: 
     remembered.write(build)
     flags = "--configfile mine.yaml --configfile /etc/other.yaml --set 'documents.raw=my pdfs' --set train.epochs=5"
     assert remembered.command(Path(), "labels") == f"scribetune build labels {flags}"
-
-
-def test_consent_to_replace_is_of_one_call(tmp_path: Path) -> None:
-    build = Remembered(config={"replace": ["corpus"], "train": {"epochs": 5}})
-    assert remembered.command(tmp_path, build=build) == f"scribetune build --directory {tmp_path} --set train.epochs=5"
-    remembered.write(build, tmp_path)
-    assert "replace" not in remembered.values(tmp_path)
 
 
 def test_paths_in_the_command_count_from_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
