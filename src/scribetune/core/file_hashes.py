@@ -76,8 +76,8 @@ class FileHashes:
             return ""
 
     def differs(self, path: str, sha256: str) -> bool:
-        """Return whether there is such a file and its content is another one."""
+        """Return whether there is such a file, it can be read, and its content is another one."""
         try:
             return self.sha256(path) != sha256
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except OSError:
             return False

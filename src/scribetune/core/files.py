@@ -1,8 +1,10 @@
 """Files on disk: content hashes, and writes that are either whole or absent."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -18,8 +20,10 @@ def sha256_file(path: Path) -> str:
     """Return the hex SHA-256 of a file's content, read in blocks.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is no regular one: a pipe would wait for ever, a device have no end.
     """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -120,12 +120,11 @@ def among(documents: Iterable[Document], withdrawals: Iterable[Withdrawal]) -> d
         named = by_name.get(document.id, set())
         try:
             candidates = by_size.get(document.path.stat().st_size, set()) | (named & by_size.get(None, set()))
+            digest = files.sha256_file(document.path) if candidates else ""
         except OSError:
             if named:
                 found[document.id] = min(named)
             continue
-        if candidates:
-            digest = files.sha256_file(document.path)
-            if digest in candidates:
-                found[document.id] = digest
+        if digest in candidates:
+            found[document.id] = digest
     return found
