@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from scribetune.core import files
+from scribetune.core import files, user_text
 from scribetune.core.config import TINY_PRESET, Config, Section, decides, flatten, keys
 from scribetune.core.errors import UserError
 from scribetune.core.old_names import with_new_names
@@ -28,7 +28,7 @@ def read_values(path: Path) -> dict[str, Any]:
         UserError: It cannot be read.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(user_text.read(path))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(
             f"{path} cannot be read as a configuration: {error}",
@@ -85,8 +85,8 @@ def _keys_and_comments(text: str) -> tuple[list[str], list[str]]:
 def _values_in(path: Path) -> dict[str, Any]:
     """Return what a configuration file says, by the new names of its keys; nothing where it cannot be read."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        values = yaml.safe_load(user_text.read(path))
+    except (OSError, ValueError, UserError, yaml.YAMLError):
         return {}
     return flatten(with_new_names(values)[0]) if isinstance(values, dict) else {}
 

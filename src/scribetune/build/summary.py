@@ -1,11 +1,11 @@
 """The closing summary of a build, from the files it left; no data frame needed."""
 
-import csv
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from scribetune.core import csv_files
 from scribetune.core.errors import UserError
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
@@ -25,9 +25,13 @@ def text(folder: Path) -> str:
             "No build to sum up", value=str(documents), accepted="the working directory of a build",
             todo="run snakemake --cores 1 --resources gpu=1 there first",
         )  # fmt: skip
-    with documents.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    lines = [*_documents(rows), *_splits(folder), *_scores(folder), *_benchmarks(folder), *_places(folder)]
+    lines = [
+        *_documents(csv_files.read(documents)),
+        *_splits(folder),
+        *_scores(folder),
+        *_benchmarks(folder),
+        *_places(folder),
+    ]
     return "\n".join(["", *lines, ""])
 
 

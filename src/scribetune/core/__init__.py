@@ -5,6 +5,8 @@ old_names    old names of configuration keys, accepted for one release
 errors       the one exception that a user's mistake raises: a message, never a traceback
 layout       where things lie: the path grammar of the build
 manifests    the CSV tables that are the edges between rules, one row per document or page
+user_text    texts that people write: one reader for encodings, byte-order marks and line ends
+csv_files    CSV files that people open in spreadsheets, which obey no cell of them
 files        content hashes, and writes that are either whole or absent
 file_hashes  SHA-256 of files, remembered from one command to the next, as git's index remembers them
 isolation    work on untrusted documents in worker processes with limits of time and memory

@@ -86,9 +86,18 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     Raises:
         ValueError: A line is not a JSON object; the message names file and line.
     """
+    return parse_jsonl(path.read_text(encoding="utf-8"), path)
+
+
+def parse_jsonl(text: str, path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects of a text, as `read_jsonl` does; `path` is for messages.
+
+    Raises:
+        ValueError: See there.
+    """
     rows: list[dict[str, Any]] = []
     # Split on "\n" only: JSON strings may hold U+2028 and other characters that splitlines() cuts at.
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

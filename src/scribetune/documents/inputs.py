@@ -1,6 +1,5 @@
 """Input documents: finding PDFs, naming them, grouping them into shards, and what the optional sheet says of them."""
 
-import csv
 import hashlib
 import os
 import re
@@ -11,6 +10,7 @@ from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 
+from scribetune.core import csv_files
 from scribetune.core.errors import UserError
 
 SHEET_COLUMNS = ("path", "category", "language", "licence", "split", "password_variable")
@@ -209,31 +209,19 @@ def read_sheet(path: Path, known: Sequence[Document]) -> dict[str, SheetRow]:
         return {}
     by_path: Mapping[str, str] = {document.relative_path: document.id for document in known if not document.fault}
     rows: dict[str, SheetRow] = {}
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        columns = tuple(reader.fieldnames or ())
-        unknown = [name for name in columns if name not in SHEET_COLUMNS]
-        if unknown or "path" not in columns:
+    for number, cells in csv_files.read_table(path, SHEET_COLUMNS, required="path"):
+        if cells["split"] not in SPLIT_PINS:
             raise UserError(
-                f"{path} has the wrong columns",
-                value=unknown or columns,
-                accepted=", ".join(SHEET_COLUMNS) + " (path is required)",
-                todo="correct its first line",
-            )
-        for number, row in enumerate(reader, start=2):
-            cells = {name: (row.get(name) or "").strip() for name in SHEET_COLUMNS}
-            if cells["split"] not in SPLIT_PINS:
-                raise UserError(
-                    f"{path}, line {number}: unknown split", value=cells["split"],
-                    accepted="train, validation, test, or nothing", todo="correct the line",
-                )  # fmt: skip
-            found = by_path.get(cells["path"])
-            if found is None:
-                raise UserError(
-                    f"{path}, line {number}: no such document", value=cells["path"],
-                    accepted="a path relative to documents.raw", todo="correct or remove the line",
-                )  # fmt: skip
-            rows[found] = SheetRow(**{name: cells[name] for name in SHEET_COLUMNS[1:]})
+                f"{path}, line {number}: unknown split", value=cells["split"],
+                accepted="train, validation, test, or nothing", todo="correct the line",
+            )  # fmt: skip
+        found = by_path.get(cells["path"])
+        if found is None:
+            raise UserError(
+                f"{path}, line {number}: no such document", value=cells["path"],
+                accepted="a path relative to documents.raw", todo="correct or remove the line",
+            )  # fmt: skip
+        rows[found] = SheetRow(**{name: cells[name] for name in SHEET_COLUMNS[1:]})
     return rows
 
 

@@ -4,7 +4,6 @@
 `score_records` the same for one set of predictions from anywhere. Metrics are defined in `scribetune.metrics`.
 """
 
-import csv
 import json
 import logging
 import math
@@ -14,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.errors import UserError
 from scribetune.evaluation import gate
 from scribetune.metrics import loops, olmocr, paired, text_scores
@@ -315,8 +314,7 @@ def _change(frame: "pd.DataFrame") -> Numbers:
 
 def write_samples(frame: "pd.DataFrame", path: Path) -> None:
     """Write reports/samples.csv atomically: floats in their shortest exact form, flags 0 or 1, "" if not counted."""
-    # csv.QUOTE_MINIMAL and "\n" whatever the platform: the file is an artefact, compared byte by byte.
-    files.write_text(path, frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL))
+    files.write_text(path, csv_files.text_of_frame(frame))
 
 
 def write_metrics(path: Path, aggregates: Mapping[str, Mapping[str, Any]], verdict: gate.Verdict) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from scribetune.core import files
+from scribetune.core import files, user_text
 from scribetune.core.errors import UserError
 from scribetune.evaluation.public.sources import PageSource, truth_files
 from scribetune.metrics import olmocr
@@ -324,7 +324,7 @@ def _rows(path: Path, refused: list[Refused] | None = None) -> list[Record]:
     if refused is not None:
         return _good_lines(path, text, refused)
     try:
-        return list(files.read_jsonl(path))
+        return list(files.parse_jsonl(text, path))
     except (ValueError, RecursionError) as error:
         raise _unreadable(path, str(error)) from error
 
@@ -365,13 +365,11 @@ def _is_unicode(row: Record) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return user_text.read(path)
     except FileNotFoundError as error:
         raise UserError("There is no such file", value=str(path), accepted=FORMS, todo="correct the path") from error
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        raise _unreadable(path, f"not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _unreadable(path: Path, why: str) -> UserError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.config import flatten
 from scribetune.core.errors import UserError
 from scribetune.core.files import read_jsonl
@@ -229,7 +229,8 @@ def _rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
     missing = [column for column in required if column not in frame.columns]
     if missing and not frame.empty:
         raise UserError(f"{path} lacks columns", value=missing, accepted=", ".join(required), todo=REBUILD)
-    return [{str(key): str(value) for key, value in row.items()} for row in frame.to_dict(orient="records")]
+    rows = frame.to_dict(orient="records")
+    return [{str(key): csv_files.plain(str(value)) for key, value in row.items()} for row in rows]
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

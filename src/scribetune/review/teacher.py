@@ -5,14 +5,13 @@ people's labels go, each with a first line that says so: a label of a person is 
 the lineage show `teacher` as the source.
 """
 
-import csv
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.config import Config
 from scribetune.core.errors import UserError
 from scribetune.labels.corrections import read_correction
@@ -50,11 +49,9 @@ def refused_pages(selection: Path, reasons: Collection[str]) -> list[tuple[str, 
             f"{selection} does not exist: which pages have no usable label is not known yet.",
             todo="run `snakemake labels --cores 2` first",
         )
-    with selection.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     return [
         (row["document"], int(row["page"]), Path(row["image"]))
-        for row in rows
+        for row in csv_files.read(selection)
         if row["reason"] in reasons and row["image"] and Path(row["image"]).exists()
     ]
 
