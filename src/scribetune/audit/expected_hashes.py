@@ -13,6 +13,7 @@ from scribetune.audit.lineage_reader import Lineage
 from scribetune.core import layout
 from scribetune.core.errors import UserError
 from scribetune.record import receipts
+from scribetune.text import sharegpt
 
 DOCUMENT_RECORD = "document.json"
 PROOF = f"{layout.MERGED}/merge_proof.json"
@@ -279,7 +280,7 @@ def _splits(found: ExpectedHashes, lineage: Lineage) -> None:
 
 def _answers_its_label(record: Mapping[str, Any]) -> bool:
     """Say whether the text that is learned is the label whose hash is recorded (a label ends in a line break)."""
-    answer = record["conversations"][1]["value"]
+    answer = sharegpt.said(record, "gpt") or ""
     hashes = {hashlib.sha256(text.encode()).hexdigest() for text in (answer, f"{answer}\n")}
     return record["label_sha256"] in hashes
 

@@ -10,7 +10,10 @@ from scribetune.core.errors import UserError
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
 from scribetune.report import public_benchmarks
+from scribetune.text import sharegpt
 from scribetune.text.visible_text import visible
+
+_ESCAPED = f'"{sharegpt.ESCAPED}": '.encode()
 
 
 def text(folder: Path) -> str:
@@ -55,13 +58,19 @@ def _documents(rows: list[dict[str, str]]) -> list[str]:
 
 def _splits(folder: Path) -> list[str]:
     counts = {}
+    escaped = 0
     for name in ("train", "validation", "test"):
         path = folder / "data" / "splits" / f"{name}.jsonl"
         if not path.exists():
             return []
         with path.open("rb") as stream:
-            counts[name] = sum(1 for _ in stream)
-    return ["splits     " + ", ".join(f"{name} {count}" for name, count in counts.items()) + " pages"]
+            lines = list(stream)
+        counts[name] = len(lines)
+        escaped += sum(_ESCAPED in line for line in lines)
+    told = ["splits     " + ", ".join(f"{name} {count}" for name, count in counts.items()) + " pages"]
+    if escaped:
+        told.append(f"           {escaped} pages hold <image> as text, written as &lt;image> (docs/training.md)")
+    return told
 
 
 def _scores(folder: Path) -> list[str]:

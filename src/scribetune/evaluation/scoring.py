@@ -21,6 +21,7 @@ from scribetune.metrics.markdown import formula_exact
 from scribetune.metrics.omnidocbench import ground_truth, page_scores
 from scribetune.metrics.omnidocbench.page_scores import overall_without_cdm
 from scribetune.metrics.tables import page_tables
+from scribetune.text import sharegpt
 from scribetune.text.markdown import plain_text
 
 if TYPE_CHECKING:
@@ -106,12 +107,11 @@ def reference_text(record: Mapping[str, Any]) -> str:
     Raises:
         UserError: The record has no answer.
     """
-    for turn in record.get("conversations", ()):
-        if turn.get("from") == "gpt":
-            return str(turn["value"])
-    raise UserError(
-        "A test record has no label", value=record.get("id"), accepted="a turn from 'gpt' in 'conversations'", todo=REDO
-    )
+    text = sharegpt.said(record, "gpt")
+    if text is None:
+        accepted = "a turn from 'gpt' in 'conversations'"
+        raise UserError("A test record has no label", value=record.get("id"), accepted=accepted, todo=REDO)
+    return text
 
 
 def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataFrame":
@@ -397,11 +397,14 @@ class PredictedSet:
         Pages that show forgetting are scored so: that the tuned model writes Markdown where the base model writes lines
         is what it was tuned for; a character that it no longer reads is what it forgot.
         """
-        references = []
-        for record in self.references:
-            question, answer = record["conversations"]
-            plain = {**answer, "value": plain_text(answer["value"])}
-            references.append({**record, "conversations": [question, plain]})
+        references = [
+            {
+                **record,
+                sharegpt.ESCAPED: 0,
+                **sharegpt.answered(sharegpt.said(record, "human") or "", plain_text(reference_text(record))),
+            }
+            for record in self.references
+        ]
         models = (self.base, self.tuned)
         return PredictedSet(
             references, *([{**record, "text": plain_text(record["text"])} for record in records] for records in models)

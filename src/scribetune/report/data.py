@@ -18,6 +18,7 @@ from scribetune.dataset import page_kinds
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
 from scribetune.evaluation.gate import Verdict
+from scribetune.text import sharegpt
 
 LOGGER = logging.getLogger(__name__)
 
@@ -286,8 +287,7 @@ def _count(text: str, path: Path, column: str) -> int | None:
 
 def _answer(record: Mapping[str, Any], speaker: str) -> str:
     """Return what `speaker` ("human" or "gpt") says in a ShareGPT record."""
-    turns = record.get("conversations", ())
-    return next((str(turn.get("value", "")) for turn in turns if turn.get("from") == speaker), "")
+    return sharegpt.said(record, speaker) or ""
 
 
 def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
