@@ -132,12 +132,13 @@ class Plan:
         with refusals():
             self.documents.write_listings()
             self.benchmarks.write_listings()
-        receipts.note_repairs(self.to_repair)
+            receipts.note_repairs(self.to_repair)
 
     def keep_altered(self) -> None:
         """Put altered outputs aside and say where; called when a build starts, since Snakemake then removes them."""
-        for path in receipts.set_aside(self.to_repair.altered):
-            log_once(f"What was altered is kept in {path}")
+        with refusals():
+            for path in receipts.set_aside(self.to_repair.altered):
+                log_once(f"What was altered is kept in {path}")
 
     def write_summary(self) -> None:
         """Say what a build used, refused and achieved, and leave what it took beside the report.

@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+from scribetune.core import files
 from scribetune.core.errors import UserError
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Pass on a user's mistake as an exit with its message: Snakemake shows any other exception with its lines.
+    """Pass on a user's mistake, or a full disk, as an exit with its message.
+
+    Snakemake shows any other exception with its lines.
 
     Raises:
         SystemExit: Something the user can mend, with the message.
@@ -18,6 +21,11 @@ def refusals() -> Iterator[None]:
         yield
     except UserError as error:
         raise SystemExit(f"\n{error}\n") from None
+    except OSError as error:
+        full = files.of_full_disk(error)
+        if full is None:
+            raise
+        raise SystemExit(f"\n{full}\n") from None
 
 
 def missing_input(error: UserError) -> str:

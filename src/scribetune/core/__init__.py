@@ -2,7 +2,7 @@
 
 config       the configuration: one model with types, defaults and descriptions
 old_names    old names of configuration keys, accepted for one release
-errors       the one exception that a user's mistake raises: a message, never a traceback
+errors       the exceptions that a user can do something about: a message, never a traceback
 layout       where things lie: the path grammar of the build
 manifests    the CSV tables that are the edges between rules, one row per document or page
 user_text    texts that people write: one reader for encodings, byte-order marks and line ends

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scribetune.core import files, isolation, layout
+from scribetune.core.errors import DiskFullError
 from scribetune.core.progress import bar
 from scribetune.documents import page_images, page_trees, text_layer_checks
 from scribetune.documents.inputs import Document, DocumentStatus
@@ -247,6 +248,8 @@ def render_document(
     for number in range(max(1, first), pages + 1):
         try:
             yield render_page(document, number, pdf[number - 1], settings)
+        except DiskFullError:
+            raise
         except Exception as error:  # MuPDF and what is around it raise whatever they meet; the page says so
             if isolation.is_memory_error(error):
                 yield _without_image(document, number, "too_large", str(error) or "it takes too much memory")

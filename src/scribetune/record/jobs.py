@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scribetune.core import files
 from scribetune.core.errors import UserError
 from scribetune.record import receipts, resources
 
@@ -20,7 +21,7 @@ def rule_job(job: Any) -> Iterator[None]:
     """Run the body of a rule's script.
 
     Log records go to the rule's log file, tracebacks included. On the terminal a user's mistake is one message; an
-    unexpected error is one line that names the log. A job that ends well
+    unexpected error is one line that names the log; a full disk is told as such, whoever met it. A job that ends well
     leaves a receipt of what it made, and a note of what it ran on.
 
     Args:
@@ -30,17 +31,9 @@ def rule_job(job: Any) -> Iterator[None]:
         SystemExit: With status 1 after any error.
     """
     log_path = Path(job.log[0])
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=log_path,
-        filemode="w",
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
-    logging.captureWarnings(capture=True)
-    logger.info("rule %s", job.rule)
     try:
+        _open_log(log_path)
+        logger.info("rule %s", job.rule)
         yield
         if job.output:  # a rule that only judges makes nothing that could be stale
             resources.note(receipts.write(job).job)
@@ -50,9 +43,26 @@ def rule_job(job: Any) -> Iterator[None]:
         raise SystemExit(1) from None
     except Exception as error:
         logger.exception("rule %s failed", job.rule)
-        _show(f"\n{job.rule} failed: {type(error).__name__}: {error}\n  The traceback is in {log_path}\n")
+        full = files.of_full_disk(error)
+        if full:
+            _show(f"\n{job.rule}: {full}\n")
+        else:
+            _show(f"\n{job.rule} failed: {type(error).__name__}: {error}\n  The traceback is in {log_path}\n")
         raise SystemExit(1) from None
     logger.info("rule %s is done", job.rule)
+
+
+def _open_log(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # a line that does not fit on the disk is lost, and no traceback of its own
+    logging.basicConfig(
+        filename=path,
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    logging.captureWarnings(capture=True)
 
 
 def _show(message: str) -> None:
