@@ -17,8 +17,10 @@ min_version("9.0")
 gc.set_threshold(100_000, 50, 100)
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
+from scribetune.build import remembered, start
 from scribetune.build.plan import make_plan
 from scribetune.core.package import export_path
+from scribetune.record import running
 
 
 configfile: Path(workflow.basedir) / "config" / "config.yaml"
@@ -27,7 +29,16 @@ configfile: Path(workflow.basedir) / "config" / "config.yaml"
 export_path()
 plan = make_plan(config, in_job=not workflow.is_main_process)
 if workflow.is_main_process:
-    plan.write_work_files()
+    call = remembered.of_call(
+        workflow.config_settings.config,
+        workflow.config_settings.configfiles,
+        plan.documents,
+        plan.config.base_model,
+    )
+    plan.prepare(call)
+    start.read_workflow()
+else:
+    running.hold_job()
 
 
 wildcard_constraints:
@@ -47,11 +58,11 @@ include: "rules/audit.smk"
 
 
 onstart:
-    plan.keep_altered()
+    start.start(plan, workflow, call)
 
 
 onsuccess:
-    plan.write_summary()
+    start.finish(plan)
 
 
 rule all:

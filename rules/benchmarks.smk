@@ -52,7 +52,7 @@ use rule predict_base as predict_benchmark_base with:
         records=["data/benchmarks/records/{benchmark}.jsonl"],
         base=plan.model.files,
     output:
-        predictions=["reports/benchmarks/{benchmark}/base.jsonl"],
+        predictions=[update("reports/benchmarks/{benchmark}/base.jsonl")],
     log:
         "logs/predict_benchmark_base/{benchmark}.log",
     benchmark:
@@ -68,7 +68,7 @@ use rule predict_tuned as predict_benchmark_tuned with:
         records=["data/benchmarks/records/{benchmark}.jsonl"],
         proof="models/merged/merge_proof.json",
     output:
-        predictions=["reports/benchmarks/{benchmark}/tuned.jsonl"],
+        predictions=[update("reports/benchmarks/{benchmark}/tuned.jsonl")],
     log:
         "logs/predict_benchmark_tuned/{benchmark}.log",
     benchmark:

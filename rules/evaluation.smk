@@ -34,9 +34,10 @@ rule predict_base:
         records=["data/splits/test.jsonl", "data/retention/pages.jsonl"],
         base=plan.model.files,
     output:
+        # update: answers that took hours stay until the new ones are whole.
         predictions=[
-            "reports/predictions/base.jsonl",
-            "reports/predictions/base_retention.jsonl",
+            update("reports/predictions/base.jsonl"),
+            update("reports/predictions/base_retention.jsonl"),
         ],
     log:
         "logs/predict_base.log",
@@ -70,8 +71,8 @@ use rule predict_base as predict_tuned with:
         proof="models/merged/merge_proof.json",
     output:
         predictions=[
-            "reports/predictions/tuned.jsonl",
-            "reports/predictions/tuned_retention.jsonl",
+            update("reports/predictions/tuned.jsonl"),
+            update("reports/predictions/tuned_retention.jsonl"),
         ],
     log:
         "logs/predict_tuned.log",

@@ -15,7 +15,8 @@ rule merge_adapter:
         validation="data/splits/validation.jsonl",
         test="data/splits/test.jsonl",
     output:
-        proof="models/merged/merge_proof.json",
+        # update: the merged model there is stays until a new one takes its place.
+        proof=update("models/merged/merge_proof.json"),
     log:
         "logs/merge_adapter.log",
     benchmark:

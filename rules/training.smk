@@ -20,10 +20,11 @@ rule train_adapter:
         documents=expand("data/manifests/documents/{shard}.csv", shard=plan.shards),
         base=plan.model.files,
     output:
-        weights="models/adapter/adapter_model.safetensors",
-        config="models/adapter/adapter_config.json",
-        log="models/adapter/training_log.csv",
-        lineage="models/adapter/lineage.json",
+        # update: Snakemake leaves the adapter there is until a new one takes its place, whole (core.files.in_place_of).
+        weights=update("models/adapter/adapter_model.safetensors"),
+        config=update("models/adapter/adapter_config.json"),
+        log=update("models/adapter/training_log.csv"),
+        lineage=update("models/adapter/lineage.json"),
     log:
         "logs/train_adapter.log",
     benchmark:

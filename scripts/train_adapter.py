@@ -41,7 +41,7 @@ def main(
         selection_manifest: Which pages were accepted.
         document_manifests: Documents of every shard.
         history: "configuration", "code" and "environment" of this stage and those before it.
-        adapter_folder: Where the adapter goes.
+        adapter_folder: Where the adapter goes: an empty folder.
         gpus: Most GPUs to train on.
     """
     pages = manifests.rows(manifests.read([selection_manifest], selection.SELECTION_TEXT_COLUMNS))
@@ -68,8 +68,6 @@ def main(
     made = [path for path in sorted(adapter_folder.iterdir()) if path.name not in ("lineage.json", "README.md")]
     record = lineage.of_adapter(sources, lineage.training_facts(result), made)
     files.write_json(adapter_folder / "lineage.json", record)
-    # PEFT's own card, or that of another training: `write_adapter_card` makes the one that fits.
-    (adapter_folder / "README.md").unlink(missing_ok=True)
 
 
 def checkpoint_folder(sources: lineage.Sources, config: Config) -> Path:
@@ -95,7 +93,7 @@ def _name(sources: lineage.Sources, config: Config) -> str:
 
 
 if __name__ == "__main__":
-    with rule_job(snakemake):
+    with rule_job(snakemake), files.in_place_of(Path(snakemake.output.weights).parent) as new_folder:
         main(
             config=restrict(snakemake.params.settings, snakemake.config),
             base_path=snakemake.params.base_path,
@@ -113,6 +111,6 @@ if __name__ == "__main__":
                 "code": {**snakemake.params.codes, "train_adapter": snakemake.params.code},
                 "environment": snakemake.params.environment,
             },
-            adapter_folder=Path(snakemake.output.weights).parent,
+            adapter_folder=new_folder,
             gpus=snakemake.resources.gpu,
         )

@@ -459,7 +459,7 @@ def spoil(name: str) -> Callable[[Any, Path], None]:
 
         def check(*given: Any) -> Any:
             found = real(*given)
-            path = target.with_name(f".{target.name}.merging") / "model.safetensors"
+            path = target.with_name(f".{target.name}.new") / "model.safetensors"
             weights = load_file(path)
             save_file({**weights, "lm_head.weight": weights["lm_head.weight"] * 1.2}, path, {"format": "pt"})
             return found
@@ -470,7 +470,7 @@ def spoil(name: str) -> Callable[[Any, Path], None]:
         real = proof.check_tensors
 
         def check(*given: Any) -> Any:
-            path = target.with_name(f".{target.name}.merging") / "processor_config.json"
+            path = target.with_name(f".{target.name}.new") / "processor_config.json"
             about = json.loads(path.read_text(encoding="utf-8"))
             about["image_processor"]["image_mean"] = [0.4, 0.5, 0.5]
             write_json(path, about)
@@ -556,7 +556,7 @@ merged_model.merge(config.load({"merge": {"shard_gb": 0.001}}), base, Path(adapt
     done = subprocess.run([sys.executable, "-c", program, str(TINY), str(adapter), str(target)], check=False,
                           env={**os.environ, "PYTHONPATH": str(package.PACKAGE_FOLDER.parent)})  # fmt: skip
     assert done.returncode == -9
-    assert [path.name for path in target.parent.iterdir()] == [".merged.merging"]
+    assert [path.name for path in target.parent.iterdir()] == [".merged.new"]
     merge(adapter, target)
     merge(adapter, tmp_path / "again")
     assert [path.name for path in target.parent.iterdir()] == ["merged"]

@@ -5,7 +5,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from support import clone, mutations
+from support import mutations
 from support.mutations import NOTHING, UP_TO, Jobs, Mutation, build, interrupted, planned
 
 
@@ -18,14 +18,14 @@ class FirstBuild:
         planned: What a dry run said at the start, after Ctrl-C, after a kill, and at the end.
         done: Which jobs were done before Ctrl-C, and between it and the kill.
         ran: Which jobs ran after the kill.
-        locked: What Snakemake said after the kill, before it was unlocked.
+        killed: What a dry run said of the kill.
     """
 
     project: Path
     planned: tuple[Jobs, Jobs, Jobs, Jobs]
     done: tuple[Jobs, Jobs]
     ran: Jobs
-    locked: str
+    killed: str
 
 
 def make(project: Path) -> FirstBuild:
@@ -35,12 +35,11 @@ def make(project: Path) -> FirstBuild:
     before_interrupt = interrupted(project, "pages", after=1, signal=signal.SIGINT)
     after_interrupt = planned(project)
     before_kill = interrupted(project, "labels", after=1, signal=signal.SIGKILL)
-    locked = mutations.snakemake(project, "labels", fails=True)
-    clone.run(project, "snakemake", "--unlock")
+    killed = mutations.snakemake(project, "labels", "--dry-run")
     after_kill = planned(project)
     ran = build(project)
     plans = (at_start, after_interrupt, after_kill, planned(project))
-    return FirstBuild(project, plans, (before_interrupt, before_kill), ran, locked)
+    return FirstBuild(project, plans, (before_interrupt, before_kill), ran, killed)
 
 
 def copy(source: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from scribetune.core import files
+from scribetune.core.disk_space import full_disk
 
 
 def why_not() -> str:
@@ -36,4 +36,4 @@ def run(folder: Path, size: str, script: str, timeout_s: float = 300.0) -> "subp
 
 def write_in_vain(path: str) -> None:
     """Do as a function in a worker does that finds no room."""
-    raise files.full_disk(OSError(errno.ENOSPC, "No space left on device"), Path(path), 7)
+    raise full_disk(OSError(errno.ENOSPC, "No space left on device"), Path(path), 7)

@@ -26,8 +26,8 @@ def test_after_ctrl_c_a_build_goes_on_where_it_stopped(first_build: FirstBuild) 
     assert first_build.planned[1] == EVERYTHING - first_build.done[0]
 
 
-def test_after_a_kill_snakemake_says_how_to_go_on_and_then_goes_on_where_it_stopped(first_build: FirstBuild) -> None:
-    assert "--unlock" in first_build.locked
+def test_after_a_kill_a_build_goes_on_where_it_stopped_and_nobody_has_to_unlock_it(first_build: FirstBuild) -> None:
+    assert "The last build in this folder was killed; this one goes on from there." in first_build.killed
     assert first_build.done[1]
     assert first_build.planned[2] == EVERYTHING - first_build.done[0] - first_build.done[1]
     assert first_build.ran == first_build.planned[2]

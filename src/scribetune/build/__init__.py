@@ -4,7 +4,9 @@ plan             the plan of a build, made when the Snakefile is read: shards, s
 plan_documents   its input documents, shard by shard: what the rules about them read and are told
 plan_model       its base model: files, where it is loaded from, what it is asked, the memory it takes
 plan_benchmarks  its public benchmarks: what their rules read, and what they leave
+start            what comes before the first job and after the last: one build at a time, results kept
 remembered       what a folder was last built with: corpus, base model, flags; the command that builds it again
+passwords        passwords that were given after a document could not be opened
 prompts          the prompt: one string per task, used in records, training, evaluation and serving
 config_files     YAML presets, JSON schema and table of keys, generated from `core.config`
 reasons          why a build would run what it would run: files, keys, functions and libraries, in words

@@ -3,22 +3,21 @@
 Cheap on purpose: no model library, no PDF library, no data frame is imported here.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from scribetune.build import prompts
+from scribetune.build import passwords, remembered
 from scribetune.build.plan_benchmarks import Benchmarks
 from scribetune.build.plan_documents import InputDocuments, input_documents
 from scribetune.build.plan_model import BaseModel, relative_paths
-from scribetune.build.refusals import log_once, missing_input, refusals
+from scribetune.build.refusals import log_once, refusals
+from scribetune.build.remembered import Remembered
 from scribetune.core import config as configuration
-from scribetune.core import layout, package
+from scribetune.core import package
 from scribetune.core.config import Config
-from scribetune.core.errors import UserError
 from scribetune.record import code, provenance, receipts
 from scribetune.record.receipts import Repairs
 
@@ -103,17 +102,11 @@ class Plan:
         return there if most == "auto" else min(most, there)
 
     def splittable(self, path: str) -> Callable[[object], str]:
-        """Return an input function for `path` that refuses to start what must end in an empty split.
-
-        It also refuses a base model that is not there: its family decides on the prompt in the records.
-        """
+        """Return an input function for `path` that refuses to start what must end in an empty split."""
 
         def give(_wildcards: object) -> str:
-            try:
+            with refusals():
                 self.documents.require_enough()
-                prompts.prompt(self.config, self.model.roots)
-            except UserError as error:
-                return missing_input(error)
             return path
 
         return give
@@ -123,34 +116,28 @@ class Plan:
         """Return files of the repository as Snakemake takes them: relative where they lie in the working directory."""
         return relative_paths(paths)
 
-    def write_work_files(self) -> None:
-        """Write what jobs read in the place of thousands of inputs, and the repairs that were decided on.
+    def prepare(self, call: Remembered) -> None:
+        """Refuse what would replace results of another corpus or base model, and write what jobs read.
+
+        That is: in the place of thousands of inputs, and the repairs that were decided on.
+
+        Args:
+            call: What this build is called with.
 
         Raises:
             SystemExit: Something the user can mend, with the message.
         """
         with refusals():
+            if not remembered.same_base(call):
+                self.model.files(None)  # one that is not there is the first thing to say
+            remembered.check(call, self.config.results.replace, self._has_all)
             self.documents.write_listings()
             self.benchmarks.write_listings()
             receipts.note_repairs(self.to_repair)
 
-    def keep_altered(self) -> None:
-        """Put altered outputs aside and say where; called when a build starts, since Snakemake then removes them."""
-        with refusals():
-            for path in receipts.set_aside(self.to_repair.altered):
-                log_once(f"What was altered is kept in {path}")
-
-    def write_summary(self) -> None:
-        """Say what a build used, refused and achieved, and leave what it took beside the report.
-
-        Called when it has ended well.
-        """
-        from scribetune.build import summary
-        from scribetune.report import resources
-
-        resources.write_page(Path(), self.shards)
-        if (Path(layout.REPORTS) / "documents.csv").exists():
-            sys.stderr.write(summary.text(Path()))
+    def _has_all(self, before: Remembered) -> bool:
+        now = remembered.hashed(Remembered(), self.documents)
+        return set(before.documents.values()) <= set(now.documents.values())
 
 
 def _filled_in(folder: str) -> Callable[[Mapping[str, str]], str]:
@@ -172,7 +159,12 @@ def make_plan(values: Mapping[str, Any], *, in_job: bool = False) -> Plan:
         documents = input_documents(config)
         benchmarks = Benchmarks(config.evaluation.benchmarks)
         owners = {"shards": documents.shards, "benchmarks": benchmarks.names}
-        to_repair = receipts.noted_repairs(Path(), **owners) if in_job else receipts.repairs(Path(), **owners)
+        if in_job:
+            to_repair = receipts.noted_repairs(Path(), **owners)
+        else:
+            locked = passwords.untried(documents)
+            jobs = [receipts.job_name(passwords.RENDERING, {"shard": shard}) for shard in locked]
+            to_repair = receipts.with_more(receipts.repairs(Path(), **owners), jobs)
         for job, paths in to_repair.altered.items():
             more = f" and {len(paths) - _MOST_PATHS} more" if len(paths) > _MOST_PATHS else ""
             log_once(

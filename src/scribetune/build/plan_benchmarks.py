@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from scribetune.build.refusals import missing_input
+from scribetune.build.refusals import refusals
 from scribetune.core import layout
 from scribetune.core.config import Benchmark
 from scribetune.core.errors import UserError
@@ -38,13 +38,13 @@ class Benchmarks:
         """Input function of the target `benchmarks`: the scores, or a refusal where no benchmark is configured."""
         if self.names:
             return self.scores
-        error = UserError(
-            "No public benchmark is configured",
-            value=[],
-            accepted="a list of {name, truth, images} in evaluation.benchmarks",
-            todo="name one in config/config.yaml, or with --config; docs/evaluation-sets.md has an example",
-        )
-        return [missing_input(error)]
+        with refusals():
+            raise UserError(
+                "No public benchmark is configured",
+                value=[],
+                accepted="a list of {name, truth, images} in evaluation.benchmarks",
+                todo="name one in config/config.yaml, or with --config; docs/evaluation-sets.md has an example",
+            )
 
     @property
     def results(self) -> list[str]:

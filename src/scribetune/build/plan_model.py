@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scribetune.build import prompts
-from scribetune.build.refusals import missing_input
+from scribetune.build.refusals import refusals
 from scribetune.core.config import Config
 from scribetune.core.errors import UserError
 from scribetune.models import families
@@ -24,26 +24,19 @@ class BaseModel:
 
     def files(self, _wildcards: object) -> list[str]:
         """Input function: the files of the base model; none where it comes from the hub."""
-        try:
+        with refusals():
             families.resolve(self.config.base_model, self.roots)
-            paths = families.base_model_files(self.config.base_model.name, self.roots)
-        except UserError as error:
-            return [missing_input(error)]
-        return relative_paths(paths)
+            return relative_paths(families.base_model_files(self.config.base_model.name, self.roots))
 
     def path(self, _wildcards: object) -> str:
-        """Params function: where it is loaded from, a folder or a hub id; "" where `files` refuses."""
-        try:
+        """Params function: where it is loaded from, a folder or a hub id."""
+        with refusals():
             return families.resolve(self.config.base_model, self.roots)
-        except UserError:
-            return ""
 
     def prompt(self, _wildcards: object) -> str:
-        """Params function: what the model is asked, everywhere; "" where `Plan.splittable` refuses."""
-        try:
+        """Params function: what the model is asked, everywhere; its family decides."""
+        with refusals():
             return prompts.prompt(self.config, self.roots)
-        except UserError:
-            return ""
 
     def memory_mb(self, process_mb: int, *, features: bool = False) -> int:
         """Return the main memory that a job with the base model may need, in MB, for a rule's `mem_mb`.

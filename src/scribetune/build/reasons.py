@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from scribetune.build import passwords
 from scribetune.core import config as configuration
 from scribetune.core import package
 from scribetune.core.errors import UserError
@@ -222,6 +223,7 @@ def _causes(
         *_altered(folder, receipt, hashes),
         *_inputs(folder, job, receipt, made_anew, hashes),
         *_settings(job, receipt),
+        *_passwords(folder, job),
         *_code(folder, receipt, str(job.params.get("script", job.rule.name))),
         *_libraries(folder, receipt),
     ]
@@ -250,6 +252,13 @@ def _settings(job: "Job", receipt: Receipt) -> Iterator[Cause]:
     now = {name: value for name, value in job.params.items() if name not in receipts.NOT_SETTINGS}
     # As in the receipt: tuples are lists in JSON.
     yield from _differences((), receipt.settings, json.loads(json.dumps(now)))
+
+
+def _passwords(folder: Path, job: "Job") -> Iterator[Cause]:
+    if job.rule.name == passwords.RENDERING:
+        documents = job.rule.workflow.globals["plan"].documents
+        for name in passwords.untried(documents, folder).get(job.wildcards_dict["shard"], ()):
+            yield Cause("other", name, "could not be opened, and another password is given now")
 
 
 def _differences(where: tuple[str, ...], before: object, now: object) -> Iterator[Cause]:

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from scribetune.core import files
+from scribetune.core.disk_space import of_full_disk
 from scribetune.core.errors import UserError
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Pass on a user's mistake, or a full disk, as an exit with its message.
+    """Pass on a user's mistake, or a full disk, as an exit with its message, in input and params functions too.
 
-    Snakemake shows any other exception with its lines.
+    Snakemake shows any other exception with its lines. One in an input function it even takes for a file that cannot be
+    made: where the file is there, from an earlier build, it is taken as it is, and the build goes on.
 
     Raises:
         SystemExit: Something the user can mend, with the message.
@@ -22,19 +23,10 @@ def refusals() -> Iterator[None]:
     except UserError as error:
         raise SystemExit(f"\n{error}\n") from None
     except OSError as error:
-        full = files.of_full_disk(error)
+        full = of_full_disk(error)
         if full is None:
             raise
         raise SystemExit(f"\n{full}\n") from None
-
-
-def missing_input(error: UserError) -> str:
-    """Say why, and return an input that no rule makes: Snakemake then stops before any work, without a traceback.
-
-    (An exception raised in an input function is shown with one, whatever its class.)
-    """
-    log_once(str(error))
-    return f"[{error.what}]"
 
 
 @cache

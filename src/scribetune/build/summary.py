@@ -5,10 +5,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from scribetune.core import csv_files
+from scribetune.core import csv_files, files
 from scribetune.core.errors import UserError
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
+from scribetune.record import receipts
 from scribetune.report import public_benchmarks
 from scribetune.text import sharegpt
 from scribetune.text.visible_text import visible
@@ -77,6 +78,8 @@ def _scores(folder: Path) -> list[str]:
     path = folder / "reports" / "metrics.json"
     if not path.exists():
         return []
+    if _is_stale(folder, "score_predictions", "data/splits/test.jsonl"):
+        return ["scores     none of these splits yet: reports/ is of an earlier build"]
     metrics: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     lines = []
     for key, title in (("cer_mean", "CER mean  "), ("cer_median", "CER median"), ("table_f1", "table F1  ")):
@@ -106,11 +109,27 @@ def _benchmarks(folder: Path) -> list[str]:
     return lines
 
 
+_TRAINED = ("train_adapter", "data/splits/train.jsonl")
+_PLACES = (
+    ("report", "reports/index.html", [("write_report", "data/splits/test.jsonl")]),
+    ("adapter", "models/adapter", [_TRAINED]),
+    ("merged", "models/merged", [_TRAINED, ("merge_adapter", "models/adapter/adapter_model.safetensors")]),
+    ("audit", "reports/lineage.json", [("write_lineage", "data/splits/test.jsonl")]),
+)
+"""Title, place, and what may tell that it is of an earlier build: a rule that read another version of a file."""
+
+
 def _places(folder: Path) -> list[str]:
-    wanted = (
-        ("report", "reports/index.html"),
-        ("adapter", "models/adapter"),
-        ("merged", "models/merged"),
-        ("audit", "reports/lineage.json"),
-    )
-    return [f"{title:<10} {place}" for title, place in wanted if (folder / place).exists()]
+    lines = []
+    for title, place, reads in _PLACES:
+        if (folder / place).exists():
+            note = " (of an earlier build)" if any(_is_stale(folder, rule, path) for rule, path in reads) else ""
+            lines.append(f"{title:<10} {place}{note}")
+    return lines
+
+
+def _is_stale(folder: Path, rule: str, path: str) -> bool:
+    """Tell whether the last job of a rule read another version of a file than the one that is there."""
+    receipt = receipts.read(folder).get(rule)
+    recorded = receipt.inputs.get(path) if receipt else None
+    return bool(recorded) and (folder / path).is_file() and files.sha256_file(folder / path) != recorded

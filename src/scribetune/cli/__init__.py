@@ -7,6 +7,7 @@ signing    `scribetune sign`
 scores     `scribetune score`: scores of anybody's predictions, without a build and without torch
 reviewing  `scribetune review`: the page where labels are reviewed
 teaching   `scribetune teach`: labels by a teacher model
+cleaning   `scribetune clean`: removes results that builds have replaced
 messages   what commands say: mistakes in words, and nothing of other people's that a terminal would obey
 
 `config`, `summary` and `commit` are here.
@@ -18,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from scribetune.cli import checks, planning, queries, reviewing, scores, signing, teaching
+from scribetune.cli import checks, cleaning, planning, queries, reviewing, scores, signing, teaching
 from scribetune.cli.messages import errors_in_words
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -100,3 +101,4 @@ app.command()(scores.score)
 app.command()(signing.sign)
 app.command()(teaching.teach)
 app.command()(reviewing.review)
+app.command()(cleaning.clean)

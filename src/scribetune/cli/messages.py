@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import typer
 
-from scribetune.core import files
+from scribetune.core.disk_space import of_full_disk
 from scribetune.core.errors import UserError
 
 
@@ -19,7 +19,7 @@ def errors_in_words(status: int = 1) -> Iterator[None]:
         sys.stderr.write(f"{shown(str(error), lines=True)}\n")
         raise typer.Exit(status) from None
     except OSError as error:
-        full = files.of_full_disk(error)
+        full = of_full_disk(error)
         if full is None:
             raise
         sys.stderr.write(f"{shown(str(full), lines=True)}\n")

@@ -384,6 +384,15 @@ class Report(Section):
     """Up to this many page images are embedded in the file; the rest are links to data/pages."""
 
 
+class Results(Section):
+    """What becomes of the results of earlier builds in the same folder."""
+
+    replace: tuple[str, ...] = Field(default=(), json_schema_extra=FREE)
+    """Consent, for one call: names of the corpus (its folder) or base model whose results may be replaced."""
+    keep_gb: float = Field(default=20.0, ge=0.0, json_schema_extra=FREE)
+    """Most that replaced adapters, merged models and reports may take in work/replaced, in GB (10^9 bytes)."""
+
+
 class Config(Section):
     """Everything a build can be told."""
 
@@ -402,6 +411,7 @@ class Config(Section):
     gate: Gate = Gate()
     evaluation: Evaluation = Evaluation()
     report: Report = Report()
+    results: Results = Results()
 
 
 TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(

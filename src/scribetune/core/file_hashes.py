@@ -50,7 +50,7 @@ class FileHashes:
                     "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)",
                     [(path, state, sha) for path, (state, sha) in self._new.items()],
                 )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:  # a name that is not UTF-8 is no text to a database
             logger.info("Hashes of files are not remembered: %s", error)
         finally:
             self._database.close()

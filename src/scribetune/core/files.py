@@ -1,22 +1,19 @@
 """Files on disk: content hashes, and writes that are either whole or absent."""
 
+import contextlib
+import ctypes
 import errno
 import hashlib
 import json
 import os
-import re
+import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scribetune.core.errors import DiskFullError
-
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Numbers of the errors that say that there is no room on a disk, or in a user's share of it."""
-_FULL_IN_WORDS = re.compile(r"no space left|disk quota exceeded|disk is full|os error (28|122)\b", re.IGNORECASE)
-_NEXT_TO_NOTHING_BYTES = 1_000_000
+from scribetune.core.disk_space import FULL, full_disk
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -78,49 +75,55 @@ def _write_bytes(path: Path, data: bytes, *, durable: bool) -> None:
         raise
 
 
-def full_disk(error: BaseException, path: Path, needed: int | None = None) -> DiskFullError:
-    """Return what to tell of a full disk: the file or folder written to, and the bytes needed, where they are known."""
-    place = next(one for one in (path, *path.absolute().parents) if one.exists())
-    there = os.statvfs(place)
-    free, files_left = there.f_bavail * there.f_frsize, there.f_favail
-    room = f"{needed:,} bytes" if needed else "room for what a job writes"
-    if there.f_files and not files_left:
-        room += " and one more file: no file can be made there, whatever its size"
-    quota = getattr(error, "errno", None) == errno.EDQUOT
-    return DiskFullError(
-        "Your share of the disk (quota) is used up" if quota else "The disk is full",
-        value=str(path),
-        accepted=f"{room}; free are {free:,} bytes",
-        todo="free some space, or build in a folder on another disk; then give the same command again. "
-        "What was finished before is whole",
-    )
+@contextlib.contextmanager
+def in_place_of(target: Path) -> Iterator[Path]:
+    """Give an empty folder beside `target` (a link is followed), which takes its place when the body is done.
 
-
-def of_full_disk(error: BaseException) -> DiskFullError | None:
-    """Return what to tell where an error says, or comes of one that says, that a disk is full; None for others.
-
-    Libraries hide the system's number: in words, or behind "file write failed". These count where nothing is free.
+    Where the body fails, what it wrote is removed and `target` is as it was; at every moment `target` is one or the
+    other, whole. (Where the file system cannot exchange two names in one step, there is none for an instant.)
     """
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, DiskFullError):
-            return cause
-        if isinstance(cause, OSError) and cause.errno in FULL:
-            return full_disk(cause, Path(str(cause.filename)) if cause.filename else _fullest())
-        cause = cause.__cause__ or cause.__context__
-    is_write = isinstance(error, OSError | RuntimeError) and free_bytes(_fullest()) < _NEXT_TO_NOTHING_BYTES
-    return full_disk(error, _fullest()) if is_write or _FULL_IN_WORDS.search(str(error)) else None
+    final = target.resolve()
+    fresh, old = (final.with_name(f".{final.name}.{what}") for what in ("new", "old"))
+    _remove(fresh)  # left by a process that was killed
+    if old.exists() and not final.exists():
+        old.rename(final)
+    _remove(old)
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+        if not final.exists():
+            fresh.rename(final)
+        elif not _exchange(fresh, final):
+            final.rename(old)
+            fresh.rename(final)
+    except BaseException:
+        if old.exists() and not final.exists():
+            old.rename(final)
+        raise
+    finally:
+        # After an exchange, what was there bears the name of the new one.
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
-def _fullest() -> Path:
-    """Return the working directory or the folder of temporary files, whichever has less room."""
-    return min((Path.cwd(), Path(tempfile.gettempdir())), key=free_bytes)
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
-def free_bytes(folder: Path) -> int:
-    """Return the room on the disk of a folder that a user may take, in bytes."""
-    there = os.statvfs(folder)
-    return there.f_bavail * there.f_frsize
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step (Linux: renameat2); False where the system or the file system has no such step."""
+    at_current_folder, exchange = -100, 2
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    if rename(at_current_folder, os.fsencode(one), at_current_folder, os.fsencode(other), exchange) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM):
+        return False
+    raise OSError(number, os.strerror(number), str(one))
 
 
 def keep_only(folder: Path, pattern: str, kept: Collection[str]) -> None:

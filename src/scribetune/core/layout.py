@@ -23,7 +23,8 @@ TENSORBOARD = "work/tensorboard"
 REVIEW = "work/review"
 PREDICTION_JOURNALS = "work/predictions"
 ALTERED = "work/altered"
-CACHES = (CHECKPOINTS, VISION, PREDICTION_JOURNALS, ALTERED)
+REPLACED = "work/replaced"
+CACHES = (CHECKPOINTS, VISION, PREDICTION_JOURNALS, ALTERED, REPLACED)
 """Folders that hold something of documents, mixed, and that a build can do without."""
 WITHDRAWN = "config/withdrawn.csv"
 

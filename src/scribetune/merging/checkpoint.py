@@ -20,8 +20,9 @@ from typing import Any, BinaryIO
 
 import torch
 
+from scribetune.core.disk_space import FULL, free_bytes
 from scribetune.core.errors import UserError
-from scribetune.core.files import FULL, free_bytes, write_json
+from scribetune.core.files import write_json
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 """Names that transformers and vLLM look for: one file, or the index of several."""

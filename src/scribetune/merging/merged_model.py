@@ -12,7 +12,7 @@ import platform
 import resource
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import torch
 
 from scribetune.core.config import Config
 from scribetune.core.errors import UserError
-from scribetune.core.files import sha256_file, write_json
+from scribetune.core.files import in_place_of, sha256_file, write_json
 from scribetune.merging import deltas, proof, streaming
 from scribetune.merging.checkpoint import Checkpoint, dtype_name, file_errors_explained
 from scribetune.merging.layouts import Layouts, ModelFiles
@@ -130,14 +130,12 @@ def _origins(config: Config, base: ModelFiles, hashes: Mapping[str, str], adapte
 def _staged(merged_folder: Path, needed: int) -> Iterator[Path]:
     """Give a new folder beside the merged model's (a link is followed), which takes its place when the body is done.
 
-    Two renames: between them there is no merged model, but never half of one. Where the body fails, what it wrote is
-    removed. `needed` are the bytes of its weights.
+    `needed` are the bytes of its weights.
 
     Raises:
         UserError: Too little disk space, or the folders cannot be made or renamed.
     """
     target = merged_folder.resolve()
-    staged, old = (target.with_name(f".{target.name}.{what}") for what in ("merging", "old"))
     with file_errors_explained(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         unproved = target.exists() and not (target / PROOF_NAME).is_file()
@@ -148,11 +146,12 @@ def _staged(merged_folder: Path, needed: int) -> Iterator[Path]:
                 accepted="a folder that is empty, not there yet, or holds a merged model",
                 todo="move its files elsewhere",
             )
-        # Left by a merge that was killed; and weights without a proof are no finished model.
-        for folder in (staged, old, *([target] if unproved else [])):
-            if folder.exists():
-                shutil.rmtree(folder)
-        free = shutil.disk_usage(target.parent).free
+        if unproved:
+            shutil.rmtree(target)  # weights without a proof are no finished model
+    with ExitStack() as stack:
+        with file_errors_explained(target):
+            staged = stack.enter_context(in_place_of(target))  # what a killed merge left is gone now
+            free = shutil.disk_usage(target.parent).free
         if free < needed + _SLACK_BYTES:
             raise UserError(
                 f"The merged model takes {(needed + _SLACK_BYTES) / 1e9:.2f} GB; free on the disk of {target.parent}",
@@ -161,19 +160,9 @@ def _staged(merged_folder: Path, needed: int) -> Iterator[Path]:
                 todo="free some space, make the merged model's folder a link to one on another disk, or set "
                 "merge.precision to bfloat16",
             )
-        staged.mkdir()
-    try:
         yield staged
         with file_errors_explained(target):
-            if target.exists():
-                target.rename(old)
-            staged.rename(target)
-    except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+            stack.close()
 
 
 def _copy_companions(base: Path, merged: Path, dtype: torch.dtype | None) -> None:

@@ -5,6 +5,8 @@ receipts     what each job read, was given, ran with and made, in .snakemake/rec
 code         which code a rule executes, as a digest
 definitions  a module's definitions, each as a digest of what it says, whatever file it stands in
 provenance   which environment this project runs in, as a digest that ignores what does not change a result
+running      who is at work in a working directory, as locks that end with their process
+replaced     results that a build replaces on purpose, kept by hash in work/replaced
 reuse        documents that are taken as they are: what an earlier job made of one, where nothing about it changed
 listings     input PDFs of a shard as one small file, {path: sha256}, in the place of thousands of edges
 steps        the steps of a build, read off the loaded workflow

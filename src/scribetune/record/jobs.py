@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scribetune.core import files
+from scribetune.core.disk_space import of_full_disk
 from scribetune.core.errors import UserError
-from scribetune.record import receipts, resources
+from scribetune.record import receipts, resources, running
 
 AROUND_A_JOB = True
 
@@ -31,10 +31,12 @@ def rule_job(job: Any) -> Iterator[None]:
         SystemExit: With status 1 after any error.
     """
     log_path = Path(job.log[0])
+    name = receipts.job_name(job.rule, dict(job.wildcards.items()))
     try:
         _open_log(log_path)
         logger.info("rule %s", job.rule)
-        yield
+        with running.job(name):
+            yield
         if job.output:  # a rule that only judges makes nothing that could be stale
             resources.note(receipts.write(job).job)
     except UserError as error:
@@ -43,7 +45,7 @@ def rule_job(job: Any) -> Iterator[None]:
         raise SystemExit(1) from None
     except Exception as error:
         logger.exception("rule %s failed", job.rule)
-        full = files.of_full_disk(error)
+        full = of_full_disk(error)
         if full:
             _show(f"\n{job.rule}: {full}\n")
         else:

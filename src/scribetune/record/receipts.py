@@ -237,6 +237,12 @@ def repairs(
     return Repairs(counts | decisions, changed, decisions)
 
 
+def with_more(decided: Repairs, jobs: Collection[str]) -> Repairs:
+    """Return repairs with further jobs that must run again, for a reason that no file tells of."""
+    more = {job: _one_more(decided.counts.get(job)) for job in jobs if job not in decided.decisions}
+    return Repairs({**decided.counts, **more}, decided.altered, {**decided.decisions, **more})
+
+
 def note_repairs(decided: Repairs, folder: Path = Path()) -> None:
     """Note what was decided, for the processes in which jobs run.
 

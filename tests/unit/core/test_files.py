@@ -49,3 +49,44 @@ def test_manifests_keep_text_as_it_is_and_empty_ones_have_a_header(tmp_path: Pat
     frame = manifests.read([none, one], ("document", "message"))
     assert manifests.rows(frame) == [{"document": "0012", "page": 1, "message": ""}]
     assert none.read_text(encoding="utf-8") == "document,page,message\n"
+
+
+def test_a_folder_takes_the_place_of_another_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "adapter"
+    with files.in_place_of(target) as fresh:
+        (fresh / "new").write_text("1", encoding="utf-8")
+    with files.in_place_of(target) as fresh:
+        assert list(fresh.iterdir()) == []
+        (fresh / "newer").write_text("2", encoding="utf-8")
+        assert [path.name for path in target.iterdir()] == ["new"]
+    assert [path.name for path in target.iterdir()] == ["newer"]
+    with pytest.raises(RuntimeError), files.in_place_of(target) as fresh:
+        (fresh / "half").write_text("3", encoding="utf-8")
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["newer"]
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
+
+
+def test_a_folder_that_is_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    with files.in_place_of(tmp_path / "link") as fresh:
+        (fresh / "new").write_text("1", encoding="utf-8")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "disk/new").exists()
+
+
+def test_a_folder_takes_the_place_of_another_where_the_system_cannot_exchange_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_exchange", lambda *_: False)
+    target = tmp_path / "adapter"
+    for name in ("old", "new"):
+        with files.in_place_of(target) as fresh:
+            (fresh / name).write_text("1", encoding="utf-8")
+    assert [path.name for path in target.iterdir()] == ["new"]
+    # Killed between the two renames: what was there comes back.
+    target.rename(tmp_path / ".adapter.old")
+    with pytest.raises(RuntimeError), files.in_place_of(target):
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["new"]

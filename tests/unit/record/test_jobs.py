@@ -13,6 +13,7 @@ import pytest
 
 from scribetune.build import refusals
 from scribetune.core import files, isolation
+from scribetune.core.disk_space import FULL, full_disk
 from scribetune.core.errors import DiskFullError
 from scribetune.documents import inputs, rendering
 from scribetune.record import jobs
@@ -25,7 +26,7 @@ needs_a_disk = pytest.mark.skipif(bool(small_disk.why_not()), reason=small_disk.
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     monkeypatch.chdir(tmp_path)
     before = logging.raiseExceptions
-    yield SimpleNamespace(rule="render_pages", log=["logs/job.log"], output=[])
+    yield SimpleNamespace(rule="render_pages", log=["logs/job.log"], output=[], wildcards={})
     logging.raiseExceptions = before
     logging.basicConfig(force=True)
 
@@ -72,7 +73,7 @@ def test_what_else_fails_is_not_called_a_full_disk(job: SimpleNamespace, capsys:
     assert "The traceback is in logs/job.log" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", sorted(files.FULL))
+@pytest.mark.parametrize("number", sorted(FULL))
 def test_a_file_that_does_not_fit_says_what_it_needs_and_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -105,7 +106,7 @@ from types import SimpleNamespace
 from scribetune.documents import inputs, rendering
 from scribetune.record import jobs
 if __name__ == "__main__":
-    with jobs.rule_job(SimpleNamespace(rule="render_pages", log=["logs/render.log"], output=[])):
+    with jobs.rule_job(SimpleNamespace(rule="render_pages", log=["logs/render.log"], output=[], wildcards={})):
         settings = rendering.RenderSettings(2000, "auto", 60.0, "test")
         rendering.render_shard(inputs.find_pdfs(Path(sys.argv[1])), {}, settings, workers=1)
 """
@@ -143,7 +144,7 @@ def test_no_record_says_that_a_page_is_unreadable_where_there_was_no_room(
     (document,) = inputs.find_pdfs(tmp_path)
 
     def full(path: Path, data: bytes, **_: Any) -> None:
-        raise files.full_disk(no_room(), path, len(data))
+        raise full_disk(no_room(), path, len(data))
 
     monkeypatch.setattr(files, "write_bytes", full)
     settings = rendering.RenderSettings(256, "auto", 30.0, "test")
