@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -21,15 +22,24 @@ def sha256_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file for reading that must be a regular one: a pipe would wait for ever, a device have no end.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return path.open("rb")
+
+
 def sha256_file(path: Path) -> str:
     """Return the hex SHA-256 of a file's content, read in blocks.
 
     Raises:
-        OSError: The file cannot be read, or is no regular one: a pipe would wait for ever, a device have no end.
+        OSError: It cannot be read, or is no regular file.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "no regular file", str(path))
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

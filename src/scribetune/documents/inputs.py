@@ -167,10 +167,13 @@ def find_pdfs(folder: Path) -> list[Document]:
 
 
 def _document(folder: Path, relative_path: str, name: str) -> Document:
-    path = Path(folder, relative_path)
-    if not _SURROGATE.search(relative_path):
-        return Document(name, path, relative_path)
-    return Document(name, path, os.fsencode(relative_path).decode("utf-8", "backslashreplace"), _NOT_UTF_8)
+    shown = shown_path(relative_path)
+    return Document(name, Path(folder, relative_path), shown, "" if shown == relative_path else _NOT_UTF_8)
+
+
+def shown_path(path: str) -> str:
+    r"""Return a path as it can be written down: bytes of a name that are not UTF-8 become `\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace") if _SURROGATE.search(path) else path
 
 
 def kept_by_dvc(folder: Path) -> int:

@@ -1,9 +1,7 @@
 """Promises about files made to hurt: each costs its own row, and the healthy ones beside it are rendered."""
 
 import json
-import signal
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,20 +18,6 @@ from scribetune.record import listings
 from support import hostile_pdfs, pdf_factory
 
 SETTINGS = rendering.RenderSettings(256, "auto", timeout_s_per_page=30.0, code="test", memory_mb=700)
-
-
-@pytest.fixture
-def in_a_minute() -> Iterator[None]:
-    """End a test that waits for ever."""
-
-    def give_up(*_: object) -> None:
-        raise TimeoutError("it waited for something that never comes")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.usefixtures("in_a_minute")
