@@ -18,6 +18,7 @@ from scribetune.build.remembered import Remembered
 from scribetune.core import config as configuration
 from scribetune.core import package
 from scribetune.core.config import Config
+from scribetune.core.disk_space import require_some
 from scribetune.record import code, provenance, receipts
 from scribetune.record.receipts import Repairs
 
@@ -128,6 +129,7 @@ class Plan:
             SystemExit: Something the user can mend, with the message.
         """
         with refusals():
+            require_some(Path())
             if not remembered.same_base(call):
                 self.model.files(None)  # one that is not there is the first thing to say
             remembered.check(call, self.config.results.replace, self._has_all)

@@ -1,6 +1,7 @@
 """Room on disks: how a full one is told from other errors, and what is said of it."""
 
 import errno
+import logging
 import os
 import re
 import tempfile
@@ -30,6 +31,17 @@ def full_disk(error: BaseException, path: Path, needed: int | None = None) -> Di
         todo="free some space, or build in a folder on another disk; then give the same command again. "
         "What was finished before is whole",
     )
+
+
+def require_some(folder: Path) -> None:
+    """Refuse to begin where next to nothing is free: Snakemake itself would fail, with tracebacks.
+
+    Raises:
+        DiskFullError: Less than a megabyte is free.
+    """
+    if free_bytes(folder) < _NEXT_TO_NOTHING_BYTES:
+        logging.raiseExceptions = False  # log files do not fit either; each line of theirs would be a traceback
+        raise full_disk(OSError(errno.ENOSPC, ""), folder.absolute(), _NEXT_TO_NOTHING_BYTES)
 
 
 def of_full_disk(error: BaseException) -> DiskFullError | None:

@@ -89,6 +89,17 @@ def test_a_file_that_does_not_fit_says_what_it_needs_and_leaves_the_old_one(
     assert [path.name for path in tmp_path.iterdir()] == ["label.md"]
 
 
+@needs_a_disk
+def test_a_build_on_a_full_disk_is_refused_before_snakemake_fails_at_it(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    code = "from pathlib import Path; from scribetune.core.disk_space import require_some; require_some(Path())"
+    fill = "head -c 9000000 /dev/zero > filler 2> /dev/null"
+    command = f'{sys.executable} -c "{code}"'
+    done = small_disk.run(tmp_path / "disk", "4m", f"{command} && echo begins; {fill}; {command} || echo refused")
+    assert done.stdout.split() == ["begins", "refused"]
+    assert "free are 0 bytes" in done.stderr
+
+
 def test_a_plan_that_cannot_be_written_ends_with_the_message() -> None:
     with pytest.raises(SystemExit, match=r"(?s)The disk is full.*free some space"), refusals.refusals():
         raise no_room(name="work/inputs/000-of-001.json")
