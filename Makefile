@@ -14,7 +14,7 @@ KIND := $(shell envs/kind)
 .PHONY: build env test quick lint lock format
 build: env
 	. $(BIN)/activate; snakemake --cores 1 --resources gpu=1 $(ARGS)
-	. $(BIN)/activate; scribetune commit --if-ready
+	. $(BIN)/activate; scribetune commit --if-ready --no-stage
 
 env:
 	@envs/install $(VENV) $(KIND) $(PYTHON)

@@ -17,10 +17,14 @@ min_version("9.0")
 gc.set_threshold(100_000, 50, 100)
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
-from scribetune.build import remembered, start
+from scribetune.build import config_files, remembered, start, terminal
 from scribetune.build.plan import make_plan
 from scribetune.core.package import export_path
 from scribetune.record import running
+
+if workflow.is_main_process:
+    terminal.shorten(workflow)
+    config_files.require_readable(Path(workflow.basedir) / "config" / "config.yaml")
 
 
 configfile: Path(workflow.basedir) / "config" / "config.yaml"

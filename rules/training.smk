@@ -12,7 +12,7 @@ rule train_adapter:
     On as many GPUs as `--resources gpu=N` allows: their number changes nothing beyond rounding, and so re-runs nothing.
     """
     input:
-        train="data/splits/train.jsonl",
+        train=plan.trainable("data/splits/train.jsonl"),
         validation="data/splits/validation.jsonl",
         test="data/splits/test.jsonl",
         assignments="data/manifests/splits/all.csv",

@@ -1,5 +1,6 @@
 """Split documents into train, validation and test; write ShareGPT records and who went where."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scribetune.core import files, manifests
 from scribetune.core.config import Splits, restrict
-from scribetune.dataset import selection, splits
+from scribetune.dataset import selection, splits, unlabelled
 from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
@@ -27,13 +28,15 @@ def main(
 ) -> None:
     """Assign the documents that have accepted pages, and write one record per page."""
     pages = manifests.read([selection_manifest], selection.SELECTION_TEXT_COLUMNS)
-    accepted = [row for row in manifests.rows(pages) if str(row["accepted"]) == "True"]
+    rows = manifests.rows(pages)
+    accepted = [row for row in rows if str(row["accepted"]) == "True"]
     documents = manifests.read(map(Path, document_manifests), selection.DOCUMENT_TEXT_COLUMNS)
     assignments = splits.assign(
         {row["document"]: row["document_cluster"] for row in accepted},
         dict(zip(documents["document"], documents["sha256"], strict=True)),
         {document: cells[0] for document, cells in pins.items()},
         settings,
+        unlabelled.advice(Counter(row["reason"] for row in rows)),
     )
     texts = {row["label"]: Path(row["label"]).read_text(encoding="utf-8") for row in accepted}
     records = splits.records(accepted, assignments, texts, prompt)

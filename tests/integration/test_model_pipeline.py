@@ -18,7 +18,7 @@ from scribetune.merging import merged_model
 from scribetune.models import adapters, collation
 from scribetune.models.examples import SkippedPage, load_image, make_examples, read_pages
 from scribetune.training import checkpoints
-from support.train_keys import grouped
+from support.train_keys import diverging, grouped
 from support.training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 from tiny_pretraining import tiny_model
 
@@ -318,7 +318,7 @@ def test_only_the_answer_and_its_end_are_learned(data: Path, processor: Any) -> 
 
 def test_a_diverging_training_stops_with_advice(run: Run) -> None:
     with pytest.raises(UserError, match=r"came apart at step \d.*(?s:.*)lower train.optimization.learning_rate"):
-        run(configuration(learning_rate=1e30, warmup_share=0.0, max_gradient_norm=1e30))
+        run(diverging(configuration()))
 
 
 def test_what_cannot_run_is_refused_before_any_work(run: Run, data: Path, tmp_path: Path) -> None:

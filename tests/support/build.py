@@ -59,4 +59,5 @@ def attempt(
 def planned_jobs(output: str) -> set[str]:
     """Return the rules that a dry run would execute (targets left out)."""
     targets = {"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit", "benchmarks"}
-    return set(re.findall(r"^(?:local)?rule (\w+):$", output, flags=re.MULTILINE)) - targets
+    table = output.partition("\nJob stats:\n")[2].partition("\ntotal ")[0]
+    return set(re.findall(r"^(\w+) +\d+$", table, flags=re.MULTILINE)) - targets

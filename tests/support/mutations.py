@@ -124,7 +124,7 @@ def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:
 
 def planned(project: Path, target: str = "all") -> Jobs:
     """Return the jobs that a dry run would execute."""
-    output = snakemake(project, target, "--dry-run")
+    output = snakemake(project, target, "--dry-run", "--printshellcmds")
     # A job's paragraph: "rule NAME:", then indented lines, one of which may be "wildcards: shard=…".
     blocks = re.findall(r"^(?:local)?rule (\w+):\n((?: +.*\n)*)", output, flags=re.MULTILINE)
     found = []

@@ -14,17 +14,20 @@ from scribetune.core.errors import UserError
 from scribetune.models import processes
 from scribetune.training import fit as fitting
 from scribetune.training import page_trainer, run, sharding, trial
+from support.train_keys import diverging
 from support.training_pages import TINY, settings
 
 
 def one_training(group: processes.Group, folder: str, name: str, tried: trial.Trial | None = None, **train: Any) -> Any:
     """Train on the splits in `folder`, into `folder/name`; return what the training says of itself.
 
-    Among the settings `base` is another base model's folder, and `splits` where its pages lie.
+    Among the settings `base` is another base model's folder, `splits` where its pages lie, and `diverges` makes the
+    loss no number.
     """
     here = Path(folder)
     base, splits = train.pop("base", str(TINY)), Path(train.pop("splits", folder))
-    config = settings(**train)
+    diverges = train.pop("diverges", False)
+    config = diverging(settings(**train)) if diverges else settings(**train)
     return run.train_in_group(
         group,
         config,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scribetune.core.config import Section, Train
+from scribetune.core.config import Config, Section, Train
 
 
 def grouped(**keys: Any) -> dict[str, Any]:
@@ -21,3 +21,10 @@ def grouped(**keys: Any) -> dict[str, Any]:
             group_name, name = places[key]
             found.setdefault(group_name, {})[name] = value
     return found
+
+
+def diverging(config: Config) -> Config:
+    """Return a configuration with steps so long that the loss is no number, which no configuration file may ask for."""
+    rates = {"learning_rate": 1e30, "warmup_share": 0.0, "max_gradient_norm": 1e30}
+    train = config.train.model_copy(update={"optimization": config.train.optimization.model_copy(update=rates)})
+    return config.model_copy(update={"train": train})

@@ -115,6 +115,15 @@ def test_a_changed_key_re_runs_what_reads_it_and_what_follows(small_build: Path,
     assert planned_jobs(snakemake(small_build, "--dry-run", config=change)) == jobs
 
 
+def test_a_dry_run_says_in_a_line_for_each_job_why_it_would_run(small_build: Path) -> None:
+    changed = snakemake(small_build, "--dry-run", config="generate={max_new_tokens: 25}")
+    assert "\npredict_base: generate.max_new_tokens 24 → 25\n" in changed
+    assert "\nscore_predictions: follows predict_base, predict_tuned\n" in changed
+    everything = snakemake(small_build, "--dry-run", "--forceall")
+    assert planned_jobs(everything) == EVERYTHING
+    assert len(everything.splitlines()) < 50  # once 224
+
+
 def test_why_names_the_key_and_what_follows_from_it(small_build: Path) -> None:
     def why(*arguments: str) -> list[dict[str, Any]]:
         mine = ["--folder", str(small_build), "--configfile", str(small_build / "mine.yaml"), "--json"]

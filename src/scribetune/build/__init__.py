@@ -3,6 +3,7 @@
 plan             the plan of a build, made when the Snakefile is read: shards, settings, and each rule's digests
 plan_documents   its input documents, shard by shard: what the rules about them read and are told
 plan_model       its base model: files, where it is loaded from, what it is asked, the memory it takes
+plan_training    what a training is refused for before any job runs
 plan_benchmarks  its public benchmarks: what their rules read, and what they leave
 start            what comes before the first job and after the last: one build at a time, results kept
 remembered       what a folder was last built with: corpus, base model, flags; the command that builds it again
@@ -13,5 +14,6 @@ reasons          why a build would run what it would run: files, keys, functions
 refusals         how a build that cannot start says why: one message, before any work, and no traceback
 leftovers        what earlier builds left of documents and shards that are no more
 dvc_commit       dvc.lock and what git must have beside it, brought up to date after a build
+terminal         what Snakemake says on the terminal: a line when a job starts, and one when it ends
 summary          the closing summary of a build, from the files it left
 """

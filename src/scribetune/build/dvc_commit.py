@@ -50,8 +50,8 @@ class _Commit:
         return _run(self.folder, *command, lock=self.lock, environment=environment)
 
 
-def commit(folder: Path, *, if_ready: bool) -> list[str]:
-    """Record an up-to-date build: in dvc.lock (`dvc commit`), and staged for git.
+def commit(folder: Path, *, if_ready: bool, stage_records: bool = True) -> list[str]:
+    """Record an up-to-date build: in dvc.lock (`dvc commit`), and staged for git unless `stage_records` is off.
 
     `dvc commit` alone would bless whatever lies there; so Snakemake is asked first whether it would still run anything.
     As the last command of a stage (`dvc repro`, `dvc exp run`) it asks about that stage's target only, stages the
@@ -76,7 +76,7 @@ def commit(folder: Path, *, if_ready: bool) -> list[str]:
             elif stage == "samples":
                 _keep_raw(work)
             # Within a stage, dvc.lock is only half written.
-            _stage(work, [record for record in RECORDS if not (stage and record == _LOCK_FILE)])
+            _stage(work, [record for record in RECORDS if not (stage and record == _LOCK_FILE)], really=stage_records)
             return work.lines
     except UserError as error:
         # A build that is there must not fail for its records (a checkout without git).
@@ -193,7 +193,7 @@ def _require_up_to_date(work: _Commit, target: str) -> None:
             accepted="results as their receipts in .snakemake/receipts say",
             todo=f"remove them and dvc checkout (dvc pull), for the recorded ones; or {_BUILD}, to make them anew",
         )  # fmt: skip
-    answer = _snakemake(work, target, "--dry-run")
+    answer = _snakemake(work, target, "--dry-run", "--printshellcmds")  # in Snakemake's own words
     if NOTHING_TO_DO not in answer:
         raise UserError(
             "dvc.lock is left as it is: with config/config.yaml, Snakemake would still run something",
@@ -300,8 +300,8 @@ def _patiently(attempt: Callable[[], UserError | None], may_pass: Callable[[User
 # ---- git's index
 
 
-def _stage(work: _Commit, records: Sequence[str]) -> None:
-    """Stage the records, and only them; what else is staged stays so.
+def _stage(work: _Commit, records: Sequence[str], *, really: bool) -> None:
+    """Stage the records, and only them, or say that they are to be staged; what else is staged stays so.
 
     git add leaves index.lock behind when it is killed, and nobody can tell whose it is. So the records are added to a
     copy of the index, under an index.lock that is a hard link to a file of ours: the next commit knows it again.
@@ -310,8 +310,11 @@ def _stage(work: _Commit, records: Sequence[str]) -> None:
     index = index if index.is_absolute() else work.folder / index
     lock, ours, copy = (index.with_name(f"{index.name}{end}") for end in (".lock", ".scribetune", ".scribetune-copy"))
     _remove_left_over(lock, ours, copy)
-    paths = _changed_records(work, records)
+    paths, files = _changed_records(work, records)
     if not paths:
+        return
+    if not really:
+        work.lines.append(f"not staged for git: {', '.join(paths)} ({files} files): scribetune commit stages them")
         return
     ours.write_text("scribetune commit\n", encoding="utf-8")
 
@@ -334,7 +337,9 @@ def _stage(work: _Commit, records: Sequence[str]) -> None:
         copy.replace(index)
     finally:
         _remove_left_over(lock, ours, copy)
-    work.lines.append(f"staged for git: {', '.join(paths)}")
+    # First: it is git's index of the user, and nothing else is done to what is theirs.
+    back = f"git restore --staged {' '.join(paths)} takes them out again"
+    work.lines.insert(0, f"staged for git: {', '.join(paths)} ({files} files; {back})")
 
 
 def _remove_left_over(lock: Path, ours: Path, copy: Path) -> None:
@@ -344,12 +349,13 @@ def _remove_left_over(lock: Path, ours: Path, copy: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _changed_records(work: _Commit, records: Sequence[str]) -> list[str]:
-    """Return the records whose content is not what the index has (changed, new or removed)."""
+def _changed_records(work: _Commit, records: Sequence[str]) -> tuple[list[str], int]:
+    """Return the records whose content is not what the index has (changed, new or removed), and how many files."""
     # Not `git status`: it hides new files where status.showUntrackedFiles says so.
     listed = _git(work, "ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard", "--", *records)
-    changed = [name for name in listed.split("\0") if name]
-    return [record for record in records if any(name == record or name.startswith(f"{record}/") for name in changed)]
+    changed = {name for name in listed.split("\0") if name}  # what is removed is listed twice
+    named = [record for record in records if any(name == record or name.startswith(f"{record}/") for name in changed)]
+    return named, len(changed)
 
 
 def _git(work: _Commit, *arguments: str, environment: dict[str, str] | None = None) -> str:

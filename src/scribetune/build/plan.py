@@ -13,6 +13,7 @@ from scribetune.build import passwords, remembered
 from scribetune.build.plan_benchmarks import Benchmarks
 from scribetune.build.plan_documents import InputDocuments, input_documents
 from scribetune.build.plan_model import BaseModel, relative_paths
+from scribetune.build.plan_training import require_trainable
 from scribetune.build.refusals import log_once, refusals
 from scribetune.build.remembered import Remembered
 from scribetune.core import config as configuration
@@ -108,6 +109,16 @@ class Plan:
         def give(_wildcards: object) -> str:
             with refusals():
                 self.documents.require_enough()
+            return path
+
+        return give
+
+    def trainable(self, path: str) -> Callable[[object], str]:
+        """Return an input function for `path` that refuses a training which cannot run here."""
+
+        def give(_wildcards: object) -> str:
+            with refusals():
+                require_trainable(self.config, self.model.roots, self.kind)
             return path
 
         return give

@@ -222,15 +222,20 @@ def _causes(
         *(Cause("output", path, "is missing") for path in missing),
         *_altered(folder, receipt, hashes),
         *_inputs(folder, job, receipt, made_anew, hashes),
-        *_settings(job, receipt),
-        *_passwords(folder, job),
-        *_code(folder, receipt, str(job.params.get("script", job.rule.name))),
-        *_libraries(folder, receipt),
+        *of_params(folder, job, receipt),
     ]
     yield from causes
     only_follows = bool(reason.updated_input_run)
     if not causes and not only_follows:
         yield Cause("other", "Snakemake", str(reason).strip() or "no reason given")
+
+
+def of_params(folder: Path, job: "Job", receipt: Receipt) -> Iterator[Cause]:
+    """Yield what is not what a job was told the last time: settings, code, libraries."""
+    yield from _settings(job, receipt)
+    yield from _passwords(folder, job)
+    yield from _code(folder, receipt, str(job.params.get("script", job.rule.name)))
+    yield from _libraries(folder, receipt)
 
 
 def _altered(folder: Path, receipt: Receipt, hashes: FileHashes) -> Iterator[Cause]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from scribetune.core import csv_files, files
 from scribetune.core.errors import UserError
+from scribetune.dataset import unlabelled
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
 from scribetune.record import receipts
@@ -54,6 +55,8 @@ def _documents(rows: list[dict[str, str]]) -> list[str]:
         if counted:
             shown = ", ".join(f"{name} {count}" for name, count in counted.most_common())
             lines.append(f"           refused {of_what}: {shown} (reports/documents.csv says which)")
+    if sum(reasons[reason] for reason in unlabelled.READABLE) > accepted:
+        lines.append(f"advice     {unlabelled.advice(reasons)}")
     return lines
 
 

@@ -80,6 +80,7 @@ def summary(
 @app.command()
 def commit(
     if_ready: Annotated[bool, typer.Option(help="Do nothing, and say why, while the build is not up to date.")] = False,
+    stage: Annotated[bool, typer.Option(help="Stage the records for git; otherwise say what is to be staged.")] = True,
 ) -> None:
     """Record an up-to-date build in dvc.lock and stage its records for git (dvc.lock, .snakemake/, metrics).
 
@@ -89,7 +90,7 @@ def commit(
     from scribetune.build import dvc_commit
 
     with errors_in_words():
-        for line in dvc_commit.commit(Path(), if_ready=if_ready):
+        for line in dvc_commit.commit(Path(), if_ready=if_ready, stage_records=stage):
             sys.stdout.write(f"{line}\n")
 
 

@@ -1,6 +1,7 @@
 """The ground: errors, files, processes, the configuration. It imports no other room.
 
 config       the configuration: one model with types, defaults and descriptions
+config_messages  what a key accepts, and what is wrong with a configuration, in words
 old_names    old names of configuration keys, accepted for one release
 errors       the exceptions that a user can do something about: a message, never a traceback
 layout       where things lie: the path grammar of the build
@@ -12,5 +13,5 @@ disk_space   how a full disk is told from other errors, and what is said of it
 file_hashes  SHA-256 of files, remembered from one command to the next, as git's index remembers them
 isolation    work on untrusted documents in worker processes with limits of time and memory
 package      where this project lies, and the files of its package that are no modules
-progress     progress bars: a live line on a terminal, nothing anywhere else
+progress     progress of long work: a live bar on a terminal, a line a minute anywhere else
 """

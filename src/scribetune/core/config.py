@@ -4,16 +4,17 @@
 `config/schema.json` and the table in `config/README.md` come from `scribetune config --write`; a test compares them.
 """
 
-import difflib
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from scribetune.core import old_names
+from scribetune.core.config_messages import findings
 from scribetune.core.errors import UserError
 
 ONLY_DECLARES = True
@@ -21,6 +22,9 @@ ONLY_DECLARES = True
 logger = logging.getLogger(__name__)
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Tokens = Annotated[int, Field(ge=1, le=1_048_576)]
+Place = Annotated[str, AfterValidator(os.path.expanduser)]
 FREE: dict[str, Any] = {"decides": False}
 """Marks the field of a key that decides about no result (`json_schema_extra`): changing it re-runs nothing."""
 
@@ -52,17 +56,17 @@ _S = TypeVar("_S", bound=Section)
 class Documents(Section):
     """Which PDFs are read, and how they are grouped into jobs."""
 
-    raw: str = "data/raw"
+    raw: Place = "data/raw"
     """Folder of PDFs, at any depth. While data/raw holds none, a sample corpus is built and used instead."""
-    sheet: str = "config/documents.csv"
+    sheet: Place = "config/documents.csv"
     """Optional CSV: path (relative to raw), category, language, licence, split, password_variable."""
-    per_shard: int = Field(default=250, ge=1)
+    per_shard: int = Field(default=250, ge=1, le=100_000)
     """About how many documents one job works on."""
-    timeout_s_per_page: float = Field(default=30.0, gt=0)
+    timeout_s_per_page: float = Field(default=30.0, gt=0, le=3600)
     """A page that takes longer is given up, with a row that says so; after three such pages its document is."""
-    memory_mb: int = Field(default=1536, ge=256)
+    memory_mb: int = Field(default=1536, ge=256, le=1_048_576)
     """Most memory, in MiB, that a document may take (Linux); with libraries a worker process stays below 2 GiB."""
-    max_megapixels: float = Field(default=250.0, gt=0)
+    max_megapixels: float = Field(default=250.0, gt=0, le=10_000)
     """A page with an image of more million pixels on it is not rendered, and has a row that says so."""
     max_pages: int = Field(default=10_000, ge=1, le=1_000_000)
     """A document with more pages is not read, and has a row that says so."""
@@ -71,13 +75,13 @@ class Documents(Section):
 class Samples(Section):
     """The sample corpus that stands in while data/raw is empty."""
 
-    count: int = Field(default=104, ge=3)
+    count: int = Field(default=104, ge=3, le=100_000)
     """Number of documents."""
-    seed: int = 20
+    seed: Seed = 20
     """Seed of the templates' content."""
     languages: tuple[Literal["en", "zh"], ...] = Field(default=("en", "zh"), min_length=1)
     """Languages of the templates, in turn."""
-    designs: int = Field(default=1, ge=0)
+    designs: int = Field(default=1, ge=0, le=10_000)
     """House styles per language, in turn; 0: every document has a look of its own."""
 
 
@@ -103,18 +107,18 @@ class Labels(Section):
     """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
     agreement: Literal["none", "tesseract"] = "none"
     """tesseract: read each page image by OCR too and compare words (about a second per page); none: do not."""
-    agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$")
-    """Languages that Tesseract is to read, joined by +: eng+chi_sim."""
-    corrections: str = "data/corrections"
+    agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$", examples=["eng+chi_sim"])
+    """Languages that Tesseract is to read, joined by +."""
+    corrections: Place = "data/corrections"
     """Folder of labels by people or a teacher model (<document>/p0001.md), which override machine labels."""
 
 
 class Selection(Section):
     """Quality gates: which pages are good enough to learn from and to be measured on."""
 
-    min_characters: int = Field(default=20, ge=1)
+    min_characters: int = Field(default=20, ge=1, le=1_000_000)
     """Pages whose label has fewer characters are refused."""
-    max_characters: int = Field(default=12000, ge=1)
+    max_characters: int = Field(default=12000, ge=1, le=1_000_000)
     """Pages whose label has more characters are refused."""
     min_word_recall: Fraction = 0.95
     """Least share of the text layer's words that must be in the label (human labels are exempt)."""
@@ -131,6 +135,16 @@ class Selection(Section):
     duplicate_similarity: float = Field(default=0.85, gt=0.0, le=1.0)
     """Jaccard similarity (MinHash over character 8-grams) from which texts are near-duplicates."""
 
+    @model_validator(mode="after")
+    def leave_some_lengths(self) -> "Selection":
+        """Refuse limits that refuse every page."""
+        if self.min_characters > self.max_characters:
+            raise ValueError(
+                f"selection.min_characters = {self.min_characters} is above selection.max_characters = "
+                f"{self.max_characters}, so that every page would be refused (accepted: at most {self.max_characters})"
+            )
+        return self
+
 
 class Splits(Section):
     """Train, validation and test, by document and duplicate cluster."""
@@ -139,23 +153,26 @@ class Splits(Section):
     """Share of documents for validation."""
     test: float = Field(default=0.15, gt=0.0, lt=1.0)
     """Share of documents for the test."""
-    seed: int = 0
+    seed: Seed = 0
     """Another seed gives another partition."""
 
     @model_validator(mode="after")
     def leave_some_for_training(self) -> "Splits":
         """Refuse shares that leave nothing to train on."""
         if self.validation + self.test >= 1.0:
-            raise ValueError(f"validation + test must be below 1, found {self.validation + self.test:g}")
+            raise ValueError(
+                f"splits.validation + splits.test = {self.validation:g} + {self.test:g} leave nothing to train on "
+                "(accepted: less than 1 together)"
+            )
         return self
 
 
 class Retention(Section):
     """Plain-text pages outside the user's domain, never trained on, scored beside the test pages: forgetting shows."""
 
-    count: int = Field(default=12, ge=1)
+    count: int = Field(default=12, ge=1, le=10_000)
     """Number of pages."""
-    seed: int = 11
+    seed: Seed = 11
     """Seed of their content."""
     languages: tuple[Literal["en", "zh"], ...] = Field(default=("en", "zh"), min_length=1)
     """Languages, in turn."""
@@ -186,7 +203,7 @@ class Lora(Section):
     """Which weights get LoRA: language-model attention; + dense and shared-expert MLPs; + routed experts; + encoder."""
     rank: int = Field(default=16, ge=1, le=1024)
     """LoRA rank r."""
-    alpha: int = Field(default=32, ge=1)
+    alpha: int = Field(default=32, ge=1, le=16_384)
     """LoRA alpha; the update is scaled by alpha / rank."""
     dropout: float = Field(default=0.05, ge=0.0, lt=1.0)
     """LoRA dropout."""
@@ -197,41 +214,41 @@ class Optimization(Section):
 
     optimizer: Literal["adamw", "adamw_8bit"] = "adamw"
     """adamw_8bit: the optimiser's state in 8 bits, on a GPU; a quarter of the adapter's memory less."""
-    learning_rate: float = Field(default=2e-4, gt=0.0)
+    learning_rate: float = Field(default=2e-4, gt=0.0, le=1.0)
     """Peak learning rate."""
     schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
     """Learning-rate schedule after the warm-up."""
     warmup_share: Fraction = 0.1
     """Share of all steps spent warming up."""
-    weight_decay: float = Field(default=0.0, ge=0.0)
+    weight_decay: float = Field(default=0.0, ge=0.0, le=10.0)
     """AdamW weight decay."""
-    max_gradient_norm: float = Field(default=1.0, gt=0.0)
+    max_gradient_norm: float = Field(default=1.0, gt=0.0, le=1e9)
     """Gradient clipping."""
-    max_skipped_steps: int = Field(default=0, ge=0)
+    max_skipped_steps: int = Field(default=0, ge=0, le=100_000)
     """Steps whose gradient is not finite that may be skipped, and are counted, before training stops with advice."""
 
 
 class Validation(Section):
     """Pages that are read in the course of a training, and what follows from it."""
 
-    steps: int = Field(default=0, ge=0)
+    steps: int = Field(default=0, ge=0, le=10_000_000)
     """Optimiser steps between validations (the last is one too); 0: every epoch or 4,000 pages, whichever is less."""
-    pages: int = Field(default=32, ge=0)
+    pages: int = Field(default=32, ge=0, le=100_000)
     """Validation pages that are really read for the CER, a fixed choice; 0: none, and the loss alone decides."""
-    tokens: int = Field(default=1024, ge=1)
+    tokens: Tokens = 1024
     """Most tokens that are read of a validation page; where its label is longer, as many of it are compared."""
     keep: Literal["best", "last"] = "best"
     """best: the adapter of the validation with the lowest CER (then the lowest loss); last: that of the last step."""
-    patience: int = Field(default=10, ge=0)
+    patience: int = Field(default=10, ge=0, le=100_000)
     """Validations in a row without a better one after which training stops; 0: it never stops early."""
 
 
 class Checkpoints(Section):
     """What an interrupted training goes on from."""
 
-    steps: int = Field(default=500, ge=1, json_schema_extra=FREE)
+    steps: int = Field(default=500, ge=1, le=10_000_000, json_schema_extra=FREE)
     """Most optimiser steps between checkpoints."""
-    minutes: float = Field(default=10.0, ge=0.0, json_schema_extra=FREE)
+    minutes: float = Field(default=10.0, ge=0.0, le=10_080.0, json_schema_extra=FREE)
     """Most minutes between checkpoints; 0: by steps alone."""
 
 
@@ -242,7 +259,7 @@ class Machine(Section):
     """auto: peft, the faster one as measured (docs/benchmarks.md); unsloth needs CUDA and its package."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 on a GPU that has it, else float32."""
-    micro_batch: int = Field(default=1, ge=1)
+    micro_batch: int = Field(default=1, ge=1, le=4096)
     """Pages per forward pass; must divide effective_batch. Halved, and said aloud, where memory runs out."""
     gradient_checkpointing: bool | Literal["auto"] = "auto"
     """Recompute activations to save memory; auto: where the forecast says that they would not fit."""
@@ -252,34 +269,34 @@ class Machine(Section):
     """Compile layers, which takes about a minute; auto: on a GPU, where the training is long enough."""
     deterministic: bool = True
     """Ask a GPU for kernels that give the same bits in every run; a CPU has no others."""
-    cpu_threads: int = Field(default=1, ge=1)
+    cpu_threads: int = Field(default=1, ge=1, le=1024)
     """Threads of a CPU run; part of what makes two runs give the same adapter."""
-    gpus: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(default="auto", json_schema_extra=FREE)
+    gpus: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(default="auto", json_schema_extra=FREE)
     """Most GPUs of one training; auto: as many as `--resources gpu=N` says, one without it."""
     sharding: Literal["auto", "none", "full"] = Field(default="auto", json_schema_extra=FREE)
     """full: several GPUs share the base, each holds a part of every layer; auto: where one cannot hold it whole."""
     cache_vision: bool = True
     """Compute vision features once and reuse them in every epoch (where the scope leaves the encoder frozen)."""
-    vision_memory_gb: float = Field(default=16.0, ge=0.0, json_schema_extra=FREE)
+    vision_memory_gb: float = Field(default=16.0, ge=0.0, le=100_000.0, json_schema_extra=FREE)
     """Vision features up to this size are kept in main memory; more are read from work/vision page by page."""
-    vision_disk_gb: float = Field(default=100.0, ge=0.0, json_schema_extra=FREE)
+    vision_disk_gb: float = Field(default=100.0, ge=0.0, le=1_000_000.0, json_schema_extra=FREE)
     """Largest size of work/vision, where features wait for the next training; the oldest go first. 0: not kept."""
 
 
 class Train(Section):
     """LoRA training."""
 
-    epochs: int = Field(default=3, ge=1)
+    epochs: int = Field(default=3, ge=1, le=1000)
     """Passes over the training pages."""
-    effective_batch: int = Field(default=8, ge=1)
+    effective_batch: int = Field(default=8, ge=1, le=4096)
     """Pages per optimiser step."""
-    max_tokens: int = Field(default=8192, ge=64)
+    max_tokens: int = Field(default=8192, ge=64, le=1_048_576)
     """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
     augmentation: Literal["none", "scan"] = "none"
     """scan: pages look printed and scanned, differently in every epoch (vision features are then never kept)."""
     tensorboard: bool = Field(default=True, json_schema_extra=FREE)
     """Write curves for TensorBoard into work/tensorboard."""
-    seed: int = 3407
+    seed: Seed = 3407
     """Seed of initialisation, order and dropout."""
     lora: Lora = Lora()
     optimization: Optimization = Optimization()
@@ -291,9 +308,10 @@ class Train(Section):
     def micro_batch_divides(self) -> "Train":
         """Refuse a micro batch that the effective batch is not a multiple of."""
         if self.effective_batch % self.machine.micro_batch:
+            divisors = [str(n) for n in range(1, self.effective_batch + 1) if self.effective_batch % n == 0]
             raise ValueError(
-                f"machine.micro_batch ({self.machine.micro_batch}) must divide effective_batch "
-                f"({self.effective_batch})",
+                f"train.machine.micro_batch = {self.machine.micro_batch} does not divide train.effective_batch = "
+                f"{self.effective_batch} (accepted: {', '.join(divisors)}; or another effective_batch)"
             )
         return self
 
@@ -302,8 +320,7 @@ class Merge(Section):
     """The merged model."""
 
     layout: Literal["transformers", "original"] = "transformers"
-    """Names of the tensors on disk: as in the family's models for transformers, or the original ones that vLLM reads;
-    in some families they are the same."""
+    """Names of the tensors on disk: as in the family's models for transformers, or the original ones vLLM reads."""
     precision: Literal["base", "float32", "bfloat16"] = "base"
     """Number format of the merged weights; base: as in the base model."""
     shard_gb: float = Field(default=5.0, gt=0.0, le=50.0)
@@ -313,15 +330,15 @@ class Merge(Section):
 class Generate(Section):
     """How pages are read, by the base and the tuned model alike."""
 
-    max_new_tokens: int = Field(default=8192, ge=1)
+    max_new_tokens: Tokens = 8192
     """Longest answer; a page that reaches it is marked truncated."""
-    temperature: float = Field(default=0.0, ge=0.0)
+    temperature: float = Field(default=0.0, ge=0.0, le=2.0)
     """0: greedy decoding."""
-    ngram_guard: int = Field(default=30, ge=0)
+    ngram_guard: int = Field(default=30, ge=0, le=10_000)
     """Length of n-grams that must not repeat; 0 switches the guard off."""
-    ngram_window: int = Field(default=90, ge=1)
+    ngram_window: int = Field(default=90, ge=1, le=1_048_576)
     """How many tokens back the guard looks."""
-    batch: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(default="auto", json_schema_extra=FREE)
+    batch: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = Field(default="auto", json_schema_extra=FREE)
     """Pages read at once; auto: as many as the memory holds with the longest answers. It changes no text."""
     stop_loops: bool = False
     """End an answer that repeats itself, instead of letting it run to max_new_tokens; the text then ends there."""
@@ -330,30 +347,30 @@ class Generate(Section):
 class Gate(Section):
     """The verdict: what the tuned model must show to be promoted (`snakemake gate` fails where it does not)."""
 
-    min_cer_gain: float = Field(default=0.0, ge=0.0)
+    min_cer_gain: float = Field(default=0.0, ge=0.0, le=1.0)
     """The 95 % interval of the mean fall in CER must lie above this: 0 asks that it be clear of 0."""
-    min_pages: int = Field(default=6, ge=1)
+    min_pages: int = Field(default=6, ge=1, le=1_000_000)
     """With fewer test pages nothing is promoted: below six, no result is significant at the 5 % level."""
     max_table_f1_loss: Fraction = 0.01
     """Most that the mean table F1 may fall."""
     max_loop_rate_rise: Fraction = 0.0
     """Most that the share of pages on which the model repeats itself may rise."""
-    max_retention_cer_rise: float = Field(default=0.03, ge=0.0)
+    max_retention_cer_rise: float = Field(default=0.03, ge=0.0, le=100.0)
     """Most that the mean CER on the retention pages (outside the domain) may rise."""
 
 
 class Benchmark(Section):
     """A public benchmark on disk, as an evaluation set (docs/evaluation-sets.md)."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["omnidocbench-v1.6"])
     """Names its results: reports/benchmarks/<name>."""
-    truth: str = Field(min_length=1)
+    truth: Place = Field(min_length=1)
     """OmniDocBench's JSON, olmOCR-bench's JSONL or the folder of them, or JSONL with {"id", "text"} per page."""
-    images: str = ""
+    images: Place = ""
     """Folder of the page images or PDFs; without it, the folder that truth is in."""
     kind: Literal["auto", "omnidocbench", "olmocr", "pages"] = "auto"
     """The form of truth; auto reads it off the first records."""
-    max_pages: int = Field(default=0, ge=0)
+    max_pages: int = Field(default=0, ge=0, le=10_000_000)
     """Read so many pages at most, a choice that stays the same as pages come and go; 0: all."""
 
 
@@ -361,7 +378,7 @@ class Evaluation(Section):
     """Public benchmarks that base and tuned model read too (docs/evaluation-sets.md); the verdict leaves them out."""
 
     benchmarks: tuple[Benchmark, ...] = ()
-    """List of {name, truth, images, kind, max_pages}: OmniDocBench, olmOCR-bench or pages of text, on disk."""
+    """OmniDocBench, olmOCR-bench or pages of text, on disk; docs/evaluation-sets.md says what each key is."""
 
     @field_validator("benchmarks")
     @classmethod
@@ -369,7 +386,9 @@ class Evaluation(Section):
         """Refuse two benchmarks of one name; upper and lower case are one, as on some disks."""
         names = [benchmark.name.lower() for benchmark in benchmarks]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"each benchmark needs a name of its own, found twice: {', '.join(twice)}")
+            raise ValueError(
+                f"evaluation.benchmarks: two of one name, {', '.join(twice)} (accepted: names that differ)"
+            )
         return benchmarks
 
 
@@ -380,7 +399,7 @@ class Report(Section):
     """Heading of the report."""
     language: Literal["auto", "en", "zh"] = "auto"
     """Language of report and review page; auto: Chinese where most letters of the labels are Chinese characters."""
-    embed_pages: int = Field(default=200, ge=0)
+    embed_pages: int = Field(default=200, ge=0, le=100_000)
     """Up to this many page images are embedded in the file; the rest are links to data/pages."""
 
 
@@ -389,7 +408,7 @@ class Results(Section):
 
     replace: tuple[str, ...] = Field(default=(), json_schema_extra=FREE)
     """Consent, for one call: names of the corpus (its folder) or base model whose results may be replaced."""
-    keep_gb: float = Field(default=20.0, ge=0.0, json_schema_extra=FREE)
+    keep_gb: float = Field(default=20.0, ge=0.0, le=1_000_000.0, json_schema_extra=FREE)
     """Most that replaced adapters, merged models and reports may take in work/replaced, in GB (10^9 bytes)."""
 
 
@@ -452,39 +471,10 @@ def load(values: Mapping[str, Any], *, say: Callable[[str], None] = logger.warni
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        findings = [_explain(finding) for finding in error.errors()]
         raise UserError(
-            "The configuration is not valid:\n    " + "\n    ".join(findings),
+            "The configuration is not valid:\n    " + "\n    ".join(findings(error, Config, keys)),
             todo="correct config/config.yaml, or your --configfile or --config; config/README.md lists all keys",
         ) from error
-
-
-def _explain(finding: Mapping[str, Any]) -> str:
-    location = tuple(str(part) for part in finding["loc"])
-    where = ".".join(location)
-    if finding["type"] == "extra_forbidden":
-        section = _section_at(location[:-1])
-        allowed = list(section.model_fields)
-        # A key that is in a group is found by its own name too.
-        known = {key: f"{group}.{key}" for group, key, _ in keys(section)} | {name: name for name in allowed}
-        close = difflib.get_close_matches(location[-1], known, n=1)
-        hint = f" Did you mean {known[close[0]].removeprefix('.')!r}?" if close else ""
-        return f"unknown key {where!r}.{hint} Accepted here: {', '.join(allowed)}"
-    return f"{where} = {finding['input']!r}: {finding['msg']}"
-
-
-def _section_at(location: tuple[str, ...]) -> type[Section]:
-    model: type[Section] = Config
-    for part in location:
-        if not part.isdecimal():  # the place in a list of sections
-            model = _section_of(model.model_fields[part]) or model
-    return model
-
-
-def _section_of(field: FieldInfo) -> type[Section] | None:
-    """Return the section that a field holds, or holds a list of; None for a value."""
-    kind = next(iter(get_args(field.annotation)), field.annotation)
-    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
 def keys(model: type[Section] = Config, prefix: str = "") -> Iterator[tuple[str, str, FieldInfo]]:

@@ -101,6 +101,7 @@ class Workers:
     def __init__(self, count: int, memory_mb: int = MEMORY_MB, prepare: Callable[[], None] | None = None) -> None:
         self._count = max(1, count)
         self._setting = (memory_mb, prepare)
+        self._heard: Callable[[Any], None] = lambda _value: None
         # spawn: forking a process that has threads (onnxruntime, pandas) can deadlock.
         self._context = get_context("spawn")
         self._workers: list[_Worker] = []
@@ -126,12 +127,17 @@ class Workers:
         for outcomes in self._run([_Job(task, by_steps=False) for task in tasks]):
             yield outcomes[0]
 
-    def run_steps(self, tasks: Sequence[Task]) -> Iterator[tuple[Outcome, ...]]:
+    def run_steps(
+        self, tasks: Sequence[Task], heard: Callable[[Any], None] | None = None
+    ) -> Iterator[tuple[Outcome, ...]]:
         """Run tasks step by step, each step under the time limit, and yield their outcomes in the order of the tasks.
 
-        After a step that failed the work goes on with the next one. Where the first fails, or `GIVE_UP_AFTER` of them
-        were lost to time, memory or a crash, the task ends there, and its last outcome is a failure.
+        `heard` is called with the value of each step as it comes, in whatever order: a task may take long. After a step
+        that failed the work goes on with the next one. Where the first fails, or `GIVE_UP_AFTER` of them were lost to
+        time, memory or a crash, the task ends there, and its last outcome is a failure.
         """
+        if heard is not None:
+            self._heard = heard
         yield from self._run([_Job(task, by_steps=True) for task in tasks])
 
     def _run(self, jobs: Sequence[_Job]) -> Iterator[tuple[Outcome, ...]]:
@@ -201,6 +207,7 @@ class Workers:
         job = jobs[number]
         if kind == "value":
             job.outcomes.append(Outcome(value))
+            self._heard(value)
             worker.deadline = time.monotonic() + job.task.timeout_s
             return []
         if kind in ("end", "leave"):

@@ -32,7 +32,11 @@ def position(cluster_key: str, seed: int) -> float:
 
 
 def assign(
-    clusters: Mapping[str, str], contents: Mapping[str, str], pins: Mapping[str, str], settings: Splits
+    clusters: Mapping[str, str],
+    contents: Mapping[str, str],
+    pins: Mapping[str, str],
+    settings: Splits,
+    advice: str = "",
 ) -> list[Assignment]:
     """Assign documents to splits, whole clusters at a time; one assignment per document, sorted.
 
@@ -45,6 +49,7 @@ def assign(
         contents: Document → SHA-256 of its PDF.
         pins: Document → split that the sheet asks for.
         settings: Shares and seed.
+        advice: What makes more documents usable, for the message where there are too few.
 
     Raises:
         UserError: Two documents of one cluster are pinned to different splits; or there are fewer than three
@@ -79,10 +84,10 @@ def assign(
     empty = [name for name in NAMES if name not in {split for split, _ in chosen.values()}]
     if empty:
         raise UserError(
-            f"The {' and '.join(empty)} split would be empty: {len(members)} distinct usable document(s)",
-            value=sorted(clusters),
+            f"The {', '.join(empty)} split would be empty: {len(members)} distinct usable document(s)",
+            value=sorted(clusters) or None,
             accepted="at least three documents that are no near-duplicates of each other",
-            todo="add PDFs, or look into reports/documents.csv for why some were refused",
+            todo=advice or "add PDFs, or look into reports/documents.csv for why some were refused",
         )
     return [
         Assignment(document, chosen[cluster][0], cluster, chosen[cluster][1])

@@ -14,7 +14,7 @@ from typing import Any
 
 from scribetune.core import files, isolation, layout
 from scribetune.core.errors import DiskFullError
-from scribetune.core.progress import bar
+from scribetune.core.progress import bar, counting
 from scribetune.documents import page_images, page_trees, text_layer_checks
 from scribetune.documents.inputs import Document, DocumentStatus
 from scribetune.documents.text_layer_checks import FEW_CHARACTERS
@@ -427,7 +427,8 @@ def render_shard(
                     weight=d.path.stat().st_size,
                 )
                 for d, digest, password, _ in waiting
-            ]
+            ],
+            counting(advance, PageRow, "pages"),
         )
         for (document, digest, password, key), steps in zip(waiting, outcomes, strict=True):
             result = _result(document, digest, steps)

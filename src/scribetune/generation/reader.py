@@ -165,9 +165,9 @@ class Reader:
         waiting = dict.fromkeys(order)
         most = len(pages)
         began = time.perf_counter()
-        with progress.bar("Reading pages", len(pages), "pages") as advance, _attention_that_takes_masks(self.model):
+        with progress.bar("Reading", len(pages), "pages") as advance, _attention_that_takes_masks(self.model):
             while waiting:
-                run = _Run(self, pages, [tokens for tokens, _ in costs], list(waiting), limits, most)
+                run = _Run(self, pages, [tokens for tokens, _ in costs], list(waiting), limits, most, advance)
                 try:
                     for index, prediction in run:
                         del waiting[index]
@@ -242,8 +242,9 @@ class _Run:
         waiting: Sequence[int],
         limits: Sequence[int] | None,
         most: int,
+        advance: progress.Advance,
     ) -> None:
-        self._reader, self._pages, self._limits = reader, pages, limits
+        self._reader, self._pages, self._limits, self._advance = reader, pages, limits, advance
         self._group = min(most, _GPU_GROUP if reader._on_gpu else 1)
         self._steps = _GPU_STEPS if reader._on_gpu and reader._settings.temperature == 0 else 1
         self._image_tokens, self._waiting, self._most = image_tokens, waiting, most
@@ -303,6 +304,7 @@ class _Run:
         self._feed.prepare(wait=False)
         self._reader.tally.steps += self._steps
         self._reader.tally.row_steps += self._steps * len(self._active)
+        self._advance(0)  # pages that are read together end late: it goes on
         for row, tokens in zip(list(self._active), written.tolist(), strict=True):
             for token in tokens:
                 row.ids.append(token)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.core.progress import bar
+from scribetune.core.progress import bar, counting
 from scribetune.documents.inputs import Document, DocumentStatus
 from scribetune.labels import corrections
 from scribetune.labels.reader import LabelledPage, LabelSettings, label_document, prepare_worker
@@ -95,7 +95,8 @@ def _labelled_anew(
         isolation.Workers(min(workers, len(waiting)), prepare=prepare_worker) as started,
         bar("Labelling", len(waiting), "documents") as advance,
     ):
-        for (document, key, pages), steps in zip(waiting, started.run_steps(tasks), strict=True):
+        outcomes = started.run_steps(tasks, counting(advance, LabelledPage, "pages"))
+        for (document, key, pages), steps in zip(waiting, outcomes, strict=True):
             labelled = _labelled(document.id, pages, steps)
             lost = [step for step in steps if step.failure]
             # What a time limit or a crash cost may have been the machine's fault: it is tried again next time.

@@ -167,6 +167,7 @@ def compute(
     workers: int = 0,
     group: Group = ALONE,
     of_front: bool = False,
+    note: str = "",
 ) -> FeatureStore:
     """Get the features of all examples, from the cache or from the encoder.
 
@@ -186,6 +187,7 @@ def compute(
         workers: Processes that prepare pixels while the encoder runs; 0: this one.
         group: The processes that need the features; all call this with the same examples.
         of_front: Keep what the encoder's frozen front makes of a page, see `Family.front`.
+        note: What is shown behind the progress.
 
     Raises:
         ImageTokenError: A page has another number of image tokens than its resolution calls for.
@@ -208,8 +210,8 @@ def compute(
     mine = missing[group.rank :: group.size] if shared else missing
     pixels = _Pixels(family, processor, [examples[index] for index in mine], dtype)
     encode = family.front_features if of_front else family.vision_features
-    with progress.bar("Reading pages", len(examples) - len(missing) + len(mine), "pages") as advance:
-        advance(len(examples) - len(missing))
+    with progress.bar("Vision features", len(examples) - len(missing) + len(mine), "pages") as advance:
+        advance(len(examples) - len(missing), note)
         for index, seen in zip(mine, _encoded(model, pixels, encode, workers), strict=True):
             if len(seen.features) != expected[index]:
                 raise ImageTokenError(
@@ -220,7 +222,7 @@ def compute(
             if path is not None:
                 write_bytes(path, _packed(seen))
             held[index] = seen if path is None or (in_memory and not shared) else path
-            advance()
+            advance(1, note)
     if shared:
         group.wait()
         for index, path in enumerate(paths):

@@ -2,11 +2,13 @@
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scribetune.core import progress
 from scribetune.core.disk_space import of_full_disk
 from scribetune.core.errors import UserError
 from scribetune.record import receipts, resources, running
@@ -34,6 +36,7 @@ def rule_job(job: Any) -> Iterator[None]:
     name = receipts.job_name(job.rule, dict(job.wildcards.items()))
     try:
         _open_log(log_path)
+        os.environ[progress.JOB] = name  # processes that the job starts have it too
         logger.info("rule %s", job.rule)
         with running.job(name):
             yield

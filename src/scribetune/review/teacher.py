@@ -14,6 +14,7 @@ from pathlib import Path
 from scribetune.core import csv_files, files
 from scribetune.core.config import Config
 from scribetune.core.errors import UserError
+from scribetune.dataset import unlabelled
 from scribetune.labels.corrections import read_correction
 from scribetune.models.examples import Page
 from scribetune.text import markdown
@@ -21,11 +22,7 @@ from scribetune.text import markdown
 logger = logging.getLogger(__name__)
 
 SELECTION = Path("data/manifests/selection/all.csv")
-READABLE = (
-    "scan", "no_text", "vector_only", "garbage_text", "invisible_text", "hidden_text", "low_recall", "low_agreement",
-    "formula", "formula_lost", "review",
-)  # fmt: skip
-"""Reasons for which a page was refused although its image can be read."""
+READABLE = unlabelled.READABLE
 
 
 @dataclass(frozen=True)

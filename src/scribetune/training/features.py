@@ -28,7 +28,6 @@ def load(prepared: Prepared) -> Loaded:
 
     Raises:
         AdapterError: The scope did not get the weights it names.
-        UserError: Quantisation is asked for, and bitsandbytes is not installed.
     """
     settings, hardware, base = prepared.settings, prepared.hardware, prepared.base
     device, group, deterministic = hardware.placement.device, hardware.group, settings.machine.deterministic
@@ -69,6 +68,7 @@ def vision_features(prepared: Prepared, model: Any) -> vision_cache.FeatureStore
         workers=hardware.workers,
         group=hardware.group,
         of_front=kept.of_front,
+        note=f"then {prepared.forecast.steps_in_words()}",
     )
     freed = _empty_needless_weights(prepared, model)
     logger.info(

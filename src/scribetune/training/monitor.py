@@ -30,6 +30,7 @@ class Monitor:
         self._curves = _writer(curves)
         self._began = self._last_logged = time.monotonic()
         self._first = self._shown = 0
+        self._note = ""
 
     def begin(self, step: int) -> None:
         """Start at a step: what an earlier process did does not count for the speed."""
@@ -40,7 +41,11 @@ class Monitor:
     def step(self) -> None:
         """Note that a step was done; costs nothing on the device."""
         self._shown += 1
-        self._advance()
+        self._advance(1, self._note)
+
+    def validating(self) -> None:
+        """Note that a validation goes on."""
+        self._advance(0, "validating")
 
     def row(self, row: Mapping[str, float]) -> None:
         """Show a row of the training log."""
@@ -50,7 +55,8 @@ class Monitor:
         left = (self._total - step) / rate if rate else 0.0
         used = memory.in_use_bytes(self._device) / memory.GIGABYTE
         speed = f"{rate * self._batch:.2f} pages/s"
-        self._advance(0, f"loss {row['loss']:.3f} · {speed} · {used:.1f} GB")
+        self._note = f"loss {row['loss']:.3f} · {speed} · {used:.1f} GB"
+        self._advance(0, self._note)
         if step in (1, self._total) or now - self._last_logged >= _LOG_EVERY_S:
             self._last_logged = now
             logger.info(

@@ -485,7 +485,7 @@ class PageTrainer(SFTTrainer):
             os.environ[_UNSLOTH_LOGITS] = "1"
         lower = self.prepared.hardware.placement.dtype == torch.bfloat16
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=lower):
-            validation = self.validator.measure(model, step)
+            validation = self.validator.measure(model, step, self.monitor.validating)
         os.environ.pop(_UNSLOTH_LOGITS, None)
         if not math.isfinite(validation.loss):
             raise UserError(

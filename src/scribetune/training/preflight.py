@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 
+from scribetune.core import progress
 from scribetune.core.config import Train
 from scribetune.core.errors import UserError
 from scribetune.models import adapters
@@ -106,6 +107,7 @@ class Preflight:
     device_bytes: int
     steps: int  # optimiser steps of the whole training
     estimated_seconds: float  # time without validations
+    estimated_vision_seconds: float  # of these: for vision features that are computed before the first step
     estimate_basis: str  # what the estimate rests on
 
     def lines(self) -> list[str]:
@@ -117,6 +119,7 @@ class Preflight:
             if getattr(self.memory, name)
         )
         each = f" of each of {self.shards} processes, which share the base" if self.shards > 1 else ""
+        first = f", {progress.words(self.estimated_vision_seconds)} of them for vision features at the beginning"
         served = "vLLM can load it beside the base model" if self.servable_as_lora else "merge it before serving"
         return [
             f"Trainable parameters: {sum(self.trainable.values()):,} ({parts}) of {self.base_parameters:,}; {served}",
@@ -125,9 +128,14 @@ class Preflight:
             f"Memory forecast{each}: {self.memory.total / GIGABYTE:.2f} of {self.device_bytes / GIGABYTE:.1f} GB "
             f"({memory}); cached vision features {self.cached_features_bytes / GIGABYTE:.2f} GB; activations "
             + ("computed again in the backward pass" if self.checkpointing else "kept"),
-            f"Time: about {_duration(self.estimated_seconds)} for {self.steps:,} steps, without validations "
-            f"({self.estimate_basis})",
+            f"Time: about {progress.words(self.estimated_seconds)} for {self.steps:,} steps, without validations"
+            + (first if self.cached_features_bytes else "")
+            + f" ({self.estimate_basis})",
         ]
+
+    def steps_in_words(self) -> str:
+        """Return how many steps there are, and about how long they take."""
+        return f"{self.steps:,} steps, about {progress.words(self.estimated_seconds - self.estimated_vision_seconds)}"
 
 
 def check(
@@ -170,7 +178,9 @@ def check(
     if checkpointing == "auto":
         kept = memory(pages, shards, checkpointing=False)
         checkpointing = recomputing or kept.total > _ROOMY * device_bytes > 0
-    seconds, basis = _time(sizes, settings, placement, learned, cached=cached, checkpointing=checkpointing)
+    seconds, vision_seconds, basis = _time(
+        sizes, settings, placement, learned, cached=cached, checkpointing=checkpointing
+    )
     tokens = sorted(example.tokens for example in learned)
     forecast = Preflight(
         trainable=dict(sizes.trainable),
@@ -185,7 +195,8 @@ def check(
         cached_features_bytes=cached_features_bytes,
         device_bytes=device_bytes,
         steps=steps,
-        estimated_seconds=seconds,
+        estimated_seconds=seconds + vision_seconds,
+        estimated_vision_seconds=vision_seconds,
         estimate_basis=basis,
     )
     for line in forecast.lines():
@@ -390,8 +401,8 @@ def _time(
     *,
     cached: bool,
     checkpointing: bool,
-) -> tuple[float, str]:
-    """Return seconds for the whole training, and on which constants they rest."""
+) -> tuple[float, float, str]:
+    """Return seconds for all steps, for vision features before them, and on which constants they rest."""
     name = "cpu" if placement.device == "cpu" else torch.cuda.get_device_name()
     kind = next((known for known in _PACES if known in name), "cuda")
     pace, threads = _PACES[kind], settings.machine.cpu_threads if kind == "cpu" else 1
@@ -405,14 +416,10 @@ def _time(
     )
     encoder = 2 * _ENCODER_PASSES_PER_TOKEN * sizes.vision_parameters * sum(example.image_tokens for example in learned)
     epochs = settings.epochs
-    arithmetic = epochs * language / pace.flop_per_s + (1 if cached else epochs) * encoder / pace.encoder_flop_per_s
+    seen_s = encoder / pace.encoder_flop_per_s / threads  # every page once
+    language_s = epochs * language / pace.flop_per_s / threads
     forward_passes = epochs * math.ceil(len(learned) / settings.machine.micro_batch)
     # Computed again, activations are launched three times instead of twice.
     launched = pace.pass_s + sizes.modules * pace.module_s * (1.5 if checkpointing else 1.0)
-    return arithmetic / threads + forward_passes * launched, f"constants for {kind}, not measured here"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    steps_s = language_s + forward_passes * launched + (0.0 if cached else epochs * seen_s)
+    return steps_s, seen_s if cached else 0.0, f"constants for {kind}, not measured here"

@@ -14,6 +14,7 @@ from scribetune.core.errors import UserError
 from scribetune.core.files import sha256_file, sha256_json
 from scribetune.models import adapters, backends, families, vision_cache
 from scribetune.models.examples import Example, SkippedPage, make_examples, read_pages
+from scribetune.models.families import unfit
 from scribetune.models.families.native import configuration
 from scribetune.models.processes import Group
 from scribetune.training import memory, preflight, quantized
@@ -132,6 +133,7 @@ def prepare(
     hardware = _hardware(group, settings)
     folder = families.local_folder(base_path, config.base_model.revision)
     family = families.family_of(folder, config.base_model.family)
+    unfit.refuse_quantized(folder, config.base_model.name)
     _ = family.scopes[settings.lora.scope]  # or refused, before anything is read
     prompt = families.prompt_of(family, config.task.prompt)
     logger.info("Backend %s: %s", hardware.backend.name, hardware.backend.reason)

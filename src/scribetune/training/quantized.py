@@ -20,22 +20,33 @@ _LANGUAGE_LAYERS = "language_model.layers."
 
 
 def refuse_without_device(settings: Train, device: str) -> None:
-    """Refuse what bitsandbytes does, on a CPU.
+    """Refuse what bitsandbytes does where there is no GPU, or no bitsandbytes.
 
     Raises:
-        UserError: 4-bit weights or an 8-bit optimiser are asked for where there is no GPU.
+        UserError: 4-bit weights or an 8-bit optimiser are asked for there.
     """
     for key, value, plain in (
         ("machine.quantization", settings.machine.quantization, "none"),
         ("optimization.optimizer", settings.optimization.optimizer, "adamw"),
     ):
-        if device == "cpu" and value != plain:
+        if value == plain:
+            continue
+        if device == "cpu":
             raise UserError(
                 f"train.{key} needs a CUDA GPU, and there is none here; it is",
                 value=value,
                 accepted=plain,
                 todo=f"set train.{key} to {plain}, or run on a machine with a GPU",
             )
+        try:
+            from bitsandbytes.nn.parametrize import replace_parameter_4bit  # noqa: F401  the newest part that is used
+        except ImportError as error:
+            raise UserError(
+                f"train.{key} needs bitsandbytes, which cannot be imported here ({error}); it is",
+                value=value,
+                accepted=plain,
+                todo=f"set train.{key} to {plain}, or install envs/gpu.txt (make env on a machine with a GPU)",
+            ) from error
 
 
 def parameters(model: Any) -> int:
@@ -44,21 +55,10 @@ def parameters(model: Any) -> int:
 
 
 def quantize(model: Any) -> None:
-    """Quantise the frozen matrices of a PEFT model in place, one at a time.
+    """Quantise the frozen matrices of a PEFT model in place, one at a time."""
+    import bitsandbytes
+    from bitsandbytes.nn.parametrize import replace_parameter_4bit
 
-    Raises:
-        UserError: bitsandbytes is not installed.
-    """
-    try:
-        import bitsandbytes
-        from bitsandbytes.nn.parametrize import replace_parameter_4bit
-    except ImportError as error:
-        raise UserError(
-            "train.machine.quantization needs bitsandbytes, which cannot be imported here",
-            value=str(error),
-            accepted="none, or 4bit in the GPU environment",
-            todo="set train.machine.quantization to none, or install envs/gpu.txt",
-        ) from error
     parents = {id(child): (parent, name) for parent in model.modules() for name, child in parent.named_children()}
     before = after = 0
     for holder, name in list(_frozen_matrices(model)):

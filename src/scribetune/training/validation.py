@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -83,6 +83,7 @@ class Validator:
         self._end: int = tokenizer.eos_token_id
         self._pad: int = tokenizer.pad_token_id
         self._guard = Generate()
+        self._goes_on: Callable[[], None] = lambda: None
 
     @property
     def page_ids(self) -> tuple[str, ...]:
@@ -94,12 +95,15 @@ class Validator:
         """Pages that the loss is measured on."""
         return len(self._measured)
 
-    def measure(self, model: Any, step: int) -> Validation:
+    def measure(self, model: Any, step: int, goes_on: Callable[[], None] | None = None) -> Validation:
         """Validate a PEFT model (unwrapped); random numbers, mode and gradients of the training stay as they were.
+
+        `goes_on` is called after each batch of pages.
 
         Raises:
             UserError: A single page does not fit into memory; or, of a sharded model, as many as were tried.
         """
+        self._goes_on = goes_on or self._goes_on
         training = model.training
         devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
         with torch.random.fork_rng(devices=devices), torch.no_grad():
@@ -144,6 +148,7 @@ class Validator:
                 correct.append(right)
                 targets += target_tokens(pages)
                 place += len(pages)
+                self._goes_on()
             if too_large:
                 self._batch = self._smaller(len(pages), step, reading=False)
         sums = [float(torch.stack(part).sum()) if part else 0.0 for part in (summed, correct)]
@@ -175,6 +180,7 @@ class Validator:
                 continue
             rates |= {i: cer(self._compared(i), text) for i, text in zip(part, texts, strict=True)}
             place += len(part)
+            self._goes_on()
         return rates
 
     def _compared(self, index: int) -> str:

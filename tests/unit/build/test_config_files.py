@@ -1,6 +1,9 @@
 """Promises about the generated configuration files: values are the user's, keys and comments are the model's."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -9,6 +12,7 @@ from typer.testing import CliRunner
 
 from scribetune import cli
 from scribetune.build import config_files
+from scribetune.core.config import Config, keys
 from scribetune.core.package import REPOSITORY
 
 
@@ -57,6 +61,51 @@ def test_a_file_with_old_names_is_stale_and_writing_keeps_the_values_under_the_n
     assert config(folder)[0] == 1
     assert config(folder, "--write")[0] == 0
     assert path.read_text(encoding="utf-8") == text.replace("learning_rate: 0.0015", "learning_rate: 0.001")
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [("train:\n  epochs: 3\n lora: 1\n", "line 3, column 2"), ("train:\n\tepochs: 3\n", "line 2, column 1")],
+)
+def test_a_slip_in_the_file_is_named_by_its_line(text: str, where: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match=rf"config.yaml, {where}: this is not YAML(?s:.*)never by tabs"):
+        config_files.require_readable(path)
+    path.write_text("train:\n  epochs: 3\n", encoding="utf-8")
+    config_files.require_readable(path)
+
+
+def test_the_table_has_four_cells_in_every_row_and_says_what_is_accepted() -> None:
+    readme = (REPOSITORY / "config" / "README.md").read_text(encoding="utf-8")
+    rows = readme.partition("<!-- keys: generated")[2].partition("<!-- end of keys -->")[0].strip().splitlines()[1:]
+    assert len(rows) == 2 + sum(1 for _ in keys())
+    for row in rows:
+        assert len(re.split(r"(?<!\\)\|", row)) == 6, row
+        assert "<" not in row, f"a browser takes it for HTML: {row}"
+    assert any(row.startswith("| `merge.layout` | `transformers` | transformers or original | ") for row in rows)
+
+
+def test_the_configuration_says_at_each_key_what_is_accepted() -> None:
+    text = " ".join(line.strip(" #") for line in (REPOSITORY / "params.yaml").read_text(encoding="utf-8").splitlines())
+    assert "Passes over the training pages. Accepted: integer from 1 to 1000. epochs: 3" in text
+    assert "Peak learning rate. Accepted: number above 0, up to 1. (preset; the default is 0.0002)" in text
+
+
+def test_every_number_has_a_least_and_a_greatest_value_in_the_schema() -> None:
+    def unbounded(place: str, node: Any) -> Iterator[str]:
+        if isinstance(node, list):
+            for number, item in enumerate(node):
+                yield from unbounded(f"{place}[{number}]", item)
+        if isinstance(node, dict):
+            is_number = node.get("type") in ("integer", "number")
+            limits = {name.lower().removeprefix("exclusive") for name in node}
+            if is_number and not {"minimum", "maximum"} <= limits:
+                yield place
+            for name, item in node.items():
+                yield from unbounded(f"{place}.{name}", item)
+
+    assert not list(unbounded("", Config.model_json_schema()))
 
 
 def test_a_link_cut_by_an_editor_is_named_and_mended(folder: Path) -> None:

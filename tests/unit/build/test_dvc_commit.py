@@ -133,11 +133,32 @@ def test_the_records_are_staged_and_nothing_of_the_users(project: Path, monkeypa
     (project / "dvc.yaml").write_text("# edited\n", encoding="utf-8")
     (project / "new.txt").touch()
     lines = dvc_commit.commit(project, if_ready=False)
-    assert lines == ["dvc.lock is up to date with this build", "staged for git: dvc.lock, .snakemake/metadata"]
+    assert lines == [
+        "staged for git: dvc.lock, .snakemake/metadata (2 files; git restore --staged dvc.lock .snakemake/metadata "
+        "takes them out again)",
+        "dvc.lock is up to date with this build",
+    ]
     assert staged(project) == RECORDS | {"theirs.txt"}
     assert git(project, "show", ":theirs.txt") == "staged"
     play(monkeypatch, {"dvc status": (0, "")})
     assert dvc_commit.commit(project, if_ready=False) == []
+
+
+def test_who_did_not_ask_for_it_is_told_what_to_stage_and_nothing_is_staged(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = play(monkeypatch)
+    (project / "theirs.txt").touch()
+    git(project, "add", "theirs.txt")
+    lines = dvc_commit.commit(project, if_ready=True, stage_records=False)
+    assert "dvc commit" in calls
+    assert lines == [
+        "dvc.lock is up to date with this build",
+        "not staged for git: dvc.lock, .snakemake/metadata (2 files): scribetune commit stages them",
+    ]
+    assert staged(project) == {"theirs.txt"}
+    dvc_commit.commit(project, if_ready=False)
+    assert staged(project) == RECORDS | {"theirs.txt"}
 
 
 def test_a_record_that_is_gone_is_staged_as_gone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +236,7 @@ def test_a_running_build_is_not_recorded(project: Path, monkeypatch: pytest.Monk
 def test_a_lock_file_cut_short_is_set_aside_and_written_anew(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     play(monkeypatch)
     (project / "dvc.lock").write_text("schema: '2.0'\nstages:\n  data:\n    cmd: [", encoding="utf-8")
-    assert "dvc.lock was damaged" in dvc_commit.commit(project, if_ready=False)[0]
+    assert "dvc.lock was damaged" in "\n".join(dvc_commit.commit(project, if_ready=False))
     assert not (project / "dvc.lock").exists()  # dvc commit, played here, writes it
     assert (project / ".dvc" / "tmp" / "dvc.lock.damaged").exists()
 

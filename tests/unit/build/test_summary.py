@@ -26,6 +26,15 @@ def test_it_counts_documents_pages_and_reasons(tmp_path: Path) -> None:
     assert "CER" not in text
 
 
+def test_a_folder_of_scans_is_told_who_can_label_them(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    rows = "a,a.pdf,x,1,ok,5,0,5,scan 4; blank 1,,,,\n", "b,b.pdf,y,1,ok,9,9,0,,,,,\n"
+    for kept, is_told in ((rows[:1], True), (rows, False)):
+        (tmp_path / "reports/documents.csv").write_text(HEADER + "".join(kept), encoding="utf-8")
+        assert ("4 pages can be read but have no usable text layer (scan 4)" in summary.text(tmp_path)) is is_told
+        assert ("scribetune teach" in summary.text(tmp_path)) is is_told
+
+
 def test_it_shows_scores_before_and_after_and_where_to_look(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/documents.csv").write_text(HEADER, encoding="utf-8")

@@ -58,6 +58,8 @@ def test_an_empty_split_is_refused_with_what_to_do() -> None:
         assign({"a": "a", "b": "a", "c": "a", "d": "a"})
     with pytest.raises(UserError, match="would be empty"):
         assign({}, {})
+    with pytest.raises(UserError, match=r"^The train, validation, test split would be empty(?s:.*)What to do: teach$"):
+        splits.assign({}, {}, {}, Splits(), "teach")
 
 
 def test_a_pin_comes_first() -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,9 @@ PAGE = Page("a/p0001", "a", 1, Path("a.png"), "<image>", "x")
 LEARNED = [Example(PAGE, tuple(range(length)), 160 + length, 145) for length in range(10, 30)]
 
 
-def check(device_bytes: int = 10**12, processes: int = 1, folder: Path = TINY, **train: object) -> preflight.Preflight:
+def check(
+    device_bytes: int = 10**12, processes: int = 1, folder: Path = TINY, cached_features_bytes: int = 0, **train: object
+) -> preflight.Preflight:
     return preflight.check(
         family=FAMILY,
         folder=folder,
@@ -27,7 +30,7 @@ def check(device_bytes: int = 10**12, processes: int = 1, folder: Path = TINY, *
         placement=PLACEMENT,
         learned=LEARNED,
         steps=30,
-        cached_features_bytes=0,
+        cached_features_bytes=cached_features_bytes,
         device_bytes=device_bytes,
         processes=processes,
     )
@@ -50,6 +53,14 @@ def test_the_forecast_grows_with_the_batch_and_shrinks_with_checkpointing() -> N
     assert larger.memory.activations == 4 * plain.memory.activations
     assert check(gradient_checkpointing=True).memory.activations < plain.memory.activations
     assert check(scope="vision").memory.encoder > 0 == plain.memory.encoder
+
+
+def test_vision_features_are_part_of_the_time_and_said_with_it() -> None:
+    kept, every_step = check(cached_features_bytes=10**6, epochs=1), check(epochs=1)
+    assert kept.estimated_vision_seconds > 0 == every_step.estimated_vision_seconds
+    assert kept.estimated_seconds == pytest.approx(every_step.estimated_seconds)
+    assert "of them for vision features" in kept.lines()[-1] and "vision features" not in every_step.lines()[-1]
+    assert kept.steps_in_words().startswith("30 steps, about ")
 
 
 def test_what_cannot_fit_is_refused_with_advice() -> None:
@@ -157,7 +168,7 @@ def test_the_base_is_shared_only_where_one_device_cannot_hold_it_and_it_is_said_
 
 @pytest.mark.parametrize("otherwise", [{"sharding": "none"}, {"quantization": "4bit"}])
 def test_a_base_that_must_not_or_cannot_be_shared_is_refused_where_it_does_not_fit(
-    deep: Path, otherwise: dict[str, object]
+    deep: Path, otherwise: dict[str, Any]
 ) -> None:
     with pytest.raises(UserError, match="even with one page at a time"):
         check(10**7, processes=2, folder=deep, **otherwise)

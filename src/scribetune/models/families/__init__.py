@@ -9,6 +9,7 @@ deepseek_ocr2   DeepSeek-OCR-2 (model_type `deepseek_ocr2`)
 qwen_vl         Qwen2.5-VL and Qwen3-VL (dense, and mixture of experts)
 qwen_processor  the part of the Qwen processors that pages need
 folders         folders and hub repositories that base models lie in
+unfit           what is given as a base model and is none: adapters, quantised models, single files
 remote_code     models that come with Python code of their own: known by name, refused in words
 """
 
@@ -20,7 +21,7 @@ from types import MappingProxyType
 
 from scribetune.core.config import BaseModelChoice
 from scribetune.core.errors import UserError
-from scribetune.models.families import folders, remote_code
+from scribetune.models.families import folders, remote_code, unfit
 from scribetune.models.families.deepseek_ocr2 import DeepseekOcr2
 from scribetune.models.families.interface import Family, ImageTokenError, PageCost, Scope, expected_trainable
 from scribetune.models.families.qwen_vl import Qwen3VL, Qwen3VLMoe, Qwen25VL
@@ -62,7 +63,8 @@ def resolve(choice: BaseModelChoice, search: Sequence[Path]) -> str:
     """Check the choice of a base model without loading it, and return the folder or the hub id to load.
 
     Raises:
-        UserError: A folder that is missing, incomplete or of no supported family, or a hub id without a revision.
+        UserError: A folder that is missing, incomplete, quantised or of no supported family, an adapter, or a hub id
+            without a revision.
     """
     folder = _find_folder(choice.name, search)
     if folder is None:
@@ -70,6 +72,7 @@ def resolve(choice: BaseModelChoice, search: Sequence[Path]) -> str:
         return choice.name
     folders.model_files(folder)
     family_of(folder, choice.family)
+    unfit.refuse_quantized(folder, str(folder))
     return str(folder)
 
 
@@ -85,7 +88,7 @@ def family_of(folder: Path, wanted: str = "auto") -> Family:
         found = settings.get("model_type")
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(
-            "The base model's config.json cannot be read", value=str(path), accepted=folders.ACCEPTED, todo=f"{error}"
+            "The base model's config.json cannot be read", value=str(path), accepted=unfit.ACCEPTED, todo=f"{error}"
         ) from error
     if found not in FAMILIES:
         supported = [f"{name} ({family.title})" for name, family in sorted(FAMILIES.items())]
@@ -127,7 +130,9 @@ def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> st
     else:
         where = resolve(choice, search)
         folder = _find_folder(choice.name, search)
-        family = family_of(folder if folder is not None else folders.fetch_config(where, choice.revision))
+        fetched = folders.fetch_config(where, choice.revision) if folder is None else folder
+        family = family_of(fetched)
+        unfit.refuse_quantized(fetched, choice.name)
     return prompt_of(family, task)
 
 
@@ -151,6 +156,9 @@ def prompt_of(family: Family, task: str) -> str:
 def _find_folder(name: str, search: Sequence[Path]) -> Path | None:
     """Return the folder of that name, None for what must be a hub id; a missing folder is a UserError."""
     path = Path(name).expanduser()
+    for file in (path,) if path.is_absolute() else [root / path for root in search]:
+        if file.is_file():
+            raise unfit.single_file(file)
     if path.is_absolute():
         if path.is_dir():
             return path
@@ -168,8 +176,8 @@ def _find_folder(name: str, search: Sequence[Path]) -> Path | None:
     raise UserError(
         f"The base model's folder does not exist{looked_in}",
         value=name,
-        accepted=folders.ACCEPTED,
-        todo="set base_model.name to one of these",
+        accepted=unfit.ACCEPTED,
+        todo=f"set base_model.name to one of these{unfit.near(path, search)}",
     )
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core.errors import UserError
+from scribetune.models.families import unfit
+from scribetune.models.families.unfit import ACCEPTED
 
 LOADED = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
 """What loading a model reads. Neither code nor pickles are among them."""
-ACCEPTED = "a folder with config.json and *.safetensors, or a hub id (owner/name) with a revision"
-
+_PATIENCE_S = 10.0
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 _LFS_POINTER = b"version https://git-lfs"
 
@@ -23,6 +24,7 @@ def model_files(folder: Path, origin: str = "") -> list[Path]:
         UserError: config.json or weights are missing, in part or whole, or are not what they should be.
     """
     shown = origin or str(folder)
+    unfit.refuse_other_content(folder, shown)
     files = sorted(
         path for path in folder.iterdir() if path.is_file() and path.suffix in LOADED and not path.name.startswith(".")
     )
@@ -120,11 +122,18 @@ def fetch_config(name: str, revision: str | None) -> Path:
     Raises:
         UserError: It cannot be fetched.
     """
-    from huggingface_hub import hf_hub_download
+    import huggingface_hub
 
     errors = _hub_errors()
+    here: dict[str, Any] = {"repo_id": name, "filename": "config.json", "revision": revision}
     try:
-        return Path(hf_hub_download(name, "config.json", revision=revision)).parent
+        return Path(huggingface_hub.hf_hub_download(**here, local_files_only=True)).parent
+    except errors:
+        pass
+    try:
+        # Asked once: fetching a file asks a hub that cannot be reached for half a minute.
+        huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(**here), timeout=_PATIENCE_S)
+        return Path(huggingface_hub.hf_hub_download(**here)).parent
     except errors as error:
         raise _explained(name, revision, error) from error
 
@@ -210,7 +219,11 @@ def _explained(name: str, revision: str | None, error: Exception) -> UserError:
             f"{lacking}, and the hub cannot be reached",
             "check the network, or fetch it elsewhere and give its folder as base_model.name",
         ),
-        (EntryNotFoundError, "the repository has no such file", "check base_model.name"),
+        (
+            EntryNotFoundError,
+            "it has no config.json: an adapter, GGUF files and other formats are no whole model",
+            "merge an adapter into its base first, or name the unquantised original (docs/models.md)",
+        ),
     )
     unknown: tuple[_Kinds, str, str] = (
         Exception,
