@@ -1,5 +1,6 @@
 # make build   environment + the whole build      make test    environment + all tests
 # make env     the environment alone              make quick   the tests of a minute
+# make docs-check   every command of the documentation, in a small build
 # make lint    ruff, mypy, snakefmt, snakemake --lint, generated files
 # make lock    resolve the lock files again; ARGS=--upgrade takes the newest versions
 # Extra arguments: make build ARGS="--config …"   Another Python: make env PYTHON=/path/to/python3.12
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 KIND := $(shell envs/kind)
 
-.PHONY: build env test quick lint lock format
+.PHONY: build env test quick docs-check lint lock format
 build: env
 	. $(BIN)/activate; snakemake --cores 1 --resources gpu=1 $(ARGS)
 	. $(BIN)/activate; scribetune commit --if-ready --no-stage
@@ -24,6 +25,9 @@ test: env
 
 quick: env
 	. $(BIN)/activate; python -m pytest -q -n logical --maxprocesses 4 -m "not slow" tests/unit $(ARGS)
+
+docs-check: env
+	. $(BIN)/activate; python docs/check.py $(ARGS)
 
 lint: env
 	. $(BIN)/activate; ruff check .; ruff format --check .; mypy; snakefmt --check Snakefile rules pretraining/Snakefile

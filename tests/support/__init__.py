@@ -5,5 +5,5 @@ stand_in and tiny_qwen (small models); benchmark_folder (public benchmarks); lin
 look like a build: report_folder, reviewed_build, audited_folder, audit_project. Work of other processes: shared_work,
 shared_training, training_process. Whole builds: build (Snakemake in a folder), clone (a project with git and DVC),
 mutations (what changes, and which jobs follow). Scorers and validators: icdar2013, validate_crate, axe (pages in a
-browser).
+browser). The documentation: documentation (its pages, read), documented_commands (how `make docs-check` runs them).
 """

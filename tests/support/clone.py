@@ -13,7 +13,8 @@ from snakemake.utils import update_config
 
 from support.build import REPOSITORY
 
-_NOT_BUILT_WITH = ("tests/", "docs/", "measurements/", ".snakemake/")
+# models/tiny is 28 MB: tests bring a smaller base model.
+_NOT_BUILT_WITH = ("tests/", "docs/", "measurements/", ".snakemake/", "models/", "dvc.lock")
 _IDENTITY = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")
 
 
@@ -23,11 +24,12 @@ def is_possible() -> bool:
     return inside.returncode == 0
 
 
-def copy_code(folder: Path) -> None:
+def copy_code(folder: Path, without: tuple[str, ...] = _NOT_BUILT_WITH) -> None:
     """Copy what a build needs of the repository, as it lies here (uncommitted edits too), without any build.
 
     Args:
         folder: Where to; made if it is not there.
+        without: Beginnings of the paths that are left out.
     """
     listing = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
@@ -37,8 +39,7 @@ def copy_code(folder: Path) -> None:
         check=True,
     )
     for name in filter(None, listing.stdout.split("\0")):
-        # models/tiny is 28 MB: tests bring a smaller base model.
-        if name.startswith((*_NOT_BUILT_WITH, "models/")) or name == "dvc.lock" or not (REPOSITORY / name).is_file():
+        if name.startswith(without) or not (REPOSITORY / name).is_file():
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(REPOSITORY / name, folder / name, follow_symlinks=False)

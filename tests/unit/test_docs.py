@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,9 @@ import typer
 
 from scribetune import cli
 from scribetune.core.config import Config
+from support import documentation, documented_commands
+from support.documentation import DOCS, OTHERS, PAGES, READMES, REPOSITORY, USER_PAGES, code, headings, links, text_of
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-READMES = ("README.md", "README.zh-CN.md")
-DOCS = sorted(path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("docs/**/*.md"))
-TOP = (*READMES, "CONTRIBUTING.md", "CHANGELOG.md")
-OTHERS = ("config/README.md", "models/tiny/README.md", "data/corrections/README.md", "pretraining/README.md")
-PAGES = (*TOP, *DOCS, *OTHERS)
 # The log and the change log speak of what was there then.
 PRESENT = tuple(page for page in PAGES if page not in ("docs/log.md", "CHANGELOG.md"))
 # Of the other pages, the tables of keys and the model's card are generated: values in them look like commands.
@@ -27,74 +22,15 @@ WIDTH = 120
 
 # Written by a build, so that a fresh clone has none of them.
 OUTPUTS = ("benchmarks/jobs",)
+OF_SNAKEMAKE = "Error: Directory cannot be locked."
 # Words like `report.html` name files, not keys.
 FILES = (".py", ".md", ".csv", ".html", ".smk", ".jsonl")
 
-LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(
     r"(?<![\w/.<>~-])(?:scripts|rules|tests|docs|config|envs|benchmarks|measurements|src)/[\w./*-]*[\w*/]"
 )
 KEY = re.compile(rf"(?<![\w./])({'|'.join(Config.model_fields)})\.([a-z0-9_]+(?:\.[a-z0-9_]+)*)(?![\w/])")
 KEY_IN_BRACES = re.compile(r"(?<!\w)([a-z_]+)=\{([a-z0-9_]+):")
-
-
-def text_of(page: str) -> str:
-    return (REPOSITORY / page).read_text(encoding="utf-8")
-
-
-def blocks(page: str) -> list[list[str]]:
-    """Return the indented and the fenced blocks of a page, line by line; text that continues a list is none."""
-    found: list[list[str]] = [[]]
-    is_fenced, before = False, ""
-    for line in text_of(page).splitlines():
-        is_fence = line.startswith("```")
-        is_fenced ^= is_fence
-        is_indented = line.startswith("    ") and (bool(found[-1]) or not before)
-        if not is_fence and (is_fenced or is_indented):
-            found[-1].append(line.removeprefix("    "))
-        elif found[-1]:
-            found.append([])
-        before = line
-    return [block for block in found if block]
-
-
-def without_code(page: str) -> str:
-    """Return a page without its blocks and code spans."""
-    lines = {f"    {line}" for block in blocks(page) for line in block}
-    kept = "\n".join(line for line in text_of(page).splitlines() if line not in lines)
-    return re.sub(r"`[^`]*`", "", kept)
-
-
-def code(page: str) -> list[str]:
-    """Return the code of a page: its blocks' lines, a continued line as one, and its spans."""
-    lines = [line for block in blocks(page) for line in re.sub(r"\\\n\s*", "", "\n".join(block)).splitlines()]
-    paragraphs = re.split(r"\n\s*\n|\n(?=[|])", text_of(page))
-    return lines + [" ".join(span.split()) for text in paragraphs for span in re.findall(r"`([^`]+)`", text)]
-
-
-def headings(page: str) -> list[str]:
-    lines = {line for block in blocks(page) for line in block}
-    return [line for line in text_of(page).splitlines() if re.match(r"#{1,6} ", line) and line not in lines]
-
-
-def anchors(page: str) -> set[str]:
-    """Return the anchors that GitHub gives to a page's headings."""
-    found: Counter[str] = Counter()
-    names = set()
-    for heading in headings(page):
-        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading.lstrip("# ")).lower()
-        name = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
-        names.add(f"{name}-{found[name]}" if found[name] else name)
-        found[name] += 1
-    return names
-
-
-def links(page: str) -> Iterator[tuple[str, Path, str]]:
-    """Yield the relative links of a page: as written, the file, the anchor."""
-    for link in LINK.findall(without_code(page)):
-        if not re.match(r"[a-z]+:", link):
-            path, _, anchor = link.partition("#")
-            yield link, (REPOSITORY / page).parent / path if path else REPOSITORY / page, anchor
 
 
 def test_lines_of_the_readmes_are_short() -> None:
@@ -109,7 +45,7 @@ def test_every_relative_link_leads_to_a_file_and_its_heading(page: str) -> None:
     for link, target, anchor in links(page):
         is_broken = not target.exists()
         if anchor and not is_broken:
-            is_broken = anchor not in anchors(target.resolve().relative_to(REPOSITORY).as_posix())
+            is_broken = anchor not in documentation.anchors(target.resolve().relative_to(REPOSITORY).as_posix())
         broken += [link] if is_broken else []
     assert not broken
 
@@ -131,17 +67,16 @@ def test_the_index_is_linked_where_readers_begin() -> None:
     assert next(links("CONTRIBUTING.md"))[0] == "docs/architecture.md"
 
 
-def test_both_readmes_have_the_same_headings_commands_and_links() -> None:
-    def commands(page: str) -> list[str]:
-        return [re.sub(r"\s+# .*", "", line) for block in blocks(page) for line in block]
-
-    def targets(page: str) -> Counter[str]:
-        return Counter(link for link, _, _ in links(page) if link not in READMES)
-
-    english, chinese = READMES
-    assert len(headings(english)) == len(headings(chinese))
-    assert commands(english) == commands(chinese)
-    assert targets(english) == targets(chinese)
+def test_both_readmes_say_the_same_section_by_section() -> None:
+    english, chinese = (documentation.sections(page) for page in READMES)
+    assert [section.level for section in english] == [section.level for section in chinese]
+    for ours, theirs in zip(english, chinese, strict=True):
+        assert ours.commands == theirs.commands, ours.heading
+        assert ours.links - Counter(READMES) == theirs.links - Counter(READMES), ours.heading
+        assert ours.spans == theirs.spans, ours.heading
+        assert ours.rows == theirs.rows, ours.heading
+    assert READMES[1] in english[0].links
+    assert READMES[0] in chinese[0].links
 
 
 @pytest.mark.parametrize("page", PRESENT)
@@ -155,7 +90,7 @@ def test_every_path_in_code_exists(page: str) -> None:
 def lacking_words(line: str, commands: dict[str, click.Command], rules: set[str], targets: set[str]) -> list[str]:
     """Return the commands and options in a line of code that nothing of this repository knows."""
     lacking = []
-    for name in re.findall(r"(?<![\w-])make ([a-z][a-z-]*)", line):
+    for name in re.findall(r"(?<![\w-])(?<!git )make ([a-z][a-z-]*)", line):  # apt-get install git make …
         lacking += [] if name in targets else [f"make {name}"]
     for name in re.findall(r"\bsnakemake ([a-z][a-z_]*)", line):
         lacking += [] if name in rules else [f"snakemake {name}"]
@@ -200,3 +135,35 @@ def test_every_configuration_key_in_code_exists(page: str) -> None:
     named |= {f"{section}.{key}" for line in code(page) for section, key in KEY_IN_BRACES.findall(line)}
     missing = [key for key in sorted(named) if not has_key(key) and Path(key).suffix not in FILES]
     assert not missing, "config/README.md lists all keys"
+
+
+def test_every_command_of_a_users_page_is_run_or_declared() -> None:
+    unknown = [command for command in documented_commands.commands() if not documentation.is_command(command.text)]
+    assert not unknown, "make docs-check cannot tell whether this is a command: a program for support/documentation.py?"
+
+
+def test_nothing_is_declared_or_replaced_that_no_page_has() -> None:
+    texts = [command.text for command in documented_commands.commands()]
+    whole = [*documented_commands.DECLARED, *documented_commands.STATUS]
+    stale = [pattern for pattern in whole if not any(re.fullmatch(pattern, text) for text in texts)]
+    stale += [part for part in documented_commands.SUBSTITUTES if not any(re.search(part, text) for text in texts)]
+    assert not stale
+
+
+def test_every_message_of_the_faq_is_one_that_is_given() -> None:
+    sources = [*REPOSITORY.glob("src/**/*.py"), REPOSITORY / "envs" / "install"]
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    # A string in two literals, one below the other, is one message.
+    given = re.sub(r"""["']\s*\n?\s*f?["']""", "", texts)
+    messages = [heading.removeprefix("### ").strip("`") for heading in headings("docs/faq.md") if heading[:4] == "### "]
+    assert OF_SNAKEMAKE in messages
+    unknown = [message for message in messages for part in message.split("…")
+               if message != OF_SNAKEMAKE and part.strip() not in given]  # fmt: skip
+    assert not unknown, "no code says so any more"
+
+
+def test_pages_for_users_leave_out_the_log_of_experiments_and_what_they_do_not_have() -> None:
+    index = "docs/README.md"
+    found = [page for page in USER_PAGES if page != index for link, _, _ in links(page) if "log.md" in link]
+    found += [page for page in USER_PAGES if "../shared" in text_of(page)]
+    assert not found
