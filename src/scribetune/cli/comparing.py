@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scribetune.cli.messages import errors_in_words, shown
+from scribetune.cli.options import Folder
 
 
 class PageLanguage(StrEnum):
@@ -26,9 +27,7 @@ def compare(
         ),
     ],
     b: Annotated[str, typer.Argument(metavar="B", help="The other one.")],
-    folder: Annotated[
-        Path, typer.Option("--folder", metavar="DIR", help="The build's folder, whose revisions are meant.")
-    ] = Path(),
+    folder: Folder = Path(),
     output: Annotated[
         Path | None, typer.Option("--output", metavar="FILE", help="Default: reports/compare.html in the folder.")
     ] = None,

@@ -44,7 +44,9 @@ class Shard:
             self.worked.append((task.function.__name__.removesuffix("_document"), task.arguments[0]))
             yield isolation.Outcome(task.function(*task.arguments))
 
-    def run_steps(self, tasks: Sequence[isolation.Task]) -> Iterator[tuple[isolation.Outcome, ...]]:
+    def run_steps(
+        self, tasks: Sequence[isolation.Task], heard: object = None
+    ) -> Iterator[tuple[isolation.Outcome, ...]]:
         """Stand in for `isolation.Workers.run_steps`."""
         for outcome in self.run(tasks):
             yield tuple(map(isolation.Outcome, outcome.value))
