@@ -1,11 +1,10 @@
 """Score both models on a benchmark: reports/benchmarks/<name>/samples.csv (per page) and scores.json."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.evaluation import scoring
 from scribetune.evaluation import truth as evaluation_sets
 from scribetune.evaluation.public import scores, sources
@@ -33,13 +32,11 @@ def main(
     """Compare what both models read with what is true, and tell which pages and records were left out."""
     refused: list[evaluation_sets.Refused] = []
     found = evaluation_sets.read(truth, kind, refused)
-    with manifest.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
     pages = files.read_jsonl(records)
     read = scores.Read(
         truth=found,
         refused=refused,
-        rows=rows,
+        rows=csv_files.read(manifest),
         layers={str(page["id"]): str(page["layer"]) for page in pages},
         images={str(page["id"]): str(page["image_sha256"]) for page in pages},
         base=files.read_jsonl(base),

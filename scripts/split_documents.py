@@ -40,6 +40,7 @@ def main(
     )
     texts = {row["label"]: Path(row["label"]).read_text(encoding="utf-8") for row in accepted}
     records = splits.records(accepted, assignments, texts, prompt)
+    splits.tell_of_escapes(records)
     for name, path in split_files.items():
         files.write_jsonl(path, records[name])
     manifests.write(assignment_manifest, [asdict(row) for row in assignments], manifests.columns_of(splits.Assignment))

@@ -1,6 +1,5 @@
 """Write the build as an RO-Crate: ro-crate-metadata.json, and a copy of the workflow where it lies elsewhere."""
 
-import csv
 import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scribetune.audit import crate
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.errors import UserError
 from scribetune.record import receipts
 from scribetune.record.jobs import rule_job
@@ -52,7 +51,7 @@ def main(
         root=Path(),
         raw=_relative(raw),
         lineage=json.loads(lineage.read_text(encoding="utf-8")),
-        documents=_rows(documents),
+        documents=csv_files.read(documents),
         base_files=[Path(_relative(path)) for path in base_files],
         receipts=_receipts(set(made)),
         descriptions=descriptions,
@@ -77,11 +76,6 @@ def _receipts(made: Set[str]) -> list[Receipt]:
         replace(each, inputs={_relative(path): sha256 for path, sha256 in each.inputs.items()}) for each in known
     ]
     return in_order(with_paths_here)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
 
 
 def _relative(path: str | Path) -> str:

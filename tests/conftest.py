@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,3 +116,17 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
     """A folder that is removed afterwards: there are many copies."""
     yield tmp_path
     shutil.rmtree(tmp_path)
+
+
+@pytest.fixture
+def in_a_minute() -> Iterator[None]:
+    """End a test that waits for ever."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError("it waited for something that never comes")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

@@ -1,5 +1,9 @@
 """PDFs that lie, hide or attack, for tests: text layers no reader sees, and files made to hang, crash or swell."""
 
+import os
+import shutil
+import socket
+import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -196,6 +200,91 @@ def attacks(folder: Path) -> Mapping[str, frozenset[str]]:
     for name, (content, _) in kinds.items():
         (folder / name).write_bytes(content)
     return {name: frozenset(statuses) for name, (_, statuses) in kinds.items()}
+
+
+def not_files(folder: Path) -> frozenset[str]:
+    """Make things called `*.pdf` that must never be opened; returns what they are called in reports."""
+    folder.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(folder / "pipe.pdf")
+    (folder / "endless.pdf").symlink_to("/dev/zero")
+    (folder / "to-pipe.pdf").symlink_to("pipe.pdf")
+    (folder / "gone.pdf").symlink_to("nowhere")
+    (folder / "loop.pdf").symlink_to("loop.pdf")
+    (folder / "folder.pdf").mkdir()
+    # The path of a socket may have 108 bytes: it is made under another name.
+    with tempfile.TemporaryDirectory() as near, socket.socket(socket.AF_UNIX) as made:
+        made.bind(f"{near}/s")
+        shutil.move(f"{near}/s", folder / "socket.pdf")
+    for name in (b"\xff\xfe.pdf", b"caf\xe9.pdf"):
+        Path(os.fsdecode(os.path.join(os.fsencode(folder), name))).write_bytes(b"%PDF-1.7\n")  # noqa: PTH118
+    names = ("pipe", "endless", "to-pipe", "gone", "loop", "folder", "socket", r"\xff\xfe", r"caf\xe9")
+    return frozenset(f"{name}.pdf" for name in names)
+
+
+def page_trees(folder: Path) -> Mapping[str, int]:
+    """Write PDFs whose page trees lie or run in circles; returns file name → pages that other readers show."""
+    folder.mkdir(parents=True, exist_ok=True)
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    inherited = b"/MediaBox [0 0 612 792] /Resources << /Font << /F1 %b >> >>" % font
+    page = b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R >>"
+
+    def tree(count: bytes, kids: bytes = b"3 0 R 4 0 R", *more: bytes) -> bytes:
+        root = b"<< /Type /Pages /Kids [%b] /Count %b %b >>" % (kids, count, inherited)
+        return raw_pdf([b"<< /Type /Catalog /Pages 2 0 R >>", root, page, page, stream(_lines(8)), *more])
+
+    circle = b"<< /Type /Pages /Parent 2 0 R /Kids [4 0 R 2 0 R] /Count 2 >>"
+    kinds = {
+        "negative": tree(b"-1"), "huge": tree(b"2000000000"), "none": tree(b"0"), "absent": tree(b"null"),
+        "too_few": tree(b"1"), "too_many": tree(b"3"), "own_child": tree(b"2", b"2 0 R 3 0 R 4 0 R"),
+        "circle": tree(b"3", b"3 0 R 6 0 R", circle),
+    }  # fmt: skip
+    for name, content in kinds.items():
+        (folder / f"{name}.pdf").write_bytes(content)
+    return {f"{name}.pdf": 2 for name in kinds}
+
+
+def locked(folder: Path) -> frozenset[str]:
+    """Write PDFs that are encrypted in ways that no password undoes; returns their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = pymupdf.open()
+    text_page(made, "Secret", 1)
+    names = set()
+    for objects in (0, 1):
+        whole = made.tobytes(
+            encryption=pymupdf.PDF_ENCRYPT_AES_256, owner_pw="o", user_pw="u", use_objstms=objects, no_new_id=True
+        )
+        for name, old, new in (
+            ("certificate", b"/Filter/Standard", b"/Filter/Adobe.PubSec"),
+            ("plugin", b"/Filter/Standard", b"/Filter/FOPN_foweb"),
+            ("future", b"/V 5", b"/V 9"),
+        ):
+            assert old in whole
+            names.add(f"{name}{objects}.pdf")
+            (folder / f"{name}{objects}.pdf").write_bytes(whole.replace(old, new))
+    # Nothing to ask a password for, and a page tree that only the key would show.
+    empty = raw_pdf([b"<< /Type /Catalog /Pages 9 0 R >>"]).replace(b"/Size", b"/Encrypt << /Filter /None >> /Size")
+    (folder / "no-pages.pdf").write_bytes(empty)
+    return frozenset({*names, "no-pages.pdf"})
+
+
+def broken_images(folder: Path) -> Mapping[str, str]:
+    """Write pages of one image that cannot be decoded; returns file name → the status that the page must get."""
+    folder.mkdir(parents=True, exist_ok=True)
+    no_lines = bytes.fromhex("000000003000010000001300000320000003840000000000000000000000")
+    kinds = {
+        "jbig2-garbage": (b"JBIG2Decode", b"nothing of it" * 20, "scan"),
+        "jbig2-nothing": (b"JBIG2Decode", b"", "scan"),
+        "jbig2-blank": (b"JBIG2Decode", no_lines, "scan"),
+        "jpx": (b"JPXDecode", b"nothing of it", "error"),
+        "dct": (b"DCTDecode", b"nothing of it", "scan"),
+        "ccitt": (b"CCITTFaxDecode", b"nothing of it", "scan"),
+    }
+    for name, (decoder, data, _) in kinds.items():
+        entries = b"/Subtype /Image /Width 800 /Height 900 /ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /%b"
+        shown = stream(b"600 0 0 700 6 46 cm /I Do")
+        image = stream(data, entries % decoder)
+        (folder / f"{name}.pdf").write_bytes(one_page(shown, resources=b"/XObject << /I 5 0 R >>", more=[image]))
+    return {f"{name}.pdf": status for name, (_, _, status) in kinds.items()}
 
 
 STRANGE_NAMES = (

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scribetune.core import layout
+from scribetune.core import csv_files, layout
 from scribetune.core.errors import UserError
 from scribetune.record import remembered
 
@@ -50,8 +50,7 @@ def rows(table: Path, *, strict: bool = False) -> list[dict[str, str]]:
         ValueError: It is no CSV in UTF-8.
     """
     try:
-        with table.open(encoding="utf-8", newline="") as stream:
-            return list(csv.DictReader(stream, strict=strict))
+        return csv_files.read(table, strict=strict)
     except csv.Error as error:
         raise ValueError(str(error)) from error
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +13,9 @@ from scribetune.audit import build_folder, dvc, history, lineage_reader, signatu
 from scribetune.audit.lineage_reader import Lineage
 from scribetune.core import layout
 from scribetune.core.errors import UserError
+from scribetune.documents.inputs import shown_path
 from scribetune.record import receipts
+from scribetune.text import sharegpt
 
 DOCUMENT_RECORD = "document.json"
 PROOF = f"{layout.MERGED}/merge_proof.json"
@@ -142,16 +145,17 @@ def _documents(found: ExpectedHashes, raw: Path | None) -> None:
     for manifest, rows in _manifests(found, "documents"):
         for row in rows:
             known.add(row["path"])
+            for root in (layout.PAGES, layout.LABELS):
+                found.explained.add(f"{root}/{row['document']}/{DOCUMENT_RECORD}")
+            if not row["sha256"]:  # it could not be read then: there is nothing to compare
+                continue
             place = next((root / row["path"] for root in candidates if (root / row["path"]).is_file()), None)
             shown = place or candidates[0] / row["path"]
             found.expect(Kind.DOCUMENT, _relative(shown, found.folder), row["sha256"], manifest, at=shown)
-            for root in (layout.PAGES, layout.LABELS):
-                found.explained.add(f"{root}/{row['document']}/{DOCUMENT_RECORD}")
     if known:
         below = (path.relative_to(candidates[0]) for path in build_folder.pdfs(candidates[0]))
-        new = sum(
-            path.as_posix() not in known and not any(part.startswith(".") for part in path.parts) for path in below
-        )
+        seen = (path for path in below if not any(part.startswith(".") for part in path.parts))
+        new = sum(shown_path(path.as_posix()) not in known for path in seen)
         if new:
             found.notes.append(f"{new} PDF(s) in {candidates[0]} are newer than the build: the next one takes them in")
 
@@ -279,7 +283,7 @@ def _splits(found: ExpectedHashes, lineage: Lineage) -> None:
 
 def _answers_its_label(record: Mapping[str, Any]) -> bool:
     """Say whether the text that is learned is the label whose hash is recorded (a label ends in a line break)."""
-    answer = record["conversations"][1]["value"]
+    answer = sharegpt.said(record, "gpt") or ""
     hashes = {hashlib.sha256(text.encode()).hexdigest() for text in (answer, f"{answer}\n")}
     return record["label_sha256"] in hashes
 
@@ -406,6 +410,6 @@ def _cache_objects(found: ExpectedHashes) -> None:
 def _relative(path: Path, folder: Path) -> str:
     """Return a path as shown: relative to the folder where it lies below it."""
     try:
-        return path.resolve().relative_to(folder.resolve()).as_posix()
+        return Path(os.path.realpath(path)).relative_to(folder.resolve()).as_posix()  # of links in a circle too
     except ValueError:
         return path.as_posix()

@@ -12,6 +12,7 @@ from scribetune.audit import dvc, git, history, lineage_reader
 from scribetune.audit.lineage_reader import Lineage
 from scribetune.core import layout
 from scribetune.core.errors import UserError
+from scribetune.record.remembered import COMMAND
 
 ACCEPTED = "a git revision with a recorded build, the folder of a build, or a saved copy of its folder reports"
 
@@ -41,7 +42,7 @@ class Recorded:
             raise UserError(
                 f"{self.name} has no {path}", value=self.name, accepted=ACCEPTED,
                 todo=f"git checkout {self.name}; dvc fetch {path}" if is_revision else
-                f"copy the whole folder {layout.REPORTS}, or build it: snakemake --cores 1 --resources gpu=1",
+                f"copy the whole folder {layout.REPORTS}, or build it: {COMMAND}",
             )  # fmt: skip
         return content
 

@@ -17,6 +17,7 @@ from scribetune.audit import build_folder, dvc, expected_hashes, lineage_reader
 from scribetune.audit.expected_hashes import PROOF, ExpectedHash, ExpectedHashes, Finding, Kind, State
 from scribetune.core import layout
 from scribetune.core.errors import UserError
+from scribetune.core.files import open_regular
 
 _BLOCK = 1 << 20
 _SWEPT: Mapping[str, Kind] = {
@@ -118,7 +119,7 @@ def digests(path: Path, names: Iterable[str]) -> dict[str, str]:
         OSError: The file cannot be read.
     """
     engines = {name: hashlib.new(name, usedforsecurity=False) for name in sorted(set(names))}
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while block := stream.read(_BLOCK):
             for engine in engines.values():
                 engine.update(block)

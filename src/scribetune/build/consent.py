@@ -46,7 +46,7 @@ def hashed(build: Remembered, documents: InputDocuments) -> Remembered:
     """Return a build with the hashes of its documents, as far as they are there and can be read."""
     found = dict(build.documents)
     with FileHashes(Path()) as hashes:
-        for document in documents.all:
+        for document in (each for each in documents.all if not each.fault):
             with contextlib.suppress(OSError):  # its row says what is wrong with it
                 found[document.id] = hashes.sha256(document.path.as_posix())
     return replace(build, documents=found)

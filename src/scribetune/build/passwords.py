@@ -4,7 +4,6 @@ A password is in an environment variable, of which no record may tell. What is n
 a slow hash: enough to see that another was given, too little to find one by.
 """
 
-import csv
 import hashlib
 import json
 import os
@@ -12,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from scribetune.build.plan_documents import InputDocuments
-from scribetune.core import files, layout
+from scribetune.core import csv_files, files, layout
 from scribetune.documents.inputs import DocumentStatus
 
 TRIED = Path("work/passwords.json")
@@ -56,11 +55,8 @@ def fingerprint(document: str, password: str) -> str:
 def _locked(manifest: Path, names: Collection[str]) -> set[str]:
     if not names or not manifest.is_file():
         return set()
-    with manifest.open(encoding="utf-8", newline="") as stream:
-        rows = csv.DictReader(stream)
-        return {
-            row["document"] for row in rows if row["document"] in names and row["status"] == DocumentStatus.ENCRYPTED
-        }
+    rows = csv_files.read(manifest)
+    return {row["document"] for row in rows if row["document"] in names and row["status"] == DocumentStatus.ENCRYPTED}
 
 
 def _tried(folder: Path) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from scribetune.build.refusals import log_once, refusals
 from scribetune.core import config as configuration
 from scribetune.core import package
 from scribetune.core.config import Config
+from scribetune.core.disk_space import require_some
 from scribetune.record import code, provenance, receipts
 from scribetune.record.receipts import Repairs
 from scribetune.record.remembered import Remembered
@@ -139,12 +140,13 @@ class Plan:
             SystemExit: Something the user can mend, with the message.
         """
         with refusals():
+            require_some(Path())
             if not consent.same_base(call):
                 self.model.files(None)  # one that is not there is the first thing to say
             consent.check(call, self.config.results.replace, self._has_all)
             self.documents.write_listings()
             self.benchmarks.write_listings()
-        receipts.note_repairs(self.to_repair)
+            receipts.note_repairs(self.to_repair)
 
     def _has_all(self, before: Remembered) -> bool:
         now = consent.hashed(Remembered(), self.documents)

@@ -53,9 +53,13 @@ class InputDocuments:
         return [listings.path_of(shard)]
 
     def identities(self, shard: str) -> dict[str, list[str]]:
-        """Return {document id: [relative path, variable of its password]} of a shard: what its job must know."""
+        """Return {document id: what its job must know} of a shard; see `inputs.identify`."""
         return {
-            document.id: [document.relative_path, self.sheet.get(document.id, SheetRow()).password_variable]
+            document.id: [
+                document.relative_path,
+                self.sheet.get(document.id, SheetRow()).password_variable,
+                *filter(None, [document.fault]),
+            ]
             for document in self.shards[shard]
         }
 
@@ -112,7 +116,9 @@ class InputDocuments:
     def write_listings(self) -> None:
         """Bring the listings of the user's PDFs up to date, shard by shard."""
         if not self.sample_specs:
-            listings.write({shard: [document.path for document in members] for shard, members in self.shards.items()})
+            listings.write(
+                {shard: [each.path for each in members if not each.fault] for shard, members in self.shards.items()}
+            )
 
 
 def input_documents(config: Config) -> InputDocuments:

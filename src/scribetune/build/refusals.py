@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+from scribetune.core.disk_space import of_full_disk
 from scribetune.core.errors import UserError
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Pass on a user's mistake as an exit with its message, in input and params functions too.
+    """Pass on a user's mistake, or a full disk, as an exit with its message, in input and params functions too.
 
     Snakemake shows any other exception with its lines. One in an input function it even takes for a file that cannot be
     made: where the file is there, from an earlier build, it is taken as it is, and the build goes on.
@@ -21,6 +22,11 @@ def refusals() -> Iterator[None]:
         yield
     except UserError as error:
         raise SystemExit(f"\n{error}\n") from None
+    except OSError as error:
+        full = of_full_disk(error)
+        if full is None:
+            raise
+        raise SystemExit(f"\n{full}\n") from None
 
 
 @cache

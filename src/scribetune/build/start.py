@@ -40,7 +40,7 @@ def start(plan: Plan, workflow: "Workflow", call: Remembered) -> None:
     """Do what comes before the first job: called when a build starts, within Snakemake's lock.
 
     Raises:
-        SystemExit: `--touch`, or another build or a job of one is at work here.
+        SystemExit: `--touch`, another build or a job of one is at work here, or the disk is full.
     """
     with refusals():
         if workflow.touch:
@@ -53,14 +53,14 @@ def start(plan: Plan, workflow: "Workflow", call: Remembered) -> None:
         others = running.at_work()
         if others or not running.hold_build():
             raise UserError(_left_over(others), todo="then start again")
-    for path in receipts.set_aside(plan.to_repair.altered):
-        log_once(f"What was altered is kept in {path}")
-    jobs = list(workflow.dag.needrun_jobs())
-    replaced.keep({job.rule.name for job in jobs})
-    passwords.note(
-        plan.documents, {job.wildcards_dict["shard"] for job in jobs if job.rule.name == passwords.RENDERING}
-    )
-    remembered.write(consent.hashed(call, plan.documents) if not plan.documents.sample_specs else call)
+        for path in receipts.set_aside(plan.to_repair.altered):
+            log_once(f"What was altered is kept in {path}")
+        jobs = list(workflow.dag.needrun_jobs())
+        replaced.keep({job.rule.name for job in jobs})
+        passwords.note(
+            plan.documents, {job.wildcards_dict["shard"] for job in jobs if job.rule.name == passwords.RENDERING}
+        )
+        remembered.write(consent.hashed(call, plan.documents) if not plan.documents.sample_specs else call)
 
 
 def _left_over(processes: list[running.Process]) -> str:

@@ -1,19 +1,21 @@
 """The closing summary of a build, from the files it left; no data frame needed."""
 
-import csv
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.errors import UserError
 from scribetune.dataset import unlabelled
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
 from scribetune.record import receipts, remembered
 from scribetune.report import public_benchmarks
+from scribetune.text import sharegpt
 from scribetune.text.visible_text import visible
+
+_ESCAPED = f'"{sharegpt.ESCAPED}": '.encode()
 
 
 def text(folder: Path) -> str:
@@ -28,9 +30,13 @@ def text(folder: Path) -> str:
             "No build to sum up", value=str(documents), accepted="the working directory of a build",
             todo=f"build it first: {remembered.command(folder)}; or name the build's folder with --folder",
         )  # fmt: skip
-    with documents.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    lines = [*_documents(rows), *_splits(folder), *_scores(folder), *_benchmarks(folder), *_places(folder)]
+    lines = [
+        *_documents(csv_files.read(documents)),
+        *_splits(folder),
+        *_scores(folder),
+        *_benchmarks(folder),
+        *_places(folder),
+    ]
     lines.append(f"again      {remembered.command(folder)}")
     return "\n".join(["", *lines, ""])
 
@@ -57,13 +63,19 @@ def _documents(rows: list[dict[str, str]]) -> list[str]:
 
 def _splits(folder: Path) -> list[str]:
     counts = {}
+    escaped = 0
     for name in ("train", "validation", "test"):
         path = folder / "data" / "splits" / f"{name}.jsonl"
         if not path.exists():
             return []
         with path.open("rb") as stream:
-            counts[name] = sum(1 for _ in stream)
-    return ["splits     " + ", ".join(f"{name} {count}" for name, count in counts.items()) + " pages"]
+            lines = list(stream)
+        counts[name] = len(lines)
+        escaped += sum(_ESCAPED in line for line in lines)
+    told = ["splits     " + ", ".join(f"{name} {count}" for name, count in counts.items()) + " pages"]
+    if escaped:
+        told.append(f"           {escaped} pages hold <image> as text, written as &lt;image> (docs/training.md)")
+    return told
 
 
 def _scores(folder: Path) -> list[str]:

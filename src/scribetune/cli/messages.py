@@ -6,16 +6,23 @@ from contextlib import contextmanager
 
 import typer
 
+from scribetune.core.disk_space import of_full_disk
 from scribetune.core.errors import UserError
 
 
 @contextmanager
 def errors_in_words(status: int = 1) -> Iterator[None]:
-    """Show a `UserError` as a message without a traceback, and end with an exit status."""
+    """Show a `UserError`, or that the disk is full, as a message without a traceback; end with an exit status."""
     try:
         yield
     except UserError as error:
         sys.stderr.write(f"{shown(str(error), lines=True)}\n")
+        raise typer.Exit(status) from None
+    except OSError as error:
+        full = of_full_disk(error)
+        if full is None:
+            raise
+        sys.stderr.write(f"{shown(str(full), lines=True)}\n")
         raise typer.Exit(status) from None
 
 

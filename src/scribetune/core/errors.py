@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises: shown as a message, never as a traceback."""
+"""The exceptions that a user can do something about: shown as a message, never as a traceback."""
 
 
 class UserError(Exception):
@@ -19,3 +19,7 @@ class UserError(Exception):
         if todo:
             parts.append(f"What to do: {todo}")
         super().__init__("\n  ".join(parts))
+
+
+class DiskFullError(UserError):
+    """There is no room for what is to be written: never the fault of the document or page in hand."""

@@ -50,7 +50,7 @@ class FileHashes:
                     "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?)",
                     [(path, state, sha) for path, (state, sha) in self._new.items()],
                 )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:  # a name that is not UTF-8 is no text to a database
             logger.info("Hashes of files are not remembered: %s", error)
         finally:
             self._database.close()
@@ -76,8 +76,8 @@ class FileHashes:
             return ""
 
     def differs(self, path: str, sha256: str) -> bool:
-        """Return whether there is such a file and its content is another one."""
+        """Return whether there is such a file, it can be read, and its content is another one."""
         try:
             return self.sha256(path) != sha256
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        except OSError:
             return False

@@ -4,13 +4,17 @@ import contextlib
 import ctypes
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from scribetune.core.disk_space import FULL, full_disk
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -18,13 +22,24 @@ def sha256_bytes(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file for reading that must be a regular one: a pipe would wait for ever, a device have no end.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return path.open("rb")
+
+
 def sha256_file(path: Path) -> str:
     """Return the hex SHA-256 of a file's content, read in blocks.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: It cannot be read, or is no regular file.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -41,7 +56,20 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
         data: Its content.
         durable: False leaves out the fsync, for one of many files whose hashes are compared before they are used again:
             waiting for the disk would take longer than making them. Call `os.sync` when all are written.
+
+    Raises:
+        DiskFullError: There is no room; what there was at `path` is as it was.
+        OSError: It cannot be written for another reason.
     """
+    try:
+        _write_bytes(path, data, durable=durable)
+    except OSError as error:
+        if error.errno in FULL:
+            raise full_disk(error, path, len(data)) from error
+        raise
+
+
+def _write_bytes(path: Path, data: bytes, *, durable: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
     try:
@@ -137,9 +165,18 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     Raises:
         ValueError: A line is not a JSON object; the message names file and line.
     """
+    return parse_jsonl(path.read_text(encoding="utf-8"), path)
+
+
+def parse_jsonl(text: str, path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects of a text, as `read_jsonl` does; `path` is for messages.
+
+    Raises:
+        ValueError: See there.
+    """
     rows: list[dict[str, Any]] = []
     # Split on "\n" only: JSON strings may hold U+2028 and other characters that splitlines() cuts at.
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

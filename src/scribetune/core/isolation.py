@@ -19,6 +19,8 @@ from multiprocessing import connection, get_context
 from pathlib import Path
 from typing import Any, Self
 
+from scribetune.core.errors import DiskFullError
+
 logger = logging.getLogger(__name__)
 
 MEMORY_MB = 1536
@@ -26,6 +28,7 @@ MEMORY_MB = 1536
 GIVE_UP_AFTER = 3
 """A document that loses so many steps to hangs, crashes and memory is given up: each may have cost a time limit."""
 _START_LIMIT_S = 120.0
+_FULL_DISK = "full_disk"
 _MESSAGE_CHARACTERS = 300
 
 
@@ -212,6 +215,8 @@ class Workers:
             if kind == "leave":
                 self._remove(worker)
             return [number]
+        if kind == _FULL_DISK:  # no fault of the document's: it must not be recorded as one
+            raise DiskFullError(value)
         logger.warning("a task failed in its worker: %s", value[1])
         worker.job = None
         return self._failed(number, job, waiting, Outcome(None, kind, value[0]))
@@ -305,6 +310,8 @@ def _work(
             for value in function(*arguments, first=first):
                 pipe.send(("value", value))
     except Exception as error:  # whatever untrusted content provokes; the parent tells it in words
+        if isinstance(error, DiskFullError):
+            return _FULL_DISK, str(error)
         if is_memory_error(error):
             return "too_large", ("it wanted more memory than documents.memory_mb allows", _words(error))
         return "error", (_words(error), traceback.format_exc())

@@ -1,14 +1,13 @@
 """Manifests: the CSV tables that are the edges between rules, one row per document or page."""
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 
 
 def columns_of(row_type: type) -> list[str]:
@@ -19,10 +18,7 @@ def columns_of(row_type: type) -> list[str]:
 def write(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Write rows as CSV with a fixed order of columns, atomically. No rows: a header alone."""
     frame = pd.DataFrame([dict(row) for row in rows], columns=list(columns))
-    # A carriage return (in the name of a PDF) ends a line where it is not quoted, and is not quoted of itself.
-    has_returns = any(frame[column].map(lambda cell: "\r" in str(cell)).any() for column in frame)
-    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
-    files.write_text(path, frame.to_csv(index=False, lineterminator="\n", quoting=quoting))
+    files.write_text(path, csv_files.text_of_frame(frame))
 
 
 def read(paths: Iterable[Path], text_columns: Sequence[str]) -> pd.DataFrame:
@@ -33,6 +29,10 @@ def read(paths: Iterable[Path], text_columns: Sequence[str]) -> pd.DataFrame:
     """
     kinds = dict.fromkeys(text_columns, str)
     frames = [pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={}) for path in paths]
+    for frame in frames:
+        for column in frame.columns.intersection(list(text_columns)):
+            if frame[column].str.startswith("'").any():
+                frame[column] = frame[column].map(csv_files.plain)
     filled = [frame for frame in frames if len(frame)]
     if not filled:
         return frames[0] if frames else pd.DataFrame()

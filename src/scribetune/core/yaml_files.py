@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from scribetune.core import user_text
 from scribetune.core.errors import UserError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled
@@ -17,7 +18,7 @@ def read_values(path: Path) -> dict[str, Any]:
         UserError: It cannot be read.
     """
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a safe one
+        values = yaml.load(user_text.read(path), _Loader)  # noqa: S506  a safe one
     except OSError as error:
         raise UserError(
             f"{path} cannot be read as a configuration: {error}",

@@ -1,12 +1,16 @@
 """Splits: each document, with its near-duplicates, goes to train, validation or test by a hash, never by chance."""
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scribetune.core.config import Splits
 from scribetune.core.errors import UserError
+from scribetune.text import sharegpt
+
+logger = logging.getLogger(__name__)
 
 NAMES = ("train", "validation", "test")
 
@@ -110,7 +114,8 @@ def records(
 
     A validation or test page that is a near-duplicate of a training page (the same cover, the same terms) is left
     out, so that nothing that was learned is asked again. `texts` is path of a label → its content; answers are labels
-    without their final newline. `prompt` is what the person says, with the image placeholder.
+    without their final newline, escaped where trainers would take them for images (`text.sharegpt`). `prompt` is what
+    the person says, with the image placeholder.
     """
     split_of = {assignment.document: assignment.split for assignment in assignments}
     trained = {row["page_cluster"] for row in pages if split_of[row["document"]] == "train"}
@@ -129,10 +134,7 @@ def records(
                 "label_source": row["label_source"],
                 "category": row["category"],
                 "language": row["language"],
-                "conversations": [
-                    {"from": "human", "value": prompt},
-                    {"from": "gpt", "value": texts[row["label"]].rstrip("\n")},
-                ],
+                **sharegpt.answered(prompt, texts[row["label"]].rstrip("\n")),
                 "images": [row["image"]],
             }
         )
@@ -144,3 +146,14 @@ def records(
                 todo="add PDFs, or raise selection.duplicate_similarity",
             )
     return result
+
+
+def tell_of_escapes(records: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Log the pages whose text holds what trainers take for an image."""
+    for name, rows in records.items():
+        for row in rows:
+            if row.get(sharegpt.ESCAPED):
+                logger.info(
+                    "%s: %s holds %d <image>, <video> or <audio> as text, written as &lt;image> and so on",
+                    name, row["id"], row[sharegpt.ESCAPED],
+                )  # fmt: skip

@@ -2,6 +2,7 @@
 
 inputs             which PDFs there are, what they are called, their shards, and what the optional sheet says of them
 rendering          a shard's PDFs, page by page in workers: an image, what the text layer is worth, what went wrong
+page_trees         page trees that lie or run in circles, put right in memory
 page_images        one page as a lossless PNG of a fixed long side, the same bytes every time
 text_layer_checks  whether a text layer can be trusted: unmapped glyphs, text that nobody sees
 withdrawals        config/withdrawn.csv: the documents that must never be learned from again

@@ -1,6 +1,5 @@
 """Input documents: finding PDFs, naming them, grouping them into shards, and what the optional sheet says of them."""
 
-import csv
 import hashlib
 import os
 import re
@@ -11,11 +10,15 @@ from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 
+from scribetune.core import csv_files
 from scribetune.core.errors import UserError
 
 SHEET_COLUMNS = ("path", "category", "language", "licence", "split", "password_variable")
 SPLIT_PINS = ("", "train", "validation", "test")
 _MAX_SLUG_CHARACTERS = 60
+_SHORT_SLUG_CHARACTERS = 20  # with a whole SHA-256 behind it, still a file name
+_NOT_UTF_8 = "its name is not UTF-8, so that it cannot be told of in any file; rename it"
+_SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of bytes of a name that are not UTF-8
 _NOT_KEPT = re.compile(r"[^\w.-]")  # \w: letters and digits of any script, and "_"
 
 
@@ -60,6 +63,7 @@ class Document:
     id: str  # readable name, unique in the folder, and stable: it depends on the relative path alone
     path: Path  # where the file is, as the job opens it
     relative_path: str  # POSIX path below the raw folder; names the document in the sheet and in reports
+    fault: str = ""  # why it is not to be opened, in words; "" where nothing is known against it
 
 
 _ID = attrgetter("id")
@@ -81,23 +85,49 @@ def document_id(relative_path: str) -> str:
     """Return a readable slug of a relative path.
 
     A plain file name is its own slug (`report-2024.pdf` → `report-2024`). Where anything had to be changed (folders,
-    blanks, other signs, length, case of the extension), eight hex digits of the path's SHA-256 follow, so that two
-    paths never share an id.
+    blanks, other signs, length, case of the extension), eight hex digits of the path's SHA-256 follow. Two paths of a
+    folder share it only where one is called as another's id, or where those digits agree: see `_unique_ids`.
     """
+    kept = _slug(relative_path)
+    if f"{kept}.pdf" == relative_path:
+        return kept
+    digest = _digest(relative_path)[:8]
+    return f"{kept}-{digest}" if kept else f"document-{digest}"
+
+
+def _slug(relative_path: str) -> str:
     folder, slash, name = unicodedata.normalize("NFC", relative_path).rpartition("/")
     dot = name.rfind(".")
     stem = folder + slash + (name[:dot] if 0 < dot < len(name) - 1 else name)
-    kept = _NOT_KEPT.sub("-", stem).strip("-.")[:_MAX_SLUG_CHARACTERS].strip("-.")
-    if f"{kept}.pdf" == relative_path:
-        return kept
-    digest = hashlib.sha256(relative_path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return f"{kept}-{digest}" if kept else f"document-{digest}"
+    return _NOT_KEPT.sub("-", stem).strip("-.")[:_MAX_SLUG_CHARACTERS].strip("-.")
+
+
+def _digest(relative_path: str) -> str:
+    return hashlib.sha256(relative_path.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _unique_ids(relative_paths: Iterable[str]) -> dict[str, str]:
+    """Return relative path → id, `document_id` for all but those that would share one.
+
+    Of these, one keeps it: the one whose id is no plain file name. The ids of the others end in a whole SHA-256, which
+    neither a plain name (60 characters at most) nor a short digest can be.
+    """
+    sharing: dict[str, list[str]] = {}
+    for path in relative_paths:
+        sharing.setdefault(document_id(path), []).append(path)
+    ids: dict[str, str] = {}
+    for name, paths in sharing.items():
+        first, *others = sorted(paths, key=lambda path: (path == f"{name}.pdf", path))
+        ids[first] = name
+        ids |= {path: f"{_slug(path)[:_SHORT_SLUG_CHARACTERS]}-{_digest(path)}" for path in others}
+    return ids
 
 
 def find_pdfs(folder: Path) -> list[Document]:
     """Find every `*.pdf` (any case) below `folder`, at any depth, sorted by id.
 
-    Hidden files and folders are left out; a file's content plays no part here.
+    Hidden files and folders are left out; a file's content and kind play no part here. A folder called `*.pdf` is
+    looked into, and stands for a document itself where no PDF is in it, or where it is a link, which is not followed.
 
     Raises:
         UserError: `folder` is missing, is no folder, or something below it cannot be listed.
@@ -123,16 +153,27 @@ def find_pdfs(folder: Path) -> list[Document]:
             todo="correct its permissions (ls -ld), or move it out of documents.raw",
         ) from error
 
-    found: list[Document] = []
+    found: list[str] = []
+    folders_called_so: list[str] = []
     top = len(os.path.join(folder, ""))  # noqa: PTH118  this runs whenever the Snakefile is read: paths stay strings
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            if name.lower().endswith(".pdf") and not name.startswith("."):
-                path = os.path.join(parent, name)  # noqa: PTH118
-                relative = path[top:]
-                found.append(Document(document_id(relative), Path(path), relative))
-    return sorted(found, key=_ID)
+        for listed, kept in ((names, found), (folders, folders_called_so)):
+            for name in listed:
+                if name.lower().endswith(".pdf") and not name.startswith("."):
+                    kept.append(os.path.join(parent, name)[top:])  # noqa: PTH118
+    found += [path for path in folders_called_so if not any(file.startswith(f"{path}/") for file in found)]
+    return sorted((_document(folder, path, name) for path, name in _unique_ids(found).items()), key=_ID)
+
+
+def _document(folder: Path, relative_path: str, name: str) -> Document:
+    shown = shown_path(relative_path)
+    return Document(name, Path(folder, relative_path), shown, "" if shown == relative_path else _NOT_UTF_8)
+
+
+def shown_path(path: str) -> str:
+    r"""Return a path as it can be written down: bytes of a name that are not UTF-8 become `\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace") if _SURROGATE.search(path) else path
 
 
 def kept_by_dvc(folder: Path) -> int:
@@ -169,42 +210,30 @@ def read_sheet(path: Path, known: Sequence[Document]) -> dict[str, SheetRow]:
     """
     if not path.exists():
         return {}
-    by_path: Mapping[str, str] = {document.relative_path: document.id for document in known}
+    by_path: Mapping[str, str] = {document.relative_path: document.id for document in known if not document.fault}
     rows: dict[str, SheetRow] = {}
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        columns = tuple(reader.fieldnames or ())
-        unknown = [name for name in columns if name not in SHEET_COLUMNS]
-        if unknown or "path" not in columns:
+    for number, cells in csv_files.read_table(path, SHEET_COLUMNS, required="path"):
+        if cells["split"] not in SPLIT_PINS:
             raise UserError(
-                f"{path} has the wrong columns",
-                value=unknown or columns,
-                accepted=", ".join(SHEET_COLUMNS) + " (path is required)",
-                todo="correct its first line",
-            )
-        for number, row in enumerate(reader, start=2):
-            cells = {name: (row.get(name) or "").strip() for name in SHEET_COLUMNS}
-            if cells["split"] not in SPLIT_PINS:
-                raise UserError(
-                    f"{path}, line {number}: unknown split", value=cells["split"],
-                    accepted="train, validation, test, or nothing", todo="correct the line",
-                )  # fmt: skip
-            found = by_path.get(cells["path"])
-            if found is None:
-                raise UserError(
-                    f"{path}, line {number}: no such document", value=cells["path"],
-                    accepted="a path relative to documents.raw", todo="correct or remove the line",
-                )  # fmt: skip
-            rows[found] = SheetRow(**{name: cells[name] for name in SHEET_COLUMNS[1:]})
+                f"{path}, line {number}: unknown split", value=cells["split"],
+                accepted="train, validation, test, or nothing", todo="correct the line",
+            )  # fmt: skip
+        found = by_path.get(cells["path"])
+        if found is None:
+            raise UserError(
+                f"{path}, line {number}: no such document", value=cells["path"],
+                accepted="a path relative to documents.raw", todo="correct or remove the line",
+            )  # fmt: skip
+        rows[found] = SheetRow(**{name: cells[name] for name in SHEET_COLUMNS[1:]})
     return rows
 
 
 def identify(raw: str, identities: Mapping[str, Sequence[str]]) -> tuple[list[Document], dict[str, str]]:
     """Return a job's documents, and document id → variable of its password, from what its rule says of them.
 
-    `identities` is document id → (path relative to `raw`, variable that holds its password or "").
+    `identities` is document id → (path relative to `raw`, variable that holds its password or "", its fault if any).
     """
-    documents = [Document(name, Path(raw, cells[0]), cells[0]) for name, cells in identities.items()]
+    documents = [Document(name, Path(raw, path), path, *fault) for name, (path, _, *fault) in identities.items()]
     return documents, {name: cells[1] for name, cells in identities.items()}
 
 

@@ -3,6 +3,7 @@
 import logging
 import mmap
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,8 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 from scribetune.core import files, isolation, layout
+from scribetune.core.errors import DiskFullError
 from scribetune.core.progress import bar, counting
-from scribetune.documents import page_images, text_layer_checks
+from scribetune.documents import page_images, page_trees, text_layer_checks
 from scribetune.documents.inputs import Document, DocumentStatus
 from scribetune.documents.text_layer_checks import FEW_CHARACTERS
 from scribetune.record import reuse
@@ -146,12 +148,22 @@ def open_pdf(path: str, password: str) -> tuple[Any, DocumentStatus, str]:
         # Without filetype MuPDF guesses from the content, so that HTML named .pdf shows as what it is.
         document = pymupdf.open(path)
         status, message = _state(document, path, password)
+        is_sound = status not in (DocumentStatus.OK, DocumentStatus.ZERO_PAGES) or page_trees.is_sound(document)
     except (pymupdf.FileDataError, pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
         if isolation.is_memory_error(error):
             raise isolation.TooLargeError(str(error)) from error
         # MuPDF's message names the whole path, which differs from machine to machine.
         logger.info("%s: %s", path, error)
+        document = None
         status, message = _what_it_is(path)
+        is_sound = status != DocumentStatus.ERROR
+    if not is_sound:
+        mended = _mended(path, password)
+        if mended is not None:
+            found = f"{mended.page_count} page(s) were found by walking it"
+            return mended, DocumentStatus.OK, f"its page tree is wrong; {found}"
+    if status in (DocumentStatus.ERROR, DocumentStatus.ZERO_PAGES) and _mentions_encryption(path):
+        status, message = DocumentStatus.ENCRYPTED, _UNKNOWN_ENCRYPTION
     return (document, status, message) if status == DocumentStatus.OK else (None, status, message)
 
 
@@ -173,6 +185,19 @@ def _state(document: Any, path: str, password: str) -> tuple[DocumentStatus, str
     return DocumentStatus.OK, ""
 
 
+def _mended(path: str, password: str) -> Any | None:
+    """Return a PDF whose page tree was put right, if that is what is wrong with it."""
+    import pymupdf
+
+    try:
+        return page_trees.repaired(path, password)
+    except (pymupdf.FileDataError, pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+        if isolation.is_memory_error(error):
+            raise isolation.TooLargeError(str(error)) from error
+        logger.info("%s: its page tree cannot be put right: %s", path, error)
+        return None
+
+
 def _what_it_is(path: str) -> tuple[DocumentStatus, str]:
     """Return what a file is that cannot be opened, and why."""
     if b"%PDF-" not in _head(path):
@@ -182,12 +207,19 @@ def _what_it_is(path: str) -> tuple[DocumentStatus, str]:
     return DocumentStatus.ERROR, "the file is damaged beyond repair; get it again, or print it anew"
 
 
+_UNKNOWN_ENCRYPTION = "it is encrypted in a way that cannot be undone here; save it without protection"
 _CUT_OFF = "the end of the file is missing, so pages may be incomplete; get the whole file again"
 
 
 def _head(path: str) -> bytes:
     with Path(path).open("rb") as stream:
         return stream.read(1024)
+
+
+def _mentions_encryption(path: str) -> bool:
+    """Whether a PDF's trailer names a dictionary of encryption; it is never compressed, nor encrypted itself."""
+    with Path(path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return re.search(rb"/Encrypt\s*(?:<<|\d+\s+\d+\s+R)", content) is not None
 
 
 def _is_cut_off(path: str) -> bool:
@@ -216,6 +248,8 @@ def render_document(
     for number in range(max(1, first), pages + 1):
         try:
             yield render_page(document, number, pdf[number - 1], settings)
+        except DiskFullError:
+            raise
         except Exception as error:  # MuPDF and what is around it raise whatever they meet; the page says so
             if isolation.is_memory_error(error):
                 yield _without_image(document, number, "too_large", str(error) or "it takes too much memory")
@@ -245,6 +279,8 @@ def render_page(document: str, number: int, page: Any, settings: RenderSettings)
         page_images.check_pixels(((one["width"], one["height"]) for one in drawn), settings.max_megapixels)
     image = page_images.render(page, shown, settings.long_side_px, settings.color)
     layer = text_layer_checks.measure(spans, shown, image)
+    if image.is_blank and not layer.image_share:
+        _check_images(page, settings.max_megapixels)
     png = page_images.png(image)
     target = layout.page_image(document, number)
     files.write_bytes(target, png, durable=False)
@@ -264,6 +300,25 @@ def render_page(document: str, number: int, page: Any, settings: RenderSettings)
         status=PageStatus.BLANK if image.is_blank else PageStatus.OK,
         message="",
     )
+
+
+def _check_images(page: Any, max_megapixels: float) -> None:
+    """Refuse a page that shows nothing where it has an image that MuPDF leaves out, because it cannot decode it.
+
+    Raises:
+        ValueError: There is such an image.
+    """
+    import pymupdf
+
+    for number, _, width, height, *rest in page.get_images():
+        if _is_over((width, height), max_megapixels):
+            continue
+        try:
+            pymupdf.Pixmap(page.parent, number)
+        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+            if isolation.is_memory_error(error):
+                raise
+            raise ValueError(f"an image on it cannot be decoded ({rest[4]})") from error
 
 
 _TO_DO_FOR_PAGES = {
@@ -291,10 +346,11 @@ def _kind_of_layer(row: PageRow, limits: LayerLimits) -> tuple[PageStatus, str]:
     """Return the status of a page that has an image, and why."""
     images = f"{row.image_share:.0%} of it are images"
     if not row.layer_characters:
+        if row.image_share >= _SCAN_SHARE:
+            unseen = " on which nothing is seen: they are white, or damaged" if row.status == PageStatus.BLANK else ""
+            return PageStatus.SCAN, f"it has no text layer, {images}{unseen}"
         if row.status == PageStatus.BLANK:
             return PageStatus.BLANK, "nothing is seen on it"
-        if row.image_share >= _SCAN_SHARE:
-            return PageStatus.SCAN, f"it has no text layer, {images}"
         return PageStatus.VECTOR_ONLY, "it has no text layer, only drawings"
     checks = (
         (row.garbage_share, limits.max_unmapped_share, PageStatus.GARBAGE_TEXT, "map to no character"),
@@ -341,10 +397,8 @@ def render_shard(
     results: dict[str, RenderedDocument] = {}
     waiting: list[tuple[Document, str, str, str]] = []
     for document in documents:
-        try:
-            digest = _digest(document.path)
-        except OSError as error:
-            why = f"the file cannot be read ({error.strerror}); correct its permissions or its link, or remove it"
+        digest, why = _digest(document)
+        if not digest:
             results[document.id] = _failed(document, "", DocumentStatus.ERROR, why)
             files.keep_only(Path(layout.PAGES) / document.id, "p*.png", ())
             continue
@@ -394,10 +448,14 @@ def render_shard(
     return judged
 
 
-def _digest(path: Path) -> str:
-    if not path.is_file():  # a pipe would wait for ever
-        raise OSError(0, "no such regular file")
-    return files.sha256_file(path)
+def _digest(document: Document) -> tuple[str, str]:
+    """Return a document's SHA-256, or "" and why it has none."""
+    if document.fault:
+        return "", document.fault
+    try:
+        return files.sha256_file(document.path), ""
+    except OSError as error:
+        return "", f"the file cannot be read ({error.strerror}); correct its permissions or its link, or remove it"
 
 
 def _result(document: Document, digest: str, steps: Sequence[isolation.Outcome]) -> RenderedDocument:

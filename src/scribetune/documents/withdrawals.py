@@ -4,15 +4,13 @@ A document is withdrawn by its content, so it stays out under any name; and by t
 that the same pages in a PDF that was saved anew stay out too.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.errors import UserError
 from scribetune.documents.inputs import Document
 
@@ -55,20 +53,11 @@ def read(path: Path) -> tuple[Withdrawal, ...]:
     """
     if not path.exists():
         return ()
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        columns = tuple(reader.fieldnames or ())
-        unknown = [name for name in columns if name not in COLUMNS]
-        if unknown or (columns and "sha256" not in columns):
-            raise UserError(
-                f"{path} has the wrong columns", value=unknown or columns,
-                accepted=", ".join(COLUMNS) + " (sha256 is required)", todo="correct its first line",
-            )  # fmt: skip
-        return tuple(_withdrawal(path, number, row) for number, row in enumerate(reader, start=2))
+    table = csv_files.read_table(path, COLUMNS, required="sha256")
+    return tuple(_withdrawal(path, number, cells) for number, cells in table)
 
 
-def _withdrawal(path: Path, number: int, row: Mapping[str, str | None]) -> Withdrawal:
-    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+def _withdrawal(path: Path, number: int, cells: Mapping[str, str]) -> Withdrawal:
     labels = tuple(part.strip() for part in cells["label_sha256"].split(";") if part.strip())
     for value in (cells["sha256"], *labels):
         if not _SHA256.fullmatch(value):
@@ -87,11 +76,8 @@ def _withdrawal(path: Path, number: int, row: Mapping[str, str | None]) -> Withd
 
 def write(path: Path, withdrawals: Iterable[Withdrawal]) -> None:
     """Write the whole list, atomically."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) | {"label_sha256": ";".join(sorted(row.label_sha256))} for row in withdrawals)
-    files.write_text(path, stream.getvalue())
+    rows = (asdict(row) | {"label_sha256": ";".join(sorted(row.label_sha256))} for row in withdrawals)
+    files.write_text(path, csv_files.text_of(COLUMNS, (row.values() for row in rows)))
 
 
 def refused(withdrawals: Iterable[Withdrawal]) -> Withdrawn:
@@ -120,12 +106,11 @@ def among(documents: Iterable[Document], withdrawals: Iterable[Withdrawal]) -> d
         named = by_name.get(document.id, set())
         try:
             candidates = by_size.get(document.path.stat().st_size, set()) | (named & by_size.get(None, set()))
+            digest = files.sha256_file(document.path) if candidates else ""
         except OSError:
             if named:
                 found[document.id] = min(named)
             continue
-        if candidates:
-            digest = files.sha256_file(document.path)
-            if digest in candidates:
-                found[document.id] = digest
+        if digest in candidates:
+            found[document.id] = digest
     return found

@@ -4,7 +4,6 @@
 `score_records` the same for one set of predictions from anywhere. Metrics are defined in `scribetune.metrics`.
 """
 
-import csv
 import json
 import logging
 import math
@@ -14,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.errors import UserError
 from scribetune.evaluation import gate
 from scribetune.metrics import loops, olmocr, paired, text_scores
@@ -23,6 +22,7 @@ from scribetune.metrics.omnidocbench import ground_truth, page_scores
 from scribetune.metrics.omnidocbench.page_scores import overall_without_cdm
 from scribetune.metrics.tables import page_tables
 from scribetune.record.remembered import COMMAND
+from scribetune.text import sharegpt
 from scribetune.text.markdown import plain_text
 
 if TYPE_CHECKING:
@@ -108,12 +108,11 @@ def reference_text(record: Mapping[str, Any]) -> str:
     Raises:
         UserError: The record has no answer.
     """
-    for turn in record.get("conversations", ()):
-        if turn.get("from") == "gpt":
-            return str(turn["value"])
-    raise UserError(
-        "A test record has no label", value=record.get("id"), accepted="a turn from 'gpt' in 'conversations'", todo=REDO
-    )
+    text = sharegpt.said(record, "gpt")
+    if text is None:
+        accepted = "a turn from 'gpt' in 'conversations'"
+        raise UserError("A test record has no label", value=record.get("id"), accepted=accepted, todo=REDO)
+    return text
 
 
 def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataFrame":
@@ -316,8 +315,7 @@ def _change(frame: "pd.DataFrame") -> Numbers:
 
 def write_samples(frame: "pd.DataFrame", path: Path) -> None:
     """Write reports/samples.csv atomically: floats in their shortest exact form, flags 0 or 1, "" if not counted."""
-    # csv.QUOTE_MINIMAL and "\n" whatever the platform: the file is an artefact, compared byte by byte.
-    files.write_text(path, frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL))
+    files.write_text(path, csv_files.text_of_frame(frame))
 
 
 def write_metrics(path: Path, aggregates: Mapping[str, Mapping[str, Any]], verdict: gate.Verdict) -> None:
@@ -400,11 +398,14 @@ class PredictedSet:
         Pages that show forgetting are scored so: that the tuned model writes Markdown where the base model writes lines
         is what it was tuned for; a character that it no longer reads is what it forgot.
         """
-        references = []
-        for record in self.references:
-            question, answer = record["conversations"]
-            plain = {**answer, "value": plain_text(answer["value"])}
-            references.append({**record, "conversations": [question, plain]})
+        references = [
+            {
+                **record,
+                sharegpt.ESCAPED: 0,
+                **sharegpt.answered(sharegpt.said(record, "human") or "", plain_text(reference_text(record))),
+            }
+            for record in self.references
+        ]
         models = (self.base, self.tuned)
         return PredictedSet(
             references, *([{**record, "text": plain_text(record["text"])} for record in records] for records in models)

@@ -23,11 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from scribetune.core import files
+from scribetune.core import files, user_text
 from scribetune.core.errors import UserError
 from scribetune.evaluation.public.sources import PageSource, truth_files
 from scribetune.metrics import olmocr
 from scribetune.metrics.omnidocbench import ground_truth
+from scribetune.text import sharegpt
 
 Record = Mapping[str, Any]
 Kind = Literal["omnidocbench", "olmocr", "pages"]
@@ -290,8 +291,8 @@ def _records(rows: Sequence[Record], path: Path, refused: list[Refused] | None) 
 
 
 def _record(row: Record, number: int, path: Path) -> Record:
-    if "text" not in row and (turns := row.get("conversations")):
-        row = {**row, "text": _answer(turns)}
+    if "text" not in row and row.get("conversations"):
+        row = {**row, "text": sharegpt.said(row, "gpt")}
     missing = [key for key in ("id", "text") if key not in row]
     if missing or not isinstance(row["text"], str):
         what = f"without {' and '.join(missing)}" if missing else "whose text is no text"
@@ -311,16 +312,6 @@ def _record(row: Record, number: int, path: Path) -> Record:
     return row
 
 
-def _answer(turns: Any) -> str | None:
-    """Return the model's turn in a training record (ShareGPT); None where there is none."""
-    said = (
-        [turn for turn in turns if isinstance(turn, dict) and turn.get("from") == "gpt"]
-        if isinstance(turns, list)
-        else []
-    )
-    return str(said[0]["value"]) if said and isinstance(said[0].get("value"), str) else None
-
-
 def _rows(path: Path, refused: list[Refused] | None = None) -> list[Record]:
     """Read a JSON list of objects, or JSONL; what is no object is refused by itself where `refused` takes it."""
     text = _text(path)
@@ -337,7 +328,7 @@ def _rows(path: Path, refused: list[Refused] | None = None) -> list[Record]:
     if refused is not None:
         return _good_lines(path, text, refused)
     try:
-        return list(files.read_jsonl(path))
+        return list(files.parse_jsonl(text, path))
     except (ValueError, RecursionError) as error:
         raise _unreadable(path, str(error)) from error
 
@@ -378,13 +369,11 @@ def _is_unicode(row: Record) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return user_text.read(path)
     except FileNotFoundError as error:
         raise UserError("There is no such file", value=str(path), accepted=FORMS, todo="correct the path") from error
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        raise _unreadable(path, f"not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _unreadable(path: Path, why: str) -> UserError:

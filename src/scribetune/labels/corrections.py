@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scribetune.core import files, layout
+from scribetune.core import files, layout, user_text
 from scribetune.labels.rows import LabelRow, row_of
 from scribetune.text import markdown
 
@@ -25,8 +25,11 @@ def read_correction(path: Path) -> Correction:
     """Read a label that overrides the machine's.
 
     A first line `<!-- reviewer: NAME -->` or `<!-- teacher: MODEL -->` names who or what made it and is no part of it.
+
+    Raises:
+        UserError: It is no text in an encoding that is accepted.
     """
-    text = path.read_text(encoding="utf-8")
+    text = user_text.read(path)
     first, _, rest = text.partition("\n")
     marker = _AUTHOR.fullmatch(first.strip())
     if marker is None:

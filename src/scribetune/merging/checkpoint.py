@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import torch
 
+from scribetune.core.disk_space import FULL, free_bytes
 from scribetune.core.errors import UserError
 from scribetune.core.files import write_json
 
@@ -36,7 +37,7 @@ DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
 """Number formats by their names in a safetensors header."""
 
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = {*FULL, errno.EFBIG}
 _HEADER_PER_TENSOR = 120  # bytes of JSON around a tensor's name, with room to spare
 
 
@@ -213,7 +214,7 @@ def file_errors_explained(path: Path) -> Iterator[None]:
             raise UserError(
                 "The disk is full; the merged model was not finished, and what there was of it is removed",
                 value=str(path.parent),
-                accepted="room for the whole merged model",
+                accepted=f"room for the whole merged model; free are {free_bytes(path.parent):,} bytes",
                 todo="free some space and run again",
             ) from error
         raise UserError(

@@ -11,6 +11,7 @@ from PIL import Image
 from scribetune.core.errors import UserError
 from scribetune.core.files import read_jsonl
 from scribetune.models.families import Family
+from scribetune.text import sharegpt
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +69,12 @@ def read_pages(path: Path, prompt: str) -> list[Page]:
     pages: list[Page] = []
     for number, row in enumerate(read_jsonl(path), start=1):
         try:
-            question, answer = row["conversations"]
             (image,) = row["images"]
-            page = Page(
-                str(row["id"]), str(row["document"]), int(row["page"]), Path(image), question["value"], answer["value"]
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            question, answer = (sharegpt.said(row, speaker) for speaker in ("human", "gpt"))
+            if question is None or answer is None or len(row["conversations"]) != len((question, answer)):
+                raise ValueError(row["conversations"])  # noqa: TRY301  as below
+            page = Page(str(row["id"]), str(row["document"]), int(row["page"]), Path(image), question, answer)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
                 f"{path}: record {number} is not one question, one answer and one image ({error!r})"
             ) from error

@@ -13,6 +13,7 @@ but a name, always counts as executed). Two assignments at the top of a module s
     ONLY_DECLARES = True       its classes declare settings, whose values reach a job by themselves: they are left out
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from scribetune.core import files
+from scribetune.core.errors import DiskFullError
 from scribetune.core.package import PACKAGE, PACKAGE_FOLDER, SCRIPTS_FOLDER, package_files
 from scribetune.record import definitions as taken_apart
 from scribetune.record.definitions import MODULE, WHOLE, Definition, Target, file_of
@@ -113,7 +115,8 @@ def _of_rules() -> dict[str, dict[str, str]]:
     found = {script.stem: definitions(script) for script in scripts}
     taken_apart.forget()  # two hundred syntax trees, 50 MB
     if _REMEMBERED.parent.is_dir():
-        files.write_json(_REMEMBERED, {"state": state, "definitions": found})
+        with contextlib.suppress(OSError, DiskFullError):  # as above; whoever needs the room will say so
+            files.write_json(_REMEMBERED, {"state": state, "definitions": found})
     return found
 
 

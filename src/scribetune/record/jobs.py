@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core import progress
+from scribetune.core.disk_space import of_full_disk
 from scribetune.core.errors import UserError
 from scribetune.record import receipts, resources, running
 
@@ -25,7 +26,7 @@ def rule_job(job: Any) -> Iterator[None]:
     """Run the body of a rule's script.
 
     Log records go to the rule's log file, tracebacks included. On the terminal a user's mistake is one message; an
-    unexpected error is one line that names the log. A job that ends well
+    unexpected error is one line that names the log; a full disk is told as such, whoever met it. A job that ends well
     leaves a receipt of what it made, and a note of what it ran on.
 
     Args:
@@ -35,20 +36,11 @@ def rule_job(job: Any) -> Iterator[None]:
         SystemExit: With status 1 after any error, 130 after an interrupt.
     """
     log_path = Path(job.log[0])
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=log_path,
-        filemode="w",
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
-    logging.captureWarnings(capture=True)
-    # Processes that the job starts have it too.
-    os.environ[progress.JOB] = receipts.job_name(job.rule, dict(job.wildcards.items()))
-    logger.info("rule %s", job.rule)
     name = receipts.job_name(job.rule, dict(job.wildcards.items()))
     try:
+        _open_log(log_path)
+        os.environ[progress.JOB] = name  # processes that the job starts have it too
+        logger.info("rule %s", job.rule)
         with running.job(name):
             yield
         if job.output:  # a rule that only judges makes nothing that could be stale
@@ -63,9 +55,26 @@ def rule_job(job: Any) -> Iterator[None]:
         raise SystemExit(_INTERRUPTED) from None
     except Exception as error:
         logger.exception("rule %s failed", job.rule)
-        _show(f"\n{job.rule} failed: {type(error).__name__}: {error}\n  The traceback is in {log_path}\n")
+        full = of_full_disk(error)
+        if full:
+            _show(f"\n{job.rule}: {full}\n")
+        else:
+            _show(f"\n{job.rule} failed: {type(error).__name__}: {error}\n  The traceback is in {log_path}\n")
         raise SystemExit(1) from None
     logger.info("rule %s is done", job.rule)
+
+
+def _open_log(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # a line that does not fit on the disk is lost, and no traceback of its own
+    logging.basicConfig(
+        filename=path,
+        filemode="w",
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    logging.captureWarnings(capture=True)
 
 
 def _show(message: str) -> None:

@@ -6,7 +6,6 @@ cannot be set against each other. A revision, a build's folder and a saved copy 
 """
 
 import csv
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -19,16 +18,18 @@ from markupsafe import Markup
 from scribetune.audit import answers, differences
 from scribetune.audit.differences import Change, Differences
 from scribetune.audit.recorded import Recorded
-from scribetune.core import files, layout
+from scribetune.core import csv_files, files, layout
 from scribetune.core.errors import UserError
 from scribetune.core.package import package_file
 from scribetune.evaluation import gate
 from scribetune.evaluation.gate import Verdict
 from scribetune.metrics import paired
+from scribetune.record.remembered import COMMAND
 from scribetune.report.environment import Wording, environment, policy
 from scribetune.report.images import embedded_image
 from scribetune.report.outcome import outcome
 from scribetune.report.tables import COMPARED, MORE_PAGE_SCORES, PUBLISHED, Better, fact, measure
+from scribetune.text import sharegpt
 from scribetune.text.language import chosen
 from scribetune.text.text_diff import Difference, difference
 
@@ -175,15 +176,16 @@ def side(letter: str, recorded: Recorded, trained: str = "") -> Side:
     """
     content = recorded.require(SAMPLES)
     known = recorded.lineage.outputs.get(SAMPLES)
-    todo = "build it again: snakemake --cores 1 --resources gpu=1"
+    todo = f"build it again: {COMMAND}"
     if known is not None and known != files.sha256_bytes(content):
         raise UserError(
             f"{SAMPLES} of {recorded.name} is not the one that its lineage.json speaks of", value=recorded.name,
             accepted="files of one build", todo=todo,
         )  # fmt: skip
     try:
-        rows = {row["id"]: row for row in csv.DictReader(io.StringIO(content.decode("utf-8"), newline=""))}
-    except (UnicodeDecodeError, csv.Error, KeyError) as error:
+        (_, header), *lines = csv_files.read_cells(content.decode("utf-8"))
+        rows = {row["id"]: row for row in (dict(zip(header, cells, strict=False)) for _, cells in lines)}
+    except (ValueError, csv.Error, KeyError) as error:
         raise UserError(
             f"{SAMPLES} of {recorded.name} is no table of scores ({type(error).__name__}: {error})",
             value=recorded.name, accepted="a CSV in UTF-8 with the column id", todo=todo,
@@ -369,5 +371,4 @@ def _jsonl(content: bytes | None) -> list[dict[str, Any]]:
 
 
 def _label(record: Mapping[str, Any]) -> str:
-    turns = record.get("conversations", ())
-    return next((str(turn.get("value", "")) for turn in turns if turn.get("from") == "gpt"), "")
+    return sharegpt.said(record, "gpt") or ""

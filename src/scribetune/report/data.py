@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from scribetune.audit.answers import SHORT
 from scribetune.audit.lineage_reader import WEIGHTS
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.config import flatten
 from scribetune.core.errors import UserError
 from scribetune.core.files import read_jsonl
@@ -21,6 +21,7 @@ from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
 from scribetune.evaluation.gate import Verdict
 from scribetune.record.remembered import COMMAND
+from scribetune.text import sharegpt
 from scribetune.text.language import Language, chosen
 
 LOGGER = logging.getLogger(__name__)
@@ -244,7 +245,8 @@ def _rows(path: Path, required: Iterable[str]) -> list[dict[str, str]]:
     missing = [column for column in required if column not in frame.columns]
     if missing and not frame.empty:
         raise UserError(f"{path} lacks columns", value=missing, accepted=", ".join(required), todo=REBUILD)
-    return [{str(key): str(value) for key, value in row.items()} for row in frame.to_dict(orient="records")]
+    rows = frame.to_dict(orient="records")
+    return [{str(key): csv_files.plain(str(value)) for key, value in row.items()} for row in rows]
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
@@ -300,8 +302,7 @@ def _count(text: str, path: Path, column: str) -> int | None:
 
 def _answer(record: Mapping[str, Any], speaker: str) -> str:
     """Return what `speaker` ("human" or "gpt") says in a ShareGPT record."""
-    turns = record.get("conversations", ())
-    return next((str(turn.get("value", "")) for turn in turns if turn.get("from") == speaker), "")
+    return sharegpt.said(record, speaker) or ""
 
 
 def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:

@@ -5,7 +5,6 @@ reports/model_card.md is the same card with them. (dvc.yaml's stage `train` owns
 stage that put scores into it would make DVC call the adapter changed.)
 """
 
-import csv
 import json
 import re
 from collections import Counter
@@ -16,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.config import flatten
 from scribetune.core.package import package_file
 from scribetune.evaluation import gate
@@ -238,11 +237,9 @@ def _code(value: object) -> str:
 
 def write(lineage: Path, documents: Path, splits: Mapping[str, Path], card: Path) -> None:
     """Write the card that `text` composes from a build's files, with scores where the lineage has them."""
-    with documents.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
     sources = CardSources(
         lineage=json.loads(lineage.read_text(encoding="utf-8")),
-        documents=rows,
+        documents=csv_files.read(documents),
         splits={split: files.sha256_file(path) for split, path in splits.items()},
     )
     files.write_text(card, text(sources))

@@ -5,7 +5,6 @@ The build reads from it which pages people have rejected. Corrected texts are fi
 
 import csv
 import fcntl
-import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -13,7 +12,7 @@ from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 
-from scribetune.core import files, layout
+from scribetune.core import csv_files, files, layout, user_text
 from scribetune.core.errors import UserError
 
 NAME = "reviews.csv"
@@ -79,11 +78,8 @@ def read(path: Path) -> tuple[Review, ...]:
     if not path.exists():
         return ()
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            table = csv.reader(stream)
-            header = next(table, [])
-            rows = [(table.line_num, row) for row in table if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        (_, header), *rows = csv_files.read_cells(user_text.read(path, line_ends=True)) or [(1, [])]
+    except (OSError, csv.Error) as error:
         raise UserError(f"{path} cannot be read: {error}", todo="restore it with git") from error
     if tuple(header) != COLUMNS:
         raise _malformed(path, 1, header, f"the header {','.join(COLUMNS)}")
@@ -118,11 +114,7 @@ def add(path: Path, review: Review) -> None:
     Raises:
         UserError: The file there is not such a table.
     """
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(_CELLS(row) for row in (*read(path), review))
-    files.write_text(path, out.getvalue())
+    files.write_text(path, csv_files.text_of(COLUMNS, map(_CELLS, (*read(path), review))))
 
 
 def newest(reviews: Iterable[Review]) -> dict[str, Review]:

@@ -1,11 +1,10 @@
 """What a build has made of each page, as a reviewer needs it: image, label, trust, why it was refused."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scribetune.core import layout
+from scribetune.core import csv_files, layout
 from scribetune.core.errors import UserError
 from scribetune.record import remembered
 
@@ -115,5 +114,4 @@ def _page(row: Mapping[str, str], digests: Mapping[str, str], trusts: Mapping[tu
 
 def _rows(folder: Path) -> Iterator[dict[str, str]]:
     for path in sorted(folder.glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as stream:
-            yield from csv.DictReader(stream)
+        yield from csv_files.read(path)

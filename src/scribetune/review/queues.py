@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scribetune.core import csv_files
 from scribetune.core.errors import UserError
 from scribetune.record import remembered
 from scribetune.review.page_views import ReviewPage
@@ -48,8 +49,7 @@ def worst_predictions(pages: Mapping[str, ReviewPage], samples: Path, count: int
         UserError: There are no scores yet.
     """
     try:
-        with samples.open(encoding="utf-8", newline="") as stream:
-            scored = [(row["id"], row["cer_tuned"]) for row in csv.DictReader(stream)]
+        scored = [(row["id"], row["cer_tuned"]) for row in csv_files.read(samples)]
     except (OSError, KeyError, csv.Error) as error:
         raise UserError(
             "There are no scored predictions to review", value=str(samples), accepted="the scores of a build",
@@ -63,8 +63,7 @@ def worst_predictions(pages: Mapping[str, ReviewPage], samples: Path, count: int
 def report_places(samples: Path) -> dict[str, str]:
     """Return page id → its place in the report ("page-7"), of the pages in samples.csv; {} without that file."""
     try:
-        with samples.open(encoding="utf-8", newline="") as stream:
-            return {row["id"]: f"page-{int(row['index'])}" for row in csv.DictReader(stream)}
+        return {row["id"]: f"page-{int(row['index'])}" for row in csv_files.read(samples)}
     except (OSError, KeyError, ValueError, csv.Error):
         return {}
 

@@ -5,14 +5,13 @@ people's labels go, each with a first line that says so: a label of a person is 
 the lineage show `teacher` as the source.
 """
 
-import csv
 import logging
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scribetune.core import files
+from scribetune.core import csv_files, files
 from scribetune.core.config import Config
 from scribetune.core.errors import UserError
 from scribetune.dataset import unlabelled
@@ -51,11 +50,9 @@ def refused_pages(folder: Path, reasons: Collection[str]) -> list[tuple[str, int
             f"{selection} does not exist: which pages have no usable label is not known yet.",
             todo=f"find out first: {remembered.command(folder, 'labels')}; or name the build's folder with --folder",
         )
-    with selection.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     return [
         (row["document"], int(row["page"]), folder / row["image"])
-        for row in rows
+        for row in csv_files.read(selection)
         if row["reason"] in reasons and row["image"] and (folder / row["image"]).exists()
     ]
 

@@ -4,6 +4,7 @@ markdown       the project's Markdown conventions: what a label looks like, what
 grids          a table as a grid: the one form in which Markdown and HTML tables are compared
 markdown_view  Markdown from labels and models as HTML that can be trusted: no markup of theirs survives
 mathml         LaTeX formulas as MathML; nothing but MathML comes out
+sharegpt       records of a question with an image and an answer, as trainers read them
 text_diff      character-level differences between a reference and a reading of it, as safe HTML
 language       the language that pages for people are written in, and its texts
 visible_text   characters that could deceive a reader, shown by their code point

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from scribetune.audit import signature, verify
 from scribetune.cli import app
 from scribetune.record import receipts
-from support import audited_folder
+from support import audited_folder, hostile_pdfs
 
 
 @pytest.fixture
@@ -58,6 +58,27 @@ def test_an_altered_file_is_named_and_so_is_a_missing_one(build: Path, path: str
     (build / path).rename(build / "elsewhere")
     if not path.startswith("data/manifests"):
         assert (kind, "missing", path) in named(build)
+
+
+@pytest.mark.usefixtures("in_a_minute")
+def test_what_is_no_file_any_more_is_named_and_never_waited_for(build: Path) -> None:
+    hostile_pdfs.not_files(build / "data/raw/others")
+    for name in ("a", "b"):
+        (build / f"data/raw/{name}.pdf").unlink()
+    os.mkfifo(build / "data/raw/a.pdf")
+    (build / "data/raw/b.pdf").symlink_to("b.pdf")
+    found = [finding for finding in verify.verify(build).findings if finding.kind == "document"]
+    assert [(str(finding.state), finding.path) for finding in found] == [
+        ("altered", "data/raw/a.pdf"), ("altered", "data/raw/b.pdf"),
+    ]  # fmt: skip
+    assert "no regular file" in found[0].note
+
+
+def test_a_document_that_could_not_be_read_is_not_asked_for(build: Path) -> None:
+    path = build / "data/manifests/documents/000-of-001.csv"
+    path.write_text(f"{path.read_text(encoding='utf-8')}pipe,pipe.pdf,,error\n", encoding="utf-8")
+    os.mkfifo(build / "data/raw/pipe.pdf")
+    assert "document" not in {kind for kind, _, _ in named(build)}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,12 @@ ROOT = Path(__file__).resolve().parents[3]
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
+def weights(length: int) -> bytes:
+    """Return a whole safetensors file of one tensor of so many bytes."""
+    header = json.dumps({"w": {"dtype": "U8", "shape": [length], "data_offsets": [0, length]}}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(length)
+
+
 def config_for(name: str, task: str = "free_ocr", family: str = "auto") -> Config:
     choice = BaseModelChoice.model_validate({"name": name, "revision": REVISION, "family": family})
     return Config(base_model=choice, task=Task.model_validate({"prompt": task}))
@@ -27,7 +33,7 @@ def config_for(name: str, task: str = "free_ocr", family: str = "auto") -> Confi
 def make_model(folder: Path, model_type: str = "deepseek_ocr2", **settings: object) -> Path:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"model_type": model_type, **settings}), encoding="utf-8")
-    (folder / "model.safetensors").write_bytes(b"")
+    (folder / "model.safetensors").write_bytes(weights(0))
     (folder / "README.md").write_text("", encoding="utf-8")
     return folder
 
@@ -177,6 +183,29 @@ def test_a_model_that_is_not_there_offline_is_a_message(hub: Path) -> None:
             families.local_folder(name, revision)
     with pytest.raises(UserError, match=r"it is not on this machine"):
         prompts.prompt(config_for("someone/another"), [ROOT])
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (weights(4000)[:2000], r"it is 2000 bytes long, and should be 40\d\d"),
+        (weights(4000)[:30], "it is no safetensors file"),
+        (b"", "it is no safetensors file"),
+        (b"<html>not found</html>", "it is no safetensors file"),
+        (b"\x02" + bytes(7) + b"[]", "it is no safetensors file"),
+        (weights(4000) + b"more", "it is 40.. bytes long, and should be"),
+    ],
+)
+def test_weights_cut_in_half_are_refused_before_any_job(content: bytes, told: str, tmp_path: Path) -> None:
+    (make_model(tmp_path / "mine") / "model.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match=rf"cut off or damaged: {told}(?s:.*)model.safetensors(?s:.*)fetch the folder"):
+        families.resolve(BaseModelChoice(name="mine"), [tmp_path])
+
+
+def test_half_a_weight_file_in_the_hubs_cache_is_a_message(hub: Path) -> None:
+    (hub / "model.safetensors").write_bytes(weights(4000)[:2000])
+    with pytest.raises(UserError, match=rf"{REVISION} \(it is not on this machine, or not whole"):
+        families.local_folder("someone/a-model", REVISION)
 
 
 def test_a_hub_that_cannot_be_reached_is_a_message(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:

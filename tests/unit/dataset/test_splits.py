@@ -1,12 +1,18 @@
 """Promises about splits: no leak, stable as data grows, never empty in silence."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from scribetune.audit import expected_hashes
+from scribetune.core import files
 from scribetune.core.config import Splits
 from scribetune.core.errors import UserError
 from scribetune.dataset import splits
+from scribetune.evaluation import scoring
+from scribetune.models import examples
 
 
 def assign(clusters: dict[str, str], pins: dict[str, str] | None = None, **settings: Any) -> dict[str, str]:
@@ -87,3 +93,23 @@ def test_a_test_page_that_was_trained_on_is_left_out() -> None:
         {"from": "gpt", "value": "# a"},
     ]
     assert records["train"][0]["images"] == ["a.png"]
+
+
+def test_every_record_has_as_many_image_tokens_as_images_and_its_readers_see_the_pages_text(tmp_path: Path) -> None:
+    where = {"a": "train", "b": "validation", "c": "test"}
+    assignments = [splits.Assignment(document, split, document, "hash") for document, split in where.items()]
+    texts = {f"{name}.md": f"# {name}\n\nPut <image> and <video> before &lt;image>.\n" for name in where}
+    texts["b.md"] = "# b\n"
+    records = splits.records([page(name, name) for name in where], assignments, texts, "<image>\nFree OCR. ")
+    for name, (record,) in records.items():
+        conversation = "".join(turn["value"] for turn in record["conversations"])
+        assert conversation.count("<image>") == len(record["images"]) == 1
+        assert "<video>" not in conversation
+        assert ("escaped" in record) == (name != "validation")
+        Image.new("L", (8, 8)).save(tmp_path / "page.png")
+        files.write_jsonl(tmp_path / "split.jsonl", [{**record, "images": [str(tmp_path / "page.png")]}])
+        (learned,) = examples.read_pages(tmp_path / "split.jsonl", "<image>\nFree OCR. ")
+        assert f"{learned.answer}\n" == texts[f"{record['document']}.md"]
+        assert scoring.reference_text(record) == learned.answer
+        hashed = {**record, "label_sha256": files.sha256_bytes(texts[f"{record['document']}.md"].encode())}
+        assert expected_hashes._answers_its_label(hashed)

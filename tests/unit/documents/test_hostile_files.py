@@ -1,16 +1,101 @@
 """Promises about files made to hurt: each costs its own row, and the healthy ones beside it are rendered."""
 
+import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pymupdf
 import pytest
 
+from scribetune.build.plan_documents import input_documents
+from scribetune.core import config as configuration
+from scribetune.core import manifests
+from scribetune.core.file_hashes import FileHashes
 from scribetune.documents import inputs, rendering
+from scribetune.labels.reader import LabelSettings, PageReader
 from scribetune.record import listings
 from support import hostile_pdfs, pdf_factory
 
 SETTINGS = rendering.RenderSettings(256, "auto", timeout_s_per_page=30.0, code="test", memory_mb=700)
+
+
+@pytest.mark.usefixtures("in_a_minute")
+def test_what_is_no_file_is_never_opened_and_has_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe would be waited for, a link to /dev/zero be read for ever, when the workflow is read and in its job."""
+    monkeypatch.chdir(tmp_path)
+    expected = hostile_pdfs.not_files(Path("raw"))
+    pdf_factory.healthy(Path("raw/good.pdf"), 1)
+    documents = input_documents(configuration.load({"documents": {"raw": "raw"}}))
+    documents.write_listings()
+    (shard,) = documents.shards
+    listed = listings.read(Path(listings.path_of(shard)))
+    assert len(listed["raw/good.pdf"]) == 64
+    assert {value for path, value in listed.items() if path != "raw/good.pdf"} >= {"unreadable: no regular file"}
+    found, _ = inputs.identify("raw", json.loads(json.dumps(documents.identities(shard))))
+    rows = {one.document.path: one.document for one in rendering.render_shard(found, {}, SETTINGS, workers=1)}
+    assert set(rows) == {*expected, "good.pdf"}
+    assert {row.status for path, row in rows.items() if path in expected} == {"error"}
+    assert all("; " in rows[path].message for path in expected)
+    assert "no regular file" in rows["pipe.pdf"].message
+    assert "not UTF-8" in rows[r"\xff\xfe.pdf"].message
+    assert rows["good.pdf"].status == "ok"
+    manifests.write(Path("m.csv"), [asdict(row) for row in rows.values()], manifests.columns_of(rendering.DocumentRow))
+
+
+@pytest.mark.usefixtures("in_a_minute")
+def test_a_second_build_notices_what_became_of_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    hostile_pdfs.not_files(Path("raw"))
+    with FileHashes(tmp_path) as hashes:
+        assert not hashes.differs("raw/pipe.pdf", "unreadable: no regular file")
+        Path("raw/pipe.pdf").unlink()
+        pdf_factory.healthy(Path("raw/pipe.pdf"), 1)
+        assert hashes.differs("raw/pipe.pdf", "unreadable: no regular file")
+
+
+def test_a_page_tree_that_lies_or_runs_in_circles_costs_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = hostile_pdfs.page_trees(tmp_path / "raw")
+    results = rendering.render_shard(inputs.find_pdfs(tmp_path / "raw"), {}, SETTINGS, workers=1)
+    pages = {one.document.path: [str(page.status) for page in one.pages] for one in results}
+    assert pages == {name: ["ok"] * count for name, count in expected.items()}
+    assert {one.document.status for one in results} == {"ok"}
+    assert all("page tree is wrong" in one.document.message for one in results)
+    # What its label is made of is the same PDF.
+    reader = PageReader(
+        str(tmp_path / "raw" / "negative.pdf"), "", LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+    )
+    assert hostile_pdfs.SENTENCE in " ".join(reader.read(1).text.split())
+
+
+def test_a_page_tree_of_great_depth_is_walked_in_its_own_size(tmp_path: Path) -> None:
+    depth = 20_000
+    nodes = [b"<< /Type /Catalog /Pages 2 0 R >>"]
+    nodes += [b"<< /Type /Pages /Kids [%d 0 R] /Count 7 >>" % number for number in range(3, depth)]
+    nodes += [b"<< /Type /Page /MediaBox [0 0 200 200] >>"]
+    (tmp_path / "deep.pdf").write_bytes(hostile_pdfs.raw_pdf(nodes))
+    assert rendering.open_pdf(str(tmp_path / "deep.pdf"), "")[1] == "ok"
+
+
+def test_encryption_that_no_password_undoes_is_called_so(tmp_path: Path) -> None:
+    for name in hostile_pdfs.locked(tmp_path):
+        for password in ("", "u"):
+            pdf, status, message = rendering.open_pdf(str(tmp_path / name), password)
+            assert (pdf, status) == (None, "encrypted"), name
+            assert "save it without protection" in message
+
+
+def test_a_page_whose_image_cannot_be_decoded_is_not_called_blank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = hostile_pdfs.broken_images(tmp_path / "raw")
+    results = rendering.render_shard(inputs.find_pdfs(tmp_path / "raw"), {}, SETTINGS, workers=1)
+    assert {one.document.path: str(one.pages[0].status) for one in results} == expected
+    assert all(one.pages[0].message for one in results)
 
 
 @pytest.mark.slow

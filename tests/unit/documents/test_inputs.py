@@ -134,3 +134,46 @@ def test_a_wrong_sheet_is_refused_with_its_line(tmp_path: Path, content: str, me
     sheet.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message):
         inputs.read_sheet(sheet, make(["a.pdf"]))
+
+
+def test_three_files_of_which_one_is_called_as_anothers_id_have_three_ids(tmp_path: Path) -> None:
+    called_so = inputs.document_id("x y.pdf")
+    again = f"{called_so}-{inputs.document_id(f'{called_so} .pdf')[-8:]}"
+    names = ["x y.pdf", f"{called_so}.pdf", f"{again}.pdf", "plain.pdf"]
+    for name in names:
+        (tmp_path / name).touch()
+    ids = {document.relative_path: document.id for document in inputs.find_pdfs(tmp_path)}
+    assert len(set(ids.values())) == len(names)
+    # Who has an id already keeps it: corrections of years are filed under it.
+    assert (ids["x y.pdf"], ids["plain.pdf"], ids[f"{again}.pdf"]) == (called_so, "plain", again)
+    assert ids[f"{called_so}.pdf"].startswith("x-y-")
+
+
+def test_short_digests_that_agree_make_no_two_documents_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a b.pdf", "a  b.pdf", "a+b.pdf"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(inputs, "document_id", lambda path: "a-b-00000000")
+    ids = [document.id for document in inputs.find_pdfs(tmp_path)]
+    assert len(set(ids)) == 3
+    assert "a-b-00000000" in ids
+    assert all(len(name.encode()) < 240 for name in ids)
+
+
+def test_a_name_that_is_not_utf8_is_told_by_its_bytes_and_can_be_written_down(tmp_path: Path) -> None:
+    for name in (b"\xff\xfe.pdf", b"caf\xe9.pdf", "café.pdf".encode()):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    found = {document.relative_path: document for document in inputs.find_pdfs(tmp_path)}
+    assert set(found) == {r"\xff\xfe.pdf", r"caf\xe9.pdf", "café.pdf"}
+    assert len({document.id for document in found.values()}) == 3
+    assert "rename it" in found[r"\xff\xfe.pdf"].fault
+    assert found["café.pdf"].fault == ""
+    assert all(f"{document.id} {document.relative_path}".encode() for document in found.values())
+
+
+def test_a_folder_called_like_a_pdf_is_looked_into_and_has_a_row_where_nothing_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "full.pdf").mkdir()
+    (tmp_path / "full.pdf" / "inner.pdf").touch()
+    (tmp_path / "empty.pdf").mkdir()
+    (tmp_path / "link.pdf").symlink_to(tmp_path / "full.pdf")
+    names = {document.relative_path for document in inputs.find_pdfs(tmp_path)}
+    assert names == {"full.pdf/inner.pdf", "empty.pdf", "link.pdf"}

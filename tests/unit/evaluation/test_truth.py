@@ -186,8 +186,8 @@ def test_mistakes_are_told_in_words(
 
 
 def test_a_file_that_is_no_text_is_told_in_words(tmp_path: Path) -> None:
-    (tmp_path / "ref").write_bytes(b"\xff\xfe\x00")
-    assert "not UTF-8" in refusal(tmp_path / "ref", write(tmp_path / "hyp", RECORDS))
+    (tmp_path / "ref").write_bytes(b"\xd6\xd0\xce\xc4")
+    assert "not UTF-8 from byte 0" in refusal(tmp_path / "ref", write(tmp_path / "hyp", RECORDS))
 
 
 def test_control_signs_of_other_peoples_ids_do_not_reach_the_terminal(tmp_path: Path) -> None:

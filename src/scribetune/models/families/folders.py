@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,16 @@ def model_files(folder: Path, origin: str = "") -> list[Path]:
                     accepted=ACCEPTED,
                     todo="run `git lfs pull` in that folder",
                 )
+        size = path.stat().st_size
+        needed = _bytes_needed(path, size, path.stat().st_mtime_ns)
+        if needed != size:
+            what = "no safetensors file" if needed is None else f"{size} bytes long, and should be {needed}"
+            raise UserError(
+                f"A weight file of the model is cut off or damaged: it is {what}",
+                value=str(path),
+                accepted=ACCEPTED,
+                todo=_fetch_again(origin) + "; one that a build made is made again where it is removed",
+            )
     absent = sorted(set(_shards(files)) - names)
     if absent:
         raise UserError(
@@ -51,6 +62,21 @@ def model_files(folder: Path, origin: str = "") -> list[Path]:
             todo=_fetch_again(origin),
         )
     return files
+
+
+@cache
+def _bytes_needed(path: Path, size: int, _changed_ns: int) -> int | None:
+    """Return how long a safetensors file must be by its header; None where that cannot be read. Tensors are not."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 0 < length <= size - 8:
+            return None
+        try:
+            header = json.loads(file.read(length))
+            ends = [int(about["data_offsets"][1]) for name, about in header.items() if name != "__metadata__"]
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            return None
+    return 8 + length + max(ends, default=0)
 
 
 def fetch(name: str, revision: str) -> Path:
