@@ -113,6 +113,9 @@ def test_another_base_model_is_refused_and_one_that_is_not_there_says_so(project
     said = refused(project, "merged", "--config", "base_model={name: models/other}")
     assert "there: models/tiny; asked for: models/other" in said
     assert "--replace models/tiny" in said
+    asked = clone.run(project, "scribetune", "why", "merged", "--set", "base_model.name=models/other")
+    assert "Results of models/tiny are here: such a build needs --replace" in asked
+    assert "train_adapter" in asked
     consent = ("--config", "base_model={name: models/other}", "results={replace: [models/tiny]}")
     assert "train_adapter" in mutations.snakemake(project, "merged", "--dry-run", *consent)
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from scribetune.record import remembered
 from scribetune.record.remembered import Remembered
 
 _OF_BASE = (layout.ADAPTER, layout.MERGED, layout.PREDICTIONS)
+_UNKNOWN = "corpus"
+"""Name of a corpus whose folder nothing tells."""
 _OF_CORPUS = (layout.PAGES, layout.LABELS, layout.SPLITS, *_OF_BASE)
 
 
@@ -71,25 +73,14 @@ def check(
         UserError: With what would be replaced, and the ways on.
     """
     before = _before(folder)
-    if before is None or (before.raw == layout.SAMPLES != now.raw):
+    if before is None or not (changes := _changes(before, now, consent, has_all, folder)):
         return
-    names = {name.rstrip("/") for name in consent}
-    changes, there = [], []
-    if (held := _held(folder, _OF_CORPUS)) and not _same_corpus(before, now, has_all):
-        changes.append((before.raw or "corpus", "corpus", _corpus(before), _corpus(now)))
-        there = held
-    if (held := _held(folder, _OF_BASE)) and not _same_base(before, now):
-        changes.append((_base(before), "base model", _base(before), _base(now)))
-        there = there or held
-    changes = [change for change in changes if change[0].rstrip("/") not in names]
-    if not changes:
-        return
-    agreed = [*consent, *(name for name, *_ in changes)]
+    agreed = [*consent, *(change.name for change in changes)]
     in_its_place = " ".join([remembered.command(folder, build=now), *(f"--replace {shlex.quote(n)}" for n in agreed)])
     raise UserError(
-        f"The results in this folder are of another {' and '.join(kind for _, kind, *_ in changes)}, and would be "
-        f"replaced: {', '.join(there)}",
-        value="; ".join(f"there: {old}; asked for: {new}" for _, _, old, new in changes),
+        f"The results in this folder are of another {' and '.join(change.kind for change in changes)}, and would be "
+        f"replaced: {', '.join(changes[0].results)}",
+        value="; ".join(f"there: {change.before}; asked for: {change.now}" for change in changes),
         accepted="what this folder was built with, a folder of its own, or consent by name (results.replace)",
         todo="\n    ".join(
             (
@@ -100,6 +91,42 @@ def check(
             )
         ),
     )
+
+
+def needed(now: Remembered, has_all: Callable[[Remembered], bool], folder: Path = Path()) -> list[str]:
+    """Return the names that a call needs consent for; arguments are those of `check`."""
+    before = _before(folder)
+    return [] if before is None else [change.name for change in _changes(before, now, (), has_all, folder)]
+
+
+def everything(folder: Path = Path()) -> list[str]:
+    """Return consent to replace whatever is there: for those who ask what would run, and run nothing."""
+    before = _before(folder)
+    return [] if before is None else [before.raw or _UNKNOWN, _base(before)]
+
+
+@dataclass(frozen=True)
+class _Change:
+    name: str  # what consent calls it
+    kind: str
+    before: str
+    now: str
+    results: Sequence[str]  # folders of what would be replaced
+
+
+def _changes(
+    before: Remembered, now: Remembered, consent: Sequence[str], has_all: Callable[[Remembered], bool], folder: Path
+) -> list[_Change]:
+    """Return what is another than it was, has results, and is not consented to."""
+    if before.raw == layout.SAMPLES != now.raw:
+        return []
+    changes = []
+    if (held := _held(folder, _OF_CORPUS)) and not _same_corpus(before, now, has_all):
+        changes.append(_Change(before.raw or _UNKNOWN, "corpus", _corpus(before), _corpus(now), held))
+    if (held := _held(folder, _OF_BASE)) and not _same_base(before, now):
+        changes.append(_Change(_base(before), "base model", _base(before), _base(now), held))
+    names = {name.rstrip("/") for name in consent}
+    return [change for change in changes if change.name.rstrip("/") not in names]
 
 
 def same_base(now: Remembered, folder: Path = Path()) -> bool:

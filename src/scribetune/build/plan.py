@@ -143,12 +143,13 @@ class Plan:
             require_some(Path())
             if not consent.same_base(call):
                 self.model.files(None)  # one that is not there is the first thing to say
-            consent.check(call, self.config.results.replace, self._has_all)
+            consent.check(call, self.config.results.replace, self.has_all)
             self.documents.write_listings()
             self.benchmarks.write_listings()
             receipts.note_repairs(self.to_repair)
 
-    def _has_all(self, before: Remembered) -> bool:
+    def has_all(self, before: Remembered) -> bool:
+        """Tell whether the corpus has every document of an earlier build, by content."""
         now = consent.hashed(Remembered(), self.documents)
         return set(before.documents.values()) <= set(now.documents.values())
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from scribetune.build import passwords
+from scribetune.build import consent, passwords
 from scribetune.core import config as configuration
 from scribetune.core import package
 from scribetune.core.errors import UserError
@@ -54,7 +54,8 @@ class Explanation:
 
     targets: tuple[str, ...]  # as asked; none for the whole build
     jobs: tuple[JobReasons, ...]  # what would run; none where nothing is to be done
-    notes: tuple[str, ...] = ()  # old names of keys in the configuration, with the new ones
+    # old names of keys in the configuration, with the new ones; what such a build would replace
+    notes: tuple[str, ...] = ()
 
     def words(self) -> list[str]:
         """Return lines for people."""
@@ -105,7 +106,8 @@ def explain(
 ) -> Explanation:
     """Say what Snakemake would run for targets (none: everything) and why; runs nothing, changes nothing.
 
-    `config_files` and `config` (nested keys) are those of snakemake --configfile and --config.
+    `config_files` and `config` (nested keys) are those of snakemake --configfile and --config. Where such a build would
+    be refused, since it replaces results of another corpus or base model, a note says so.
 
     Raises:
         UserError: The workflow cannot be planned: a target nobody makes, a missing input, a wrong configuration.
@@ -113,9 +115,15 @@ def explain(
     folder = folder.resolve()
     known = receipts.read(folder)
     wanted = as_outputs(folder, known.values(), targets)
-    with remembered.called_from_here(), _planned(folder, wanted, config_files, config or {}) as dag:
+    values = remembered.with_values(config or {}, {"results": {"replace": consent.everything(folder)}})
+    with remembered.called_from_here(), _planned(folder, wanted, config_files, values) as dag:
         notes: list[str] = []
         configuration.load(dag.workflow.config, say=notes.append)
+        read = dag.workflow.globals
+        if names := consent.needed(read["call"], read["plan"].has_all):
+            notes.append(
+                f"Results of {' and '.join(names)} are here: such a build needs --replace, or another --folder."
+            )
         return Explanation(tuple(targets), _reasons(folder, dag, known), tuple(notes))
 
 

@@ -35,7 +35,7 @@ def why(
     jobs: upstream first: job; causes (kind, name, change), kind being file,
     key, function, library, output, record or other; follows: jobs before it
     whose outputs it reads;
-    notes: old names of keys in the configuration, with the new ones.
+    notes: old names of keys, with the new ones; what such a build would replace.
     """
     with errors_in_words():
         from scribetune.build import reasons
