@@ -426,7 +426,7 @@ def _sheet(row: str) -> Callable[[Path], None]:
 
 def _other_base(project: Path) -> None:
     shutil.copytree(project / "models/tiny", project / "models/other")
-    configure(project, {"base_model": {"name": "models/other"}})
+    configure(project, {"base_model": {"name": "models/other"}, "results": {"replace": ["models/tiny"]}})
 
 
 def _retrained_base(project: Path) -> None:
@@ -649,7 +649,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         FROM_SELECTION,
     ),
     Mutation(
-        MODEL, "another base model", "data stay; everything that loads it",
+        MODEL, "another base model, with consent to replace what is there", "data stay; everything that loads it",
         _other_base, FROM_TRAINING | jobs("predict_base"),
     ),
     Mutation(

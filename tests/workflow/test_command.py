@@ -39,12 +39,12 @@ def offered(output: str) -> str:
 @pytest.mark.slow
 def test_snakemake_alone_builds_and_flags_overrule_the_profile(tmp_path: Path) -> None:
     few = ("--config", "retention={count: 1}")
-    made = run(*SNAKEMAKE, RETENTION, "--directory", str(tmp_path), *few)
+    made = run(*SNAKEMAKE, RETENTION, "-p", "--directory", str(tmp_path), *few)
     assert "Provided cores: 1" in made
     assert (tmp_path / RETENTION).exists()
-    planned = run(*SNAKEMAKE, "-n", "--directory", str(tmp_path))
+    planned = run(*SNAKEMAKE, "-n", "-p", "--directory", str(tmp_path))
     assert offered(planned) == "1"
-    planned = run(*SNAKEMAKE, "-n", "--cores", "8", "--resources", "gpu=2", "--directory", str(tmp_path))
+    planned = run(*SNAKEMAKE, "-n", "-p", "--cores", "8", "--resources", "gpu=2", "--directory", str(tmp_path))
     assert offered(planned) == "2"
     assert re.search(r"^rule label_pages:\n(?:.+\n)*? +threads: 8$", planned, flags=re.MULTILINE)
 

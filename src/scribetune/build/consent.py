@@ -1,22 +1,22 @@
 """Whether a call may replace the results that are there: those of another corpus or base model need consent by name."""
 
-import contextlib
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scribetune.build.plan_documents import InputDocuments
-from scribetune.core import layout
+from scribetune.core import csv_files, layout
 from scribetune.core.config import BaseModelChoice
 from scribetune.core.errors import UserError
-from scribetune.core.file_hashes import FileHashes
 from scribetune.record import remembered
 from scribetune.record.remembered import Remembered
 
 _OF_BASE = (layout.ADAPTER, layout.MERGED, layout.PREDICTIONS)
+HasAll = Callable[[Collection[str]], bool]
+"""Tells whether the corpus of a call has all documents of these hashes."""
 _UNKNOWN = "corpus"
 """Name of a corpus whose folder nothing tells."""
 _OF_CORPUS = (layout.PAGES, layout.LABELS, layout.SPLITS, *_OF_BASE)
@@ -39,24 +39,12 @@ def of_call(
         config_files=tuple(str(path.relative_to(here) if path.is_relative_to(here) else path) for path in named),
         config=remembered.without_consent(config),
         raw=documents.raw_folder,
-        documents=dict.fromkeys((document.id for document in documents.all), ""),
+        documents=tuple(document.id for document in documents.all),
         base_model={"name": model.name, "revision": model.revision},
     )
 
 
-def hashed(build: Remembered, documents: InputDocuments) -> Remembered:
-    """Return a build with the hashes of its documents, as far as they are there and can be read."""
-    found = dict(build.documents)
-    with FileHashes(Path()) as hashes:
-        for document in (each for each in documents.all if not each.fault):
-            with contextlib.suppress(OSError):  # its row says what is wrong with it
-                found[document.id] = hashes.sha256(document.path.as_posix())
-    return replace(build, documents=found)
-
-
-def check(
-    now: Remembered, consent: Sequence[str], has_all: Callable[[Remembered], bool], folder: Path = Path()
-) -> None:
+def check(now: Remembered, consent: Sequence[str], has_all: HasAll, folder: Path = Path()) -> None:
     """Refuse a build that would replace the results of another corpus or base model.
 
     The sample corpus, which stands in while there are no PDFs, gives way without being asked for; so does a corpus
@@ -65,8 +53,7 @@ def check(
     Args:
         now: What the build is called with.
         consent: `results.replace`: names of the corpus and base model whose results may go.
-        has_all: Tells whether the call's corpus has every document of an earlier build, by content; asked where its
-            folder is another.
+        has_all: Asked of the documents whose results are there, where the corpus has another folder.
         folder: Its working directory.
 
     Raises:
@@ -93,7 +80,7 @@ def check(
     )
 
 
-def needed(now: Remembered, has_all: Callable[[Remembered], bool], folder: Path = Path()) -> list[str]:
+def needed(now: Remembered, has_all: HasAll, folder: Path = Path()) -> list[str]:
     """Return the names that a call needs consent for; arguments are those of `check`."""
     before = _before(folder)
     return [] if before is None else [change.name for change in _changes(before, now, (), has_all, folder)]
@@ -115,13 +102,13 @@ class _Change:
 
 
 def _changes(
-    before: Remembered, now: Remembered, consent: Sequence[str], has_all: Callable[[Remembered], bool], folder: Path
+    before: Remembered, now: Remembered, consent: Sequence[str], has_all: HasAll, folder: Path
 ) -> list[_Change]:
     """Return what is another than it was, has results, and is not consented to."""
     if before.raw == layout.SAMPLES != now.raw:
         return []
     changes = []
-    if (held := _held(folder, _OF_CORPUS)) and not _same_corpus(before, now, has_all):
+    if (held := _held(folder, _OF_CORPUS)) and not _same_corpus(before, now, has_all, folder):
         changes.append(_Change(before.raw or _UNKNOWN, "corpus", _corpus(before), _corpus(now), held))
     if (held := _held(folder, _OF_BASE)) and not _same_base(before, now):
         changes.append(_Change(_base(before), "base model", _base(before), _base(now), held))
@@ -136,38 +123,51 @@ def same_base(now: Remembered, folder: Path = Path()) -> bool:
 
 
 def _before(folder: Path) -> Remembered | None:
-    """Return what a folder was last built with; None where nothing says so.
+    """Return what the results that are there were built with; None where nothing says so.
 
-    The lineage of its adapter tells of a build by an earlier version, and of one that came by `dvc pull`.
+    Receipts and lineage say it first: they move with the results, by git and DVC, and `work/build.json` does not.
     """
-    if build := remembered.read(folder):
-        return build
+    build = remembered.last(folder)
+    raw = remembered.drawn_from(folder) or build.raw
+    base = _base_of_adapter(folder) or build.base_model
+    if not raw and not base:
+        return None
+    documents = [path.name for path in (folder / layout.PAGES).glob("*") if path.is_dir()] or list(build.documents)
+    if build.raw != raw:
+        build = replace(build, config=remembered.as_recorded(folder), config_files=())
+    return replace(build, raw=raw, documents=tuple(sorted(documents)), base_model=base)
+
+
+def _base_of_adapter(folder: Path) -> dict[str, Any]:
     try:
         lineage = json.loads((folder / layout.ADAPTER / "lineage.json").read_text(encoding="utf-8"))
-        documents = {row["document"]: row["sha256"] for row in lineage["documents"]}
-        base = {key: lineage["base_model"].get(key) for key in ("name", "revision")}
+        return {key: lineage["base_model"].get(key) for key in ("name", "revision")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # not there, or damaged: the audit says so
-    is_sample = all((folder / layout.SAMPLES / f"{document}.pdf").exists() for document in documents)
-    return replace(
-        remembered.last(folder), raw=layout.SAMPLES if is_sample else "", documents=documents, base_model=base
-    )
+        return {}  # not there, or damaged: the audit says so
+
+
+def _hashes(folder: Path) -> set[str]:
+    """Return the SHA-256 of the documents whose results are there, as their manifests have them."""
+    manifests = sorted((folder / layout.MANIFESTS / "documents").glob("*.csv"))
+    return {row["sha256"] for path in manifests for row in csv_files.read(path)} - {""}
 
 
 def _held(folder: Path, names: Sequence[str]) -> list[str]:
     return [name for name in names if any((folder / name).glob("*"))]
 
 
-def _same_corpus(before: Remembered, now: Remembered, has_all: Callable[[Remembered], bool]) -> bool:
+def _same_corpus(before: Remembered, now: Remembered, has_all: HasAll, folder: Path) -> bool:
     if layout.SAMPLES in (before.raw, now.raw):
         return before.raw == now.raw
     if before.raw in (now.raw, ""):
         left = sum(name in now.documents for name in before.documents)
         return 2 * left >= len(before.documents)
-    return has_all(before)
+    return has_all(_hashes(folder))
 
 
 def _same_base(before: Remembered, now: Remembered) -> bool:
+    if not before.base_model:
+        return True
     old, new = (str(build.base_model.get("name", "")) for build in (before, now))
     revisions = {build.base_model.get("revision") or "" for build in (before, now)}
     return (old == new or Path(old).resolve() == Path(new).resolve()) and len(revisions) == 1

@@ -3,7 +3,7 @@
 Cheap on purpose: no model library, no PDF library, no data frame is imported here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -148,10 +148,9 @@ class Plan:
             self.benchmarks.write_listings()
             receipts.note_repairs(self.to_repair)
 
-    def has_all(self, before: Remembered) -> bool:
-        """Tell whether the corpus has every document of an earlier build, by content."""
-        now = consent.hashed(Remembered(), self.documents)
-        return set(before.documents.values()) <= set(now.documents.values())
+    def has_all(self, hashes: Collection[str]) -> bool:
+        """Tell whether the corpus has every document of these SHA-256."""
+        return set(hashes) <= self.documents.hashes()
 
 
 def _filled_in(folder: str) -> Callable[[Mapping[str, str]], str]:

@@ -1,5 +1,6 @@
 """The input documents of a build, shard by shard: what the rules about them read and are told."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,6 +9,7 @@ from pathlib import Path
 from scribetune.core import layout
 from scribetune.core.config import Config
 from scribetune.core.errors import UserError
+from scribetune.core.file_hashes import FileHashes
 from scribetune.documents import withdrawals
 from scribetune.documents.inputs import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
 from scribetune.documents.withdrawals import Withdrawal
@@ -96,6 +98,15 @@ class InputDocuments:
     def spot_checks(self) -> list[str]:
         """The spot checks of labels by people, which the report tells of."""
         return [path.as_posix() for path in sorted(Path(self.config.labels.corrections).glob(spot_check.PATTERN))]
+
+    def hashes(self) -> set[str]:
+        """Return the SHA-256 of the documents, as far as they can be read."""
+        found = set()
+        with FileHashes(Path()) as hashes:
+            for document in (each for each in self.all if not each.fault):
+                with contextlib.suppress(OSError):  # its row says what is wrong with it
+                    found.add(hashes.sha256(document.path.as_posix()))
+        return found
 
     def require_enough(self) -> None:
         """Check that no split must end up empty.

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune.build import consent, passwords
+from scribetune.build import passwords
 from scribetune.build.plan import Plan
 from scribetune.build.refusals import log_once, refusals
 from scribetune.core import layout
@@ -60,7 +60,7 @@ def start(plan: Plan, workflow: "Workflow", call: Remembered) -> None:
         passwords.note(
             plan.documents, {job.wildcards_dict["shard"] for job in jobs if job.rule.name == passwords.RENDERING}
         )
-        remembered.write(consent.hashed(call, plan.documents) if not plan.documents.sample_specs else call)
+        remembered.write(call)
 
 
 def _left_over(processes: list[running.Process]) -> str:

@@ -35,7 +35,7 @@ class Remembered:
     config_files: tuple[str, ...] = ()  # of --configfile: absolute, or relative to the working directory
     config: Mapping[str, Any] = field(default_factory=dict)  # of --config, nested
     raw: str = ""  # the corpus: documents.raw, or data/samples; "" where it is not known
-    documents: Mapping[str, str] = field(default_factory=dict, repr=False)  # id → sha256 of the PDF; "": not known
+    documents: tuple[str, ...] = field(default=(), repr=False)  # ids
     base_model: Mapping[str, Any] = field(default_factory=dict)  # {"name", "revision"}
 
 
@@ -47,7 +47,7 @@ def read(folder: Path = Path()) -> Remembered | None:
             config_files=tuple(values["config_files"]),
             config=dict(values["config"]),
             raw=str(values["raw"]),
-            documents=dict(values["documents"]),
+            documents=tuple(values["documents"]),
             base_model=dict(values["base_model"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -60,7 +60,7 @@ def last(folder: Path = Path()) -> Remembered:
     Raises:
         UserError: The repository's configuration cannot be read.
     """
-    return read(folder) or Remembered(config=_as_recorded(folder))
+    return read(folder) or Remembered(config=as_recorded(folder))
 
 
 def write(build: Remembered, folder: Path = Path()) -> None:
@@ -201,7 +201,7 @@ def _of_repository(folder: Path) -> dict[str, Any]:
     return read_values(home / "config" / "config.yaml")
 
 
-def _as_recorded(folder: Path) -> dict[str, Any]:
+def as_recorded(folder: Path) -> dict[str, Any]:
     """Return what a folder of its own was configured with, where that is not what the repository's configuration says.
 
     Of builds that nothing was remembered of: their lineage has the keys that decide, and a receipt the folder of PDFs.

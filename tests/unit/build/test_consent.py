@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scribetune.build import consent
+from scribetune.core import files
 from scribetune.core.errors import UserError
 from scribetune.record import remembered
 from scribetune.record.remembered import Remembered
@@ -15,7 +16,7 @@ MINE = Remembered(
     config_files=("mine.yaml",),
     config={"documents": {"raw": "pdfs"}, "train": {"epochs": 3}},
     raw="pdfs",
-    documents={"a": "1", "b": "2", "c": "3"},
+    documents=("a", "b", "c"),
     base_model={"name": "models/tiny", "revision": None},
 )
 
@@ -41,7 +42,7 @@ def test_it_comes_back_as_it_was_written(folder: Path) -> None:
     [
         MINE,
         replace(MINE, config={}),
-        replace(MINE, documents={"a": "1", "b": "changed", "d": "new"}),
+        replace(MINE, documents=("a", "b", "d")),
         replace(MINE, base_model={"name": "models/../models/tiny", "revision": None}),
     ],
     ids=["the same", "other keys", "one document gone, one new", "another way to the same folder"],
@@ -54,8 +55,8 @@ def test_the_same_corpus_and_base_pass(folder: Path, now: Remembered) -> None:
     ("now", "name"),
     [
         (replace(MINE, raw="others"), "pdfs"),
-        (replace(MINE, raw="data/samples", documents={}), "pdfs"),
-        (replace(MINE, documents={"a": "1"}), "pdfs"),
+        (replace(MINE, raw="data/samples", documents=()), "pdfs"),
+        (replace(MINE, documents=("a",)), "pdfs"),
         (replace(MINE, base_model={"name": "models/other", "revision": None}), "models/tiny"),
         (replace(MINE, base_model={"name": "models/tiny", "revision": "a" * 40}), "models/tiny"),
     ],
@@ -75,13 +76,25 @@ def test_a_folder_that_moved_is_the_same_corpus(folder: Path) -> None:
 
 
 def test_the_sample_corpus_gives_way_by_itself(folder: Path) -> None:
-    remembered.write(replace(MINE, raw="data/samples", documents={"sample": ""}), folder)
+    remembered.write(replace(MINE, raw="data/samples", documents=("sample",)), folder)
     check(replace(MINE, base_model={"name": "models/other", "revision": None}), folder)
 
 
 def test_a_folder_without_results_is_free(folder: Path) -> None:
     (folder / "models/adapter/lineage.json").unlink()
     check(replace(MINE, raw="others"), folder)
+
+
+def test_results_that_git_and_dvc_brought_are_what_their_receipts_say(folder: Path) -> None:
+    """The record of the last build here stays behind when another revision is checked out."""
+    receipt = folder / ".snakemake/receipts/render_pages/000-of-001.json"
+    files.write_json(receipt, {"settings": {"raw": "data/samples"}})
+    check(replace(MINE, raw="data/samples", documents=("sample",)), folder)
+    files.write_json(receipt, {"settings": {"raw": "others"}})
+    (folder / "data/pages/x").mkdir(parents=True)
+    check(replace(MINE, raw="others", documents=("x",)), folder)
+    with pytest.raises(UserError, match=r"there: 1 document.s. of others; asked for: 3 document.s. of pdfs"):
+        check(MINE, folder)
 
 
 def test_a_build_by_an_earlier_version_is_told_by_its_lineage(folder: Path) -> None:
@@ -93,4 +106,4 @@ def test_a_build_by_an_earlier_version_is_told_by_its_lineage(folder: Path) -> N
     (folder / "models/adapter/lineage.json").write_text(json.dumps(lineage), encoding="utf-8")
     check(MINE, folder)
     with pytest.raises(UserError, match="asked for: the sample corpus"):
-        check(replace(MINE, raw="data/samples", documents={"sample": ""}), folder)
+        check(replace(MINE, raw="data/samples", documents=("sample",)), folder)

@@ -34,7 +34,7 @@ def test_the_merged_model_of_the_same_build_is_no_base(tmp_path: Path, monkeypat
         merged = tmp_path / name / "models" / "merged"
         merged.mkdir(parents=True)
         (merged / "config.json").write_text('{"model_type": "qwen3_vl"}', encoding="utf-8")
-        (merged / "model.safetensors").touch()
+        (merged / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")  # no tensor
     monkeypatch.chdir(tmp_path / "here")
     for name in ("models/merged", str(tmp_path / "here" / "models" / "merged")):
         with pytest.raises(UserError, match=r"merged model of this very build(?s:.*)--directory NEW"):
