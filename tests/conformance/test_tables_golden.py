@@ -1,6 +1,7 @@
 """GriTS and adjacency give the values of table-transformer and SciTSR."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,19 @@ def test_a_page_of_one_table_scores_as_the_table(case: dict[str, Any]) -> None:
     assert found.content_f1 == pytest.approx(case["grits"]["grits_con"], abs=TOLERANCE)
     assert found.structure_f1 == pytest.approx(case["grits"]["grits_top"], abs=TOLERANCE)
     assert found.adjacency_f1 == pytest.approx(case["icdar13_scitsr"]["f"], abs=TOLERANCE)
+
+
+def indented(source: str) -> str:
+    """Write each tag and each text on a line of its own, as libraries print HTML for people."""
+    return re.sub(r"(?<=>)|(?=</)", "\n  ", source)
+
+
+@cases("grits")
+def test_an_indented_table_scores_as_the_compact_one(case: dict[str, Any]) -> None:
+    compact = page_tables(case["gt"], case["pred"])
+    sources = [(case["gt"], indented(case["pred"])), (indented(case["gt"]), case["pred"])]
+    for first, second in [*sources, (indented(case["gt"]), indented(case["pred"]))]:
+        assert page_tables(first, second) == compact
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if undefined(case["grits"])], ids=lambda case: case["id"])

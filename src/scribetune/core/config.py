@@ -63,7 +63,8 @@ class Documents(Section):
     per_shard: int = Field(default=250, ge=1, le=100_000)
     """About how many documents one job works on."""
     timeout_s_per_page: float = Field(default=30.0, gt=0, le=3600)
-    """A page that takes longer is given up, with a row that says so; after three such pages its document is."""
+    """A page that takes more processor time, or does nothing for ten times as long, is given up, with a row that says
+    so; after three such pages its document is."""
     memory_mb: int = Field(default=1536, ge=256, le=1_048_576)
     """Most memory, in MiB, that a document may take (Linux); with libraries a worker process stays below 2 GiB."""
     max_megapixels: float = Field(default=250.0, gt=0, le=10_000)

@@ -3,11 +3,16 @@
 A hang, a crash or a memory bomb costs the step it came in (a page, where the work goes page by page), never the build:
 the worker is killed or replaced, and the work goes on behind that step. Workers are used again for one document after
 another, so that isolation costs little (measurements/isolation.py).
+
+Limits of time are processor time of the worker and its children, so that what is given up does not depend on what else
+the machine does. A hang that uses none is given up once it has slept for `HANG_FACTOR` times the limit; waiting for a
+processor is no sleep, and a stopped process does not sleep either.
 """
 
 import contextlib
 import ctypes
 import logging
+import os
 import resource
 import signal
 import sys
@@ -27,7 +32,10 @@ MEMORY_MB = 1536
 """Default limit of a worker's own memory; with program code and libraries a process then stays below 2 GiB."""
 GIVE_UP_AFTER = 3
 """A document that loses so many steps to hangs, crashes and memory is given up: each may have cost a time limit."""
-_START_LIMIT_S = 120.0
+HANG_FACTOR = 10
+"""A step is given up once it has slept for so many times its limit: it waits for what does not come."""
+_START_LIMIT_S = 60.0
+_SHORTEST_LOOK_S = 0.02  # the system counts processor time in hundredths of a second
 _FULL_DISK = "full_disk"
 _MESSAGE_CHARACTERS = 300
 
@@ -40,7 +48,7 @@ class Task:
     """For `Workers.run`, a function that is called once. For `Workers.run_steps`, a generator function with a further
     argument `first`: it yields the values of its steps from that one on, counted from 0."""
     arguments: tuple[Any, ...]
-    timeout_s: float  # longest time for the call, or for each step
+    timeout_s: float  # longest processor time for the call, or for each step
     weight: int = 0
     """How much work it is, about, in any unit. Heavy tasks start first, so that none is left alone at the end."""
 
@@ -78,13 +86,44 @@ class _Job:
 
 @dataclass
 class _Worker:
-    """A worker process, the pipe to it, and what it is busy with until when."""
+    """A worker process, the pipe to it, and what it is busy with."""
 
     process: Any
     pipe: connection.Connection
-    deadline: float
     job: int | None = None
     ready: bool = False
+    limit_s: float = _START_LIMIT_S
+    before_s: float = 0.0  # processor time before its step
+    used_s: float = 0.0  # processor time of its step, when it was last looked at
+    slept_s: float = 0.0  # time on the clock, of its step, in which it slept
+    last_look: float = field(default_factory=time.monotonic)
+    next_look: float = field(default_factory=lambda: time.monotonic() + _START_LIMIT_S)
+
+    def begin(self, limit_s: float) -> None:
+        """Count time anew, for another step."""
+        found = _activity(self.process.pid)
+        self.limit_s, self.before_s = limit_s, found.processor_s if found else 0.0
+        self.used_s = self.slept_s = 0.0
+        self.last_look = time.monotonic()
+        # It works in one thread: no earlier than this can its processor time be spent.
+        self.next_look = self.last_look + limit_s
+
+    def over_limit(self) -> str:
+        """Return which limit it is over, in words; "" where it is over none, and the next look is later."""
+        now, found = time.monotonic(), _activity(self.process.pid)
+        passed_s = now - self.last_look
+        # Where the system does not tell processor time, the clock has to do.
+        used_s = found.processor_s - self.before_s if found else self.used_s + passed_s
+        if found and found.sleeps:
+            self.slept_s += max(0.0, passed_s - (used_s - self.used_s))
+        self.used_s, self.last_look = used_s, now
+        if used_s >= self.limit_s:
+            return f"took longer than {self.limit_s:g} s of processor time"
+        longest_sleep_s = HANG_FACTOR * self.limit_s
+        if self.slept_s >= longest_sleep_s:
+            return f"did nothing for {longest_sleep_s:g} s"
+        self.next_look = now + max(_SHORTEST_LOOK_S, min(self.limit_s - used_s, longest_sleep_s - self.slept_s))
+        return ""
 
 
 class Workers:
@@ -167,7 +206,8 @@ class Workers:
                 waiting.appendleft(number)
                 self._remove(worker)
                 continue
-            worker.job, worker.deadline = number, time.monotonic() + job.task.timeout_s
+            worker.job = number
+            worker.begin(job.task.timeout_s)
 
     def _start(self) -> _Worker:
         here, there = self._context.Pipe()
@@ -175,13 +215,13 @@ class Workers:
         with _main_stays_here():
             process.start()
         there.close()
-        return _Worker(process, here, time.monotonic() + _START_LIMIT_S)
+        return _Worker(process, here)
 
     def _receive(self, jobs: Sequence[_Job], waiting: deque[int]) -> list[int]:
-        """Wait for the next message, death or deadline; returns the jobs that have ended."""
+        """Wait for the next message, death or look at a worker's time; returns the jobs that have ended."""
         ended: list[int] = []
         busy = {worker.pipe: worker for worker in self._workers if worker.job is not None or not worker.ready}
-        nearest = min((worker.deadline for worker in busy.values()), default=time.monotonic())
+        nearest = min((worker.next_look for worker in busy.values()), default=time.monotonic())
         for pipe in connection.wait(list(busy), max(0.0, nearest - time.monotonic())):
             worker = busy[pipe]  # type: ignore[index]  # nothing but these pipes is waited for
             try:
@@ -191,9 +231,9 @@ class Workers:
                 continue
             ended += self._hear(worker, jobs, waiting, kind, value)
         now = time.monotonic()
-        for worker in [worker for worker in busy.values() if worker in self._workers and worker.deadline <= now]:
-            if (worker.job is not None or not worker.ready) and not worker.pipe.poll():
-                ended += self._lose(worker, jobs, waiting, "timed_out")
+        for worker in [worker for worker in busy.values() if worker in self._workers and worker.next_look <= now]:
+            if (worker.job is not None or not worker.ready) and not worker.pipe.poll() and (why := worker.over_limit()):
+                ended += self._lose(worker, jobs, waiting, "timed_out", why)
         return ended
 
     def _hear(self, worker: _Worker, jobs: Sequence[_Job], waiting: deque[int], kind: str, value: Any) -> list[int]:
@@ -208,7 +248,7 @@ class Workers:
         if kind == "value":
             job.outcomes.append(Outcome(value))
             self._heard(value)
-            worker.deadline = time.monotonic() + job.task.timeout_s
+            worker.begin(job.task.timeout_s)
             return []
         if kind in ("end", "leave"):
             worker.job = None
@@ -221,7 +261,9 @@ class Workers:
         worker.job = None
         return self._failed(number, job, waiting, Outcome(None, kind, value[0]))
 
-    def _lose(self, worker: _Worker, jobs: Sequence[_Job], waiting: deque[int], failure: str) -> list[int]:
+    def _lose(
+        self, worker: _Worker, jobs: Sequence[_Job], waiting: deque[int], failure: str, why: str = ""
+    ) -> list[int]:
         """Remove a worker that died or took too long; returns the job that has ended with it, if one has."""
         number = worker.job
         if failure == "timed_out":
@@ -233,7 +275,7 @@ class Workers:
             return []
         job = jobs[number]
         if failure == "timed_out":
-            message = f"took longer than {job.task.timeout_s:g} s and was given up"
+            message = f"{why} and was given up"
         else:
             message = f"the worker process died ({_how_it_died(worker.process.exitcode)})"
         return self._failed(number, job, waiting, Outcome(None, failure, message))
@@ -268,6 +310,34 @@ def _main_stays_here() -> Iterator[None]:
     finally:
         if file is not None:
             program.__file__ = file
+
+
+@dataclass(frozen=True)
+class _Activity:
+    """What a process and its children, ended or running, have done so far."""
+
+    processor_s: float
+    sleeps: bool  # none of them runs, waits for a processor, or is stopped
+
+
+def _activity(pid: int) -> _Activity | None:
+    """Return what a process does; None where the system does not tell."""
+    process = Path(f"/proc/{pid}")
+    try:
+        # The fields of proc(5) from the third on; the second is the program's name and may hold anything.
+        fields = (process / "stat").read_bytes().rpartition(b")")[2].split()
+        processor_s = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return None
+    children: list[_Activity | None] = []
+    with contextlib.suppress(OSError):  # a thread or child has just ended: what it used is told at the next look
+        for thread in process.glob("task/*/children"):
+            children += [_activity(int(child)) for child in thread.read_bytes().split()]
+    told = [child for child in children if child]
+    return _Activity(
+        processor_s + sum(child.processor_s for child in told),
+        sleeps=fields[0] in (b"S", b"D", b"Z") and all(child.sleeps for child in told),
+    )
 
 
 def _how_it_died(exit_code: int) -> str:

@@ -18,7 +18,8 @@ from scribetune.text import markdown
 UNKNOWN = -1.0
 """Agreement of a page that was not read by OCR."""
 _DPI = 200
-_TIMEOUT_S = 120
+_TIMEOUT_S = 1200
+"""Time on the clock, for a hang alone: the worker's limit of processor time counts Tesseract's too."""
 _LONGEST_PX = 6000
 
 

@@ -8,11 +8,12 @@ import html
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lxml import etree
 from lxml import html as lxml_html
 
+from scribetune.text import html_spaces
 from scribetune.text.grids import Cell, Table, table
 from scribetune.text.markdown import strip_emphasis
 
@@ -57,16 +58,18 @@ class Formula:
         return tuple(_LATEX_TOKEN.findall(self.latex))
 
 
-def find_tables(text: str) -> list[Table]:
+def find_tables(text: str, *, collapse: bool = False) -> list[Table]:
     """Return the tables of a page in reading order; tables without any cell are left out.
 
-    An HTML table that is never closed (a truncated answer) reaches to the end of the text.
+    An HTML table that is never closed (a truncated answer) reaches to the end of the text. Its white space is as a
+    browser shows it where the source is laid out for people (over several lines, or with blanks at both ends of a
+    cell); `collapse` has it so everywhere.
     """
     tables: list[Table] = []
     position = 0
     for start, end in _html_tables(text):
         tables.extend(_pipe_tables(text[position:start]))
-        tables.append(table_from_html(text[start:end]))
+        tables.append(_html_table(text[start:end], collapse))
         position = end
     tables.extend(_pipe_tables(text[position:]))
     return [found for found in tables if found.cells]
@@ -86,6 +89,13 @@ def _html_tables(text: str) -> Iterator[tuple[int, int]]:
                 yield start, tag.end()
     if depth:
         yield start, len(text)
+
+
+def _html_table(source: str, collapse: bool) -> Table:
+    found = table_from_html(source)
+    if collapse or html_spaces.spread_over_lines(source) or any(html_spaces.is_padded(c.text) for c in found.cells):
+        return replace(table_from_html(html_spaces.collapsed(source)), collapsed=True)
+    return found
 
 
 def table_from_html(source: str) -> Table:

@@ -114,7 +114,7 @@ def _table(fact: Fact, text: str) -> bool:
     for table in find_tables(text):
         if fact.get("ignore_markdown_tables") and table.syntax == "markdown":
             continue
-        texts = [normalised(cell.text) for cell in table.cells]
+        texts = [normalised(cell.text).strip() for cell in table.cells]
         for number, found in enumerate(texts):
             if fuzz.ratio(wanted, found) / 100.0 >= limit and _has_neighbours(fact, table, texts, number):
                 return True

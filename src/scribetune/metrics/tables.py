@@ -10,8 +10,10 @@ Each table has one vote, whatever its size. One table on both sides: F1 is s its
 0 gives F1 = 0); a predicted table without a reference counts against precision (m = 0 gives F1 = 0); a page without
 tables on both sides is not counted (None).
 
-Two HTML tables are compared with their white space as it is, as GriTS does. Where either is Markdown, which cannot hold
-white space at a cell's ends, white space in cells is collapsed on both sides first.
+White space first: where an HTML table of the page, in either text, is indented or padded, all its tables are compared
+as a browser shows them (`text.html_spaces`). Compact HTML is compared with every blank, as the reference
+implementations do. Where either table is Markdown, which cannot hold white space at a cell's ends, white space in cells
+is collapsed on both sides.
 
 TEDS compares markup, as OmniDocBench normalises it: of two HTML tables that of their sources; where either is Markdown,
 both are written as HTML from their cells.
@@ -57,6 +59,8 @@ def page_tables(reference: str, hypothesis: str) -> PageTables | None:
     None where neither text has a table.
     """
     references, predictions = find_tables(reference), find_tables(hypothesis)
+    if any(table.collapsed for table in [*references, *predictions]):
+        references, predictions = find_tables(reference, collapse=True), find_tables(hypothesis, collapse=True)
     if not references and not predictions:
         return None
     pairs = [

@@ -2,6 +2,7 @@
 
 markdown       the project's Markdown conventions: what a label looks like, whatever made it
 grids          a table as a grid: the one form in which Markdown and HTML tables are compared
+html_spaces    white space in HTML as a browser shows it
 markdown_view  Markdown from labels and models as HTML that can be trusted: no markup of theirs survives
 mathml         LaTeX formulas as MathML; nothing but MathML comes out
 sharegpt       records of a question with an image and an answer, as trainers read them

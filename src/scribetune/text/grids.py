@@ -42,6 +42,7 @@ class Table:
         cells: The cells in the order of their source, padding last. Where cells overlap, the later one has the slot.
         syntax: What the table was written in.
         source: The table as it was written, where that is HTML: TEDS compares markup that a grid does not hold.
+        collapsed: Whether source and cells have white space as a browser shows it.
     """
 
     rows: int
@@ -49,6 +50,7 @@ class Table:
     cells: tuple[Cell, ...]
     syntax: Syntax
     source: str = field(default="", compare=False, repr=False)
+    collapsed: bool = field(default=False, compare=False)
 
     @cached_property
     def html(self) -> str:

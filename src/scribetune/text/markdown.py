@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from scribetune.text import html_spaces
+
 FIGURE = "![figure]()"
 """Stands where the page shows a picture."""
 
@@ -83,18 +85,22 @@ def is_cjk(character: str) -> bool:
 
 _LINE_MARK = re.compile(r"^\s*(?:#{1,6} |[-*+•] |> |\|)+", re.MULTILINE)
 _DELIMITER_ROW = re.compile(r"^[ \t|:-]*-{2,}[ \t|:-]*$", re.MULTILINE)
+_HTML_TABLE = re.compile(r"<table\b.*?(?:</table>|\Z)", re.IGNORECASE | re.DOTALL)
+_TABLE_TAG = re.compile(r"</?(?:table|thead|tbody|tfoot|tr|td|th|caption|br)\b[^<>]{0,200}>", re.IGNORECASE)
 _WIDE = "[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"
 
 
 def plain_text(text: str) -> str:
     """Return what is read on a page, without Markdown's marks and line structure, for comparing reading alone.
 
-    Delimiter rows, marks of headings, lists, quotes and table cells, emphasis and `$` go; runs of blanks and line ends
-    become one blank, and none beside Chinese characters. The same page transcribed as plain lines or as Markdown gives
-    the same text, but for formulas.
+    Delimiter rows, marks of headings, lists, quotes and table cells (also HTML's), emphasis and `$` go; runs of blanks
+    and line ends become one blank, and none beside Chinese characters. The same page transcribed as plain lines or as
+    Markdown gives the same text, but for formulas.
     """
-    text = _DELIMITER_ROW.sub("", unicodedata.normalize("NFC", text))
-    text = _LINE_MARK.sub("", text)
+    # An indented table's cells are no lines: a dash in one is no mark of a list.
+    text = _HTML_TABLE.sub(lambda table: html_spaces.collapsed(table.group()), unicodedata.normalize("NFC", text))
+    text = _LINE_MARK.sub("", _DELIMITER_ROW.sub("", text))
+    text = _TABLE_TAG.sub(" ", text)
     text = re.sub(r"\*\*|[$`|]", " ", text)
     text = " ".join(text.split())
     return re.sub(rf"(?<={_WIDE}) | (?={_WIDE})", "", text)

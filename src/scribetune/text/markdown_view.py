@@ -22,6 +22,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
 
+from scribetune.text import html_spaces
 from scribetune.text.mathml import mathml
 from scribetune.text.visible_text import visible
 
@@ -54,6 +55,7 @@ def table_rows(html: str) -> tuple[tuple[Cell, ...], ...] | None:
 
     None where there is no cell, or there are more than `MAX_CELLS`.
     """
+    html = html_spaces.collapsed(html)
     try:
         root = lxml.html.fragment_fromstring(html, create_parent="div", parser=lxml.html.HTMLParser(huge_tree=False))
     except ParserError:

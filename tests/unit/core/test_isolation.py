@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,26 @@ def echo(value: int) -> int:
 
 
 def hang() -> None:
-    time.sleep(60)
+    time.sleep(600)
+
+
+def burn(seconds: float = 600.0) -> float:
+    """Use processor time."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return seconds
+
+
+def burn_in_a_child() -> None:
+    subprocess.run([sys.executable, "-c", "while True: pass"], check=False)
+
+
+def pause_and_burn(pause_s: float) -> float:
+    """Be stopped for a while, as on a machine that has other things to do, then work a little."""
+    own = os.getpid()
+    subprocess.Popen(["sh", "-c", f"kill -STOP {own}; sleep {pause_s}; kill -CONT {own}"])
+    return burn(0.2)
 
 
 def crash() -> None:
@@ -33,7 +52,7 @@ def fail() -> None:
 def test_each_outcome_is_told_apart_and_the_others_go_on() -> None:
     tasks = [
         isolation.Task(echo, (1,), 30.0),
-        isolation.Task(hang, (), 0.5),
+        isolation.Task(burn, (), 0.5),
         isolation.Task(crash, (), 30.0),
         isolation.Task(fail, (), 30.0),
         isolation.Task(echo, (2,), 30.0),
@@ -42,9 +61,38 @@ def test_each_outcome_is_told_apart_and_the_others_go_on() -> None:
         outcomes = list(started.run(tasks))
     assert [outcome.failure for outcome in outcomes] == ["", "timed_out", "crashed", "error", ""]
     assert [outcomes[0].value, outcomes[4].value] == [1, 2]
-    assert "0.5 s" in outcomes[1].message
+    assert "0.5 s of processor time" in outcomes[1].message
     assert "exit code 11" in outcomes[2].message
     assert "ValueError: bad page" in outcomes[3].message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("endless", [burn, burn_in_a_child])
+def test_an_endless_step_is_stopped_after_its_processor_time(endless: Callable[[], None]) -> None:
+    with isolation.Workers(1) as workers:
+        (outcome,) = workers.run([isolation.Task(endless, (), 0.5)])
+    assert outcome.failure == "timed_out"
+    assert outcome.message == "took longer than 0.5 s of processor time and was given up"
+
+
+@pytest.mark.slow
+def test_a_hang_that_uses_no_processor_time_is_stopped_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "HANG_FACTOR", 2)
+    began = time.monotonic()
+    with isolation.Workers(1) as workers:
+        (outcome,) = workers.run([isolation.Task(hang, (), 0.5)])
+    assert outcome.failure == "timed_out"
+    assert outcome.message == "did nothing for 1 s and was given up"
+    assert time.monotonic() - began > 1.0
+
+
+@pytest.mark.slow
+def test_what_waits_for_a_busy_machine_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels must not depend on what else the machine does."""
+    monkeypatch.setattr(isolation, "HANG_FACTOR", 2)
+    with isolation.Workers(1) as workers:
+        (outcome,) = workers.run([isolation.Task(pause_and_burn, (3.0,), 1.0)])
+    assert (outcome.failure, outcome.value) == ("", 0.2)
 
 
 def test_no_tasks_start_no_process(tmp_path: Path) -> None:
@@ -72,7 +120,7 @@ def test_a_worker_does_not_import_the_program_that_started_it(tmp_path: Path) ->
 def count_to(last: int, *, first: int) -> Iterator[int]:
     for number in range(first, last):
         if number == 2:
-            hang()
+            burn()
         if number == 4:
             os.kill(os.getpid(), signal.SIGSEGV)
         yield number
@@ -101,7 +149,7 @@ def forty_percent(ballast: list[bytes] = []) -> int:  # noqa: B006  what a libra
 def test_a_step_that_hangs_or_crashes_costs_that_step_alone() -> None:
     with isolation.Workers(2) as workers:
         (lost, whole) = workers.run_steps(
-            [isolation.Task(count_to, (7,), 1.0), isolation.Task(count_to, (2,), 1.0, weight=9)]
+            [isolation.Task(count_to, (7,), 0.5), isolation.Task(count_to, (2,), 0.5, weight=9)]
         )
     assert [outcome.value for outcome in lost] == [0, 1, None, 3, None, 5, 6]
     assert [outcome.failure for outcome in lost if outcome.failure] == ["timed_out", "crashed"]

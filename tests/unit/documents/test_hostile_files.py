@@ -1,7 +1,7 @@
 """Promises about files made to hurt: each costs its own row, and the healthy ones beside it are rendered."""
 
 import json
-import time
+import resource
 from dataclasses import asdict
 from pathlib import Path
 
@@ -123,12 +123,12 @@ def test_a_page_that_never_ends_costs_its_time_limit_and_the_next_page_is_render
     made.save(tmp_path / "both.pdf")
     made.close()
     settings = rendering.RenderSettings(256, "auto", timeout_s_per_page=3.0, code="test")
-    began = time.monotonic()
+    began_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime  # other work on the machine does not count
     bomb, both = rendering.render_shard(inputs.find_pdfs(tmp_path), {}, settings, workers=1)
     assert (bomb.document.status, both.document.status) == ("timed_out", "ok")
     assert [row.status for row in both.pages] == ["timed_out", "ok"]
-    assert "3 s" in both.pages[0].message
-    assert time.monotonic() - began < 30
+    assert "3 s of processor time" in both.pages[0].message
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - began_s < 20
 
 
 @pytest.mark.slow

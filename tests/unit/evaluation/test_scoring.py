@@ -65,6 +65,20 @@ def test_a_perfect_prediction_scores_perfectly() -> None:
     assert (found["loop"], found["loop_olmocr"], found["empty"], found["truncated"]) == (False, False, False, False)
 
 
+@pytest.mark.parametrize("head", [("<thead>", "</thead><tbody>", "</tbody>"), ("", "", "")])
+def test_a_table_scores_perfectly_whatever_its_source_is_indented_with(head: tuple[str, str, str]) -> None:
+    begin, middle, end = head
+    indented = (
+        f"Before\n\n<table>\n {begin}\n <tr>\n  <td>\n   Year\n  </td>\n  <td>\n   Rate\n  </td>\n </tr>\n {middle}\n"
+        f" <tr>\n  <td>\n   1999\n  </td>\n  <td>\n   4\n  </td>\n </tr>\n {end}\n</table>\n"
+    )
+    cell = "<td rowspan=1 colspan=1>"
+    compact = f"Before\n\n<table><tr>{cell}Year</td>{cell}Rate</td></tr><tr>{cell}1999</td>{cell}4</td></tr></table>\n"
+    for reference, hypothesis in ((indented, compact), (compact, indented)):
+        found = scoring.score_page(reference, hypothesis)
+        assert {found[key] for key in ("table_f1", "table_struct_f1", "table_adj_f1", "teds", "teds_s")} == {1.0}
+
+
 def test_what_does_not_apply_to_a_page_is_not_counted() -> None:
     found = scoring.score_page("text", "text")
     assert (found["table_f1"], found["table_struct_f1"], found["table_adj_f1"]) == (None, None, None)

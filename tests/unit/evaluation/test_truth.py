@@ -118,9 +118,21 @@ READ = (
 )
 
 
-def test_facts_are_decided_as_olmocr_bench_decides_them(tmp_path: Path) -> None:
+AS_HTML = (
+    "<table>\n <tr>\n  <th>\n   name\n  </th>\n  <th>\n   sum\n  </th>\n </tr>\n <tr>\n  <td>\n   apples\n  </td>\n"
+    "  <td>\n   12\n  </td>\n </tr>\n</table>\n"
+)
+
+
+@pytest.mark.parametrize("table", ["pipes", "compact HTML", "padded HTML", "indented HTML"])
+def test_facts_are_decided_as_olmocr_bench_decides_them(tmp_path: Path, table: str) -> None:
+    pipes = READ[READ.index("| name") : READ.index("\n$$")]
+    compact = AS_HTML.replace("\n", "").replace(" ", "")
+    padded = compact.replace("><", "> <").replace("<td>12", "<td> 12")
+    written = {"pipes": pipes, "compact HTML": compact, "padded HTML": padded, "indented HTML": AS_HTML}[table]
+    read = READ.replace(pipes, written + "\n")
     facts = write(tmp_path / "facts.jsonl", FACTS)
-    found = score(facts, write(tmp_path / "hyp.jsonl", [{"id": "m/a_pg1_repeat1.md", "text": READ}]))
+    found = score(facts, write(tmp_path / "hyp.jsonl", [{"id": "m/a_pg1_repeat1.md", "text": read}]))
     samples = {sample["id"]: sample for sample in found["samples"]}
     assert samples["m/a_pg1"]["failed"] == ["4", "6"]
     # A page without a prediction fails whatever is asked of it.

@@ -1,7 +1,6 @@
 """Promises about labels: text and tables arrive, LaTeX comes from /Alt, people override, quality is measured."""
 
 import itertools
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -138,7 +137,8 @@ def label_but_hang_on_page_2(
     made = label_reader.label_document(document, path, password, settings, pages, unseen, first=first)
     for step in itertools.count(first):
         if step == 2:
-            time.sleep(60)
+            while True:
+                pass
         try:
             value = next(made)
         except StopIteration:
@@ -148,18 +148,18 @@ def label_but_hang_on_page_2(
 
 @pytest.mark.slow
 def test_a_page_that_hangs_costs_that_page_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And is tried again next time: the machine may have been busy."""
+    """And is tried again next time: a crash may have been the machine's fault."""
     monkeypatch.chdir(tmp_path)
     paths = {name: pdf_factory.healthy(tmp_path / "raw" / f"{name}.pdf", 7, pages=3) for name in "ab"}
     documents = [Document(name, path, path.name) for name, path in paths.items()]
     rendered = {name: ("sha", [1, 2, 3]) for name in paths}
-    settings = replace(SETTINGS, timeout_s_per_page=4.0)
+    settings = replace(SETTINGS, timeout_s_per_page=2.0)
 
     with monkeypatch.context() as patched:
         patched.setattr(label_shard, "label_document", label_but_hang_on_page_2)
         rows = label_shard.label_shard(documents[:1], rendered, {}, {}, settings, workers=1)
     assert [row.status for row in rows] == ["ok", "timed_out", "ok"]
-    assert "4 s" in rows[1].message
+    assert "2 s of processor time" in rows[1].message
     assert sorted(path.name for path in (tmp_path / "data" / "labels" / "a").iterdir()) == ["p0001.md", "p0003.md"]
 
     again = label_shard.label_shard(documents, rendered, {}, {}, settings, workers=1)
@@ -168,7 +168,7 @@ def test_a_page_that_hangs_costs_that_page_alone(tmp_path: Path, monkeypatch: py
 
 def test_a_document_that_was_given_up_still_has_a_row_for_each_page() -> None:
     page = label_rows.row_without_label("a", 1, label_rows.LabelStatus.ERROR, "odd")
-    lost = isolation.Outcome(None, "timed_out", "took longer than 4 s and was given up")
+    lost = isolation.Outcome(None, "timed_out", "took longer than 4 s of processor time and was given up")
     steps = [isolation.Outcome(""), isolation.Outcome(label_reader.LabelledPage(page)), lost, lost, lost]
     made = label_shard._labelled("a", [1, 2, 3, 5, 9], steps)
     assert [(one.row.page, one.row.status) for one in made] == [

@@ -51,6 +51,10 @@ def test_what_is_no_table_is_not_taken_for_one(page: str) -> None:
         ('<table><tr><td colspan="x" rowspan="0">q</td></tr></table>', [["q"]]),
         ("<table><tr><td>a\x00b\ud800</td></tr></table>", [["a\ufffdb\ufffd"]]),
         ("<table><tr><td>a<!-- no --></td></tr></table>", [["a"]]),
+        ("<table>\n <tr>\n  <td>\n   4\n  </td>\n  <td>\n  </td>\n </tr>\n</table>", [["4", ""]]),
+        ("<table>\n<tr><td rowspan=1 colspan=1> a\n b<td> c</table>", [["a b", "c"]]),
+        ("<table><tr><td> 4 </td><td> 5</td></tr></table>", [["4", "5"]]),
+        ("<table><tr><td> 5</td></tr></table>", [[" 5"]]),
         ("<table><thead><tr><th>h</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table>", [["h"], ["1"]]),
     ],
 )

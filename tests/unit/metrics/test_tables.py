@@ -55,8 +55,72 @@ def test_markdown_and_html_of_the_same_table_agree() -> None:
     assert (found.content_f1, found.structure_f1, found.adjacency_f1) == (1.0, 1.0, 1.0)
 
 
-def test_two_html_tables_are_compared_with_their_white_space_as_grits_does() -> None:
+def test_compact_html_is_compared_with_every_blank_as_grits_does() -> None:
     assert scored(FIRST, FIRST.replace("apples", " apples")).content_f1 < 1.0
+    assert scored(FIRST, FIRST.replace("apples", "app\xa0les")).content_f1 < 1.0
+
+
+INDENTED = """
+<table>
+ <thead>
+  <tr>
+   <th>
+    Name
+   </th>
+   <th colspan="2">
+    <b>
+     Sum
+    </b>
+    of all
+   </th>
+  </tr>
+ </thead>
+ <tbody>
+  <tr>
+   <td>
+    apples
+    and pears
+   </td>
+   <td>
+    1<sup>a</sup>
+    <br/>
+    2
+   </td>
+   <td>
+   </td>
+  </tr>
+ </tbody>
+</table>
+"""
+COMPACT = (
+    '<table><tr><td>Name</td><td colspan="2"><b>Sum</b> of all</td></tr>'
+    "<tr><td>apples and pears</td><td>1<sup>a</sup><br/>2</td><td></td></tr></table>"
+)
+WRITTEN = {
+    "indented": INDENTED,
+    "compact": COMPACT,
+    "bare attributes": COMPACT.replace("<td>", "<td rowspan=1 colspan=1>").replace('"2"', "2"),
+    "padded": COMPACT.replace("<td>", "<td> ").replace("</td>", " </td>"),
+    "no thead": INDENTED.replace("<thead>", "").replace("</thead>", ""),
+    "no tbody": INDENTED.replace("<tbody>", "").replace("</tbody>", ""),
+    "a row a line": COMPACT.replace("</tr>", "</tr>\r\n"),
+    "tabs": INDENTED.replace("    ", "\t"),
+    "blanks": INDENTED.replace("and pears", "and   pears ").replace("Name", "Name "),
+}
+
+
+@pytest.mark.parametrize("second", WRITTEN)
+@pytest.mark.parametrize("first", WRITTEN)
+def test_a_table_scores_1_however_its_source_is_laid_out(first: str, second: str) -> None:
+    found = scored(WRITTEN[first], WRITTEN[second])
+    assert (found.content_f1, found.structure_f1, found.adjacency_f1, found.teds, found.teds_s) == (1.0,) * 5
+
+
+def test_a_reading_error_costs_the_same_however_the_source_is_laid_out() -> None:
+    wrong = {name: source.replace("apples", "apple").replace("Name", "Nane ") for name, source in WRITTEN.items()}
+    found = {scored(INDENTED, source) for source in wrong.values()}
+    assert len(found) == 1
+    assert found.pop().teds < 1.0
 
 
 def test_structure_is_scored_apart_from_content() -> None:

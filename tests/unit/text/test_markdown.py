@@ -53,4 +53,11 @@ def test_plain_text_is_the_same_for_lines_and_for_markdown() -> None:
     )
     assert markdown.plain_text(lines) == markdown.plain_text(label)
     assert markdown.plain_text(lines).startswith("Quarterly report Region Revenue North 12.5 The margin")
+    pipe = "| Region | Revenue |\n|---|---:|\n| North | 12.5 |\n"
+    html = "<table><tr><th>Region</th><th>Revenue</th></tr><tr><td>North</td><td>12.5</td></tr></table>\n"
+    assert markdown.plain_text(label.replace(pipe, html)) == markdown.plain_text(label)
+    assert markdown.plain_text(label.replace(pipe, html.replace("<", "\n  <").replace(">", ">\n  "))) == (
+        markdown.plain_text(label)
+    )
+    assert markdown.plain_text("<table>\n<td>\n- 5\n<td>\n--\n</table>") == "- 5 --"
     assert markdown.plain_text("a - b\n-5 % and 3*4") == "a - b -5 % and 3*4", "signs inside a line are content"

@@ -84,6 +84,8 @@ def test_tables_of_both_kinds_become_tables() -> None:
     html = rendered('before\n<table><tr><th colspan="2">A &amp; B</th></tr><tr><td>1<td>2<br>3</table> after')
     assert '<th colspan="2">A &amp; B</th>' in html
     assert "<td>1</td><td>2<br>3</td>" in html
+    indented = rendered("<table>\n <tr>\n  <td>\n   a\n   b\n   <br/>\n   c\n  </td>\n </tr>\n</table>")
+    assert "<td>a b<br>c</td>" in indented, "a line end in the source is a blank"
     assert "before" in html
     assert "<p>after</p>" in html
 
