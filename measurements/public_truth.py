@@ -59,7 +59,7 @@ class Reading:
             environment["PYTHONPATH"] = str(REPOSITORY / "src")
         else:
             environment.pop("PYTHONPATH", None)
-        self._limit_s = limit_s
+        self._limit_s, self._is_late = limit_s, False
         command = [python, str(REPOSITORY / "measurements" / "read_pdfs.py"), reader]
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the process
         self._answers, end = os.pipe()
@@ -74,7 +74,10 @@ class Reading:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield answers until there is none for `limit_s` seconds, or the process ended."""
         pipe, waiting = self._answers, b""
-        while select.select([pipe], [], [], self._limit_s)[0]:
+        while True:
+            if not select.select([pipe], [], [], self._limit_s)[0]:
+                self._is_late = True
+                return
             part = os.read(pipe, 1 << 16)
             if not part:
                 return
@@ -85,7 +88,7 @@ class Reading:
         """End the process and what it started if they still run, and say why there were no more answers."""
         os.close(self._answers)
         try:
-            code = self._process.wait(5)
+            code = self._process.wait(0 if self._is_late else 5)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
