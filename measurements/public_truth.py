@@ -10,8 +10,9 @@ need an environment of their own: `python -m venv /tmp/kreuzberg && /tmp/kreuzbe
 
 Each reader works through a set in one process, a document after the other; one that ends the process, or takes longer
 than `--limit`, is refused, and the next document has a new process. What was read is kept in OUT/answers: `--again`
-reads it anew, else only the labels are. OUT/public_truth.csv has each figure with what it was counted over,
-OUT/public_truth.md the table. `public_sets` says what figures mean, `read_pdfs` how readers are called.
+reads it anew, else only the labels are. OUT/public_truth.md is the table, OUT/public_truth.csv has each of its figures
+with what it was counted over, OUT/documents.csv those of each document. `public_sets` says what figures mean,
+`read_pdfs` how readers are called.
 """
 
 import argparse
@@ -151,9 +152,9 @@ def sampled(documents: Sequence[Document], most: int) -> list[Document]:
     return [documents[number * len(documents) // most] for number in range(most)]
 
 
-def write(rows: Sequence[Row], out: Path) -> None:
-    """Write public_truth.csv and public_truth.md."""
-    with (out / "public_truth.csv").open("w", encoding="utf-8", newline="") as stream:
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as CSV, a figure a line."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("set", "reader", "figure", "value", "counted"))
         for row in rows:
@@ -163,7 +164,6 @@ def write(rows: Sequence[Row], out: Path) -> None:
                     writer.writerow((row.set, row.reader, name, f"{figure.value:.6f}", figure.counted))
             for name in COST if row.cost else ():
                 writer.writerow((row.set, row.reader, name, f"{row.cost[name]:.6g}", row.cost["pages"]))
-    (out / "public_truth.md").write_text(table(rows), encoding="utf-8")
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -193,9 +193,13 @@ def _shown(name: str, figures: Figures) -> str:
     return f"{figure.value:.3f}"
 
 
-def measure(arguments: argparse.Namespace, readers: Mapping[str, tuple[str, str]]) -> list[Row]:
-    """Read and score every set that is there; `readers` is name → (Python, version)."""
+def measure(arguments: argparse.Namespace, readers: Mapping[str, tuple[str, str]]) -> tuple[list[Row], list[Row]]:
+    """Read and score every set that is there; `readers` is name → (Python, version).
+
+    Returns a row for each set and reader, and one for each of their documents.
+    """
     rows: list[Row] = []
+    single: list[Row] = []
     for name in arguments.set or SETS:
         work = arguments.out / "pdfs" / name
         work.mkdir(parents=True, exist_ok=True)
@@ -213,10 +217,14 @@ def measure(arguments: argparse.Namespace, readers: Mapping[str, tuple[str, str]
                 for document, answer in zip(documents, read_, strict=True)
             }
             rows += rows_of(name, f"{reader} {version}", found.score(answers), costs(documents, read_))
+            single += [
+                Row(f"{name}: {document}", reader, found.score({document: answer})[""], {})
+                for document, answer in answers.items()
+            ]
             print(table(rows[-1:]).splitlines()[-1], file=sys.stderr)
         for reader, published in found.published.items():
             rows += rows_of(name, f"{reader} (published)", found.score(published), {})
-    return rows
+    return rows, single
 
 
 def _answers(
@@ -278,10 +286,12 @@ def main() -> int:
                 f"--reader {given}: {READERS[name][0]} is not there; install it, or name the Python that has it"
             )
         readers[name] = (python or sys.executable, version)
-    rows = measure(arguments, readers)
+    rows, single = measure(arguments, readers)
     if not rows:
         parser.error(f"--folder {arguments.folder}: none of the sets is there (see --list)")
-    write(rows, arguments.out)
+    write(arguments.out / "public_truth.csv", rows)
+    write(arguments.out / "documents.csv", single)
+    (arguments.out / "public_truth.md").write_text(table(rows), encoding="utf-8")
     print(table(rows), end="")
     return 0
 
