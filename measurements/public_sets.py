@@ -18,7 +18,7 @@ Figures, each within 0 and 1 and greater where it is better:
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -109,9 +109,9 @@ def find(name: str, folder: Path, work: Path) -> PublicSet:
     Raises:
         NotThereError: Nothing of it is there.
     """
-    found = SETS[name].read(folder / name, work)
+    found = SETS[name].read(folder / name.partition(" ")[0], work)
     if not found.documents and not found.published:
-        raise NotThereError(f"no PDF in {folder / name}")
+        raise NotThereError(f"there is no document in {folder / name}")
     return found
 
 
@@ -331,35 +331,91 @@ def with_html_tables(text: str) -> str:
 # --- OmniDocBench -------------------------------------------------------------------------------------------------
 
 
-def _omnidocbench(folder: Path, work: Path) -> PublicSet:
-    data = _needed(folder / "demo_data" / "omnidocbench_demo")
-    found = truth.read(_needed(data / "OmniDocBench_demo.json"), "omnidocbench")
-    documents = []
-    for page, source in found.pages.items():
-        image = data / "images" / Path(source.file).name
-        if image.is_file():
-            documents.append(Document(page, _as_pdf(image, work / f"{page}.pdf")))
-    answered = folder / "demo_data" / "end2end"
-    published = {page: answered / f"{page}.md" for page in found.pages}
+def _omnidocbench_scans(folder: Path, work: Path) -> PublicSet:
+    documents, found = _omnidocbench(folder, lambda page, image, _: _scan(image, work / f"{page}.pdf"))
+    answered = {page: folder / "demo_data" / "end2end" / f"{page}.md" for page in found.pages}
     texts = {
         page: Answer([path.read_text(encoding="utf-8")], whole=True)
-        for page, path in published.items()
+        for page, path in answered.items()
         if path.is_file()
     }
+    return PublicSet(documents, lambda answers: _page_figures(found, answers), {"its demo": texts} if texts else {})
+
+
+def _omnidocbench_typeset(folder: Path, work: Path) -> PublicSet:
+    documents, found = _omnidocbench(folder, lambda page, image, row: _page_of_lines(row, image, work / f"{page}.pdf"))
 
     def score(answers: Answers) -> Mapping[str, Figures]:
-        records = [record for record in found.records if record["id"] in answers]
-        predictions = [{"id": record["id"], "text": answers[str(record["id"])].text} for record in records]
-        frame = scoring.score_records(records, predictions, found.annotations)
-        text = _mean(1 - frame["odb.text_edit"].dropna())
-        return {
-            "": _known(text=text, teds=_mean(frame["odb.table_teds"].dropna()), grits=_mean(frame["table_f1"].dropna()))
-        }
+        # Tables are pictures there.
+        return {"": {name: figure for name, figure in _page_figures(found, answers)[""].items() if name == "text"}}
 
-    return PublicSet(documents, score, {"demo answers": texts} if texts else {})
+    return PublicSet(documents, score)
 
 
-def _as_pdf(image: Path, target: Path) -> Path:
+def _omnidocbench(
+    folder: Path, made: Callable[[str, Path, Mapping[str, Any]], Path]
+) -> tuple[list[Document], truth.EvaluationSet]:
+    """Read the annotations, and make a PDF of each page: of its name, its image and its annotations."""
+    data = _needed(folder / "demo_data" / "omnidocbench_demo")
+    annotations = _needed(data / "OmniDocBench_demo.json")
+    found = truth.read(annotations, "omnidocbench")
+    rows = {row["page_info"]["image_path"]: row for row in json.loads(annotations.read_text(encoding="utf-8"))}
+    sources = [(page, source.file, data / "images" / Path(source.file).name) for page, source in found.pages.items()]
+    documents = [Document(page, made(page, image, rows[file])) for page, file, image in sources if image.is_file()]
+    return documents, found
+
+
+def _page_figures(found: truth.EvaluationSet, answers: Answers) -> Mapping[str, Figures]:
+    records = [record for record in found.records if record["id"] in answers]
+    predictions = [{"id": record["id"], "text": answers[str(record["id"])].text} for record in records]
+    frame = scoring.score_records(records, predictions, found.annotations)
+    columns = {"text": 1 - frame["odb.text_edit"], "teds": frame["odb.table_teds"], "grits": frame["table_f1"]}
+    return {"": _known(**{name: _mean(values.dropna()) for name, values in columns.items()})}
+
+
+def _page_of_lines(row: Mapping[str, Any], image: Path, target: Path) -> Path:
+    """Write a page as a PDF of text: each line into the box that people drew, all else as it is drawn."""
+    with pymupdf.open() as pdf, pymupdf.open(image) as picture:
+        # Its size as the annotations say it may be the other way round.
+        seen, size = picture[0].rect, pymupdf.Pixmap(image)
+        scale = 842 / max(size.width, size.height)
+        page = pdf.new_page(width=size.width * scale, height=size.height * scale)
+        drawn = pymupdf.Matrix(scale, scale)
+        pixels = pymupdf.Matrix(size.width / seen.width, size.height / seen.height)
+        writer = pymupdf.TextWriter(page.rect)
+        for part in _parts(row["layout_dets"]):
+            box = pymupdf.Rect(*part["poly"][:2], *part["poly"][4:6])
+            text = " ".join(str(part.get("text") or "").split())
+            if text:
+                _fill(writer, text, box * drawn)
+            elif min(box.width, box.height) >= 2:
+                crop = picture[0].get_pixmap(matrix=pixels, clip=box * ~pixels)
+                page.insert_image(box * drawn, pixmap=crop)
+        writer.write_text(page)
+        pdf.save(target)
+    return target
+
+
+def _parts(blocks: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the lines of all blocks, and the blocks that have none."""
+    for block in blocks:
+        if block.get("merge_list"):
+            yield from _parts(block["merge_list"])
+        elif block.get("line_with_spans"):
+            yield from block["line_with_spans"]
+        elif not block["category_type"].endswith("mask"):
+            yield block
+
+
+def _fill(writer: Any, text: str, box: Any) -> None:
+    """Set a line so that it fills its box from left to right, as far as the box is high enough."""
+    font = pymupdf.Font("helv" if text.isascii() else "cjk")
+    size = min(1.1 * box.height, box.width / max(font.text_length(text, 1), 0.1))
+    if size >= 1:
+        writer.append((box.x0, box.y1 - 0.22 * box.height), text, font=font, fontsize=size)
+
+
+def _scan(image: Path, target: Path) -> Path:
     """Write an image as the one page of a PDF: a scan, of which nothing can be read without OCR."""
     pixmap = pymupdf.Pixmap(image)
     scale = 842 / max(pixmap.width, pixmap.height)
@@ -477,6 +533,7 @@ def _rules(pixels: "np.ndarray[Any, np.dtype[np.uint8]]") -> list[tuple[float, i
     return found
 
 
+_OMNIDOCBENCH = "git clone https://github.com/pichiu/OmniDocBench; its demo_data/{omnidocbench_demo,end2end}"
 SETS: Mapping[str, Source] = {
     "icdar2013": Source("the reports of the ICDAR 2013 table competition: *.pdf with *-str.xml", _icdar2013),
     "olmocr": Source("git clone https://github.com/allenai/olmocr; its olmocr/bench/sample_data", _olmocr),
@@ -486,9 +543,8 @@ SETS: Mapping[str, Source] = {
         "ground-truth/markdown, prediction/*/markdown",
         _opendataloader_bench,
     ),
-    "OmniDocBench": Source(
-        "git clone https://github.com/pichiu/OmniDocBench; its demo_data/{omnidocbench_demo,end2end}", _omnidocbench
-    ),
+    "OmniDocBench": Source(_OMNIDOCBENCH, _omnidocbench_scans),
+    "OmniDocBench typeset": Source(_OMNIDOCBENCH, _omnidocbench_typeset),
     "PubTabNet": Source("git clone https://github.com/ibm-aur-nlp/PubTabNet; its examples", _pubtabnet),
 }
-"""Sets by the name of their subfolder."""
+"""Sets by the name of their subfolder, up to the first blank."""
