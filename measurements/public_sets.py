@@ -6,7 +6,7 @@ not tell pages apart (`Answer.whole`).
 
 Figures, each within 0 and 1 and greater where it is better:
 
-    facts           olmOCR-bench's facts that hold, those about formulas left out
+    facts           olmOCR-bench's facts that hold; left out are those about formulas, and those that nobody wrote down
     table_facts     those about tables among them; `formula_facts`: those about formulas, by LaTeX tokens
     adjacency       F1 of neighbouring cells, mean over documents (pages, where a set has single pages)
     grits           GriTS_Con; `teds`: TEDS; tables found where there is none count against all three
@@ -183,6 +183,8 @@ def _olmocr(folder: Path, _: Path) -> PublicSet:
             pages = answer.pages if len(answer.pages) >= source.page else [""] * source.page
             text = answer.text if answer.whole else pages[source.page - 1]
             for fact in facts:
+                if found.sources[str(fact["id"])] == "baseline":  # that a page is legible at all, of each PDF
+                    continue
                 holds = olmocr.holds(fact, text)
                 held["formula_facts" if fact["type"] == "math" else "facts"].append(holds)
                 if fact["type"] == "table":

@@ -85,14 +85,13 @@ def test_facts_of_tables_and_formulas_are_told_apart_and_headers_dropped(tmp_pat
         {"id": "1", "type": "present", "text": "words"},
         {"id": "2", "type": "table", "cell": "1", "up": "a"},
         {"id": "3", "type": "math", "math": "x^2"},
-        {"id": "4", "type": "baseline"},
     )
     write(data / "dataset.jsonl", "".join(json.dumps({"pdf": "x.pdf", "page": 1, **fact}) + "\n" for fact in facts))
     olmocr = found("olmocr", tmp_path)
     assert [document.headers for document in olmocr.documents] == ["drop"]
     figures = olmocr.score({"x.pdf": Answer([f"words\n\n{TABLE}"])})[""]
     assert {name: (figure.value, figure.counted) for name, figure in figures.items()} == {
-        "facts": (1.0, 3),
+        "facts": (1.0, 2),
         "table_facts": (1.0, 1),
         "formula_facts": (0.0, 1),
     }
