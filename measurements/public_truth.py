@@ -10,9 +10,9 @@ need an environment of their own: `python -m venv /tmp/kreuzberg && /tmp/kreuzbe
 
 Each reader works through a set in one process, a document after the other; one that ends the process, or takes longer
 than `--limit`, is refused, and the next document has a new process. What was read is kept in OUT/answers: `--again`
-reads it anew, else only the labels are. OUT/public_truth.md is the table, OUT/public_truth.csv has each of its figures
-with what it was counted over, OUT/documents.csv those of each document. `public_sets` says what figures mean,
-`read_pdfs` how readers are called.
+reads all of it anew, `--kept` none, else only the labels are. OUT/public_truth.md is the table; OUT/public_truth.csv
+has each of its figures with what it was counted over, OUT/documents.csv those of each document. `public_sets` says what
+figures mean, `read_pdfs` how readers are called.
 """
 
 import argparse
@@ -232,7 +232,7 @@ def _answers(
 ) -> list[Any]:
     """Return what a reader makes of a set, or made of it before."""
     file = arguments.out / "answers" / f"{name}-{reader}.json"
-    if file.is_file() and reader != "labels" and not arguments.again:
+    if file.is_file() and not arguments.again and (arguments.kept or reader != "labels"):
         answers: list[Any] = json.loads(file.read_text(encoding="utf-8"))
         if [answer["pdf"] for answer in answers] == [str(document.pdf.resolve()) for document in documents]:
             return answers
@@ -268,6 +268,7 @@ def main() -> int:
     parser.add_argument("--documents", type=int, default=0, help="of each set at most so many, evenly spread")
     parser.add_argument("--limit", type=float, default=900.0, help="seconds without an answer before one is refused")
     parser.add_argument("--again", action="store_true", help="read anew what is kept in OUT/answers")
+    parser.add_argument("--kept", action="store_true", help="read nothing anew that is kept there, the labels included")
     parser.add_argument("--list", action="store_true", help="say where the sets come from")
     arguments = parser.parse_args()
     if arguments.list:
