@@ -21,12 +21,12 @@ Style = TypeVar("Style", TableStyle, TextStyle)
 
 @dataclass(frozen=True)
 class TableDocument:
-    """A PDF with a table, and the table: on each page (from 1) its part."""
+    """A PDF with a table, and the table: on each page (from 1) its part, or two tables side by side."""
 
     style: TableStyle
     number: int
     pdf: bytes
-    tables: dict[int, Table]
+    tables: dict[int, tuple[Table, ...]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ def table_document(typesetter: Typesetter, style: TableStyle, number: int, seed:
         made = sheets(style, draw, max(3, int(rows)))
         pdf = _table_pdf(typesetter, style, made, draw)
         if pdf is not None:
-            return TableDocument(style, number, pdf, {i + 1: sheet.table for i, sheet in enumerate(made)})
+            tables = tuple(sheet.table for sheet in made)
+            by_page = [tables] if "side-by-side" in style.features else [(table,) for table in tables]
+            return TableDocument(style, number, pdf, dict(enumerate(by_page, 1)))
         if rows < 3:
             raise RuntimeError(f"table {number} of style {style.name!r} with seed {seed} fits on no page")
         rows *= _FEWER
@@ -87,7 +89,7 @@ def _table_pdf(typesetter: Typesetter, style: TableStyle, made: Sequence[Sheet],
         pdf = _without_tags(typesetter.pdf(typst_tables.source(style, made, around, draw)))
     else:
         pdf = drawn_tables.document(style, made, around, draw)
-    if pdf.page_count != len(made) or any(_is_beyond(page) for page in pdf):
+    if pdf.page_count != (len(made) if "pages" in style.features else 1) or any(_is_beyond(page) for page in pdf):
         return None
     if style.features & {"rotated", "sideways"}:
         pdf = _turned(pdf, is_shown_upright="rotated" in style.features)

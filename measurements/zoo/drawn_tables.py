@@ -18,6 +18,7 @@ Segment = tuple[float, float, float, float]
 _FONTS = (*fonts.LATIN, ("helv", "helv"))
 _WATERMARKS = ("DRAFT", "COPY", "VOID", "SAMPLE")
 _MARGIN = 56.0
+_GUTTER = 32.0
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,15 @@ class _Look:
 
 
 def document(style: TableStyle, pages: Sequence[Sheet], around: Surroundings, draw: random.Random) -> Any:
-    """Return a pymupdf.Document with a sheet on each page."""
+    """Return a pymupdf.Document with a sheet on each page, or two side by side."""
     look = _look(style, draw)
     mark = (draw.choice(_WATERMARKS), draw.choice((0.75, 0.85)), draw.random() < 0.5)
     pdf = pymupdf.open()
-    for number, sheet in enumerate(pages):
-        layout = _Layout(sheet, look)
-        width = max(595.0, layout.xs[-1] + 2 * _MARGIN)
+    groups = [pages] if "side-by-side" in style.features else [[sheet] for sheet in pages]
+    for number, group in enumerate(groups):
+        layouts = [_Layout(style, sheet, look) for sheet in group]
+        taken = sum(layout.xs[-1] for layout in layouts) + _GUTTER * (len(group) - 1)
+        width = max(595.0, taken + 2 * _MARGIN)
         page = pdf.new_page(width=width, height=842)
         if look.font == fonts.CJK:
             page.insert_font(fontname=fonts.CJK, fontbuffer=fonts.cjk().buffer)
@@ -60,10 +63,12 @@ def document(style: TableStyle, pages: Sequence[Sheet], around: Surroundings, dr
         if number == 0:
             for text in (around.before, around.caption):
                 y = _paragraph(page, look, text, y)
-        left = draw.choice((_MARGIN, max(_MARGIN, (width - layout.xs[-1]) / 2)))
-        _table(page, style, layout, left, y)
-        y += layout.ys[-1] + 1.6 * look.size
-        if number == len(pages) - 1:
+        left = draw.choice((_MARGIN, max(_MARGIN, (width - taken) / 2)))
+        for layout in layouts:
+            _table(page, style, layout, left, y)
+            left += layout.xs[-1] + _GUTTER
+        y += max(layout.ys[-1] for layout in layouts) + 1.6 * look.size
+        if number == len(groups) - 1:
             for text in (around.note, around.after):
                 y = _paragraph(page, look, text, y)
         if "watermark" in style.features and not mark[2]:
@@ -101,8 +106,8 @@ _NO_FRAMES = frozenset(("heading-above", "totals-beside"))
 class _Layout:
     """Where columns, rows and lines of text of a sheet are; x and y from the table's upper left corner, in points."""
 
-    def __init__(self, sheet: Sheet, look: _Look) -> None:
-        self.sheet, self.look = sheet, look
+    def __init__(self, style: TableStyle, sheet: Sheet, look: _Look) -> None:
+        self.style, self.sheet, self.look = style, sheet, look
         widths = [self._column_width(column) for column in range(sheet.table.columns)]
         for cell in sheet.table.cells:
             if cell.column_span > 1:
@@ -127,8 +132,14 @@ class _Layout:
         if column in self.sheet.wide:
             return self.sheet.wide_pt + 2 * self.look.inset_x
         alone = [c for c in self.sheet.table.cells if c.column == column and c.column_span == 1 and c.text]
-        longest = max((self.look.width(c.text, bold=self._is_head(c)) for c in alone), default=20.0)
-        return longest + 2 * self.look.inset_x
+        texts = [(part, cell) for cell in alone for part in self._unbroken(cell)]
+        longest = max((self.look.width(text, bold=self._is_head(cell)) for text, cell in texts), default=20.0)
+        leader = 60.0 if "leaders" in self.style.features and column == 0 else 0.0
+        return longest + leader + 2 * self.look.inset_x
+
+    def _unbroken(self, cell: Cell) -> list[str]:
+        """Return what has to stand on one line: a cell's text, or each word of a heading that is to be wrapped."""
+        return cell.text.split() if "wrapped-heads" in self.style.features and self._is_head(cell) else [cell.text]
 
     def _is_head(self, cell: Cell) -> bool:
         return cell.row < self.sheet.header_rows
@@ -247,4 +258,7 @@ def _text(shape: Any, layout: _Layout, cell: Cell, left: float, top: float) -> N
         for piece in pieces:
             shape.insert_text((x, y), piece, fontsize=look.size, fontname=font)
             x += look.width(f"{piece} ", bold=is_head)
+        if "leaders" in layout.style.features and cell.column == 0 and not is_head:
+            dots = "." * int((left + x1 - x) / look.width("."))
+            shape.insert_text((x, y), dots, fontsize=look.size, fontname=font)
         y += look.leading

@@ -40,10 +40,10 @@ class Sheet:
 
 
 def sheets(style: TableStyle, draw: random.Random, rows: int) -> list[Sheet]:
-    """Return a table of about so many rows, as one sheet a page."""
+    """Return a table of about so many rows, as one sheet a page; two tables, where they stand side by side."""
     header, columns = _header(style, draw)
-    bodies = [_body(style, draw, columns, rows) for _ in range(2 if "pages" in style.features else 1)]
-    is_repeated = draw.random() < 0.7
+    bodies = [_body(style, draw, columns, rows) for _ in range(2 if style.features & {"pages", "side-by-side"} else 1)]
+    is_repeated = draw.random() < 0.7 or "side-by-side" in style.features
     made = []
     for number, body in enumerate(bodies):
         head = header if number == 0 or is_repeated else []
@@ -85,16 +85,22 @@ def _header(style: TableStyle, draw: random.Random) -> tuple[list[Cell], list[st
         if draw.random() < 0.5:
             columns.append(draw.choice(_KINDS))
     else:
-        columns += [draw.choice(_KINDS) for _ in range(draw.randint(2, 6))]
+        most = 2 if "side-by-side" in style.features else 6
+        columns += [draw.choice(_KINDS) for _ in range(draw.randint(2, most))]
     if "row-spans" in style.features:
         columns.insert(1, "name")
     if "empty-column" in style.features:
         columns.insert(draw.randint(2, len(columns)), "blank")
-    heads = [words.stub(draw, style.script), *words.headings(draw, style.script, len(columns) - 1)]
+    heads = [words.stub(draw, style.script), *words.headings(draw, style.script, len(columns) - 1, _words(style))]
     if "totals-beside" in style.features:
         columns.append("count")
         heads.append(draw.choice(("", "Sum")))
     return [Cell(0, column, head) for column, head in enumerate(heads)], columns
+
+
+def _words(style: TableStyle) -> int:
+    """Return the most words of a heading."""
+    return 5 if "wrapped-heads" in style.features else 2
 
 
 def _body(style: TableStyle, draw: random.Random, columns: Sequence[str], rows: int) -> list[Cell]:

@@ -50,22 +50,21 @@ class TextScore:
     texts: float
 
 
-def table_score(truth: Mapping[int, Table], pages: Mapping[int, str]) -> TableScore:
+def table_score(truth: Mapping[int, Sequence[Table]], pages: Mapping[int, str]) -> TableScore:
     """Score the tables in a document's labels; white space within cells is one blank on both sides."""
     found = {page: [one.with_collapsed_spaces() for one in find_tables(text)] for page, text in pages.items()}
     by_page = [
-        page_tables(_html([truth[page]] if page in truth else []), _html(found.get(page, [])))
-        for page in sorted(set(truth) | set(found))
+        page_tables(_html(truth.get(page, [])), _html(found.get(page, []))) for page in sorted(set(truth) | set(found))
     ]
     scored: list[PageTables] = [score for score in by_page if score is not None]
     return TableScore(
-        icdar2013.score({page: [table] for page, table in truth.items()}, pages).adjacency_f1,
+        icdar2013.score(truth, pages).adjacency_f1,
         sum(score.structure_f1 for score in scored) / len(scored),
         sum(score.content_f1 for score in scored) / len(scored),
         sum(score.teds for score in scored) / len(scored),
         float(
             all(
-                [_filled(one) for one in found.get(page, [])] == ([_filled(truth[page])] if page in truth else [])
+                [_filled(one) for one in found.get(page, [])] == [_filled(one) for one in truth.get(page, [])]
                 for page in set(truth) | set(found)
             )
         ),

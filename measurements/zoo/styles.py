@@ -4,9 +4,11 @@ A style is a combination; none is in both halves. What a half has by one produce
 has by another producer or with other lines, so that a rule that was made for one half is examined by the other.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
+Style = TypeVar("Style")
 Half = Literal["develop", "report"]
 Producer = Literal["typst", "drawn"]
 Script = Literal["en", "zh", "he"]
@@ -19,8 +21,9 @@ between columns and one below the header."""
 class TableStyle:
     """A kind of table.
 
-    `features` are of: row-spans, column-spans, two-level, wrapped, pages, units, empty-cells, empty-column,
-    totals-beside, heading-above, watermark, rotated, sideways, footnotes, groups, tight.
+    `features` are of: row-spans, column-spans, two-level, wrapped, wrapped-heads, pages, units, empty-cells,
+    empty-column, totals-beside, heading-above, watermark, rotated, sideways, footnotes, groups, tight, leaders (dots
+    from names to figures), side-by-side (two tables with the same headings).
     """
 
     half: Half
@@ -36,12 +39,17 @@ class TableStyle:
         return ", ".join([self.lines, *sorted(self.features), *script]) + f" ({self.producer})"
 
 
+def _by_turns(develop: Sequence[Style], report: Sequence[Style]) -> tuple[Style, ...]:
+    """Return the styles of both halves, so that any number of documents is half of each."""
+    return tuple(style for pair in zip(develop, report, strict=True) for style in pair)
+
+
 def _tables(half: Half, *rows: tuple[Producer, Lines, str] | tuple[Producer, Lines, str, Script]) -> list[TableStyle]:
     return [TableStyle(half, row[0], row[1], frozenset(row[2].split()), *row[3:]) for row in rows]
 
 
-TABLES = (
-    *_tables(
+TABLES = _by_turns(
+    _tables(
         "develop",
         ("typst", "grid", "row-spans"),
         ("drawn", "grid", "wrapped"),
@@ -68,8 +76,11 @@ TABLES = (
         ("typst", "bands", "column-spans"),
         ("drawn", "bands", "wrapped"),
         ("typst", "columns", "units"),
+        ("typst", "booktabs", "wrapped-heads"),
+        ("drawn", "none", "leaders"),
+        ("typst", "grid", "side-by-side"),
     ),
-    *_tables(
+    _tables(
         "report",
         ("drawn", "grid", "row-spans two-level"),
         ("typst", "grid", "row-spans wrapped"),
@@ -96,6 +107,9 @@ TABLES = (
         ("drawn", "bands", "two-level"),
         ("typst", "bands", "units"),
         ("drawn", "columns", "empty-cells"),
+        ("drawn", "header", "wrapped-heads"),
+        ("typst", "header", "leaders"),
+        ("drawn", "none", "side-by-side"),
     ),
 )
 
@@ -125,8 +139,8 @@ def _texts(half: Half, *rows: tuple[Producer, str] | tuple[Producer, str, Script
     return [TextStyle(half, row[0], frozenset(row[1].split()), *row[2:]) for row in rows]
 
 
-TEXTS = (
-    *_texts(
+TEXTS = _by_turns(
+    _texts(
         "develop",
         ("typst", ""),
         ("typst", "indent justified tight"),
@@ -141,7 +155,7 @@ TEXTS = (
         ("typst", "indent", "zh"),
         ("typst", "bullets", "he"),
     ),
-    *_texts(
+    _texts(
         "report",
         ("drawn", "headings"),
         ("drawn", "indent tight"),

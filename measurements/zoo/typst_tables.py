@@ -36,7 +36,7 @@ def preamble(draw: random.Random, script: Script, size: float) -> str:
 
 
 def source(style: TableStyle, pages: Sequence[Sheet], around: Surroundings, draw: random.Random) -> str:
-    """Return a document with a sheet on each page."""
+    """Return a document with a sheet on each page, or two side by side."""
     size = draw.choice((8, 9, 10, 11))
     parts = [preamble(draw, style.script, size)]
     if "watermark" in style.features:
@@ -49,7 +49,11 @@ def source(style: TableStyle, pages: Sequence[Sheet], around: Surroundings, draw
     if around.caption:
         parts.append(_paragraph(around.caption))
     look = _Look(style, draw)
-    parts.append("#pagebreak()\n".join(look.table(sheet) for sheet in pages))
+    tables = [look.table(sheet) for sheet in pages]
+    if "side-by-side" in style.features:
+        parts.append(f"#grid(columns: 2, column-gutter: {draw.choice((20, 36))}pt, {', '.join(tables)})\n\n")
+    else:
+        parts.append("#pagebreak()\n".join(f"#{table}\n\n" for table in tables))
     if around.note:
         parts.append(f"#text(size: 0.85em, {typst_string(around.note)})\n\n")
     if around.after:
@@ -77,7 +81,7 @@ class _Look:
         self._vertical = draw.choice(("top", "horizon"))
 
     def table(self, sheet: Sheet) -> str:
-        """Return a table's source."""
+        """Return a table's source, in Typst's code mode."""
         settings = [
             f"columns: ({', '.join(self._width(sheet, column) for column in range(sheet.table.columns))},)",
             f"align: ({', '.join(self._alignment(sheet, column) for column in range(sheet.table.columns))},)",
@@ -91,12 +95,16 @@ class _Look:
                 f"else if calc.even(y - {head}) {{ {self._fill} }} else {{ none }}"
             )
         parts = [*settings, *self._lines(sheet), *(self._cell(sheet, cell) for cell in sheet.table.cells)]
-        return "#table(\n  " + ",\n  ".join(parts) + ",\n)\n\n"
+        return "table(\n  " + ",\n  ".join(parts) + ",\n)"
 
     def _width(self, sheet: Sheet, column: int) -> str:
         if column in sheet.wide:
             return f"{sheet.wide_pt}pt"
-        if self._style.features & {"empty-column"} and column not in sheet.figures and column > 0:
+        if "leaders" in self._style.features and column == 0:
+            return "150pt"
+        if "wrapped-heads" in self._style.features and column > 0:
+            return "62pt"
+        if "empty-column" in self._style.features and column not in sheet.figures and column > 0:
             return "40pt"
         if self._is_full_width and (column > 0 or self._is_stub_wide):
             return "1fr"
@@ -137,4 +145,7 @@ class _Look:
             options.append(f"rowspan: {cell.row_span}")
         if cell.column_span > 1:
             options += [f"colspan: {cell.column_span}", "align: center + horizon"]
-        return f"table.cell({', '.join(options)}, text({weight}{typst_string(cell.text)}))"
+        text = f"text({weight}{typst_string(cell.text)})"
+        if "leaders" in self._style.features and cell.column == 0 and not is_head:
+            text += " + [ ] + box(width: 1fr, repeat[.])"
+        return f"table.cell({', '.join(options)}, {text})"

@@ -61,10 +61,12 @@ def names(draw: random.Random, script: Script, count: int) -> list[str]:
     return [*found, *(name(draw, script) for _ in range(count - len(found)))]
 
 
-def headings(draw: random.Random, script: Script, count: int) -> list[str]:
-    """Return headings of columns, one or two words each."""
+def headings(draw: random.Random, script: Script, count: int, most: int = 2) -> list[str]:
+    """Return headings of columns, one or two words each; in English more, where `most` is."""
     source = {"en": _HEADS, "zh": _ZH_HEADS, "he": _HE_HEADS}[script]
     chosen = draw.sample(source, count)
+    if script == "en" and most > 2:
+        return [" ".join([head, "of", *draw.sample(_NOUNS, draw.randint(1, most - 2))]) for head in chosen]
     if script == "en":
         return [f"{head} {draw.choice(_NOUNS)}" if draw.random() < 0.25 else head for head in chosen]
     return chosen

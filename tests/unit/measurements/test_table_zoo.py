@@ -13,7 +13,7 @@ from zoo.styles import TABLES, TEXTS, TableStyle, TextStyle
 from zoo.texts import TextBlock
 
 from scribetune.samples.typesetting import Typesetter
-from scribetune.text.grids import Cell, table
+from scribetune.text.grids import Cell, Table, table
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,10 @@ def of(styles: tuple[TableStyle, ...], features: str) -> TableStyle:
     return next(style for style in styles if style.features == frozenset(features.split()))
 
 
+def grids_of(document: TableDocument) -> list[Table]:
+    return [grid for grids in document.tables.values() for grid in grids]
+
+
 def test_no_style_is_in_both_halves_and_each_half_has_half_of_them() -> None:
     for styles in (TABLES, TEXTS):
         names: Counter[str] = Counter(style.name.rsplit(" (", 1)[0] + style.script for style in styles)
@@ -39,7 +43,12 @@ def test_no_style_is_in_both_halves_and_each_half_has_half_of_them() -> None:
 
 
 def test_a_seed_makes_the_same_bytes_and_another_seed_other_tables(typesetter: Typesetter) -> None:
-    for style in (TABLES[0], TABLES[1], of(TABLES, "sideways"), of(TABLES, "pages units")):
+    for style in (
+        of(TABLES, "row-spans"),
+        of(TABLES, "column-spans"),
+        of(TABLES, "sideways"),
+        of(TABLES, "pages units"),
+    ):
         once, again = (table_document(typesetter, style, 3, 7) for _ in range(2))
         assert once.pdf == again.pdf
         assert once.tables == again.tables
@@ -49,15 +58,16 @@ def test_a_seed_makes_the_same_bytes_and_another_seed_other_tables(typesetter: T
 
 def test_spans_cover_each_grid_exactly_once(tables: list[TableDocument]) -> None:
     for document in tables:
-        for grid in document.tables.values():
+        for grid in grids_of(document):
             covered = Counter(slot for cell in grid.cells for slot in cell.slots)
             assert covered == Counter((row, column) for row in range(grid.rows) for column in range(grid.columns))
 
 
 def test_features_of_a_style_are_in_its_tables(tables: list[TableDocument]) -> None:
     for document in tables:
-        cells = [cell for grid in document.tables.values() for cell in grid.cells]
+        cells = [cell for grid in grids_of(document) for cell in grid.cells]
         features = document.style.features
+        assert ("side-by-side" in features) == (len(document.tables[1]) == 2)
         assert ("pages" in features) == (len(document.tables) == 2)
         assert any(cell.row_span > 1 for cell in cells) == bool(features & {"row-spans", "two-level"})
         assert any(cell.column_span > 1 for cell in cells) == bool(features & {"column-spans", "two-level"})
@@ -69,10 +79,10 @@ def test_the_words_of_the_cells_are_on_the_page(tables: list[TableDocument]) -> 
             continue  # other scripts have no blanks, or an order of their own
         with pymupdf.open(stream=document.pdf) as pdf:
             assert pdf.page_count == len(document.tables)
-            for page, grid in document.tables.items():
+            for page, grids in document.tables.items():
                 # A word may stand against the next cell's: letters are compared.
                 drawn = Counter("".join(pdf[page - 1].get_text().split()))
-                wanted = Counter("".join("".join(cell.text.split()) for cell in grid.cells))
+                wanted = Counter("".join("".join(cell.text.split()) for grid in grids for cell in grid.cells))
                 assert not wanted - drawn, (document.style.name, wanted - drawn)
 
 
@@ -96,10 +106,10 @@ def test_styles_take_turns() -> None:
 
 def test_the_truth_itself_scores_one_and_a_table_beside_it_counts_against() -> None:
     grid = table([Cell(0, 0, "a", column_span=2), Cell(1, 0, "b"), Cell(1, 1, "c d")], "html")
-    assert dataclasses.astuple(table_score({1: grid}, {1: grid.html})) == (1.0,) * 5
+    assert dataclasses.astuple(table_score({1: [grid]}, {1: grid.html})) == (1.0,) * 5
     spaced = "<table>\n <tr>\n <td colspan=2>\n a\n </td></tr><tr><td>b</td><td>c \n d</td></tr></table>"
-    assert dataclasses.astuple(table_score({1: grid}, {1: spaced})) == (1.0,) * 5
-    more = table_score({1: grid}, {1: grid.html, 2: grid.html})
+    assert dataclasses.astuple(table_score({1: [grid]}, {1: spaced})) == (1.0,) * 5
+    more = table_score({1: [grid]}, {1: grid.html, 2: grid.html})
     assert more.exact == 0.0
     assert more.adjacency == pytest.approx(2 / 3)
 
