@@ -98,6 +98,9 @@ def test_texts_are_the_same_each_time_and_on_one_page(typesetter: Typesetter) ->
         assert (once.pdf, once.blocks) == (again.pdf, again.blocks)
         with pymupdf.open(stream=once.pdf) as pdf:
             assert pdf.page_count == 1
+            drawn = Counter("".join(pdf[0].get_text().split()))
+        wanted = Counter("".join("".join(f"{block.mark}{block.text}".split()) for block in once.blocks))
+        assert not wanted - drawn, (style.name, wanted - drawn)
 
 
 def test_styles_take_turns() -> None:
