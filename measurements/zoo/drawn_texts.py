@@ -62,8 +62,8 @@ def document(style: TextStyle, blocks: Sequence[TextBlock], draw: random.Random)
             return None
         y += _put(shape, style, look, block, (look.margin + column * (width + _GUTTER), y), width, is_first=number == 0)
         follows = blocks[number + 1] if number + 1 < len(blocks) else None
-        is_in_list = block.kind == "item" and follows is not None
-        y += 0.0 if is_in_list and (follows.kind == "item" or "list-then-text" in style.features) else look.gap
+        goes_on = follows is not None and (follows.kind == "item" or "list-then-text" in style.features)
+        y += 0.0 if block.kind == "item" and goes_on else look.gap
     shape.commit()
     return pdf
 

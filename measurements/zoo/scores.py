@@ -83,7 +83,7 @@ def _filled(table: Table) -> tuple[int, int, frozenset[tuple[int, int, str, int,
 
 def text_score(truth: Sequence[TextBlock], page: str) -> TextScore:
     """Score the blocks of a page's label."""
-    wanted = [(block.kind, block.mark, _plain(block.text)) for block in truth]
+    wanted = [(str(block.kind), block.mark, _plain(block.text)) for block in truth]
     found = _blocks(page)
     both = len(wanted) + len(found)
     texts = (Counter(text for *_, text in wanted) & Counter(text for *_, text in found)).total()

@@ -113,8 +113,8 @@ def phrase(draw: random.Random, script: Script, words: int) -> str:
     if script == "he":
         pools = (_HE, _HE_KINDS, _HE_VERBS)
         return " ".join(draw.choice(pools[number % 3]) for number in range(words))
-    pools = (("the", "a", "each", "every"), _ADJECTIVES, _NOUNS, _VERBS)
-    return " ".join(draw.choice(pools[number % 4]) for number in range(words)).capitalize()
+    english = (["the", "a", "each", "every"], _ADJECTIVES, _NOUNS, _VERBS)
+    return " ".join(draw.choice(english[number % 4]) for number in range(words)).capitalize()
 
 
 def sentence(draw: random.Random, script: Script) -> str:
