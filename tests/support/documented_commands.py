@@ -105,7 +105,8 @@ def scripts() -> list[Script]:
     for page in USER_PAGES:
         for block in command_blocks(page):
             texts = tuple(substituted(command.text) for command in block if not declared(command.text))
-            if not set(texts) <= done:
+            # What a page has changed is built there, though the same words are run elsewhere too.
+            if not set(texts) <= done or texts == ("snakemake",):
                 found.append(Script(page, texts))
                 done.update(texts)
     for page in USER_PAGES:
