@@ -20,19 +20,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
     return build(tmp_path_factory.mktemp("build"))
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Debian's Chromium under Playwright; a machine without it cannot say anything about browsers."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright (envs/dev.txt) is not installed")
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 def until(page: Any, expression: str) -> None:
     """Wait for an expression to hold; Playwright's own waiting needs `eval`, which the report's policy forbids."""
     end = time.monotonic() + 20

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pymupdf
 import pytest
+from killed_builds import has_adapter
 
 from scribetune.core.files import sha256_file
 from scribetune.record import replaced
@@ -179,15 +180,6 @@ def started(project: Path, *arguments: str) -> "subprocess.Popen[bytes]":
         command, cwd=project, env=clone.environment(project), start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-
-
-def has_adapter(project: Path, sha256: str) -> bool:
-    """Whether an adapter is there, whole: in its place, or kept."""
-    places = [project / "models/adapter", *(project / "work/replaced").glob("adapter-*")]
-    names = (Path(ADAPTER).name, "adapter_config.json", "training_log.csv", "lineage.json")
-    return any(
-        all((place / name).is_file() for name in names) and sha256_file(place / names[0]) == sha256 for place in places
-    )
 
 
 @pytest.mark.parametrize("moment", range(3))

@@ -20,8 +20,6 @@ from scribetune.core.yaml_files import read_values
 REGENERATE = "scribetune config --write"
 """The command that brings the generated files up to date; named in the drift test's message."""
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was compiled
-
 _TABLE_START = "<!-- keys: generated, see above -->"
 _TABLE_END = "<!-- end of keys -->"
 

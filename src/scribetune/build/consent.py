@@ -44,7 +44,14 @@ def of_call(
     )
 
 
-def check(now: Remembered, consent: Sequence[str], has_all: HasAll, folder: Path = Path()) -> None:
+def check(
+    now: Remembered,
+    consent: Sequence[str],
+    has_all: HasAll,
+    folder: Path = Path(),
+    *,
+    require_base: Callable[[], object] = lambda: None,
+) -> None:
     """Refuse a build that would replace the results of another corpus or base model.
 
     The sample corpus, which stands in while there are no PDFs, gives way without being asked for; so does a corpus
@@ -55,12 +62,17 @@ def check(now: Remembered, consent: Sequence[str], has_all: HasAll, folder: Path
         consent: `results.replace`: names of the corpus and base model whose results may go.
         has_all: Asked of the documents whose results are there, where the corpus has another folder.
         folder: Its working directory.
+        require_base: Called where the base model is another: that it is not there is the first thing to say.
 
     Raises:
         UserError: With what would be replaced, and the ways on.
     """
     before = _before(folder)
-    if before is None or not (changes := _changes(before, now, consent, has_all, folder)):
+    if before is None:
+        return
+    if not _same_base(before, now):
+        require_base()
+    if not (changes := _changes(before, now, consent, has_all, folder)):
         return
     agreed = [*consent, *(change.name for change in changes)]
     in_its_place = " ".join([remembered.command(folder, build=now), *(f"--replace {shlex.quote(n)}" for n in agreed)])
@@ -114,12 +126,6 @@ def _changes(
         changes.append(_Change(_base(before), "base model", _base(before), _base(now), held))
     names = {name.rstrip("/") for name in consent}
     return [change for change in changes if change.name.rstrip("/") not in names]
-
-
-def same_base(now: Remembered, folder: Path = Path()) -> bool:
-    """Tell whether a call has the base model that a folder was last built with, as far as anything says so."""
-    before = _before(folder)
-    return before is None or _same_base(before, now)
 
 
 def _before(folder: Path) -> Remembered | None:

@@ -141,9 +141,7 @@ class Plan:
         """
         with refusals():
             require_some(Path())
-            if not consent.same_base(call):
-                self.model.files(None)  # one that is not there is the first thing to say
-            consent.check(call, self.config.results.replace, self.has_all)
+            consent.check(call, self.config.results.replace, self.has_all, require_base=lambda: self.model.files(None))
             self.documents.write_listings()
             self.benchmarks.write_listings()
             receipts.note_repairs(self.to_repair)
