@@ -31,6 +31,8 @@ _BESIDE = 0.3
 _ONE_LINE = 0.3
 _BLANK = 0.18
 _APART = 1.0
+_FULL = 4.0
+_NEXT_LINE = 1.9
 _MOSTLY = 3  # times as many letters
 
 
@@ -223,7 +225,7 @@ class _Clusters:
                 # The glyph of a mark that stands for its letter too, which has a glyph of its own.
                 is_doubled = True
                 _mark(same, on_it)
-            elif letters and (on_it or self._is_before_hole(letters[0])):
+            elif letters and (on_it or self._is_before_hole(letters[0]) or _repeats(letters)):
                 _mark(self._alone(letters), on_it)
             elif letters:
                 ligatures.append(cluster)
@@ -315,6 +317,11 @@ class _Clusters:
         return min(self._seen, key=lambda letter: abs(letter.middle - glyph.middle), default=None)
 
 
+def _repeats(letters: Sequence[_Glyph]) -> bool:
+    """Whether letters in one place are the same: two glyphs of one letter. A ligature repeats none but the lam."""
+    return len(letters) > 1 and {glyph.text for glyph in letters} == {letters[0].text} != {_LAM}
+
+
 def _mark(letter: _Glyph, marks: Sequence[_Glyph]) -> None:
     """Add combining marks to a letter, each once: some layers have them with the letter's glyph and with their own."""
     for mark in marks:
@@ -348,23 +355,31 @@ class _Page:
         return source.context or id(source.block)
 
     def put_in_order(self, row: Sequence[_Source]) -> None:
-        """Read a line of the page, where right-to-left text is on it."""
-        if not any(map(self._concerns, row)):
+        """Read a line of the page, where right-to-left text is on it, or a stop on the left of it."""
+        if not self._leftwards and not any(has_letters(source.text) for source in row):
             return
         segments = _segments(_glyphs(row))
-        concerned = {
-            id(glyph.line)
-            for segment in segments
-            if any(has_letters(glyph.text) for glyph in segment) or self._concerns(segment[0].line)
-            for glyph in segment
-        }
+        concerned = {id(glyph.line) for segment in segments if self._concerns(segment) for glyph in segment}
         for segment in segments:
             if any(id(glyph.line) in concerned for glyph in segment):
-                self._segments.append(_Segment(segment, leftwards=self._is_leftwards(segment)))
+                leftwards, after_arabic = self._is_leftwards(segment), self._follows_arabic(segment)
+                self._segments.append(_Segment(segment, leftwards=leftwards, after_arabic=after_arabic))
 
-    def _concerns(self, source: _Source) -> bool:
-        stop = self._leftwards and _BEGINS_WITH_STOP.match(source.text.lstrip())
-        return has_letters(source.text) or bool(stop)
+    def _concerns(self, segment: Sequence[_Glyph]) -> bool:
+        text = "".join(glyph.text for glyph in segment)
+        return has_letters(text) or (self._leftwards and _BEGINS_WITH_STOP.match(text.lstrip()) is not None)
+
+    def _follows_arabic(self, segment: Sequence[_Glyph]) -> bool:
+        """Whether a line goes on with one that ends with an Arabic letter: a full one, right above."""
+        x0, x1, base, size = segment[0].x0, segment[-1].x1, segment[0].line.base, segment[0].size
+        for above in reversed(self._segments):
+            if base - above.base > _NEXT_LINE * size:
+                return False
+            if above.base < base and above.x0 < x1 and x0 < above.x1:
+                column = [line.line["bbox"][0] for line in self._sources if line.line["bbox"][2] > max(x0, above.x0)]
+                is_full = above.x0 - min(column, default=above.x0) < _FULL * size
+                return is_full and above.ends_arabic
+        return False
 
     def _is_leftwards(self, segment: Sequence[_Glyph]) -> bool:
         """Return the direction of a line's paragraph: that of most letters, unless the ends of the line differ."""
@@ -408,15 +423,19 @@ class _Page:
 class _Segment:
     """Glyphs that stand together on a line of the page, from left to right, and the order in which they are read."""
 
-    def __init__(self, glyphs: Sequence[_Glyph], *, leftwards: bool) -> None:
+    def __init__(self, glyphs: Sequence[_Glyph], *, leftwards: bool, after_arabic: bool) -> None:
         self.glyphs = glyphs
         self._visual = _with_gaps(glyphs)
         items = [glyph.text for glyph in self._visual]
-        self._order = bidirectional.logical_order(items, right_to_left=leftwards)
+        self._order = bidirectional.logical_order(items, right_to_left=leftwards, after_arabic=after_arabic)
         self.matching = bidirectional.brackets_that_match(
             [self._visual[place.index].text for place in self._order if place.turned]
         )
         """How many more brackets open and close as the layer has them than as their mirror shows them."""
+        self.x0, self.x1, self.base = glyphs[0].x0, max(glyph.x1 for glyph in glyphs), glyphs[0].line.base
+        kinds = [bidirectional.kind_of(self._visual[place.index].text[0]) for place in self._order]
+        strong = [kind for kind in kinds if kind == "L" or bidirectional.is_leftwards(kind)]
+        self.ends_arabic = strong[-1:] == ["AL"]
 
     def in_order(self, *, as_written: bool) -> list[_Glyph]:
         """Return the glyphs in logical order; brackets by their meaning, which some layers have and some have not."""

@@ -53,14 +53,15 @@ def mirrored(character: str) -> str:
     return _MIRROR.get(character, character)
 
 
-def logical_order(visual: Sequence[str], *, right_to_left: bool) -> list[Placed]:
+def logical_order(visual: Sequence[str], *, right_to_left: bool, after_arabic: bool = False) -> list[Placed]:
     """Return the characters of a line, given as drawn from left to right, in the order in which they are read.
 
-    `right_to_left` is the direction of the paragraph. An item may be a letter with its combining marks.
+    `right_to_left` is the direction of the paragraph, `after_arabic` whether the letter before the line is Arabic. An
+    item may be a letter with its combining marks.
     """
     kinds = [kind_of(item[0]) for item in visual]
     if right_to_left:
-        return _read_leftwards(0, len(kinds), visual, kinds)
+        return _read_leftwards(0, len(kinds), visual, kinds, after_arabic=after_arabic)
     order: list[Placed] = []
     at = 0
     while at < len(kinds):
@@ -99,8 +100,10 @@ def _end_of_stretch(kinds: Sequence[str], start: int) -> int:
     return end
 
 
-def _read_leftwards(start: int, end: int, visual: Sequence[str], kinds: Sequence[str]) -> list[Placed]:
-    runs = _Runs(visual[start:end], kinds[start:end]).found
+def _read_leftwards(
+    start: int, end: int, visual: Sequence[str], kinds: Sequence[str], *, after_arabic: bool = False
+) -> list[Placed]:
+    runs = _Runs(visual[start:end], kinds[start:end], after_arabic=after_arabic).found
     order: list[Placed] = []
     at = end - start
     for first, last in [*reversed(runs), (-1, 0)]:
@@ -113,8 +116,9 @@ def _read_leftwards(start: int, end: int, visual: Sequence[str], kinds: Sequence
 class _Runs:
     """The runs of a right-to-left line that are read from left to right, as (start, end) from left to right."""
 
-    def __init__(self, visual: Sequence[str], kinds: Sequence[str]) -> None:
+    def __init__(self, visual: Sequence[str], kinds: Sequence[str], *, after_arabic: bool) -> None:
         self._visual = visual
+        self._after_arabic = after_arabic
         self._kinds = list(kinds)
         self._followers: set[int] = set()
         self._arabic = self._contexts()
@@ -124,9 +128,9 @@ class _Runs:
     def _contexts(self) -> list[bool]:
         """Tell for each place whether the letter read before it is Arabic (rule W2): figures and signs part there."""
         contexts = [False] * len(self._kinds)
-        is_arabic = None
+        is_arabic = self._after_arabic
         for at in range(len(self._kinds) - 1, -1, -1):
-            contexts[at] = self._begins_arabic(at) if is_arabic is None else is_arabic
+            contexts[at] = is_arabic
             if is_leftwards(self._kinds[at]):
                 is_arabic = self._kinds[at] == _ARABIC
         latin_start = latin_end = -1  # of Latin text that the figure may belong to
@@ -143,12 +147,6 @@ class _Runs:
                 self._followers.add(at)
                 latin_end = at + 1
         return contexts
-
-    def _begins_arabic(self, at: int) -> bool:
-        """Guess for what a line begins with, which may go on with a paragraph: a percent sign follows its figure."""
-        text = "".join(self._visual[at:])
-        before = self._visual[at - 1] if at else ""
-        return _ARABIC in self._kinds and (before == "%" or self._visual[at] == "%") and not text.endswith("%")
 
     def _atoms(self) -> list[tuple[int, int]]:
         """Return Latin letters and numbers, with the signs that belong to numbers (rules W4 and W5)."""
