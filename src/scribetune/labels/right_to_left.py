@@ -31,7 +31,6 @@ _BESIDE = 0.3
 _ONE_LINE = 0.3
 _BLANK = 0.18
 _APART = 1.0
-_FULL = 4.0
 _NEXT_LINE = 1.9
 _MOSTLY = 3  # times as many letters
 
@@ -377,7 +376,7 @@ class _Page:
                 return False
             if above.base < base and above.x0 < x1 and x0 < above.x1:
                 column = [line.line["bbox"][0] for line in self._sources if line.line["bbox"][2] > max(x0, above.x0)]
-                is_full = above.x0 - min(column, default=above.x0) < _FULL * size
+                is_full = above.x0 - min(column, default=above.x0) < _first_word(segment) + size
                 return is_full and above.ends_arabic
         return False
 
@@ -478,6 +477,16 @@ def _segments(glyphs: Sequence[_Glyph]) -> list[list[_Glyph]]:
             segments[-1].append(glyph)
             end = max(end, glyph.x1)
     return [segment for segment in segments if not all(glyph.text.isspace() for glyph in segment)]
+
+
+def _first_word(glyphs: Sequence[_Glyph]) -> float:
+    """Return the width of the word that a line, given from left to right, begins with on the right."""
+    start = glyphs[-1].x0
+    for before in reversed(glyphs):
+        if before.text.isspace() or start - before.x1 > _BLANK * before.size:
+            break
+        start = before.x0
+    return max(glyph.x1 for glyph in glyphs) - start
 
 
 def _most(glyphs: Sequence[_Glyph]) -> _Source:
