@@ -354,7 +354,7 @@ class _Page:
         return source.context or id(source.block)
 
     def put_in_order(self, row: Sequence[_Source]) -> None:
-        """Read a line of the page, where right-to-left text is on it, or a stop on the left of it."""
+        """Read a line of the page, where right-to-left text is on it; on such a page also figures drawn in parts."""
         if not self._leftwards and not any(has_letters(source.text) for source in row):
             return
         segments = _segments(_glyphs(row))
@@ -365,6 +365,8 @@ class _Page:
                 self._segments.append(_Segment(segment, leftwards=leftwards, after_arabic=after_arabic))
 
     def _concerns(self, segment: Sequence[_Glyph]) -> bool:
+        if self._leftwards and any(glyph.line is not segment[0].line for glyph in segment):
+            return True
         text = "".join(glyph.text for glyph in segment)
         return has_letters(text) or (self._leftwards and _BEGINS_WITH_STOP.match(text.lstrip()) is not None)
 
