@@ -20,5 +20,5 @@ text_layer       the text layer of a page: lines of spans with their fonts, in l
 text_pages       MuPDF's text pages, read without decoding the images on them
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 reading_order    columns one after another (recursive XY cut)
-right_to_left    right-to-left scripts: told from other text, and put into logical order
+right_to_left    right-to-left text in logical order, from the places of its glyphs
 """

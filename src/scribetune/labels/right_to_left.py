@@ -23,15 +23,18 @@ _DIRECTION_CHANGE = re.compile(f"(?<=[{_LEFTWARDS}])(?=[0-9A-Za-z])|(?<=[0-9A-Za
 _SHAPED = re.compile("[\ufb1d-\ufdff\ufe70-\ufefc]")
 _CONTROLS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _BEGINS_WITH_STOP = re.compile(r"[.,:;!?](?=[^\s.,:;!?])")
+_ENDS_WITH_STOP = re.compile(r"[^\s.,:;!?][.,:;!?]\s*$")
 _HORIZONTAL = 0.99
 _NO_WIDTH = 0.02  # of the font's size, as what follows
 _ONE_PLACE = 0.05
-_HOLE = (0.2, 1.2)
+_HOLE = (0.2, 0.9)
 _BESIDE = 0.3
 _ONE_LINE = 0.3
 _BLANK = 0.18
 _APART = 1.0
+_CHUNKS_APART = 0.7  # no more: cells of a table may be as near as a letter is high
 _NEXT_LINE = 1.9
+_PARAGRAPH = 30  # letters; of a shorter text the page says how it runs
 _MOSTLY = 3  # times as many letters
 
 
@@ -279,7 +282,10 @@ class _Clusters:
         return letter
 
     def _is_before_hole(self, glyph: _Glyph) -> bool:
-        """Whether nothing stands on the right of a place, though more comes."""
+        """Whether nothing stands on the right of a place, though more comes: a letter's glyph that is not told."""
+        left = self._ending_at(glyph)
+        if glyph.text in _ALEFS and left is not None and left.text[0] == _LAM:
+            return False
         starts = [letter.x0 - glyph.middle for letter in self._letters if letter.x1 > glyph.middle + 0.1 * glyph.size]
         return bool(starts) and _HOLE[0] * glyph.size < min(starts) < _HOLE[1] * glyph.size
 
@@ -389,13 +395,15 @@ class _Page:
         strong = [kind for kind in kinds if kind == "L" or bidirectional.is_leftwards(kind)]
         begins_with_stop = bool(_BEGINS_WITH_STOP.match(text))
         if not any(map(bidirectional.is_leftwards, strong)):
-            return self._leftwards and begins_with_stop
+            return self._leftwards and (begins_with_stop or ("AN" in kinds and not strong))
+        if _ENDS_WITH_STOP.search(text) and bidirectional.is_leftwards(kinds[len(text.rstrip()) - 2]):
+            return False  # no right-to-left line begins with a stop
         around = "".join(self._balances[self._paragraph(_most(segment))])
         letters = [bidirectional.kind_of(character) for character in around]
         leftwards, rightwards = sum(map(bidirectional.is_leftwards, letters)), letters.count("L")
         ends_leftwards = bidirectional.is_leftwards(strong[-1])
         if self._leftwards:
-            is_latin = strong[0] == strong[-1] == "L" and rightwards > _MOSTLY * leftwards
+            is_latin = strong[0] == strong[-1] == "L" and rightwards > max(_PARAGRAPH, _MOSTLY * leftwards)
             return begins_with_stop or not is_latin
         return leftwards > rightwards or (begins_with_stop and ends_leftwards)
 
@@ -472,7 +480,8 @@ def _segments(glyphs: Sequence[_Glyph]) -> list[list[_Glyph]]:
     end = 0.0
     for glyph in sorted(glyphs, key=lambda glyph: glyph.middle):
         last = segments[-1][-1] if segments else None
-        if last is None or glyph.line.context != last.line.context or glyph.x0 - end > _APART * glyph.size:
+        apart = glyph.size * (_APART if last is not None and glyph.line is last.line else _CHUNKS_APART)
+        if last is None or glyph.line.context != last.line.context or glyph.x0 - end > apart:
             segments.append([glyph])
             end = glyph.x1
         else:
@@ -544,20 +553,32 @@ def _union(boxes: Sequence[Box]) -> Box:
 
 
 def _words(glyphs: Sequence[_Glyph]) -> Iterator[Word]:
-    """Yield words of a line, in its order: what blanks divide, and what is read together and stands apart."""
-    word: list[_Glyph] = []
+    """Yield words of a line, in its order: what blanks divide, and what is read together and stands apart.
+
+    A stop that stands at the other end of a run goes with its word, which is where its letters are.
+    """
+    text, box = "", glyphs[0].box
     for glyph in glyphs:
-        if word and (glyph.text.isspace() or _stands_apart(word[-1], glyph)):
-            yield Word(*_union([part.box for part in word]), "".join(part.text for part in word))
-            word = []
-        if not glyph.text.isspace():
-            word.append(glyph)
-    if word:
-        yield Word(*_union([part.box for part in word]), "".join(part.text for part in word))
+        if glyph.text.isspace():
+            if text:
+                yield Word(*box, text)
+            text = ""
+            continue
+        is_apart = bool(text) and max(glyph.x0 - box[2], box[0] - glyph.x1) > _BLANK * glyph.size
+        if is_apart and _has_content(text) and _has_content(glyph.text):
+            yield Word(*box, text)
+            text, is_apart = "", False
+        if not text or (is_apart and _has_content(glyph.text)):
+            box = glyph.box
+        elif not is_apart:
+            box = _union([box, glyph.box])
+        text += glyph.text
+    if text:
+        yield Word(*box, text)
 
 
-def _stands_apart(before: _Glyph, after: _Glyph) -> bool:
-    return max(after.x0 - before.x1, before.x0 - after.x1) > _BLANK * after.size
+def _has_content(text: str) -> bool:
+    return any(map(str.isalnum, text))
 
 
 def _words_of_line(line: dict[str, Any]) -> Iterator[Word]:
