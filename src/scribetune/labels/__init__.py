@@ -20,5 +20,6 @@ text_layer       the text layer of a page: lines of spans with their fonts, in l
 text_pages       MuPDF's text pages, read without decoding the images on them
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 reading_order    columns one after another (recursive XY cut)
+line_glyphs      glyphs by their places: letters with their marks, ligatures with their letters
 right_to_left    right-to-left text in logical order, from the places of its glyphs
 """
