@@ -5,17 +5,18 @@ The layout model and the table finder take about 0.4 s a page. Where nothing on 
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from scribetune.labels import reading_order
+from scribetune.labels import paragraphs, reading_order
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_marker
+from scribetune.labels.paragraphs import Paragraph
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables.cells import Box, Word
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure, lines_of
-from scribetune.labels.text_layer import Line, TextLayer, union, visual_lines
+from scribetune.labels.text_layer import Line, TextLayer, union
 
 _MAX_SHAPES = 60
 HOPELESS_SHAPES = 10_000
@@ -148,76 +149,50 @@ def blocks_of_lines(lines: Sequence[Line], width: float, height: float) -> list[
     """Cut lines (the page in points) into headings, paragraphs, lists, code and notes by fonts and white space."""
     if not lines:
         return []
-    groups = _text_blocks(lines)
+    body = paragraphs.body_size(lines)
     right_to_left = is_right_to_left("".join(line.text for line in lines))
-    body = _body_size(lines)
-    in_order = reading_order.ordered(groups, max(6.0, 0.8 * body), right_to_left=right_to_left)
-    paragraphs = [paragraph for group in in_order for paragraph in _paragraphs(visual_lines(group))]
+    columns = reading_order.columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
+    parts = paragraphs.of_columns(columns)
     sizes = sorted(
-        {round(max(line.size for line in part)) for part in paragraphs if _is_heading(part, body)}, reverse=True
+        {round(max(line.size for line in part.lines)) for part in parts if _is_heading(part.lines, body)}, reverse=True
     )
-    return [_block(part, body, sizes, width, height) for part in paragraphs]
+    blocks = []
+    for part in parts:
+        kind = _kind(part.lines, body, width, height)
+        level = sizes.index(round(max(line.size for line in part.lines))) + 1 if kind is Kind.HEADING else 0
+        blocks.append(replace(block_of(part, kind), level=level))
+    return over_columns(blocks)
 
 
-def _text_blocks(lines: Sequence[Line]) -> list[tuple[Box, list[Line]]]:
-    """Return MuPDF's text blocks with their boxes; one that lies inside another is part of it (a formula in a line)."""
-    by_block: dict[int, list[Line]] = {}
-    for line in lines:
-        by_block.setdefault(line.block, []).append(line)
-    groups = sorted(
-        ((union([line.box for line in group]), group) for group in by_block.values()),
-        key=lambda group: (group[0][2] - group[0][0]) * (group[0][3] - group[0][1]),
-        reverse=True,
-    )
-    kept: list[tuple[Box, list[Line]]] = []
-    for box, group in groups:
-        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        around = next((i for i, (b, _) in enumerate(kept) if b[0] <= x <= b[2] and b[1] <= y <= b[3]), None)
-        if around is None or len(group) > 2:
-            kept.append((box, group))
-        else:
-            outer, held = kept[around]
-            kept[around] = (union([outer, box]), [*held, *group])
-    return kept
+def block_of(part: Paragraph, kind: Kind) -> PageBlock:
+    """Return a paragraph as a block of a page."""
+    return PageBlock(kind, part.box, part.lines, indent=part.indent, goes_on=part.goes_on, continues=part.continues)
 
 
-def _body_size(lines: Sequence[Line]) -> float:
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        for span in line.spans:
-            sizes[round(span.size * 2) / 2] += len(span.text)
-    return sizes.most_common(1)[0][0]
+def over_columns(blocks: Sequence[PageBlock]) -> list[PageBlock]:
+    """Put paragraphs together that go on in another column; notes, pictures and page numbers may stand between."""
+    made: list[PageBlock] = []
+    last = -1
+    for block in blocks:
+        before = made[last] if last >= 0 else None
+        if before is not None and block.kind is Kind.TEXT and _go_on(before, block):
+            made[last] = replace(before, lines=(*before.lines, *block.lines), goes_on=block.goes_on)
+            continue
+        made.append(block)
+        if block.kind in (Kind.TEXT, Kind.LIST, Kind.HEADING, Kind.CODE) and not is_caption(block.lines):
+            last = len(made) - 1
+    return made
 
 
-def _paragraphs(lines: Sequence[Line]) -> list[list[Line]]:
-    """Divide the lines of one text block where a new paragraph, list item or font begins."""
-    parts: list[list[Line]] = []
-    for line in lines:
-        if parts and not _begins(parts[-1], line):
-            parts[-1].append(line)
-        else:
-            parts.append([line])
-    return parts
-
-
-def _begins(part: Sequence[Line], line: Line) -> bool:
-    before = part[-1]
-    if abs(before.size - line.size) > 0.12 * before.size and not (before.spans[-1].raised or line.spans[0].raised):
-        return True
-    if before.bold != line.bold and (len(part) == 1 or part[0].bold != line.bold):
-        return line.bold or before.bold
-    if before.mono != line.mono or list_marker(line.text):
-        return True
-    gap = line.box[1] - before.box[3]
-    if gap > 0.8 * line.height:
-        return True
-    left = min(other.box[0] for other in part)
-    short = before.box[2] < max(other.box[2] for other in (*part, line)) - 4 * line.size
+def _go_on(before: PageBlock, after: PageBlock) -> bool:
+    last, first = before.lines[-1], after.lines[0]
     return (
-        short
-        and not list_marker(part[0].text)
-        and line.box[0] > left + line.size
-        and before.text.endswith((".", "!", "?", ":"))
+        before.kind in (Kind.TEXT, Kind.LIST)
+        and before.goes_on
+        and after.continues
+        and first.box[1] < last.box[1]
+        and abs(last.size - first.size) <= 0.5
+        and (last.bold, last.mono) == (first.bold, first.mono)
     )
 
 
@@ -225,29 +200,27 @@ def _is_heading(part: Sequence[Line], body: float) -> bool:
     text = " ".join(line.text for line in part)
     if len(part) > 3 or len(text) > 200 or not any(character.isalpha() for character in text):
         return False
-    if text.endswith((",", ";")) or part[0].mono or is_caption(part):
+    if text.endswith((",", ";")) or part[0].mono or is_caption(part) or any(map(paragraphs.is_entry, part)):
         return False
     larger = min(line.size for line in part) >= 1.15 * body
     strong = all(line.bold for line in part) and not text.endswith((".", ":")) and len(text.split()) <= _HEADING_WORDS
     return larger or (strong and part[0].size >= 0.98 * body and not list_marker(part[0].text).startswith("-"))
 
 
-def _block(part: Sequence[Line], body: float, sizes: Sequence[int], width: float, height: float) -> PageBlock:
+def _kind(part: Sequence[Line], body: float, width: float, height: float) -> Kind:
     box = union([line.box for line in part])
-    lines = tuple(part)
     if _is_margin(part, box, body, height) and box[3] < _MARGIN * height:
-        return PageBlock(Kind.HEADER, box, lines)
+        return Kind.HEADER
     if _is_margin(part, box, body, height) and (box[2] - box[0] < 0.7 * width or len(part) == 1):
-        return PageBlock(Kind.FOOTER, box, lines)
-    if _is_heading(part, body):
-        return PageBlock(Kind.HEADING, box, lines, sizes.index(round(max(line.size for line in part))) + 1)
+        return Kind.FOOTER
     kinds = (
+        (_is_heading(part, body), Kind.HEADING),
         (part[0].spans[0].raised and part[0].size < 0.95 * body, Kind.FOOTNOTE),
         (all(line.mono for line in part), Kind.CODE),
         (bool(list_marker(part[0].text)), Kind.LIST),
         (all(line.is_formula for line in part), Kind.FORMULA),
     )
-    return PageBlock(next((kind for holds, kind in kinds if holds), Kind.TEXT), box, lines)
+    return next((kind for holds, kind in kinds if holds), Kind.TEXT)
 
 
 def _is_margin(part: Sequence[Line], box: Box, body: float, height: float) -> bool:
