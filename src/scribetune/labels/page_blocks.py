@@ -60,8 +60,13 @@ def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool)
     everything = "\n".join(line.text for block in blocks for line in block.lines)
     marks = {mark for block in blocks if block.kind is Kind.FOOTNOTE for mark in _marks_of(block)}
     writer = _Writer(everything, marks, always_html=always_html)
-    shown = [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
-    return "\n\n".join(text for block in _merged_lists(shown) if (text := writer.block(block)))
+    shown = in_order(blocks, keep_headers=keep_headers)
+    return "\n\n".join(text for block in shown if (text := writer.block(block)))
+
+
+def in_order(blocks: Sequence[PageBlock], *, keep_headers: bool) -> list[PageBlock]:
+    """Return the blocks that are written down, lists that go on as one."""
+    return _merged_lists([block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)])
 
 
 def unicode_formulas(blocks: Sequence[PageBlock]) -> int:
