@@ -88,7 +88,7 @@ def test_figures_in_chinese_text_have_no_blank_on_one_side_only() -> None:
             {"text": text, "bbox": (x0, 50.0, x1, 62.0), "size": 12.0, "flags": 0, "font": "K", "origin": (x0, 60.0)}
             for text, x0, x1 in spans
         ]
-        return text_layer._line(found, 0, {}, horizontal=True).text
+        return text_layer._line(found, 0, horizontal=True).text
 
     assert read_line(3.0) == "至2023年"
     assert read_line(6.0) == "至2023 年"
