@@ -48,30 +48,63 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
         return plain_pages.blocks_of(layer)
     areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
     held, rest = _assigned(layer.lines, blocks, areas)
+    order = _order(blocks, areas, held)
+    blocks, held = [blocks[number] for number in order], [held[number] for number in order]
     filled: list[PageBlock] = []
     running: list[tuple[PageBlock, list[Line]]] = []
     for block, lines in zip(blocks, held, strict=True):
         if block.kind in (Kind.TEXT, Kind.LIST):
             running.append((block, lines))
             continue
-        filled.extend(_running_text(running))
+        filled.extend(_running_text(running, layer.lines))
         running = []
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
             rest.extend(missing_from(block, lines, layer.words))
-    filled.extend(_running_text(running))
+    filled.extend(_running_text(running, layer.lines))
+    filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
     return plain_pages.merged(plain_pages.over_columns(_with_levels(filled)), _of_nobody(rest))
 
 
-def _running_text(regions: Sequence[tuple[PageBlock, Sequence[Line]]]) -> list[PageBlock]:
+def _at_the_edge(block: PageBlock, height: float) -> PageBlock:
+    """Return a block, a footer where it is a heading at the lower edge of the page: below it nothing stands."""
+    is_last = block.kind is Kind.HEADING and block.box[1] > (1 - plain_pages.MARGIN) * height
+    return replace(block, kind=Kind.FOOTER) if is_last else block
+
+
+def _order(blocks: Sequence[PageBlock], areas: Sequence[Box], held: Sequence[Sequence[Line]]) -> list[int]:
+    """Return the numbers of blocks in the order in which they are read: column by column, told by their lines."""
+    pieces: list[Line] = []
+    owners: dict[Box, int] = {}
+    for number, (block, area, lines) in enumerate(zip(blocks, areas, held, strict=True)):
+        # Tables and pictures are one piece, whatever stands in them.
+        whole = block.kind in (Kind.TABLE, Kind.FIGURE) or not lines
+        span = Span("x", area, 10.0, False, False, False, False)
+        for piece in [Line((span,), area, -1)] if whole else paragraphs.with_marks(lines):
+            pieces.append(piece)
+            owners.setdefault(piece.box, number)
+    text = [line for line in pieces if line.block >= 0]
+    if not text:
+        return list(range(len(blocks)))
+    is_rtl = right_to_left.is_right_to_left("".join(line.text for line in text))
+    columns = reading_order.columns(pieces, paragraphs.body_size(text), right_to_left=is_rtl)
+    places: dict[int, tuple[int, float, float]] = {}
+    for column, lines in enumerate(columns):
+        for line in lines:
+            number = owners[line.box]
+            place = (column, line.box[1], line.box[0])
+            places[number] = min(places.get(number, place), place)
+    return sorted(range(len(blocks)), key=lambda number: (*places[number], number))
+
+
+def _running_text(regions: Sequence[tuple[PageBlock, Sequence[Line]]], everything: Sequence[Line]) -> list[PageBlock]:
     """Return the paragraphs and list items of regions that follow each other, which the model may have cut anywhere."""
     columns: list[list[Line]] = []
     starts: list[list[Line]] = []
     listed: set[tuple[int, Line]] = set()
     for region, held in regions:
         lines = paragraphs.with_marks(held)
-        body = paragraphs.body_size(lines) if lines else 0.0
-        parts = reading_order.columns(lines, body) if _has_columns(lines) else [lines]
+        parts = reading_order.columns(lines, paragraphs.body_size(lines)) if _has_columns(lines) else [lines]
         for part in filter(None, parts):
             first = min(part, key=lambda line: line.box[1])
             above = columns[-1] if columns and len(parts) == 1 else []
@@ -83,6 +116,7 @@ def _running_text(regions: Sequence[tuple[PageBlock, Sequence[Line]]]) -> list[P
             starts[-1].append(first)
             if region.kind is Kind.LIST:
                 listed.add((len(columns) - 1, first))
+    body = plain_pages.heading_body(everything)
     blocks = []
     for paragraph in paragraphs.of_columns(columns, starts):
         first = paragraph.lines[0]
@@ -90,6 +124,8 @@ def _running_text(regions: Sequence[tuple[PageBlock, Sequence[Line]]]) -> list[P
             number == paragraph.number and first.box[1] <= line.middle[1] <= first.box[3] for number, line in listed
         )
         kind = Kind.LIST if paragraph.is_item or is_listed else Kind.TEXT
+        if plain_pages.is_heading(paragraph.lines, body):
+            kind = Kind.HEADING
         blocks.extend(_as_code(plain_pages.block_of(paragraph, kind)))
     return blocks
 

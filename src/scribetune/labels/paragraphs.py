@@ -22,6 +22,9 @@ from scribetune.labels.text_layer import Line, union, visual_lines
 from scribetune.text.markdown import is_cjk
 
 _SAME_SIZE = 0.12
+_GUESSED = 0.4
+_EXACT = 0.003
+_MANY_LINES = 8
 _INDENT = 0.7  # sizes of the font, the least by which a line stands further in
 _DEEPEST = 7.0  # the same, beyond which it is something else
 _WIDER = 1.25  # times the usual pitch is white space between paragraphs
@@ -112,6 +115,15 @@ def is_entry(line: Line) -> bool:
     before, number = line.spans[-2:]
     gap = max(number.box[0] - before.box[2], before.box[0] - number.box[2])
     return gap > _ENTRY_GAP * number.size
+
+
+def has_guessed_sizes(lines: Sequence[Line]) -> bool:
+    """Whether sizes of fonts differ from line to line: a program that reads scans guessed them."""
+    if len(lines) < _MANY_LINES:
+        return False
+    sizes = [line.size for line in lines]
+    differ = sum(_EXACT * first < abs(first - second) < _GUESSED * first for first, second in pairwise(sizes))
+    return differ > 0.5 * len(sizes)
 
 
 def with_marks(lines: Sequence[Line]) -> list[Line]:
@@ -241,6 +253,7 @@ class _Column:
             next((n for n, row in enumerate(rows) if row.line.box[1] <= y <= row.line.box[3]), 0) for y in starts
         }
         self._page = page
+        self._same_size = _GUESSED if has_guessed_sizes([row.line for row in rows]) else _SAME_SIZE
         self._end = self._usual_end(rows)
         self._start = self._usual_start(rows)
         self._going_on = self._pairs_that_go_on(rows)
@@ -290,7 +303,7 @@ class _Column:
         found = []
         for number, (row, after) in enumerate(pairwise(rows)):
             pitch = after.bottom - row.bottom
-            if abs(row.size - after.size) > _SAME_SIZE * row.size or pitch < 0.5 * row.size or after.mark:
+            if abs(row.size - after.size) > self._same_size * row.size or pitch < 0.5 * row.size or after.mark:
                 continue
             full = row.end > self._end - 2 * row.size
             if not row.ends_sentence and (after.goes_on_small or (full and after.is_caseless)):
@@ -300,7 +313,11 @@ class _Column:
     def _usual_pitch(self, number: int) -> float:
         """Return the pitch of lines that go on, near a row, in its size."""
         size = self._rows[number].size
-        alike = [(abs(at - number), pitch) for at, other, pitch in self._going_on if abs(other - size) < 0.1 * size]
+        alike = [
+            (abs(at - number), pitch)
+            for at, other, pitch in self._going_on
+            if abs(other - size) <= self._same_size * size
+        ]
         if alike:
             return median(pitch for _, pitch in sorted(alike)[:_NEAR_PAIRS])
         full = [
@@ -308,7 +325,7 @@ class _Column:
             for row, after in pairwise(self._rows)
             if not row.ends_sentence
             and row.end > self._end - 4 * size
-            and max(abs(row.size - size), abs(after.size - size)) < 0.1 * size
+            and max(abs(row.size - size), abs(after.size - size)) <= self._same_size * size
         ]
         if full:
             return median(full)
@@ -316,7 +333,7 @@ class _Column:
             after.bottom - row.bottom
             for rows in self._page
             for row, after in pairwise(rows)
-            if abs(row.size - size) < 0.1 * size and abs(after.size - size) < 0.1 * size
+            if abs(row.size - size) <= self._same_size * size and abs(after.size - size) <= self._same_size * size
         ]
         usual = [pitch for pitch in pitches if 0.9 * size <= pitch <= 2.6 * size]
         return min(usual) if usual and min(usual) < 1.6 * size else 1.45 * size
@@ -337,7 +354,7 @@ class _Column:
     def _is_other(self, number: int) -> bool:
         before, row = self._rows[number - 1], self._rows[number]
         return (
-            abs(before.size - row.size) > _SAME_SIZE * row.size
+            abs(before.size - row.size) > self._same_size * row.size
             or before.line.bold != row.line.bold
             or row.bottom - before.bottom > _WIDER * self._usual_pitch(number)
         )
@@ -378,7 +395,7 @@ class _Column:
         low, high = max(1, number - _NEAR_ROWS), min(len(rows) - 1, number + _NEAR_ROWS)
         for at in range(low, high):
             before, row, after = rows[at - 1], rows[at], rows[at + 1]
-            if abs(row.size - after.size) > _SAME_SIZE * row.size or self._is_wide(at + 1):
+            if abs(row.size - after.size) > self._same_size * row.size or self._is_wide(at + 1):
                 continue
             begins = self._is_wide(at) or self._is_short(at - 1, row) or (row.mark and before.ends_sentence)
             if not begins or self._is_short(at, after):
@@ -418,7 +435,7 @@ class _Column:
     def _is_other_font(self, part: Sequence[int], number: int) -> bool:
         before, row = self._rows[number - 1].line, self._rows[number].line
         first = self._rows[part[0]].line
-        if abs(before.size - row.size) > _SAME_SIZE * before.size and not (
+        if abs(before.size - row.size) > self._same_size * before.size and not (
             before.spans[-1].raised or row.spans[0].raised
         ):
             return True

@@ -5,6 +5,7 @@ The layout model and the table finder take about 0.4 s a page. Where nothing on 
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -24,16 +25,22 @@ HOPELESS_SHAPES = 10_000
 _MAX_RULES = 3
 FIGURE_SHARE = 0.01
 """A picture that covers less of the page leaves no mark: an icon, a bullet."""
-_MARGIN = 0.085
+MARGIN = 0.085
+"""Share of a page's height at its upper and lower edge in which running headers and page numbers stand."""
 _ALIGNED = 3.0
 _SHORT_ENTRY = 0.25
 _FIGURES_IN_ROW = 3
 _NEAR_ROWS = 5
 _HEADING_WORDS = 16
+_SENTENCE_WORDS = 8
+_MUCH = 0.2
+_GUESSED = 1.25
 _STRETCHED_BLANKS = 4
 _APART = 40.0  # points between two columns of figures
 _ONE_LINE = 6.0  # points between the strokes of a double line
 _STRETCH = 1.6
+_ROMAN_CAPITALS = re.compile(r"[IVX]{1,5}\.\s+[A-ZÀ-Þ][^a-zà-ÿ]{3,}")
+_SECTION_NUMBER = re.compile(r"(?:[A-Z]\.|\d+(?:\.\d+)*\.?|[IVX]{1,5}\.)\s+")
 _NUMBERED = re.compile(r"(?:\d{1,3}\.)+\d{0,3}\.?")
 
 
@@ -63,7 +70,7 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
 
 def _beside_page(line: Line, layer: TextLayer) -> bool:
     """Whether a line runs up or down the page in one of its side margins: the stamp of an archive, a running title."""
-    return not line.horizontal and (line.box[2] < _MARGIN * layer.width or line.box[0] > (1 - _MARGIN) * layer.width)
+    return not line.horizontal and (line.box[2] < MARGIN * layer.width or line.box[0] > (1 - MARGIN) * layer.width)
 
 
 def _has_aligned_entries(layer: TextLayer) -> bool:
@@ -153,15 +160,17 @@ def blocks_of_lines(lines: Sequence[Line], width: float, height: float) -> list[
     right_to_left = is_right_to_left("".join(line.text for line in lines))
     columns = reading_order.columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
     parts = paragraphs.of_columns(columns)
+    headings = heading_body(lines)
     sizes = sorted(
-        {round(max(line.size for line in part.lines)) for part in parts if _is_heading(part.lines, body)}, reverse=True
+        {round(max(line.size for line in part.lines)) for part in parts if is_heading(part.lines, headings)},
+        reverse=True,
     )
     blocks = []
     for part in parts:
-        kind = _kind(part.lines, body, width, height)
+        kind = _kind(part.lines, body, headings, width, height)
         level = sizes.index(round(max(line.size for line in part.lines))) + 1 if kind is Kind.HEADING else 0
         blocks.append(replace(block_of(part, kind), level=level))
-    return over_columns(blocks)
+    return over_columns(joined_headings(blocks))
 
 
 def block_of(part: Paragraph, kind: Kind) -> PageBlock:
@@ -196,25 +205,81 @@ def _go_on(before: PageBlock, after: PageBlock) -> bool:
     )
 
 
-def _is_heading(part: Sequence[Line], body: float) -> bool:
+def is_heading(part: Sequence[Line], body: float) -> bool:
+    """Whether the lines of a paragraph are a heading beside text of a size in points: large, bold, or numbered."""
     text = " ".join(line.text for line in part)
     if len(part) > 3 or len(text) > 200 or not any(character.isalpha() for character in text):
         return False
     if text.endswith((",", ";")) or part[0].mono or is_caption(part) or any(map(paragraphs.is_entry, part)):
         return False
-    larger = min(line.size for line in part) >= 1.15 * body
-    strong = all(line.bold for line in part) and not text.endswith((".", ":")) and len(text.split()) <= _HEADING_WORDS
-    return larger or (strong and part[0].size >= 0.98 * body and not list_marker(part[0].text).startswith("-"))
+    words = len(text.split())
+    is_sentence = text.endswith((".", ":")) and words > _SENTENCE_WORDS
+    larger = min(line.size for line in part) >= 1.15 * body and not is_sentence
+    strong = all(line.bold for line in part) and not text.endswith((".", ":")) and words <= _HEADING_WORDS
+    bold = strong and part[0].size >= 0.98 * body and not list_marker(part[0].text).startswith("-")
+    return larger or bold or _is_numbered_heading(part, text)
 
 
-def _kind(part: Sequence[Line], body: float, width: float, height: float) -> Kind:
+def _is_numbered_heading(part: Sequence[Line], text: str) -> bool:
+    """Whether a line is a heading by its number and letters: "II. METHODS" in capitals, "A. Sensors" in italics."""
+    if len(part) > 2 or text.endswith((".", ",", ";", ":")) or len(text.split()) > _HEADING_WORDS:
+        return False
+    if _ROMAN_CAPITALS.fullmatch(text):
+        return True
+    number = _SECTION_NUMBER.match(text)
+    if number is None:
+        return False
+    spans = [span for line in part for span in line.spans if span.text.strip()]
+    rest = spans[1:] if len(spans[0].text.strip()) <= len(number.group().strip()) else spans
+    return bool(rest) and all(span.italic or span.bold for span in rest)
+
+
+def heading_body(lines: Sequence[Line]) -> float:
+    """Return the largest size, in points, that much of the text has: in larger type there are headings."""
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[round(line.size * 2) / 2] += len(line.text)
+    if not sizes:
+        return 0.0
+    much = [size for size, count in sizes.items() if count >= _MUCH * sizes.total()] or [sizes.most_common(1)[0][0]]
+    return max(much) * (_GUESSED if paragraphs.has_guessed_sizes(lines) else 1.0)
+
+
+def joined_headings(blocks: Sequence[PageBlock]) -> list[PageBlock]:
+    """Put the lines of a heading together that stand below each other in one font."""
+    made: list[PageBlock] = []
+    for block in blocks:
+        before = made[-1] if made else None
+        if before is not None and before.kind is block.kind is Kind.HEADING and _is_one_heading(before, block):
+            made[-1] = replace(before, lines=(*before.lines, *block.lines), box=union([before.box, block.box]))
+        else:
+            made.append(block)
+    return made
+
+
+def _is_one_heading(before: PageBlock, after: PageBlock) -> bool:
+    last, first = before.lines[-1], after.lines[0]
+    gap = first.box[1] - last.box[3]
+    return (
+        abs(last.size - first.size) < 0.05 * last.size
+        and last.bold == first.bold
+        and len(before.lines) + len(after.lines) <= 4
+        and -0.5 * first.size < gap < 0.45 * first.size
+        and before.box[0] < after.box[2]
+        and after.box[0] < before.box[2]
+        and not list_marker(first.text)
+        and not _SECTION_NUMBER.match(first.text)
+    )
+
+
+def _kind(part: Sequence[Line], body: float, headings: float, width: float, height: float) -> Kind:
     box = union([line.box for line in part])
-    if _is_margin(part, box, body, height) and box[3] < _MARGIN * height:
+    if _is_margin(part, box, body, height) and box[3] < MARGIN * height:
         return Kind.HEADER
     if _is_margin(part, box, body, height) and (box[2] - box[0] < 0.7 * width or len(part) == 1):
         return Kind.FOOTER
     kinds = (
-        (_is_heading(part, body), Kind.HEADING),
+        (is_heading(part, headings), Kind.HEADING),
         (part[0].spans[0].raised and part[0].size < 0.95 * body, Kind.FOOTNOTE),
         (all(line.mono for line in part), Kind.CODE),
         (bool(list_marker(part[0].text)), Kind.LIST),
@@ -226,4 +291,4 @@ def _kind(part: Sequence[Line], body: float, width: float, height: float) -> Kin
 def _is_margin(part: Sequence[Line], box: Box, body: float, height: float) -> bool:
     """Whether a short text stands at the upper or lower edge of the page."""
     short = len(part) <= 2 and max(line.size for line in part) <= 1.1 * body
-    return short and (box[3] < _MARGIN * height or box[1] > (1 - _MARGIN) * height)
+    return short and (box[3] < MARGIN * height or box[1] > (1 - MARGIN) * height)

@@ -15,8 +15,10 @@ _MAX_DEPTH = 12
 _BIN = 2.0  # points
 _CANDIDATES = 5
 _LEAST_WIDTH = 5.0  # of a column, in sizes of the body's font
-_COLUMN_LINES = 3
-_MANY_LINES = 5
+_COLUMN_ROWS = 3
+_FEW_ROWS = 2
+_MANY_ROWS = 6
+_WIDE_GAP = 2.5  # sizes of the body's font
 _SCANNED = 80  # lines looked at to the right of one for its neighbour
 _FIGURES = re.compile(r"[\W\d]*|[\divxlcIVXLC.\-–]{1,7}")
 
@@ -125,8 +127,12 @@ def _bands(lines: Sequence[Line], gutter: float, body: float) -> list[list[list[
 
 def _are_columns(left: Sequence[Line], right: Sequence[Line], body: float) -> bool:
     """Whether what stands on both sides of a gutter is read one after the other, and not row by row."""
-    fewer, more = sorted((len(left), len(right)))
-    if fewer < 1 or more < _COLUMN_LINES or (fewer < 2 and more < _MANY_LINES):
+    if not left or not right:
+        return False
+    gap = min(line.box[0] for line in right) - max(line.box[2] for line in left)
+    least = _FEW_ROWS if gap > _WIDE_GAP * body else _COLUMN_ROWS
+    fewer, more = sorted((_rows(left), _rows(right)))
+    if more < _COLUMN_ROWS or (fewer < least and more < _MANY_ROWS):
         return False
     for side in (left, right):
         if max(line.box[2] for line in side) - min(line.box[0] for line in side) < _LEAST_WIDTH * body:
@@ -135,3 +141,13 @@ def _are_columns(left: Sequence[Line], right: Sequence[Line], body: float) -> bo
         if sum(bool(_FIGURES.fullmatch(line.text)) for line in side) > 0.5 * len(side):
             return False
     return True
+
+
+def _rows(lines: Sequence[Line]) -> int:
+    """Count the rows that pieces of lines stand in."""
+    count, bottom = 0, float("-inf")
+    for line in sorted(lines, key=lambda line: line.middle[1]):
+        if line.middle[1] > bottom:
+            count += 1
+            bottom = line.middle[1] + 0.5 * line.height
+    return count
