@@ -81,9 +81,14 @@ def unlike(uses: Sequence[FontUse]) -> int:
 
 
 def leaders(uses: Sequence[FontUse], is_unmapped: Callable[[str], bool]) -> int:
-    """Return how many of a page's characters without a meaning are no letters: blanks, dots, dashes, leaders, rules."""
+    """Return how many of a page's characters without a meaning are no letters: blanks, dots, dashes, leaders, rules.
+
+    Of a font that is not in the PDF nobody knows what its glyphs look like.
+    """
     found = 0
     for use in uses:
+        if use.font.m_internal.flags.ft_substitute:
+            continue
         unmapped = [
             (glyph, code, count)
             for (glyph, code), count in zip(use.claims.tolist(), use.counts.tolist(), strict=True)
