@@ -396,7 +396,7 @@ class _Column:
         rows = self._rows
         low, high = max(1, number - _NEAR_ROWS), min(len(rows) - 1, number + _NEAR_ROWS)
         for at in range(low, high):
-            before, row, after = rows[at - 1], rows[at], rows[at + 1]
+            row, after = rows[at], rows[at + 1]
             if row.mark or abs(row.size - after.size) > self._same_size * row.size or self._is_wide(at + 1):
                 continue
             begins = self._is_wide(at) or self._is_short(at - 1, row)
