@@ -8,15 +8,16 @@ a block of its own, where it stands.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
-from scribetune.labels import layout_model, paragraphs, plain_pages, reading_order, right_to_left
+from scribetune.labels import layout_model, paragraphs, plain_pages, reading_order
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
-from scribetune.labels.tables import repair
+from scribetune.labels.tables import cell_words, repair
 from scribetune.labels.tables.cells import Box, PageTable, Word
-from scribetune.labels.text_layer import Line, Span, TextLayer, is_broken_word, union, visual_lines
+from scribetune.labels.text_layer import Line, Span, TextLayer, union, visual_lines
 
 _KINDS = {
     "title": Kind.HEADING,
@@ -59,7 +60,7 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
         running = []
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
-            rest.extend(missing_from(block, lines))
+            rest.extend(missing_from(block, lines, layer.words))
     filled.extend(_running_text(running, layer.lines))
     filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
     return plain_pages.merged(plain_pages.over_columns(_with_levels(filled)), _of_nobody(rest))
@@ -237,34 +238,53 @@ def _assigned(
     return held, rest
 
 
-def missing_from(block: PageBlock, lines: Sequence[Line]) -> list[Line]:
-    """Return what a table's box has and its cells have not; a word divided at a line's end may be whole in its cell."""
-    known = Counter(right_to_left.words_apart(" ".join(table.markdown() for table in block.tables)))
-    missing = []
-    rests: Counter[str] = Counter()
-    for number, line in enumerate(lines):
-        words = right_to_left.words_apart(line.text)
-        begun = bool(words) and _take(rests, words[0])
-        unknown = [word for word in words[begun:] if not _take(known, word)]
-        if unknown and unknown[-1] == words[-1] and (rest := _rest_of_word(line, lines[number + 1 :], known)):
-            unknown.pop()
-            rests[rest] += 1
-        if not unknown:
-            continue
-        text = line.text if len(unknown) == len(words) else " ".join(unknown)
-        missing.append(replace(line, spans=(replace(line.spans[0], text=text, box=line.box),)))
+def missing_from(block: PageBlock, lines: Sequence[Line], words: Sequence[Word]) -> list[Line]:
+    """Return what a table's box has and its cells did not take, word by word and by place; drawn rules are no words.
+
+    `lines` are those in its box, `words` all of the page.
+    """
+    spans = [(line, span) for line in lines for span in line.spans]
+    held: dict[int, list[int]] = {}
+    inside: list[Word] = []
+    for word in words:
+        at = next((number for number, (_, span) in enumerate(spans) if _is_around(span.box, word)), -1)
+        if at >= 0:
+            held.setdefault(at, []).append(len(inside))
+            inside.append(word)
+    left = set(range(len(inside)))
+    for table in block.tables:
+        known = sorted(left)
+        taken = cell_words.of_table(table, [inside[place] for place in known])
+        left = {known[place] for place in taken.left}
+    missing: list[Line] = []
+    for line in lines:
+        kept = [
+            part
+            for number, (other, span) in enumerate(spans)
+            if other is line
+            for part in _parts_left(span, [(inside[place], place in left) for place in held.get(number, ())])
+        ]
+        if kept:
+            missing.append(replace(line, spans=tuple(kept), box=union([span.box for span in kept])))
     return missing
 
 
-def _rest_of_word(line: Line, later: Sequence[Line], known: Counter[str]) -> str:
-    """Return the rest of a line's last word, which a later line begins with: other columns may stand between."""
-    before = line.text.rstrip()
-    for other in later:
-        if is_broken_word(before, other.text, ""):
-            rest = right_to_left.words_apart(other.text)[0]
-            if _take(known, right_to_left.words_apart(before)[-1] + rest):
-                return rest
-    return ""
+def _is_around(box: Box, word: Word) -> bool:
+    x, y = word.centre
+    return box[0] - 1 <= x <= box[2] + 1 and box[1] <= y <= box[3]
+
+
+def _parts_left(span: Span, words: Sequence[tuple[Word, bool]]) -> list[Span]:
+    """Return a span, or what words that are left make of it: a run of them a span."""
+    if all(is_left for _, is_left in words):
+        return [span] if words else []
+    parts = []
+    for is_left, run in groupby(words, key=lambda word: word[1]):
+        if is_left:
+            found = [word for word, _ in run]
+            box = union([(word.x0, word.y0, word.x1, word.y1) for word in found])
+            parts.append(replace(span, text=" ".join(word.text for word in found), box=box))
+    return parts
 
 
 def _take(known: Counter[str], word: str) -> bool:

@@ -64,12 +64,17 @@ def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool)
     everything = "\n".join(line.text for block in blocks for line in block.lines)
     marks = {mark for block in blocks if block.kind is Kind.FOOTNOTE for mark in _marks_of(block)}
     writer = _Writer(everything, marks, always_html=always_html)
-    shown = [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
+    shown = in_order(blocks, keep_headers=keep_headers)
     texts = []
     for is_list, adjacent in groupby(shown, key=lambda block: block.kind is Kind.LIST):
         group = list(adjacent)
         texts += [writer.list(group)] if is_list else [writer.block(block) for block in group]
     return "\n\n".join(text for text in texts if text)
+
+
+def in_order(blocks: Sequence[PageBlock], *, keep_headers: bool) -> list[PageBlock]:
+    """Return the blocks that are written down."""
+    return [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
 
 
 def unicode_formulas(blocks: Sequence[PageBlock]) -> int:
