@@ -21,7 +21,7 @@ from rapidfuzz.distance import LCSseq
 from scribetune.labels.page_blocks import Kind, PageBlock, in_order
 from scribetune.labels.tables import cell_words
 from scribetune.labels.tables.cells import Box, PageTable, Word
-from scribetune.labels.text_layer import TextLayer, visual_lines
+from scribetune.labels.text_layer import TextLayer
 from scribetune.text.characters import dense
 from scribetune.text.markdown import FIGURE
 
@@ -97,7 +97,7 @@ def of_blocks(blocks: Sequence[PageBlock], layer: TextLayer, label: str, *, keep
     number = 0
     for block in [*shown, *(block for block in blocks if not keep_headers and block.kind in _RUNNING)]:
         parts.extend(block.tables)
-        for line in visual_lines(block.lines):
+        for line in block.lines:
             number += 1
             for span in line.spans:
                 sloping = min(span.box[2] - span.box[0], span.box[3] - span.box[1]) > _SLOPING * span.size
