@@ -8,4 +8,5 @@ header     its header: which lines are one heading, and which columns and rows i
 body       its body: which lines are one row, and which columns their words are in
 direction  tables that are read from right to left: mirrored, so that all of this holds for them too
 cells      the outcome: grids of cells, written as Markdown where they fit, as HTML where cells span
+cell_words which words of the page each cell took: by what it says, and where it must stand
 """
