@@ -53,7 +53,10 @@ def runs_on(lattice: Lattice, words: Sequence[Word], height: float) -> bool:
     beside = {
         bisect_right(lattice.ys, word.centre[1])
         for word in words
-        if y0 < word.centre[1] < y1 and not is_figure(word.text) and (-1 <= word.x0 - x1 < _BLANK * height or -1 <= x0 - word.x1 < _BLANK * height)
+        if y0 < word.centre[1] < y1
+        and min(abs(word.x0 - x1), abs(x0 - word.x1)) < _BLANK * height
+        # Figures may be totals.
+        and not is_figure(word.text)
     }
     return len(beside) > _RUNNING * rows
 
