@@ -46,6 +46,10 @@ class Characters:
         """Return where a word's next character stands from one: (1, 0) to the right, (0, -1) up, …."""
         return self._directions.get(_rounded((word.x0, word.y0, word.x1, word.y1)), (1.0, 0.0))
 
+    def slopes(self, word: Word) -> bool:
+        """Whether a word runs neither along nor up or down the page."""
+        return max(map(abs, self.direction(word))) <= _STRAIGHT
+
     def cut(self, word: Word, walls: Iterable[float]) -> list[Word]:
         """Cut a word where one character beyond a wall was placed by itself, or two meet there; else it stays whole."""
         characters = self._words.get(_rounded((word.x0, word.y0, word.x1, word.y1)))

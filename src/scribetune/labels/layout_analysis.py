@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from scribetune.labels import layout_model, plain_pages, right_to_left
+from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
@@ -44,7 +45,8 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
     It is a pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`).
     """
     regions = _around(framed, layout_model.regions_of(page), layer.words)
-    blocks = [_block(region, layer, rules) for region in regions]
+    straight = _straight(page, layer)
+    blocks = [_block(region, layer, straight, rules) for region in regions]
     if sum(block.kind is Kind.TABLE and not _is_table(block) for block in blocks) >= _MANY_FRAMES:
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.
         return plain_pages.blocks_of(layer)
@@ -156,13 +158,19 @@ def _is_table(block: PageBlock) -> bool:
     return any(table.rows > 1 and table.columns > 1 for table in block.tables)
 
 
-def _block(region: Region, layer: TextLayer, rules: Rules) -> PageBlock:
+def _straight(page: Any, layer: TextLayer) -> Sequence[Word]:
+    """Return the words of a page without those of a sloping watermark."""
+    if all(line.horizontal for line in layer.lines):
+        return layer.words
+    characters = characters_of(page)
+    return [word for word in layer.words if not characters.slopes(word)]
+
+
+def _block(region: Region, layer: TextLayer, words: Sequence[Word], rules: Rules) -> PageBlock:
     kind = _KINDS.get(region.kind, Kind.TEXT)
     if region.ruled is not None:
         return PageBlock(kind, region.box, tables=(region.ruled,))
-    tables = [
-        repaired for found in region.tables for repaired in repair.repair(found.table, found.boxes, layer.words, rules)
-    ]
+    tables = [repaired for found in region.tables for repaired in repair.repair(found.table, found.boxes, words, rules)]
     if layer.unseen:
         tables = [_seen(table, layer.unseen) for table in tables]
     return PageBlock(kind, region.box, tables=tuple(tables))

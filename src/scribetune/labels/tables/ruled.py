@@ -114,11 +114,10 @@ def _filled(lattice: Lattice, words: Sequence[Word], characters: Characters) -> 
     left_out: list[Word] = []
     lost = 0
     for word in words:
-        direction = characters.direction(word)
-        if max(map(abs, direction)) <= _STRAIGHT:
+        if characters.slopes(word):
             left_out.append(word)
             continue
-        across = abs(direction[0]) > _STRAIGHT
+        across = abs(characters.direction(word)[0]) > _STRAIGHT
         crosses = across and _crosses(lattice, slots, word)
         if crosses and word.height > _LARGE * height:
             left_out.append(word)
