@@ -17,7 +17,7 @@ from scribetune.labels.tables.cells import Box, Word
 from scribetune.text.markdown import is_cjk
 
 _RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
-_TYPE3 = "Unnamed-T3"
+_TYPE3 = ("Unnamed-T3", "Type3 (")  # their glyphs are drawings: MuPDF tells no alpha
 _MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
 _MOSTLY = 0.7
 _SAME_LINE = 0.5
