@@ -206,8 +206,8 @@ def _segments(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
     """Cut a line of the page where a gap or another context divides it; glyphs are sorted from left to right."""
     segments: list[list[Glyph]] = []
     end = 0.0
-    for glyph in sorted(glyphs, key=lambda glyph: glyph.middle):
-        if segments and any(_is_again(glyph, before) for before in segments[-1][-_LAYERS:]):
+    for glyph in glyphs:
+        if segments and _is_again(glyph, segments[-1][-_LAYERS:]):
             continue
         last = segments[-1][-1] if segments else None
         apart = glyph.size * (_APART if last is not None and glyph.line is last.line else _CHUNKS_APART)
@@ -220,9 +220,10 @@ def _segments(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
     return [segment for segment in segments if not all(glyph.text.isspace() for glyph in segment)]
 
 
-def _is_again(glyph: Glyph, before: Glyph) -> bool:
+def _is_again(glyph: Glyph, before: Sequence[Glyph]) -> bool:
     """Whether a letter was drawn before in the same place, to make it bold."""
-    return glyph.text == before.text and glyph.middle - before.middle < _SAME_PLACE * glyph.size
+    reach = glyph.middle - _SAME_PLACE * glyph.size
+    return before[-1].middle > reach and any(other.text == glyph.text and other.middle > reach for other in before)
 
 
 def _first_word(glyphs: Sequence[Glyph]) -> float:

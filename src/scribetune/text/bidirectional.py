@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ARABIC, _HEBREW, _LATIN = "AL", "R", "L"
 _EUROPEAN, _NUMBER = "EN", "AN"
@@ -36,6 +37,7 @@ class Placed:
     turned: bool  # read from right to left: brackets were mirrored
 
 
+@lru_cache(4096)
 def kind_of(character: str) -> str:
     """Return the bidirectional class of a character; the private ones of symbol fonts are neutral."""
     if "\ue000" <= character <= "\uf8ff":
