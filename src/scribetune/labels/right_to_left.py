@@ -130,7 +130,7 @@ class _Page:
 
     def write(self) -> None:
         """Put the lines that were read into the blocks, and all words of the page into `words`, with their places."""
-        as_written = sum(segment.matching for segment in self._segments) >= 0
+        as_written = sum(segment.as_written for segment in self._segments) >= 0
         lines: dict[int, list[dict[str, Any]]] = {}
         gone = {id(glyph.line.line) for segment in self._segments for glyph in segment.glyphs}
         for number, segment in enumerate(self._segments):
@@ -159,10 +159,10 @@ class _Segment:
         self._visual = _with_gaps(glyphs)
         items = [glyph.text for glyph in self._visual]
         self._order = bidirectional.logical_order(items, right_to_left=leftwards, after_arabic=after_arabic)
-        self.matching = bidirectional.brackets_that_match(
-            [self._visual[place.index].text for place in self._order if place.turned]
+        self.as_written = bidirectional.brackets_as_written(
+            [items[place.index] for place in self._order], [place.turned for place in self._order]
         )
-        """How many more brackets open and close as the layer has them than as their mirror shows them."""
+        """How much better its brackets fit as the layer has them than as their mirror shows them."""
         self.x0, self.x1, self.base = glyphs[0].x0, max(glyph.x1 for glyph in glyphs), glyphs[0].line.base
         kinds = [bidirectional.kind_of(self._visual[place.index].text[0]) for place in self._order]
         strong = [kind for kind in kinds if kind == "L" or bidirectional.is_leftwards(kind)]
@@ -170,7 +170,7 @@ class _Segment:
 
     def in_order(self, *, as_written: bool) -> list[Glyph]:
         """Return the glyphs in logical order; brackets by their meaning, which some layers have and some have not."""
-        as_written = self.matching > 0 or (self.matching == 0 and as_written)
+        as_written = self.as_written > 0 or (self.as_written == 0 and as_written)
         ordered = []
         for place in self._order:
             glyph = self._visual[place.index]
