@@ -82,6 +82,7 @@ class _Page:
         for source in sources:
             self._balances.setdefault(self._paragraph(source), []).append(source.text)
         self._segments: list[_Segment] = []
+        self._gone: set[int] = set()  # MuPDF's lines that were read
 
     @staticmethod
     def _paragraph(source: Source) -> int:
@@ -91,6 +92,7 @@ class _Page:
         """Read a line of the page, where right-to-left text is on it, or most of the page is."""
         if not self._leftwards and not any(has_letters(source.text) for source in row):
             return
+        self._gone.update(id(source.line) for source in row)
         for segment in _segments(glyphs_of(row))[:: -1 if self._leftwards else 1]:
             leftwards, after_arabic = self._is_leftwards(segment), self._follows_arabic(segment)
             self._segments.append(_Segment(segment, leftwards=leftwards, after_arabic=after_arabic))
@@ -132,7 +134,6 @@ class _Page:
         """Put the lines that were read into the blocks, and all words of the page into `words`, with their places."""
         as_written = sum(segment.as_written for segment in self._segments) >= 0
         lines: dict[int, list[dict[str, Any]]] = {}
-        gone = {id(glyph.line.line) for segment in self._segments for glyph in segment.glyphs}
         for number, segment in enumerate(self._segments):
             glyphs = segment.in_order(as_written=as_written)
             for at, piece in _pieces(glyphs):
@@ -143,7 +144,7 @@ class _Page:
             written: list[dict[str, Any]] = []
             for line in block["lines"]:
                 written.extend(lines.get(id(line), ()))
-                if id(line) not in gone:
+                if id(line) not in self._gone:
                     self.words.extend(_words_of_line(line))
                     written.append(line)
                     for span in line["spans"]:
@@ -155,7 +156,6 @@ class _Segment:
     """Glyphs that stand together on a line of the page, from left to right, and the order in which they are read."""
 
     def __init__(self, glyphs: Sequence[Glyph], *, leftwards: bool, after_arabic: bool) -> None:
-        self.glyphs = glyphs
         self._visual = _with_gaps(glyphs)
         items = [glyph.text for glyph in self._visual]
         self._order = bidirectional.logical_order(items, right_to_left=leftwards, after_arabic=after_arabic)

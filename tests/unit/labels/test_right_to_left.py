@@ -135,6 +135,35 @@ def test_links_in_a_line_stand_where_they_are_read(tmp_path: Path) -> None:
     assert label(typeset(tmp_path, body)) == f"# כותרת ראשית\n\n{text}\n"
 
 
+@needs_font
+def test_figures_drawn_in_parts_and_signs_on_their_right_are_read_as_typed(tmp_path: Path) -> None:
+    font = pymupdf.Font(fontfile=str(FONTS / "DejaVuSans.ttf"))
+    document = pymupdf.open()
+    page = document.new_page()
+    for y, text in ((90, "תאריך הדוח השנתי של החברה"), (150, "12.5-"), (180, ")7(")):
+        writer = pymupdf.TextWriter(page.rect)
+        writer.append((400, y), text[::-1] if y == 90 else text, font=font, fontsize=11)
+        writer.write_text(page)
+    for x, part in ((121.4, "19"), (117.7, "/"), (103.7, "09"), (100, "/"), (72, "1403")):  # a date, its day first
+        writer = pymupdf.TextWriter(page.rect)
+        writer.append((x, 120), part, font=font, fontsize=11)
+        writer.write_text(page)
+    lines = {line.text for line in text_layer.read(page).lines}
+    assert lines == {"תאריך הדוח השנתי של החברה", "1403/09/19", "-12.5", "(7)"}
+
+
+@needs_font
+def test_text_drawn_again_to_be_bold_counts_once() -> None:
+    font = pymupdf.Font(fontfile=str(FONTS / "DejaVuSans.ttf"))
+    document = pymupdf.open()
+    page = document.new_page()
+    for shift in (0.0, 0.2, 0.4):
+        writer = pymupdf.TextWriter(page.rect)
+        writer.append((300 + shift, 90), "ללכה תירב", font=font, fontsize=11)
+        writer.write_text(page)
+    assert [line.text for line in text_layer.read(page).lines] == ["ברית הכלל"]
+
+
 def textpage(*chars: tuple[str, float, float], baseline: float = 100.0) -> Any:
     """Return what stands for a pymupdf.TextPage with one line, in MuPDF's order of its characters."""
 
