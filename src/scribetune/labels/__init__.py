@@ -18,6 +18,7 @@ nested_tables    a table in a cell of another, made one grid
 
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order
 text_pages       MuPDF's text pages, read without decoding the images on them
+line_ends        what stands between two lines of a text: a blank, nothing, or a hyphen that goes
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 reading_order    columns one after another (recursive XY cut)
 right_to_left    right-to-left scripts: told from other text, and put into logical order

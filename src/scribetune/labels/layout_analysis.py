@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from scribetune.labels import layout_model, plain_pages, right_to_left
+from scribetune.labels import layout_model, line_ends, plain_pages, right_to_left
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables import repair
 from scribetune.labels.tables.cells import Box, PageTable, Word
-from scribetune.labels.text_layer import Line, Span, TextLayer, is_broken_word, union
+from scribetune.labels.text_layer import Line, Span, TextLayer, union
 
 _KINDS = {
     "title": Kind.HEADING,
@@ -179,7 +179,7 @@ def _rest_of_word(line: Line, later: Sequence[Line], known: Counter[str]) -> str
     """Return the rest of a line's last word, which a later line begins with: other columns may stand between."""
     before = line.text.rstrip()
     for other in later:
-        if is_broken_word(before, other.text, ""):
+        if line_ends.joint(before, other.text) is line_ends.Joint.DIVIDED:
             rest = right_to_left.words_apart(other.text)[0]
             if _take(known, right_to_left.words_apart(before)[-1] + rest):
                 return rest

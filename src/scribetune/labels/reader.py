@@ -127,15 +127,18 @@ class PageReader:
         except structure.UnusableTagsError as error:
             logger.info("page %d: tags are not used: %s", page.number + 1, error)
             return None
-        if tagged is None or word_recall(layer, f"{tagged.words} {tagged.formula_words}") < _MIN_TAG_COVERAGE:
+        if tagged is None:
+            return None
+        covered = word_recall(layer, f"{tagged.words} {tagged.formula_words}")
+        if covered < _MIN_TAG_COVERAGE:
+            logger.info("page %d: tags are not used: they cover %.3f of its words", page.number + 1, covered)
             return None
         return tagged
 
     def _analysed(self, page: Any, unmapped: float, *, has_unseen: bool = False) -> PageText:
         """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from tags in place."""
-        held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
-        found = placing.on_page(page, held)
-        lost = sum(tag.has_latex for tag in held) - len(found)
+        placed = placing.on_page(page, self._tags) if self._settings.formulas == "alt" else placing.Placed()
+        found = placed.formulas
         changed = self._for_analysis[page.number]
         changed.remove_rotation()
         tokens = placing.Placeholders.put(changed, found) if found else placing.Placeholders({})
@@ -168,7 +171,7 @@ class PageReader:
             recall,
             unmapped,
             len(found) - misplaced,
-            lost + misplaced,
+            placed.lost + misplaced,
             page_blocks.unicode_formulas(blocks),
         )
 

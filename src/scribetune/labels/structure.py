@@ -5,22 +5,40 @@ Tags are used only where they cover the page's text and their tables are whole; 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
-from scribetune.labels import nested_tables, right_to_left, text_layer, text_pages
+from scribetune.labels import line_ends, nested_tables, right_to_left, tagged_tables, text_layer, text_pages
 from scribetune.labels.formulas import sources as formula_sources
-from scribetune.labels.formulas.sources import FormulaTag
 from scribetune.labels.nested_tables import SubGrid
-from scribetune.labels.tables.cells import Box, PageTable, grid_of
+from scribetune.labels.page_blocks import list_marker, without_marker
+from scribetune.labels.tables.cells import Box, PageTable
 from scribetune.labels.tag_tree import TagTree
-from scribetune.text.markdown import FIGURE, is_cjk
+from scribetune.text.markdown import FIGURE
 
 _HEADING = re.compile(r"H([1-6])")
-_GROUPS = frozenset({"Document", "Part", "Art", "Sect", "Div", "Aside", "BlockQuote", "NonStruct", "DocumentFragment"})
-_TEXT_BLOCKS = frozenset({"P", "Figure", "Caption", "Note", "Code", "Title", "Lbl", "TOCI", "BibEntry", "H"})
-_INLINE = frozenset({"Span", "Link", "Em", "Strong", "Quote", "Reference", "Annot", "Formula", "Sub", "Lbl", "P"})
+_GROUPS = frozenset(
+    {"Document", "Part", "Art", "Sect", "Div", "Aside", "BlockQuote", "NonStruct", "DocumentFragment"}
+    | {"Index", "Private", "Figure"}
+)
+_TEXT_BLOCKS = frozenset({"P", "Figure", "Caption", "Note", "FENote", "Title", "Lbl", "BibEntry", "H", "Form", "LBody"})
+_INLINE = frozenset(
+    {"Span", "Link", "Em", "Strong", "Quote", "Reference", "Annot", "Formula", "Sub", "Lbl", "P", "Form", "BibEntry"}
+    | {"Ruby", "RB", "RT", "RP", "Warichu", "WT", "WP", "NonStruct", "Code", "Private"}
+)
+_OF_CELLS = frozenset(
+    {"L", "LI", "LBody", "Div", "Sect", "Part", "Caption", "H", "H1", "H2", "H3", "H4", "H5", "H6", "Aside"}
+    | {"BlockQuote", "Figure", "Title"}
+)
+_HELD = frozenset({"L", "Table", "TOC", "Div"})
+_NOTES = frozenset({"Note", "FENote"})
+_LEADER = re.compile(r"(?:\s*[.·_…\u2024\u2025]){4,}\s*|\s*…{2,}\s*")
+_BEFORE_CLOSING = frozenset(".,;)]")
+_LABEL = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]?")
+_MARKER = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]")
+_GAP_IN_LINE = 6.0  # heights of a line: what is further to the right stands in another column
 _SAME_LINE_OVERLAP = 0.5
 _BREAK = "\n\n"  # between blocks; the text of a page has no line ends
 _BOLD = 16  # span flag of MuPDF
@@ -40,28 +58,38 @@ class _Line:
     bbox: tuple[float, float, float, float] | None = None
     bold: list[tuple[int, int]] = field(default_factory=list)
 
-    def add(self, piece: str, bbox: tuple[float, float, float, float], *, bold: bool = False) -> None:
-        """Append a piece, with a blank where one is seen: a gap on the line, or a line's end between two words."""
+    def add(self, piece: str, bbox: Box, *, bold: bool = False, seen: Collection[str] = (), ahead: str = "") -> None:
+        """Append a piece, with a blank where one is seen: a gap on the line, or a line's end between two words.
+
+        A hyphen at a line's end that divides a word goes; `ahead` is the line that the piece begins, where it does.
+        """
         if not piece:
             return
-        if self.text and self.bbox is not None and self._needs_blank(piece, bbox):
-            self.text += " "
+        if self.text.strip() and self.bbox is not None and piece.strip():
+            if self._is_on_line(bbox):
+                self.text += " " * self._is_apart(piece, bbox)
+            else:
+                how = line_ends.joint(self.text.rsplit(_BREAK, 1)[-1], ahead or piece, seen)
+                if self.text.endswith(_BREAK) or piece.startswith(_BREAK):
+                    how = line_ends.Joint.CLOSED
+                self.text, piece = line_ends.ended(self.text, how), piece.lstrip(" ")
+                if self.bold and self.bold[-1][1] > len(self.text):
+                    self.bold[-1] = (self.bold[-1][0], len(self.text))
         start = len(self.text)
         self.text += piece
         if bold:
             self.bold.append((start, len(self.text)))
         self.bbox = bbox
 
-    def _needs_blank(self, piece: str, bbox: tuple[float, float, float, float]) -> bool:
+    def _is_on_line(self, bbox: Box) -> bool:
         assert self.bbox is not None  # noqa: S101  narrows the type
-        if self.text[-1].isspace() or piece[0].isspace():
+        return _share_line(self.bbox, bbox)
+
+    def _is_apart(self, piece: str, bbox: Box) -> bool:
+        assert self.bbox is not None  # noqa: S101  narrows the type
+        if self.text[-1].isspace() or piece[0].isspace() or piece[0] in _BEFORE_CLOSING:
             return False
-        height = min(self.bbox[3] - self.bbox[1], bbox[3] - bbox[1])
-        overlap = min(self.bbox[3], bbox[3]) - max(self.bbox[1], bbox[1])
-        if height > 0 and overlap / height >= _SAME_LINE_OVERLAP:
-            return text_layer.is_apart(self.text, piece, self.bbox, bbox)
-        # Chinese and Japanese have no blank at a line's end.
-        return not (is_cjk(self.text[-1]) or is_cjk(piece[0]))
+        return text_layer.is_apart(self.text, piece, self.bbox, bbox)
 
     def is_far_from(self, bbox: Sequence[float]) -> bool:
         """Whether a box stands further below or above than the next line would."""
@@ -92,6 +120,12 @@ class _Line:
         return runs
 
 
+def _share_line(a: Sequence[float], b: Sequence[float]) -> bool:
+    """Whether two boxes stand on one line."""
+    height = min(a[3] - a[1], b[3] - b[1])
+    return height > 0 and (min(a[3], b[3]) - max(a[1], b[1])) / height >= _SAME_LINE_OVERLAP
+
+
 @dataclass(frozen=True)
 class TaggedPage:
     """A page written from its tags."""
@@ -108,7 +142,10 @@ class TaggedPage:
 
 @dataclass
 class _Writer:
-    left: Iterator[FormulaTag]
+    tags: TagTree
+    page: int  # xref
+    seen: Collection[str]  # words of its lines
+    are_hyphens: bool  # whether soft hyphens within its lines are hyphens
     width: float
     height: float
     latex: bool
@@ -118,20 +155,17 @@ class _Writer:
     beside: list[str] = field(default_factory=list)
     formula_boxes: list[Box] = field(default_factory=list)
     formulas_unicode: int = 0
+    written: set[int] = field(default_factory=set)  # formulas
     plain: list[str] = field(default_factory=list)
     formula_words: list[str] = field(default_factory=list)
     tables: int = 0
     formulas: int = 0
     marks: int = 0
 
-    def unwritten_formulas(self) -> bool:
-        """Return whether the structure tree names formulas that the page did not show."""
-        return next(self.left, None) is not None
-
     def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
         """Return the Markdown blocks of sibling elements."""
         written: list[str] = []
-        for element in elements:
+        for element in _with_formulas_in_lines(elements):
             if self._is_margin(element):
                 text = self._inline(element, emphasis=True)
                 written.append(text if self.keep_headers else "")
@@ -160,57 +194,120 @@ class _Writer:
     def _block(self, element: dict[str, Any]) -> list[str]:
         kind = element.get("std") or ""
         children = element.get("blocks", [])
-        if kind in _GROUPS or kind == "Figure":
-            shown = kind == "Figure" and self._is_large(element)
-            return [FIGURE if shown else "", *self.blocks(children)]
         heading = _HEADING.fullmatch(kind)
-        if heading or kind in ("L", "Table"):
-            self.marks += 1
-        if heading:
-            return [f"{'#' * int(heading.group(1))} {self._inline(element, emphasis=False)}"]
-        if kind == "L":
-            return ["\n".join(self._list(children, indent=""))]
-        if kind == "Table":
-            return [self._table(element)]
-        if kind == "Formula":
-            return [self._formula(element).strip()]
-        if kind in _TEXT_BLOCKS or kind in _INLINE or not kind:
-            return self._inline(element, emphasis=True, can_break=True).split(_BREAK)
-        raise UnusableTagsError(f"element {kind}")
+        self.marks += bool(heading or kind in ("L", "Table", "TOC"))
+        if kind in _GROUPS:
+            shown = kind == "Figure" and self._is_large(element)
+            written = [FIGURE if shown else "", *self.blocks(children)]
+        elif heading:
+            written = [f"{'#' * int(heading.group(1))} {self._inline(element, emphasis=False)}"]
+        elif kind == "L":
+            written = ["\n".join(self._list(children, indent=""))]
+        elif kind == "TOC":
+            written = ["\n".join(self._contents(children, indent=""))]
+        elif kind == "Table":
+            written = self._table(element)
+        elif kind == "Formula":
+            written = [self._formula(element).strip()]
+        elif kind == "Code":
+            written = [self._code(element)]
+        elif kind and kind not in _TEXT_BLOCKS | _INLINE:
+            raise UnusableTagsError(f"element {kind}")
+        elif any(child.get("std") in _HELD for child in children):
+            written = self._mixed(element)
+        else:
+            written = self._inline(element, emphasis=True, can_break=True).split(_BREAK)
+        return written
 
-    def _inline(self, element: dict[str, Any], *, emphasis: bool, can_break: bool = False) -> str:
-        """Return an element as one line; `can_break` where formulas on their own lines may divide it."""
+    def _mixed(self, element: dict[str, Any]) -> list[str]:
+        """Return a paragraph that holds lists or tables beside its text as one block after another."""
+        written: list[str] = []
+        for is_held, run in groupby(element.get("blocks", []), lambda child: child.get("std") in _HELD):
+            children = list(run)
+            written.extend(self.blocks(children) if is_held else self._block({**element, "blocks": children}))
+        return written
+
+    def _contents(self, entries: list[dict[str, Any]], indent: str) -> list[str]:
+        """Return the entries of a table of contents as a list, without the leaders before their page numbers."""
+        lines: list[str] = []
+        for entry in entries:
+            kind = entry.get("std") or ""
+            if kind == "TOC":
+                lines.extend(self._contents(entry.get("blocks", []), indent + "  " * bool(lines)))
+                continue
+            inner = [child for child in entry.get("blocks", []) if child.get("std") == "TOC"]
+            rest = {**entry, "blocks": [child for child in entry.get("blocks", []) if child.get("std") != "TOC"]}
+            text = _LEADER.sub(" ", self._inline(rest, emphasis=False, in_cell=True)).strip()
+            if text:
+                lines.append(f"{indent}{'- ' if kind == 'TOCI' else ''}{text}")
+            for child in inner:
+                lines.extend(self._contents(child.get("blocks", []), indent + "  "))
+        return lines
+
+    def _code(self, element: dict[str, Any]) -> str:
+        """Return code: its lines in a fence, or one in a paragraph of its own."""
+        rows: list[tuple[Sequence[float], str]] = []
+        for box, text in _rows_of(element):
+            self.plain.append(text)
+            if rows and _share_line(rows[-1][0], box):
+                rows[-1] = (rows[-1][0], f"{rows[-1][1]} {text}")
+            else:
+                rows.append((box, text))
+        if len(rows) < 2:
+            return "".join(f"`{text.strip()}`" for _, text in rows if text.strip())
+        left = min(box[0] for box, _ in rows)
+        wide = max(1.0, min((box[2] - box[0]) / max(len(text), 1) for box, text in rows if text.strip()))
+        lines = [" " * round((box[0] - left) / wide) + text.rstrip() for box, text in rows]
+        return "\n".join(["```", *lines, "```"])
+
+    def _inline(
+        self, element: dict[str, Any], *, emphasis: bool, can_break: bool = False, in_cell: bool = False
+    ) -> str:
+        """Return an element as one line; `can_break` where formulas on their own lines may divide it.
+
+        Where it is a cell of a table (`in_cell`), lists and what else stands in it is text of that line.
+        """
         line = _Line()
-        self._collect(element, line, can_break=can_break)
+        self._collect(element, line, can_break=can_break, in_cell=in_cell)
         return line.markdown(emphasis=emphasis)
 
-    def _collect(self, element: dict[str, Any], line: _Line, *, can_break: bool = False) -> None:
+    def _collect(self, element: dict[str, Any], line: _Line, *, can_break: bool = False, in_cell: bool = False) -> None:
         for row in element.get("lines", []):
-            for span in row["spans"]:
-                shown = text_pages.with_drawn_hyphens(span["text"], ends_line=span is row["spans"][-1])
-                self.plain.append(shown)
-                line.add(shown, tuple(span["bbox"]), bold=bool(span["flags"] & _BOLD))
+            spans = row["spans"]
+            texts = line_ends.with_drawn_hyphens([span["text"] for span in spans], are_hyphens=self.are_hyphens)
+            for number, (span, shown) in enumerate(zip(spans, texts, strict=True)):
+                self.plain.append(span["text"])
+                ahead = "" if number else "".join(texts)
+                line.add(shown, tuple(span["bbox"]), bold=bool(span["flags"] & _BOLD), seen=self.seen, ahead=ahead)
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
-            if kind == "Figure" and not child.get("lines") and not any(text_pages.texts_of(child)):
+            has_text = bool(child.get("lines")) or any(text_pages.texts_of(child))
+            if kind == "Figure" and not (in_cell and has_text):
                 self.figures_inside += self._is_large(child)
+                if has_text:
+                    self.beside.extend(self.blocks(child.get("blocks", [])))
             elif self._is_margin(child) and line.is_far_from(child["bbox"]):
                 text = _Line()
                 self._collect(child, text)
                 self.beside.extend([text.markdown(emphasis=True)] if self.keep_headers else [])
+            elif kind in _NOTES and not in_cell and (line.is_far_from(child["bbox"]) or not line.text):
+                self.beside.append(self._inline(child, emphasis=True, in_cell=True))
             elif kind == "Formula":
                 line.add(self._formula(child, inside=True, can_break=can_break), tuple(child["bbox"]))
-            elif kind in _INLINE or not kind:
-                self._collect(child, line, can_break=can_break)
+            elif kind == "Code":
+                line.add(self._code(child), tuple(child["bbox"]))
+            elif kind in _INLINE or not kind or kind in _NOTES or (in_cell and kind in _OF_CELLS):
+                self._collect(child, line, can_break=can_break, in_cell=in_cell)
             else:
                 raise UnusableTagsError(f"{kind} inside running text")
 
     def _formula(self, element: dict[str, Any], *, inside: bool = False, can_break: bool = True) -> str:
         """Return a formula; between breaks where its tag, or its place (not `inside` a line), says it is displayed."""
-        tag = next(self.left, None)
+        tag = self.tags.formula(self.page, element.get("xref", 0))
         glyphs = " ".join(text_pages.texts_of(element))
         if tag is None:
-            raise UnusableTagsError("more formulas on the page than in the structure tree")
+            raise UnusableTagsError("a formula that the structure tree does not have")
+        self.written.add(element["xref"])
         latex = tag.latex_of(element) if self.latex else ""
         x0, y0, x1, y1 = element["bbox"]
         self.formula_boxes.append((x0, y0, x1, y1))
@@ -234,39 +331,55 @@ class _Writer:
                 continue
             if item.get("std") != "LI":
                 raise UnusableTagsError(f"{item.get('std')} in a list")
-            marker, body = "-", _Line()
-            nested: list[str] = []
-            for part in item.get("blocks", []):
-                if part.get("std") == "Lbl":
-                    label = " ".join("".join(text_pages.texts_of(part)).split())
-                    self.plain.append(label)
-                    marker = label if re.fullmatch(r"\(?\w{1,4}[.)]", label) else "-"
-                elif part.get("std") == "L":
-                    nested.extend(self._list(part.get("blocks", []), indent + "  "))
-                else:
-                    inner = [child for child in part.get("blocks", []) if child.get("std") == "L"]
-                    rest = {**part, "blocks": [c for c in part.get("blocks", []) if c.get("std") != "L"]}
-                    self._collect(rest, body)
-                    for child in inner:
-                        nested.extend(self._list(child.get("blocks", []), indent + "  "))
-            lines.append(f"{indent}{marker} {body.markdown(emphasis=True)}")
-            lines.extend(nested)
+            lines.extend(self._item(item, indent))
         return lines
 
-    def _table(self, table: dict[str, Any]) -> str:
+    def _item(self, item: dict[str, Any], indent: str) -> list[str]:
+        """Return an item of a list, and what is nested in it."""
+        marker, body = "", _Line()
+        nested: list[str] = []
+        for part in item.get("blocks", []):
+            if part.get("std") == "Lbl":
+                label = " ".join("".join(text_pages.texts_of(part)).split())
+                self.plain.append(label)
+                if _MARKER.fullmatch(label):
+                    marker = label
+                elif any(map(str.isalnum, label)) and not list_marker(f"{label} x"):
+                    body.add(f"{label} ", tuple(part["bbox"]))
+            elif part.get("std") == "L":
+                nested.extend(self._list(part.get("blocks", []), indent + "  "))
+            else:
+                inner = [child for child in part.get("blocks", []) if child.get("std") == "L"]
+                rest = {**part, "blocks": [c for c in part.get("blocks", []) if c.get("std") != "L"]}
+                self._collect(rest, body)
+                for child in inner:
+                    nested.extend(self._list(child.get("blocks", []), indent + "  "))
+        text = body.markdown(emphasis=True)
+        if not marker and (shown := list_marker(text)):
+            # The mark stands with the text.
+            marker, text = shown, without_marker(text)
+        return [f"{indent}{marker or '-'} {text}".rstrip(), *nested]
+
+    def _table(self, table: dict[str, Any]) -> list[str]:
+        self.tables += 1
         if any(_tables(table)):
             whole = self._grid(table)
-            self.tables += 1
+            if self.tags.has_spans(table["xref"]):
+                raise UnusableTagsError("tables in a table with spanning cells")
             written = PageTable(tuple(table["bbox"]), whole.rows, whole.columns, whole.cells)
-            return written.markdown(always_html=self.html_tables)
-        # MuPDF leaves out cells without text; `index` is a cell's place among its row's elements.
-        rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
-        places = _columns(rows)
-        if len(places) < 2 or not all(rows):
-            raise UnusableTagsError("a table of one column, or with an empty row")
-        grid = [[self._inline(row[place], emphasis=False) if place in row else "" for place in places] for row in rows]
-        self.tables += 1
-        return grid_of(grid, tuple(table["bbox"])).markdown(always_html=self.html_tables)
+        else:
+            shown = {cell["xref"]: cell for row in _rows(table) for cell in row.get("blocks", []) if cell.get("xref")}
+            texts = {xref: self._inline(cell, emphasis=False, in_cell=True) for xref, cell in shown.items()}
+            found = tagged_tables.grid_of(self.tags.rows(table["xref"]), texts)
+            if found is None:
+                raise UnusableTagsError("a table whose cells the structure tree does not have")
+            if found.columns < 2:
+                self.tables -= 1
+                return [text for text in texts.values() if text]
+            written = PageTable(tuple(table["bbox"]), found.rows, found.columns, found.cells)
+        captions = [child for child in table.get("blocks", []) if child.get("std") == "Caption"]
+        above = [self._inline(caption, emphasis=True, in_cell=True) for caption in captions]
+        return [*above, written.markdown(always_html=self.html_tables)]
 
     def _grid(self, table: dict[str, Any]) -> SubGrid:
         """Return a table that may have others in its cells as one grid."""
@@ -284,7 +397,7 @@ class _Writer:
         beside: list[dict[str, Any]] = []
 
         def write_text() -> None:
-            text = self._inline({**cell, "lines": [], "blocks": list(beside)}, emphasis=False)
+            text = self._inline({**cell, "lines": [], "blocks": list(beside)}, emphasis=False, in_cell=True)
             beside.clear()
             if text:
                 parts.append(nested_tables.of_text(text))
@@ -300,6 +413,41 @@ class _Writer:
                 beside.append(child)
         write_text()
         return nested_tables.stacked(parts) if parts else nested_tables.of_text("")
+
+
+def _with_formulas_in_lines(elements: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield elements; of a formula and the paragraphs before and after it on its line one paragraph.
+
+    Some producers tag a formula in a line beside the pieces of its paragraph, and not within it.
+    """
+    run: list[dict[str, Any]] = []
+    for element in elements:
+        kinds = ((run[-1].get("std") if run else ""), element.get("std"))
+        if run and kinds in (("P", "Formula"), ("Formula", "P"), ("Formula", "Formula")) and _goes_on(run[-1], element):
+            run.append(element)
+            continue
+        if run:
+            yield run[0] if len(run) == 1 else {**run[0], "std": "P", "lines": [], "blocks": run}
+        run = [element]
+    if run:
+        yield run[0] if len(run) == 1 else {**run[0], "std": "P", "lines": [], "blocks": run}
+
+
+def _goes_on(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether an element begins where another one ends, on the same line."""
+    last, first = [box for box, _ in _rows_of(before)][-1:], [box for box, _ in _rows_of(after)][:1]
+    if not last or not first or not _share_line(last[0], first[0]):
+        return False
+    height = min(last[0][3] - last[0][1], first[0][3] - first[0][1])
+    return -0.5 * height < first[0][0] - last[0][2] < _GAP_IN_LINE * height
+
+
+def _rows_of(element: dict[str, Any]) -> Iterator[tuple[Sequence[float], str]]:
+    """Yield box and text of the lines of an element and of those in it."""
+    for row in element.get("lines", []):
+        yield row["bbox"], "".join(span["text"] for span in row["spans"])
+    for child in element.get("blocks", []):
+        yield from _rows_of(child)
 
 
 def _columns(rows: Sequence[Mapping[int, Any]]) -> list[int]:
@@ -387,12 +535,16 @@ def read(
         return None
     if any(right_to_left.has_letters(text) for block in blocks for text in text_pages.texts_of(block)):
         _put_in_order(blocks, right_to_left.words_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_DICT)))
-    formulas = iter(tags.formulas.get(page.xref, []))
-    writer = _Writer(formulas, page.rect.width, page.rect.height, latex, html_tables, keep_headers)
+    tags.name(blocks)
+    texts = [text for block in blocks for text in text_pages.texts_of(block)]
+    are_hyphens = line_ends.are_hyphens(texts)
+    shown = ("".join(line_ends.with_drawn_hyphens([text], are_hyphens=are_hyphens)) for text in texts)
+    seen = line_ends.words_within(shown)
+    width, height = page.rect.width, page.rect.height
+    writer = _Writer(tags, page.xref, seen, are_hyphens, width, height, latex, html_tables, keep_headers)
     written = writer.blocks([block for block in blocks if block.get("type") != 1])
-    if writer.tables and tags.has_spanning_cells(page.xref):
-        raise UnusableTagsError("a table with spanning cells")
-    if writer.unwritten_formulas():
+    held = tags.formulas.get(page.xref, {})
+    if any(tag.has_latex for xref, tag in held.items() if xref not in writer.written):
         raise UnusableTagsError("fewer formulas on the page than in the structure tree")
     return TaggedPage(
         "\n\n".join(written),

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from scribetune.labels import right_to_left, text_pages
+from scribetune.labels import line_ends, right_to_left, text_pages
 from scribetune.labels.tables.cells import Box, Word
 from scribetune.text.markdown import is_cjk
 
@@ -32,9 +32,6 @@ _MATH_CHARACTER = re.compile(
 )
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _WORDS_AT_ONCE = 64  # compared with the boxes near them
-_CONJUNCTIONS = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of"})
-_DIVIDED = re.compile(r"([^\W\d_]{2,})[-\u00ad\u2010] ([a-zà-öø-ÿа-яα-ω]{2,})")
-_BREAK = re.compile(r"(\w+)[-\u00ad\u2010]$")
 _NOTE_MARK = re.compile(r"\s*(?:\d{1,3}|[a-z]|[*†‡§¶#]{1,3})\s*")
 _MARK_SIZE = 0.8
 _FULL_WIDTH = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]+")
@@ -138,10 +135,22 @@ def read(page: Any) -> TextLayer:
             seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
             made = _line(seen or spans, number, repaired, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
-    words = tuple(
-        Word(*_box(w[:4]), text_pages.with_drawn_hyphens(repaired.get(w[4], w[4]))) for w in textpage.extractWORDS()
-    )
+    words = tuple(Word(*_box(w[:4]), repaired.get(w[4], w[4])) for w in textpage.extractWORDS())
+    if any("\u00ad" in word.text for word in words):
+        are_hyphens = line_ends.are_hyphens(line.text for line in (*lines, *hidden))
+        lines = [_with_drawn_hyphens(line, are_hyphens=are_hyphens) for line in lines]
+        hidden = [_with_drawn_hyphens(line, are_hyphens=are_hyphens) for line in hidden]
+        words = tuple(
+            replace(word, text=line_ends.with_drawn_hyphens([word.text], are_hyphens=are_hyphens)[0]) for word in words
+        )
     return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
+
+
+def _with_drawn_hyphens(line: Line, *, are_hyphens: bool) -> Line:
+    """Return a line with hyphens, or nothing, for soft hyphens within it."""
+    texts = line_ends.with_drawn_hyphens([span.text for span in line.spans], are_hyphens=are_hyphens)
+    spans = tuple(replace(span, text=text) for span, text in zip(line.spans, texts, strict=True))
+    return replace(line, spans=spans)
 
 
 def is_sideways(layer: TextLayer) -> bool:
@@ -236,14 +245,9 @@ def _starts_raised(spans: Sequence[dict[str, Any]]) -> bool:
 
 def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:
     starts_raised = horizontal and _starts_raised(spans)
-    last = len(spans) - 1
     made = tuple(
         Span(
-            _readable(
-                text_pages.with_drawn_hyphens(
-                    _without_quarter_blank(span, repaired.get(span["text"], span["text"])), ends_line=number == last
-                )
-            ),
+            _readable(_without_quarter_blank(span, repaired.get(span["text"], span["text"]))),
             _box(span["bbox"]),
             span["size"],
             bool(span["flags"] & _BOLD),
@@ -326,37 +330,3 @@ def _same_height(row: Sequence[Line], line: Line) -> bool:
     overlap = min(bottom, line.box[3]) - max(top, line.box[1])
     beside = all(line.box[0] >= other.box[2] - 2 or line.box[2] <= other.box[0] + 2 for other in row)
     return beside and overlap > _SAME_LINE * min(bottom - top, line.height)
-
-
-def without_breaks(text: str) -> str:
-    """Return text of several lines (a blank between them) with words joined that were divided at a line's end."""
-    return _DIVIDED.sub(lambda m: m.group() if m.group(2) in _CONJUNCTIONS else m.group(1) + m.group(2), text)
-
-
-def joined_rows(rows: Sequence[str]) -> str:
-    """Return the lines of a table's cell as one: a blank between words, none between Chinese or Japanese characters."""
-    text = ""
-    for row in (" ".join(row.split()) for row in rows):
-        among_cjk = bool(text) and is_cjk(text[-1]) and is_cjk(row[:1])
-        text += row if among_cjk or not text else f" {row}" if row else ""
-    return without_breaks(text)
-
-
-def begins_with_conjunction(text: str) -> bool:
-    """Whether the first word of a text joins two others."""
-    start = re.match(r"\w+", text)
-    return start is not None and start.group() in _CONJUNCTIONS
-
-
-def is_broken_word(before: str, after: str, elsewhere: str) -> bool:
-    """Whether a word is divided between the end of one line and the start of the next.
-
-    A hyphen that the page shows inside the same word elsewhere is part of it.
-    """
-    end = _BREAK.search(before)
-    start = re.match(r"\w+", after)
-    if end is None or start is None or not start.group()[0].islower() or not end.group(1)[-1].isalpha():
-        return False
-    if begins_with_conjunction(after):  # "pre- and post-war"
-        return False
-    return f"{end.group(1)}-{start.group()}" not in elsewhere

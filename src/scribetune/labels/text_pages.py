@@ -6,7 +6,6 @@ images out of the text page would change it: they tell blocks of text apart. So 
 are listed, and are images again afterwards.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -14,7 +13,6 @@ from typing import Any
 from scribetune.labels.tables.cells import Box
 
 _IMAGE, _GROUP, _DRAWING = 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_IMAGE, _STRUCT, _VECTOR
-_DRAWN_HYPHEN = re.compile("\u00ad(?=\\S)")
 
 
 def text_page(page: Any, flags: int) -> Any:
@@ -104,15 +102,6 @@ def _with_images(
             continue
         kept.append(block)
     return kept
-
-
-def with_drawn_hyphens(text: str, *, ends_line: bool = True) -> str:
-    """Return text with a hyphen for each soft hyphen within a line.
-
-    A PDF holds what is drawn: some fonts map the glyph of every hyphen to the soft one. At a line's end it is what its
-    name says, and stays.
-    """
-    return _DRAWN_HYPHEN.sub("-", text) if ends_line else text.replace("\u00ad", "-")
 
 
 def texts_of(block: Mapping[str, Any]) -> Iterator[str]:

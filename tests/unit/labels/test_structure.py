@@ -8,7 +8,6 @@ import typst
 from PIL import Image
 
 from scribetune.labels import structure, tag_tree
-from scribetune.labels.formulas.sources import FormulaTag
 from scribetune.labels.tag_tree import TagTree
 
 PAGE = r"""
@@ -69,20 +68,22 @@ def test_a_page_without_tags_says_so() -> None:
     assert read(document) is None
 
 
-def test_a_table_with_spans_is_left_to_layout_analysis(tmp_path: Path) -> None:
+def test_a_tagged_table_has_the_spans_of_its_cells(tmp_path: Path) -> None:
     document = compiled(
-        tmp_path, "#set document(date: none)\n#table(columns: 2, table.cell(colspan: 2)[wide], [a], [b])"
+        tmp_path,
+        "#set document(date: none)\n"
+        "#table(columns: 3, table.cell(colspan: 2)[wide], [x], table.cell(rowspan: 2)[tall], [a], [], [b], [c])",
     )
-    with pytest.raises(structure.UnusableTagsError, match="spanning cells"):
-        read(document)
+    page = read(document)
+    assert page is not None
+    assert page.text.startswith('<table><tr><td colspan="2">wide</td><td>x</td></tr><tr><td rowspan="2">tall</td>')
+    assert page.text.endswith("<td>a</td><td></td></tr><tr><td>b</td><td>c</td></tr></table>")
 
 
-def test_formulas_that_do_not_match_the_tree_are_not_guessed(tmp_path: Path) -> None:
+def test_a_formula_that_the_tree_does_not_have_is_not_guessed(tmp_path: Path) -> None:
     document = compiled(tmp_path, PAGE)
-    with pytest.raises(structure.UnusableTagsError, match="more formulas"):
-        structure.read(document[0], TagTree({document[0].xref: [FormulaTag("only one")]}, frozenset()))
-    with pytest.raises(structure.UnusableTagsError, match="fewer formulas"):
-        structure.read(document[0], TagTree({document[0].xref: [FormulaTag("one")] * 3}, frozenset()))
+    with pytest.raises(structure.UnusableTagsError, match="does not have"):
+        structure.read(document[0], TagTree({}))
 
 
 def test_chinese_lines_join_without_a_blank() -> None:

@@ -47,14 +47,6 @@ def test_pieces_of_a_line_follow_in_the_order_of_their_script(first: str, second
     assert line.text == text
 
 
-def test_words_divided_at_line_ends_are_told_from_compounds() -> None:
-    assert text_layer.is_broken_word("devel-", "opment of", "")
-    assert not text_layer.is_broken_word("well-", "known", "a well-known fact")
-    assert not text_layer.is_broken_word("pre-", "and post-war", "")
-    assert not text_layer.is_broken_word("2009-", "10", "")
-    assert text_layer.without_breaks("Non- negligent pre- and post- war") == "Nonnegligent pre- and postwar"
-
-
 def test_columns_are_read_before_what_stands_below_them() -> None:
     boxes = {"title": (0, 0, 200, 10), "a": (0, 20, 90, 50), "b": (0, 60, 90, 90), "c": (110, 20, 200, 90)}
     boxes["end"] = (0, 100, 200, 110)

@@ -6,11 +6,11 @@ In the mirror the first column is the leftmost, and the words of a cell follow e
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scribetune.labels import line_ends
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rule, Rules
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.lines import TIGHT, lines_of
-from scribetune.labels.text_layer import joined_rows
 from scribetune.text.grids import Cell
 
 Boxes = Sequence[Sequence[Box | None]]
@@ -83,4 +83,4 @@ def _leftwards(word: Word) -> bool:
 def _text_in(box: Box, words: Sequence[Word]) -> str:
     x0, y0, x1, y1 = box
     inside = [w for w in words if x0 <= w.centre[0] <= x1 and y0 <= w.centre[1] <= y1]
-    return joined_rows([" ".join(word.text for word in line.words) for line in lines_of(inside)])
+    return line_ends.joined([" ".join(word.text for word in line.words) for line in lines_of(inside)])
