@@ -7,7 +7,8 @@ corrections      labels that people, or another model, wrote: they take the plac
 agreement        how far an independent reading of the page image agrees with its label
 
 structure        Markdown from the tags of a tagged (accessible) PDF
-tag_tree         its structure tree, as far as a page's text does not tell it: formulas, spanning cells
+tag_tree         its structure tree, as far as a page's text does not tell it: formulas, cells, kinds of elements
+tagged_tables    the grid of a tagged table on a page
 plain_pages      pages of running text: told from others by cheap tests, and cut into blocks without a layout model
 layout_analysis  pages with tables or drawings: blocks by a layout model, tables repaired, no word lost
 layout_model     PyMuPDF's layout model and table finder, called for what labels need of them and nothing else
@@ -19,6 +20,7 @@ nested_tables    a table in a cell of another, made one grid
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order
 text_pages       MuPDF's text pages, read without decoding the images on them
 line_ends        what stands between two lines of a text: a blank, nothing, or a hyphen that goes
+equal_widths     equally wide characters: code, or a font that is so by nature
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 reading_order    columns one after another (recursive XY cut)
 right_to_left    right-to-left scripts: told from other text, and put into logical order

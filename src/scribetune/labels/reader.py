@@ -13,6 +13,7 @@ from scribetune.documents import page_images, text_layer_checks
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
+    equal_widths,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -149,6 +150,7 @@ class PageReader:
         if has_unseen:
             image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
+        layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         drawings = changed.get_cdrawings()
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
         if plain_pages.is_plain(layer, rules, len(drawings)):

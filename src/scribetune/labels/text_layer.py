@@ -6,6 +6,7 @@ sees of a layer that can, `without_unseen` takes out.
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,7 +17,7 @@ from scribetune.labels import line_ends, right_to_left, text_pages
 from scribetune.labels.tables.cells import Box, Word
 from scribetune.text.markdown import is_cjk
 
-_RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
+_ITALIC, _MONO, _BOLD = 2, 8, 16  # span flags of MuPDF
 _TYPE3 = "Unnamed-T3"
 _MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
 _MOSTLY = 0.7
@@ -33,7 +34,9 @@ _MATH_CHARACTER = re.compile(
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _WORDS_AT_ONCE = 64  # compared with the boxes near them
 _NOTE_MARK = re.compile(r"\s*(?:\d{1,3}|[a-z]|[*†‡§¶#]{1,3})\s*")
-_MARK_SIZE = 0.8
+_SUPERSCRIPT = re.compile(r"\s*(?:[^\s]{1,12}|[^\s]{1,4}(?:[,;]?\s[^\s]{1,4}){1,5})\s*")
+_MARK_SIZE = 0.85
+_LOWEST, _CLEARLY, _HIGHEST = 0.1, 0.2, 0.75  # above the line, as shares of its size
 _FULL_WIDTH = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]+")
 _QUARTER_BLANK = 0.35
 
@@ -143,7 +146,7 @@ def read(page: Any) -> TextLayer:
         words = tuple(
             replace(word, text=line_ends.with_drawn_hyphens([word.text], are_hyphens=are_hyphens)[0]) for word in words
         )
-    return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
+    return TextLayer(tuple(lines or hidden), words, tuple(images), found["width"], found["height"])
 
 
 def _with_drawn_hyphens(line: Line, *, are_hyphens: bool) -> Line:
@@ -172,15 +175,6 @@ def turn_upright(page: Any) -> None:
             upwards += length * (line["dir"][1] < -_HORIZONTAL)
     page.set_rotation(270 if downwards > upwards else 90)
     page.remove_rotation()
-
-
-def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """On a page that is mostly set in such a font, equally wide characters do not mean code."""
-    characters = sum(len(span.text) for line in lines for span in line.spans)
-    mono = sum(len(span.text) for line in lines for span in line.spans if span.mono)
-    if mono <= 0.5 * characters:
-        return tuple(lines)
-    return tuple(replace(line, spans=tuple(replace(span, mono=False) for span in line.spans)) for line in lines)
 
 
 def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLayer:
@@ -234,17 +228,31 @@ def _box(values: Sequence[float]) -> Box:
     return x0, y0, x1, y1
 
 
-def _starts_raised(spans: Sequence[dict[str, Any]]) -> bool:
-    """Whether a line begins with the mark of a note: MuPDF tells raised text by what stands before it on the line."""
-    if len(spans) < 2 or not _NOTE_MARK.fullmatch(spans[0]["text"]):
-        return False
-    mark, text = spans[0], spans[1]
-    raised = text["origin"][1] - mark["origin"][1]
-    return bool(mark["size"] <= _MARK_SIZE * text["size"] and 0.1 * text["size"] <= raised <= 0.6 * text["size"])
+def _raised(spans: Sequence[dict[str, Any]]) -> list[bool]:
+    """Return which spans of a line stand above it: marks of notes, exponents, ordinals.
+
+    MuPDF flags whatever stands higher than the first character of its line: text behind a large initial too, or another
+    cell's. The line is where most of its characters stand; what is raised above it is smaller, or a mark.
+    """
+    weights: Counter[float] = Counter()
+    for span in spans:
+        weights[round(span["origin"][1], 1)] += len(span["text"].strip())
+    main = max(spans, key=lambda span: (weights[round(span["origin"][1], 1)], span["size"]))
+    baseline, size = main["origin"][1], main["size"]
+
+    def is_raised(span: Mapping[str, Any]) -> bool:
+        text, above = span["text"], baseline - span["origin"][1]
+        if not _LOWEST * size <= above <= _HIGHEST * size or not text.strip():
+            return False
+        if span["size"] <= _MARK_SIZE * size:
+            return bool(_SUPERSCRIPT.fullmatch(text))
+        return bool(_NOTE_MARK.fullmatch(text)) and above >= _CLEARLY * size
+
+    return [is_raised(span) for span in spans]
 
 
 def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:
-    starts_raised = horizontal and _starts_raised(spans)
+    raised = _raised(spans) if horizontal else [False] * len(spans)
     made = tuple(
         Span(
             _readable(_without_quarter_blank(span, repaired.get(span["text"], span["text"]))),
@@ -253,7 +261,7 @@ def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, st
             bool(span["flags"] & _BOLD),
             bool(span["flags"] & _ITALIC),
             bool(span["flags"] & _MONO),
-            bool(span["flags"] & _RAISED) or (starts_raised and number == 0),
+            raised[number],
             bool(_MATH_FONT.search(span["font"])),
         )
         for number, span in enumerate(spans)
