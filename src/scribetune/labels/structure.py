@@ -15,18 +15,19 @@ from scribetune.labels.formulas import sources as formula_sources
 from scribetune.labels.nested_tables import SubGrid
 from scribetune.labels.page_blocks import list_marker, without_marker
 from scribetune.labels.tables.cells import Box, PageTable
-from scribetune.labels.tag_tree import TagTree
+from scribetune.labels.tag_tree import ROW_GROUPS, TagTree
 from scribetune.text.markdown import FIGURE
 
 _HEADING = re.compile(r"H([1-6])")
+_NO_STRUCTURE = "NonDtruct"  # as MuPDF spells it
 _GROUPS = frozenset(
     {"Document", "Part", "Art", "Sect", "Div", "Aside", "BlockQuote", "NonStruct", "DocumentFragment"}
-    | {"Index", "Private", "Figure"}
+    | {"Index", "Private", "Figure", _NO_STRUCTURE}
 )
 _TEXT_BLOCKS = frozenset({"P", "Figure", "Caption", "Note", "FENote", "Title", "Lbl", "BibEntry", "H", "Form", "LBody"})
 _INLINE = frozenset(
     {"Span", "Link", "Em", "Strong", "Quote", "Reference", "Annot", "Formula", "Sub", "Lbl", "P", "Form", "BibEntry"}
-    | {"Ruby", "RB", "RT", "RP", "Warichu", "WT", "WP", "NonStruct", "Code", "Private"}
+    | {"Ruby", "RB", "RT", "RP", "Warichu", "WT", "WP", "NonStruct", _NO_STRUCTURE, "Code", "Private"}
 )
 _OF_CELLS = frozenset(
     {"L", "LI", "LBody", "Div", "Sect", "Part", "Caption", "H", "H1", "H2", "H3", "H4", "H5", "H6", "Aside"}
@@ -370,6 +371,9 @@ class _Writer:
         else:
             shown = {cell["xref"]: cell for row in _rows(table) for cell in row.get("blocks", []) if cell.get("xref")}
             texts = {xref: self._inline(cell, emphasis=False, in_cell=True) for xref, cell in shown.items()}
+            if not any(texts.values()):
+                self.tables -= 1
+                return []
             found = tagged_tables.grid_of(self.tags.rows(table["xref"]), texts)
             if found is None:
                 raise UnusableTagsError("a table whose cells the structure tree does not have")
@@ -467,9 +471,9 @@ def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for part in table.get("blocks", []):
         if part.get("std") == "TR":
             yield part
-        elif part.get("std") in ("THead", "TBody", "TFoot"):
+        elif part.get("std") in ROW_GROUPS or part.get("std") == _NO_STRUCTURE:
             yield from _rows(part)
-        elif part.get("std") != "Caption":
+        elif part.get("std") != "Caption" and any(text_pages.texts_of(part)):
             raise UnusableTagsError(f"{part.get('std')} in a table")
 
 

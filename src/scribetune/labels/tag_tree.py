@@ -4,6 +4,7 @@ ISO 32000-1, 14.7 (logical structure), 14.9.3 (alternate descriptions: /Alt), 14
 each element on a page which of its parent's kids it is: so it is found again in the tree.
 """
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,13 @@ from typing import Any
 from scribetune.labels.formulas import sources as formula_sources
 from scribetune.labels.formulas.sources import FormulaTag
 
+logger = logging.getLogger(__name__)
+
 _SPAN = re.compile(r"/(Col|Row)Span\s+(\d{1,4})")
+_PLAIN_NAME = re.compile(r"[A-Za-z][\w.-]{0,60}")
 _ENTRY = re.compile(r"/([^\s/<>\[\]()]+)\s*/([^\s/<>\[\]()]+)")
+ROW_GROUPS = frozenset({"THead", "TBody", "TFoot", "Sect", "Div", "Part", "Art", "NonStruct"})
+"""What rows of a table may stand in."""
 _MAX_ELEMENTS = 200_000
 _MAX_CHAIN = 8
 _UNKNOWN_PAGE = 0
@@ -83,7 +89,7 @@ class TagTree:
             if kind == "TR":
                 cells = [cell for cell in self._kids_of(kid).values() if self.role(cell) in ("TD", "TH")]
                 rows.append((kid, tuple(self._cell(cell) for cell in cells)))
-            elif kind in ("THead", "TBody", "TFoot"):
+            elif kind in ROW_GROUPS:
                 rows.extend(self.rows(kid))
         return rows
 
@@ -113,6 +119,8 @@ def read(pdf: Any) -> TagTree:
     MuPDF gives no element whose role it does not know (MathML's, those of PDF 2.0's namespaces, an author's own without
     /RoleMap): they get roles, in memory.
     """
+    import pymupdf
+
     root = pdf.xref_get_key(pdf.pdf_catalog(), "StructTreeRoot")
     if root[0] != "xref":
         return TagTree({})
@@ -127,47 +135,65 @@ def read(pdf: Any) -> TagTree:
         if xref in seen:
             continue
         seen.add(xref)
-        page = _page_of(pdf, xref) or inherited
-        raw = pdf.xref_get_key(xref, "S")
-        name = raw[1].removeprefix("/") if raw[0] == "name" else ""
-        kind = _role(name, roles)
-        if name and not kind:
-            kind = _role_in_namespace(pdf, xref, name) or ("Span" if parent in _IN_LINES else "Div")
-            if unknown.get(name) != "Span":
-                unknown[name] = kind
-        kids = [kid for _, kid in formula_sources.kids(pdf, xref)]
-        if kind == "Formula":
+        try:
+            element = _element(pdf, xref, inherited, parent, roles)
+        except (ValueError, pymupdf.mupdf.FzErrorBase) as error:  # a damaged file: an object that is not there
+            logger.info("structure element %d is not read: %s", xref, error)
+            continue
+        if element.is_unknown and unknown.get(element.name) != "Span":
+            unknown[element.name] = element.kind
+        if element.kind == "Formula":
             tag = formula_sources.read(pdf, xref)
-            # Pieces of a formula in a line may be named after it alone: /Pg stands with them.
-            at = page if page or not kids else next(filter(None, _pages_below(pdf, kids)), page)
-            formulas.setdefault(at, {})[xref] = tag
+            formulas.setdefault(element.page, {})[xref] = tag
             names = formula_sources.names_of(tag.elements[1]) if tag.elements is not None else ()
             unknown.update({inner: "Span" for inner in names if not _role(inner, roles)})
             continue
         # Pushed in reverse, so that they come off the stack in document order.
-        waiting.extend((kid, page, kind) for kid in reversed(kids))
+        waiting.extend((kid, element.page, element.kind) for kid in reversed(element.kids))
     _add_roles(pdf, top, {**_chains(roles), **unknown})
     return TagTree(formulas, pdf, top, {**roles, **unknown})
 
 
-def _page_of(pdf: Any, xref: int) -> int:
-    """Return the xref of an element's page: that of its marked content, where this says so, else its own; or 0."""
-    for kind, value in (pdf.xref_get_key(xref, "K"), pdf.xref_get_key(xref, "Pg")):
-        if kind == "xref" and pdf.xref_get_key(int(value.split()[0]), "Type")[1] == "/Page":
-            return int(value.split()[0])
-        if kind in ("array", "dict", "xref"):
-            written = pdf.xref_object(int(value.split()[0]), compressed=True) if kind == "xref" else value
-            named = re.search(r"/Pg (\d+) \d+ R", written) if "/MCID" in written else None
-            if named:
-                return int(named.group(1))
-    return _UNKNOWN_PAGE
+@dataclass(frozen=True)
+class _Element:
+    name: str  # its structure type, as the file has it
+    kind: str  # the standard one
+    is_unknown: bool  # whether the file does not say which one it is
+    page: int  # xref
+    kids: tuple[int, ...]
 
 
-def _pages_below(pdf: Any, kids: Sequence[int], depth: int = 0) -> Iterator[int]:
-    for kid in kids:
-        yield _page_of(pdf, kid)
+def _element(pdf: Any, xref: int, inherited: int, parent: str, roles: Mapping[str, str]) -> _Element:
+    raw = pdf.xref_get_key(xref, "S")
+    if raw[0] != "name" and (written := pdf.xref_object(xref, compressed=True)).startswith("["):
+        # Kids of the element before may be an array of its own.
+        return _Element("", parent, False, inherited, tuple(formula_sources.references(written)))
+    name = raw[1].removeprefix("/") if raw[0] == "name" else ""
+    known = _role(name, roles)
+    kind = known or (_role_in_namespace(pdf, xref, name) or ("Span" if parent in _IN_LINES else "Div") if name else "")
+    kids = tuple(formula_sources.references(pdf.xref_get_key(xref, "K")[1]))
+    own = pdf.xref_get_key(xref, "Pg")
+    page = int(own[1].split()[0]) if own[0] == "xref" else inherited
+    if kind == "Formula":
+        page = next(filter(None, _pages_below(pdf, (xref,))), page)
+    return _Element(name, kind, bool(name) and not known, page, kids)
+
+
+def _pages_of_content(pdf: Any, xref: int) -> list[int]:
+    """Return the xrefs of the pages that an element's marked content names: it need not stand on the element's own."""
+    kind, written = pdf.xref_get_key(xref, "K")
+    texts = [written] if kind in ("array", "dict") else []
+    texts += [pdf.xref_object(kid, compressed=True) for kid in formula_sources.references(written)]
+    pages = (re.search(r"/Pg (\d+) \d+ R", text) for text in texts if "/MCID" in text)
+    return [int(page.group(1)) for page in pages if page]
+
+
+def _pages_below(pdf: Any, elements: Sequence[int], depth: int = 0) -> Iterator[int]:
+    """Yield the pages of the content of elements and of those below them."""
+    for element in elements:
+        yield from _pages_of_content(pdf, element)
         if depth < _MAX_CHAIN:
-            yield from _pages_below(pdf, [below for _, below in formula_sources.kids(pdf, kid)], depth + 1)
+            yield from _pages_below(pdf, [kid for _, kid in formula_sources.kids(pdf, element)], depth + 1)
 
 
 def _role_map(pdf: Any, root: int) -> dict[str, str]:
@@ -188,7 +214,7 @@ def _role(name: str, roles: Mapping[str, str]) -> str:
 def _role_in_namespace(pdf: Any, xref: int, name: str) -> str:
     """Return the standard type that the namespace of an element (PDF 2.0) gives to a name; "" where it gives none."""
     for _ in range(_MAX_CHAIN):
-        if not re.fullmatch(r"[\w.:-]+", name):
+        if not _PLAIN_NAME.fullmatch(name):
             return ""
         kind, value = pdf.xref_get_key(xref, f"NS/RoleMapNS/{name}")
         named = re.search(r"/([^\s/<>\[\]()]+)", value) if kind in ("name", "array") else None
@@ -208,14 +234,11 @@ def _chains(roles: Mapping[str, str]) -> dict[str, str]:
 
 def _add_roles(pdf: Any, root: int, roles: Mapping[str, str]) -> None:
     """Put roles into the /RoleMap, which may be an object of its own."""
-    if not roles:
-        return
     kind, value = pdf.xref_get_key(root, "RoleMap")
-    number = int(value.split()[0]) if kind == "xref" else 0
-    written = pdf.xref_object(number, compressed=True) if number else value if kind == "dict" else "<<>>"
-    kept = {name: role for name, role in _ENTRY.findall(written) if name not in roles}
-    entries = "".join(f"/{name} /{role} " for name, role in sorted({**kept, **roles}.items()))
-    if number:
-        pdf.update_object(number, f"<<{entries}>>")
-    else:
-        pdf.xref_set_key(root, "RoleMap", f"<<{entries}>>")
+    for name, role in sorted(roles.items()):
+        if not _PLAIN_NAME.fullmatch(name):
+            continue
+        if kind == "xref":
+            pdf.xref_set_key(int(value.split()[0]), name, f"/{role}")
+        else:
+            pdf.xref_set_key(root, f"RoleMap/{name}", f"/{role}")

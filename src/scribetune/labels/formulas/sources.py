@@ -268,6 +268,13 @@ def kids(pdf: Any, xref: int) -> Iterator[tuple[int, int]]:
             yield place, int(kid.group(1))
 
 
+def references(written: str) -> Iterator[int]:
+    """Yield the xrefs of the objects in an array of kids, or of the only one, as PDF writes them."""
+    for kid in _KIDS.finditer(written):
+        if kid.group(1):
+            yield int(kid.group(1))
+
+
 def _math_element(pdf: Any, xref: int) -> tuple[int, MathElement] | None:
     for place, kid in kids(pdf, xref):
         if pdf.xref_get_key(kid, "S")[1] == "/math":
