@@ -21,7 +21,6 @@ _KEYWORD = re.compile(
 )
 _SENTENCE = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]{2,}[,;:]? [^\W\d_]{2,}[,;:]? [^\W\d_]{2,}")
 _MANY_MARKS = 0.04  # of the characters
-_MOSTLY = 0.5
 _WORDS_AROUND = 2
 
 
@@ -30,14 +29,22 @@ def code_alone(lines: Sequence[Line]) -> tuple[Line, ...]:
     if not any(span.mono for line in lines for span in line.spans):
         return tuple(lines)
     listings = _listings(lines)
-    proportional, equal = _latin(lines, listings)
-    is_cjk_page = any(is_cjk(character) for line in lines for span in line.spans for character in span.text)
-    # Where most of a script is equally wide, that is how the page is set.
-    by_nature = equal > proportional if is_cjk_page else equal > _MOSTLY * (equal + proportional)
-    return tuple(
-        line if number in listings else replace(line, spans=_in_line(line, by_nature=by_nature))
+    others = [line for number, line in enumerate(lines) if number not in listings]
+    # Where most letters are equally wide, that is how the text is set; half-width ones beside Chinese are a case apart.
+    proportional, equal = _latin([line for line in others if not _has_han(line)])
+    typewriter = equal > proportional
+    among_han = [line for line in others if _has_han(line)]
+    proportional, equal = _latin(among_han)
+    half_width = bool(among_han) and equal >= proportional
+    spans = (
+        line.spans if number in listings else _in_line(line, typewriter=typewriter, half_width=half_width)
         for number, line in enumerate(lines)
     )
+    return tuple(replace(line, spans=shown) for line, shown in zip(lines, spans, strict=True))
+
+
+def _has_han(line: Line) -> bool:
+    return any(map(is_cjk, line.text))
 
 
 def _listings(lines: Sequence[Line]) -> set[int]:
@@ -69,30 +76,30 @@ def _is_code(run: Sequence[Line], *, alone: bool) -> bool:
     return many or sentences < 0.3 * len(run)
 
 
-def _latin(lines: Sequence[Line], listings: set[int]) -> tuple[int, int]:
-    """Count the Latin letters outside of listings that are of different widths, and those that are equally wide."""
+def _latin(lines: Sequence[Line]) -> tuple[int, int]:
+    """Count the Latin letters of different widths, and those that are equally wide."""
     counts = [0, 0]
-    for number, line in enumerate(lines):
-        if number not in listings:
-            for span in line.spans:
-                counts[span.mono] += len(_LATIN.findall(span.text))
+    for line in lines:
+        for span in line.spans:
+            counts[span.mono] += len(_LATIN.findall(span.text))
     return counts[False], counts[True]
 
 
-def _in_line(line: Line, *, by_nature: bool) -> tuple[Span, ...]:
+def _in_line(line: Line, *, typewriter: bool, half_width: bool) -> tuple[Span, ...]:
     """Return the spans of a line that is no listing: code is a run of letters among others of their script."""
     around = " ".join(span.text for span in line.spans if not span.mono)
     words = len(_LETTERS.findall(around))
-    has_han = any(map(is_cjk, line.text))
+    among_han = _has_han(line)
 
-    def is_code(span: Span) -> bool:
-        text = span.text
-        if by_nature or any(map(is_cjk, text)) or not any(map(str.isalnum, text)):
+    def is_code(text: str) -> bool:
+        if (half_width if among_han else typewriter) or any(map(is_cjk, text)):
             return False
-        if has_han:
+        if not any(map(str.isalpha, text)):
+            return any(map(str.isdigit, text)) and not (among_han or half_width)
+        if among_han:
             return bool(_LETTERS.search(text))
         if _SENTENCE.search(text) and not _CODE_MARKS.search(text):
             return False
         return words >= _WORDS_AROUND or bool(_CODE_MARKS.search(text)) or (line.mono and not text.isupper())
 
-    return tuple(replace(span, mono=is_code(span)) if span.mono else span for span in line.spans)
+    return tuple(replace(span, mono=is_code(span.text)) if span.mono else span for span in line.spans)

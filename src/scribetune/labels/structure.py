@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from scribetune.labels import line_ends, nested_tables, right_to_left, tagged_tables, text_layer, text_pages
+from scribetune.labels import line_ends, nested_tables, right_to_left, tagged_tables, text_pages
 from scribetune.labels.formulas import sources as formula_sources
 from scribetune.labels.nested_tables import SubGrid
 from scribetune.labels.page_blocks import list_marker, without_marker
 from scribetune.labels.tables.cells import Box, PageTable
 from scribetune.labels.tag_tree import ROW_GROUPS, TagTree
+from scribetune.labels.tagged_text import BREAK, SAME_LINE, TextUnderWay, share_line
 from scribetune.text.markdown import FIGURE
 
 _HEADING = re.compile(r"H([1-6])")
 _NO_STRUCTURE = "NonDtruct"  # as MuPDF spells it
 _GROUPS = frozenset(
     {"Document", "Part", "Art", "Sect", "Div", "Aside", "BlockQuote", "NonStruct", "DocumentFragment"}
-    | {"Index", "Private", "Figure", _NO_STRUCTURE}
+    | {"Index", "Private", "Figure", "LI", _NO_STRUCTURE}
 )
 _TEXT_BLOCKS = frozenset({"P", "Figure", "Caption", "Note", "FENote", "Title", "Lbl", "BibEntry", "H", "Form", "LBody"})
 _INLINE = frozenset(
@@ -34,97 +35,18 @@ _OF_CELLS = frozenset(
     | {"BlockQuote", "Figure", "Title"}
 )
 _HELD = frozenset({"L", "Table", "TOC", "Div"})
+_IN_ONE_LINE = frozenset({"P", "Span", "Formula"})
 _NOTES = frozenset({"Note", "FENote"})
 _LEADER = re.compile(r"(?:\s*[.·_…\u2024\u2025]){4,}\s*|\s*…{2,}\s*")
-_BEFORE_CLOSING = frozenset(".,;)]")
 _LABEL = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]?")
 _MARKER = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]")
 _GAP_IN_LINE = 6.0  # heights of a line: what is further to the right stands in another column
-_SAME_LINE_OVERLAP = 0.5
-_BREAK = "\n\n"  # between blocks; the text of a page has no line ends
-_BOLD = 16  # span flag of MuPDF
 _MARGIN = 0.085
 _FIGURE_SHARE = 0.01  # of the page; smaller pictures are icons and bullets, and leave no mark
 
 
 class UnusableTagsError(Exception):
     """The page's tags do not say enough to write it down: a table with holes, or an element of an unknown kind."""
-
-
-@dataclass
-class _Line:
-    """Text under way: pieces that follow each other, joined by where they stand."""
-
-    text: str = ""
-    bbox: tuple[float, float, float, float] | None = None
-    bold: list[tuple[int, int]] = field(default_factory=list)
-
-    def add(self, piece: str, bbox: Box, *, bold: bool = False, seen: Collection[str] = (), ahead: str = "") -> None:
-        """Append a piece, with a blank where one is seen: a gap on the line, or a line's end between two words.
-
-        A hyphen at a line's end that divides a word goes; `ahead` is the line that the piece begins, where it does.
-        """
-        if not piece:
-            return
-        if self.text.strip() and self.bbox is not None and piece.strip():
-            if self._is_on_line(bbox):
-                self.text += " " * self._is_apart(piece, bbox)
-            else:
-                how = line_ends.joint(self.text.rsplit(_BREAK, 1)[-1], ahead or piece, seen)
-                if self.text.endswith(_BREAK) or piece.startswith(_BREAK):
-                    how = line_ends.Joint.CLOSED
-                self.text, piece = line_ends.ended(self.text, how), piece.lstrip(" ")
-                if self.bold and self.bold[-1][1] > len(self.text):
-                    self.bold[-1] = (self.bold[-1][0], len(self.text))
-        start = len(self.text)
-        self.text += piece
-        if bold:
-            self.bold.append((start, len(self.text)))
-        self.bbox = bbox
-
-    def _is_on_line(self, bbox: Box) -> bool:
-        assert self.bbox is not None  # noqa: S101  narrows the type
-        return _share_line(self.bbox, bbox)
-
-    def _is_apart(self, piece: str, bbox: Box) -> bool:
-        assert self.bbox is not None  # noqa: S101  narrows the type
-        if self.text[-1].isspace() or piece[0].isspace() or piece[0] in _BEFORE_CLOSING:
-            return False
-        return text_layer.is_apart(self.text, piece, self.bbox, bbox)
-
-    def is_far_from(self, bbox: Sequence[float]) -> bool:
-        """Whether a box stands further below or above than the next line would."""
-        if self.bbox is None:
-            return False
-        height = self.bbox[3] - self.bbox[1]
-        return bbox[1] - self.bbox[3] > height or self.bbox[1] - bbox[3] > height
-
-    def markdown(self, *, emphasis: bool) -> str:
-        """Return the text; bold runs marked where `emphasis` is asked for."""
-        text = self.text
-        if emphasis:
-            for start, end in reversed(self._bold_runs()):
-                inner = text[start:end]
-                kept = inner.strip()
-                if kept:
-                    at = start + inner.index(kept)
-                    text = f"{text[:at]}**{kept}**{text[at + len(kept) :]}"
-        return _BREAK.join(" ".join(part.split()) for part in text.split(_BREAK) if part.strip())
-
-    def _bold_runs(self) -> list[tuple[int, int]]:
-        runs: list[tuple[int, int]] = []
-        for start, end in self.bold:
-            if runs and not self.text[runs[-1][1] : start].strip():
-                runs[-1] = (runs[-1][0], end)
-            else:
-                runs.append((start, end))
-        return runs
-
-
-def _share_line(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Whether two boxes stand on one line."""
-    height = min(a[3] - a[1], b[3] - b[1])
-    return height > 0 and (min(a[3], b[3]) - max(a[1], b[1])) / height >= _SAME_LINE_OVERLAP
 
 
 @dataclass(frozen=True)
@@ -202,6 +124,8 @@ class _Writer:
             written = [FIGURE if shown else "", *self.blocks(children)]
         elif heading:
             written = [f"{'#' * int(heading.group(1))} {self._inline(element, emphasis=False)}"]
+        elif kind == "L" and any(_headings(element)):
+            written = self.blocks(children)  # the cards of a web page
         elif kind == "L":
             written = ["\n".join(self._list(children, indent=""))]
         elif kind == "TOC":
@@ -217,7 +141,7 @@ class _Writer:
         elif any(child.get("std") in _HELD for child in children):
             written = self._mixed(element)
         else:
-            written = self._inline(element, emphasis=True, can_break=True).split(_BREAK)
+            written = self._inline(element, emphasis=True, can_break=True).split(BREAK)
         return written
 
     def _mixed(self, element: dict[str, Any]) -> list[str]:
@@ -250,7 +174,7 @@ class _Writer:
         rows: list[tuple[Sequence[float], str]] = []
         for box, text in _rows_of(element):
             self.plain.append(text)
-            if rows and _share_line(rows[-1][0], box):
+            if rows and share_line(rows[-1][0], box):
                 rows[-1] = (rows[-1][0], f"{rows[-1][1]} {text}")
             else:
                 rows.append((box, text))
@@ -268,18 +192,20 @@ class _Writer:
 
         Where it is a cell of a table (`in_cell`), lists and what else stands in it is text of that line.
         """
-        line = _Line()
+        line = TextUnderWay()
         self._collect(element, line, can_break=can_break, in_cell=in_cell)
         return line.markdown(emphasis=emphasis)
 
-    def _collect(self, element: dict[str, Any], line: _Line, *, can_break: bool = False, in_cell: bool = False) -> None:
+    def _collect(
+        self, element: dict[str, Any], line: TextUnderWay, *, can_break: bool = False, in_cell: bool = False
+    ) -> None:
         for row in element.get("lines", []):
             spans = row["spans"]
             texts = line_ends.with_drawn_hyphens([span["text"] for span in spans], are_hyphens=self.are_hyphens)
             for number, (span, shown) in enumerate(zip(spans, texts, strict=True)):
                 self.plain.append(span["text"])
                 ahead = "" if number else "".join(texts)
-                line.add(shown, tuple(span["bbox"]), bold=bool(span["flags"] & _BOLD), seen=self.seen, ahead=ahead)
+                line.add_span(shown, span, seen=self.seen, ahead=ahead)
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
             has_text = bool(child.get("lines")) or any(text_pages.texts_of(child))
@@ -288,7 +214,7 @@ class _Writer:
                 if has_text:
                     self.beside.extend(self.blocks(child.get("blocks", [])))
             elif self._is_margin(child) and line.is_far_from(child["bbox"]):
-                text = _Line()
+                text = TextUnderWay()
                 self._collect(child, text)
                 self.beside.extend([text.markdown(emphasis=True)] if self.keep_headers else [])
             elif kind in _NOTES and not in_cell and (line.is_far_from(child["bbox"]) or not line.text):
@@ -299,6 +225,7 @@ class _Writer:
                 line.add(self._code(child), tuple(child["bbox"]))
             elif kind in _INLINE or not kind or kind in _NOTES or (in_cell and kind in _OF_CELLS):
                 self._collect(child, line, can_break=can_break, in_cell=in_cell)
+                line.text += " " * (kind == "Lbl" and in_cell)
             else:
                 raise UnusableTagsError(f"{kind} inside running text")
 
@@ -321,7 +248,7 @@ class _Writer:
         # A heading, a table's cell or an item of a list is one line, whatever stands in it.
         if can_break and (not inside if tag.display is None else tag.display):
             numbered = formula_sources.with_number(latex, formula_sources.equation_number(element))
-            return f"{_BREAK}$${numbered}$${_BREAK}"
+            return f"{BREAK}$${numbered}$${BREAK}"
         return f"${latex}$"
 
     def _list(self, items: list[dict[str, Any]], indent: str) -> list[str]:
@@ -337,7 +264,7 @@ class _Writer:
 
     def _item(self, item: dict[str, Any], indent: str) -> list[str]:
         """Return an item of a list, and what is nested in it."""
-        marker, body = "", _Line()
+        marker, body = "", TextUnderWay()
         nested: list[str] = []
         for part in item.get("blocks", []):
             if part.get("std") == "Lbl":
@@ -427,7 +354,7 @@ def _with_formulas_in_lines(elements: Sequence[dict[str, Any]]) -> Iterator[dict
     run: list[dict[str, Any]] = []
     for element in elements:
         kinds = ((run[-1].get("std") if run else ""), element.get("std"))
-        if run and kinds in (("P", "Formula"), ("Formula", "P"), ("Formula", "Formula")) and _goes_on(run[-1], element):
+        if run and "Formula" in kinds and _IN_ONE_LINE.issuperset(kinds) and _goes_on(run[-1], element):
             run.append(element)
             continue
         if run:
@@ -440,7 +367,7 @@ def _with_formulas_in_lines(elements: Sequence[dict[str, Any]]) -> Iterator[dict
 def _goes_on(before: dict[str, Any], after: dict[str, Any]) -> bool:
     """Whether an element begins where another one ends, on the same line."""
     last, first = [box for box, _ in _rows_of(before)][-1:], [box for box, _ in _rows_of(after)][:1]
-    if not last or not first or not _share_line(last[0], first[0]):
+    if not last or not first or not share_line(last[0], first[0]):
         return False
     height = min(last[0][3] - last[0][1], first[0][3] - first[0][1])
     return -0.5 * height < first[0][0] - last[0][2] < _GAP_IN_LINE * height
@@ -457,6 +384,14 @@ def _rows_of(element: dict[str, Any]) -> Iterator[tuple[Sequence[float], str]]:
 def _columns(rows: Sequence[Mapping[int, Any]]) -> list[int]:
     """Return the places among their row's elements that cells have: what is empty in every row is no column."""
     return sorted({place for row in rows for place in row})
+
+
+def _headings(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the headings, and tables, below an element."""
+    for child in element.get("blocks", []):
+        if _HEADING.fullmatch(child.get("std") or "") or child.get("std") == "Table":
+            yield child
+        yield from _headings(child)
 
 
 def _tables(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -511,7 +446,7 @@ def _runs_in_order(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _is_left_of(box: Sequence[float], before: Sequence[float]) -> bool:
     """Whether a box stands right before, and on one line with, the one that was read before it."""
     height = min(box[3] - box[1], before[3] - before[1])
-    return min(box[3], before[3]) - max(box[1], before[1]) > _SAME_LINE_OVERLAP * height and (
+    return min(box[3], before[3]) - max(box[1], before[1]) > SAME_LINE * height and (
         -0.2 * height < before[0] - box[2] < height
     )
 

@@ -240,15 +240,16 @@ def _raised(spans: Sequence[dict[str, Any]]) -> list[bool]:
     main = max(spans, key=lambda span: (weights[round(span["origin"][1], 1)], span["size"]))
     baseline, size = main["origin"][1], main["size"]
 
-    def is_raised(span: Mapping[str, Any]) -> bool:
-        text, above = span["text"], baseline - span["origin"][1]
-        if not _LOWEST * size <= above <= _HIGHEST * size or not text.strip():
-            return False
-        if span["size"] <= _MARK_SIZE * size:
-            return bool(_SUPERSCRIPT.fullmatch(text))
-        return bool(_NOTE_MARK.fullmatch(text)) and above >= _CLEARLY * size
+    return [is_raised(span["text"], span["size"], baseline - span["origin"][1], size) for span in spans]
 
-    return [is_raised(span) for span in spans]
+
+def is_raised(text: str, size: float, above: float, main_size: float) -> bool:
+    """Whether a text stands so far above a line whose characters have `main_size` as an exponent, or a mark, does."""
+    if not _LOWEST * main_size <= above <= _HIGHEST * main_size or not text.strip():
+        return False
+    if size <= _MARK_SIZE * main_size:
+        return bool(_SUPERSCRIPT.fullmatch(text))
+    return bool(_NOTE_MARK.fullmatch(text)) and above >= _CLEARLY * main_size
 
 
 def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:

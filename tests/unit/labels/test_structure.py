@@ -9,6 +9,8 @@ from PIL import Image
 
 from scribetune.labels import structure, tag_tree
 from scribetune.labels.tag_tree import TagTree
+from scribetune.labels.tagged_text import TextUnderWay
+from support.tagged_pdf import Tag, document
 
 PAGE = r"""
 #set document(date: none)
@@ -87,7 +89,7 @@ def test_a_formula_that_the_tree_does_not_have_is_not_guessed(tmp_path: Path) ->
 
 
 def test_chinese_lines_join_without_a_blank() -> None:
-    line = structure._Line()
+    line = TextUnderWay()
     line.add("季度财务", (0, 0, 40, 10))
     line.add("报告", (0, 12, 20, 22))
     line.add("for Q3", (0, 24, 20, 34))
@@ -121,3 +123,45 @@ and inline $x^2 + y^2$ too.
     assert kept.text.split("\n\n")[1:-1] == blocks
     assert kept.words == dropped.words  # the tags cover what the configuration drops, too
     assert (dropped.formulas, dropped.formulas_unicode) == (0, 2)
+
+
+def tagged(*tags: Tag) -> str:
+    pdf = document(*tags)
+    page = structure.read(pdf[0], tag_tree.read(pdf))
+    assert page is not None
+    return page.text
+
+
+def test_contents_are_a_list_without_leaders() -> None:
+    entry = Tag("TOCI", [Tag("Reference", [Tag("Link", ["1 Lists . . . . . . . 3"])])])
+    inner = Tag("TOC", [Tag("TOCI", ["1.1 Items ........ 4"])])
+    assert tagged(Tag("TOC", [entry, inner])) == "- 1 Lists 3\n  - 1.1 Items 4"
+
+
+def test_a_formula_on_the_line_of_paragraphs_belongs_to_them() -> None:
+    formula = Tag("Formula", ["x"], "/Alt(x)")
+    assert tagged(Tag("P", ["Times "]), formula, Tag("Span", [", the end"])) == "Times $x$, the end"
+
+
+def test_kinds_of_their_own_and_the_library_s_name_for_no_structure_are_read() -> None:
+    own = Tag("MyOwnBox", [Tag("NonStruct", [Tag("H1", ["Title"])]), Tag("P", ["Text of ", Tag("MyOwnWord", ["it"])])])
+    assert tagged(own) == "# Title\n\nText of it"
+
+
+def test_cells_hold_lists_and_labels_of_items_stay() -> None:
+    items = Tag("L", [Tag("LI", [Tag("Lbl", ["a)"]), Tag("LBody", ["one"])])])
+    row = Tag("TR", [Tag("TD", [items]), Tag("TD", ["two"])])
+    other = Tag("TR", [Tag("TD", ["three"]), Tag("TD", ["four"])])
+    assert tagged(Tag("Table", [row, other])) == "| a) one | two |\n|---|---|\n| three | four |"
+    source = Tag("L", [Tag("LI", [Tag("Lbl", ["[1]"]), Tag("LBody", ["Somebody"])])])
+    assert tagged(source) == "- [1] Somebody"
+
+
+def test_a_kid_that_is_not_there_costs_no_other() -> None:
+    pdf = document(Tag("P", ["Text"]), Tag("H1", ["Title"]))
+    top = next(x for x in range(1, pdf.xref_length()) if pdf.xref_get_key(x, "S")[1] == "/Document")
+    kids = pdf.xref_get_key(top, "K")[1]
+    pdf.xref_set_key(top, "K", kids.replace("]", " 9999 0 R]"))
+    page = structure.read(pdf[0], tag_tree.read(pdf))
+    assert page is not None
+    assert page.text == "Text\n\n# Title"
