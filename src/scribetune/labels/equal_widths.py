@@ -95,7 +95,7 @@ def _in_line(line: Line, *, typewriter: bool, half_width: bool) -> tuple[Span, .
         if (half_width if among_han else typewriter) or any(map(is_cjk, text)):
             return False
         if not any(map(str.isalpha, text)):
-            return any(map(str.isdigit, text)) and not (among_han or half_width)
+            return any(map(str.isdigit, text)) and words >= _WORDS_AROUND and not (among_han or half_width)
         if among_han:
             return bool(_LETTERS.search(text))
         if _SENTENCE.search(text) and not _CODE_MARKS.search(text):
