@@ -194,6 +194,7 @@ class _Writer:
         """
         line = TextUnderWay()
         self._collect(element, line, can_break=can_break, in_cell=in_cell)
+        self.plain.append(line.text)
         return line.markdown(emphasis=emphasis)
 
     def _collect(
@@ -203,7 +204,6 @@ class _Writer:
             spans = row["spans"]
             texts = line_ends.with_drawn_hyphens([span["text"] for span in spans], are_hyphens=self.are_hyphens)
             for number, (span, shown) in enumerate(zip(spans, texts, strict=True)):
-                self.plain.append(span["text"])
                 ahead = "" if number else "".join(texts)
                 line.add_span(shown, span, seen=self.seen, ahead=ahead)
         for child in element.get("blocks", []):
@@ -214,9 +214,8 @@ class _Writer:
                 if has_text:
                     self.beside.extend(self.blocks(child.get("blocks", [])))
             elif self._is_margin(child) and line.is_far_from(child["bbox"]):
-                text = TextUnderWay()
-                self._collect(child, text)
-                self.beside.extend([text.markdown(emphasis=True)] if self.keep_headers else [])
+                text = self._inline(child, emphasis=True)
+                self.beside.extend([text] if self.keep_headers else [])
             elif kind in _NOTES and not in_cell and (line.is_far_from(child["bbox"]) or not line.text):
                 self.beside.append(self._inline(child, emphasis=True, in_cell=True))
             elif kind == "Formula":
@@ -241,7 +240,7 @@ class _Writer:
         self.formula_boxes.append((x0, y0, x1, y1))
         if not latex:
             self.formulas_unicode += 1
-            self.plain.append(glyphs)
+            self.plain.extend([] if inside else [glyphs])
             return glyphs
         self.formula_words.append(glyphs)
         self.formulas += 1
@@ -282,6 +281,7 @@ class _Writer:
                 self._collect(rest, body)
                 for child in inner:
                     nested.extend(self._list(child.get("blocks", []), indent + "  "))
+        self.plain.append(body.text)
         text = body.markdown(emphasis=True)
         if not marker and (shown := list_marker(text)):
             # The mark stands with the text.
