@@ -5,12 +5,20 @@ Tags are used only where they cover the page's text and their tables are whole; 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from scribetune.labels import line_ends, nested_tables, right_to_left, tagged_tables, text_pages
+from scribetune.labels import (
+    equal_widths,
+    line_ends,
+    nested_tables,
+    right_to_left,
+    tagged_tables,
+    text_layer,
+    text_pages,
+)
 from scribetune.labels.formulas import sources as formula_sources
 from scribetune.labels.nested_tables import SubGrid
 from scribetune.labels.page_blocks import list_marker, without_marker
@@ -36,6 +44,10 @@ _OF_CELLS = frozenset(
 )
 _HELD = frozenset({"L", "Table", "TOC", "Div"})
 _IN_ONE_LINE = frozenset({"P", "Span", "Formula"})
+_IN_LISTING = frozenset({"P", "Code", "Span"})
+Place = tuple[int, int, int, int]
+"""A box in whole points."""
+_MONO = 8  # span flag of MuPDF
 _NOTES = frozenset({"Note", "FENote"})
 _LEADER = re.compile(r"(?:\s*[.·_…\u2024\u2025]){4,}\s*|\s*…{2,}\s*")
 _LABEL = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]?")
@@ -68,6 +80,7 @@ class _Writer:
     tags: TagTree
     page: int  # xref
     seen: Collection[str]  # words of its lines
+    code: Collection[Place]  # where its spans stand that are code
     are_hyphens: bool  # whether soft hyphens within its lines are hyphens
     width: float
     height: float
@@ -88,7 +101,7 @@ class _Writer:
     def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
         """Return the Markdown blocks of sibling elements."""
         written: list[str] = []
-        for element in _with_formulas_in_lines(elements):
+        for element in _with_formulas_in_lines(self._with_listings(elements)):
             if self._is_margin(element):
                 text = self._inline(element, emphasis=True)
                 written.append(text if self.keep_headers else "")
@@ -100,6 +113,14 @@ class _Writer:
             written.extend(self.beside)
             self.beside.clear()
         return [block for block in written if block]
+
+    def _with_listings(self, elements: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Yield elements; of paragraphs of code that follow each other one: word processors make one of each line."""
+        for is_code, run in groupby(
+            elements, lambda one: one.get("std") in ("P", "Code", "Span") and self._is_listing(one)
+        ):
+            children = list(run)
+            yield from [{**children[0], "std": "Code", "lines": [], "blocks": children}] if is_code else children
 
     def _is_margin(self, element: dict[str, Any]) -> bool:
         """Whether an element without a tag is a running header or footer, or a page number.
@@ -138,6 +159,8 @@ class _Writer:
             written = [self._code(element)]
         elif kind and kind not in _TEXT_BLOCKS | _INLINE:
             raise UnusableTagsError(f"element {kind}")
+        elif self._is_listing(element):
+            written = [self._code(element)]
         elif any(child.get("std") in _HELD for child in children):
             written = self._mixed(element)
         else:
@@ -168,6 +191,11 @@ class _Writer:
             for child in inner:
                 lines.extend(self._contents(child.get("blocks", []), indent + "  "))
         return lines
+
+    def _is_listing(self, element: dict[str, Any]) -> bool:
+        """Whether a paragraph is lines of code."""
+        spans = list(_spans_of(element)) if self.code else []
+        return bool(spans) and all(_place(span["bbox"]) in self.code for span in spans)
 
     def _code(self, element: dict[str, Any]) -> str:
         """Return code: its lines in a fence, or one in a paragraph of its own."""
@@ -205,7 +233,7 @@ class _Writer:
             texts = line_ends.with_drawn_hyphens([span["text"] for span in spans], are_hyphens=self.are_hyphens)
             for number, (span, shown) in enumerate(zip(spans, texts, strict=True)):
                 ahead = "" if number else "".join(texts)
-                line.add_span(shown, span, seen=self.seen, ahead=ahead)
+                line.add_span(shown, span, seen=self.seen, ahead=ahead, code=_place(span["bbox"]) in self.code)
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
             has_text = bool(child.get("lines")) or any(text_pages.texts_of(child))
@@ -346,7 +374,7 @@ class _Writer:
         return nested_tables.stacked(parts) if parts else nested_tables.of_text("")
 
 
-def _with_formulas_in_lines(elements: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _with_formulas_in_lines(elements: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield elements; of a formula and the paragraphs before and after it on its line one paragraph.
 
     Some producers tag a formula in a line beside the pieces of its paragraph, and not within it.
@@ -371,6 +399,30 @@ def _goes_on(before: dict[str, Any], after: dict[str, Any]) -> bool:
         return False
     height = min(last[0][3] - last[0][1], first[0][3] - first[0][1])
     return -0.5 * height < first[0][0] - last[0][2] < _GAP_IN_LINE * height
+
+
+def _place(box: Sequence[float]) -> Place:
+    return round(box[0]), round(box[1]), round(box[2]), round(box[3])
+
+
+def _has_equal_widths(block: dict[str, Any]) -> bool:
+    return any(span["flags"] & _MONO for line in block.get("lines", []) for span in line["spans"]) or any(
+        map(_has_equal_widths, block.get("blocks", []))
+    )
+
+
+def _code_on(page: Any) -> frozenset[Place]:
+    """Return where the spans of a page stand that are code: fonts tell, tags seldom do."""
+    lines = equal_widths.code_alone(text_layer.read(page).lines)
+    return frozenset(_place(span.box) for line in lines for span in line.spans if span.mono)
+
+
+def _spans_of(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the spans of an element, and of those in it, that show something."""
+    for row in element.get("lines", []):
+        yield from (span for span in row["spans"] if span["text"].strip())
+    for child in element.get("blocks", []):
+        yield from _spans_of(child)
 
 
 def _rows_of(element: dict[str, Any]) -> Iterator[tuple[Sequence[float], str]]:
@@ -480,7 +532,8 @@ def read(
     shown = ("".join(line_ends.with_drawn_hyphens([text], are_hyphens=are_hyphens)) for text in texts)
     seen = line_ends.words_within(shown)
     width, height = page.rect.width, page.rect.height
-    writer = _Writer(tags, page.xref, seen, are_hyphens, width, height, latex, html_tables, keep_headers)
+    code = _code_on(page) if any(_has_equal_widths(block) for block in blocks) else frozenset()
+    writer = _Writer(tags, page.xref, seen, code, are_hyphens, width, height, latex, html_tables, keep_headers)
     written = writer.blocks([block for block in blocks if block.get("type") != 1])
     held = tags.formulas.get(page.xref, {})
     if any(tag.has_latex for xref, tag in held.items() if xref not in writer.written):

@@ -24,15 +24,18 @@ def share_line(a: Sequence[float], b: Sequence[float]) -> bool:
 
 @dataclass
 class TextUnderWay:
-    """Text to which pieces are added; with the runs that are bold, and those that are raised."""
+    """Text to which pieces are added; with the runs that are bold, raised and code."""
 
     text: str = ""
     bbox: Box | None = None
     bold: list[tuple[int, int]] = field(default_factory=list)
     raised: list[tuple[int, int]] = field(default_factory=list)
+    code: list[tuple[int, int]] = field(default_factory=list)
     _main: tuple[float, float] = (0.0, 0.0)  # size and baseline of the last piece that is not raised
 
-    def add_span(self, text: str, span: Mapping[str, Any], *, seen: Collection[str], ahead: str) -> None:
+    def add_span(
+        self, text: str, span: Mapping[str, Any], *, seen: Collection[str], ahead: str, code: bool = False
+    ) -> None:
         """Append the text of one of MuPDF's spans; see `add`."""
         size, baseline = float(span["size"]), float(span["origin"][1])
         box: Box = tuple(span["bbox"])
@@ -40,7 +43,10 @@ class TextUnderWay:
         raised = on_line and text_layer.is_raised(text, size, self._main[1] - baseline, self._main[0])
         if not raised and text.strip():
             self._main = (size, baseline)
-        self.add(text.translate(_UNSEEN), box, bold=bool(span["flags"] & _BOLD), raised=raised, seen=seen, ahead=ahead)
+        bold = bool(span["flags"] & _BOLD) and not code
+        self.add(text.translate(_UNSEEN), box, bold=bold, raised=raised, seen=seen, ahead=ahead)
+        if code:
+            self.code.append((len(self.text) - len(text.translate(_UNSEEN)), len(self.text)))
 
     def add(
         self,
@@ -103,7 +109,7 @@ class TextUnderWay:
     def _marked(self) -> str:
         # Where several marks meet, what ends comes before what begins, and the inner one ends before the outer one.
         marks: list[tuple[int, bool, int, str]] = []
-        for runs, before, after in ((self.bold, "**", "**"), (self.raised, "<sup>", "</sup>")):
+        for runs, before, after in ((self.bold, "**", "**"), (self.code, "`", "`"), (self.raised, "<sup>", "</sup>")):
             for start, end in _merged(runs, self.text):
                 inner = self.text[start:end]
                 if inner.strip():
