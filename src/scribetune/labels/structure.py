@@ -6,11 +6,12 @@ Tags are used only where they cover the page's text and their tables are whole; 
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from scribetune.labels import (
+    coverage,
     equal_widths,
     line_ends,
     nested_tables,
@@ -19,12 +20,13 @@ from scribetune.labels import (
     text_layer,
     text_pages,
 )
+from scribetune.labels.coverage import Piece
 from scribetune.labels.formulas import sources as formula_sources
 from scribetune.labels.nested_tables import SubGrid
-from scribetune.labels.page_blocks import list_marker, without_marker
+from scribetune.labels.page_blocks import list_marker, marker_length
 from scribetune.labels.tables.cells import Box, PageTable
 from scribetune.labels.tag_tree import ROW_GROUPS, TagTree
-from scribetune.labels.tagged_text import BREAK, SAME_LINE, TextUnderWay, share_line
+from scribetune.labels.tagged_text import BREAK, TextUnderWay, share_line
 from scribetune.text.markdown import FIGURE
 
 _HEADING = re.compile(r"H([1-6])")
@@ -49,8 +51,6 @@ Place = tuple[int, int, int, int]
 """A box in whole points."""
 _MONO = 8  # span flag of MuPDF
 _NOTES = frozenset({"Note", "FENote"})
-_LEADER = re.compile(r"(?:\s*[.·_…\u2024\u2025]){4,}\s*|\s*…{2,}\s*")
-_LABEL = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]?")
 _MARKER = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]")
 _GAP_IN_LINE = 6.0  # heights of a line: what is further to the right stands in another column
 _MARGIN = 0.085
@@ -66,8 +66,8 @@ class TaggedPage:
     """A page written from its tags."""
 
     text: str  # Markdown
-    words: str  # its text without formulas, to be compared with the text layer
-    formula_words: str  # what the text layer has in the places of the formulas
+    pieces: tuple[Piece, ...]  # what was taken from where, in the order of the tags, to be compared with the text layer
+    latex: tuple[str, ...]  # what stands in the text for formulas, in their order
     tables: int  # number of tables
     formulas: int  # number of formulas with LaTeX
     marks: int  # number of headings, lists and tables: none means that everything was tagged as plain paragraphs
@@ -92,19 +92,19 @@ class _Writer:
     formula_boxes: list[Box] = field(default_factory=list)
     formulas_unicode: int = 0
     written: set[int] = field(default_factory=set)  # formulas
-    plain: list[str] = field(default_factory=list)
-    formula_words: list[str] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    written_latex: list[str] = field(default_factory=list)
     tables: int = 0
     formulas: int = 0
     marks: int = 0
+    _lines: int = 0
 
     def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
         """Return the Markdown blocks of sibling elements."""
         written: list[str] = []
         for element in _with_formulas_in_lines(self._with_listings(elements)):
             if self._is_margin(element):
-                text = self._inline(element, emphasis=True)
-                written.append(text if self.keep_headers else "")
+                written.extend(self._margin(element))
                 continue
             written.extend(self._block(element))
             # Pictures, and page numbers, that the element holds with its text stand after it.
@@ -185,7 +185,9 @@ class _Writer:
                 continue
             inner = [child for child in entry.get("blocks", []) if child.get("std") == "TOC"]
             rest = {**entry, "blocks": [child for child in entry.get("blocks", []) if child.get("std") != "TOC"]}
-            text = _LEADER.sub(" ", self._inline(rest, emphasis=False, in_cell=True)).strip()
+            start = len(self.pieces)
+            text = coverage.LEADER.sub(" ", self._inline(rest, emphasis=False, in_cell=True)).strip()
+            self.pieces[start:] = [replace(piece, is_entry=True) for piece in self.pieces[start:]]
             if text:
                 lines.append(f"{indent}{'- ' if kind == 'TOCI' else ''}{text}")
             for child in inner:
@@ -201,7 +203,7 @@ class _Writer:
         """Return code: its lines in a fence, or one in a paragraph of its own."""
         rows: list[tuple[Sequence[float], str]] = []
         for box, text in _rows_of(element):
-            self.plain.append(text)
+            self._take(text, box)
             if rows and share_line(rows[-1][0], box):
                 rows[-1] = (rows[-1][0], f"{rows[-1][1]} {text}")
             else:
@@ -222,17 +224,18 @@ class _Writer:
         """
         line = TextUnderWay()
         self._collect(element, line, can_break=can_break, in_cell=in_cell)
-        self.plain.append(line.text)
         return line.markdown(emphasis=emphasis)
 
     def _collect(
         self, element: dict[str, Any], line: TextUnderWay, *, can_break: bool = False, in_cell: bool = False
     ) -> None:
         for row in element.get("lines", []):
+            self._lines += 1
             spans = row["spans"]
             texts = line_ends.with_drawn_hyphens([span["text"] for span in spans], are_hyphens=self.are_hyphens)
             for number, (span, shown) in enumerate(zip(spans, texts, strict=True)):
                 ahead = "" if number else "".join(texts)
+                self.pieces.append(Piece(shown, tuple(span["bbox"]), self._lines))
                 line.add_span(shown, span, seen=self.seen, ahead=ahead, code=_place(span["bbox"]) in self.code)
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
@@ -242,8 +245,7 @@ class _Writer:
                 if has_text:
                     self.beside.extend(self.blocks(child.get("blocks", [])))
             elif self._is_margin(child) and line.is_far_from(child["bbox"]):
-                text = self._inline(child, emphasis=True)
-                self.beside.extend([text] if self.keep_headers else [])
+                self.beside.extend(self._margin(child))
             elif kind in _NOTES and not in_cell and (line.is_far_from(child["bbox"]) or not line.text):
                 self.beside.append(self._inline(child, emphasis=True, in_cell=True))
             elif kind == "Formula":
@@ -256,6 +258,21 @@ class _Writer:
             else:
                 raise UnusableTagsError(f"{kind} inside running text")
 
+    def _take(self, text: str, box: Sequence[float], *, is_listed: bool = False, is_wanted: bool = True) -> None:
+        """Note a line of its own that the text was taken from."""
+        x0, y0, x1, y1 = box
+        self._lines += 1
+        self.pieces.append(Piece(text, (x0, y0, x1, y1), self._lines, is_listed=is_listed, is_wanted=is_wanted))
+
+    def _margin(self, element: dict[str, Any]) -> list[str]:
+        """Return a running header or footer, where these are kept."""
+        start = len(self.pieces)
+        text = self._inline(element, emphasis=True)
+        if self.keep_headers:
+            return [text]
+        self.pieces[start:] = [replace(piece, is_wanted=False) for piece in self.pieces[start:]]
+        return []
+
     def _formula(self, element: dict[str, Any], *, inside: bool = False, can_break: bool = True) -> str:
         """Return a formula; between breaks where its tag, or its place (not `inside` a line), says it is displayed."""
         tag = self.tags.formula(self.page, element.get("xref", 0))
@@ -266,16 +283,17 @@ class _Writer:
         latex = tag.latex_of(element) if self.latex else ""
         x0, y0, x1, y1 = element["bbox"]
         self.formula_boxes.append((x0, y0, x1, y1))
+        self._take(glyphs, element["bbox"], is_wanted=not latex)
         if not latex:
             self.formulas_unicode += 1
-            self.plain.extend([] if inside else [glyphs])
             return glyphs
-        self.formula_words.append(glyphs)
         self.formulas += 1
         # A heading, a table's cell or an item of a list is one line, whatever stands in it.
         if can_break and (not inside if tag.display is None else tag.display):
             numbered = formula_sources.with_number(latex, formula_sources.equation_number(element))
+            self.written_latex.append(f"$${numbered}$$")
             return f"{BREAK}$${numbered}$${BREAK}"
+        self.written_latex.append(f"${latex}$")
         return f"${latex}$"
 
     def _list(self, items: list[dict[str, Any]], indent: str) -> list[str]:
@@ -296,7 +314,7 @@ class _Writer:
         for part in item.get("blocks", []):
             if part.get("std") == "Lbl":
                 label = " ".join("".join(text_pages.texts_of(part)).split())
-                self.plain.append(label)
+                self._take(label, part["bbox"], is_listed=True)
                 if _MARKER.fullmatch(label):
                     marker = label
                 elif any(map(str.isalnum, label)) and not list_marker(f"{label} x"):
@@ -309,11 +327,10 @@ class _Writer:
                 self._collect(rest, body)
                 for child in inner:
                     nested.extend(self._list(child.get("blocks", []), indent + "  "))
-        self.plain.append(body.text)
         text = body.markdown(emphasis=True)
         if not marker and (shown := list_marker(text)):
             # The mark stands with the text.
-            marker, text = shown, without_marker(text)
+            marker, text = shown, text[marker_length(text) :]
         return [f"{indent}{marker or '-'} {text}".rstrip(), *nested]
 
     def _table(self, table: dict[str, Any]) -> list[str]:
@@ -464,45 +481,6 @@ def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
             raise UnusableTagsError(f"{part.get('std')} in a table")
 
 
-def _put_in_order(blocks: list[dict[str, Any]], in_order: Mapping[str, str]) -> None:
-    """Replace the texts, and words, of spans that MuPDF does not give in logical order."""
-    for block in blocks:
-        if block.get("lines"):
-            block["lines"] = _runs_in_order(block["lines"])
-        for line in block.get("lines", []):
-            for span in line["spans"]:
-                text = span["text"]
-                span["text"] = in_order.get(text) or "".join(
-                    in_order.get(piece, piece) for piece in re.split(r"(\s+)", text)
-                )
-        _put_in_order(block.get("blocks", []), in_order)
-
-
-def _runs_in_order(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Turn runs of figures around (a date, an amount): MuPDF gives all pieces of such a line from right to left."""
-    ordered: list[dict[str, Any]] = []
-    run: list[dict[str, Any]] = []
-    for line in [*lines, None]:
-        text = "" if line is None else "".join(span["text"] for span in line["spans"])
-        is_figure = bool(text.strip()) and not right_to_left.has_letters(text)
-        if line is not None and is_figure and (not run or _is_left_of(line["bbox"], run[-1]["bbox"])):
-            run.append(line)
-            continue
-        ordered.extend(reversed(run))
-        run = [line] if line is not None and is_figure else []
-        if line is not None and not is_figure:
-            ordered.append(line)
-    return ordered
-
-
-def _is_left_of(box: Sequence[float], before: Sequence[float]) -> bool:
-    """Whether a box stands right before, and on one line with, the one that was read before it."""
-    height = min(box[3] - box[1], before[3] - before[1])
-    return min(box[3], before[3]) - max(box[1], before[1]) > SAME_LINE * height and (
-        -0.2 * height < before[0] - box[2] < height
-    )
-
-
 def read(
     page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False, keep_headers: bool = True
 ) -> TaggedPage | None:
@@ -521,11 +499,11 @@ def read(
     import pymupdf
 
     flags = pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE
-    blocks = text_pages.text_page(page, flags).extractDICT()["blocks"]
+    textpage = text_pages.text_page(page, flags)
+    ordered = right_to_left.in_order(textpage)
+    blocks = ordered.blocks if ordered else textpage.extractDICT()["blocks"]
     if not any(block.get("std") for block in blocks):
         return None
-    if any(right_to_left.has_letters(text) for block in blocks for text in text_pages.texts_of(block)):
-        _put_in_order(blocks, right_to_left.words_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_DICT)))
     tags.name(blocks)
     texts = [text for block in blocks for text in text_pages.texts_of(block)]
     are_hyphens = line_ends.are_hyphens(texts)
@@ -540,8 +518,8 @@ def read(
         raise UnusableTagsError("fewer formulas on the page than in the structure tree")
     return TaggedPage(
         "\n\n".join(written),
-        " ".join(writer.plain),
-        " ".join(writer.formula_words),
+        tuple(writer.pieces),
+        tuple(writer.written_latex),
         writer.tables,
         writer.formulas,
         writer.marks,

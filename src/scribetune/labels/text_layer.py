@@ -18,7 +18,7 @@ from scribetune.labels.tables.cells import Box, Word
 from scribetune.text.markdown import is_cjk
 
 _ITALIC, _MONO, _BOLD = 2, 8, 16  # span flags of MuPDF
-_TYPE3 = "Unnamed-T3"
+_TYPE3 = ("Unnamed-T3", "Type3 (")  # their glyphs are drawings: MuPDF tells no alpha
 _MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
 _MOSTLY = 0.7
 _SAME_LINE = 0.5
@@ -124,11 +124,11 @@ def read(page: Any) -> TextLayer:
     flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES
     textpage = text_pages.text_page(page, flags)
     found = textpage.extractDICT()
-    repaired = right_to_left.words_in_order(textpage)
+    ordered = right_to_left.in_order(textpage)
     lines: list[Line] = []
     hidden: list[Line] = []
     images: list[Box] = []
-    for number, block in enumerate(found["blocks"]):
+    for number, block in enumerate(ordered.blocks if ordered else found["blocks"]):
         if block["type"] == 1:
             images.append(_box(block["bbox"]))
         for line in block.get("lines", []):
@@ -136,9 +136,9 @@ def read(page: Any) -> TextLayer:
             if not any(span["text"].strip() for span in spans):
                 continue
             seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
-            made = _line(seen or spans, number, repaired, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
+            made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
-    words = tuple(Word(*_box(w[:4]), repaired.get(w[4], w[4])) for w in textpage.extractWORDS())
+    words = tuple(ordered.words if ordered else (Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()))
     if any("\u00ad" in word.text for word in words):
         are_hyphens = line_ends.are_hyphens(line.text for line in (*lines, *hidden))
         lines = [_with_drawn_hyphens(line, are_hyphens=are_hyphens) for line in lines]
@@ -252,11 +252,11 @@ def is_raised(text: str, size: float, above: float, main_size: float) -> bool:
     return bool(_NOTE_MARK.fullmatch(text)) and above >= _CLEARLY * main_size
 
 
-def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:
+def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> Line:
     raised = _raised(spans) if horizontal else [False] * len(spans)
     made = tuple(
         Span(
-            _readable(_without_quarter_blank(span, repaired.get(span["text"], span["text"]))),
+            _readable(_without_quarter_blank(span, span["text"])),
             _box(span["bbox"]),
             span["size"],
             bool(span["flags"] & _BOLD),

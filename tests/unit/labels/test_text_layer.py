@@ -5,7 +5,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import reading_order, right_to_left, text_layer
+from scribetune.labels import right_to_left, text_layer
 from scribetune.labels.text_layer import Line, Span
 
 
@@ -45,11 +45,3 @@ def piece(text: str, x: float, y: float) -> Line:
 def test_pieces_of_a_line_follow_in_the_order_of_their_script(first: str, second: str, text: str) -> None:
     (line,) = text_layer.visual_lines([piece(second, 60, 0.5), piece(first, 0, 0)])
     assert line.text == text
-
-
-def test_columns_are_read_before_what_stands_below_them() -> None:
-    boxes = {"title": (0, 0, 200, 10), "a": (0, 20, 90, 50), "b": (0, 60, 90, 90), "c": (110, 20, 200, 90)}
-    boxes["end"] = (0, 100, 200, 110)
-    items = [(boxes[name], name) for name in ("c", "end", "b", "title", "a")]
-    assert reading_order.ordered(items, 8.0) == ["title", "a", "b", "c", "end"]
-    assert reading_order.ordered(items, 8.0, right_to_left=True) == ["title", "c", "a", "b", "end"]
