@@ -9,6 +9,7 @@ agreement        how far an independent reading of the page image agrees with it
 
 structure        Markdown from the tags of a tagged (accessible) PDF
 tag_tree         its structure tree, as far as a page's text does not tell it: formulas, cells, kinds of elements
+tagged_order     elements of a tagged page where they belong: pieces of a paragraph, text without a tag
 tagged_text      running text of a tagged page under way: pieces joined by where they stand
 tagged_tables    the grid of a tagged table on a page
 plain_pages      pages of running text: told from others by cheap tests, and cut into blocks without a layout model

@@ -7,7 +7,7 @@ Tags are used only where they cover the page's text and their tables are whole; 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from scribetune.labels import (
@@ -16,6 +16,7 @@ from scribetune.labels import (
     line_ends,
     nested_tables,
     right_to_left,
+    tagged_order,
     tagged_tables,
     text_layer,
     text_pages,
@@ -26,33 +27,31 @@ from scribetune.labels.nested_tables import SubGrid
 from scribetune.labels.page_blocks import list_marker, marker_length
 from scribetune.labels.tables.cells import Box, PageTable
 from scribetune.labels.tag_tree import ROW_GROUPS, TagTree
+from scribetune.labels.tagged_order import NO_STRUCTURE, rows_of
 from scribetune.labels.tagged_text import BREAK, TextUnderWay, share_line
 from scribetune.text.markdown import FIGURE
 
 _HEADING = re.compile(r"H([1-6])")
-_NO_STRUCTURE = "NonDtruct"  # as MuPDF spells it
 _GROUPS = frozenset(
     {"Document", "Part", "Art", "Sect", "Div", "Aside", "BlockQuote", "NonStruct", "DocumentFragment"}
-    | {"Index", "Private", "Figure", "LI", _NO_STRUCTURE}
+    | {"Index", "Private", "Figure", "LI", NO_STRUCTURE}
 )
 _TEXT_BLOCKS = frozenset({"P", "Figure", "Caption", "Note", "FENote", "Title", "Lbl", "BibEntry", "H", "Form", "LBody"})
 _INLINE = frozenset(
     {"Span", "Link", "Em", "Strong", "Quote", "Reference", "Annot", "Formula", "Sub", "Lbl", "P", "Form", "BibEntry"}
-    | {"Ruby", "RB", "RT", "RP", "Warichu", "WT", "WP", "NonStruct", _NO_STRUCTURE, "Code", "Private"}
+    | {"Ruby", "RB", "RT", "RP", "Warichu", "WT", "WP", "NonStruct", NO_STRUCTURE, "Code", "Private"}
 )
 _OF_CELLS = frozenset(
     {"L", "LI", "LBody", "Div", "Sect", "Part", "Caption", "H", "H1", "H2", "H3", "H4", "H5", "H6", "Aside"}
     | {"BlockQuote", "Figure", "Title"}
 )
 _HELD = frozenset({"L", "Table", "TOC", "Div"})
-_IN_ONE_LINE = frozenset({"P", "Span", "Formula"})
 _IN_LISTING = frozenset({"P", "Code", "Span"})
 Place = tuple[int, int, int, int]
 """A box in whole points."""
 _MONO = 8  # span flag of MuPDF
 _NOTES = frozenset({"Note", "FENote"})
 _MARKER = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]")
-_GAP_IN_LINE = 6.0  # heights of a line: what is further to the right stands in another column
 _MARGIN = 0.085
 _FIGURE_SHARE = 0.01  # of the page; smaller pictures are icons and bullets, and leave no mark
 
@@ -102,7 +101,7 @@ class _Writer:
     def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
         """Return the Markdown blocks of sibling elements."""
         written: list[str] = []
-        for element in _with_formulas_in_lines(self._with_listings(elements)):
+        for element in tagged_order.in_paragraphs(self._with_listings(tagged_order.by_place(elements))):
             if self._is_margin(element):
                 written.extend(self._margin(element))
                 continue
@@ -202,7 +201,7 @@ class _Writer:
     def _code(self, element: dict[str, Any]) -> str:
         """Return code: its lines in a fence, or one in a paragraph of its own."""
         rows: list[tuple[Sequence[float], str]] = []
-        for box, text in _rows_of(element):
+        for box, text in rows_of(element):
             self._take(text, box)
             if rows and share_line(rows[-1][0], box):
                 rows[-1] = (rows[-1][0], f"{rows[-1][1]} {text}")
@@ -300,7 +299,7 @@ class _Writer:
         lines: list[str] = []
         for item in items:
             if item.get("std") == "L":
-                lines.extend(self._list(item.get("blocks", []), indent + "  "))
+                lines.extend(self._list(item.get("blocks", []), indent + "  " * bool(lines)))
                 continue
             if item.get("std") != "LI":
                 raise UnusableTagsError(f"{item.get('std')} in a list")
@@ -352,6 +351,8 @@ class _Writer:
             if found.columns < 2:
                 self.tables -= 1
                 return [text for text in texts.values() if text]
+            if _runs_leftwards(shown.values(), texts):
+                found = tagged_tables.mirrored(found)
             written = PageTable(tuple(table["bbox"]), found.rows, found.columns, found.cells)
         captions = [child for child in table.get("blocks", []) if child.get("std") == "Caption"]
         above = [self._inline(caption, emphasis=True, in_cell=True) for caption in captions]
@@ -391,31 +392,17 @@ class _Writer:
         return nested_tables.stacked(parts) if parts else nested_tables.of_text("")
 
 
-def _with_formulas_in_lines(elements: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield elements; of a formula and the paragraphs before and after it on its line one paragraph.
-
-    Some producers tag a formula in a line beside the pieces of its paragraph, and not within it.
-    """
-    run: list[dict[str, Any]] = []
-    for element in elements:
-        kinds = ((run[-1].get("std") if run else ""), element.get("std"))
-        if run and "Formula" in kinds and _IN_ONE_LINE.issuperset(kinds) and _goes_on(run[-1], element):
-            run.append(element)
-            continue
-        if run:
-            yield run[0] if len(run) == 1 else {**run[0], "std": "P", "lines": [], "blocks": run}
-        run = [element]
-    if run:
-        yield run[0] if len(run) == 1 else {**run[0], "std": "P", "lines": [], "blocks": run}
-
-
-def _goes_on(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Whether an element begins where another one ends, on the same line."""
-    last, first = [box for box, _ in _rows_of(before)][-1:], [box for box, _ in _rows_of(after)][:1]
-    if not last or not first or not share_line(last[0], first[0]):
+def _runs_leftwards(cells: Iterable[dict[str, Any]], texts: Mapping[int, str]) -> bool:
+    """Whether the cells of a table in a right-to-left script follow each other from left to right all the same."""
+    if not right_to_left.is_right_to_left(" ".join(texts.values())):
         return False
-    height = min(last[0][3] - last[0][1], first[0][3] - first[0][1])
-    return -0.5 * height < first[0][0] - last[0][2] < _GAP_IN_LINE * height
+    shown = [cell["bbox"] for cell in cells if texts.get(cell["xref"])]
+    beside = [(a, b) for a, b in pairwise(shown) if share_line(a, b)]
+    return bool(sum(a[2] <= b[0] for a, b in beside) > len(beside) / 2)
+
+
+def _is_of_browser(page: Any) -> bool:
+    return str((page.parent.metadata or {}).get("producer") or "").startswith("Skia/PDF")
 
 
 def _place(box: Sequence[float]) -> Place:
@@ -440,14 +427,6 @@ def _spans_of(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (span for span in row["spans"] if span["text"].strip())
     for child in element.get("blocks", []):
         yield from _spans_of(child)
-
-
-def _rows_of(element: dict[str, Any]) -> Iterator[tuple[Sequence[float], str]]:
-    """Yield box and text of the lines of an element and of those in it."""
-    for row in element.get("lines", []):
-        yield row["bbox"], "".join(span["text"] for span in row["spans"])
-    for child in element.get("blocks", []):
-        yield from _rows_of(child)
 
 
 def _columns(rows: Sequence[Mapping[int, Any]]) -> list[int]:
@@ -475,7 +454,7 @@ def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for part in table.get("blocks", []):
         if part.get("std") == "TR":
             yield part
-        elif part.get("std") in ROW_GROUPS or part.get("std") == _NO_STRUCTURE:
+        elif part.get("std") in ROW_GROUPS or part.get("std") == NO_STRUCTURE:
             yield from _rows(part)
         elif part.get("std") != "Caption" and any(text_pages.texts_of(part)):
             raise UnusableTagsError(f"{part.get('std')} in a table")
@@ -512,7 +491,11 @@ def read(
     width, height = page.rect.width, page.rect.height
     code = _code_on(page) if any(_has_equal_widths(block) for block in blocks) else frozenset()
     writer = _Writer(tags, page.xref, seen, code, are_hyphens, width, height, latex, html_tables, keep_headers)
-    written = writer.blocks([block for block in blocks if block.get("type") != 1])
+    try:
+        placed = tagged_order.with_loose_text(blocks, height, _MARGIN)
+    except tagged_order.LooseTextError as error:
+        raise UnusableTagsError("text without a tag in a table") from error
+    written = writer.blocks(placed)
     held = tags.formulas.get(page.xref, {})
     if any(tag.has_latex for xref, tag in held.items() if xref not in writer.written):
         raise UnusableTagsError("fewer formulas on the page than in the structure tree")
@@ -522,7 +505,8 @@ def read(
         tuple(writer.written_latex),
         writer.tables,
         writer.formulas,
-        writer.marks,
+        # Browsers have no tag for a table that is made of boxes.
+        0 if _is_of_browser(page) and not writer.tables else writer.marks,
         tuple(writer.formula_boxes),
         writer.formulas_unicode,
     )

@@ -26,7 +26,8 @@ def grid_of(rows: Sequence[tuple[int, Sequence[TagCell]]], texts: Mapping[int, s
 
     Args:
         rows: The rows of the table, on all its pages: (xref, cells).
-        texts: The xref of each cell on the page, and its text. What is empty in every row is no column.
+        texts: The xref of each cell on the page, and its text. What is empty in every row
+            is no column, and what is empty in every column no row.
     """
     known = {cell.xref for _, cells in rows for cell in cells}
     shown = [number for number, (_, cells) in enumerate(rows) if any(texts.get(cell.xref) for cell in cells)]
@@ -47,12 +48,19 @@ def grid_of(rows: Sequence[tuple[int, Sequence[TagCell]]], texts: Mapping[int, s
                 text = texts.get(cell.xref, "")
                 placed.append(Cell(top - first, column, text, number + height - top, width))
             column += width
+    filled = sorted({cell.row for cell in placed if cell.text})
     kept = sorted({cell.column for cell in placed if cell.text})
     places = {column: number for number, column in enumerate(kept)}
     made = []
     for found in placed:
-        inside = [places[column] for _, column in found.slots if column in places]
-        width = len(set(inside))
-        if inside and (found.text or found.row_span > 1 or width > 1):
-            made.append(replace(found, column=inside[0], column_span=width))
-    return Grid(last - first + 1, len(kept), tuple(made))
+        inside = sorted({places[column] for _, column in found.slots if column in places})
+        down = [number for number, row in enumerate(filled) if found.row <= row < found.row + found.row_span]
+        if inside and down and (found.text or len(down) > 1 or len(inside) > 1):
+            made.append(Cell(down[0], inside[0], found.text, len(down), len(inside)))
+    return Grid(len(filled), len(kept), tuple(made))
+
+
+def mirrored(grid: Grid) -> Grid:
+    """Return a grid whose first column is the last one."""
+    cells = (replace(cell, column=grid.columns - cell.column - cell.column_span) for cell in grid.cells)
+    return replace(grid, cells=tuple(sorted(cells, key=lambda cell: (cell.row, cell.column))))

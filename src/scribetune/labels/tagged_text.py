@@ -73,8 +73,10 @@ class TextUnderWay:
         self.text += piece
         if bold:
             self.bold.append((start, len(self.text)))
-        if raised:
+        if raised and self.bbox is not None:
             self.raised.append((start, len(self.text)))
+            # The line goes on behind the mark, at its own height.
+            self.bbox = (self.bbox[0], self.bbox[1], bbox[2], self.bbox[3])
         else:
             self.bbox = bbox
 

@@ -1,13 +1,14 @@
 """Promises about tagged PDFs: what the author marked is what the label says, and doubtful tags are not used."""
 
 from pathlib import Path
+from typing import Any
 
 import pymupdf
 import pytest
 import typst
 from PIL import Image
 
-from scribetune.labels import structure, tag_tree
+from scribetune.labels import structure, tag_tree, tagged_order
 from scribetune.labels.tag_tree import TagTree
 from scribetune.labels.tagged_text import TextUnderWay
 from support.tagged_pdf import Tag, document
@@ -167,3 +168,42 @@ def test_a_kid_that_is_not_there_costs_no_other() -> None:
     page = structure.read(pdf[0], tag_tree.read(pdf))
     assert page is not None
     assert page.text == "Text\n\n# Title"
+
+
+def test_pieces_of_a_browser_s_paragraph_are_one() -> None:
+    pieces = [Tag("NonStruct", ["Edgar was "]), Tag("Link", ["King"]), Tag("NonStruct", [" of all."])]
+    assert tagged(Tag("Div", [Tag("H1", ["Title"]), *pieces])) == "# Title\n\nEdgar was King of all."
+
+
+def test_rows_and_columns_without_any_text_are_none() -> None:
+    rows = [Tag("TR", [Tag("TD", [text]), Tag("TD"), Tag("TD", ["x"])]) for text in ("a", "b")]
+    empty = Tag("TR", [Tag("TD"), Tag("TD"), Tag("TD")])
+    assert tagged(Tag("Table", [rows[0], empty, rows[1]])) == "| a | x |\n|---|---|\n| b | x |"
+
+
+def element(kind: str, top: float, *blocks: dict[str, Any], left: float = 0.0) -> dict[str, Any]:
+    bottom = max((block["bbox"][3] for block in blocks), default=top + 10)
+    return {"std": kind, "bbox": (left, top, left + 100, bottom), "blocks": list(blocks)}
+
+
+def test_what_stands_between_the_items_of_a_list_is_written_there() -> None:
+    items = element("L", 0, element("LI", 0), element("LI", 100))
+    ordered = tagged_order.by_place([items, element("Table", 20), element("P", 200), element("P", 50, left=300)])
+    assert [(one["std"], one["bbox"][1]) for one in ordered] == [
+        ("L", 0), ("Table", 20), ("L", 100), ("P", 200), ("P", 50)
+    ]  # fmt: skip
+
+
+def test_text_without_a_tag_stands_where_the_page_has_it_and_in_no_table() -> None:
+    def loose(*tops: float) -> dict[str, Any]:
+        lines = [{"bbox": (0, top, 100, top + 10), "spans": [{"text": "x"}]} for top in tops]
+        return {"type": 0, "bbox": (0, tops[0], 100, tops[-1] + 10), "lines": lines}
+
+    document = element("Document", 50, element("P", 50), element("P", 300))
+    found = tagged_order.with_loose_text([loose(780), loose(5, 200), document], 800, 0.085)
+    assert [one.get("std") or one["bbox"][1] for one in found] == [5, "Document", 780]
+    assert [one.get("std") or one["bbox"][1] for one in found[1]["blocks"]] == ["P", 200, "P"]
+    with pytest.raises(tagged_order.LooseTextError):
+        tagged_order.with_loose_text(
+            [loose(120), element("Table", 100, element("TR", 100), element("TR", 140))], 800, 0.1
+        )
