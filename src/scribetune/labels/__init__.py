@@ -28,5 +28,6 @@ equal_widths     equally wide characters: code, or a font that is so by nature
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 reading_order    columns one after another, what runs across them between
 paragraphs       which lines of a column belong together, told by what is measured on the page
-right_to_left    right-to-left scripts: told from other text, and put into logical order
+line_glyphs      glyphs by their places: letters with their marks, ligatures with their letters
+right_to_left    right-to-left text in logical order, from the places of its glyphs
 """
