@@ -18,6 +18,7 @@ from scribetune.text.markdown import is_cjk
 
 _RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
 _TYPE3 = ("Unnamed-T3", "Type3 (")  # their glyphs are drawings: MuPDF tells no alpha
+_DRAWN_BOLD = 8  # char_flags of MuPDF: bold by drawing it again
 _MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
 _MOSTLY = 0.7
 _SAME_LINE = 0.5
@@ -139,8 +140,17 @@ def read(page: Any) -> TextLayer:
             made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
     found_words = ordered.words if ordered else [Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()]
-    words = tuple(replace(word, text=text_pages.with_drawn_hyphens(word.text)) for word in found_words)
-    return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
+    again = text_pages.doubled([(word.text, (word.x0, word.y0, word.x1, word.y1)) for word in found_words])
+    words = tuple(
+        replace(word, text=text_pages.with_drawn_hyphens(word.text))
+        for number, word in enumerate(found_words)
+        if number not in again
+    )
+    shown = lines or hidden
+    if again:
+        shadows = text_pages.doubled([(line.text, line.box) for line in shown])
+        shown = [line for number, line in enumerate(shown) if number not in shadows]
+    return TextLayer(_typewriter(shown), words, tuple(images), found["width"], found["height"])
 
 
 def is_sideways(layer: TextLayer) -> bool:
@@ -243,7 +253,7 @@ def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> L
             ),
             _box(span["bbox"]),
             span["size"],
-            bool(span["flags"] & _BOLD),
+            bool(span["flags"] & _BOLD or span["char_flags"] & _DRAWN_BOLD),
             bool(span["flags"] & _ITALIC),
             bool(span["flags"] & _MONO),
             bool(span["flags"] & _RAISED) or (starts_raised and number == 0),
