@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from scribetune.core import files, isolation, layout
@@ -21,8 +22,10 @@ from scribetune.labels import (
     tag_tree,
     text_layer,
 )
+from scribetune.labels.characters import characters_of
 from scribetune.labels.formulas import placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
+from scribetune.labels.tables import ruled
 from scribetune.labels.tables.cells import Box
 from scribetune.text import markdown
 
@@ -143,10 +146,11 @@ class PageReader:
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
         drawings = changed.get_cdrawings()
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
-        if plain_pages.is_plain(layer, rules, len(drawings)):
+        framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
+        if not framed and plain_pages.is_plain(layer, rules, len(drawings)):
             blocks = plain_pages.blocks_of(layer)
         else:
-            blocks = layout_analysis.blocks_of(changed, layer, rules)
+            blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
         text = markdown.normalise(
             page_blocks.write(
                 blocks,
