@@ -19,7 +19,8 @@ nested_tables    a table in a cell of another, made one grid
 
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order
 characters       the characters of a page: which words are turned, and where a word can be cut
-text_pages       MuPDF's text pages, read without decoding the images on them
+text_pages       MuPDF's text pages, read without decoding the images on them, text drawn several times once
+form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 reading_order    columns one after another, what runs across them between
 paragraphs       which lines of a column belong together, told by what is measured on the page

@@ -13,6 +13,7 @@ from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
     coverage,
+    form_fields,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -141,6 +142,7 @@ class PageReader:
         if text_layer.is_sideways(layer):
             text_layer.turn_upright(changed)
             layer = text_layer.read(changed)
+        layer = form_fields.with_values(layer, changed)
         if has_unseen:
             image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
