@@ -12,7 +12,7 @@ _SAME_ROW = 0.5  # of the lower line's height
 
 
 def with_values(layer: TextLayer, page: Any) -> TextLayer:
-    """Return a page's text layer with each value at the end of the line that names it: next to it, where reading begins.
+    """Return a page's text layer with each value at the end of the line that names it, on its row.
 
     A value below its label, or without one on its row, stays a line of its own; so do check marks.
     """
@@ -35,8 +35,7 @@ def with_values(layer: TextLayer, page: Any) -> TextLayer:
     for number, line in enumerate(layer.lines):
         own = [layer.lines[at] for at in named.get(number, ()) if at in taken]
         if own:
-            value = own[0]
-            lines.append(replace(line, spans=line.spans + value.spans, box=union([line.box, value.box])))
+            lines.append(replace(line, spans=line.spans + own[0].spans, box=union([line.box, own[0].box])))
         elif number not in taken:
             lines.append(line)
     return replace(layer, lines=tuple(lines))
