@@ -14,6 +14,7 @@ from scribetune.labels import (
     agreement,
     coverage,
     equal_widths,
+    form_fields,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -144,6 +145,7 @@ class PageReader:
         if text_layer.is_sideways(layer):
             text_layer.turn_upright(changed)
             layer = text_layer.read(changed)
+        layer = form_fields.with_values(layer, changed)
         if has_unseen:
             image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))

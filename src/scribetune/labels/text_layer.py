@@ -19,6 +19,7 @@ from scribetune.text.markdown import is_cjk
 
 _ITALIC, _MONO, _BOLD = 2, 8, 16  # span flags of MuPDF
 _TYPE3 = ("Unnamed-T3", "Type3 (")  # their glyphs are drawings: MuPDF tells no alpha
+_DRAWN_BOLD = 8  # char_flags of MuPDF: bold by drawing it again
 _MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
 _MOSTLY = 0.7
 _SAME_LINE = 0.5
@@ -138,15 +139,20 @@ def read(page: Any) -> TextLayer:
             seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
             made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
-    words = tuple(ordered.words if ordered else (Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()))
+    found_words = ordered.words if ordered else [Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()]
+    again = text_pages.doubled([(word.text, (word.x0, word.y0, word.x1, word.y1)) for word in found_words])
+    words = tuple(word for number, word in enumerate(found_words) if number not in again)
+    shown = lines or hidden
+    if again:
+        shadows = text_pages.doubled([(line.text, line.box) for line in shown])
+        shown = [line for number, line in enumerate(shown) if number not in shadows]
     if any("\u00ad" in word.text for word in words):
-        are_hyphens = line_ends.are_hyphens(line.text for line in (*lines, *hidden))
-        lines = [_with_drawn_hyphens(line, are_hyphens=are_hyphens) for line in lines]
-        hidden = [_with_drawn_hyphens(line, are_hyphens=are_hyphens) for line in hidden]
+        are_hyphens = line_ends.are_hyphens(line.text for line in shown)
+        shown = [_with_drawn_hyphens(line, are_hyphens=are_hyphens) for line in shown]
         words = tuple(
             replace(word, text=line_ends.with_drawn_hyphens([word.text], are_hyphens=are_hyphens)[0]) for word in words
         )
-    return TextLayer(tuple(lines or hidden), words, tuple(images), found["width"], found["height"])
+    return TextLayer(tuple(shown), words, tuple(images), found["width"], found["height"])
 
 
 def _with_drawn_hyphens(line: Line, *, are_hyphens: bool) -> Line:
@@ -259,7 +265,7 @@ def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> L
             _readable(_without_quarter_blank(span, span["text"])),
             _box(span["bbox"]),
             span["size"],
-            bool(span["flags"] & _BOLD),
+            bool(span["flags"] & _BOLD or span["char_flags"] & _DRAWN_BOLD),
             bool(span["flags"] & _ITALIC),
             bool(span["flags"] & _MONO),
             raised[number],

@@ -34,3 +34,29 @@ def piece(text: str, x: float, y: float) -> Line:
 def test_pieces_of_a_line_follow_in_the_order_of_their_script(first: str, second: str, text: str) -> None:
     (line,) = text_layer.visual_lines([piece(second, 60, 0.5), piece(first, 0, 0)])
     assert line.text == text
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.35, 0.8, 1.4])
+@pytest.mark.parametrize("text", ["QINGSHAN MATERIALS CO., LTD.", "青山合成材料股份有限公司", "Über 1,500 Größen"])
+def test_text_drawn_several_times_is_read_once(text: str, offset: float) -> None:
+    """Bold by drawing it again, an outline over the letters, a shadow."""
+    made = pymupdf.open()
+    page = made.new_page()
+    font = "china-s" if ord(text[0]) > 0x2E80 else "helv"
+    for dx, dy, grey in ((offset, offset, 0.6), (0, offset, 0), (offset, 0, 0), (0, 0, 0)):
+        page.insert_text((72 + dx, 100 + dy), text, fontsize=18, fontname=font, color=(grey, grey, grey))
+    rest = "The rest of the page is set as usual."
+    page.insert_text((72, 200), rest, fontsize=11)
+    layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
+    assert [line.text for line in layer.lines] == [text, rest]
+    assert [word.text for word in layer.words] == [*text.split(), *rest.split()]
+
+
+def test_equal_words_beside_and_below_each_other_are_kept() -> None:
+    made = pymupdf.open()
+    page = made.new_page()
+    for row in range(12):
+        for column in range(6):
+            page.insert_text((72 + 30 * column, 100 + 8 * row), "0 0" if column % 2 else "ill", fontsize=9)
+    layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
+    assert len(layer.words) == 12 * (3 + 6)

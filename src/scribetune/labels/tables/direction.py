@@ -6,7 +6,7 @@ In the mirror the first column is the leftmost, and the words of a cell follow e
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scribetune.labels import line_ends
+from scribetune.labels import line_ends, text_layer
 from scribetune.labels.right_to_left import has_letters, is_right_to_left
 from scribetune.labels.ruling_lines import Rule, Rules
 from scribetune.labels.tables.cells import Box, PageTable, Word
