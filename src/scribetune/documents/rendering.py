@@ -227,8 +227,11 @@ def _is_cut_off(path: str) -> bool:
     """Whether a PDF stops in the middle: what comes behind its last object is missing, so that others may be too."""
     with Path(path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         last = content.rfind(b" obj")
-        # Cross-references are written behind everything else: where they have begun, no page is missing.
-        return content.rfind(b"%%EOF") < last and not _CROSS_REFERENCES.search(content, last)
+        if content.rfind(b"%%EOF") > last:
+            return False
+        # Cross-references are written behind everything else (but in a linearized file, which begins with some): where
+        # they have begun, no page is missing.
+        return b"/Linearized" in content[:1024] or not _CROSS_REFERENCES.search(content, max(0, last))
 
 
 def render_document(
