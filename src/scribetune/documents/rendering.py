@@ -227,7 +227,7 @@ def _is_cut_off(path: str) -> bool:
     """Whether a PDF stops in the middle: what comes behind its last object is missing, so that others may be too."""
     with Path(path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         last = content.rfind(b" obj")
-        if content.rfind(b"%%EOF") > last:
+        if content.rfind(b"%%EOF") >= last:
             return False
         # Cross-references are written behind everything else (but in a linearized file, which begins with some): where
         # they have begun, no page is missing.
