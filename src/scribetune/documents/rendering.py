@@ -313,11 +313,15 @@ def _check_images(page: Any, max_megapixels: float) -> None:
 
     Raises:
         ValueError: There is such an image.
+        TooLargeError: It has too many pixels to be tried.
     """
     import pymupdf
 
     for number, _, width, height, *rest in page.get_images():
         if _is_over((width, height), max_megapixels):
+            # Resources may be shared by all pages: what counts is what this one's own content draws.
+            if re.search(rb"/%b\s+Do\b" % re.escape(rest[3].encode()), page.read_contents()):
+                page_images.check_pixels([(width, height)], max_megapixels)
             continue
         try:
             pymupdf.Pixmap(page.parent, number)
