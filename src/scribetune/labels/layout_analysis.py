@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from scribetune.labels import layout_model, paragraphs, plain_pages, reading_order, right_to_left
+from scribetune.labels import layout_model, line_numbers, paragraphs, plain_pages, reading_order, right_to_left
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
@@ -47,7 +47,8 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.
         return plain_pages.blocks_of(layer)
     areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
-    held, rest = _assigned(layer.lines, blocks, areas)
+    lines, numbers = line_numbers.apart(layer.lines)
+    held, rest = _assigned(lines, blocks, areas)
     order = _order(blocks, areas, held)
     blocks, held = [blocks[number] for number in order], [held[number] for number in order]
     filled: list[PageBlock] = []
@@ -63,7 +64,8 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
             rest.extend(missing_from(block, lines, layer.words))
     filled.extend(_running_text(running, layer.lines))
     filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
-    return plain_pages.merged(plain_pages.over_columns(_with_levels(filled)), _of_nobody(rest))
+    merged = plain_pages.merged(plain_pages.over_columns(_with_levels(filled)), _of_nobody(rest))
+    return [*merged, *plain_pages.numbered(numbers)]
 
 
 def _at_the_edge(block: PageBlock, height: float) -> PageBlock:
@@ -314,7 +316,7 @@ def _has_columns(lines: Sequence[Line]) -> bool:
 
 def _as_code(block: PageBlock) -> list[PageBlock]:
     """Return running text in equally wide characters as code."""
-    if block.kind is Kind.TEXT and len(block.lines) > 1 and all(line.mono for line in block.lines):
+    if block.kind in (Kind.TEXT, Kind.LIST) and len(block.lines) > 1 and all(line.mono for line in block.lines):
         return [replace(block, kind=Kind.CODE)]
     return [block]
 

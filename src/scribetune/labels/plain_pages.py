@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from scribetune.labels import paragraphs, reading_order
+from scribetune.labels import line_numbers, paragraphs, reading_order
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_marker
 from scribetune.labels.paragraphs import Paragraph
 from scribetune.labels.right_to_left import is_right_to_left
@@ -124,11 +124,17 @@ def blocks_of(layer: TextLayer) -> list[PageBlock]:
     ]
     beside: list[Line] = []
     running: list[Line] = []
-    for line in layer.lines:
+    lines, numbers = line_numbers.apart(layer.lines)
+    for line in lines:
         (beside if _beside_page(line, layer) else running).append(line)
     blocks = blocks_of_lines(running, layer.width, layer.height)
     blocks = merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
-    return [*blocks, *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
+    return [*blocks, *numbered(numbers), *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
+
+
+def numbered(numbers: Sequence[Line]) -> list[PageBlock]:
+    """Return the numbers of a page's lines as a block like a page number's."""
+    return [PageBlock(Kind.FOOTER, union([line.box for line in numbers]), tuple(numbers))] if numbers else []
 
 
 def _behind_text(box: Box, lines: Sequence[Line]) -> bool:
