@@ -26,6 +26,7 @@ _GUESSED = 0.4
 _EXACT = 0.003
 _EXACT_SIZE = 0.03
 _MANY_LINES = 8
+_MANY_SIZES = 6
 _INDENT = 0.7  # sizes of the font, the least by which a line stands further in
 _DEEPEST = 7.0  # the same, beyond which it is something else
 _WIDER = 1.25  # times the usual pitch is white space between paragraphs
@@ -124,8 +125,8 @@ def has_guessed_sizes(lines: Sequence[Line]) -> bool:
     if len(lines) < _MANY_LINES:
         return False
     sizes = [line.size for line in lines]
-    differ = sum(_EXACT * first < abs(first - second) < _GUESSED * first for first, second in pairwise(sizes))
-    return differ > 0.5 * len(sizes)
+    differ = sum(abs(first - second) > _EXACT * first for first, second in pairwise(sizes))
+    return differ > 0.5 * len(sizes) and len({round(size, 1) for size in sizes}) >= max(_MANY_SIZES, 0.2 * len(sizes))
 
 
 def with_marks(lines: Sequence[Line]) -> list[Line]:

@@ -20,6 +20,7 @@ _RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
 _TYPE3 = ("Unnamed-T3", "Type3 (")  # their glyphs are drawings: MuPDF tells no alpha
 _MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
 _MOSTLY = 0.7
+_TYPED = 0.85  # of the characters
 _SAME_LINE = 0.5
 _BLANK = 0.15
 _CJK_BLANK = 0.4
@@ -165,10 +166,10 @@ def turn_upright(page: Any) -> None:
 
 
 def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """On a page that is mostly set in such a font, equally wide characters do not mean code."""
+    """On a page that is all set in such a font, but for a few words, equally wide characters do not mean code."""
     characters = sum(len(span.text) for line in lines for span in line.spans)
     mono = sum(len(span.text) for line in lines for span in line.spans if span.mono)
-    if mono <= 0.5 * characters:
+    if mono <= _TYPED * characters:
         return tuple(lines)
     return tuple(replace(line, spans=tuple(replace(span, mono=False) for span in line.spans)) for line in lines)
 

@@ -176,5 +176,5 @@ def test_a_heading_over_two_lines_is_one() -> None:
 
 
 def test_larger_type_that_much_of_a_page_has_is_no_heading() -> None:
-    document = text_page(((40, 40, 360, 120), prose(50), 12), ((40, 140, 360, 400), prose(120), 10))
+    document = text_page(((40, 40, 360, 150), prose(50), 12), ((40, 160, 360, 400), prose(120), 10))
     assert all(block.kind is not Kind.HEADING for block in plain_pages.blocks_of(text_layer.read(document[0])))
