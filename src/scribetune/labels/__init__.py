@@ -19,6 +19,7 @@ nested_tables    a table in a cell of another, made one grid
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order
 text_pages       MuPDF's text pages, read without decoding the images on them
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
+heading_levels   levels of headings in the whole document, from a sample of its pages
 reading_order    columns one after another, what runs across them between
 line_numbers     numbers that count the lines beside them
 paragraphs       which lines of a column belong together, told by what is measured on the page

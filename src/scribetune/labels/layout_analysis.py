@@ -33,7 +33,6 @@ _KINDS = {
 _MOSTLY_PICTURE = 0.4
 _COLUMN_LINES = 3
 _MANY_FRAMES = 6
-_LEVELS = 6
 
 
 def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
@@ -64,7 +63,7 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
             rest.extend(missing_from(block, lines, layer.words))
     filled.extend(_running_text(running, layer.lines))
     filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
-    merged = plain_pages.merged(plain_pages.over_columns(_with_levels(filled)), _of_nobody(rest))
+    merged = plain_pages.merged(plain_pages.over_columns(filled), _of_nobody(rest))
     return [*merged, *plain_pages.numbered(numbers)]
 
 
@@ -137,22 +136,6 @@ def _is_below(line: Line, above: Sequence[Line]) -> bool:
     x0, _, x1, _ = union([other.box for other in above])
     bottom = max(other.box[3] for other in above)
     return line.middle[1] > bottom - 0.3 * line.height and line.box[0] < x1 and line.box[2] > x0
-
-
-def _with_levels(blocks: Sequence[PageBlock]) -> list[PageBlock]:
-    """Give headings their levels, as the library does: by the sizes of their fonts on the page, largest first."""
-    sizes = {block.box: _largest(block) for block in blocks if block.kind is Kind.HEADING and block.lines}
-    levels = sorted(set(sizes.values()), reverse=True)[:_LEVELS]
-    return [
-        replace(block, level=levels.index(sizes[block.box]) + 1 if sizes[block.box] in levels else _LEVELS)
-        if block.kind is Kind.HEADING and block.box in sizes and not block.level
-        else block
-        for block in blocks
-    ]
-
-
-def _largest(block: PageBlock) -> int:
-    return max(round(span.size) for line in block.lines for span in line.spans)
 
 
 def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageBlock]:

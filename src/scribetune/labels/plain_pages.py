@@ -167,15 +167,7 @@ def blocks_of_lines(lines: Sequence[Line], width: float, height: float) -> list[
     columns = reading_order.columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
     parts = paragraphs.of_columns(columns)
     headings = heading_body(lines)
-    sizes = sorted(
-        {round(max(line.size for line in part.lines)) for part in parts if is_heading(part.lines, headings)},
-        reverse=True,
-    )
-    blocks = []
-    for part in parts:
-        kind = _kind(part.lines, body, headings, width, height)
-        level = sizes.index(round(max(line.size for line in part.lines))) + 1 if kind is Kind.HEADING else 0
-        blocks.append(replace(block_of(part, kind), level=level))
+    blocks = [block_of(part, _kind(part.lines, body, headings, width, height)) for part in parts]
     return over_columns(joined_headings(blocks))
 
 

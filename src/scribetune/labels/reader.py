@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
@@ -12,6 +13,7 @@ from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
     coverage,
+    heading_levels,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -80,6 +82,10 @@ class PageReader:
         self._tags = tag_tree.read(self._pdf)
         self._settings = settings
 
+    @cached_property
+    def _levels(self) -> heading_levels.Levels:
+        return heading_levels.of_document(self._pdf)
+
     @property
     def page_count(self) -> int:
         """Number of pages."""
@@ -147,6 +153,8 @@ class PageReader:
             blocks = plain_pages.blocks_of(layer)
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules)
+        if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
+            blocks = heading_levels.with_levels(blocks, self._levels)
         text = markdown.normalise(
             page_blocks.write(
                 blocks,
