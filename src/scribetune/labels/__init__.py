@@ -28,7 +28,9 @@ equal_widths     equally wide characters: code, or a font that is so by nature
 text_pages       MuPDF's text pages, read without decoding the images on them, text drawn several times once
 form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
+heading_levels   levels of headings in the whole document, from a sample of its pages
 reading_order    columns one after another, what runs across them between
+line_numbers     numbers that count the lines beside them
 paragraphs       which lines of a column belong together, told by what is measured on the page
 line_glyphs      glyphs by their places: letters with their marks, ligatures with their letters
 right_to_left    right-to-left text in logical order, from the places of its glyphs

@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
@@ -15,6 +15,7 @@ from scribetune.labels import (
     coverage,
     equal_widths,
     form_fields,
+    heading_levels,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -84,6 +85,10 @@ class PageReader:
         self._is_tagged = layout_model.without_tags(self._for_analysis)
         self._tags = tag_tree.read(self._pdf)
         self._settings = settings
+
+    @cached_property
+    def _levels(self) -> heading_levels.Levels:
+        return heading_levels.of_document(self._pdf)
 
     @property
     def page_count(self) -> int:
@@ -157,6 +162,8 @@ class PageReader:
             blocks = plain_pages.blocks_of(layer)
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
+        if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
+            blocks = heading_levels.with_levels(blocks, self._levels)
         text = markdown.normalise(
             page_blocks.write(
                 blocks,
