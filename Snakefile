@@ -24,7 +24,10 @@ from scribetune.record import remembered, running
 
 if workflow.is_main_process:
     terminal.shorten(workflow)
-    config_files.require_readable(Path(workflow.basedir) / "config" / "config.yaml")
+    config_files.require_readable(
+        Path(workflow.basedir) / "config" / "config.yaml",
+        *map(Path, workflow.config_settings.configfiles),
+    )
 
 
 configfile: Path(workflow.basedir) / "config" / "config.yaml"

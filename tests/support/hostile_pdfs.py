@@ -243,6 +243,40 @@ def page_trees(folder: Path) -> Mapping[str, int]:
     return {f"{name}.pdf": 2 for name in kinds}
 
 
+def lost_trees(folder: Path) -> Mapping[str, int]:
+    """Write PDFs of two pages that no page tree leads to; returns file name → pages that are to be found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = b"<< /Type /Page /Parent 2 0 R /Contents 5 0 R >>"
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    inherited = b"/MediaBox [0 0 612 792] /Resources << /Font << /F1 %b >> >>" % font
+    catalog, kids = b"<< /Type /Catalog /Pages 2 0 R >>", b"/Kids [3 0 R 4 0 R]"
+    whole = raw_pdf(
+        [
+            catalog,
+            b"<< /Type /Pages %b /Count 2 %b >>" % (kids, inherited),
+            page,
+            page,
+            stream(_lines(8)),
+            b"<< /Author (A) >>",
+        ]
+    )
+    kinds = {
+        "no_root": whole.replace(b"/Root 1 0 R", b""),
+        "wrong_root": whole.replace(b"/Root 1 0 R", b"/Root 6 0 R"),
+        "root_of_itself": whole.replace(catalog, b"1 0 R"),
+        "no_pages": whole.replace(b"/Pages 2 0 R", b"/Pages 99 0 R"),
+        "pages_are_text": whole.replace(b"/Pages 2 0 R", b"/Pages (2 0 R)"),
+        "no_kids": whole.replace(kids, b""),
+        "kids_of_one": whole.replace(kids, b"/Kids 3 0 R"),
+        "parents_in_circles": whole.replace(kids, b"/Parent 2 0 R"),
+        "kids_gone": whole.replace(kids, b"/Kids [88 0 R 99 0 R]"),
+    }  # fmt: skip
+    for name, content in kinds.items():
+        (folder / f"{name}.pdf").write_bytes(content)
+    (folder / "deleted.pdf").write_bytes(whole.replace(kids + b" /Count 2", b"/Kids [] /Count 0"))
+    return {f"{name}.pdf": 2 for name in kinds} | {"deleted.pdf": 0}
+
+
 def locked(folder: Path) -> frozenset[str]:
     """Write PDFs that are encrypted in ways that no password undoes; returns their names."""
     folder.mkdir(parents=True, exist_ok=True)

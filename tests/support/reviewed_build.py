@@ -80,7 +80,7 @@ def _label(document: str, page: int, name: str, text: str) -> dict[str, Any]:
     return {
         "document": document, "page": page, "label": name, "label_sha256": digest(text), "label_source": "machine",
         "reviewer": "", "characters": len(text), "word_recall": RECALL.get((document, page), 1.0),
-        "unmapped_share": 0.0, "tables": int("|" in text), "formulas": 0, "formulas_lost": 0,
+        "word_precision": 1.0, "unmapped_share": 0.0, "tables": int("|" in text), "formulas": 0, "formulas_lost": 0,
         "formulas_unicode": 0, "agreement": -1.0,
         "status": "ok" if text else "no_text", "message": "",
     }  # fmt: skip

@@ -317,11 +317,10 @@ class _Writer:
         workflow["license"] = licence
         workflow["softwareRequirements"] = [
             self._add(
-                f"https://pypi.org/project/{quote(name)}/{quote(version)}/",
+                f"pkg:pypi/{quote(name.lower().replace('_', '-'))}@{quote(version)}",  # a package URL (purl)
                 "SoftwareApplication",
                 name=name,
                 softwareVersion=version,
-                url={"@id": f"https://pypi.org/project/{quote(name)}/"},
             )
             for name, version in sorted(self.sources.lineage["environment"]["libraries"].items())
             if version != "not installed"

@@ -24,14 +24,16 @@ _TABLE_START = "<!-- keys: generated, see above -->"
 _TABLE_END = "<!-- end of keys -->"
 
 
-def require_readable(path: Path) -> None:
-    """Say where a configuration file is no YAML, which Snakemake does not.
+def require_readable(*paths: Path) -> None:
+    """Say where configuration files are no YAML, or give a key twice, which Snakemake does not; pipes were read by it.
 
     Raises:
-        SystemExit: It is not, with the message.
+        SystemExit: One is not, with the message.
     """
     with refusals():
-        read_values(path)
+        for path in paths:
+            if path.is_file() or not path.exists():
+                read_values(path)
 
 
 def link_is_broken(folder: Path) -> bool:

@@ -123,6 +123,8 @@ class Selection(Section):
     """Pages whose label has more characters are refused."""
     min_word_recall: Fraction = 0.95
     """Least share of the text layer's words that must be in the label (human labels are exempt)."""
+    min_word_precision: Fraction = 0.95
+    """Least share of a label's words that the text layer must have in their place (human labels are exempt)."""
     min_agreement: Fraction = 0.8
     """Least agreement of a label with the OCR of its page, where labels.agreement measured it (people are exempt)."""
     unicode_formulas: Literal["keep", "refuse", "review"] = "keep"

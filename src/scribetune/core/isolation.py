@@ -153,11 +153,11 @@ class Workers:
             if worker.job is None:
                 worker.pipe.close()  # the end of its input: it ends by itself
             else:
-                worker.process.kill()
+                _kill(worker.process)
         for worker in self._workers:
             worker.process.join(1.0)
             if worker.process.is_alive():
-                worker.process.kill()
+                _kill(worker.process)
                 worker.process.join()
         self._workers.clear()
 
@@ -267,7 +267,7 @@ class Workers:
         """Remove a worker that died or took too long; returns the job that has ended with it, if one has."""
         number = worker.job
         if failure == "timed_out":
-            worker.process.kill()
+            _kill(worker.process)
         self._remove(worker)
         if number is None:
             if not worker.ready:
@@ -329,15 +329,36 @@ def _activity(pid: int) -> _Activity | None:
         processor_s = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError):
         return None
-    children: list[_Activity | None] = []
-    with contextlib.suppress(OSError):  # a thread or child has just ended: what it used is told at the next look
-        for thread in process.glob("task/*/children"):
-            children += [_activity(int(child)) for child in thread.read_bytes().split()]
-    told = [child for child in children if child]
+    told = [child for child in map(_activity, _children(pid)) if child]
     return _Activity(
         processor_s + sum(child.processor_s for child in told),
         sleeps=fields[0] in (b"S", b"D", b"Z") and all(child.sleeps for child in told),
     )
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process started and that are there; none where the system does not tell."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # a thread or child has just ended: what it used is told at the next look
+        for thread in Path(f"/proc/{pid}").glob("task/*/children"):
+            found += map(int, thread.read_bytes().split())
+    return found
+
+
+def _kill(process: Any) -> None:
+    """Kill a worker, and before it the programs that it runs: they would go on without it, and use a processor."""
+
+    def end_children(pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)  # it starts no more of them
+        for child in _children(pid):
+            end_children(child)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+    if process.is_alive():
+        end_children(process.pid)
+    process.kill()
 
 
 def _how_it_died(exit_code: int) -> str:

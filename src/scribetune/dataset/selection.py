@@ -39,6 +39,7 @@ class Reason(StrEnum):
     NO_TEXT = "no_text"
     GARBAGE_TEXT = "garbage_text"
     LOW_RECALL = "low_recall"
+    LOW_PRECISION = "low_precision"
     FORMULA_LOST = "formula_lost"
     FORMULA = "formula"
     REVIEW = "review"
@@ -102,6 +103,7 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
         (row["status_label"] != "ok", Reason.LABEL_FAILED),
         (not human and row["unmapped_share"] > limits.max_unmapped_share, Reason.GARBAGE_TEXT),
         (not human and row["word_recall"] < limits.min_word_recall, Reason.LOW_RECALL),
+        (not human and row.get("word_precision", 1) < limits.min_word_precision, Reason.LOW_PRECISION),
         (not human and 0 <= row.get("agreement", -1) < limits.min_agreement, Reason.LOW_AGREEMENT),
         (not human and row["formulas_lost"] > 0, Reason.FORMULA_LOST),
         (not human and row.get("formulas_unicode", 0) > 0 and limits.unicode_formulas == "refuse", Reason.FORMULA),
@@ -189,7 +191,7 @@ def select(
     )
     numeric = ["characters", "word_recall", "unmapped_share", "formulas", "formulas_lost", "tables"]
     joined[numeric] = joined[numeric].apply(pd.to_numeric).fillna(0)
-    for column, unknown in (("formulas_unicode", 0), ("agreement", -1)):
+    for column, unknown in (("formulas_unicode", 0), ("agreement", -1), ("word_precision", 1)):
         if column in joined:
             joined[column] = pd.to_numeric(joined[column]).fillna(unknown)
     decided = []

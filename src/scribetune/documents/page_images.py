@@ -74,10 +74,13 @@ def render(page: Any, shown: Any, long_side_px: int, color: str) -> PageImage:
 
     Raises:
         TooLargeError: It would take more memory than allowed.
+        ValueError: The page has no size.
     """
     import numpy as np
     import pymupdf
 
+    if page.rect.is_empty:
+        raise ValueError("the page has no size (its boxes, or its UserUnit, are wrong)")
     # Scaled by pixels, not dpi: page boxes in the wild run from postage stamps to posters.
     scale = long_side_px / max(page.rect.width, page.rect.height, 1e-6)
     in_gray = color == "gray" or (color == "auto" and not has_color(shown))

@@ -160,8 +160,8 @@ def open_pdf(path: str, password: str) -> tuple[Any, DocumentStatus, str]:
     if not is_sound:
         mended = _mended(path, password)
         if mended is not None:
-            found = f"{mended.page_count} page(s) were found by walking it"
-            return mended, DocumentStatus.OK, f"its page tree is wrong; {found}"
+            found = f"{mended.document.page_count} page(s) were found {mended.how}"
+            return mended.document, DocumentStatus.OK, f"its page tree is wrong; {found}"
     if status in (DocumentStatus.ERROR, DocumentStatus.ZERO_PAGES) and _mentions_encryption(path):
         status, message = DocumentStatus.ENCRYPTED, _UNKNOWN_ENCRYPTION
     return (document, status, message) if status == DocumentStatus.OK else (None, status, message)
@@ -178,14 +178,14 @@ def _state(document: Any, path: str, password: str) -> tuple[DocumentStatus, str
         hint = "name an environment variable that holds it in the sheet (password_variable)"
         return DocumentStatus.ENCRYPTED, f"it needs a password; {hint}"
     pages = document.page_count
-    if document.is_repaired and _is_cut_off(path):
+    if _is_cut_off(path):
         return DocumentStatus.TRUNCATED, _CUT_OFF
     if pages <= 0:
         return DocumentStatus.ZERO_PAGES, "the PDF has no pages (often a sign of damage); get it again"
     return DocumentStatus.OK, ""
 
 
-def _mended(path: str, password: str) -> Any | None:
+def _mended(path: str, password: str) -> page_trees.Repaired | None:
     """Return a PDF whose page tree was put right, if that is what is wrong with it."""
     import pymupdf
 
@@ -208,6 +208,7 @@ def _what_it_is(path: str) -> tuple[DocumentStatus, str]:
 
 
 _UNKNOWN_ENCRYPTION = "it is encrypted in a way that cannot be undone here; save it without protection"
+_CROSS_REFERENCES = re.compile(rb"endobj\s+(?:xref|trailer|startxref)\b|/Type\s*/XRef\b")
 _CUT_OFF = "the end of the file is missing, so pages may be incomplete; get the whole file again"
 
 
@@ -223,9 +224,11 @@ def _mentions_encryption(path: str) -> bool:
 
 
 def _is_cut_off(path: str) -> bool:
-    """Whether a PDF stops in the middle: its last object is not followed by an end-of-file marker."""
+    """Whether a PDF stops in the middle: what comes behind its last object is missing, so that others may be too."""
     with Path(path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.rfind(b"%%EOF") < content.rfind(b" obj")
+        last = content.rfind(b" obj")
+        # Cross-references are written behind everything else: where they have begun, no page is missing.
+        return content.rfind(b"%%EOF") < last and not _CROSS_REFERENCES.search(content, last)
 
 
 def render_document(

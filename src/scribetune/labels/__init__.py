@@ -20,6 +20,7 @@ text_layer       the text layer of a page: lines of spans with their fonts, in l
 characters       the characters of a page: which words are turned, and where a word can be cut
 text_pages       MuPDF's text pages, read without decoding the images on them
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
-reading_order    columns one after another (recursive XY cut)
+reading_order    columns one after another, what runs across them between
+paragraphs       which lines of a column belong together, told by what is measured on the page
 right_to_left    right-to-left scripts: told from other text, and put into logical order
 """

@@ -8,17 +8,18 @@ a block of its own, where it stands.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
-from scribetune.labels import layout_model, plain_pages, right_to_left
+from scribetune.labels import layout_model, paragraphs, plain_pages, reading_order, right_to_left
 from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
-from scribetune.labels.tables import repair
+from scribetune.labels.tables import cell_words, repair
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.ruled import RuledTable
-from scribetune.labels.text_layer import Line, Span, TextLayer, is_broken_word, union
+from scribetune.labels.text_layer import Line, Span, TextLayer, union, visual_lines
 
 _KINDS = {
     "title": Kind.HEADING,
@@ -52,13 +53,94 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
         return plain_pages.blocks_of(layer)
     areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
     held, rest = _assigned(layer.lines, blocks, areas)
+    order = _order(blocks, areas, held)
+    blocks, held = [blocks[number] for number in order], [held[number] for number in order]
     filled: list[PageBlock] = []
+    running: list[tuple[PageBlock, list[Line]]] = []
     for block, lines in zip(blocks, held, strict=True):
+        if block.kind in (Kind.TEXT, Kind.LIST):
+            running.append((block, lines))
+            continue
+        filled.extend(_running_text(running, layer.lines))
+        running = []
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
             table = next((table for table in framed if table.table is block.tables[0]), None)
-            rest.extend(missing_from(block, lines) if table is None else _left_out(table.left_out, lines))
-    return plain_pages.merged(_with_levels(filled), _grouped(rest))
+            rest.extend(missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines))
+    filled.extend(_running_text(running, layer.lines))
+    filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
+    return plain_pages.merged(plain_pages.over_columns(_with_levels(filled)), _of_nobody(rest))
+
+
+def _at_the_edge(block: PageBlock, height: float) -> PageBlock:
+    """Return a block, a footer where it is a heading at the lower edge of the page: below it nothing stands."""
+    is_last = block.kind is Kind.HEADING and block.box[1] > (1 - plain_pages.MARGIN) * height
+    return replace(block, kind=Kind.FOOTER) if is_last else block
+
+
+def _order(blocks: Sequence[PageBlock], areas: Sequence[Box], held: Sequence[Sequence[Line]]) -> list[int]:
+    """Return the numbers of blocks in the order in which they are read: column by column, told by their lines."""
+    pieces: list[Line] = []
+    owners: dict[Box, int] = {}
+    for number, (block, area, lines) in enumerate(zip(blocks, areas, held, strict=True)):
+        # Tables and pictures are one piece, whatever stands in them.
+        whole = block.kind in (Kind.TABLE, Kind.FIGURE) or not lines
+        span = Span("x", area, 10.0, False, False, False, False)
+        for piece in [Line((span,), area, -1)] if whole else paragraphs.with_marks(lines):
+            pieces.append(piece)
+            owners.setdefault(piece.box, number)
+    text = [line for line in pieces if line.block >= 0]
+    if not text:
+        return list(range(len(blocks)))
+    is_rtl = right_to_left.is_right_to_left("".join(line.text for line in text))
+    columns = reading_order.columns(pieces, paragraphs.body_size(text), right_to_left=is_rtl)
+    places: dict[int, tuple[int, float, float]] = {}
+    for column, lines in enumerate(columns):
+        for line in lines:
+            number = owners[line.box]
+            place = (column, line.box[1], line.box[0])
+            places[number] = min(places.get(number, place), place)
+    return sorted(range(len(blocks)), key=lambda number: (*places[number], number))
+
+
+def _running_text(regions: Sequence[tuple[PageBlock, Sequence[Line]]], everything: Sequence[Line]) -> list[PageBlock]:
+    """Return the paragraphs and list items of regions that follow each other, which the model may have cut anywhere."""
+    columns: list[list[Line]] = []
+    starts: list[list[Line]] = []
+    listed: set[tuple[int, Line]] = set()
+    for region, held in regions:
+        lines = paragraphs.with_marks(held)
+        parts = reading_order.columns(lines, paragraphs.body_size(lines)) if _has_columns(lines) else [lines]
+        for part in filter(None, parts):
+            first = min(part, key=lambda line: line.box[1])
+            above = columns[-1] if columns and len(parts) == 1 else []
+            if above and _is_below(first, above):
+                above.extend(part)
+            else:
+                columns.append(list(part))
+                starts.append([])
+            starts[-1].append(first)
+            if region.kind is Kind.LIST:
+                listed.add((len(columns) - 1, first))
+    body = plain_pages.heading_body(everything)
+    blocks = []
+    for paragraph in paragraphs.of_columns(columns, starts):
+        first = paragraph.lines[0]
+        is_listed = any(
+            number == paragraph.number and first.box[1] <= line.middle[1] <= first.box[3] for number, line in listed
+        )
+        kind = Kind.LIST if paragraph.is_item or is_listed else Kind.TEXT
+        if plain_pages.is_heading(paragraph.lines, body):
+            kind = Kind.HEADING
+        blocks.extend(_as_code(plain_pages.block_of(paragraph, kind)))
+    return blocks
+
+
+def _is_below(line: Line, above: Sequence[Line]) -> bool:
+    """Whether a line stands below others, in the same column."""
+    x0, _, x1, _ = union([other.box for other in above])
+    bottom = max(other.box[3] for other in above)
+    return line.middle[1] > bottom - 0.3 * line.height and line.box[0] < x1 and line.box[2] > x0
 
 
 def _around(framed: Sequence[RuledTable], regions: Sequence[Region], words: Sequence[Word]) -> list[Region]:
@@ -138,7 +220,7 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageB
     if block.kind is Kind.TABLE and _is_table(block):
         return [block]
     as_text = plain_pages.blocks_of_lines(lines, layer.width, layer.height)
-    if block.kind is Kind.TABLE or (block.kind is Kind.TEXT and _has_columns(lines)):
+    if block.kind is Kind.TABLE:
         return as_text
     if block.kind is Kind.FIGURE:
         x0, y0, x1, y1 = block.box
@@ -150,7 +232,7 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageB
         return []
     elif block.kind is Kind.HEADING and is_caption(lines):
         block = replace(block, kind=Kind.TEXT)
-    return _as_code(replace(block, lines=tuple(lines)))
+    return [replace(block, lines=tuple(visual_lines(lines)))]
 
 
 def _is_table(block: PageBlock) -> bool:
@@ -226,34 +308,53 @@ def _assigned(
     return held, rest
 
 
-def missing_from(block: PageBlock, lines: Sequence[Line]) -> list[Line]:
-    """Return what a table's box has and its cells have not; a word divided at a line's end may be whole in its cell."""
-    known = Counter(right_to_left.words_apart(" ".join(table.markdown() for table in block.tables)))
-    missing = []
-    rests: Counter[str] = Counter()
-    for number, line in enumerate(lines):
-        words = right_to_left.words_apart(line.text)
-        begun = bool(words) and _take(rests, words[0])
-        unknown = [word for word in words[begun:] if not _take(known, word)]
-        if unknown and unknown[-1] == words[-1] and (rest := _rest_of_word(line, lines[number + 1 :], known)):
-            unknown.pop()
-            rests[rest] += 1
-        if not unknown:
-            continue
-        text = line.text if len(unknown) == len(words) else " ".join(unknown)
-        missing.append(replace(line, spans=(replace(line.spans[0], text=text, box=line.box),)))
+def missing_from(block: PageBlock, lines: Sequence[Line], words: Sequence[Word]) -> list[Line]:
+    """Return what a table's box has and its cells did not take, word by word and by place; drawn rules are no words.
+
+    `lines` are those in its box, `words` all of the page.
+    """
+    spans = [(line, span) for line in lines for span in line.spans]
+    held: dict[int, list[int]] = {}
+    inside: list[Word] = []
+    for word in words:
+        at = next((number for number, (_, span) in enumerate(spans) if _is_around(span.box, word)), -1)
+        if at >= 0:
+            held.setdefault(at, []).append(len(inside))
+            inside.append(word)
+    left = set(range(len(inside)))
+    for table in block.tables:
+        known = sorted(left)
+        taken = cell_words.of_table(table, [inside[place] for place in known])
+        left = {known[place] for place in taken.left}
+    missing: list[Line] = []
+    for line in lines:
+        kept = [
+            part
+            for number, (other, span) in enumerate(spans)
+            if other is line
+            for part in _parts_left(span, [(inside[place], place in left) for place in held.get(number, ())])
+        ]
+        if kept:
+            missing.append(replace(line, spans=tuple(kept), box=union([span.box for span in kept])))
     return missing
 
 
-def _rest_of_word(line: Line, later: Sequence[Line], known: Counter[str]) -> str:
-    """Return the rest of a line's last word, which a later line begins with: other columns may stand between."""
-    before = line.text.rstrip()
-    for other in later:
-        if is_broken_word(before, other.text, ""):
-            rest = right_to_left.words_apart(other.text)[0]
-            if _take(known, right_to_left.words_apart(before)[-1] + rest):
-                return rest
-    return ""
+def _is_around(box: Box, word: Word) -> bool:
+    x, y = word.centre
+    return box[0] - 1 <= x <= box[2] + 1 and box[1] <= y <= box[3]
+
+
+def _parts_left(span: Span, words: Sequence[tuple[Word, bool]]) -> list[Span]:
+    """Return a span, or what words that are left make of it: a run of them a span."""
+    if all(is_left for _, is_left in words):
+        return [span] if words else []
+    parts = []
+    for is_left, run in groupby(words, key=lambda word: word[1]):
+        if is_left:
+            found = [word for word, _ in run]
+            box = union([(word.x0, word.y0, word.x1, word.y1) for word in found])
+            parts.append(replace(span, text=" ".join(word.text for word in found), box=box))
+    return parts
 
 
 def _take(known: Counter[str], word: str) -> bool:
@@ -288,13 +389,12 @@ def _as_code(block: PageBlock) -> list[PageBlock]:
     return [block]
 
 
-def _grouped(lines: Sequence[Line]) -> list[PageBlock]:
-    """Make blocks of lines that no block holds: those of one text block that follow each other."""
-    groups: list[list[Line]] = []
-    for line in lines:
-        last = groups[-1][-1] if groups else None
-        if last is not None and last.block == line.block and -line.height < line.box[1] - last.box[3] < line.height:
-            groups[-1].append(line)
-        else:
-            groups.append([line])
-    return [PageBlock(Kind.TEXT, union([line.box for line in group]), tuple(group)) for group in groups]
+def _of_nobody(lines: Sequence[Line]) -> list[PageBlock]:
+    """Make paragraphs of lines that no region holds."""
+    if not lines:
+        return []
+    columns = reading_order.columns(paragraphs.with_marks(lines), paragraphs.body_size(lines))
+    return [
+        plain_pages.block_of(paragraph, Kind.LIST if paragraph.is_item else Kind.TEXT)
+        for paragraph in paragraphs.of_columns(columns)
+    ]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from scribetune.labels.tables.cells import Box, PageTable
 from scribetune.labels.text_layer import (
@@ -14,7 +14,6 @@ from scribetune.labels.text_layer import (
     is_broken_word,
     joined,
     needs_blank,
-    visual_lines,
 )
 from scribetune.text.markdown import FIGURE, is_cjk
 
@@ -25,7 +24,9 @@ _CAPTION = re.compile(
     r"(?:Tab(?:le|\.|elle|leau|la)|Fig(?:ure|\.|ura)|Abb(?:ildung|\.)|Exhibit|Chart|表格?|[图圖図])\s{0,3}(?:[A-Z]?\d|[IVX]+\b)",
     re.IGNORECASE,
 )
+_TAKEN_FOR_MARKUP = re.compile(r"^(\d*)(#{1,6}(?=\s|$)|>|[-+*](?=\s)|[.)](?=\s)|```|~~~|\|)")
 _JOINT = re.compile(r"\w[-\u2010]$")
+_EMPTY_LINE = 1.6
 _INDENT = 8.0  # points between the levels of a list
 
 
@@ -50,9 +51,12 @@ class PageBlock:
 
     kind: Kind  # what it is
     box: Box  # where it stands
-    lines: tuple[Line, ...] = ()  # its text, empty for tables
+    lines: tuple[Line, ...] = ()  # its text, each line as it is read; one item of a list; empty for tables
     level: int = 0  # of a heading, from 1
     tables: tuple[PageTable, ...] = ()  # a table's cells; several that stand side by side
+    indent: float = 0.0  # how far a list item starts from where lines of its column start, in points
+    goes_on: bool = False  # its last line is full, and no sentence ends there
+    continues: bool = False  # its first line can be the rest of what another column ended with
 
 
 def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool) -> str:
@@ -60,8 +64,17 @@ def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool)
     everything = "\n".join(line.text for block in blocks for line in block.lines)
     marks = {mark for block in blocks if block.kind is Kind.FOOTNOTE for mark in _marks_of(block)}
     writer = _Writer(everything, marks, always_html=always_html)
-    shown = [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
-    return "\n\n".join(text for block in _merged_lists(shown) if (text := writer.block(block)))
+    shown = in_order(blocks, keep_headers=keep_headers)
+    texts = []
+    for is_list, adjacent in groupby(shown, key=lambda block: block.kind is Kind.LIST):
+        group = list(adjacent)
+        texts += [writer.list(group)] if is_list else [writer.block(block) for block in group]
+    return "\n\n".join(text for text in texts if text)
+
+
+def in_order(blocks: Sequence[PageBlock], *, keep_headers: bool) -> list[PageBlock]:
+    """Return the blocks that are written down."""
+    return [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
 
 
 def unicode_formulas(blocks: Sequence[PageBlock]) -> int:
@@ -71,18 +84,6 @@ def unicode_formulas(blocks: Sequence[PageBlock]) -> int:
         for block in blocks
         if block.lines
     )
-
-
-def _merged_lists(blocks: Sequence[PageBlock]) -> list[PageBlock]:
-    """Put list items that follow each other into one list, so that their levels show."""
-    merged: list[PageBlock] = []
-    for block in blocks:
-        last = merged[-1] if merged else None
-        if last is not None and last.kind is block.kind is Kind.LIST and block.box[1] >= last.box[1]:
-            merged[-1] = replace(last, lines=(*last.lines, *block.lines))
-        else:
-            merged.append(block)
-    return merged
 
 
 def _marks_of(block: PageBlock) -> list[str]:
@@ -98,16 +99,14 @@ class _Writer:
         self._always_html = always_html
 
     def block(self, block: PageBlock) -> str:
-        """Return a block's Markdown."""
-        lines = visual_lines(block.lines)
+        """Return the Markdown of a block that is no item of a list."""
+        lines = block.lines
         match block.kind:
             case Kind.TABLE:
                 written = "\n\n".join(table.markdown(always_html=self._always_html) for table in block.tables)
             case Kind.HEADING:
                 text = self.paragraph(lines, emphasis=False)
                 written = f"{'#' * min(max(block.level, 1), 6)} {text}" if text else ""
-            case Kind.LIST:
-                written = self._list(lines)
             case Kind.CODE:
                 written = _code(lines)
             case Kind.FOOTNOTE:
@@ -117,7 +116,7 @@ class _Writer:
             case Kind.FORMULA:
                 written = "\n".join(line.text for line in lines)
             case _:
-                written = self.paragraph(lines)
+                written = escaped(self.paragraph(lines))
         return written
 
     def paragraph(self, lines: Sequence[Line], *, emphasis: bool = True) -> str:
@@ -175,19 +174,15 @@ class _Writer:
         mark = "**" * bold + "*" * italic
         return f"{before}{mark}{inner}{mark}{after}"
 
-    def _list(self, lines: Sequence[Line]) -> str:
-        items: list[tuple[float, str, list[Line]]] = []
-        for line in lines:
-            marker, rest = _marker(line)
-            if marker or not items:
-                items.append((line.box[0], marker or "-", [rest]))
-            else:
-                items[-1][2].append(line)
-        levels = _levels([left for left, _, _ in items])
-        return "\n".join(
-            f"{'  ' * level}{marker} {self.paragraph(content)}".rstrip()
-            for level, (_, marker, content) in zip(levels, items, strict=True)
-        )
+    def list(self, items: Sequence[PageBlock]) -> str:
+        """Return the Markdown of list items that follow each other, each deeper than the last where it stands in."""
+        levels = _levels([item.indent for item in items])
+        rows = []
+        for item, level in zip(items, levels, strict=True):
+            marker, rest = _marker(item.lines[0])
+            text = self.paragraph([rest, *item.lines[1:]])
+            rows.append(f"{'  ' * level}{marker or '-'} {text}".rstrip())
+        return "\n".join(rows)
 
     def _footnotes(self, lines: Sequence[Line]) -> str:
         notes: list[tuple[str, list[Line]]] = []
@@ -222,14 +217,24 @@ def list_marker(text: str) -> str:
     return number.group(1) if number else ""
 
 
+def marker_length(text: str) -> int:
+    """Return how many characters the mark of a list item takes, with the blanks behind it."""
+    match = _BULLET.match(text) or _NUMBER.match(text)
+    return match.end() if match else 0
+
+
+def escaped(text: str) -> str:
+    """Return running text so that Markdown takes it for nothing else: `# do` is no heading, `> 5` no quotation."""
+    return _TAKEN_FOR_MARKUP.sub(lambda match: match.group(1) + "\\" + match.group(2), text)
+
+
 def _marker(line: Line) -> tuple[str, Line]:
     """Return a line's list mark ("" if it has none) and the line without it."""
     text = line.text
     marker = list_marker(text)
     if not marker:
         return "", line
-    match = _BULLET.match(text) or _NUMBER.match(text)
-    return marker, _without_start(line, match.end() if match else 0)
+    return marker, _without_start(line, marker_length(text))
 
 
 def _without_start(line: Line, characters: int) -> Line:
@@ -255,10 +260,13 @@ def _levels(lefts: Sequence[float]) -> list[int]:
 
 
 def _code(lines: Sequence[Line]) -> str:
-    """Return lines in a fence, indented as they are on the page."""
+    """Return lines in a fence, indented and apart as they are on the page."""
     left = min(line.box[0] for line in lines)
-    rows = []
-    for line in lines:
+    pitches = [after.box[3] - before.box[3] for before, after in pairwise(lines)]
+    rows: list[str] = []
+    for number, line in enumerate(lines):
+        if number and pitches[number - 1] > _EMPTY_LINE * min(pitch for pitch in [*pitches, 999.0] if pitch > 0):
+            rows.append("")
         characters = sum(len(span.text) for span in line.spans)
         width = (line.box[2] - line.box[0]) / max(characters, 1)
         indent = round((line.box[0] - left) / width) if width > 0 else 0

@@ -7,15 +7,17 @@ The layout model and the table finder take about 0.4 s a page. Where nothing on 
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from scribetune.labels import reading_order
+from scribetune.labels import paragraphs, reading_order
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_marker
+from scribetune.labels.paragraphs import Paragraph
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables.cells import Box, Word
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure, lines_of
-from scribetune.labels.text_layer import Line, TextLayer, union, visual_lines
+from scribetune.labels.text_layer import Line, TextLayer, union
 
 _MAX_SHAPES = 60
 HOPELESS_SHAPES = 10_000
@@ -23,16 +25,22 @@ HOPELESS_SHAPES = 10_000
 _MAX_RULES = 3
 FIGURE_SHARE = 0.01
 """A picture that covers less of the page leaves no mark: an icon, a bullet."""
-_MARGIN = 0.085
+MARGIN = 0.085
+"""Share of a page's height at its upper and lower edge in which running headers and page numbers stand."""
 _ALIGNED = 3.0
 _SHORT_ENTRY = 0.25
 _FIGURES_IN_ROW = 3
 _NEAR_ROWS = 5
 _HEADING_WORDS = 16
+_SENTENCE_WORDS = 8
+_MUCH = 0.2
+_GUESSED = 1.25
 _STRETCHED_BLANKS = 4
 _APART = 40.0  # points between two columns of figures
 _ONE_LINE = 6.0  # points between the strokes of a double line
 _STRETCH = 1.6
+_ROMAN_CAPITALS = re.compile(r"[IVX]{1,5}\.\s+[A-ZÀ-Þ][^a-zà-ÿ]{3,}")
+_SECTION_NUMBER = re.compile(r"(?:[A-Z]\.|\d+(?:\.\d+)*\.?|[IVX]{1,5}\.)\s+")
 _NUMBERED = re.compile(r"(?:\d{1,3}\.)+\d{0,3}\.?")
 
 
@@ -62,7 +70,7 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
 
 def _beside_page(line: Line, layer: TextLayer) -> bool:
     """Whether a line runs up or down the page in one of its side margins: the stamp of an archive, a running title."""
-    return not line.horizontal and (line.box[2] < _MARGIN * layer.width or line.box[0] > (1 - _MARGIN) * layer.width)
+    return not line.horizontal and (line.box[2] < MARGIN * layer.width or line.box[0] > (1 - MARGIN) * layer.width)
 
 
 def _has_aligned_entries(layer: TextLayer) -> bool:
@@ -148,109 +156,139 @@ def blocks_of_lines(lines: Sequence[Line], width: float, height: float) -> list[
     """Cut lines (the page in points) into headings, paragraphs, lists, code and notes by fonts and white space."""
     if not lines:
         return []
-    groups = _text_blocks(lines)
+    body = paragraphs.body_size(lines)
     right_to_left = is_right_to_left("".join(line.text for line in lines))
-    body = _body_size(lines)
-    in_order = reading_order.ordered(groups, max(6.0, 0.8 * body), right_to_left=right_to_left)
-    paragraphs = [paragraph for group in in_order for paragraph in _paragraphs(visual_lines(group))]
+    columns = reading_order.columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
+    parts = paragraphs.of_columns(columns)
+    headings = heading_body(lines)
     sizes = sorted(
-        {round(max(line.size for line in part)) for part in paragraphs if _is_heading(part, body)}, reverse=True
-    )
-    return [_block(part, body, sizes, width, height) for part in paragraphs]
-
-
-def _text_blocks(lines: Sequence[Line]) -> list[tuple[Box, list[Line]]]:
-    """Return MuPDF's text blocks with their boxes; one that lies inside another is part of it (a formula in a line)."""
-    by_block: dict[int, list[Line]] = {}
-    for line in lines:
-        by_block.setdefault(line.block, []).append(line)
-    groups = sorted(
-        ((union([line.box for line in group]), group) for group in by_block.values()),
-        key=lambda group: (group[0][2] - group[0][0]) * (group[0][3] - group[0][1]),
+        {round(max(line.size for line in part.lines)) for part in parts if is_heading(part.lines, headings)},
         reverse=True,
     )
-    kept: list[tuple[Box, list[Line]]] = []
-    for box, group in groups:
-        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        around = next((i for i, (b, _) in enumerate(kept) if b[0] <= x <= b[2] and b[1] <= y <= b[3]), None)
-        if around is None or len(group) > 2:
-            kept.append((box, group))
-        else:
-            outer, held = kept[around]
-            kept[around] = (union([outer, box]), [*held, *group])
-    return kept
+    blocks = []
+    for part in parts:
+        kind = _kind(part.lines, body, headings, width, height)
+        level = sizes.index(round(max(line.size for line in part.lines))) + 1 if kind is Kind.HEADING else 0
+        blocks.append(replace(block_of(part, kind), level=level))
+    return over_columns(joined_headings(blocks))
 
 
-def _body_size(lines: Sequence[Line]) -> float:
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        for span in line.spans:
-            sizes[round(span.size * 2) / 2] += len(span.text)
-    return sizes.most_common(1)[0][0]
+def block_of(part: Paragraph, kind: Kind) -> PageBlock:
+    """Return a paragraph as a block of a page."""
+    return PageBlock(kind, part.box, part.lines, indent=part.indent, goes_on=part.goes_on, continues=part.continues)
 
 
-def _paragraphs(lines: Sequence[Line]) -> list[list[Line]]:
-    """Divide the lines of one text block where a new paragraph, list item or font begins."""
-    parts: list[list[Line]] = []
-    for line in lines:
-        if parts and not _begins(parts[-1], line):
-            parts[-1].append(line)
-        else:
-            parts.append([line])
-    return parts
+def over_columns(blocks: Sequence[PageBlock]) -> list[PageBlock]:
+    """Put paragraphs together that go on in another column; notes, pictures and page numbers may stand between."""
+    made: list[PageBlock] = []
+    last = -1
+    for block in blocks:
+        before = made[last] if last >= 0 else None
+        if before is not None and block.kind is Kind.TEXT and _go_on(before, block):
+            made[last] = replace(before, lines=(*before.lines, *block.lines), goes_on=block.goes_on)
+            continue
+        made.append(block)
+        if block.kind in (Kind.TEXT, Kind.LIST, Kind.HEADING, Kind.CODE) and not is_caption(block.lines):
+            last = len(made) - 1
+    return made
 
 
-def _begins(part: Sequence[Line], line: Line) -> bool:
-    before = part[-1]
-    if abs(before.size - line.size) > 0.12 * before.size and not (before.spans[-1].raised or line.spans[0].raised):
-        return True
-    if before.bold != line.bold and (len(part) == 1 or part[0].bold != line.bold):
-        return line.bold or before.bold
-    if before.mono != line.mono or list_marker(line.text):
-        return True
-    gap = line.box[1] - before.box[3]
-    if gap > 0.8 * line.height:
-        return True
-    left = min(other.box[0] for other in part)
-    short = before.box[2] < max(other.box[2] for other in (*part, line)) - 4 * line.size
+def _go_on(before: PageBlock, after: PageBlock) -> bool:
+    last, first = before.lines[-1], after.lines[0]
     return (
-        short
-        and not list_marker(part[0].text)
-        and line.box[0] > left + line.size
-        and before.text.endswith((".", "!", "?", ":"))
+        before.kind in (Kind.TEXT, Kind.LIST)
+        and before.goes_on
+        and after.continues
+        and first.box[1] < last.box[1]
+        and abs(last.size - first.size) <= 0.5
+        and (last.bold, last.mono) == (first.bold, first.mono)
     )
 
 
-def _is_heading(part: Sequence[Line], body: float) -> bool:
+def is_heading(part: Sequence[Line], body: float) -> bool:
+    """Whether the lines of a paragraph are a heading beside text of a size in points: large, bold, or numbered."""
     text = " ".join(line.text for line in part)
     if len(part) > 3 or len(text) > 200 or not any(character.isalpha() for character in text):
         return False
-    if text.endswith((",", ";")) or part[0].mono or is_caption(part):
+    if text.endswith((",", ";")) or part[0].mono or is_caption(part) or any(map(paragraphs.is_entry, part)):
         return False
-    larger = min(line.size for line in part) >= 1.15 * body
-    strong = all(line.bold for line in part) and not text.endswith((".", ":")) and len(text.split()) <= _HEADING_WORDS
-    return larger or (strong and part[0].size >= 0.98 * body and not list_marker(part[0].text).startswith("-"))
+    words = len(text.split())
+    is_sentence = text.endswith((".", ":")) and words > _SENTENCE_WORDS
+    larger = min(line.size for line in part) >= 1.15 * body and not is_sentence
+    strong = all(line.bold for line in part) and not text.endswith((".", ":")) and words <= _HEADING_WORDS
+    bold = strong and part[0].size >= 0.98 * body and not list_marker(part[0].text).startswith("-")
+    return larger or bold or _is_numbered_heading(part, text)
 
 
-def _block(part: Sequence[Line], body: float, sizes: Sequence[int], width: float, height: float) -> PageBlock:
+def _is_numbered_heading(part: Sequence[Line], text: str) -> bool:
+    """Whether a line is a heading by its number and letters: "II. METHODS" in capitals, "A. Sensors" in italics."""
+    if len(part) > 2 or text.endswith((".", ",", ";", ":")) or len(text.split()) > _HEADING_WORDS:
+        return False
+    if _ROMAN_CAPITALS.fullmatch(text):
+        return True
+    number = _SECTION_NUMBER.match(text)
+    if number is None:
+        return False
+    spans = [span for line in part for span in line.spans if span.text.strip()]
+    rest = spans[1:] if len(spans[0].text.strip()) <= len(number.group().strip()) else spans
+    return bool(rest) and all(span.italic or span.bold for span in rest)
+
+
+def heading_body(lines: Sequence[Line]) -> float:
+    """Return the largest size, in points, that much of the text has: in larger type there are headings."""
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[round(line.size * 2) / 2] += len(line.text)
+    if not sizes:
+        return 0.0
+    much = [size for size, count in sizes.items() if count >= _MUCH * sizes.total()] or [sizes.most_common(1)[0][0]]
+    return max(much) * (_GUESSED if paragraphs.has_guessed_sizes(lines) else 1.0)
+
+
+def joined_headings(blocks: Sequence[PageBlock]) -> list[PageBlock]:
+    """Put the lines of a heading together that stand below each other in one font."""
+    made: list[PageBlock] = []
+    for block in blocks:
+        before = made[-1] if made else None
+        if before is not None and before.kind is block.kind is Kind.HEADING and _is_one_heading(before, block):
+            made[-1] = replace(before, lines=(*before.lines, *block.lines), box=union([before.box, block.box]))
+        else:
+            made.append(block)
+    return made
+
+
+def _is_one_heading(before: PageBlock, after: PageBlock) -> bool:
+    last, first = before.lines[-1], after.lines[0]
+    gap = first.box[1] - last.box[3]
+    return (
+        abs(last.size - first.size) < 0.05 * last.size
+        and last.bold == first.bold
+        and len(before.lines) + len(after.lines) <= 4
+        and -0.5 * first.size < gap < 0.45 * first.size
+        and before.box[0] < after.box[2]
+        and after.box[0] < before.box[2]
+        and not list_marker(first.text)
+        and not _SECTION_NUMBER.match(first.text)
+    )
+
+
+def _kind(part: Sequence[Line], body: float, headings: float, width: float, height: float) -> Kind:
     box = union([line.box for line in part])
-    lines = tuple(part)
-    if _is_margin(part, box, body, height) and box[3] < _MARGIN * height:
-        return PageBlock(Kind.HEADER, box, lines)
+    if _is_margin(part, box, body, height) and box[3] < MARGIN * height:
+        return Kind.HEADER
     if _is_margin(part, box, body, height) and (box[2] - box[0] < 0.7 * width or len(part) == 1):
-        return PageBlock(Kind.FOOTER, box, lines)
-    if _is_heading(part, body):
-        return PageBlock(Kind.HEADING, box, lines, sizes.index(round(max(line.size for line in part))) + 1)
+        return Kind.FOOTER
     kinds = (
+        (is_heading(part, headings), Kind.HEADING),
         (part[0].spans[0].raised and part[0].size < 0.95 * body, Kind.FOOTNOTE),
         (all(line.mono for line in part), Kind.CODE),
         (bool(list_marker(part[0].text)), Kind.LIST),
         (all(line.is_formula for line in part), Kind.FORMULA),
     )
-    return PageBlock(next((kind for holds, kind in kinds if holds), Kind.TEXT), box, lines)
+    return next((kind for holds, kind in kinds if holds), Kind.TEXT)
 
 
 def _is_margin(part: Sequence[Line], box: Box, body: float, height: float) -> bool:
     """Whether a short text stands at the upper or lower edge of the page."""
     short = len(part) <= 2 and max(line.size for line in part) <= 1.1 * body
-    return short and (box[3] < _MARGIN * height or box[1] > (1 - _MARGIN) * height)
+    return short and (box[3] < MARGIN * height or box[1] > (1 - MARGIN) * height)

@@ -1,9 +1,7 @@
 """Labels by the machine: a page as Markdown from its text layer, its tags or layout analysis; runs in workers."""
 
 import logging
-import re
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,6 +12,7 @@ from scribetune.documents import page_images, text_layer_checks
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
+    coverage,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -25,7 +24,6 @@ from scribetune.labels import (
 )
 from scribetune.labels.characters import characters_of
 from scribetune.labels.formulas import placing
-from scribetune.labels.right_to_left import text_in_order, words_apart
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
 from scribetune.labels.tables import ruled
 from scribetune.labels.tables.cells import Box
@@ -35,9 +33,6 @@ logger = logging.getLogger(__name__)
 
 _MIN_TAG_COVERAGE = 0.99
 _CHECKED_LONG_SIDE_PX = 2304  # fine enough to see small print
-_NOTE_MARK = re.compile(r"([a-z])([A-Z]\w*)")
-_FIGURES_OR_LETTERS = re.compile(r"\d+|[^\W\d_]+")
-_DIVIDED_WORD = re.compile(r"(\w+)[-\u00ad\u2010] *\n\s*(\w+)")
 
 
 @dataclass(frozen=True)
@@ -63,6 +58,7 @@ class PageText:
     unmapped_share: float
     formulas: int
     formulas_lost: int
+    word_precision: float = 1.0
     formulas_unicode: int = 0
     agreement: float = agreement.UNKNOWN
     ocr_seconds: float = 0.0
@@ -110,17 +106,15 @@ class PageReader:
 
     def _read(self, page: Any) -> PageText:
         unmapped = unmapped_share(page)
-        tagged = self._tagged(page, _words_of(page))
-        if tagged is not None and tagged.marks:
-            return _from_tags(page, tagged, unmapped)
+        tagged = self._tagged(page, unmapped)
+        if tagged is not None and tagged[1]:
+            return tagged[0]
         analysed = self._analysed(page, unmapped)
         # Everything tagged as paragraphs: layout analysis knows better where it sees a table.
-        if tagged is not None and not count_tables(analysed.text):
-            return _from_tags(page, tagged, unmapped)
-        return analysed
+        return tagged[0] if tagged is not None and not count_tables(analysed.text) else analysed
 
-    def _tagged(self, page: Any, layer: str) -> structure.TaggedPage | None:
-        """Return the page as its tags say it, if they cover the text layer."""
+    def _tagged(self, page: Any, unmapped: float) -> tuple[PageText, int] | None:
+        """Return the page as its tags say it, if they cover the text layer, and how many of them are no paragraphs."""
         if self._settings.tags != "use":
             return None
         latex, html = self._settings.formulas == "alt", self._settings.tables == "html"
@@ -130,9 +124,10 @@ class PageReader:
         except structure.UnusableTagsError as error:
             logger.info("page %d: tags are not used: %s", page.number + 1, error)
             return None
-        if tagged is None or word_recall(layer, f"{tagged.words} {tagged.formula_words}") < _MIN_TAG_COVERAGE:
+        if tagged is None:
             return None
-        return tagged
+        read = _from_tags(page, tagged, unmapped)
+        return (read, tagged.marks) if read.word_recall >= _MIN_TAG_COVERAGE else None
 
     def _analysed(self, page: Any, unmapped: float, *, has_unseen: bool = False) -> PageText:
         """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from tags in place."""
@@ -165,23 +160,17 @@ class PageReader:
         )
         if not markdown.words(text.replace(markdown.FIGURE, "")):
             text = ""
-        recall = word_recall(_words_of(changed), text, " ".join(word.text for word in layer.unseen))
+        covered = coverage.of_blocks(blocks, layer, text, keep_headers=self._settings.headers_footers == "keep")
         filled, misplaced = tokens.fill(text)
         return PageText(
             markdown.normalise(filled),
-            recall,
+            covered.recall,
             unmapped,
             len(found) - misplaced,
             lost + misplaced,
+            covered.precision,
             page_blocks.unicode_formulas(blocks),
         )
-
-
-def _words_of(page: Any) -> str:
-    """Return the text layer as MuPDF reads it, right-to-left letters in order."""
-    import pymupdf
-
-    return text_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_TEXT))
 
 
 class UnreadablePdfError(Exception):
@@ -192,12 +181,30 @@ def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> Page
     text = markdown.normalise(tagged.text)
     if not markdown.words(text.replace(markdown.FIGURE, "")):
         text = ""
+    layer = text_layer.read(page)
+    covered = coverage.of_pieces(tagged.pieces, layer.words, _without(tagged.latex, text))
     # Formulas that nobody tagged as such are told by their fonts.
     boxes = tagged.formula_boxes
-    untagged = sum(
-        line.is_formula and not any(_overlap(line.box, box) for box in boxes) for line in text_layer.read(page).lines
+    untagged = sum(line.is_formula and not any(_overlap(line.box, box) for box in boxes) for line in layer.lines)
+    return PageText(
+        text,
+        covered.recall,
+        unmapped,
+        tagged.formulas,
+        0,
+        covered.precision,
+        tagged.formulas_unicode + untagged,
     )
-    return PageText(text, 1.0, unmapped, tagged.formulas, 0, tagged.formulas_unicode + untagged)
+
+
+def _without(parts: Sequence[str], text: str) -> str:
+    """Take parts out of a text that has them in this order."""
+    kept, at = "", 0
+    for part in parts:
+        found = text.find(part, at)
+        if found >= 0:
+            kept, at = f"{kept}{text[at:found]} ", found + len(part)
+    return kept + text[at:]
 
 
 def _overlap(a: Box, b: Box) -> bool:
@@ -216,31 +223,6 @@ def unmapped_share(page: Any) -> float:
     if not glyphs:
         return 0.0
     return sum(map(text_layer_checks.is_unmapped, glyphs)) / len(glyphs)
-
-
-def word_recall(layer: str, label: str, unseen: str = "") -> float:
-    """Return the share of the text layer's words (as a multiset) that are in the label; 1 for an empty layer.
-
-    A word divided between two lines of the layer is one word where the label has it joined. Letters and figures without
-    a blank between them in the layer (a raised mark, an exponent) are words by themselves where the label has them so.
-    Words of the layer that nobody sees (`unseen`) are not wanted.
-    """
-    wanted, found = Counter(words_apart(layer)), Counter(words_apart(label))
-    wanted -= Counter(words_apart(unseen))
-    for first, second in _DIVIDED_WORD.findall(layer):
-        if wanted[first] > found[first] and wanted[second] > 0 and found[first + second] > wanted[first + second]:
-            wanted[first] -= 1
-            wanted[second] -= 1
-            wanted[first + second] += 1
-    for word in [word for word in wanted if wanted[word] > found[word]]:
-        mark = _NOTE_MARK.fullmatch(word)
-        parts = mark.groups() if mark else _FIGURES_OR_LETTERS.findall(word)
-        apart = min(found[part] - wanted[part] for part in parts) if len(set(parts)) > 1 else 0
-        for _ in range(min(apart, wanted[word] - found[word])):
-            wanted[word] -= 1
-            wanted.update(parts)
-    wanted = +wanted
-    return (wanted & found).total() / wanted.total() if wanted else 1.0
 
 
 @dataclass(frozen=True)
@@ -293,6 +275,7 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         read.text,
         "the page has no text layer (a scan, a drawing or a blank page)",
         word_recall=read.word_recall,
+        word_precision=read.word_precision,
         unmapped_share=read.unmapped_share,
         formulas=read.formulas,
         formulas_lost=read.formulas_lost,

@@ -1,55 +1,153 @@
-"""The order in which the blocks of a page are read: columns one after another (recursive XY cut).
+"""The order in which the lines of a page are read: columns one after another, what runs across them between.
 
-Nagy, Seth: "Hierarchical representation of optically scanned documents" (1984). A region is cut where a white gap runs
-all across it: between columns first, else at the widest gap between what stands above and below.
+A gutter is where most lines have a gap beside them at the same place. Lines that run across it (a title, a wide
+caption) divide the page into bands; in each band the columns are read one after another, and may be divided again.
 """
 
+import re
+from bisect import bisect
+from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import TypeVar
 
-from scribetune.labels.tables.cells import Box
+from scribetune.labels.text_layer import Line
 
-Item = TypeVar("Item")
-_MAX_DEPTH = 40
+_MAX_DEPTH = 12
+_BIN = 2.0  # points
+_CANDIDATES = 5
+_LEAST_WIDTH = 5.0  # of a column, in sizes of the body's font
+_COLUMN_ROWS = 3
+_FEW_ROWS = 2
+_MANY_ROWS = 6
+_WIDE_GAP = 2.5  # sizes of the body's font
+_SCANNED = 80  # lines looked at to the right of one for its neighbour
+_FIGURES = re.compile(r"[\W\d]*|[\divxlcIVXLC.\-–]{1,7}")
 
 
-def ordered(items: Sequence[tuple[Box, Item]], gutter: float, *, right_to_left: bool = False) -> list[Item]:
-    """Sort (box, block) into reading order; blocks that overlap too much to be told apart go from top to bottom.
+def columns(pieces: Sequence[Line], body: float, *, right_to_left: bool = False) -> list[list[Line]]:
+    """Divide pieces of lines into columns, in the order in which these are read; a column's lines are in no order.
 
-    `gutter` is the least width of the gap between columns, in points; `right_to_left`: the first column is the
-    rightmost.
+    `body` is the size of the page's font in points; `right_to_left`: the first column is the rightmost.
     """
-    return [item for _, item in _cut(list(items), gutter, right_to_left, 0)]
+    return _cut(list(pieces), body, right_to_left, 0)
 
 
-def _cut(items: list[tuple[Box, Item]], gutter: float, right_to_left: bool, depth: int) -> list[tuple[Box, Item]]:
-    if len(items) < 2 or depth > _MAX_DEPTH:
-        return items
-    columns = _groups(items, 0, gutter)
-    parts = columns[:: -1 if right_to_left else 1] if len(columns) > 1 else _at_widest(_groups(items, 1, 0.1))
-    if len(parts) == 1:
-        return sorted(items, key=lambda item: (item[0][1], item[0][0]))
-    return [item for part in parts for item in _cut(part, gutter, right_to_left, depth + 1)]
+def _cut(lines: list[Line], body: float, right_to_left: bool, depth: int) -> list[list[Line]]:
+    if len(lines) < 4 or depth > _MAX_DEPTH:
+        return [lines] if lines else []
+    for gutter in _gutters(lines, body):
+        bands = _bands(lines, gutter, body)
+        if len(bands) == 1 and len(bands[0]) == 1:
+            continue
+        result: list[list[Line]] = []
+        for band in bands:
+            sides = band[::-1] if right_to_left else band
+            for side in sides:
+                result.extend(_cut(side, body, right_to_left, depth + 1))
+        return result
+    return [lines]
 
 
-def _groups(items: Sequence[tuple[Box, Item]], axis: int, least: float) -> list[list[tuple[Box, Item]]]:
-    """Split where a gap of at least `least` runs across: axis 0 gives columns, 1 gives rows."""
-    groups: list[list[tuple[Box, Item]]] = []
-    end = float("-inf")
-    for item in sorted(items, key=lambda item: item[0][axis]):
-        if not groups or item[0][axis] - end >= least:
-            groups.append([item])
-        else:
-            groups[-1].append(item)
-        end = max(end, item[0][axis + 2])
-    return groups
+def _gutters(lines: Sequence[Line], body: float) -> list[float]:
+    """Return where columns may lie beside each other: places at which gaps between neighbours agree, best first."""
+    votes: Counter[int] = Counter()
+    downwards = sorted(lines, key=lambda line: line.box[1])
+    for number, line in enumerate(downwards):
+        # The nearest line to the right at this height.
+        _, y0, x1, y1 = line.box
+        start = float("inf")
+        for other in _near(downwards, number):
+            left, top, _, bottom = other.box
+            if left >= x1 and min(y1, bottom) - max(y0, top) > 0.3 * min(y1 - y0, bottom - top):
+                start = min(start, left)
+        if start < float("inf") and start - x1 >= 0.8 * body:
+            votes.update(range(int(x1 // _BIN) + 1, int(start // _BIN) + 1))
+    found: list[float] = []
+    for _ in range(_CANDIDATES):
+        if not votes:
+            break
+        most = max(votes.values())
+        if most < 2:
+            break
+        best = [place for place in sorted(votes) if votes[place] == most]
+        # The middle of the first stretch with as many votes.
+        stretch = [best[0]]
+        for place in best[1:]:
+            if place != stretch[-1] + 1:
+                break
+            stretch.append(place)
+        middle = stretch[len(stretch) // 2]
+        found.append(middle * _BIN)
+        for place in range(middle - int(2 * body / _BIN), middle + int(2 * body / _BIN) + 1):
+            votes.pop(place, None)
+    return found
 
 
-def _at_widest(rows: list[list[tuple[Box, Item]]]) -> list[list[tuple[Box, Item]]]:
-    """Join rows again but for the widest gap, so that columns below or above it can be seen."""
-    if len(rows) < 3:
-        return rows
-    gaps = [min(item[0][1] for item in lower) - max(item[0][3] for item in upper) for upper, lower in pairwise(rows)]
-    at = gaps.index(max(gaps)) + 1
-    return [[item for row in rows[:at] for item in row], [item for row in rows[at:] for item in row]]
+def _near(downwards: Sequence[Line], number: int) -> list[Line]:
+    y0, y1 = downwards[number].box[1], downwards[number].box[3]
+    found = []
+    for step in (-1, 1):
+        at = number + step
+        while 0 <= at < len(downwards) and abs(at - number) < _SCANNED:
+            other = downwards[at]
+            if step > 0 and other.box[1] >= y1:
+                break
+            if other.box[3] > y0 and other.box[1] < y1:
+                found.append(other)
+            at += step
+    return found
+
+
+def _bands(lines: Sequence[Line], gutter: float, body: float) -> list[list[list[Line]]]:
+    """Divide lines into bands from top to bottom: of one part where they run across the gutter, of two beside it."""
+    across: list[Line] = []
+    beside: list[Line] = []
+    for line in lines:
+        runs_across = line.box[0] < gutter - 2 * body and line.box[2] > gutter + 2 * body
+        (across if runs_across else beside).append(line)
+    across.sort(key=lambda line: line.middle[1])
+    heights = [line.middle[1] for line in across]
+    between: list[tuple[list[Line], list[Line]]] = [([], []) for _ in range(len(across) + 1)]
+    for line in beside:
+        x, y = line.middle
+        between[bisect(heights, y)][x >= gutter].append(line)
+    bands: list[list[list[Line]]] = []
+    for number, (left, right) in enumerate(between):
+        alone = across[number - 1 : number] if number else []
+        are_columns = _are_columns(left, right, body)
+        if not are_columns:
+            alone = [*alone, *left, *right]
+        if alone and bands and len(bands[-1]) == 1:
+            bands[-1][0].extend(alone)
+        elif alone:
+            bands.append([alone])
+        if are_columns:
+            bands.append([left, right])
+    return bands
+
+
+def _are_columns(left: Sequence[Line], right: Sequence[Line], body: float) -> bool:
+    """Whether what stands on both sides of a gutter is read one after the other, and not row by row."""
+    if not left or not right:
+        return False
+    gap = min(line.box[0] for line in right) - max(line.box[2] for line in left)
+    least = _FEW_ROWS if gap > _WIDE_GAP * body else _COLUMN_ROWS
+    fewer, more = sorted((_rows(left), _rows(right)))
+    if more < _COLUMN_ROWS or (fewer < least and more < _MANY_ROWS):
+        return False
+    for side in (left, right):
+        if max(line.box[2] for line in side) - min(line.box[0] for line in side) < _LEAST_WIDTH * body:
+            return False
+        # Page numbers, amounts: what stands beside them belongs to them.
+        if sum(bool(_FIGURES.fullmatch(line.text)) for line in side) > 0.5 * len(side):
+            return False
+    return True
+
+
+def _rows(lines: Sequence[Line]) -> int:
+    """Count the rows that pieces of lines stand in."""
+    count, bottom = 0, float("-inf")
+    for line in sorted(lines, key=lambda line: line.middle[1]):
+        if line.middle[1] > bottom:
+            count += 1
+            bottom = line.middle[1] + 0.5 * line.height
+    return count

@@ -31,6 +31,7 @@ class LabelRow:
         reviewer: Who corrected it, or which model wrote it, where the correction says so.
         characters: Length of the label.
         word_recall: Share of the text layer's words that the label has (1 where the layer has none).
+        word_precision: Share of the label's words that the text layer has in their place.
         unmapped_share: Share of glyphs that map to no character.
         tables: Number of tables in the label.
         formulas: Number of formulas with LaTeX in the label.
@@ -49,6 +50,7 @@ class LabelRow:
     reviewer: str
     characters: int
     word_recall: float
+    word_precision: float
     unmapped_share: float
     tables: int
     formulas: int
@@ -68,6 +70,7 @@ def row_of(
     source: str = "machine",
     reviewer: str = "",
     word_recall: float = 1.0,
+    word_precision: float = 1.0,
     unmapped_share: float = 0.0,
     formulas: int = 0,
     formulas_lost: int = 0,
@@ -84,6 +87,7 @@ def row_of(
         reviewer=reviewer,
         characters=len(text),
         word_recall=round(word_recall, 6),
+        word_precision=round(word_precision, 6),
         unmapped_share=round(unmapped_share, 6),
         tables=count_tables(text),
         formulas=formulas,
@@ -97,7 +101,9 @@ def row_of(
 
 def row_without_label(document: str, page: int, status: LabelStatus, message: str) -> LabelRow:
     """Return the row of a page that could not be labelled."""
-    return LabelRow(document, page, "", "", "machine", "", 0, 0.0, 0.0, 0, 0, 0, 0, agreement.UNKNOWN, status, message)
+    return LabelRow(
+        document, page, "", "", "machine", "", 0, 0.0, 0.0, 0.0, 0, 0, 0, 0, agreement.UNKNOWN, status, message
+    )
 
 
 def count_tables(text: str) -> int:

@@ -6,10 +6,11 @@ Tags are used only where they cover the page's text and their tables are whole; 
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scribetune.labels import nested_tables, right_to_left, text_layer, text_pages
+from scribetune.labels.coverage import Piece
 from scribetune.labels.formulas import sources as formula_sources
 from scribetune.labels.formulas.sources import FormulaTag
 from scribetune.labels.nested_tables import SubGrid
@@ -97,8 +98,8 @@ class TaggedPage:
     """A page written from its tags."""
 
     text: str  # Markdown
-    words: str  # its text without formulas, to be compared with the text layer
-    formula_words: str  # what the text layer has in the places of the formulas
+    pieces: tuple[Piece, ...]  # what was taken from where, in the order of the tags, to be compared with the text layer
+    latex: tuple[str, ...]  # what stands in the text for formulas, in their order
     tables: int  # number of tables
     formulas: int  # number of formulas with LaTeX
     marks: int  # number of headings, lists and tables: none means that everything was tagged as plain paragraphs
@@ -118,11 +119,12 @@ class _Writer:
     beside: list[str] = field(default_factory=list)
     formula_boxes: list[Box] = field(default_factory=list)
     formulas_unicode: int = 0
-    plain: list[str] = field(default_factory=list)
-    formula_words: list[str] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    written_latex: list[str] = field(default_factory=list)
     tables: int = 0
     formulas: int = 0
     marks: int = 0
+    _lines: int = 0
 
     def unwritten_formulas(self) -> bool:
         """Return whether the structure tree names formulas that the page did not show."""
@@ -133,8 +135,9 @@ class _Writer:
         written: list[str] = []
         for element in elements:
             if self._is_margin(element):
-                text = self._inline(element, emphasis=True)
-                written.append(text if self.keep_headers else "")
+                text = _Line()
+                self._margin(element, text)
+                written.append(text.markdown(emphasis=True) if self.keep_headers else "")
                 continue
             written.extend(self._block(element))
             # Pictures, and page numbers, that the element holds with its text stand after it.
@@ -186,9 +189,10 @@ class _Writer:
 
     def _collect(self, element: dict[str, Any], line: _Line, *, can_break: bool = False) -> None:
         for row in element.get("lines", []):
+            self._lines += 1
             for span in row["spans"]:
                 shown = text_pages.with_drawn_hyphens(span["text"], ends_line=span is row["spans"][-1])
-                self.plain.append(shown)
+                self.pieces.append(Piece(shown, tuple(span["bbox"]), self._lines))
                 line.add(shown, tuple(span["bbox"]), bold=bool(span["flags"] & _BOLD))
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
@@ -196,7 +200,7 @@ class _Writer:
                 self.figures_inside += self._is_large(child)
             elif self._is_margin(child) and line.is_far_from(child["bbox"]):
                 text = _Line()
-                self._collect(child, text)
+                self._margin(child, text)
                 self.beside.extend([text.markdown(emphasis=True)] if self.keep_headers else [])
             elif kind == "Formula":
                 line.add(self._formula(child, inside=True, can_break=can_break), tuple(child["bbox"]))
@@ -204,6 +208,13 @@ class _Writer:
                 self._collect(child, line, can_break=can_break)
             else:
                 raise UnusableTagsError(f"{kind} inside running text")
+
+    def _margin(self, element: dict[str, Any], line: _Line) -> None:
+        """Collect a running header or footer."""
+        start = len(self.pieces)
+        self._collect(element, line)
+        if not self.keep_headers:
+            self.pieces[start:] = [replace(piece, is_wanted=False) for piece in self.pieces[start:]]
 
     def _formula(self, element: dict[str, Any], *, inside: bool = False, can_break: bool = True) -> str:
         """Return a formula; between breaks where its tag, or its place (not `inside` a line), says it is displayed."""
@@ -214,16 +225,18 @@ class _Writer:
         latex = tag.latex_of(element) if self.latex else ""
         x0, y0, x1, y1 = element["bbox"]
         self.formula_boxes.append((x0, y0, x1, y1))
+        self._lines += 1
+        self.pieces.append(Piece(glyphs, (x0, y0, x1, y1), self._lines, is_wanted=not latex))
         if not latex:
             self.formulas_unicode += 1
-            self.plain.append(glyphs)
             return glyphs
-        self.formula_words.append(glyphs)
         self.formulas += 1
         # A heading, a table's cell or an item of a list is one line, whatever stands in it.
         if can_break and (not inside if tag.display is None else tag.display):
             numbered = formula_sources.with_number(latex, formula_sources.equation_number(element))
+            self.written_latex.append(f"$${numbered}$$")
             return f"{_BREAK}$${numbered}$${_BREAK}"
+        self.written_latex.append(f"${latex}$")
         return f"${latex}$"
 
     def _list(self, items: list[dict[str, Any]], indent: str) -> list[str]:
@@ -239,7 +252,8 @@ class _Writer:
             for part in item.get("blocks", []):
                 if part.get("std") == "Lbl":
                     label = " ".join("".join(text_pages.texts_of(part)).split())
-                    self.plain.append(label)
+                    self._lines += 1
+                    self.pieces.append(Piece(label, tuple(part["bbox"]), self._lines, is_listed=True))
                     marker = label if re.fullmatch(r"\(?\w{1,4}[.)]", label) else "-"
                 elif part.get("std") == "L":
                     nested.extend(self._list(part.get("blocks", []), indent + "  "))
@@ -325,45 +339,6 @@ def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
             raise UnusableTagsError(f"{part.get('std')} in a table")
 
 
-def _put_in_order(blocks: list[dict[str, Any]], in_order: Mapping[str, str]) -> None:
-    """Replace the texts, and words, of spans that MuPDF does not give in logical order."""
-    for block in blocks:
-        if block.get("lines"):
-            block["lines"] = _runs_in_order(block["lines"])
-        for line in block.get("lines", []):
-            for span in line["spans"]:
-                text = span["text"]
-                span["text"] = in_order.get(text) or "".join(
-                    in_order.get(piece, piece) for piece in re.split(r"(\s+)", text)
-                )
-        _put_in_order(block.get("blocks", []), in_order)
-
-
-def _runs_in_order(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Turn runs of figures around (a date, an amount): MuPDF gives all pieces of such a line from right to left."""
-    ordered: list[dict[str, Any]] = []
-    run: list[dict[str, Any]] = []
-    for line in [*lines, None]:
-        text = "" if line is None else "".join(span["text"] for span in line["spans"])
-        is_figure = bool(text.strip()) and not right_to_left.has_letters(text)
-        if line is not None and is_figure and (not run or _is_left_of(line["bbox"], run[-1]["bbox"])):
-            run.append(line)
-            continue
-        ordered.extend(reversed(run))
-        run = [line] if line is not None and is_figure else []
-        if line is not None and not is_figure:
-            ordered.append(line)
-    return ordered
-
-
-def _is_left_of(box: Sequence[float], before: Sequence[float]) -> bool:
-    """Whether a box stands right before, and on one line with, the one that was read before it."""
-    height = min(box[3] - box[1], before[3] - before[1])
-    return min(box[3], before[3]) - max(box[1], before[1]) > _SAME_LINE_OVERLAP * height and (
-        -0.2 * height < before[0] - box[2] < height
-    )
-
-
 def read(
     page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False, keep_headers: bool = True
 ) -> TaggedPage | None:
@@ -382,11 +357,11 @@ def read(
     import pymupdf
 
     flags = pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE
-    blocks = text_pages.text_page(page, flags).extractDICT()["blocks"]
+    textpage = text_pages.text_page(page, flags)
+    ordered = right_to_left.in_order(textpage)
+    blocks = ordered.blocks if ordered else textpage.extractDICT()["blocks"]
     if not any(block.get("std") for block in blocks):
         return None
-    if any(right_to_left.has_letters(text) for block in blocks for text in text_pages.texts_of(block)):
-        _put_in_order(blocks, right_to_left.words_in_order(page.get_textpage(flags=pymupdf.TEXTFLAGS_DICT)))
     formulas = iter(tags.formulas.get(page.xref, []))
     writer = _Writer(formulas, page.rect.width, page.rect.height, latex, html_tables, keep_headers)
     written = writer.blocks([block for block in blocks if block.get("type") != 1])
@@ -396,8 +371,8 @@ def read(
         raise UnusableTagsError("fewer formulas on the page than in the structure tree")
     return TaggedPage(
         "\n\n".join(written),
-        " ".join(writer.plain),
-        " ".join(writer.formula_words),
+        tuple(writer.pieces),
+        tuple(writer.written_latex),
         writer.tables,
         writer.formulas,
         writer.marks,

@@ -17,7 +17,7 @@ from scribetune.labels.tables.cells import Box, Word
 from scribetune.text.markdown import is_cjk
 
 _RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
-_TYPE3 = "Unnamed-T3"
+_TYPE3 = ("Unnamed-T3", "Type3 (")  # their glyphs are drawings: MuPDF tells no alpha
 _MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
 _MOSTLY = 0.7
 _SAME_LINE = 0.5
@@ -124,11 +124,11 @@ def read(page: Any) -> TextLayer:
     flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES
     textpage = text_pages.text_page(page, flags)
     found = textpage.extractDICT()
-    repaired = right_to_left.words_in_order(textpage)
+    ordered = right_to_left.in_order(textpage)
     lines: list[Line] = []
     hidden: list[Line] = []
     images: list[Box] = []
-    for number, block in enumerate(found["blocks"]):
+    for number, block in enumerate(ordered.blocks if ordered else found["blocks"]):
         if block["type"] == 1:
             images.append(_box(block["bbox"]))
         for line in block.get("lines", []):
@@ -136,11 +136,10 @@ def read(page: Any) -> TextLayer:
             if not any(span["text"].strip() for span in spans):
                 continue
             seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
-            made = _line(seen or spans, number, repaired, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
+            made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
-    words = tuple(
-        Word(*_box(w[:4]), text_pages.with_drawn_hyphens(repaired.get(w[4], w[4]))) for w in textpage.extractWORDS()
-    )
+    found_words = ordered.words if ordered else [Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()]
+    words = tuple(replace(word, text=text_pages.with_drawn_hyphens(word.text)) for word in found_words)
     return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
 
 
@@ -234,15 +233,13 @@ def _starts_raised(spans: Sequence[dict[str, Any]]) -> bool:
     return bool(mark["size"] <= _MARK_SIZE * text["size"] and 0.1 * text["size"] <= raised <= 0.6 * text["size"])
 
 
-def _line(spans: Sequence[dict[str, Any]], block: int, repaired: Mapping[str, str], *, horizontal: bool) -> Line:
+def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> Line:
     starts_raised = horizontal and _starts_raised(spans)
     last = len(spans) - 1
     made = tuple(
         Span(
             _readable(
-                text_pages.with_drawn_hyphens(
-                    _without_quarter_blank(span, repaired.get(span["text"], span["text"])), ends_line=number == last
-                )
+                text_pages.with_drawn_hyphens(_without_quarter_blank(span, span["text"]), ends_line=number == last)
             ),
             _box(span["bbox"]),
             span["size"],

@@ -165,6 +165,7 @@ class LabelQuality:
     reviewers: int
     word_recall: float | None  # mean share of the text layer's words that a label has
     least_word_recall: float | None
+    word_precision: float | None  # mean share of a label's words that the text layer has in their place
     complete: int  # labels with every word
     agreement: float | None  # with OCR of the page image, where `labels.agreement` measured it
     formulas: int
@@ -404,6 +405,7 @@ def _label_quality(paths: Sequence[Path]) -> tuple[LabelQuality, ...]:
 
         # People's labels are exempt from the comparison with the text layer, which they are there to put right.
         recall = values("word_recall") if source == "machine" else []
+        precision = values("word_precision") if source == "machine" else []
         agreed = values("agreement")
         found.append(
             LabelQuality(
@@ -412,6 +414,7 @@ def _label_quality(paths: Sequence[Path]) -> tuple[LabelQuality, ...]:
                 reviewers=len({row.get("reviewer", "") for row in rows} - {""}),
                 word_recall=sum(recall) / len(recall) if recall else None,
                 least_word_recall=min(recall, default=None),
+                word_precision=sum(precision) / len(precision) if precision else None,
                 complete=sum(value >= 1.0 for value in recall),
                 agreement=sum(agreed) / len(agreed) if agreed else None,
                 formulas=round(sum(values("formulas"))),

@@ -50,16 +50,17 @@ class ReviewPage:
 def trust_of(row: Mapping[str, str]) -> float:
     """Return how far a label can be trusted, from what was measured when it was made.
 
-    The product of word recall, the share of glyphs that map to a character, and the agreement with OCR where it was
-    measured; half of it where a formula is lost or its LaTeX unknown; half of it where a model wrote the label. A
-    person's label has 1, a label that failed has 0. It orders a queue; it is no probability.
+    The product of word recall and precision, the share of glyphs that map to a character, and the agreement with OCR
+    where it was measured; half of it where a formula is lost or its LaTeX unknown; half of it where a model wrote
+    the label. A person's label has 1, a label that failed has 0. It orders a queue; it is no probability.
     """
     if row["label_source"] == "correction":
         return 1.0
     if row["status"] != "ok":
         return 0.0
     agreement = float(row["agreement"])
-    trust = float(row["word_recall"]) * (1 - float(row["unmapped_share"])) * (agreement if agreement >= 0 else 1)
+    words = float(row["word_recall"]) * float(row.get("word_precision") or 1)
+    trust = words * (1 - float(row["unmapped_share"])) * (agreement if agreement >= 0 else 1)
     if float(row["formulas_lost"]) > 0 or float(row["formulas_unicode"]) > 0:
         trust *= _FORMULA_TRUST
     if row["label_source"] == "teacher":

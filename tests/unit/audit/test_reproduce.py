@@ -5,7 +5,6 @@ The repository's build here is a Snakefile that copies prepared results, so that
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from scribetune.core import layout
 from scribetune.core.errors import UserError
 from scribetune.documents import withdrawals
 from support import audited_folder
+from support.repository import commit, git
 
 SNAKEFILE = """\
 rule all:
@@ -28,18 +28,6 @@ rule copy:
     output: "reports/lineage.json"
     shell: "cp -r prepared/. . && ls data/raw > reports/documents.txt"
 """
-
-
-def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=t", "-c", "user.email=t@t.invalid")
-    return subprocess.run(
-        ["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    ).stdout.strip()  # fmt: skip
-
-
-def commit(folder: Path, message: str) -> None:
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", message)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from scribetune.core import layout
 from scribetune.core.errors import UserError
 from scribetune.documents import withdrawals
 from support import audited_folder
+from support.repository import commit, git
 
 DAY = datetime.date(2026, 1, 2)
 A, B = audited_folder.sha256(b"%PDF-1.7 a"), audited_folder.sha256(b"%PDF-1.7 b")
@@ -30,19 +30,6 @@ def build(tmp_path: Path) -> Path:
     (folder / ".gitignore").write_text("/data/*\n!/data/corrections\n/models/\n/reports/\n/.dvc/\n")
     commit(folder, "first")
     return folder
-
-
-def git(folder: Path, *arguments: str) -> str:
-    who = ("-c", "user.name=t", "-c", "user.email=t@t.invalid")
-    return subprocess.run(
-        ["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True
-    ).stdout.strip()  # fmt: skip
-
-
-def commit(folder: Path, message: str) -> str:
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", message)
-    return git(folder, "rev-parse", "HEAD")
 
 
 def forget(folder: Path, *arguments: str, answer: str = "") -> tuple[int, str]:

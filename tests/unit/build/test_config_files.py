@@ -76,6 +76,23 @@ def test_a_slip_in_the_file_is_named_by_its_line(text: str, where: str, tmp_path
     config_files.require_readable(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train:\n  epochs: 3\n  rank: 4\n  epochs: 5\n", "line 4: epochs is given twice, first in line 2"),
+        ("train: {epochs: 3}\n# later\n'train': {rank: 4}\n", "line 3: train is given twice, first in line 1"),
+    ],
+)
+def test_a_key_given_twice_is_refused_with_both_lines(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "more.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match=message):
+        config_files.require_readable(REPOSITORY / "config" / "config.yaml", path)
+    # What is inherited may be said anew, and one key may be in two sections.
+    path.write_text("a: &all {raw: x, color: y}\nb: {<<: *all, raw: z}\n", encoding="utf-8")
+    config_files.require_readable(path)
+
+
 def test_the_table_has_four_cells_in_every_row_and_says_what_is_accepted() -> None:
     readme = (REPOSITORY / "config" / "README.md").read_text(encoding="utf-8")
     rows = readme.partition("<!-- keys: generated")[2].partition("<!-- end of keys -->")[0].strip().splitlines()[1:]

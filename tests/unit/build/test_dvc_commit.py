@@ -17,14 +17,10 @@ from scribetune.build import dvc_commit, plan
 from scribetune.core import files, package
 from scribetune.core.errors import UserError
 from scribetune.record import receipts
+from support.repository import git
 
 CURRENT = "Nothing to be done"
 RECORDS = {"dvc.lock", ".snakemake/metadata/abc"}
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-c", "user.name=t", "-c", "user.email=t@t.invalid", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def staged(folder: Path) -> set[str]:

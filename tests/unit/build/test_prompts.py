@@ -101,10 +101,11 @@ def test_a_shard_that_the_index_names_and_the_folder_lacks_is_named(tmp_path: Pa
         families.resolve(BaseModelChoice(name="mine"), [tmp_path])
 
 
-def test_pointers_of_git_lfs_are_told_from_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json"])
+def test_pointers_of_git_lfs_are_told_from_what_they_stand_for(name: str, tmp_path: Path) -> None:
     folder = make_model(tmp_path / "mine")
-    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"pointers(?s:.*)git lfs pull"):
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\n", encoding="utf-8")
+    with pytest.raises(UserError, match=rf"only a pointer(?s:.*){name}(?s:.*)git lfs pull"):
         families.resolve(BaseModelChoice(name="mine"), [tmp_path])
 
 
@@ -199,6 +200,32 @@ def test_a_model_that_is_not_there_offline_is_a_message(hub: Path) -> None:
 def test_weights_cut_in_half_are_refused_before_any_job(content: bytes, told: str, tmp_path: Path) -> None:
     (make_model(tmp_path / "mine") / "model.safetensors").write_bytes(content)
     with pytest.raises(UserError, match=rf"cut off or damaged: {told}(?s:.*)model.safetensors(?s:.*)fetch the folder"):
+        families.resolve(BaseModelChoice(name="mine"), [tmp_path])
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "preprocessor_config.json", "config.json"])
+def test_half_a_file_of_the_tokenizer_or_another_is_refused_before_any_job(name: str, tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "mine")
+    whole = json.dumps({"model_type": "deepseek_ocr2", "vocabulary": {f"word {n}": n for n in range(200)}}, indent=1)
+    large = whole[:-3] + " " * 1_500_000 + whole[-3:]
+    for content in (
+        b"",
+        whole[: len(whole) // 2].encode(),
+        whole[:-2].encode(),
+        b"\xff" * 9,
+        large[:1_400_000].encode(),
+    ):
+        (folder / name).write_bytes(content)
+        with pytest.raises(UserError, match=rf"cut off or damaged: it is no (?s:.*){name}(?s:.*)fetch the folder"):
+            families.resolve(BaseModelChoice(name="mine"), [tmp_path])
+    (folder / name).write_text(large, encoding="utf-8")
+    assert families.resolve(BaseModelChoice(name="mine"), [tmp_path]) == str(folder)
+
+
+def test_half_an_index_of_weights_is_refused_with_its_name(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "mine")
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model.safe', encoding="utf-8")
+    with pytest.raises(UserError, match=r"index(?s:.*)cannot be read(?s:.*)model.safetensors.index.json"):
         families.resolve(BaseModelChoice(name="mine"), [tmp_path])
 
 

@@ -30,9 +30,17 @@ def burn(seconds: float = 600.0) -> float:
 
 
 def burn_in_a_child() -> None:
-    # Long enough for any limit here; it outlives a worker that is killed, and must not burn for ever.
+    # Long enough for any limit here; must not burn for ever if it outlives its worker.
     burn = "import time\nwhile time.process_time() < 30: pass"
     subprocess.run([sys.executable, "-c", burn], check=False)
+
+
+def burn_beside_a_program_of_a_program(told: Path) -> None:
+    command = f"sh -c 'echo $$ >> {told}; exec sleep 600' & echo $$ >> {told}; wait"
+    subprocess.Popen(["sh", "-c", command])
+    while not (told.exists() and told.read_text().count("\n") == 2):
+        time.sleep(0.01)
+    burn()
 
 
 def pause_and_burn(pause_s: float) -> float:
@@ -89,6 +97,16 @@ def test_a_hang_that_uses_no_processor_time_is_stopped_by_the_clock(monkeypatch:
 
 
 @pytest.mark.slow
+def test_programs_of_a_worker_that_is_killed_end_with_it(tmp_path: Path) -> None:
+    told = tmp_path / "processes"
+    with isolation.Workers(1) as started:
+        (outcome,) = started.run([isolation.Task(burn_beside_a_program_of_a_program, (told,), 0.5)])
+    assert outcome.failure == "timed_out"
+    for pid in told.read_text().split():
+        stat = Path(f"/proc/{pid}/stat")
+        assert not stat.exists() or ") Z " in stat.read_text(), "ended, whether or not somebody has asked for it"
+
+
 def test_what_waits_for_a_busy_machine_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels must not depend on what else the machine does."""
     monkeypatch.setattr(isolation, "HANG_FACTOR", 2)

@@ -40,6 +40,7 @@ def prose(seed: int, words: int = 120) -> str:
         ({"status_label": "timed_out"}, "label_failed"),
         ({"unmapped_share": 0.06}, "garbage_text"),
         ({"word_recall": 0.94}, "low_recall"),
+        ({"word_precision": 0.94}, "low_precision"),
         ({"formulas_lost": 1}, "formula_lost"),
         ({"agreement": 0.5}, "low_agreement"),
         ({"agreement": -1.0}, ""),

@@ -15,7 +15,7 @@ from scribetune.core.file_hashes import FileHashes
 from scribetune.documents import inputs, rendering
 from scribetune.labels.reader import LabelSettings, PageReader
 from scribetune.record import listings
-from support import hostile_pdfs, pdf_factory
+from support import damaged_pdfs, hostile_pdfs, pdf_factory
 
 SETTINGS = rendering.RenderSettings(256, "auto", timeout_s_per_page=30.0, code="test", memory_mb=700)
 
@@ -69,6 +69,60 @@ def test_a_page_tree_that_lies_or_runs_in_circles_costs_no_page(
         str(tmp_path / "raw" / "negative.pdf"), "", LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
     )
     assert hostile_pdfs.SENTENCE in " ".join(reader.read(1).text.split())
+
+
+def test_pages_that_no_tree_leads_to_are_found_among_the_objects_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = hostile_pdfs.lost_trees(tmp_path / "raw")
+    results = rendering.render_shard(inputs.find_pdfs(tmp_path / "raw"), {}, SETTINGS, workers=1)
+    pages = {one.document.path: [str(page.status) for page in one.pages] for one in results}
+    assert pages == {name: ["ok"] * count for name, count in expected.items()}
+    messages = {one.document.path: (one.document.status, one.document.message) for one in results}
+    # What says that it has no page has none: those in the file were deleted.
+    assert messages.pop("deleted.pdf")[0] == "zero_pages"
+    assert {status for status, _ in messages.values()} == {"ok"}
+    assert all("page tree is wrong" in message for _, message in messages.values())
+    reader = PageReader(
+        str(tmp_path / "raw" / "no_kids.pdf"), "", LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
+    )
+    assert hostile_pdfs.SENTENCE in " ".join(reader.read(1).text.split())
+
+
+def test_a_file_without_its_cross_references_alone_is_whole(tmp_path: Path) -> None:
+    whole = pymupdf.open()
+    for number in range(2):
+        pdf_factory.text_page(whole, f"Report {number}", number)
+    data = whole.tobytes(no_new_id=True)
+    path = tmp_path / "cut.pdf"
+    for size in (len(data) - 40, data.rindex(b"trailer"), data.rindex(b"xref\n0") + 4):
+        path.write_bytes(data[:size])
+        pdf, status, _ = rendering.open_pdf(str(path), "")
+        assert (status, pdf.page_count) == ("ok", 2), size
+    for size in (data.rindex(b" obj") + 10, len(data) // 2):
+        path.write_bytes(data[:size])
+        assert rendering.open_pdf(str(path), "")[1] == "truncated", size
+
+
+@pytest.mark.slow
+def test_what_is_damaged_or_odd_has_its_row_and_the_pages_that_other_readers_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = damaged_pdfs.write(tmp_path / "raw")
+    settings = rendering.RenderSettings(256, "auto", timeout_s_per_page=3.0, code="test")
+    results = rendering.render_shard(inputs.find_pdfs(tmp_path / "raw"), {}, settings, workers=2)
+    rows = {one.document.path: one for one in results}
+    assert set(rows) == set(expected)
+    for name, kind in expected.items():
+        row, pages = rows[name].document, [str(page.status) for page in rows[name].pages]
+        assert row.status in kind.document, (name, row.message)
+        assert kind.says in row.message, name
+        assert row.status == "ok" or row.message.count("; ") >= 1, f"{name}: why, and what to do"
+        if row.status == "ok" and kind.pages:
+            wanted = [found if want == "" else want for want, found in zip(kind.pages, pages, strict=True)]
+            assert pages == wanted, (name, pages)
 
 
 def test_a_page_tree_of_great_depth_is_walked_in_its_own_size(tmp_path: Path) -> None:

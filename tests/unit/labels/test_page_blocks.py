@@ -1,5 +1,7 @@
 """Promises about what a page's blocks become: headings, lists, emphasis, code, notes, tables, figures."""
 
+import pytest
+
 from scribetune.labels.page_blocks import Kind, PageBlock, list_marker, write
 from scribetune.labels.tables.cells import PageTable, grid_of
 from scribetune.labels.text_layer import Line, Span
@@ -33,8 +35,10 @@ def written(*blocks: PageBlock, always_html: bool = False, keep_headers: bool = 
     return write(blocks, always_html=always_html, keep_headers=keep_headers)
 
 
-def block(kind: Kind, *lines: Line, level: int = 0, tables: tuple[PageTable, ...] = ()) -> PageBlock:
-    return PageBlock(kind, (0, 0, 100, 100), lines, level, tables)
+def block(
+    kind: Kind, *lines: Line, level: int = 0, tables: tuple[PageTable, ...] = (), indent: float = 0.0
+) -> PageBlock:
+    return PageBlock(kind, (0, 0, 100, 100), lines, level, tables, indent)
 
 
 def test_headings_have_their_level_and_no_emphasis() -> None:
@@ -58,10 +62,23 @@ def test_chinese_lines_are_joined_without_a_blank() -> None:
 
 
 def test_lists_keep_their_numbers_and_levels() -> None:
-    items = block(
-        Kind.LIST, line("• first"), line("goes on", y=12, x=8), line("– inner", y=24, x=20), line("2) second", y=36)
+    items = (
+        block(Kind.LIST, line("• first"), line("goes on", y=12, x=8)),
+        block(Kind.LIST, line("– inner", y=24, x=20), indent=20),
+        block(Kind.LIST, line("2) second", y=36)),
     )
-    assert written(items) == "- first goes on\n  - inner\n2) second"
+    assert written(*items) == "- first goes on\n  - inner\n2) second"
+
+
+@pytest.mark.parametrize("text", ["# do", "> 5", "- 5 degrees", "1) of them", "+ 3"])
+def test_running_text_is_no_markup(text: str) -> None:
+    assert written(block(Kind.TEXT, line(text))).replace("\\", "", 1) == text
+    assert written(block(Kind.TEXT, line(text))) != text
+
+
+@pytest.mark.parametrize("text", ["#tag", "-5 degrees", "1.5 million", "a > b"])
+def test_running_text_that_is_no_markup_stays_as_it_is(text: str) -> None:
+    assert written(block(Kind.TEXT, line(text))) == text
 
 
 def test_a_list_mark_in_a_span_of_its_own_takes_no_letter_along() -> None:

@@ -86,11 +86,6 @@ def test_tables_are_kept(tmp_path: Path) -> None:
     assert page.word_recall > 0.95
 
 
-def test_word_recall_counts_a_multiset() -> None:
-    assert label_reader.word_recall("a a b c", "**a** b | x") == 0.5
-    assert label_reader.word_recall("", "anything") == 1.0
-
-
 def test_glyphs_without_a_character_are_counted() -> None:
     document = pymupdf.open()
     page = document.new_page()

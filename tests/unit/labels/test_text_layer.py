@@ -5,7 +5,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import reading_order, right_to_left, text_layer
+from scribetune.labels import right_to_left, text_layer
 from scribetune.labels.text_layer import Line, Span
 
 
@@ -53,11 +53,3 @@ def test_words_divided_at_line_ends_are_told_from_compounds() -> None:
     assert not text_layer.is_broken_word("pre-", "and post-war", "")
     assert not text_layer.is_broken_word("2009-", "10", "")
     assert text_layer.without_breaks("Non- negligent pre- and post- war") == "Nonnegligent pre- and postwar"
-
-
-def test_columns_are_read_before_what_stands_below_them() -> None:
-    boxes = {"title": (0, 0, 200, 10), "a": (0, 20, 90, 50), "b": (0, 60, 90, 90), "c": (110, 20, 200, 90)}
-    boxes["end"] = (0, 100, 200, 110)
-    items = [(boxes[name], name) for name in ("c", "end", "b", "title", "a")]
-    assert reading_order.ordered(items, 8.0) == ["title", "a", "b", "c", "end"]
-    assert reading_order.ordered(items, 8.0, right_to_left=True) == ["title", "c", "a", "b", "end"]

@@ -380,15 +380,19 @@ def test_scores_are_given_by_category_language_script_and_layout(built: Built) -
 
 def test_how_good_the_labels_are_is_shown_by_source(tmp_path: Path) -> None:
     labels = tmp_path / "data/manifests/labels/000-of-001.csv"
-    header = "document,page,label_source,reviewer,word_recall,agreement,formulas,formulas_lost,formulas_unicode,status"
+    header = (
+        "document,page,label_source,reviewer,word_recall,word_precision,agreement,formulas,formulas_lost,"
+        "formulas_unicode,status"
+    )
     table(
         labels, header,
-        [("a", 1, "machine", "", 1.0, -1, 2, 1, 0, "ok"), ("a", 2, "machine", "", 0.97, 0.9, 0, 0, 3, "ok"),
-         ("b", 1, "correction", "Ann <b>", 1.0, -1, 0, 0, 0, "ok"), ("c", 1, "machine", "", 0, -1, 0, 0, 0, "failed")],
+        [("a", 1, "machine", "", 1.0, 0.99, -1, 2, 1, 0, "ok"), ("a", 2, "machine", "", 0.97, 1.0, 0.9, 0, 0, 3, "ok"),
+         ("b", 1, "correction", "Ann <b>", 1.0, 1.0, -1, 0, 0, 0, "ok"),
+         ("c", 1, "machine", "", 0, 0, -1, 0, 0, 0, "failed")],
     )  # fmt: skip
     tree = parse(render(build(tmp_path, label_csvs=(labels,))))
     rows = [text_of(row) for row in tree.get_element_by_id("label-quality").xpath("./tbody/tr")]
-    assert rows == ["correction 1 1 — — — — 0 0", "machine 2 0 0.9850 0.9700 1 0.9000 2 4"]
+    assert rows == ["correction 1 1 — — — — — 0 0", "machine 2 0 0.9850 0.9700 1 0.9950 0.9000 2 4"]
 
 
 def test_many_pages_are_packed_and_say_the_same(built: Built) -> None:

@@ -15,6 +15,9 @@ LOADED = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
 _PATIENCE_S = 10.0
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 _LFS_POINTER = b"version https://git-lfs"
+_INDEX = ".safetensors.index.json"
+_MOST_JSON_BYTES = 1_000_000  # a tokenizer's may have ten times that, and are looked at whenever a build starts
+_JSON_END_BYTES = 1_000
 
 
 def model_files(folder: Path, origin: str = "") -> list[Path]:
@@ -34,25 +37,8 @@ def model_files(folder: Path, origin: str = "") -> list[Path]:
     weights = [path for path in files if path.suffix == ".safetensors"]
     if not weights:
         raise _without_weights(folder, shown, origin)
-    for path in weights:
-        with path.open("rb") as file:
-            if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
-                raise UserError(
-                    "The base model's weights are only pointers to large files of git",
-                    value=str(path),
-                    accepted=ACCEPTED,
-                    todo="run `git lfs pull` in that folder",
-                )
-        size = path.stat().st_size
-        needed = _bytes_needed(path, size, path.stat().st_mtime_ns)
-        if needed != size:
-            what = "no safetensors file" if needed is None else f"{size} bytes long, and should be {needed}"
-            raise UserError(
-                f"A weight file of the model is cut off or damaged: it is {what}",
-                value=str(path),
-                accepted=ACCEPTED,
-                todo=_fetch_again(origin) + "; one that a build made is made again where it is removed",
-            )
+    for path in files:
+        _require_whole(path, origin)
     absent = sorted(set(_shards(files)) - names)
     if absent:
         raise UserError(
@@ -62,6 +48,49 @@ def model_files(folder: Path, origin: str = "") -> list[Path]:
             todo=_fetch_again(origin),
         )
     return files
+
+
+def _require_whole(path: Path, origin: str) -> None:
+    """Refuse a file that is cut off, damaged, or a pointer of git's in its place; cheap, whatever its size."""
+    with path.open("rb") as file:
+        if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            raise UserError(
+                "A file of the base model is only a pointer to a large file of git",
+                value=str(path),
+                accepted=ACCEPTED,
+                todo="run `git lfs pull` in that folder",
+            )
+    about = path.stat()
+    what = ""
+    if path.suffix == ".safetensors":
+        needed = _bytes_needed(path, about.st_size, about.st_mtime_ns)
+        if needed != about.st_size:
+            said = f"{about.st_size} bytes long, and should be {needed}"
+            what = "no safetensors file" if needed is None else said
+    elif path.suffix == ".json" and not path.name.endswith(_INDEX):
+        what = _slip_in_json(path, about.st_size, about.st_mtime_ns)
+    if what:
+        raise UserError(
+            f"A file of the model is cut off or damaged: it is {what}",
+            value=str(path),
+            accepted=ACCEPTED,
+            todo=_fetch_again(origin) + "; one that a build made is made again where it is removed",
+        )
+
+
+@cache
+def _slip_in_json(path: Path, size: int, _changed_ns: int) -> str:
+    """Return why a file is no JSON; "" where it is, or is too large to read for this and ends as JSON does."""
+    if size <= _MOST_JSON_BYTES:
+        try:
+            json.loads(path.read_bytes())
+        except ValueError as error:
+            return f"no JSON ({error})"
+        return ""
+    with path.open("rb") as file:
+        file.seek(size - _JSON_END_BYTES)
+        end = file.read().rstrip()
+    return "" if end.endswith((b"}", b"]")) else f"no whole JSON: it ends after {size} bytes, in the middle"
 
 
 @cache
@@ -142,7 +171,7 @@ def _shards(files: Iterable[Path]) -> list[str]:
     """Return the weight files that the indices among these files name."""
     named: list[str] = []
     for path in files:
-        if path.name.endswith(".safetensors.index.json"):
+        if path.name.endswith(_INDEX):
             try:
                 named.extend(map(str, json.loads(path.read_text(encoding="utf-8"))["weight_map"].values()))
             except (ValueError, KeyError, AttributeError) as error:

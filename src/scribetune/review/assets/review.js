@@ -12,6 +12,7 @@ const VERDICTS = { accept: "accepted by {reviewer}", correct: "corrected by {rev
 const REFUSED = {
   scan: "scan", vector_only: "drawings only", invisible_text: "invisible text", hidden_text: "hidden text",
   label_failed: "labelling failed", no_text: "no text", garbage_text: "garbage text", low_recall: "words missing",
+  low_precision: "words that the page has not",
   formula_lost: "formula lost", formula: "formula without LaTeX", review: "formula to be reviewed",
   low_agreement: "OCR reads other words", too_short: "too short", too_long: "too long", rejected: "rejected",
 };

@@ -59,8 +59,3 @@ def test_a_table_of_latin_letters_with_one_hebrew_word_stays_as_it_stands(tmp_pa
 
 def test_arabic_letters_are_letters_and_not_the_shapes_of_a_font() -> None:
     assert markdown.normalise("ﺗﻐﻴﻴﺮ ﻻ") == "تغيير لا\n"
-
-
-def test_text_of_another_direction_need_not_stand_apart_in_the_text_layer() -> None:
-    assert reader.word_recall("דרום987\nשרק", "| דרום | 987 | שרק |") == 1.0
-    assert reader.word_recall("דרום987", "דרום") == 0.5
