@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from scribetune.labels import layout_model, line_numbers, paragraphs, plain_pages, reading_order, right_to_left
+from scribetune.labels import layout_model, paragraphs, plain_pages, reading_order, right_to_left
 from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
@@ -66,8 +66,7 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
             table = next((table for table in framed if table.table is block.tables[0]), None)
-            left = missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines)
-            rest.extend(left)
+            rest.extend(missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines))
     filled.extend(_running_text(running, layer.lines))
     filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
     merged = plain_pages.merged(plain_pages.over_columns(filled), _of_nobody(rest))
