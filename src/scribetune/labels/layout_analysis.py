@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from scribetune.labels import layout_model, paragraphs, plain_pages, reading_order, right_to_left
+from scribetune.labels import layout_model, line_numbers, paragraphs, plain_pages, reading_order, right_to_left
 from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
