@@ -13,13 +13,12 @@ LINE = b"BT /F1 12 Tf 60 700 Td (%b) Tj ET" % SENTENCE.encode()
 
 def tagged(root: bytes, *elements: bytes) -> bytes:
     """Return a PDF of one marked line; the root of its structure tree is object 5, its elements are 6, 7, …"""
-    font = b"/Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >>"
+    font = b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"
     return raw_pdf(
         [
             b"<< /Type /Catalog /Pages 2 0 R /MarkInfo << /Marked true >> /StructTreeRoot 5 0 R >>",
             b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /StructParents 0 /Resources << %b >> >>"
-            % font,
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /StructParents 0 %b >>" % font,
             stream(b"/P <</MCID 0>> BDC " + LINE + b" EMC"),
             b"<< /Type /StructTreeRoot %b >>" % root,
             *elements,
