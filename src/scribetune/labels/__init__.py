@@ -18,6 +18,7 @@ formulas/        LaTeX that a PDF carries of its formulas, and where on the page
 nested_tables    a table in a cell of another, made one grid
 
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order
+characters       the characters of a page: which words are turned, and where a word can be cut
 text_pages       MuPDF's text pages, read without decoding the images on them
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 reading_order    columns one after another, what runs across them between
