@@ -15,6 +15,7 @@ from scribetune.labels.tables.cells import Box
 
 _NEXT = 8  # texts of the same words that are compared: those next below
 _MOSTLY = 0.6
+_MOST_WORDS = 4000  # more are a map: a second of time
 _IMAGE, _GROUP, _DRAWING = 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_IMAGE, _STRUCT, _VECTOR
 _DRAWN_HYPHEN = re.compile("\u00ad(?=\\S)")
 
@@ -28,7 +29,8 @@ def text_page(page: Any, flags: int) -> Any:
     import pymupdf
 
     found = page.get_textpage(flags=flags)
-    if doubled([(word[4], word[:4]) for word in found.extractWORDS()]):
+    words = [(word[4], word[:4]) for word in found.extractWORDS()]
+    if len(words) <= _MOST_WORDS and doubled(words):
         found = page.get_textpage(flags=flags | pymupdf.TEXT_COLLECT_STYLES)
     return without_image_data(found)
 
