@@ -15,6 +15,7 @@ from scribetune.labels.tables.cells import Box
 
 _NEXT = 8  # texts of the same words that are compared: those next below
 _MOSTLY = 0.6
+_NEAR = 0.15  # of a word's height
 _MOST_WORDS = 4000  # more are a map: a second of time
 _IMAGE, _GROUP, _DRAWING = 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_IMAGE, _STRUCT, _VECTOR
 _DRAWN_HYPHEN = re.compile("\u00ad(?=\\S)")
@@ -38,7 +39,7 @@ def text_page(page: Any, flags: int) -> Any:
 def doubled(texts: Sequence[tuple[str, Box]]) -> set[int]:
     """Return the numbers of texts that are drawn over the same one once more: bold by hand, outlines, shadows.
 
-    Most of the smaller one's box lies in the other's.
+    Most of the smaller one's box lies in the other's, or it begins so near that no two words stand side by side.
     """
     found: set[int] = set()
     order = sorted(range(len(texts)), key=lambda number: (texts[number][0], texts[number][1][1], number))
@@ -47,9 +48,14 @@ def doubled(texts: Sequence[tuple[str, Box]]) -> set[int]:
         for other in order[place + 1 : place + 1 + _NEXT]:
             if texts[other][0] != text or texts[other][1][1] >= box[3]:
                 break
-            if _overlap(box, texts[other][1]) > _MOSTLY:
+            if _overlap(box, texts[other][1]) > _MOSTLY or _is_near(box, texts[other][1]):
                 found.add(max(number, other))
     return found
+
+
+def _is_near(box: Box, other: Box) -> bool:
+    near = _NEAR * (box[3] - box[1])
+    return abs(box[0] - other[0]) < near and abs(box[1] - other[1]) < near
 
 
 def _overlap(box: Box, other: Box) -> float:
