@@ -177,6 +177,8 @@ class PageReader:
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
+            if page.number == 0:
+                blocks = heading_levels.without_authors(blocks, self._levels)
             blocks = heading_levels.with_levels(blocks, self._levels)
         text = markdown.normalise(
             page_blocks.write(
