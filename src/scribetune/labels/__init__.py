@@ -4,6 +4,7 @@ shard            the way in: a shard's documents, labelled in workers, people's 
 reader           one page: by its tags (`structure`), as running text (`plain_pages`) or by `layout_analysis`
 rows             the rows of data/manifests/labels, whoever or whatever labelled the page
 corrections      labels that people, or another model, wrote: they take the place of the machine's
+coverage         what a label has of its text layer, word by word and by place: recall and precision
 agreement        how far an independent reading of the page image agrees with its label
 
 structure        Markdown from the tags of a tagged (accessible) PDF

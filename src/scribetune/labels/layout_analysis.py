@@ -66,7 +66,8 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
             table = next((table for table in framed if table.table is block.tables[0]), None)
-            rest.extend(missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines))
+            left = missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines)
+            rest.extend(left)
     filled.extend(_running_text(running, layer.lines))
     filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
     return plain_pages.merged(plain_pages.over_columns(_with_levels(filled)), _of_nobody(rest))

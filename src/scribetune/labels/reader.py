@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.documents import page_images, text_layer_checks
+from scribetune.documents import drawn_page, glyph_shapes, page_images, text_layer_checks
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
@@ -214,15 +214,18 @@ def _overlap(a: Box, b: Box) -> bool:
 def unmapped_share(page: Any) -> float:
     """Return the share of a page's glyphs that map to no character: a high one means a garbage text layer.
 
-    The default flags hide this: MuPDF puts the glyph's number in place of an unknown character.
+    The default flags hide this: MuPDF puts the glyph's number in place of an unknown character. Leaders and rules are
+    no letters.
     """
     import pymupdf
 
     text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
     glyphs = [c for c in text if not c.isspace()]
-    if not glyphs:
+    unmapped = sum(map(text_layer_checks.is_unmapped, glyphs))
+    if not unmapped:
         return 0.0
-    return sum(map(text_layer_checks.is_unmapped, glyphs)) / len(glyphs)
+    leaders = glyph_shapes.leaders(drawn_page.read(page.get_displaylist()).fonts, text_layer_checks.is_unmapped)
+    return max(0, unmapped - leaders) / len(glyphs)
 
 
 @dataclass(frozen=True)
