@@ -27,6 +27,7 @@ from scribetune.text.grids import Cell
 _STRAIGHT = 0.99
 _LARGE = 2.0  # times the height of most words
 _CORE = 0.25  # of a word's height to each side of its middle
+_LENGTH = 0.4
 _LOST = 0.1
 _CLOSED = 0.85
 _PIECES = 0.3
@@ -120,8 +121,9 @@ def _filled(lattice: Lattice, words: Sequence[Word], characters: Characters) -> 
             left_out.append(word)
             continue
         across = abs(characters.direction(word)[0]) > _STRAIGHT
-        crosses = across and _crosses(lattice, slots, word)
-        if crosses and word.height > _LARGE * height:
+        # Of a word that runs up the page most lies in one face, of one along it the middle.
+        crosses = _crosses(lattice, slots, word, _CORE if across else _LENGTH)
+        if crosses and (not across or word.height > _LARGE * height):
             left_out.append(word)
             continue
         for piece in _cut(lattice, slots, word, characters) if across else [word]:
@@ -205,10 +207,10 @@ def _face(lattice: Lattice, slots: Slots, word: Word) -> int | None:
     return slots.get(_slot(lattice, x, y))
 
 
-def _crosses(lattice: Lattice, slots: Slots, word: Word) -> bool:
-    """Whether a line across runs through the middle of a word."""
+def _crosses(lattice: Lattice, slots: Slots, word: Word, share: float) -> bool:
+    """Whether a line across runs through a word, within a share of its height to each side of its middle."""
     x, y = word.centre
-    reach = _CORE * word.height
+    reach = share * word.height
     return slots.get(_slot(lattice, x, y - reach)) != slots.get(_slot(lattice, x, y + reach))
 
 

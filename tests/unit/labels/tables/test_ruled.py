@@ -216,6 +216,14 @@ def test_a_large_level_watermark_is_in_no_cell() -> None:
     assert only(page).table.markdown() == MARKDOWN
 
 
+def test_a_stamp_that_runs_up_the_page_is_in_no_cell() -> None:
+    page = new_page()
+    lines(page, XS, YS)
+    fill(page, XS, YS, ROWS)
+    page.insert_text((255, 152), "COPY", fontsize=18, rotate=90)
+    assert only(page).table.markdown() == MARKDOWN
+
+
 def test_headings_that_run_up_the_page_are_read() -> None:
     page = new_page()
     lines(page, [60, 160, 190, 220], [100, 180, 198, 216])
