@@ -492,7 +492,7 @@ def read(
     code = _code_on(page) if any(_has_equal_widths(block) for block in blocks) else frozenset()
     writer = _Writer(tags, page.xref, seen, code, are_hyphens, width, height, latex, html_tables, keep_headers)
     try:
-        placed = tagged_order.with_loose_text(blocks, height, _MARGIN)
+        placed = tagged_order.with_loose_text(tagged_order.without_artifacts(blocks), height, _MARGIN)
     except tagged_order.LooseTextError as error:
         raise UnusableTagsError("text without a tag in a table") from error
     written = writer.blocks(placed)

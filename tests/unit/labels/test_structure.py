@@ -207,3 +207,13 @@ def test_text_without_a_tag_stands_where_the_page_has_it_and_in_no_table() -> No
         tagged_order.with_loose_text(
             [loose(120), element("Table", 100, element("TR", 100), element("TR", 140))], 800, 0.1
         )
+
+
+def test_what_is_marked_as_no_content_has_no_tag() -> None:
+    line = {"type": 0, "bbox": (0, 5, 9, 15), "lines": [{"bbox": (0, 5, 9, 15), "spans": [{"text": "Page 1"}]}]}
+    artifact = {"std": "P", "raw": "Artifact", "index": -1, "bbox": (0, 5, 9, 15), "blocks": [line]}
+    kept = element("Document", 50, element("P", 50))
+    document = {**kept, "blocks": [*kept["blocks"], artifact]}
+    assert tagged_order.without_artifacts([artifact, document]) == [
+        {**kept, "blocks": [{**kept["blocks"][0], "blocks": []}]}, line, line
+    ]  # fmt: skip
