@@ -50,6 +50,7 @@ _IN_LISTING = frozenset({"P", "Code", "Span"})
 Place = tuple[int, int, int, int]
 """A box in whole points."""
 _MONO = 8  # span flag of MuPDF
+_PAGE_NUMBER = re.compile(r"(?:\d|\b[ivxlc]+)$", re.IGNORECASE)
 _NOTES = frozenset({"Note", "FENote"})
 _MARKER = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]")
 _MARGIN = 0.085
@@ -188,7 +189,8 @@ class _Writer:
             text = coverage.LEADER.sub(" ", self._inline(rest, emphasis=False, in_cell=True)).strip()
             self.pieces[start:] = [replace(piece, is_entry=True) for piece in self.pieces[start:]]
             if text:
-                lines.append(f"{indent}{'- ' if kind == 'TOCI' else ''}{text}")
+                is_title = kind != "TOCI" or (not lines and not indent and not _PAGE_NUMBER.search(text))
+                lines.append(f"{'' if is_title else indent + '- '}{text}" + "\n" * is_title)
             for child in inner:
                 lines.extend(self._contents(child.get("blocks", []), indent + "  "))
         return lines
@@ -235,7 +237,8 @@ class _Writer:
             for number, (span, shown) in enumerate(zip(spans, texts, strict=True)):
                 ahead = "" if number else "".join(texts)
                 self.pieces.append(Piece(shown, tuple(span["bbox"]), self._lines))
-                line.add_span(shown, span, seen=self.seen, ahead=ahead, code=_place(span["bbox"]) in self.code)
+                code = _place(span["bbox"]) in self.code
+                line.add_span(shown, span, seen=self.seen, ahead=ahead, code=code, can_break=can_break)
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
             has_text = bool(child.get("lines")) or any(text_pages.texts_of(child))
@@ -330,7 +333,8 @@ class _Writer:
         if not marker and (shown := list_marker(text)):
             # The mark stands with the text.
             marker, text = shown, text[marker_length(text) :]
-        return [f"{indent}{marker or '-'} {text}".rstrip(), *nested]
+        own = [f"{indent}{marker or '-'} {text}".rstrip()] if marker.strip("-") or text else []
+        return [*own, *nested]
 
     def _table(self, table: dict[str, Any]) -> list[str]:
         rows = list(_rows(table))
@@ -339,6 +343,7 @@ class _Writer:
             child for child in table.get("blocks", []) if child not in rows and not any(_rows({"blocks": [child]}))
         ]
         above = [self._inline(child, emphasis=True, in_cell=True) for child in beside if child["bbox"][1] < top]
+        start = len(self.pieces)
         self.tables += 1
         if any(_tables(table)):
             whole = self._grid(table)
@@ -350,12 +355,17 @@ class _Writer:
             leftwards = _runs_leftwards(in_rows)
             shown = [cell for row in in_rows for cell in (reversed(row) if leftwards else row)]
             texts = {cell["xref"]: self._inline(cell, emphasis=False, in_cell=True) for cell in shown}
-            found = tagged_tables.grid_of(self.tags.rows(table["xref"]), texts)
+            boxes: dict[int, Box] = {cell["xref"]: tuple(cell["bbox"]) for cell in shown}
+            found = tagged_tables.grid_of(self.tags.rows(table["xref"]), texts, boxes)
             if found is None and any(texts.values()):
                 raise UnusableTagsError("a table whose cells the structure tree does not have")
             if found is None or found.columns < 2:
+                # A box around text.
                 self.tables -= 1
-                return [*above, *(text for text in texts.values() if text)]
+                del self.pieces[start:]
+                return [*above, *(text for cell in shown for text in self.blocks(cell.get("blocks", [])))]
+            if not tagged_tables.stands_as_said(found):
+                raise UnusableTagsError("cells that stand in other columns or rows than their tags say")
             if leftwards:
                 found = tagged_tables.mirrored(found)
             grid = PageTable(tuple(table["bbox"]), found.rows, found.columns, found.cells)
@@ -404,6 +414,10 @@ def _runs_leftwards(rows: Iterable[Sequence[dict[str, Any]]]) -> bool:
         return False
     beside = [pair for row in shown for pair in pairwise(box for box, text in row if text.strip())]
     return sum(bool(before[2] <= after[0]) for before, after in beside) > len(beside) / 2
+
+
+def _has_kind(block: dict[str, Any], kinds: Collection[str]) -> bool:
+    return block.get("raw") in kinds or any(_has_kind(child, kinds) for child in block.get("blocks", []))
 
 
 def _is_of_browser(page: Any) -> bool:
@@ -499,6 +513,8 @@ def read(
     except tagged_order.LooseTextError as error:
         raise UnusableTagsError("text without a tag in a table") from error
     written = writer.blocks(placed)
+    if not writer.marks and any(_has_kind(block, tags.unnamed) for block in blocks):
+        raise UnusableTagsError("kinds of elements that nobody explains")
     held = tags.formulas.get(page.xref, {})
     if any(tag.has_latex for xref, tag in held.items() if xref not in writer.written):
         raise UnusableTagsError("fewer formulas on the page than in the structure tree")
