@@ -4,6 +4,7 @@ shard            the way in: a shard's documents, labelled in workers, people's 
 reader           one page: by its tags (`structure`), as running text (`plain_pages`) or by `layout_analysis`
 rows             the rows of data/manifests/labels, whoever or whatever labelled the page
 corrections      labels that people, or another model, wrote: they take the place of the machine's
+coverage         what a label has of its text layer, word by word and by place: recall and precision
 agreement        how far an independent reading of the page image agrees with its label
 
 structure        Markdown from the tags of a tagged (accessible) PDF
@@ -17,6 +18,7 @@ formulas/        LaTeX that a PDF carries of its formulas, and where on the page
 nested_tables    a table in a cell of another, made one grid
 
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order
+characters       the characters of a page: which words are turned, and where a word can be cut
 text_pages       MuPDF's text pages, read without decoding the images on them
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 reading_order    columns one after another, what runs across them between

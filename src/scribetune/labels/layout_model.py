@@ -39,6 +39,7 @@ class Region:
     kind: str  # the model's name for it: "text", "table", "picture", "section-header", …
     box: Box  # where it stands
     tables: tuple[DetectedTable, ...] = ()  # the tables found in it
+    ruled: PageTable | None = None  # the one that lines frame, in place of those
 
 
 def without_tags(pdf: Any) -> bool:

@@ -201,7 +201,12 @@ class _Writer:
 
 def is_caption(lines: Sequence[Line]) -> bool:
     """Whether a text is the caption of a table or a figure: bold or large, it is no heading all the same."""
-    return bool(lines) and bool(_CAPTION.match(lines[0].text))
+    return bool(lines) and begins_caption(lines[0].text)
+
+
+def begins_caption(text: str) -> bool:
+    """Whether a text begins as the caption of a table or a figure does: with its number."""
+    return bool(_CAPTION.match(text))
 
 
 def list_marker(text: str) -> str:

@@ -28,6 +28,7 @@ _MANY_LINES = 8
 _INDENT = 0.7  # sizes of the font, the least by which a line stands further in
 _DEEPEST = 7.0  # the same, beyond which it is something else
 _WIDER = 1.25  # times the usual pitch is white space between paragraphs
+_A_LITTLE_WIDER = 1.15  # the same, where a sentence ends
 _NEAR_PAIRS = 8
 _NEAR_ROWS = 12
 _DROPPED = 1.8
@@ -385,8 +386,9 @@ class _Column:
 
     def _is_wide(self, number: int) -> bool:
         """Whether there is more room above a row than between the lines of a paragraph."""
-        pitch = self._rows[number].bottom - self._rows[number - 1].bottom
-        return pitch > _WIDER * self._usual_pitch(number)
+        before, row = self._rows[number - 1], self._rows[number]
+        could_begin = before.ends_sentence and not row.goes_on_small
+        return row.bottom - before.bottom > (_A_LITTLE_WIDER if could_begin else _WIDER) * self._usual_pitch(number)
 
     def _hangs(self, number: int) -> float:
         """Return how much, around a row, first lines stand out (above 0) or in (below 0), counted in paragraphs."""
@@ -394,10 +396,10 @@ class _Column:
         rows = self._rows
         low, high = max(1, number - _NEAR_ROWS), min(len(rows) - 1, number + _NEAR_ROWS)
         for at in range(low, high):
-            before, row, after = rows[at - 1], rows[at], rows[at + 1]
-            if abs(row.size - after.size) > self._same_size * row.size or self._is_wide(at + 1):
+            row, after = rows[at], rows[at + 1]
+            if row.mark or abs(row.size - after.size) > self._same_size * row.size or self._is_wide(at + 1):
                 continue
-            begins = self._is_wide(at) or self._is_short(at - 1, row) or (row.mark and before.ends_sentence)
+            begins = self._is_wide(at) or self._is_short(at - 1, row)
             if not begins or self._is_short(at, after):
                 continue
             step = (after.start - row.start) / row.size
@@ -520,13 +522,13 @@ class _Column:
     def _is_one_line(self, part: Sequence[int], number: int) -> bool:
         """Whether a row, below a full one that begins a paragraph, begins the next, as the one after it tells."""
         before, row, after = self._rows[number - 1], self._rows[number], self._after(number)
-        if len(part) > 1 or after is None:
+        if len(part) > 1:
             return False
-        step = (after.start - row.start) / row.size
         hangs = self._hangs(number)
         if hangs < 0:
-            return row.start >= self._start + _INDENT * row.size and step < -_INDENT
-        return hangs > 0 and before.ends_sentence and step > _INDENT
+            outer = after.start if after is not None else min(other.start for other in self._rows)
+            return row.start - outer > _INDENT * row.size
+        return hangs > 1 or (hangs > 0 and before.ends_sentence)
 
 
 def _text_start(row: _Row) -> float:

@@ -41,7 +41,7 @@ _APART = 40.0  # points between two columns of figures
 _ONE_LINE = 6.0  # points between the strokes of a double line
 _STRETCH = 1.6
 _ROMAN_CAPITALS = re.compile(r"[IVX]{1,5}\.\s+[A-ZÀ-Þ][^a-zà-ÿ]{3,}")
-_SECTION_NUMBER = re.compile(r"(?:[A-Z]\.|\d+(?:\.\d+)*\.?|[IVX]{1,5}\.)\s+")
+_SECTION_NUMBER = re.compile(r"(?:[A-Z]\.|\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.)\s+")
 _NUMBERED = re.compile(r"(?:\d{1,3}\.)+\d{0,3}\.?")
 
 
@@ -253,16 +253,16 @@ def _is_numbered_heading(part: Sequence[Line], text: str) -> bool:
         return False
     spans = [span for line in part for span in line.spans if span.text.strip()]
     rest = spans[1:] if len(spans[0].text.strip()) <= len(number.group().strip()) else spans
-    return bool(rest) and all(span.italic or span.bold for span in rest)
+    return bool(rest) and all((span.italic or span.bold) and not span.mono for span in rest)
 
 
 def heading_body(lines: Sequence[Line]) -> float:
     """Return the largest size, in points, that much of the text has: in larger type there are headings."""
     sizes: Counter[float] = Counter()
     for line in lines:
-        sizes[round(line.size * 2) / 2] += len(line.text)
-    if not sizes:
-        return 0.0
+        sizes[round(line.size * 2) / 2] += 0 if line.bold else len(line.text)
+    if not sizes.total():
+        return paragraphs.body_size(lines) if lines else 0.0
     much = [size for size, count in sizes.items() if count >= _MUCH * sizes.total()] or [sizes.most_common(1)[0][0]]
     return max(much) * (_GUESSED if paragraphs.has_guessed_sizes(lines) else 1.0)
 

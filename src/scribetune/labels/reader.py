@@ -4,10 +4,11 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.documents import page_images, text_layer_checks
+from scribetune.documents import drawn_page, glyph_shapes, page_images, text_layer_checks
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
@@ -21,8 +22,10 @@ from scribetune.labels import (
     tag_tree,
     text_layer,
 )
+from scribetune.labels.characters import characters_of
 from scribetune.labels.formulas import placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
+from scribetune.labels.tables import ruled
 from scribetune.labels.tables.cells import Box
 from scribetune.text import markdown
 
@@ -143,10 +146,11 @@ class PageReader:
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
         drawings = changed.get_cdrawings()
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
-        if plain_pages.is_plain(layer, rules, len(drawings)):
+        framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
+        if not framed and plain_pages.is_plain(layer, rules, len(drawings)):
             blocks = plain_pages.blocks_of(layer)
         else:
-            blocks = layout_analysis.blocks_of(changed, layer, rules)
+            blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
         text = markdown.normalise(
             page_blocks.write(
                 blocks,
@@ -210,15 +214,18 @@ def _overlap(a: Box, b: Box) -> bool:
 def unmapped_share(page: Any) -> float:
     """Return the share of a page's glyphs that map to no character: a high one means a garbage text layer.
 
-    The default flags hide this: MuPDF puts the glyph's number in place of an unknown character.
+    The default flags hide this: MuPDF puts the glyph's number in place of an unknown character. Leaders and rules are
+    no letters.
     """
     import pymupdf
 
     text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
     glyphs = [c for c in text if not c.isspace()]
-    if not glyphs:
+    unmapped = sum(map(text_layer_checks.is_unmapped, glyphs))
+    if not unmapped:
         return 0.0
-    return sum(map(text_layer_checks.is_unmapped, glyphs)) / len(glyphs)
+    leaders = glyph_shapes.leaders(drawn_page.read(page.get_displaylist()).fonts, text_layer_checks.is_unmapped)
+    return max(0, unmapped - leaders) / len(glyphs)
 
 
 @dataclass(frozen=True)
