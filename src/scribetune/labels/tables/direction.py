@@ -6,7 +6,7 @@ In the mirror the first column is the leftmost, and the words of a cell follow e
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scribetune.labels import text_layer
+from scribetune.labels import line_ends, text_layer
 from scribetune.labels.right_to_left import has_letters, is_right_to_left
 from scribetune.labels.ruling_lines import Rule, Rules
 from scribetune.labels.tables.cells import Box, PageTable, Word
@@ -98,4 +98,4 @@ def _one(words: Sequence[Word]) -> Word:
 def _text_in(box: Box, words: Sequence[Word]) -> str:
     x0, y0, x1, y1 = box
     inside = [w for w in words if x0 <= w.centre[0] <= x1 and y0 <= w.centre[1] <= y1]
-    return text_layer.joined_rows([" ".join(word.text for word in line.words) for line in lines_of(inside)])
+    return line_ends.joined([" ".join(word.text for word in line.words) for line in lines_of(inside)])
