@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scribetune.labels import line_ends
 from scribetune.labels.ruling_lines import Rule
 from scribetune.labels.tables.grid import Grid
 from scribetune.labels.tables.lines import Segment, TableLine
-from scribetune.labels.text_layer import joined_rows
 from scribetune.text.grids import Cell
 
 
@@ -254,7 +254,7 @@ def _levels(cells: list[_HeaderCell]) -> tuple[int, list[Cell]]:
             Cell(
                 cell.level,
                 cell.first,
-                joined_rows(cell.texts),
+                line_ends.joined(cell.texts),
                 max(1, next_below - cell.level),
                 cell.last - cell.first + 1,
             )
