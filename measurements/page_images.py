@@ -23,7 +23,7 @@ import pymupdf
 from PIL import Image
 
 from scribetune.core import isolation
-from scribetune.documents import page_images, rendering, text_layer_checks
+from scribetune.documents import drawn_page, page_images, rendering, text_layer_checks
 from scribetune.documents.inputs import Document, DocumentStatus, find_pdfs
 
 A4, LETTER = 297 / 210, 11 / 8.5
@@ -89,9 +89,10 @@ def stages(page: Any, _target: Path, long_side_px: int) -> dict[str, float]:
 
     shown = timed("interpreting the page", page.get_displaylist)
     spans = timed("its text layer", lambda: text_layer_checks.extract(shown))
+    drawn = timed("glyphs and places of images", lambda: drawn_page.read(shown))
     timed("asking for colour", lambda: page_images.has_color(shown))
     image = timed("rasterising", lambda: page_images.render(page, shown, long_side_px, "auto"))
-    timed("text layer against image", lambda: text_layer_checks.measure(spans, shown, image))
+    timed("text layer against image", lambda: text_layer_checks.measure(spans, drawn, image))
     timed("PNG", lambda: page_images.png(image))
     timed("is it blank", lambda: image.is_blank)
     return times

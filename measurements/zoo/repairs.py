@@ -14,6 +14,7 @@ from typing import Any
 _TABLES = "scribetune.labels.tables."
 _REPAIR = _TABLES + "repair:"
 _HEADER = _TABLES + "header:"
+_ROWS = _TABLES + "rows:RowDivision."
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,24 @@ REPAIRS = {
         "lines of a heading below each other joined", {_HEADER + "_stacked": lambda _grid, cells: cells}
     ),
     "rules-under-headings": Repair("headings span the rule below them", {_HEADER + "_by_rule": _nothing}),
-    "centred-headings": Repair(
-        "headings and cells span the columns that they are centred over",
+    "centred-cells": Repair(
+        "cells of the body span the columns that they are centred over",
         {_TABLES + "grid:Grid.centred": lambda _self, _segment, first, last, _low, _high: (first, last)},
     ),
-    "wrapped-rows": Repair(
-        "lines that go on with a cell of the line above are its row", {_TABLES + "body:_goes_on": _false}
+    "spans-of-headings": Repair(
+        "headings span the columns that explain best where they stand",
+        {_HEADER + "_spans": lambda grid, segments, *_: [(grid.column_at(one.middle),) * 2 for one in segments]},
     ),
-    "ruled-rows": Repair("lines between two rules are one row", {_TABLES + "body:_bands": _nothing}),
+    "continued-headings": Repair(
+        "headings that a line goes on with span no others", {_HEADER + "_is_continued": _false}
+    ),
+    "wrapped-rows": Repair(
+        "lines are put together to rows; without: each is one",
+        {_ROWS + "rows": lambda self: [[line] for line in self._body]},
+    ),
+    "ruled-rows": Repair("rows begin below rules, where these divide them", {_ROWS + "_cut": lambda *_: 0.0}),
+    "row-heights": Repair("the cells of a row stand at one height", {_ROWS + "_heights": lambda *_: (0.0, 0.0, 0.0)}),
+    "named-rows": Repair("rows have a name in the first column", {_ROWS + "_named": lambda *_: 0.0}),
     "merged-ruled-rows": Repair(
         "a table whose ruled rows were merged is kept as found", {_REPAIR + "_Rebuilding._merged_ruled_rows": _false}
     ),

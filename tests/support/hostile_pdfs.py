@@ -112,9 +112,9 @@ def text_layers(folder: Path) -> dict[str, str]:
             page.insert_text((20, 310), "Received 7", fontsize=8)
         made.save(folder / name, no_new_id=True)
     return {
-        "white.pdf": "hidden_text", "outside.pdf": "hidden_text", "covered.pdf": "hidden_text",
+        "white.pdf": "hidden_text", "outside.pdf": "ok", "covered.pdf": "hidden_text",
         "redacted.pdf": "hidden_text", "transparent.pdf": "invisible_text", "garbage.pdf": "garbage_text",
-        "dark.pdf": "ok", "rotated.pdf": "ok", "cropped.pdf": "hidden_text", "vectors.pdf": "vector_only",
+        "dark.pdf": "ok", "rotated.pdf": "ok", "cropped.pdf": "ok", "vectors.pdf": "vector_only",
         "blank.pdf": "blank", "scan.pdf": "scan", "ocr.pdf": "invisible_text", "stamped.pdf": "scan",
     }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The input documents of a build, shard by shard: what the rules about them read and are told."""
 
 import contextlib
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -94,6 +95,25 @@ class InputDocuments:
             paths.setdefault(path.parent.name, []).append(path.as_posix())
         return paths
 
+    def require_own_corrections(self) -> None:
+        """Check that each human label is a file of the folder of corrections: what a link names, may be anybody's.
+
+        Raises:
+            UserError: One is a link that leads out of it, or no regular file.
+        """
+        folder = Path(self.config.labels.corrections)
+        for path in map(Path, itertools.chain.from_iterable(self._corrections.values())):
+            if path.is_file() and not path.is_symlink() and not path.parent.is_symlink():
+                continue
+            place = path.resolve()
+            if not (place.is_file() and place.is_relative_to(folder.resolve())):
+                raise UserError(
+                    f"A label in {folder} is no file of that folder: {place} would be read as a label",
+                    value=path.as_posix(),
+                    accepted="files and folders; that the whole folder is a link is fine",
+                    todo="put the file itself in the link's place, or remove it",
+                )
+
     @property
     def spot_checks(self) -> list[str]:
         """The spot checks of labels by people, which the report tells of."""
@@ -136,7 +156,7 @@ def input_documents(config: Config) -> InputDocuments:
     """Find the input documents below the current directory, or plan the sample corpus where there are none.
 
     Raises:
-        UserError: There is no PDF, or what is said of the documents cannot be read.
+        UserError: There is no PDF, what is said of the documents cannot be read, or a human label is not to be.
     """
     raw = Path(config.documents.raw)
     is_default = config.documents.raw.rstrip("/") == layout.RAW
@@ -154,7 +174,7 @@ def input_documents(config: Config) -> InputDocuments:
         )
     known = list(documents)
     withdrawn = withdrawals.read(Path(layout.WITHDRAWN))
-    return InputDocuments(
+    found = InputDocuments(
         config=config,
         all=tuple(known),
         shards=assign_shards(known, config.documents.per_shard),
@@ -164,6 +184,8 @@ def input_documents(config: Config) -> InputDocuments:
         withdrawn=withdrawals.among(known, withdrawn),
         rejected=decisions.rejected(decisions.path_in(Path(config.labels.corrections))),
     )
+    found.require_own_corrections()
+    return found
 
 
 def _sample_corpus(config: Config, raw: Path) -> tuple[corpus.SampleSpec, ...]:

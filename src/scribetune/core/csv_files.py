@@ -1,7 +1,8 @@
 """CSV files that people open in spreadsheets: no cell of a user's is written so that a spreadsheet obeys it.
 
-A cell that begins with `=`, `+`, `-`, `@`, tab or carriage return is a formula there. It is written with an apostrophe
-before it, which spreadsheets take for "this is text", and read without. Numbers stay numbers.
+A cell that begins with `=`, `+`, `-`, `@` (or their full-width forms), tab or a line end is a formula there. It is
+written with an apostrophe before it, which spreadsheets take for "this is text", and read without it. Numbers stay
+numbers.
 """
 
 import csv
@@ -17,7 +18,7 @@ from scribetune.core.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_FORMULA = re.compile("'*[-=+@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 

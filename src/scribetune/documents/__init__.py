@@ -5,5 +5,8 @@ rendering          a shard's PDFs, page by page in workers: an image, what the t
 page_trees         page trees that lie or run in circles, put right in memory
 page_images        one page as a lossless PNG of a fixed long side, the same bytes every time
 text_layer_checks  whether a text layer can be trusted: unmapped glyphs, text that nobody sees
+drawn_page         what a page draws: glyphs with the characters they are said to be, places of images
+glyph_shapes       whether a font draws the letters that its text layer names
+unread_text        rows of text on a page of images that its text layer lacks
 withdrawals        config/withdrawn.csv: the documents that must never be learned from again
 """

@@ -15,15 +15,14 @@ from typing import Any
 from scribetune.core import files, isolation, layout
 from scribetune.core.errors import DiskFullError
 from scribetune.core.progress import bar, counting
-from scribetune.documents import page_images, page_trees, text_layer_checks
+from scribetune.documents import drawn_page, page_images, page_trees, text_layer_checks
 from scribetune.documents.inputs import Document, DocumentStatus
-from scribetune.documents.text_layer_checks import FEW_CHARACTERS
 from scribetune.record import reuse
 
 logger = logging.getLogger(__name__)
 
 _SCAN_SHARE = 0.01
-_WHOLE_SCAN_SHARE = 0.8
+_UNREAD_SHARE = 0.08
 
 
 class PageStatus(StrEnum):
@@ -61,10 +60,12 @@ class PageRow:
         height_px: Of the image.
         mode: "L" (gray) or "RGB".
         layer_characters: Characters of the text layer, white space left out.
-        garbage_share: Part of them that maps to no character.
-        invisible_share: Part of them that is not painted at all.
-        hidden_share: Part of them that is painted and not seen.
-        image_share: Part of the page that images cover; 0 where the text layer is more than a stamp.
+        garbage_share: Part of them that maps to no character, leaders and rules left out.
+        unlike_share: Part of them that is drawn as other letters or figures.
+        invisible_share: Part of its words that is not painted at all.
+        hidden_share: Part of the characters that is painted and not seen.
+        image_share: Part of the page that images cover.
+        unread_share: Part of the rows of text that is seen on a page covered by images, and not in the layer.
         status: A `PageStatus`.
         message: Why, and what to do, in plain words; "" for `ok`.
     """
@@ -78,9 +79,11 @@ class PageRow:
     mode: str
     layer_characters: int
     garbage_share: float
+    unlike_share: float
     invisible_share: float
     hidden_share: float
     image_share: float
+    unread_share: float
     status: str
     message: str
 
@@ -227,8 +230,11 @@ def _is_cut_off(path: str) -> bool:
     """Whether a PDF stops in the middle: what comes behind its last object is missing, so that others may be too."""
     with Path(path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         last = content.rfind(b" obj")
-        # Cross-references are written behind everything else: where they have begun, no page is missing.
-        return content.rfind(b"%%EOF") < last and not _CROSS_REFERENCES.search(content, last)
+        if content.rfind(b"%%EOF") >= last:
+            return False
+        # Cross-references are written behind everything else (but in a linearized file, which begins with some): where
+        # they have begun, no page is missing.
+        return b"/Linearized" in content[:1024] or not _CROSS_REFERENCES.search(content, max(0, last))
 
 
 def render_document(
@@ -276,12 +282,11 @@ def render_page(document: str, number: int, page: Any, settings: RenderSettings)
     """
     shown = page.get_displaylist()
     spans = text_layer_checks.extract(shown)
-    if any(_is_over(image[2:4], settings.max_megapixels) for image in page.get_images()):
-        # Resources may be shared by all pages: what counts is what is drawn on this one.
-        drawn = text_layer_checks.images(shown)
-        page_images.check_pixels(((one["width"], one["height"]) for one in drawn), settings.max_megapixels)
+    # Resources may be shared by all pages: what counts is what is drawn on this one.
+    drawn = drawn_page.read(shown)
+    page_images.check_pixels(((one.width_px, one.height_px) for one in drawn.images), settings.max_megapixels)
     image = page_images.render(page, shown, settings.long_side_px, settings.color)
-    layer = text_layer_checks.measure(spans, shown, image)
+    layer = text_layer_checks.measure(spans, drawn, image)
     if image.is_blank and not layer.image_share:
         _check_images(page, settings.max_megapixels)
     png = page_images.png(image)
@@ -297,9 +302,11 @@ def render_page(document: str, number: int, page: Any, settings: RenderSettings)
         mode=image.mode,
         layer_characters=layer.characters,
         garbage_share=layer.share(layer.unmapped),
-        invisible_share=layer.share(layer.invisible),
+        unlike_share=layer.share(layer.unlike),
+        invisible_share=layer.invisible_share,
         hidden_share=layer.share(layer.hidden),
         image_share=round(layer.image_share, 6),
+        unread_share=layer.unread_share,
         status=PageStatus.BLANK if image.is_blank else PageStatus.OK,
         message="",
     )
@@ -310,11 +317,15 @@ def _check_images(page: Any, max_megapixels: float) -> None:
 
     Raises:
         ValueError: There is such an image.
+        TooLargeError: It has too many pixels to be tried.
     """
     import pymupdf
 
     for number, _, width, height, *rest in page.get_images():
         if _is_over((width, height), max_megapixels):
+            # Resources may be shared by all pages: what counts is what this one's own content draws.
+            if re.search(rb"/%b\s+Do\b" % re.escape(rest[3].encode()), page.read_contents()):
+                page_images.check_pixels([(width, height)], max_megapixels)
             continue
         try:
             pymupdf.Pixmap(page.parent, number)
@@ -334,7 +345,7 @@ _TO_DO_FOR_PAGES = {
 def _without_image(document: str, page: int, failure: str, why: str) -> PageRow:
     status = PageStatus.ERROR if failure == "crashed" else PageStatus(failure)
     message = f"cannot be rendered: {why[:300]}; {_TO_DO_FOR_PAGES[status]}"
-    return PageRow(document, page, "", "", 0, 0, "", 0, 0.0, 0.0, 0.0, 0.0, status, message)
+    return PageRow(document, page, "", "", 0, 0, "", 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, status, message)
 
 
 def judge(row: PageRow, limits: LayerLimits) -> PageRow:
@@ -356,15 +367,26 @@ def _kind_of_layer(row: PageRow, limits: LayerLimits) -> tuple[PageStatus, str]:
             return PageStatus.BLANK, "nothing is seen on it"
         return PageStatus.VECTOR_ONLY, "it has no text layer, only drawings"
     checks = (
-        (row.garbage_share, limits.max_unmapped_share, PageStatus.GARBAGE_TEXT, "map to no character"),
-        (row.invisible_share, limits.max_invisible_share, PageStatus.INVISIBLE_TEXT, "are not painted (an OCR layer?)"),
-        (row.hidden_share, limits.max_hidden_share, PageStatus.HIDDEN_TEXT, "are covered, off the page or unseen"),
+        (row.garbage_share, limits.max_unmapped_share, PageStatus.GARBAGE_TEXT, "characters map to none"),
+        (
+            row.unlike_share,
+            limits.max_unmapped_share,
+            PageStatus.GARBAGE_TEXT,
+            "characters are drawn as others: the text says what nobody sees",
+        ),
+        (
+            row.invisible_share,
+            limits.max_invisible_share,
+            PageStatus.INVISIBLE_TEXT,
+            "words are not painted (an OCR layer?)",
+        ),
+        (row.hidden_share, limits.max_hidden_share, PageStatus.HIDDEN_TEXT, "characters are covered or unseen"),
     )
     for found, most, status, what in checks:
         if found > most:
-            return status, f"{found:.0%} of the text layer's {row.layer_characters} characters {what}"
-    if row.image_share >= _WHOLE_SCAN_SHARE and row.layer_characters < FEW_CHARACTERS:
-        return PageStatus.SCAN, f"it has a text layer of {row.layer_characters} characters alone, {images}"
+            return status, f"{found:.0%} of the text layer's {what}"
+    if row.unread_share > _UNREAD_SHARE:
+        return PageStatus.SCAN, f"{row.unread_share:.0%} of the text seen on it is in no text layer, {images}"
     return PageStatus.OK, ""
 
 

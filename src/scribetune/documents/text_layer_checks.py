@@ -1,4 +1,4 @@
-"""Whether a page's text layer can be trusted: unmapped glyphs, text that nobody sees, what there is where none is.
+"""Whether a page's text layer can be trusted: what its glyphs mean, text that nobody sees, text that it lacks.
 
 Here is counting and judging alone, for `pages` and its statuses; `text_layer` reads the same layer for its content, to
 write labels of it.
@@ -8,35 +8,48 @@ default extraction hides the commonest fault: MuPDF puts the glyph's number in p
 looks like text. Here `TEXT_CID_FOR_UNKNOWN_UNICODE` is cleared, and every character is accounted for.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scribetune.documents import glyph_shapes, unread_text
+from scribetune.documents.drawn_page import DrawnImage, DrawnPage
 from scribetune.documents.page_images import LEAST_CONTRAST
 
 if TYPE_CHECKING:
     from scribetune.documents.page_images import PageImage
 
 _FILLED, _STROKED, _CLIPPED = 16, 32, 64  # pymupdf's char_flags of a span
-FEW_CHARACTERS = 40
-"""A text layer with fewer characters may be the stamp on a scan."""
+_SCAN_SHARE = 0.5  # of the page: images that cover less of it are pictures
+_SCAN_PART, _STRIP = 0.25, 0.8
+_NARROW = 0.1  # points
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _UNMAPPED = "\ufffd"
 _FEW_PIXELS = 24
 
 
 @dataclass(frozen=True)
 class LayerMeasures:
-    """Counts over a page's text layer, white space left out."""
+    """Counts over a page's text layer, white space and what lies off the page left out."""
 
-    characters: int  # all of them, outside the page too
-    unmapped: int  # those that map to no character: the replacement character, or a private one
-    invisible: int  # painted neither by fill nor by stroke, or wholly transparent, as OCR puts text over a scan
-    hidden: int  # letters and digits painted, yet not seen: outside the page, in the colour of the ground, or covered
-    image_share: float  # part of the page that images cover, 0–1; measured where there are fewer than `FEW_CHARACTERS`
+    characters: int
+    words: int  # of letters and figures; each Chinese or Japanese character is one
+    unmapped: int  # characters of no meaning that are drawn as letters: the replacement character, or a private one
+    unlike: int  # letters and figures that are drawn as others
+    invisible: int  # words painted neither by fill nor by stroke, or wholly transparent, as OCR puts text over a scan
+    hidden: int  # letters and digits painted, yet not seen: in the colour of the ground, or covered
+    image_share: float  # part of the page that images cover, 0–1
+    unread_share: float  # part of the rows of text on the page that the layer lacks; where images cover half of it
 
     def share(self, part: int) -> float:
         """Return part of the characters, to six places; 0 without any."""
         return round(part / self.characters, 6) if self.characters else 0.0
+
+    @property
+    def invisible_share(self) -> float:
+        """Part of the words; of the characters where there are none."""
+        return round(self.invisible / self.words, 6) if self.words else 0.0
 
 
 def extract(shown: Any) -> list[Mapping[str, Any]]:
@@ -47,14 +60,6 @@ def extract(shown: Any) -> list[Mapping[str, Any]]:
     left_out = pymupdf.TEXT_PRESERVE_IMAGES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE | pymupdf.TEXT_MEDIABOX_CLIP
     blocks = _text_page(shown, pymupdf.TEXTFLAGS_DICT & ~left_out).extractDICT()["blocks"]
     return [span for block in blocks for line in block.get("lines", ()) for span in line["spans"]]
-
-
-def images(shown: Any) -> list[Mapping[str, Any]]:
-    """Return what images a pymupdf.DisplayList draws: their boxes and their sizes in pixels; nothing is decoded."""
-    import pymupdf
-
-    found: list[Mapping[str, Any]] = _text_page(shown, pymupdf.TEXT_PRESERVE_IMAGES).extractIMGINFO()
-    return found
 
 
 def _text_page(shown: Any, flags: int) -> Any:
@@ -72,21 +77,48 @@ def _text_page(shown: Any, flags: int) -> Any:
     return pymupdf.TextPage(found)
 
 
-def measure(spans: Sequence[Mapping[str, Any]], shown: Any, image: "PageImage") -> LayerMeasures:
-    """Count what is in a text layer (see `extract`), and compare it with the page's display list and image."""
-    characters = unmapped = invisible = hidden = 0
+def measure(spans: Sequence[Mapping[str, Any]], drawn: DrawnPage, image: "PageImage") -> LayerMeasures:
+    """Count what is in a text layer (see `extract`), and compare it with what the page draws and with its image."""
+    characters = words = unmapped = invisible = hidden = 0
+    seen: list[Sequence[float]] = []
+    width, height = image.width / image.scale, image.height / image.scale
     for span in spans:
         dense = "".join(span["text"].split())
-        if not dense:
+        if not dense or _is_off(span["bbox"], width, height):
             continue
+        in_span = len(_WORD.findall(span["text"]))
         characters += len(dense)
+        words += in_span
         unmapped += 0 if dense.isascii() else sum(map(is_unmapped, dense))
         if _is_invisible(span):
-            invisible += len(dense)
-        elif not is_seen(span["bbox"], image):
+            invisible += in_span
+        elif is_seen(span["bbox"], image):
+            seen.append(span["bbox"])
+        else:
             hidden += sum(map(str.isalnum, dense))  # a rule of underscores lies at the edge of its box
-    covered = _covered(images(shown), image) if characters < FEW_CHARACTERS else 0.0
-    return LayerMeasures(characters, unmapped, invisible, hidden, covered)
+    if unmapped:
+        unmapped = max(0, unmapped - glyph_shapes.leaders(drawn.fonts, is_unmapped))
+    covered = _covered(drawn.images, image)
+    unread = 0.0
+    if characters and covered >= _SCAN_SHARE:
+        unread = unread_text.share(image, seen, [one.box for one in drawn.images if _is_picture(one, width, height)])
+    unlike = glyph_shapes.unlike(drawn.fonts)
+    return LayerMeasures(characters, words, unmapped, unlike, invisible, hidden, covered, unread)
+
+
+def _is_off(box: Sequence[float], width: float, height: float) -> bool:
+    """Whether most of a box lies off the page."""
+    left, top, right, bottom = box
+    right, bottom = max(right, left + _NARROW), max(bottom, top + _NARROW)  # fonts that give a glyph no width
+    across, down = min(right, width) - max(left, 0.0), min(bottom, height) - max(top, 0.0)
+    return across <= 0 or down <= 0 or across * down < 0.5 * (right - left) * (bottom - top)
+
+
+def _is_picture(drawn: DrawnImage, width: float, height: float) -> bool:
+    """Whether an image is no scan of a page, nor a strip of one."""
+    left, top, right, bottom = drawn.box
+    across, down = (right - left) / width, (bottom - top) / height
+    return across * down < _SCAN_PART and across < _STRIP and down < _STRIP
 
 
 def is_unmapped(character: str) -> bool:
@@ -132,7 +164,7 @@ def _contrast(part: Any) -> int:
     return int(part.max()) - int(part.min())
 
 
-def _covered(drawn: Sequence[Mapping[str, Any]], image: "PageImage") -> float:
+def _covered(drawn: Sequence[DrawnImage], image: "PageImage") -> float:
     """Return about what part of the page images cover, on a grid of 64 × 64 cells."""
     import numpy as np
 
@@ -141,8 +173,8 @@ def _covered(drawn: Sequence[Mapping[str, Any]], image: "PageImage") -> float:
     cells = 64
     grid = np.zeros((cells, cells), bool)
     across, down = cells / (image.width / image.scale), cells / (image.height / image.scale)
-    for box in drawn:
-        left, top, right, bottom = box["bbox"]
+    for one in drawn:
+        left, top, right, bottom = one.box
         columns = slice(max(0, round(left * across)), max(0, round(right * across)))
         grid[max(0, round(top * down)) : max(0, round(bottom * down)), columns] = True
     return float(grid.mean())

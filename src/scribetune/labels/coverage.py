@@ -13,7 +13,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import LCSseq
@@ -21,7 +21,7 @@ from rapidfuzz.distance import LCSseq
 from scribetune.labels.page_blocks import Kind, PageBlock, in_order
 from scribetune.labels.tables import cell_words
 from scribetune.labels.tables.cells import Box, PageTable, Word
-from scribetune.labels.text_layer import TextLayer, visual_lines
+from scribetune.labels.text_layer import TextLayer
 from scribetune.text.characters import dense
 from scribetune.text.markdown import FIGURE
 
@@ -37,6 +37,8 @@ _TAG = re.compile(r"</?(?:sup|sub)>")
 _CELL_TAG = re.compile(r"</?(?:table|tr|td)\b[^<>\n]{0,60}>|<br>")
 _NOTE = re.compile(r"^(\[\^[^\]\s]+\]):", re.MULTILINE)
 _DELIMITERS = re.compile(r"^\|(?:---\|)+$|^```$", re.MULTILINE)
+LEADER = re.compile(r"(?:\s*[.·_…\u2024\u2025]){4,}\s*|\s*…{2,}\s*")
+"""What leads from a title to its page number in a table of contents."""
 _BAND = 12.0  # points: pieces are looked up by bands of the page of this height
 _SAME_PLACE = 0.3  # of a word's height: the same word this near is drawn twice
 _SLOPING = 2.0  # times the font's size, both ways
@@ -55,6 +57,7 @@ class Piece:
     line: int  # pieces of one line have one number
     is_listed: bool = False  # a line of a list
     is_wanted: bool = True  # False for what settings, or a rule, leave out: a running header, a formula as characters
+    is_entry: bool = False  # of a table of contents: without the leaders before its page number
     is_needed: bool = True  # False for what a label may have or not: the words of a sloping stamp
 
 
@@ -97,7 +100,7 @@ def of_blocks(blocks: Sequence[PageBlock], layer: TextLayer, label: str, *, keep
     number = 0
     for block in [*shown, *(block for block in blocks if not keep_headers and block.kind in _RUNNING)]:
         parts.extend(block.tables)
-        for line in visual_lines(block.lines):
+        for line in block.lines:
             number += 1
             for span in line.spans:
                 sloping = min(span.box[2] - span.box[0], span.box[3] - span.box[1]) > _SLOPING * span.size
@@ -144,7 +147,7 @@ def _once(words: Sequence[Word]) -> list[Word]:
         bands = seen.get(word.text)
         if bands is None:
             seen[word.text] = {row: [word]}
-        elif any(_is_drawn_over(word, other) for n in (row - 1, row, row + 1) for other in bands.get(n, ())):
+        elif _is_drawn_again(word, row, bands):
             continue
         else:
             bands.setdefault(row, []).append(word)
@@ -152,9 +155,14 @@ def _once(words: Sequence[Word]) -> list[Word]:
     return kept
 
 
-def _is_drawn_over(word: Word, other: Word) -> bool:
+def _is_drawn_again(word: Word, row: int, bands: Mapping[int, Sequence[Word]]) -> bool:
     near = _SAME_PLACE * (word.y1 - word.y0)
-    return abs(word.x0 - other.x0) < near and abs(word.y0 - other.y0) < near
+    x, y = word.x0, word.y0
+    for band in (row - 1, row, row + 1):
+        for other in bands.get(band, ()):
+            if -near < other.x0 - x < near and -near < other.y0 - y < near:
+                return True
+    return False
 
 
 def _units_of(words: Iterable[Word], *, is_needed: bool = True) -> list[_Wanted]:
@@ -200,19 +208,20 @@ class _Places:
             if isinstance(part, PageTable):
                 self._tables.append(((x1 - x0) * (y1 - y0), number, part.box))
                 continue
+            if part.text.isspace():
+                continue
             entry = (x0 - 1, y0 - 1, x1 + 1, y1 + 1, part.text, number)
             for band in range(int((y0 - 1) // _BAND), int((y1 + 1) // _BAND) + 1):
                 self._bands[band].append(entry)
 
     def of(self, word: Word) -> int:
         """Return the piece that a word's box is in, best one that says it; else the smallest table; -1 for none."""
+        x0, x1 = word.x0, word.x1
         x, y = word.centre
-        near = [
-            entry
-            for band in range(int(word.y0 // _BAND), int(word.y1 // _BAND) + 1)
-            for entry in self._bands.get(band, ())
-            if entry[0] < word.x1 and word.x0 < entry[2] and _is_level(word, entry[1], entry[3])
-        ]
+        found = self._bands.get(int(y // _BAND), ())
+        near = [entry for entry in found if entry[0] < x1 and x0 < entry[2] and _is_level(word, entry[1], entry[3])]
+        if len(near) == 1:
+            return near[0][5]
         if near:
             return min(
                 near, key=lambda e: (word.text not in e[4], not e[0] <= x <= e[2], abs(e[1] + e[3] - 2 * y), e[5])
@@ -222,7 +231,9 @@ class _Places:
 
 def _is_level(word: Word, y0: float, y1: float) -> bool:
     """Whether a word is on the line of a piece; fonts of formulas have tall boxes."""
-    return min(y1, word.y1) - max(y0, word.y0) >= _SAME_LINE * min(y1 - y0, word.y1 - word.y0)
+    top, bottom = word.y0, word.y1
+    shared = (bottom if bottom < y1 else y1) - (top if top > y0 else y0)
+    return shared >= _SAME_LINE * (bottom - top) or shared >= _SAME_LINE * (y1 - y0)
 
 
 def _is_in(word: Word, box: Box) -> bool:
@@ -251,6 +262,9 @@ def _in_order(parts: Sequence[Piece | PageTable], words: Sequence[Word]) -> tupl
             else:
                 held[beside].extend(left)
             continue
+        if part.is_entry:
+            inside = [replace(word, text=LEADER.sub("", f"{word.text} ").strip()) for word in inside]
+            inside = [word for word in inside if word.text.strip("._·…")]
         if part.is_wanted:
             units = _units_of(_as_said(part.text, inside), is_needed=part.is_needed)
             ordered.extend(_with_marker(units, part) if units and part.line != line else units)

@@ -12,11 +12,13 @@ from itertools import groupby
 from typing import Any
 
 from scribetune.labels import layout_model, line_numbers, paragraphs, plain_pages, reading_order, right_to_left
+from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables import cell_words, repair
 from scribetune.labels.tables.cells import Box, PageTable, Word
+from scribetune.labels.tables.ruled import RuledTable
 from scribetune.labels.text_layer import Line, Span, TextLayer, union, visual_lines
 
 _KINDS = {
@@ -33,15 +35,18 @@ _KINDS = {
 _MOSTLY_PICTURE = 0.4
 _COLUMN_LINES = 3
 _MANY_FRAMES = 6
+_COVERED = 0.6
+_MUCH = 0.3
 
 
-def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
-    """Return the blocks of a page in reading order.
+def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledTable] = ()) -> list[PageBlock]:
+    """Return the blocks of a page in reading order, the tables that lines frame among them.
 
     It is a pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`).
     """
-    regions = layout_model.regions_of(page)
-    blocks = [_block(region, layer, rules) for region in regions]
+    regions = _around(framed, layout_model.regions_of(page), layer.words)
+    straight = _straight(page, layer)
+    blocks = [_block(region, layer, straight, rules) for region in regions]
     if sum(block.kind is Kind.TABLE and not _is_table(block) for block in blocks) >= _MANY_FRAMES:
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.
         return plain_pages.blocks_of(layer)
@@ -60,7 +65,8 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules) -> list[PageBlock]:
         running = []
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
-            rest.extend(missing_from(block, lines, layer.words))
+            table = next((table for table in framed if table.table is block.tables[0]), None)
+            rest.extend(missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines))
     filled.extend(_running_text(running, layer.lines))
     filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
     merged = plain_pages.merged(plain_pages.over_columns(filled), _of_nobody(rest))
@@ -138,6 +144,62 @@ def _is_below(line: Line, above: Sequence[Line]) -> bool:
     return line.middle[1] > bottom - 0.3 * line.height and line.box[0] < x1 and line.box[2] > x0
 
 
+def _around(framed: Sequence[RuledTable], regions: Sequence[Region], words: Sequence[Word]) -> list[Region]:
+    """Put ruled tables in the place of the regions that they cover."""
+    kept = list(regions)
+    for found in framed:
+        box = found.table.box
+        covered = [region for region in kept if _share_within(region.box, box) > _COVERED]
+        tables = [r for r in kept if r.tables and r not in covered and _share_within(box, _area_of(r)) > _COVERED]
+        if any(_has_more(_area_of(region), framed, words) for region in tables):
+            continue  # one of white space, with lines in it
+        at = min((kept.index(region) for region in (*covered, *tables)), default=None)
+        made = Region("table", box, ruled=found.table)
+        if at is None:
+            at = next((i for i, r in enumerate(kept) if r.box[1] >= box[3] - 3), len(kept))
+        kept.insert(at, made)
+        kept = [region for region in kept if region not in covered and region not in tables]
+    return kept
+
+
+def _area_of(region: Region) -> Box:
+    return union([region.box, *(found.table.box for found in region.tables)])
+
+
+def _share_within(box: Box, other: Box) -> float:
+    """Return how much of a box lies in another."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return max(width, 0.0) * max(height, 0.0) / area if area > 0 else 0.0
+
+
+def _has_more(box: Box, framed: Sequence[RuledTable], words: Sequence[Word]) -> bool:
+    """Whether a good part of the words in a box is in no ruled table."""
+    inside = [word for word in words if _holds(box, word)]
+    outside = [word for word in inside if not any(_holds(one.table.box, word) for one in framed)]
+    return len(outside) > _MUCH * len(inside)
+
+
+def _holds(box: Box, word: Word) -> bool:
+    x, y = word.centre
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+
+def _left_out(words: Sequence[Word], lines: Sequence[Line]) -> list[Line]:
+    """Return the lines of words that are in a ruled table's box and in none of its cells."""
+    found = []
+    for line in lines:
+        x0, y0, x1, y1 = line.box
+        its = [word for word in words if _holds((x0 - 1, y0 - 1, x1 + 1, y1 + 1), word) and word.text in line.text]
+        if its and not line.horizontal:
+            found.append(line)
+        elif its:
+            text = " ".join(word.text for word in its)
+            found.append(replace(line, spans=(replace(line.spans[0], text=text, box=line.box),)))
+    return found
+
+
 def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageBlock]:
     """Return a block with its text; several where its box holds more than one."""
     if block.kind is Kind.TABLE and _is_table(block):
@@ -163,11 +225,19 @@ def _is_table(block: PageBlock) -> bool:
     return any(table.rows > 1 and table.columns > 1 for table in block.tables)
 
 
-def _block(region: Region, layer: TextLayer, rules: Rules) -> PageBlock:
+def _straight(page: Any, layer: TextLayer) -> Sequence[Word]:
+    """Return the words of a page without those of a sloping watermark."""
+    if all(line.horizontal for line in layer.lines):
+        return layer.words
+    characters = characters_of(page)
+    return [word for word in layer.words if not characters.slopes(word)]
+
+
+def _block(region: Region, layer: TextLayer, words: Sequence[Word], rules: Rules) -> PageBlock:
     kind = _KINDS.get(region.kind, Kind.TEXT)
-    tables = [
-        repaired for found in region.tables for repaired in repair.repair(found.table, found.boxes, layer.words, rules)
-    ]
+    if region.ruled is not None:
+        return PageBlock(kind, region.box, tables=(region.ruled,))
+    tables = [repaired for found in region.tables for repaired in repair.repair(found.table, found.boxes, words, rules)]
     if layer.unseen:
         tables = [_seen(table, layer.unseen) for table in tables]
     return PageBlock(kind, region.box, tables=tuple(tables))

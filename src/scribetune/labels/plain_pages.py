@@ -14,7 +14,7 @@ from scribetune.labels import line_numbers, paragraphs, reading_order
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_marker
 from scribetune.labels.paragraphs import Paragraph
 from scribetune.labels.right_to_left import is_right_to_left
-from scribetune.labels.ruling_lines import Rules
+from scribetune.labels.ruling_lines import Rule, Rules
 from scribetune.labels.tables.cells import Box, Word
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure, lines_of
 from scribetune.labels.text_layer import Line, TextLayer, union
@@ -31,6 +31,7 @@ _ALIGNED = 3.0
 _SHORT_ENTRY = 0.25
 _FIGURES_IN_ROW = 3
 _NEAR_ROWS = 5
+_NEAR_PIECES = 10  # lines of wrapped cells stand between
 _HEADING_WORDS = 16
 _SENTENCE_WORDS = 8
 _MUCH = 0.2
@@ -65,7 +66,27 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
     places = sorted(rule.at for rule in tall)
     upright = len(places) - sum(after - before < _ONE_LINE for before, after in pairwise(places))
     framed = len(across) + len(rules.edges) // 2 > _MAX_RULES and upright > 2 and len(across) > 1
-    return not framed and not _has_aligned_entries(layer)
+    return not framed and not _is_between_rules(layer, across) and not _has_aligned_entries(layer)
+
+
+def _is_between_rules(layer: TextLayer, across: Sequence[Rule]) -> bool:
+    """Whether lines in pieces stand between three rules of one length below each other: a table may have one row."""
+    for first in across:
+        heights = sorted(
+            rule.at for rule in across if abs(rule.start - first.start) < 2 and abs(rule.end - first.end) < 2
+        )
+        if len(heights) < 3 or heights[-1] - heights[0] < 3 * _ONE_LINE:
+            continue
+        inside = [
+            word
+            for word in layer.words
+            if heights[0] < word.centre[1] < heights[-1] and first.start - 2 < word.centre[0] < first.end + 2
+        ]
+        rows = lines_of(inside)
+        apart = sum(any(b.x0 - a.x1 > a.height for a, b in pairwise(row.words)) for row in rows)
+        if apart >= max(2, 0.5 * len(rows)):
+            return True
+    return False
 
 
 def _beside_page(line: Line, layer: TextLayer) -> bool:
@@ -91,7 +112,8 @@ def _has_aligned_entries(layer: TextLayer) -> bool:
     figures_at = []
     for (side, place), found in seen.items():
         near = sorted({*found, *seen.get((side, place + 1), [])})
-        if any(near[index + 2] - near[index] <= _NEAR_ROWS for index in range(len(near) - 2)):
+        reach = _NEAR_PIECES if side.startswith("piece") else _NEAR_ROWS
+        if any(near[index + 2] - near[index] <= reach for index in range(len(near) - 2)):
             if side.startswith("piece"):
                 return True
             figures_at.append(place * _ALIGNED)

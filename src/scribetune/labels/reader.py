@@ -4,15 +4,17 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.documents import page_images, text_layer_checks
+from scribetune.documents import drawn_page, glyph_shapes, page_images, text_layer_checks
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
     coverage,
+    equal_widths,
+    form_fields,
     heading_levels,
     layout_analysis,
     layout_model,
@@ -23,8 +25,10 @@ from scribetune.labels import (
     tag_tree,
     text_layer,
 )
+from scribetune.labels.characters import characters_of
 from scribetune.labels.formulas import placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
+from scribetune.labels.tables import ruled
 from scribetune.labels.tables.cells import Box
 from scribetune.text import markdown
 
@@ -130,13 +134,15 @@ class PageReader:
         if tagged is None:
             return None
         read = _from_tags(page, tagged, unmapped)
-        return (read, tagged.marks) if read.word_recall >= _MIN_TAG_COVERAGE else None
+        if read.word_recall < _MIN_TAG_COVERAGE:
+            logger.info("page %d: tags are not used: they cover %.3f of its words", page.number + 1, read.word_recall)
+            return None
+        return read, tagged.marks
 
     def _analysed(self, page: Any, unmapped: float, *, has_unseen: bool = False) -> PageText:
         """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from tags in place."""
-        held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
-        found = placing.on_page(page, held)
-        lost = sum(tag.has_latex for tag in held) - len(found)
+        placed = placing.on_page(page, self._tags) if self._settings.formulas == "alt" else placing.Placed()
+        found = placed.formulas
         changed = self._for_analysis[page.number]
         changed.remove_rotation()
         tokens = placing.Placeholders.put(changed, found) if found else placing.Placeholders({})
@@ -144,15 +150,18 @@ class PageReader:
         if text_layer.is_sideways(layer):
             text_layer.turn_upright(changed)
             layer = text_layer.read(changed)
+        layer = form_fields.with_values(layer, changed)
         if has_unseen:
             image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
+        layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         drawings = changed.get_cdrawings()
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
-        if plain_pages.is_plain(layer, rules, len(drawings)):
+        framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
+        if not framed and plain_pages.is_plain(layer, rules, len(drawings)):
             blocks = plain_pages.blocks_of(layer)
         else:
-            blocks = layout_analysis.blocks_of(changed, layer, rules)
+            blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
             if page.number == 0:
                 blocks = heading_levels.without_authors(blocks, self._levels)
@@ -173,7 +182,7 @@ class PageReader:
             covered.recall,
             unmapped,
             len(found) - misplaced,
-            lost + misplaced,
+            placed.lost + misplaced,
             covered.precision,
             page_blocks.unicode_formulas(blocks),
         )
@@ -220,15 +229,18 @@ def _overlap(a: Box, b: Box) -> bool:
 def unmapped_share(page: Any) -> float:
     """Return the share of a page's glyphs that map to no character: a high one means a garbage text layer.
 
-    The default flags hide this: MuPDF puts the glyph's number in place of an unknown character.
+    The default flags hide this: MuPDF puts the glyph's number in place of an unknown character. Leaders and rules are
+    no letters.
     """
     import pymupdf
 
     text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
     glyphs = [c for c in text if not c.isspace()]
-    if not glyphs:
+    unmapped = sum(map(text_layer_checks.is_unmapped, glyphs))
+    if not unmapped:
         return 0.0
-    return sum(map(text_layer_checks.is_unmapped, glyphs)) / len(glyphs)
+    leaders = glyph_shapes.leaders(drawn_page.read(page.get_displaylist()).fonts, text_layer_checks.is_unmapped)
+    return max(0, unmapped - leaders) / len(glyphs)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from scribetune.review import decisions
 
 FORMULAS = (
     "=1+1", '=HYPERLINK("http://x","y")', "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "- a list", "-",
-    "'=1+1", "''=1",
+    "'=1+1", "''=1", "\n=1", "\uff1d1+1", "\uff20SUM(A1)",
 )  # fmt: skip
 HARMLESS = ("", "-0.5", "+7", "-1e-3", "plain", "it's", "'quoted'", "'-0.5", "a=b", "季度", "1-2")
 
@@ -32,7 +32,11 @@ def in_a_spreadsheet(path: Path) -> set[str]:
     """Return the first signs of the cells that a spreadsheet would obey."""
     with path.open(encoding="utf-8", newline="") as stream:
         cells = {cell for row in csv.reader(stream) for cell in row}
-    return {cell[0] for cell in cells if cell[:1] in tuple("=+-@\t\r") and not csv_files._NUMBER.fullmatch(cell)}
+    return {
+        cell[0]
+        for cell in cells
+        if cell[:1] in tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20") and not csv_files._NUMBER.fullmatch(cell)
+    }
 
 
 @pytest.mark.parametrize("formula", FORMULAS)

@@ -140,7 +140,7 @@ def test_what_nobody_sees_reaches_no_training_set(
     )
     written = "".join(path.read_text(encoding="utf-8") for path in split_files.values())
     used = {row.document for row in selected if row.accepted}
-    assert used == {"dark", "rotated"} | {f"partly{seed}" for seed in range(4)}
+    assert used == {"dark", "rotated", "outside", "cropped"} | {f"partly{seed}" for seed in range(4)}
     assert all(json.loads(line) for line in split_files["train"].read_text(encoding="utf-8").splitlines())
     assert split_files["train"].read_text(encoding="utf-8")
     for seed in range(4):
@@ -172,7 +172,7 @@ def test_the_limits_are_the_users_and_changing_them_renders_nothing_anew(
 
 
 def test_private_characters_are_garbage_only_where_they_are_many(tmp_path: Path) -> None:
-    row = rendering.PageRow("d", 1, "i", "s", 1, 1, "L", 1000, 0.05, 0.0, 0.0, 0.0, "ok", "")
+    row = rendering.PageRow("d", 1, "i", "s", 1, 1, "L", 1000, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, "ok", "")
     assert rendering.judge(row, LIMITS).status == "ok"
     assert rendering.judge(row, rendering.LayerLimits(max_unmapped_share=0.04)).status == "garbage_text"
 
@@ -182,7 +182,8 @@ def test_private_characters_are_garbage_only_where_they_are_many(tmp_path: Path)
     [
         (lambda whole: whole, "ok"),
         (lambda whole: whole[: len(whole) // 2], "truncated"),
-        (lambda whole: whole[: whole.rindex(b"startxref")].rstrip(), "truncated"),
+        (lambda whole: whole[: whole.rindex(b"startxref")].rstrip(), "ok"),  # no page is missing
+        (lambda whole: whole[: whole.rindex(b"endobj")], "truncated"),
         (lambda whole: whole + b"\n<!-- appended by a web server -->" * 200, "ok"),
         (lambda whole: b"\n\n" + whole, "ok"),
         (lambda whole: whole.replace(b"startxref", b"startxxxx"), "ok"),
@@ -251,3 +252,60 @@ def test_form_fields_and_annotations_are_drawn(tmp_path: Path) -> None:
     assert image.mode == "RGB"  # the highlight
     assert image.pixels[20:60, 20:280].min() < 100
     assert image.pixels[200:240, 20:280].min() < 100
+
+
+def test_text_off_the_page_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Printers' slugs stand beside the crop box on every page of a book."""
+    monkeypatch.chdir(tmp_path)
+    made = pymupdf.open()
+    page = made.new_page(width=500, height=500)
+    for line in range(6):
+        page.insert_text((60, 100 + 20 * line), hostile_pdfs.SENTENCE[:60], fontsize=10)
+        page.insert_text(
+            (60, 470 + 5 * line), "Book_12-345_p007.indd  03/04/20  11:12:13 Uhr  cyan magenta", fontsize=5
+        )
+    page.set_cropbox(pymupdf.Rect(30, 30, 470, 450))
+    made.save(tmp_path / "slugs.pdf")
+    (row,) = states(tmp_path / "slugs.pdf")
+    assert (row.status, row.hidden_share) == ("ok", 0.0)
+    assert row.layer_characters == 6 * len("".join(hostile_pdfs.SENTENCE[:60].split()))
+
+
+def test_unpainted_characters_count_as_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some producers write all characters of a font unpainted, so that viewers load it: a word or two."""
+    monkeypatch.chdir(tmp_path)
+    made = pymupdf.open()
+    page = made.new_page(width=500, height=500)
+    for line in range(6):
+        page.insert_text((60, 100 + 20 * line), hostile_pdfs.SENTENCE[:60], fontsize=10)
+    page.insert_text((60, 400), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", fontsize=2, render_mode=3)
+    page.insert_text((60, 420), ". . . . . . . . . . . . . . . . . . . . . . . . . . . . .", fontsize=2, render_mode=3)
+    made.save(tmp_path / "subset.pdf")
+    (row,) = states(tmp_path / "subset.pdf")
+    assert row.status == "ok"
+    assert 0 < row.invisible_share < 0.03
+
+
+def test_vertical_text_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    written = "日本語の縦書きの文章はこのように上から下へ書かれる。右から左へ行が進む。".encode("utf-16-be").hex()
+    rows = "".join(f"1 0 0 1 {500 - 30 * column} 740 Tm <{written}> Tj\n" for column in range(8))
+    font = (
+        b"<< /Type /Font /Subtype /Type0 /BaseFont /HeiseiMin-W3 /Encoding /UniJIS-UTF16-V /DescendantFonts [6 0 R] >>"
+    )
+    descendant = (
+        b"<< /Type /Font /Subtype /CIDFontType0 /BaseFont /HeiseiMin-W3 /CIDSystemInfo << /Registry (Adobe) "
+        b"/Ordering (Japan1) /Supplement 6 >> /FontDescriptor << /Type /FontDescriptor /FontName /HeiseiMin-W3 "
+        b"/Flags 4 /FontBBox [0 -200 1000 900] /ItalicAngle 0 /Ascent 800 /Descent -200 /StemV 80 >> >>"
+    )
+    content = hostile_pdfs.stream(f"BT /F1 12 Tf {rows} ET".encode())
+    resources = b"/Font << /F1 5 0 R >>"
+    (tmp_path / "v.pdf").write_bytes(hostile_pdfs.one_page(content, resources=resources, more=[font, descendant]))
+    made = pymupdf.open()
+    page = made.new_page()
+    for column in range(20):
+        page.insert_text((60 + 20 * column, 700), "A line of text that runs up the page", rotate=90, fontsize=10)
+    made.save(tmp_path / "up.pdf")
+    for name in ("v.pdf", "up.pdf"):
+        (row,) = states(tmp_path / name)
+        assert (row.status, row.hidden_share) == ("ok", 0.0), name

@@ -86,6 +86,19 @@ def test_tables_are_kept(tmp_path: Path) -> None:
     assert page.word_recall > 0.95
 
 
+@pytest.mark.parametrize("tags", ["use", "ignore"])
+def test_what_the_settings_drop_is_not_lost(tags: str, tmp_path: Path) -> None:
+    (tmp_path / "page.typ").write_text(
+        '#set page(width: 300pt, height: 400pt, header: [Annual report of all], numbering: "1")\n= Heading\nOf text.\n'
+        "#v(40pt)\nMore of it.",
+        encoding="utf-8",
+    )
+    typst.compile(str(tmp_path / "page.typ"), output=str(tmp_path / "page.pdf"))
+    read_page = read(tmp_path / "page.pdf", label_reader.LabelSettings("drop", "markdown", "alt", tags, 60.0, "test"))
+    assert "Annual" not in read_page.text
+    assert (read_page.word_recall, read_page.word_precision) == (1.0, 1.0)
+
+
 def test_glyphs_without_a_character_are_counted() -> None:
     document = pymupdf.open()
     page = document.new_page()

@@ -1,11 +1,18 @@
 """Tables of born-digital pages: what the library finds, repaired by what the page draws.
 
-repair     the way in: columns, headers over several columns and wrapped rows, by what stands on the page
+ruled      tables whose cells are framed by lines: a way in
+lattice    the lines of a page, snapped and joined; their faces are cells
+ruled_checks  whether a lattice is a table, and not a frame, a chart or bands of rows
+ruled_edges   headings above the lines, totals below and beside them
+cell_text  the text of a cell, words that run up or down the page among them
+repair     all others: the way in: columns, headers over several columns and wrapped rows, by what stands on the page
 grid       a table under repair: where its columns are, where their words reach, and the rules across it
 lines      the lines of words in its box, cut where its columns may be, and what a figure is
 columns    its columns: those found, split and merged by white space
 header     its header: which lines are one heading, and which columns and rows it spans
-body       its body: which lines are one row, and which columns their words are in
+rows       the rows of its body: the division of its lines that explains most of what stands on the page
+body       the cells of its body: which columns the words of a row are in
 direction  tables that are read from right to left: mirrored, so that all of this holds for them too
 cells      the outcome: grids of cells, written as Markdown where they fit, as HTML where cells span
+cell_words which words of the page each cell took: by what it says, and where it must stand
 """

@@ -1,101 +1,53 @@
-"""The body of a table under repair: which lines are one row, and which columns their words are in."""
+"""The body of a table under repair: which columns the words of its rows are in."""
 
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
 
+from scribetune.labels import line_ends
 from scribetune.labels.tables.grid import Grid
-from scribetune.labels.tables.lines import Segment, TableLine, is_figure
-from scribetune.labels.text_layer import joined_rows
+from scribetune.labels.tables.lines import Segment, TableLine
 from scribetune.text.grids import Cell
-
-
-def body_rows(grid: Grid, body: Sequence[TableLine]) -> list[list[TableLine]]:
-    """Group the body's lines into rows."""
-    bands = _bands(grid, body)
-    if bands is not None:
-        return bands
-    gaps = [second.middle - first.middle for first, second in pairwise(body)]
-    usual = median(gaps) if gaps else 0.0
-    rows: list[list[TableLine]] = []
-    for index, line in enumerate(body):
-        if rows and _goes_on(grid, rows[-1], line, gaps[index - 1], usual):
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    return rows
-
-
-def _bands(grid: Grid, body: Sequence[TableLine]) -> list[list[TableLine]] | None:
-    """Return the rows between rules across the table, where it has one below nearly every row."""
-    inner = [rule for rule in grid.wide_rules() if body[0].middle < rule < body[-1].middle]
-    if len(inner) < 2 or len(inner) < 0.3 * (len(body) - 1):
-        return None
-    bands: list[list[TableLine]] = []
-    for line in body:
-        below = sum(rule < line.middle for rule in inner)
-        if bands and sum(rule < bands[-1][0].middle for rule in inner) == below:
-            bands[-1].append(line)
-        else:
-            bands.append([line])
-    # Several lines of figures in a band are rows that share one.
-    figures = [sum(grid.is_data(line) for line in band) for band in bands]
-    return bands if max(figures) <= 1 else None
-
-
-def _goes_on(grid: Grid, row: Sequence[TableLine], line: TableLine, gap: float, usual: float) -> bool:
-    """Whether a line goes on with cells of the row above it."""
-    before = row[-1]
-    sides = {grid.column_at(segment.middle) for segment in before.segments}
-    if gap < 0.7 * grid.height and not sides & {grid.column_at(segment.middle) for segment in line.segments}:
-        return True  # beside it: a wrapped cell next to one that is centred on it
-    if _ruled_off(grid, before, line):
-        return False
-    filled = {grid.column_at(segment.middle) for segment in line.segments}
-    above = {grid.column_at(segment.middle) for other in row for segment in other.segments}
-    first = line.segments[0].text
-    goes_on = first[:1].islower() or before.segments[0].text.endswith((",", "-", "–", "/"))
-    close = gap < 0.9 * usual
-    if filled == {0}:
-        near = close or (goes_on and gap <= 1.1 * usual)
-        return near if above != {0} else goes_on and close
-    figures = any(is_figure(segment.text) for segment in line.segments)
-    if 0 not in filled:
-        return filled <= above and not figures and gap <= 1.1 * usual
-    if above == {0}:  # the name of a row stands in two lines, its figures on the second
-        return first[:1].islower() and gap <= 1.1 * usual
-    return filled <= above and not figures and close and len(filled) > 1
-
-
-def _ruled_off(grid: Grid, upper: TableLine, lower: TableLine) -> bool:
-    return any(upper.middle < rule < lower.middle for rule in grid.wide_rules())
 
 
 def body_cells(grid: Grid, rows: Sequence[Sequence[TableLine]], offset: int) -> list[Cell]:
     """Return the cells of rows of lines; `offset` is the number of rows above them."""
     cells = []
     for number, row in enumerate(rows):
-        texts: dict[int, list[str]] = {}
+        texts: dict[int, dict[int, str]] = {}
         spans: dict[int, int] = {}
-        for line in row:
+        for below, line in enumerate(row):
             for segment in line.segments:
                 first, last = _place(grid, segment, line, alone=len(row) == 1)
-                texts.setdefault(first, []).append(segment.text)
+                held = texts.setdefault(first, {})
+                held[below] = f"{held[below]} {segment.text}" if below in held else segment.text
                 spans[first] = max(spans.get(first, 1), last - first + 1)
         for column, parts in texts.items():
-            width = spans[column] if len(texts) == 1 else 1
-            cells.append(Cell(offset + number, column, joined_rows(parts), 1, width))
+            free = min((other for other in texts if other > column), default=len(grid.cores)) - column
+            cells.append(
+                Cell(offset + number, column, line_ends.joined([*parts.values()]), 1, min(spans[column], free))
+            )
     return cells
 
 
 def _place(grid: Grid, segment: Segment, line: TableLine, *, alone: bool) -> tuple[int, int]:
-    """Return the columns of a segment of the body."""
-    first = grid.column_at(segment.x0 + 1)
-    if len(line.segments) == 1 and alone:
-        last = grid.column_at(segment.x1 - 1)
-        if first > 0 and last > first:
-            return grid.centred(segment, first, last, 1, len(grid.cores) - 1)
-        return first, first
+    """Return the columns of a segment of the body; one that stands in the middle of several spans them."""
     overlaps = [min(x1, segment.x1) - max(x0, segment.x0) for x0, x1 in pairwise(grid.edges)]
     best = overlaps.index(max(overlaps))
-    return best, best
+    if not alone:
+        return best, best
+    others = [grid.column_at(other.middle) for other in line.segments if other is not segment]
+    low = max((column + 1 for column in others if column < best), default=1)
+    high = min((column - 1 for column in others if column > best), default=len(grid.cores) - 1)
+    if best < low or best > high:
+        return best, best
+    first, last = grid.column_at(segment.x0 + 1), grid.column_at(segment.x1 - 1)
+    if last == first and not _stands_between(grid, segment, best):
+        return best, best
+    return grid.centred(segment, max(low, first), min(high, last), low, high)
+
+
+def _stands_between(grid: Grid, segment: Segment, column: int) -> bool:
+    """Whether a segment lies beside the words of its column: it may stand in the middle of several."""
+    x0, x1 = grid.cores[column]
+    flush = min(abs(segment.x0 - x0), abs(segment.x1 - x1), abs(segment.middle - (x0 + x1) / 2))
+    return flush > 0.4 * grid.height

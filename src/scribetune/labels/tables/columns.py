@@ -1,5 +1,6 @@
 """The columns of a table under repair: those found, split and merged by white space, and where their words reach."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
@@ -9,6 +10,8 @@ from scribetune.labels.tables.grid import Grid
 from scribetune.labels.tables.lines import TIGHT, TableLine, is_figure
 
 _CORRIDOR = 0.5
+_FIRST_DIGITS = re.compile(r"[-+−(]?\d{1,3}")
+_NEXT_DIGITS = re.compile(r"\d{3}(?:[.,]\d+)?\)?")
 
 
 def detected_columns(found: PageTable, boxes: Sequence[Sequence[Box | None]]) -> list[float]:
@@ -136,7 +139,7 @@ def _corridor_at(rows: Sequence[Sequence[Word]], x: float, width: float) -> tupl
         after = min((word for word in row if word.x0 >= x), key=lambda word: word.x0, default=None)
         if before is None or after is None:
             continue
-        pair = is_figure(before.text) and is_figure(after.text)
+        pair = is_figure(before.text) and is_figure(after.text) and not _goes_with(before.text, after.text)
         if after.x0 - before.x1 < (width / 3 if pair else width):
             crossed += 1
             continue
@@ -146,3 +149,12 @@ def _corridor_at(rows: Sequence[Sequence[Word]], x: float, width: float) -> tupl
     if both < max(3, 0.6 * len(rows)) or crossed > 0.06 * len(rows) or right <= left:
         return None
     return left, right
+
+
+def _goes_with(before: str, after: str) -> bool:
+    """Whether a figure can be part of the one before it: its share in brackets, its error, its next three digits."""
+    return (
+        after.startswith(("(", "[", "±", "–"))
+        or before.endswith(("±", "–", "<", ">", "="))
+        or bool(_FIRST_DIGITS.fullmatch(before) and _NEXT_DIGITS.fullmatch(after))
+    )

@@ -10,6 +10,7 @@ from scribetune.labels.tables.cells import Box
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure
 
 _YEAR = re.compile(r"[(*]*(?:19|20)\d\d(?:[-–/]\d{2,4})?[)*†‡a-z]?")
+_COUNTED = re.compile(r"\(?[nN]\s*=")  # how many there are of what a heading names
 _WIDE_RULE = 0.7
 _ONE_HEIGHT = 2.5
 
@@ -45,7 +46,7 @@ class Grid:
         ]
 
     def is_data(self, line: TableLine) -> bool:
-        """Whether a line has figures in half of the columns after the first; years alone are headings."""
+        """Whether a line has figures in half of the columns after the first, or nothing else; years are headings."""
         filled = [word for word in line.words if word.centre[0] > self.edges[1]]
         if not filled or all(_YEAR.fullmatch(word.text) for word in filled):
             return False
@@ -53,18 +54,21 @@ class Grid:
         places = {sum(edge <= word.centre[0] for edge in self.edges[1:-1]) for word in figures}
         stub = any(word.centre[0] < self.edges[1] for word in line.words)
         share = len(figures) / len(filled)
-        return stub and share >= 0.6 and len(places) >= max(1, (len(self.edges) - 2) / 2)
+        if any(_COUNTED.match(word.text) for word in filled):
+            return False
+        return stub and (share == 1 or (share >= 0.6 and len(places) >= (len(self.edges) - 2) / 2))
 
     def centred(self, segment: Segment, first: int, last: int, low: int, high: int) -> tuple[int, int]:
         """Return the most columns, around those that it stands over, whose middle is that of the segment."""
         found = (first, last)
         for start in range(max(low, min(first, 1)), first + 1):
             for end in range(last, high + 1):
-                if end - start > found[1] - found[0] and self._off_centre(segment, start, end) < 0.6 * self.height:
+                if end - start > found[1] - found[0] and self.off_centre(segment, start, end) < 0.6 * self.height:
                     found = (start, end)
         return found
 
-    def _off_centre(self, segment: Segment, first: int, last: int) -> float:
+    def off_centre(self, segment: Segment, first: int, last: int) -> float:
+        """Return how far a segment is from the middle of some columns: of their words, or between their edges."""
         by_words = (self.cores[first][0] + self.cores[last][1]) / 2
         by_edges = (self.edges[first] + self.edges[last + 1]) / 2
         return min(abs(by_words - segment.middle), abs(by_edges - segment.middle))

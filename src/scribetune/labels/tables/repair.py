@@ -19,12 +19,13 @@ from statistics import median
 
 from scribetune.labels.ruling_lines import Rule, Rules, by_height, covered
 from scribetune.labels.tables import direction
-from scribetune.labels.tables.body import body_cells, body_rows
+from scribetune.labels.tables.body import body_cells
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.columns import column_cores, corridors, detected_columns, merge_columns, split_columns
 from scribetune.labels.tables.grid import Grid, drawn_edges
-from scribetune.labels.tables.header import header_cells
+from scribetune.labels.tables.header import header_cells, within_columns
 from scribetune.labels.tables.lines import TableLine, blank_limit, cut, lines_of
+from scribetune.labels.tables.rows import RowDivision
 from scribetune.text.grids import Cell
 
 _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
@@ -52,6 +53,7 @@ def repair(
     if direction.reads_leftwards(found):
         turned = _side_by_side(_repaired(*direction.mirrored(found, boxes, words, rules)))
         return [replace(table, box=direction.mirrored_box(table.box)) for table in turned]
+    found, words = direction.with_runs(found, boxes, words)
     return _side_by_side(_repaired(found, boxes, words, rules))
 
 
@@ -93,7 +95,7 @@ def _repaired(
         return _stripped(found)
     tall = sum(len(word.text) > 2 and word.height > 2 * (word.x1 - word.x0) for word in inside)
     rebuilding = _Rebuilding(found, edges, inside, near)
-    if tall > 1 or rebuilding.is_framed():
+    if tall > max(1, 0.1 * len(inside)) or rebuilding.is_framed():
         return _stripped(found)
     return rebuilding.table()
 
@@ -127,6 +129,7 @@ def _running(cells: Sequence[Cell], row: int, columns: int) -> Cell | None:
 class _Rebuilding:
     def __init__(self, found: PageTable, edges: list[float], words: Sequence[Word], rules: Rules) -> None:
         self.found = found
+        self.upright = rules.vertical
         drawn = [w for w in words if _TEXT_RULE.fullmatch(w.text)]
         kept = [w for w in words if not _TEXT_RULE.fullmatch(w.text) and not _LEADER.fullmatch(w.text)]
         self.lines = lines_of(kept)
@@ -144,8 +147,8 @@ class _Rebuilding:
         self.below: list[str] = []
 
     def is_framed(self) -> bool:
-        """Whether lines stand between nearly all columns, and no column is two."""
-        if len(self.grid.drawn) < 0.75 * (len(self.grid.edges) - 2):
+        """Whether lines stand between nearly all columns, no text goes over them, and no column is two."""
+        if len(self.grid.drawn) < 0.75 * (len(self.grid.edges) - 2) or self._crossings() > 1:
             return False
         for left, right in pairwise(self.grid.edges):
             rows = [
@@ -154,6 +157,17 @@ class _Rebuilding:
             if len(rows) >= 6 and corridors(rows, 1.5 * self.grid.height):
                 return False
         return True
+
+    def _crossings(self) -> int:
+        """Count the texts that go over a line between columns: those are edges of shading, and frame no cells."""
+        return sum(
+            any(
+                segment.x0 + 1 < rule.at < segment.x1 - 1 and rule.start < line.middle < rule.end
+                for rule in self.upright
+            )
+            for line in self.lines
+            for segment in line.segments
+        )
 
     def table(self) -> PageTable:
         if len(self.lines) < 2:
@@ -169,9 +183,11 @@ class _Rebuilding:
         merge_columns(self.grid, header, body)
         for line in body:
             line.segments = cut(line.words, self.grid.limit, self.grid.edges[1:-1])
+        for line in header:
+            line.segments = within_columns(self.grid, line.segments)
         self.grid.cores = column_cores(self.grid, body)
         levels, cells = header_cells(self.grid, header)
-        rows = body_rows(self.grid, body)
+        rows = RowDivision(self.grid, body).rows()
         cells += body_cells(self.grid, rows, levels)
         width = len(self.grid.edges) - 1
         if width < 2 or self._lost(cells) or self._merged_ruled_rows(levels + len(rows)):
@@ -226,11 +242,13 @@ class _Rebuilding:
         """Return the index of the first line of the body."""
         middles = [line.middle for line in self.lines]
         figures = next((i for i, line in enumerate(self.lines) if self.grid.is_data(line)), None)
-        for rule in self.grid.wide_rules():
+        rules = [rule for rule in self.grid.wide_rules() if middles[0] < rule < middles[-1]]
+        for rule in rules:
             above = sum(middle < rule for middle in middles)
             if 0 < above <= min(_MAX_HEADER_LINES, len(self.lines) - 1):
                 # A rule below lines of figures is one between rows of the body.
-                if figures is not None and figures < above:
+                # The only one may divide figures that are headings from the others.
+                if figures is not None and figures < above - (len(rules) == 1):
                     return figures
                 return above
         if figures is not None and 0 < figures <= _MAX_HEADER_LINES:

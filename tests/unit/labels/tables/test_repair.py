@@ -175,3 +175,54 @@ def test_ruled_rows_beside_a_cell_over_two_of_them_stay_rows() -> None:
     part = [(85.0, 260.0, top) for top in tops[2::2]]
     (table,) = repair(found, boxes, words(rows), across(*full, *part, (0.0, 260.0, 0.0)))
     assert table.rows == found.rows
+
+
+def test_a_rule_below_several_headings_is_no_word_of_any() -> None:
+    header = {
+        0.0: [(0, "Region"), (120, "2009"), (220, "2010")],
+        14.0: [(100, "n"), (150, "m"), (200, "n"), (250, "m")],
+    }
+    table = repaired({**header, **BODY}, EDGES, across((95, 280, 12), (0, 280, 27)))
+    assert [cell for cell in table.cells if cell.row == 0][1:] == [Cell(0, 1, "2009", 1, 2), Cell(0, 3, "2010", 1, 2)]
+
+
+def test_a_heading_in_two_lines_spans_no_others() -> None:
+    header = {
+        0.0: [(132, "Unadjusted")],
+        11.0: [(0, "Region"), (100, "n"), (132, "odds ratio"), (200, "k"), (250, "m")],
+    }
+    table = repaired({**header, **BODY}, EDGES, across((0, 280, 24)))
+    assert [cell.text for cell in table.cells if cell.row == 0] == ["Region", "n", "Unadjusted odds ratio", "k", "m"]
+
+
+def test_a_heading_over_dates_spans_them_though_one_stands_below_it() -> None:
+    header = {0.0: [(165, "Ended")], 11.0: [(95, "May 1"), (145, "May 2"), (195, "May 3"), (245, "May 4")]}
+    lines = {y: [(x + 1 * (x > 0), text) for x, text in row] for y, row in BODY.items()}
+    table = repaired({**header, **lines}, EDGES, across((0, 280, 24)))
+    assert [cell for cell in table.cells if cell.row == 0] == [Cell(0, 1, "Ended", 1, 4)]
+
+
+def test_a_share_in_brackets_stays_with_its_number() -> None:
+    lines = {
+        14.0 * row: [(0, f"Region{row}"), (100, f"4{row}4 (5.{row}%)"), (200, f"{row}12 (1.2%)")] for row in range(1, 6)
+    }
+    table = repaired({0.0: [(0, "Name"), (100, "Before"), (200, "After")], **lines}, [0.0, 80.0, 180.0, 280.0])
+    assert table.columns == 3
+
+
+def test_digits_in_groups_are_one_number() -> None:
+    lines = {14.0 * row: [(0, f"Region{row}"), (100, f"{row}1 456"), (200, f"{row}12 789")] for row in range(1, 6)}
+    table = repaired({0.0: [(0, "Name"), (100, "Before"), (200, "After")], **lines}, [0.0, 80.0, 180.0, 280.0])
+    assert table.columns == 3
+
+
+def test_a_text_in_the_middle_of_empty_columns_spans_them() -> None:
+    table = repaired(
+        {
+            20.0: [(0, "Region"), (100, "a"), (150, "b"), (200, "c"), (250, "d")],
+            **BODY,
+            96.0: [(0, "Coast"), (170, "no data")],
+        },
+        EDGES,
+    )
+    assert [cell for cell in table.cells if cell.row == 5] == [Cell(5, 0, "Coast"), Cell(5, 1, "no data", 1, 4)]

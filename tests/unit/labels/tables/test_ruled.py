@@ -1,0 +1,315 @@
+"""Promises about tables whose cells are framed: the lines that are drawn say what a cell is."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import pymupdf
+import pytest
+
+from scribetune.labels import ruling_lines, text_layer
+from scribetune.labels.characters import characters_of
+from scribetune.labels.tables.ruled import RuledTable, tables_of
+from scribetune.text.grids import Cell
+
+XS = [60.0, 160.0, 260.0, 340.0]
+YS = [100.0, 118.0, 136.0, 154.0]
+ROWS = [["Name", "Town", "Sum"], ["Meier", "Bern", "12.50"], ["Huber", "Basel", "8.75"]]
+MARKDOWN = "| Name | Town | Sum |\n|---|---|---|\n| Meier | Bern | 12.50 |\n| Huber | Basel | 8.75 |"
+
+
+def new_page() -> Any:
+    return pymupdf.open().new_page()
+
+
+def found_on(page: Any) -> list[RuledTable]:
+    layer = text_layer.read(page)
+    return tables_of(layer, ruling_lines.rules_of(page.get_cdrawings()), lambda: characters_of(page))
+
+
+def only(page: Any) -> RuledTable:
+    (found,) = found_on(page)
+    return found
+
+
+def fill(page: Any, xs: Sequence[float], ys: Sequence[float], rows: Sequence[Sequence[str]], size: float = 10) -> None:
+    for y, row in zip(ys, rows, strict=False):
+        for x, text in zip(xs, row, strict=False):
+            for number, line in enumerate(text.split("|")):
+                page.insert_text((x + 3, y + 12 + 12 * number), line, fontsize=size)
+
+
+def lines(page: Any, xs: Sequence[float], ys: Sequence[float]) -> None:
+    for y in ys:
+        page.draw_line((xs[0], y), (xs[-1], y))
+    for x in xs:
+        page.draw_line((x, ys[0]), (x, ys[-1]))
+
+
+def thin_boxes(page: Any, xs: Sequence[float], ys: Sequence[float]) -> None:
+    for y in ys:
+        page.draw_rect((xs[0], y, xs[-1], y + 0.7), color=None, fill=(0, 0, 0))
+    for x in xs:
+        page.draw_rect((x, ys[0], x + 0.7, ys[-1]), color=None, fill=(0, 0, 0))
+
+
+def frames(page: Any, xs: Sequence[float], ys: Sequence[float], apart: float = 0.0) -> None:
+    for x0, x1 in pairwise(xs):
+        for y0, y1 in pairwise(ys):
+            page.draw_rect((x0 + apart, y0 + apart, x1 - apart, y1 - apart), width=0.5)
+
+
+def dots(page: Any, xs: Sequence[float], ys: Sequence[float]) -> None:
+    def dot(x: float, y: float) -> None:
+        page.draw_rect((x, y, x + 1, y + 1), color=None, fill=(0.3, 0.3, 0.3))
+
+    for y in ys:
+        for step in range(int((xs[-1] - xs[0]) / 3) + 1):
+            dot(xs[0] + 3 * step, y)
+    for x in xs:
+        for step in range(int((ys[-1] - ys[0]) / 3) + 1):
+            dot(x, ys[0] + 3 * step)
+
+
+def doubled(page: Any, xs: Sequence[float], ys: Sequence[float]) -> None:
+    for shift in (-1, 1):
+        for y in ys:
+            page.draw_line((xs[0], y + shift), (xs[-1], y + shift), width=0.4)
+        for x in xs:
+            page.draw_line((x + shift, ys[0]), (x + shift, ys[-1]), width=0.4)
+
+
+def shades(page: Any, xs: Sequence[float], ys: Sequence[float]) -> None:
+    for column, (x0, x1) in enumerate(pairwise(xs)):
+        for row, (y0, y1) in enumerate(pairwise(ys)):
+            grey = 0.9 if (row + column) % 2 else 0.8
+            page.draw_rect((x0, y0, x1, y1), color=None, fill=(grey, grey, grey))
+
+
+def white_lines_on_colour(page: Any, xs: Sequence[float], ys: Sequence[float]) -> None:
+    page.draw_rect((xs[0], ys[0], xs[-1], ys[-1]), color=None, fill=(0.8, 0.88, 0.95))
+    for y in ys:
+        page.draw_line((xs[0], y), (xs[-1], y), color=(1, 1, 1))
+    for x in xs:
+        page.draw_line((x, ys[0]), (x, ys[-1]), color=(1, 1, 1))
+
+
+def without_sides(page: Any, xs: Sequence[float], ys: Sequence[float]) -> None:
+    for y in ys:
+        page.draw_line((xs[0], y), (xs[-1], y))
+    for x in xs[1:-1]:
+        page.draw_line((x, ys[0]), (x, ys[-1]))
+
+
+def in_a_form(page: Any, xs: Sequence[float], ys: Sequence[float]) -> None:
+    other = pymupdf.open()
+    lines(other.new_page(width=page.rect.width, height=page.rect.height), xs, ys)
+    page.show_pdf_page(page.rect, other, 0)
+
+
+HOW = [
+    lines,
+    thin_boxes,
+    frames,
+    lambda page, xs, ys: frames(page, xs, ys, 1.0),
+    dots,
+    doubled,
+    shades,
+    white_lines_on_colour,
+    without_sides,
+    in_a_form,
+]
+
+
+@pytest.mark.parametrize("draw", HOW, ids=lambda draw: draw.__name__.strip("<>"))
+def test_cells_are_what_the_lines_frame_however_they_are_drawn(draw: Callable[..., None]) -> None:
+    page = new_page()
+    draw(page, XS, YS)
+    fill(page, XS, YS, ROWS)
+    assert only(page).table.markdown() == MARKDOWN
+
+
+def test_figures_that_touch_are_cut_at_the_line_between_them() -> None:
+    page = new_page()
+    xs = [60.0, 100.0, 130.0, 180.0]
+    lines(page, xs, YS)
+    for row, texts in enumerate([["No", "Qty", "Amount"], ["1", "24.", "113502.64"], ["2", "606", "99.75"]]):
+        for column, text in enumerate(texts):
+            width = pymupdf.get_text_length(text, fontsize=11)
+            page.insert_text((xs[column + 1] - 0.3 - width, YS[row] + 12), text, fontsize=11)
+    assert only(page).table.markdown().splitlines()[2:] == ["| 1 | 24. | 113502.64 |", "| 2 | 606 | 99.75 |"]
+
+
+def test_a_word_that_reaches_into_the_next_cell_stays_whole() -> None:
+    page = new_page()
+    lines(page, XS, YS)
+    fill(page, XS, YS, [["Name", "Town", "Sum"], ["Donaudampfschifffahrtsges.", "", "1"], ["Huber", "Basel", "2"]])
+    assert "| Donaudampfschifffahrtsges. |  | 1 |" in only(page).table.markdown()
+
+
+def test_a_cell_spans_where_a_wall_is_missing_and_empty_columns_stay() -> None:
+    page = new_page()
+    for x0, y0, x1, y1 in [(60, 100, 160, 136), (160, 100, 340, 118), (160, 118, 260, 136), (260, 118, 340, 136)]:
+        page.draw_rect((x0, y0, x1, y1))
+    frames(page, XS, [136, 154, 172])
+    fill(page, XS, [100, 118, 136, 154], [["Zone", "Year"], ["", "2001", "2002"], ["North", "1"], ["South", "2"]])
+    table = only(page).table
+    assert (table.rows, table.columns) == (4, 3)
+    assert [cell for cell in table.cells if cell.spans] == [Cell(0, 0, "Zone", 2, 1), Cell(0, 1, "Year", 1, 2)]
+
+
+def test_headings_above_the_lines_are_the_head_and_figures_below_them_the_last_row() -> None:
+    page = new_page()
+    frames(page, XS, YS)
+    fill(
+        page,
+        XS,
+        [84.0, *YS],
+        [["Name", "%", "Sum"], ["Meier", "1", "12.50"], ["Huber", "2", "8.75"], ["Roth", "3", "4.00"]],
+    )
+    fill(page, XS, [154.0], [["Total", "6", "25.25"]])
+    page.insert_text((60, 70), "Contributions of the members in the year that has passed", fontsize=10)
+    page.insert_text((60, 200), "All contributions were paid.", fontsize=10)
+    assert only(page).table.markdown().splitlines() == [
+        "| Name | % | Sum |",
+        "|---|---|---|",
+        "| Meier | 1 | 12.50 |",
+        "| Huber | 2 | 8.75 |",
+        "| Roth | 3 | 4.00 |",
+        "| Total | 6 | 25.25 |",
+    ]
+
+
+def test_groups_of_columns_above_the_lines_span_them() -> None:
+    page = new_page()
+    lines(page, [60, 120, 180, 240, 300], YS)
+    for x0, x1, text in [(60, 180, "2001"), (180, 300, "2002")]:
+        width = pymupdf.get_text_length(text, fontsize=10)
+        page.insert_text(((x0 + x1 - width) / 2, 97), text, fontsize=10)
+    fill(page, [60, 120, 180, 240], YS, [["t", "EUR", "t", "EUR"], ["1", "2", "3", "4"], ["5", "6", "7", "8"]])
+    first = [cell for cell in only(page).table.cells if cell.row == 0]
+    assert first == [Cell(0, 0, "2001", 1, 2), Cell(0, 2, "2002", 1, 2)]
+
+
+def test_a_column_of_figures_beside_the_lines_belongs_to_them() -> None:
+    page = new_page()
+    lines(page, XS[:3], YS)
+    fill(page, XS, YS, [["Name", "Town"], ["Meier", "Bern", "12.50"], ["Huber", "Basel", "8.75"]])
+    assert only(page).table.markdown().splitlines()[-1] == "| Huber | Basel | 8.75 |"
+
+
+@pytest.mark.parametrize("degrees", [45, 30, -20])
+def test_words_of_a_sloping_watermark_are_in_no_cell(degrees: int) -> None:
+    page = new_page()
+    lines(page, XS, YS)
+    fill(page, XS, YS, ROWS)
+    at = pymupdf.Point(100, 140)
+    page.insert_text(at, "DRAFT", fontsize=40, morph=(at, pymupdf.Matrix(degrees)))
+    assert only(page).table.markdown() == MARKDOWN
+
+
+def test_a_large_level_watermark_is_in_no_cell() -> None:
+    page = new_page()
+    page.insert_text((100, 145), "SAMPLE", fontsize=50, color=(0.9, 0.9, 0.9))
+    lines(page, XS, YS)
+    fill(page, XS, YS, ROWS)
+    assert only(page).table.markdown() == MARKDOWN
+
+
+def test_headings_that_run_up_the_page_are_read() -> None:
+    page = new_page()
+    lines(page, [60, 160, 190, 220], [100, 180, 198, 216])
+    page.insert_text((63, 176), "Course", fontsize=10)
+    for x, text in [(178, "Monday noon"), (208, "Friday")]:
+        page.insert_text((x, 176), text, fontsize=10, rotate=90)
+    fill(page, [60, 160, 190], [180, 198], [["Yoga", "x", ""], ["Choir", "", "x"]])
+    assert only(page).table.markdown().splitlines()[0] == "| Course | Monday noon | Friday |"
+
+
+def test_a_table_in_a_cell_is_there_once() -> None:
+    page = new_page()
+    lines(page, [60, 160, 420], [100, 120, 220, 240])
+    fill(page, [60, 160], [100, 120], [["Field", "Value"], ["Size"]])
+    fill(page, [60, 160], [220], [["Colour", "red"]])
+    lines(page, [175, 260, 345], [130, 150, 170, 190])
+    fill(page, [175, 260], [130, 150, 170], [["side", "cm"], ["width", "20"], ["depth", "35"]])
+    table = only(page).table
+    assert (table.rows, table.columns) == (5, 3)
+    assert Cell(1, 0, "Size", 3, 1) in table.cells
+    assert Cell(2, 1, "width") in table.cells
+
+
+def test_lines_of_a_cell_are_joined_and_chinese_without_blanks() -> None:
+    page = new_page()
+    lines(page, XS, [100, 118, 150])
+    fill(page, XS, [100, 118], [["Name", "Town", "Sum"], ["Meier and|sons", "Bern", "12"]])
+    page.insert_text((163, 142), "净利", fontname="china-s", fontsize=10)
+    assert "| Meier and sons | Bern 净利 | 12 |" in only(page).table.markdown()
+
+
+def test_a_total_without_lines_between_its_figures_has_a_cell_for_each() -> None:
+    page = new_page()
+    lines(page, XS, YS)
+    page.draw_rect((60, 154, 340, 172))
+    fill(page, XS, [*YS[:-1], 154], [*ROWS, ["Total", "3", "21.25"]])
+    assert only(page).table.markdown().splitlines()[-1] == "| Total | 3 | 21.25 |"
+
+
+def test_a_caption_in_a_row_of_its_own_is_above_the_table() -> None:
+    page = new_page()
+    page.draw_rect((60, 82, 340, 100))
+    lines(page, XS, YS)
+    fill(page, XS, YS, ROWS)
+    page.insert_text((63, 94), "Table 3. Contributions of members", fontsize=10)
+    assert only(page).table.above == ("Table 3. Contributions of members",)
+    assert only(page).table.rows == 3
+
+
+@pytest.mark.parametrize("height", [54.0, 90.0])
+def test_bands_of_several_rows_are_left_to_white_space(height: float) -> None:
+    page = new_page()
+    ys = [100, 118, 118 + height]
+    lines(page, XS, ys)
+    rows = int(height / 14)
+    fill(page, XS, [100, *(118 + 14 * row for row in range(rows))], [ROWS[0], *([["Meier", "Bern", "12.50"]] * rows)])
+    assert found_on(page) == []
+
+
+def test_columns_without_a_line_between_them_are_left_to_white_space() -> None:
+    page = new_page()
+    lines(page, [60, 160, 400], [100 + 18 * row for row in range(7)])
+    for row in range(6):
+        fill(page, [60, 160, 280], [100 + 18 * row], [["North", "left part", "right part"]])
+    assert found_on(page) == []
+
+
+def test_a_page_frame_is_no_table_and_what_it_holds_is() -> None:
+    page = new_page()
+    page.draw_rect((20, 20, 575, 822))
+    page.draw_line((20, 60), (575, 60))
+    page.draw_line((300, 20), (300, 60))
+    lines(page, XS, YS)
+    fill(page, XS, YS, ROWS)
+    lines(page, XS, [y + 200 for y in YS])
+    fill(page, XS, [y + 200 for y in YS], ROWS)
+    page.insert_text((60, 250), "Between them there is text.", fontsize=10)
+    assert [found.table.markdown() for found in found_on(page)] == [MARKDOWN, MARKDOWN]
+
+
+def test_frames_of_links_in_running_text_are_no_table() -> None:
+    page = new_page()
+    for row in range(4):
+        y = 100 + 14 * row
+        page.insert_text((60, y), "See the pages 12, 14, and 19 of the book for this, and more of it", fontsize=10)
+        for number in range(3):
+            page.draw_rect((125 + 17 * number, y - 10, 142 + 17 * number, y + 4), width=0.5)
+    assert found_on(page) == []
+
+
+def test_lines_of_a_chart_are_no_table() -> None:
+    page = new_page()
+    lines(page, [100 + 60 * n for n in range(6)], [100 + 40 * n for n in range(6)])
+    for n in range(6):
+        page.insert_text((80, 104 + 40 * n), str(50 - 10 * n), fontsize=8)
+        page.insert_text((95 + 60 * n, 315), str(2000 + n), fontsize=8)
+    assert found_on(page) == []
