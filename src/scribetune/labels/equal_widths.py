@@ -52,17 +52,26 @@ def _listings(lines: Sequence[Line]) -> set[int]:
     found: set[int] = set()
     run: list[int] = []
     for number in range(len(lines) + 1):
-        if number < len(lines) and lines[number].mono:
+        if number < len(lines) and _is_equal(lines[number]):
             run.append(number)
             continue
+        if run and number < len(lines) and lines[number].text.isdigit():
+            continue  # it counts the lines of a listing
         if run and _is_code([lines[index] for index in run], alone=len(run) == len(lines)):
             found.update(run)
         run = []
     return found
 
 
+def _is_equal(line: Line) -> bool:
+    """Whether a line is all in a font of equal widths, but for a number at its start, which counts it."""
+    first, *others = [span for span in line.spans if span.text.strip()]
+    is_counted = bool(others) and first.text.strip().isdigit()
+    return all(span.mono for span in (others if is_counted else [first, *others]))
+
+
 def _is_code(run: Sequence[Line], *, alone: bool) -> bool:
-    texts = [line.text for line in run]
+    texts = ["".join(span.text for span in line.spans if span.mono) for line in run]
     text = "\n".join(texts)
     characters = sum(not character.isspace() for character in text)
     if sum(map(is_cjk, text)) > 0.3 * characters or not _LATIN.search(text):

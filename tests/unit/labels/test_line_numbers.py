@@ -47,3 +47,9 @@ def test_numbers_of_chapters_stay_with_their_titles() -> None:
     titles = ["The house", "The garden behind it", "The well"]
     pieces = text_layer.read(page_of(titles)).lines
     assert line_numbers.apart(pieces) == (list(pieces), [])
+
+
+def test_a_listing_is_code_whatever_font_its_numbers_have() -> None:
+    assert label(page_of(["# Submit the ID to the house", "  that has it", "house.set(12)"], font="cour")).startswith(
+        "```\n# Submit the ID to the house\n  that has it\nhouse.set(12)\n```"
+    )
