@@ -35,6 +35,8 @@ _NARROWEST = 0.4  # a glyph is stretched to a square no further than this
 _STRETCH, _STRETCH_COST = 0.35, 0.35
 _MOST_GLYPHS = 40  # of a font on a page: its most frequent ones
 _LYING_FONT = 0.7
+_LEAST_STRANGE, _ALIKE, _MOSTLY = 8, 0.85, 0.8
+_ASCII = 0x7F
 _MANY_FORMS = ("han", "kana", "hangul")
 _SOUND_FONT, _LYING_GLYPH = 0.1, 0.9
 _MOST_KNOWN = 20_000  # glyphs that are remembered
@@ -104,6 +106,33 @@ def leaders(uses: Sequence[FontUse], is_unmapped: Callable[[str], bool]) -> int:
 
 
 def _unlike_in(use: FontUse) -> int:
+    return _said_to_be_strange(use) + _said_to_be_others(use)
+
+
+def _said_to_be_strange(use: FontUse) -> int:
+    """Return how many characters a page has in a font that draws Latin letters and says signs, or other scripts."""
+    strange = [
+        (-count, glyph, code)
+        for (glyph, code), count in zip(use.claims.tolist(), use.counts.tolist(), strict=True)
+        if _ASCII < code < _CODES and not _claimed(code) and not chr(code).isspace() and not _is_private(code)
+    ]
+    if len(strange) < _LEAST_STRANGE:
+        return 0
+    most = sorted(strange)[:_MOST_GLYPHS]
+    shapes = _drawn([(use.font, glyph, code) for _, glyph, code in most])
+    known = _letters("latin").shapes
+    alike = sum(
+        float(_likeness(known, shade, stretch).max()) > _ALIKE
+        for shade, stretch in zip(shapes.shades, shapes.stretch, strict=True)
+    )
+    return -sum(count for count, _, _ in strange) if alike > _MOSTLY * len(most) else 0
+
+
+def _is_private(code: int) -> bool:
+    return 0xE000 <= code <= 0xF8FF or code == 0xFFFD
+
+
+def _said_to_be_others(use: FontUse) -> int:
     claims = [_claimed(code) for code in use.claims[:, 1].tolist()]
     # Fonts of scripts that are not judged draw figures of their own where they say 1, 2, 3.
     judged = _DIGITS if any(claim is None for claim in claims) else ()
