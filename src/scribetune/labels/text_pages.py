@@ -21,7 +21,6 @@ _SAME_ROW = 0.25  # of a line's height
 _MOST_WORDS = 4000  # more are a map: a second of time
 _IMAGE, _GROUP, _DRAWING = 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_IMAGE, _STRUCT, _VECTOR
 _LEADER = re.compile("([\ue000-\uf8ff\ufffd])\\1{5,}")
-_DRAWN_HYPHEN = re.compile("\u00ad(?=\\S)")
 
 
 def text_page(page: Any, flags: int) -> Any:
@@ -191,15 +190,6 @@ def _with_images(
             continue
         kept.append(block)
     return kept
-
-
-def with_drawn_hyphens(text: str, *, ends_line: bool = True) -> str:
-    """Return text with a hyphen for each soft hyphen within a line.
-
-    A PDF holds what is drawn: some fonts map the glyph of every hyphen to the soft one. At a line's end it is what its
-    name says, and stays.
-    """
-    return _DRAWN_HYPHEN.sub("-", text) if ends_line else text.replace("\u00ad", "-")
 
 
 def with_leaders(text: str) -> str:
