@@ -35,6 +35,8 @@ _NARROWEST = 0.4  # a glyph is stretched to a square no further than this
 _STRETCH, _STRETCH_COST = 0.35, 0.35
 _MOST_GLYPHS = 40  # of a font on a page: its most frequent ones
 _LYING_FONT = 0.7
+_LEAST_STRANGE, _ALIKE, _MOSTLY = 8, 0.85, 0.8
+_ASCII = 0x7F
 _MANY_FORMS = ("han", "kana", "hangul")
 _SOUND_FONT, _LYING_GLYPH = 0.1, 0.9
 _MOST_KNOWN = 20_000  # glyphs that are remembered
@@ -104,6 +106,33 @@ def leaders(uses: Sequence[FontUse], is_unmapped: Callable[[str], bool]) -> int:
 
 
 def _unlike_in(use: FontUse) -> int:
+    return _said_to_be_strange(use) + _said_to_be_others(use)
+
+
+def _said_to_be_strange(use: FontUse) -> int:
+    """Return how many characters a page has in a font that draws Latin letters and says signs, or other scripts."""
+    strange = [
+        (-count, glyph, code)
+        for (glyph, code), count in zip(use.claims.tolist(), use.counts.tolist(), strict=True)
+        if _ASCII < code < _CODES and not _claimed(code) and not chr(code).isspace() and not _is_private(code)
+    ]
+    if len(strange) < _LEAST_STRANGE:
+        return 0
+    most = sorted(strange)[:_MOST_GLYPHS]
+    shapes = _drawn([(use.font, glyph, code) for _, glyph, code in most])
+    known = _letters("latin").shapes
+    alike = sum(
+        float(_likeness(known, shade, stretch).max()) > _ALIKE
+        for shade, stretch in zip(shapes.shades, shapes.stretch, strict=True)
+    )
+    return -sum(count for count, _, _ in strange) if alike > _MOSTLY * len(most) else 0
+
+
+def _is_private(code: int) -> bool:
+    return 0xE000 <= code <= 0xF8FF or code == 0xFFFD
+
+
+def _said_to_be_others(use: FontUse) -> int:
     claims = [_claimed(code) for code in use.claims[:, 1].tolist()]
     # Fonts of scripts that are not judged draw figures of their own where they say 1, 2, 3.
     judged = _DIGITS if any(claim is None for claim in claims) else ()
@@ -174,7 +203,7 @@ def _doubts(font: Any, glyphs: Sequence[tuple[int, str]]) -> list[float]:
     if missing:
         scale = 1.0 if program else _scale(font, missing)
         shapes = _drawn([(font, glyph, ord(character)) for glyph, character in missing], scale)
-        found = {key: _doubt(shapes, number, key[1]) for number, key in enumerate(missing)}
+        found = dict(zip(missing, _doubts_about(shapes, [character for _, character in missing]), strict=True))
         doubts.update(found)
         if program:
             _known.update({(program, *key): doubt for key, doubt in found.items()})
@@ -209,24 +238,47 @@ def _digest(content: memoryview) -> bytes:
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
-def _doubt(shapes: _Shapes, number: int, character: str) -> float:
-    """Return how little a glyph resembles the character that it is said to be.
+def _doubts_about(shapes: _Shapes, characters: Sequence[str]) -> list[float]:
+    """Return how little each glyph resembles the character that it is said to be.
 
     The part of the other letters of the script that it resembles more, and by how much it resembles the most alike of
     them more: from 0 to about 2. -1 where there is no ink, or no known font has the character.
     """
     import numpy as np
 
-    shade, stretch = shapes.shades[number], shapes.stretch[number]
+    doubts = [-1.0] * len(characters)
+    by_script: dict[str, list[int]] = {}
+    for number, character in enumerate(characters):
+        if shapes.shades[number].any():
+            by_script.setdefault(_script(character), []).append(number)
+    for script, numbers in by_script.items():
+        letters = _letters(script)
+        likeness = shapes.shades[numbers] @ letters.shapes.shades.T
+        unlike_width = np.abs(letters.shapes.stretch - shapes.stretch[numbers, None]) - _STRETCH
+        best = np.maximum.reduceat(likeness - _STRETCH_COST * np.clip(unlike_width, 0, 1), letters.starts, axis=1)
+        for number, alike in zip(numbers, best, strict=True):
+            cases, is_own = _own(characters[number], script)
+            own = float(alike[is_own].max()) if is_own.any() else _own_likeness(cases, shapes, number)
+            others = alike[~is_own]
+            if own > -1.0:
+                doubts[number] = float((others > own).mean()) + max(0.0, float(others.max()) - own)
+    return doubts
+
+
+@lru_cache(maxsize=8192)
+def _own(character: str, script: str) -> tuple[tuple[str, ...], "NDArray[np.bool_]"]:
+    """Return the forms of a letter, and which of the letters of its script it is."""
+    import numpy as np
+
     cases = {character, character.upper(), character.lower()}
-    known = [shape for case in sorted(cases) if len(case) == 1 and (shape := _known_shapes(case)) is not None]
-    if not known or not shade.any():
-        return -1.0
-    own = max(float(_likeness(shape, shade, stretch).max()) for shape in known)
-    letters = _letters(_script(character))
-    best = np.maximum.reduceat(_likeness(letters.shapes, shade, stretch), letters.starts)
-    others = best[[not cases & set(letter) for letter in letters.names]]
-    return float((others > own).mean()) + max(0.0, float(others.max()) - own)
+    return tuple(sorted(cases)), np.asarray([bool(cases & set(letter)) for letter in _letters(script).names])
+
+
+def _own_likeness(cases: Sequence[str], shapes: _Shapes, number: int) -> float:
+    """Return how much a glyph resembles a letter; -1 where no known font has it."""
+    known = [shape for case in cases if len(case) == 1 and (shape := _known_shapes(case)) is not None]
+    alike = (float(_likeness(shape, shapes.shades[number], shapes.stretch[number]).max()) for shape in known)
+    return max(alike, default=-1.0)
 
 
 def _likeness(known: _Shapes, shade: "Floats", stretch: "Floats") -> "Floats":

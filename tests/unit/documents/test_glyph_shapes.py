@@ -79,6 +79,8 @@ def latin_1(letter: str) -> str:
         (CYRILLIC, "helv", latin_1),
         (HAN, "cjk", three_hundred_on),
         (HAN, "cjk", lambda letter: chr(0x41 + ord(letter) % 26)),
+        (TEXT, "tiro", lambda letter: chr(0x5D0 + ord(letter) % 27) if letter.isalnum() else letter),
+        (TEXT, "helv", lambda letter: chr(0x2190 + ord(letter)) if letter.isalnum() else letter),
     ],
 )
 def test_letters_that_are_said_to_be_others_are_counted(
