@@ -25,8 +25,13 @@ characters       the characters of a page: which words are turned, and where a w
 text_pages       MuPDF's text pages, read without decoding the images on them
 line_ends        what stands between two lines of a text: a blank, nothing, or a hyphen that goes
 equal_widths     equally wide characters: code, or a font that is so by nature
+text_pages       MuPDF's text pages, read without decoding the images on them, text drawn several times once
+form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
+heading_levels   levels of headings in the whole document, from a sample of its pages
 reading_order    columns one after another, what runs across them between
+line_numbers     numbers that count the lines beside them
 paragraphs       which lines of a column belong together, told by what is measured on the page
-right_to_left    right-to-left scripts: told from other text, and put into logical order
+line_glyphs      glyphs by their places: letters with their marks, ligatures with their letters
+right_to_left    right-to-left text in logical order, from the places of its glyphs
 """

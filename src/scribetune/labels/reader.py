@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
@@ -14,6 +14,8 @@ from scribetune.labels import (
     agreement,
     coverage,
     equal_widths,
+    form_fields,
+    heading_levels,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -81,8 +83,26 @@ class PageReader:
         self._for_analysis, _, _ = open_pdf(path, password)
         # Without a structure tree MuPDF names no element: the page need not be read for them.
         self._is_tagged = layout_model.without_tags(self._for_analysis)
-        self._tags = tag_tree.read(self._pdf)
+        self._tags = self._read_tags()
         self._settings = settings
+
+    @cached_property
+    def _levels(self) -> heading_levels.Levels:
+        return heading_levels.of_document(self._pdf)
+
+    def _read_tags(self) -> tag_tree.TagTree:
+        """Return what the structure tree says; where it is damaged, the document is one without tags from then on."""
+        import pymupdf
+
+        try:
+            return tag_tree.read(self._pdf)
+        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+            if isolation.is_memory_error(error):
+                raise
+            logger.info("tags are not used: %s", error)
+            layout_model.without_tags(self._pdf)
+            self._is_tagged = False
+            return tag_tree.read(self._pdf)
 
     @property
     def page_count(self) -> int:
@@ -144,6 +164,7 @@ class PageReader:
         if text_layer.is_sideways(layer):
             text_layer.turn_upright(changed)
             layer = text_layer.read(changed)
+        layer = form_fields.with_values(layer, changed)
         if has_unseen:
             image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
@@ -155,6 +176,10 @@ class PageReader:
             blocks = plain_pages.blocks_of(layer)
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
+        if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
+            if page.number == 0:
+                blocks = heading_levels.without_authors(blocks, self._levels)
+            blocks = heading_levels.with_levels(blocks, self._levels)
         text = markdown.normalise(
             page_blocks.write(
                 blocks,
