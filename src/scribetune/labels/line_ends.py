@@ -96,9 +96,15 @@ def joined(lines: Sequence[str], seen: Collection[str] = ()) -> str:
     text = ""
     for line in (" ".join(line.split()) for line in lines):
         if text and line:
-            text = ended(text, joint(text, line, seen))
+            text = ended(text, Joint.OPEN if _is_bilingual(text, line) else joint(text, line, seen))
         text += line
     return text
+
+
+def _is_bilingual(before: str, after: str) -> bool:
+    """Whether a cell has a name in two languages, one below the other, and not a text in which both stand."""
+    ends = before[-1] + after[0]
+    return ends.isalpha() and is_cjk(ends[0]) != is_cjk(ends[1]) and not _BESIDE.search(f"{before}\n{after}")
 
 
 def ended(line: str, how: Joint) -> str:

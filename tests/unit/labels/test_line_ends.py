@@ -56,6 +56,8 @@ def joined(*lines: str, page: str = "") -> str:
         # Chinese and Japanese.
         (("主体信用", "评级"), "", "主体信用评级"),
         (("使用", "Python编程"), "", "使用Python编程"),
+        (("Bern", "净利"), "", "Bern 净利"),
+        (("至2021", "年度"), "", "至2021年度"),
         (("我们使用 C 和", "Python 编程"), "", "我们使用 C 和 Python 编程"),
     ],
 )
