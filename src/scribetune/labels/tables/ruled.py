@@ -42,6 +42,7 @@ _NOTE = re.compile(
     re.IGNORECASE,
 )
 _NOTE_WORDS = 15
+_SIGN_LAST = re.compile(r"^(\d[\d.,]*%?)([-+\u2212])$")
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,15 @@ def _table(filled: Filled, words: Sequence[Word], characters: Characters) -> Rul
     table = with_rows_around(table, lattice, filled.words, level, filled.height)
     table = beside(table, lattice, level, filled.height)
     if is_right_to_left("".join(cell.text for cell in cells)):
-        turned = (replace(cell, column=table.columns - cell.column - cell.column_span) for cell in table.cells)
+        # The sign of a figure, right of it on the page, is read first.
+        turned = (
+            replace(
+                cell,
+                column=table.columns - cell.column - cell.column_span,
+                text=_SIGN_LAST.sub(r"\2\1", cell.text),
+            )
+            for cell in table.cells
+        )
         table = replace(table, cells=tuple(sorted(turned, key=lambda cell: (cell.row, cell.column))))
     return RuledTable(_without_captions(table), filled.left_out)
 

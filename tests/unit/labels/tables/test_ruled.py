@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pymupdf
@@ -15,6 +16,7 @@ from scribetune.text.grids import Cell
 XS = [60.0, 160.0, 260.0, 340.0]
 YS = [100.0, 118.0, 136.0, 154.0]
 ROWS = [["Name", "Town", "Sum"], ["Meier", "Bern", "12.50"], ["Huber", "Basel", "8.75"]]
+FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
 MARKDOWN = "| Name | Town | Sum |\n|---|---|---|\n| Meier | Bern | 12.50 |\n| Huber | Basel | 8.75 |"
 
 
@@ -250,9 +252,10 @@ def test_a_table_in_a_cell_is_there_once() -> None:
 def test_lines_of_a_cell_are_joined_and_chinese_without_blanks() -> None:
     page = new_page()
     lines(page, XS, [100, 118, 150])
-    fill(page, XS, [100, 118], [["Name", "Town", "Sum"], ["Meier and|sons", "Bern", "12"]])
-    page.insert_text((163, 142), "净利", fontname="china-s", fontsize=10)
-    assert "| Meier and sons | Bern 净利 | 12 |" in only(page).table.markdown()
+    fill(page, XS, [100, 118], [["Name", "Town", "Sum"], ["Meier and|sons", "", "12"]])
+    page.insert_text((163, 130), "净利", fontname="china-s", fontsize=10)
+    page.insert_text((163, 142), "润表", fontname="china-s", fontsize=10)
+    assert "| Meier and sons | 净利润表 | 12 |" in only(page).table.markdown()
 
 
 def test_a_total_without_lines_between_its_figures_has_a_cell_for_each() -> None:
@@ -344,3 +347,16 @@ def test_frames_of_a_drawing_are_no_table() -> None:
     page.draw_line((290, 180), (400, 180))
     page.draw_line((400, 180), (400, 220))
     assert found_on(page) == []
+
+
+@pytest.mark.skipif(not FONT.exists(), reason="needs the fonts of fonts-dejavu-core")
+def test_right_to_left_tables_begin_at_the_right_and_signs_are_read_first() -> None:
+    page = new_page()
+    lines(page, XS[:3], YS)
+    # As drawn, from left to right.
+    rows = [["מוכס", "םש"], ["7.7-", "ןולטק"], ["12.5+", "הרעש"]]
+    for y, row in zip(YS, rows, strict=False):
+        for x, text in zip(XS, row, strict=False):
+            page.insert_text((x + 3, y + 12), text, fontsize=10, fontname="dejavu", fontfile=str(FONT))
+    found = only(page).table.markdown().splitlines()
+    assert [line.split(" | ")[-1] for line in found[2:]] == ["-7.7 |", "+12.5 |"]
