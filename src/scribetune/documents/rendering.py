@@ -230,8 +230,11 @@ def _is_cut_off(path: str) -> bool:
     """Whether a PDF stops in the middle: what comes behind its last object is missing, so that others may be too."""
     with Path(path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         last = content.rfind(b" obj")
-        # Cross-references are written behind everything else: where they have begun, no page is missing.
-        return content.rfind(b"%%EOF") < last and not _CROSS_REFERENCES.search(content, last)
+        if content.rfind(b"%%EOF") >= last:
+            return False
+        # Cross-references are written behind everything else (but in a linearized file, which begins with some): where
+        # they have begun, no page is missing.
+        return b"/Linearized" in content[:1024] or not _CROSS_REFERENCES.search(content, max(0, last))
 
 
 def render_document(
@@ -314,11 +317,15 @@ def _check_images(page: Any, max_megapixels: float) -> None:
 
     Raises:
         ValueError: There is such an image.
+        TooLargeError: It has too many pixels to be tried.
     """
     import pymupdf
 
     for number, _, width, height, *rest in page.get_images():
         if _is_over((width, height), max_megapixels):
+            # Resources may be shared by all pages: what counts is what this one's own content draws.
+            if re.search(rb"/%b\s+Do\b" % re.escape(rest[3].encode()), page.read_contents()):
+                page_images.check_pixels([(width, height)], max_megapixels)
             continue
         try:
             pymupdf.Pixmap(page.parent, number)

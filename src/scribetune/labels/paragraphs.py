@@ -24,7 +24,9 @@ from scribetune.text.markdown import is_cjk
 _SAME_SIZE = 0.12
 _GUESSED = 0.4
 _EXACT = 0.003
+_EXACT_SIZE = 0.03
 _MANY_LINES = 8
+_MANY_SIZES = 6
 _INDENT = 0.7  # sizes of the font, the least by which a line stands further in
 _DEEPEST = 7.0  # the same, beyond which it is something else
 _WIDER = 1.25  # times the usual pitch is white space between paragraphs
@@ -123,8 +125,8 @@ def has_guessed_sizes(lines: Sequence[Line]) -> bool:
     if len(lines) < _MANY_LINES:
         return False
     sizes = [line.size for line in lines]
-    differ = sum(_EXACT * first < abs(first - second) < _GUESSED * first for first, second in pairwise(sizes))
-    return differ > 0.5 * len(sizes)
+    differ = sum(abs(first - second) > _EXACT * first for first, second in pairwise(sizes))
+    return differ > 0.5 * len(sizes) and len({round(size, 1) for size in sizes}) >= max(_MANY_SIZES, 0.2 * len(sizes))
 
 
 def with_marks(lines: Sequence[Line]) -> list[Line]:
@@ -255,6 +257,7 @@ class _Column:
         }
         self._page = page
         self._same_size = _GUESSED if has_guessed_sizes([row.line for row in rows]) else _SAME_SIZE
+        self._exact_size = _GUESSED if self._same_size == _GUESSED else _EXACT_SIZE
         self._end = self._usual_end(rows)
         self._start = self._usual_start(rows)
         self._going_on = self._pairs_that_go_on(rows)
@@ -304,7 +307,9 @@ class _Column:
         found = []
         for number, (row, after) in enumerate(pairwise(rows)):
             pitch = after.bottom - row.bottom
-            if abs(row.size - after.size) > self._same_size * row.size or pitch < 0.5 * row.size or after.mark:
+            if abs(row.size - after.size) > self._exact_size * row.size or pitch < 0.5 * row.size or after.mark:
+                continue
+            if row.line.mono or after.line.mono:
                 continue
             full = row.end > self._end - 2 * row.size
             if not row.ends_sentence and (after.goes_on_small or (full and after.is_caseless)):
@@ -317,7 +322,7 @@ class _Column:
         alike = [
             (abs(at - number), pitch)
             for at, other, pitch in self._going_on
-            if abs(other - size) <= self._same_size * size
+            if abs(other - size) <= self._exact_size * size
         ]
         if alike:
             return median(pitch for _, pitch in sorted(alike)[:_NEAR_PAIRS])
@@ -326,7 +331,7 @@ class _Column:
             for row, after in pairwise(self._rows)
             if not row.ends_sentence
             and row.end > self._end - 4 * size
-            and max(abs(row.size - size), abs(after.size - size)) <= self._same_size * size
+            and max(abs(row.size - size), abs(after.size - size)) <= self._exact_size * size
         ]
         if full:
             return median(full)
@@ -334,7 +339,7 @@ class _Column:
             after.bottom - row.bottom
             for rows in self._page
             for row, after in pairwise(rows)
-            if abs(row.size - size) <= self._same_size * size and abs(after.size - size) <= self._same_size * size
+            if abs(row.size - size) <= self._exact_size * size and abs(after.size - size) <= self._exact_size * size
         ]
         usual = [pitch for pitch in pitches if 0.9 * size <= pitch <= 2.6 * size]
         return min(usual) if usual and min(usual) < 1.6 * size else 1.45 * size
@@ -397,7 +402,9 @@ class _Column:
         low, high = max(1, number - _NEAR_ROWS), min(len(rows) - 1, number + _NEAR_ROWS)
         for at in range(low, high):
             row, after = rows[at], rows[at + 1]
-            if row.mark or abs(row.size - after.size) > self._same_size * row.size or self._is_wide(at + 1):
+            if row.mark or row.line.mono or self._is_wide(at + 1):
+                continue
+            if max(abs(row.size - after.size), abs(row.size - rows[number].size)) > self._exact_size * row.size:
                 continue
             begins = self._is_wide(at) or self._is_short(at - 1, row)
             if not begins or self._is_short(at, after):

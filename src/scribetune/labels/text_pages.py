@@ -6,20 +6,54 @@ images out of the text page would change it: they tell blocks of text apart. So 
 are listed, and are images again afterwards.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from scribetune.labels.tables.cells import Box
 
+_NEXT = 8  # texts of the same words that are compared: those next below
+_MOSTLY = 0.6
 _IMAGE, _GROUP, _DRAWING = 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_IMAGE, _STRUCT, _VECTOR
-_DRAWN_HYPHEN = re.compile("\u00ad(?=\\S)")
 
 
 def text_page(page: Any, flags: int) -> Any:
-    """Return a pymupdf.Page's text, by PyMuPDF's TEXT_… flags, without the data of images."""
-    return without_image_data(page.get_textpage(flags=flags))
+    """Return a pymupdf.Page's text, by PyMuPDF's TEXT_… flags, without the data of images.
+
+    Letters drawn again where they stand, for bold, are there once. MuPDF finds them in time that grows with the square
+    of the page's characters, so it is asked only where words are doubled.
+    """
+    import pymupdf
+
+    found = page.get_textpage(flags=flags)
+    if doubled([(word[4], word[:4]) for word in found.extractWORDS()]):
+        found = page.get_textpage(flags=flags | pymupdf.TEXT_COLLECT_STYLES)
+    return without_image_data(found)
+
+
+def doubled(texts: Sequence[tuple[str, Box]]) -> set[int]:
+    """Return the numbers of texts that are drawn over the same one once more: bold by hand, outlines, shadows.
+
+    Most of the smaller one's box lies in the other's.
+    """
+    found: set[int] = set()
+    order = sorted(range(len(texts)), key=lambda number: (texts[number][0], texts[number][1][1], number))
+    for place, number in enumerate(order):
+        text, box = texts[number]
+        for other in order[place + 1 : place + 1 + _NEXT]:
+            if texts[other][0] != text or texts[other][1][1] >= box[3]:
+                break
+            if _overlap(box, texts[other][1]) > _MOSTLY:
+                found.add(max(number, other))
+    return found
+
+
+def _overlap(box: Box, other: Box) -> float:
+    """Return which part of the smaller of two boxes lies in the other."""
+    across, down = min(box[2], other[2]) - max(box[0], other[0]), min(box[3], other[3]) - max(box[1], other[1])
+    if across <= 0 or down <= 0:
+        return 0.0
+    return across * down / min((part[2] - part[0]) * (part[3] - part[1]) for part in (box, other))
 
 
 def without_image_data(found: Any) -> Any:
@@ -104,15 +138,6 @@ def _with_images(
             continue
         kept.append(block)
     return kept
-
-
-def with_drawn_hyphens(text: str, *, ends_line: bool = True) -> str:
-    """Return text with a hyphen for each soft hyphen within a line.
-
-    A PDF holds what is drawn: some fonts map the glyph of every hyphen to the soft one. At a line's end it is what its
-    name says, and stays.
-    """
-    return _DRAWN_HYPHEN.sub("-", text) if ends_line else text.replace("\u00ad", "-")
 
 
 def texts_of(block: Mapping[str, Any]) -> Iterator[str]:

@@ -21,7 +21,7 @@ _CLOSING = frozenset(",;:!?")
 _PLAIN_NUMBER = re.compile(r"\d+(?:[.-]\d+)*")
 _FIGURE = re.compile(r"\d(?:[^\s()\[\]]*\d)?[%\u066a\u00b0]?")
 _NEXT_WORD = re.compile(r"[^\w(\[]*[^\W\d_]")
-_LAST_WORD = re.compile(r"\S+$")
+_LAST_WORD = re.compile(r"[^\s.,:;!?()]+$")
 _LIST_NUMBER = re.compile(r"\d{1,3}")
 _UNIT = re.compile(
     r"[kKMGTµmcdhn]?(?:m|g|[bB]|Hz|W|Wh|V|A|Pa|bps|[lL]|J|px|s)[\u00b2\u00b3]?|USD|EUR|GBP|ILS|NIS|SAR|AED|EGP|IRR|JOD|KWD|QAR|TRY|CHF|JPY|CNY|pt|min|sec|ppm|rpm|dpi|km/h|am|pm|AM|PM"

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from scribetune.labels import line_ends
 from scribetune.labels.tables.grid import Grid
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure
-from scribetune.labels.text_layer import joined_rows
 from scribetune.text.grids import Cell
 
 
@@ -14,16 +14,19 @@ def body_cells(grid: Grid, rows: Sequence[Sequence[TableLine]], offset: int) -> 
     figures = _figure_columns(grid, rows)
     cells = []
     for number, row in enumerate(rows):
-        texts: dict[int, list[str]] = {}
+        texts: dict[int, dict[int, str]] = {}
         spans: dict[int, int] = {}
-        for line in row:
+        for below, line in enumerate(row):
             for segment in line.segments:
                 first, last = _place(grid, segment, line, figures, alone=len(row) == 1)
-                texts.setdefault(first, []).append(segment.text)
+                held = texts.setdefault(first, {})
+                held[below] = f"{held[below]} {segment.text}" if below in held else segment.text
                 spans[first] = max(spans.get(first, 1), last - first + 1)
         for column, parts in texts.items():
             free = min((other for other in texts if other > column), default=len(grid.cores)) - column
-            cells.append(Cell(offset + number, column, joined_rows(parts), 1, min(spans[column], free)))
+            cells.append(
+                Cell(offset + number, column, line_ends.joined([*parts.values()]), 1, min(spans[column], free))
+            )
     return cells
 
 

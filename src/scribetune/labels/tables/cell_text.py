@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from scribetune.labels import line_ends
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.tables.cells import Word
 from scribetune.labels.tables.lines import lines_of
-from scribetune.labels.text_layer import joined_rows
 from scribetune.text.markdown import is_cjk
 
 _STRAIGHT = 0.99
@@ -23,7 +23,7 @@ def text_of(words: Sequence[Word], direction: Direction) -> str:
     rows = [_row(line.words) for line in lines_of(level)]
     if len(rows) >= _STACKED and all(len(row) == 1 and row.isalpha() for row in rows):
         rows = ["".join(rows)]  # letters below each other
-    return joined_rows([*rows, *_upright_rows(upright, direction)])
+    return line_ends.joined([*rows, *_upright_rows(upright, direction)])
 
 
 def _row(words: Sequence[Word]) -> str:

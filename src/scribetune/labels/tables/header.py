@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from scribetune.labels import line_ends
 from scribetune.labels.ruling_lines import Rule, by_height, covered
 from scribetune.labels.tables.grid import Grid
 from scribetune.labels.tables.lines import Segment, TableLine
-from scribetune.labels.text_layer import joined_rows
 from scribetune.text.grids import Cell
 
 # What it costs that no heading of a line is over a column that has one in another line, or a rule below several.
@@ -330,7 +330,7 @@ def _levels(cells: list[_HeaderCell]) -> tuple[int, list[Cell]]:
             Cell(
                 cell.level,
                 cell.first,
-                joined_rows(cell.texts),
+                line_ends.joined(cell.texts),
                 max(1, next_below - cell.level),
                 cell.last - cell.first + 1,
             )

@@ -53,6 +53,7 @@ def repair(
     if direction.reads_leftwards(found):
         turned = _side_by_side(_repaired(*direction.mirrored(found, boxes, words, rules)))
         return [replace(table, box=direction.mirrored_box(table.box)) for table in turned]
+    found, words = direction.with_runs(found, boxes, words)
     return _side_by_side(_repaired(found, boxes, words, rules))
 
 
