@@ -17,6 +17,7 @@ from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables import cell_words, repair
+from scribetune.labels.tables.between_rules import tables_between
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.ruled import RuledTable
 from scribetune.labels.text_layer import Line, Span, TextLayer, union, visual_lines
@@ -35,6 +36,7 @@ _KINDS = {
 _MOSTLY_PICTURE = 0.4
 _COLUMN_LINES = 3
 _MANY_FRAMES = 6
+_NO_TEXT = ("table", "picture", "formula")
 _COVERED = 0.6
 _MUCH = 0.3
 
@@ -46,6 +48,9 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
     """
     regions = _around(framed, layout_model.regions_of(page), layer.words)
     straight = _straight(page, layer)
+    taken = [_area_of(region) for region in regions if region.kind in _NO_TEXT]
+    unfound = [RuledTable(table, ()) for table in tables_between(straight, rules, taken)]
+    regions = _around(unfound, regions, layer.words)
     blocks = [_block(region, layer, straight, rules) for region in regions]
     if sum(block.kind is Kind.TABLE and not _is_table(block) for block in blocks) >= _MANY_FRAMES:
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.

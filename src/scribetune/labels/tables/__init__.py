@@ -12,6 +12,7 @@ columns    its columns: those found, split and merged by white space
 header     its header: which lines are one heading, and which columns and rows it spans
 rows       the rows of its body: the division of its lines that explains most of what stands on the page
 body       the cells of its body: which columns the words of a row are in
+between_rules  tables that the layout model took for text, between three rules of one length
 direction  tables that are read from right to left: mirrored, so that all of this holds for them too
 cells      the outcome: grids of cells, written as Markdown where they fit, as HTML where cells span
 cell_words which words of the page each cell took: by what it says, and where it must stand

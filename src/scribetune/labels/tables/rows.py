@@ -139,6 +139,8 @@ class RowDivision:
             score += 3.0
         elif self._has_gaps:
             score += 1.5
+        if its.flush == "left" and lower.x0 < upper.x0 - 0.25 * self._grid.height:
+            score -= 2.5  # a paragraph may hang, but not the other way round
         start, end = lower.text[0], upper.text[-1]
         if start.islower():
             score += 2.0 * min(1.0, 2 * its.capitals)
