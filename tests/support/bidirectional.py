@@ -49,12 +49,7 @@ def _weak(kinds: list[str], direction: str) -> list[str]:
     for at, kind in enumerate(kinds):  # W1
         if kind == "NSM":
             kinds[at] = kinds[at - 1] if at else direction
-    strong = direction
-    for at, kind in enumerate(kinds):  # W2
-        if kind in ("L", "R", "AL"):
-            strong = kind
-        elif kind == "EN" and strong == "AL":
-            kinds[at] = "AN"
+    _after(kinds, direction, "AL", "AN")  # W2
     kinds = ["R" if kind == "AL" else kind for kind in kinds]  # W3
     for at in range(1, len(kinds) - 1):  # W4
         around = {kinds[at - 1], kinds[at + 1]}
@@ -69,13 +64,18 @@ def _weak(kinds: list[str], direction: str) -> list[str]:
             if kinds[at] == "ET" and 0 <= near < len(kinds) and kinds[near] == "EN":
                 kinds[at] = "EN"
     kinds = ["ON" if kind in ("ES", "CS", "ET", "BN") else kind for kind in kinds]  # W6
-    strong = direction
-    for at, kind in enumerate(kinds):  # W7
-        if kind in ("L", "R"):
-            strong = kind
-        elif kind == "EN" and strong == "L":
-            kinds[at] = "L"
+    _after(kinds, direction, "L", "L")  # W7
     return kinds
+
+
+def _after(kinds: list[str], direction: str, before: str, becomes: str) -> None:
+    """Change figures behind a letter of one class."""
+    strong = direction
+    for at, kind in enumerate(kinds):
+        if kind in ("L", "R", "AL"):
+            strong = kind
+        elif kind == "EN" and strong == before:
+            kinds[at] = becomes
 
 
 def _as_strong(kind: str) -> str:

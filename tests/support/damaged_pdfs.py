@@ -134,6 +134,39 @@ def _shown(*objects: bytes) -> bytes:
     return one_page(stream(b"/X Do"), resources=b"/XObject << /X 5 0 R >>", more=objects)
 
 
+def _image(decoder: bytes, data: bytes, side_px: int) -> bytes:
+    entries = b"/Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8 /Filter /%b"
+    image = stream(data, entries % (side_px, side_px, decoder))
+    return one_page(stream(b"600 0 0 700 6 46 cm /X Do"), resources=b"/XObject << /X 5 0 R >>", more=[image])
+
+
+def _jpeg(side_px: int) -> bytes:
+    """Return a gray JPEG that says how large it is, and holds no more than a block of it."""
+    tables = bytes.fromhex(
+        "ffdb004300" + "10" * 64 + "ffc4001400" + "01" + "00" * 15 + "00" + "ffc4001410" + "01" + "00" * 16
+    )
+    frame = bytes.fromhex("ffc0000b08") + side_px.to_bytes(2) * 2 + bytes.fromhex("01011100")
+    return b"\xff\xd8" + tables + frame + bytes.fromhex("ffda0008010100003f00") + bytes(64) + b"\xff\xd9"
+
+
+def _jpeg_2000(side_px: int) -> bytes:
+    """Return a JPEG 2000 code stream of one tile that says how large it is, and holds nothing of it."""
+    place = side_px.to_bytes(4) * 2 + bytes(8)
+    size = bytes.fromhex("ff5100290000") + place + place + bytes.fromhex("0001070101")
+    coding = bytes.fromhex("ff52000c00000001000504040001") + bytes.fromhex(
+        "ff5c0013404048485048485048485048485048485048"
+    )
+    return b"\xff\x4f" + size + coding + bytes.fromhex("ff90000a0000000000000001ff93") + bytes(64) + b"\xff\xd9"
+
+
+def _slow_shading() -> bytes:
+    """Return a page whose colour each point's own program computes."""
+    program = b"{ " + b"2 copy mul sin exch cos add exch " * 3000 + b"pop abs 1 exch sub abs }"
+    function = stream(program, b"/FunctionType 4 /Domain [0 1000 0 1000] /Range [0 1]")
+    shading = b"<< /ShadingType 1 /ColorSpace /DeviceGray /Domain [0 1000 0 1000] /Function 6 0 R >>"
+    return one_page(stream(b"/S sh " + _LINE), resources=b"/Shading << /S 5 0 R >> ", more=[shading, function])
+
+
 def _many_pages(count: int) -> bytes:
     kids = b" ".join(b"%d 0 R" % number for number in range(3, 3 + count))
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] >>"
@@ -284,6 +317,11 @@ def _kinds() -> dict[str, tuple[bytes, Expected]]:
             ),
             _either("ok", "error"),
         ),
+        "jpeg_bomb": (_image(b"DCTDecode", _jpeg(65500), 65500), _either("too_large")),
+        "jpeg_bomb_called_small": (_image(b"DCTDecode", _jpeg(65500), 8), _either("ok", "too_large", "error")),
+        "jpx_bomb": (_image(b"JPXDecode", _jpeg_2000(60000), 60000), _either("too_large")),
+        "jpx_bomb_called_small": (_image(b"JPXDecode", _jpeg_2000(60000), 8), _either("too_large", "error")),
+        "shading_by_programs": (_slow_shading(), _either("ok", "timed_out", "too_large")),
         "dash_tiny": (one_page(stream(b"[0.00001] 0 d 0 0 m 600 700 l S " + _LINE)), _either("ok", "timed_out")),
         "numbers_odd": (
             one_page(stream(b"1e400 -1e400 m 99999999999999999999 0 l --5 +.- 3..4 l S " + _LINE)),

@@ -1,7 +1,8 @@
 """CSV files that people open in spreadsheets: no cell of a user's is written so that a spreadsheet obeys it.
 
 A cell that begins with `=`, `+`, `-`, `@` (or their full-width forms), tab or a line end is a formula there. It is
-written with an apostrophe before it, which spreadsheets take for "this is text", and read without. Numbers stay numbers.
+written with an apostrophe before it, which spreadsheets take for "this is text", and read without it. Numbers stay
+numbers.
 """
 
 import csv

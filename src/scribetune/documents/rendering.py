@@ -22,7 +22,8 @@ from scribetune.record import reuse
 logger = logging.getLogger(__name__)
 
 _SCAN_SHARE = 0.01
-_UNREAD_SHARE = 0.08
+_COVERED_SHARE = 0.5  # where images cover less of a page, they may be figures with text in them
+_UNREAD_SHARE, _MOSTLY_UNREAD_SHARE = 0.08, 0.5
 
 
 class PageStatus(StrEnum):
@@ -230,8 +231,11 @@ def _is_cut_off(path: str) -> bool:
     """Whether a PDF stops in the middle: what comes behind its last object is missing, so that others may be too."""
     with Path(path).open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         last = content.rfind(b" obj")
-        # Cross-references are written behind everything else: where they have begun, no page is missing.
-        return content.rfind(b"%%EOF") < last and not _CROSS_REFERENCES.search(content, last)
+        if content.rfind(b"%%EOF") >= last:
+            return False
+        # Cross-references are written behind everything else (but in a linearized file, which begins with some): where
+        # they have begun, no page is missing.
+        return b"/Linearized" in content[:1024] or not _CROSS_REFERENCES.search(content, max(0, last))
 
 
 def render_document(
@@ -314,11 +318,15 @@ def _check_images(page: Any, max_megapixels: float) -> None:
 
     Raises:
         ValueError: There is such an image.
+        TooLargeError: It has too many pixels to be tried.
     """
     import pymupdf
 
     for number, _, width, height, *rest in page.get_images():
         if _is_over((width, height), max_megapixels):
+            # Resources may be shared by all pages: what counts is what this one's own content draws.
+            if re.search(rb"/%b\s+Do\b" % re.escape(rest[3].encode()), page.read_contents()):
+                page_images.check_pixels([(width, height)], max_megapixels)
             continue
         try:
             pymupdf.Pixmap(page.parent, number)
@@ -378,7 +386,7 @@ def _kind_of_layer(row: PageRow, limits: LayerLimits) -> tuple[PageStatus, str]:
     for found, most, status, what in checks:
         if found > most:
             return status, f"{found:.0%} of the text layer's {what}"
-    if row.unread_share > _UNREAD_SHARE:
+    if row.unread_share > (_UNREAD_SHARE if row.image_share >= _COVERED_SHARE else _MOSTLY_UNREAD_SHARE):
         return PageStatus.SCAN, f"{row.unread_share:.0%} of the text seen on it is in no text layer, {images}"
     return PageStatus.OK, ""
 

@@ -8,7 +8,10 @@ coverage         what a label has of its text layer, word by word and by place: 
 agreement        how far an independent reading of the page image agrees with its label
 
 structure        Markdown from the tags of a tagged (accessible) PDF
-tag_tree         its structure tree, as far as a page's text does not tell it: formulas, spanning cells
+tag_tree         its structure tree, as far as a page's text does not tell it: formulas, cells, kinds of elements
+tagged_order     elements of a tagged page where they belong: pieces of a paragraph, text without a tag
+tagged_text      running text of a tagged page under way: pieces joined by where they stand
+tagged_tables    the grid of a tagged table on a page
 plain_pages      pages of running text: told from others by cheap tests, and cut into blocks without a layout model
 layout_analysis  pages with tables or drawings: blocks by a layout model, tables repaired, no word lost
 layout_model     PyMuPDF's layout model and table finder, called for what labels need of them and nothing else
@@ -20,8 +23,15 @@ nested_tables    a table in a cell of another, made one grid
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order
 characters       the characters of a page: which words are turned, and where a word can be cut
 text_pages       MuPDF's text pages, read without decoding the images on them
+line_ends        what stands between two lines of a text: a blank, nothing, or a hyphen that goes
+equal_widths     equally wide characters: code, or a font that is so by nature
+text_pages       MuPDF's text pages, read without decoding the images on them, text drawn several times once
+form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
+heading_levels   levels of headings in the whole document, from a sample of its pages
 reading_order    columns one after another, what runs across them between
+line_numbers     numbers that count the lines beside them
 paragraphs       which lines of a column belong together, told by what is measured on the page
-right_to_left    right-to-left scripts: told from other text, and put into logical order
+line_glyphs      glyphs by their places: letters with their marks, ligatures with their letters
+right_to_left    right-to-left text in logical order, from the places of its glyphs
 """

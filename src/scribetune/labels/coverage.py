@@ -37,6 +37,8 @@ _TAG = re.compile(r"</?(?:sup|sub)>")
 _CELL_TAG = re.compile(r"</?(?:table|tr|td)\b[^<>\n]{0,60}>|<br>")
 _NOTE = re.compile(r"^(\[\^[^\]\s]+\]):", re.MULTILINE)
 _DELIMITERS = re.compile(r"^\|(?:---\|)+$|^```$", re.MULTILINE)
+LEADER = re.compile(r"(?:\s*[.·_…\u2024\u2025]){4,}\s*|\s*…{2,}\s*")
+"""What leads from a title to its page number in a table of contents."""
 _BAND = 12.0  # points: pieces are looked up by bands of the page of this height
 _SAME_PLACE = 0.3  # of a word's height: the same word this near is drawn twice
 _SLOPING = 2.0  # times the font's size, both ways
@@ -55,6 +57,7 @@ class Piece:
     line: int  # pieces of one line have one number
     is_listed: bool = False  # a line of a list
     is_wanted: bool = True  # False for what settings, or a rule, leave out: a running header, a formula as characters
+    is_entry: bool = False  # of a table of contents: without the leaders before its page number
     is_needed: bool = True  # False for what a label may have or not: the words of a sloping stamp
 
 
@@ -259,6 +262,9 @@ def _in_order(parts: Sequence[Piece | PageTable], words: Sequence[Word]) -> tupl
             else:
                 held[beside].extend(left)
             continue
+        if part.is_entry:
+            inside = [replace(word, text=LEADER.sub("", f"{word.text} ").strip()) for word in inside]
+            inside = [word for word in inside if word.text.strip("._·…")]
         if part.is_wanted:
             units = _units_of(_as_said(part.text, inside), is_needed=part.is_needed)
             ordered.extend(_with_marker(units, part) if units and part.line != line else units)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from scribetune.labels import layout_model, paragraphs, plain_pages, reading_order, right_to_left
+from scribetune.labels import layout_model, line_numbers, paragraphs, plain_pages, reading_order, right_to_left
 from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
@@ -35,7 +35,6 @@ _KINDS = {
 _MOSTLY_PICTURE = 0.4
 _COLUMN_LINES = 3
 _MANY_FRAMES = 6
-_LEVELS = 6
 _COVERED = 0.6
 _MUCH = 0.3
 
@@ -52,7 +51,8 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.
         return plain_pages.blocks_of(layer)
     areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
-    held, rest = _assigned(layer.lines, blocks, areas)
+    lines, numbers = line_numbers.apart(layer.lines)
+    held, rest = _assigned(lines, blocks, areas)
     order = _order(blocks, areas, held)
     blocks, held = [blocks[number] for number in order], [held[number] for number in order]
     filled: list[PageBlock] = []
@@ -66,11 +66,11 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
         filled.extend(_filled(block, lines, layer))
         if block.kind is Kind.TABLE and _is_table(block):
             table = next((table for table in framed if table.table is block.tables[0]), None)
-            left = missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines)
-            rest.extend(left)
+            rest.extend(missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines))
     filled.extend(_running_text(running, layer.lines))
     filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
-    return plain_pages.merged(plain_pages.over_columns(_with_levels(filled)), _of_nobody(rest))
+    merged = plain_pages.merged(plain_pages.over_columns(filled), _of_nobody(rest))
+    return [*merged, *plain_pages.numbered(numbers)]
 
 
 def _at_the_edge(block: PageBlock, height: float) -> PageBlock:
@@ -198,22 +198,6 @@ def _left_out(words: Sequence[Word], lines: Sequence[Line]) -> list[Line]:
             text = " ".join(word.text for word in its)
             found.append(replace(line, spans=(replace(line.spans[0], text=text, box=line.box),)))
     return found
-
-
-def _with_levels(blocks: Sequence[PageBlock]) -> list[PageBlock]:
-    """Give headings their levels, as the library does: by the sizes of their fonts on the page, largest first."""
-    sizes = {block.box: _largest(block) for block in blocks if block.kind is Kind.HEADING and block.lines}
-    levels = sorted(set(sizes.values()), reverse=True)[:_LEVELS]
-    return [
-        replace(block, level=levels.index(sizes[block.box]) + 1 if sizes[block.box] in levels else _LEVELS)
-        if block.kind is Kind.HEADING and block.box in sizes and not block.level
-        else block
-        for block in blocks
-    ]
-
-
-def _largest(block: PageBlock) -> int:
-    return max(round(span.size) for line in block.lines for span in line.spans)
 
 
 def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageBlock]:
@@ -385,7 +369,7 @@ def _has_columns(lines: Sequence[Line]) -> bool:
 
 def _as_code(block: PageBlock) -> list[PageBlock]:
     """Return running text in equally wide characters as code."""
-    if block.kind is Kind.TEXT and len(block.lines) > 1 and all(line.mono for line in block.lines):
+    if block.kind in (Kind.TEXT, Kind.LIST) and len(block.lines) > 1 and all(line.mono for line in block.lines):
         return [replace(block, kind=Kind.CODE)]
     return [block]
 

@@ -15,9 +15,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from scribetune.labels import text_pages
+from scribetune.labels import line_ends, text_pages
 from scribetune.labels.tables.cells import Box, PageTable
-from scribetune.labels.text_layer import joined_rows
 from scribetune.text.grids import Cell
 
 _LEAST_SIDE = 2.0
@@ -109,7 +108,7 @@ def _table(table: Any) -> DetectedTable:
         for placed in row:
             while (number, column) in covered:
                 column += 1
-            cell = Cell(number, column, joined_rows(placed.text.split("\n")), placed.rowspan, placed.colspan)
+            cell = Cell(number, column, line_ends.joined(placed.text.split("\n")), placed.rowspan, placed.colspan)
             covered.update(cell.slots)
             boxes[number, column] = tuple(placed.bbox) if placed.bbox is not None else None
             if cell.text or cell.spans:

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby, pairwise
 
+from scribetune.labels import line_ends
 from scribetune.labels.tables.cells import Box, PageTable
 from scribetune.labels.text_layer import (
     Line,
     Span,
-    begins_with_conjunction,
-    is_broken_word,
     joined,
     needs_blank,
 )
@@ -25,7 +24,6 @@ _CAPTION = re.compile(
     re.IGNORECASE,
 )
 _TAKEN_FOR_MARKUP = re.compile(r"^(\d*)(#{1,6}(?=\s|$)|>|[-+*](?=\s)|[.)](?=\s)|```|~~~|\|)")
-_JOINT = re.compile(r"\w[-\u2010]$")
 _EMPTY_LINE = 1.6
 _INDENT = 8.0  # points between the levels of a list
 
@@ -61,9 +59,9 @@ class PageBlock:
 
 def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool) -> str:
     """Write the blocks of a page down, in their order; tables as Markdown where it holds them, unless `always_html`."""
-    everything = "\n".join(line.text for block in blocks for line in block.lines)
+    seen = line_ends.words_within(line.text for block in blocks for line in block.lines)
     marks = {mark for block in blocks if block.kind is Kind.FOOTNOTE for mark in _marks_of(block)}
-    writer = _Writer(everything, marks, always_html=always_html)
+    writer = _Writer(seen, marks, always_html=always_html)
     shown = in_order(blocks, keep_headers=keep_headers)
     texts = []
     for is_list, adjacent in groupby(shown, key=lambda block: block.kind is Kind.LIST):
@@ -93,8 +91,8 @@ def _marks_of(block: PageBlock) -> list[str]:
 
 
 class _Writer:
-    def __init__(self, everything: str, marks: set[str], *, always_html: bool) -> None:
-        self._everything = everything
+    def __init__(self, seen: frozenset[str], marks: set[str], *, always_html: bool) -> None:
+        self._seen = seen
         self._marks = marks
         self._always_html = always_html
 
@@ -122,25 +120,22 @@ class _Writer:
     def paragraph(self, lines: Sequence[Line], *, emphasis: bool = True) -> str:
         """Return lines as one line of Markdown: words divided at line ends joined, emphasis marked."""
         pieces: list[Span] = []
-        text = ""
+        before = ""
         for line in lines:
             spans = [span for span in line.spans if span.text]
+            while spans and not spans[-1].text.strip():
+                spans.pop()
             if not spans:
                 continue
             if pieces:
-                before = pieces[-1].text.rstrip()
-                after = line.text
-                stays_joined = _JOINT.search(before) and after[:1].isalnum() and not begins_with_conjunction(after)
-                if is_broken_word(before, after, self._everything) or before.endswith("\u00ad"):
-                    before = re.sub(r"[-\u00ad\u2010]$", "", before)
-                elif not stays_joined and not (is_cjk(before[-1:]) and is_cjk(after[:1])):
-                    before += " "
-                pieces[-1] = replace(pieces[-1], text=before)
+                how = line_ends.joint(before, line.text, self._seen)
+                pieces[-1] = replace(pieces[-1], text=line_ends.ended(pieces[-1].text, how))
                 spans[0] = replace(spans[0], text=spans[0].text.lstrip())
             spaced = [spans[0]]
             for previous, span in pairwise(spans):
                 spaced.append(replace(span, text=" " + span.text) if needs_blank(previous, span) else span)
             pieces.extend(spaced)
+            before = line.text
         text = self._styled(pieces) if emphasis else "".join(span.text for span in pieces)
         return " ".join(text.replace("\u00ad", "").split())
 

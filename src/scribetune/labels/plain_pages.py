@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from scribetune.labels import paragraphs, reading_order
+from scribetune.labels import line_numbers, paragraphs, reading_order
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_marker
 from scribetune.labels.paragraphs import Paragraph
 from scribetune.labels.right_to_left import is_right_to_left
@@ -146,11 +146,17 @@ def blocks_of(layer: TextLayer) -> list[PageBlock]:
     ]
     beside: list[Line] = []
     running: list[Line] = []
-    for line in layer.lines:
+    lines, numbers = line_numbers.apart(layer.lines)
+    for line in lines:
         (beside if _beside_page(line, layer) else running).append(line)
     blocks = blocks_of_lines(running, layer.width, layer.height)
     blocks = merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
-    return [*blocks, *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
+    return [*blocks, *numbered(numbers), *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
+
+
+def numbered(numbers: Sequence[Line]) -> list[PageBlock]:
+    """Return the numbers of a page's lines as a block like a page number's."""
+    return [PageBlock(Kind.FOOTER, union([line.box for line in numbers]), tuple(numbers))] if numbers else []
 
 
 def _behind_text(box: Box, lines: Sequence[Line]) -> bool:
@@ -183,15 +189,7 @@ def blocks_of_lines(lines: Sequence[Line], width: float, height: float) -> list[
     columns = reading_order.columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
     parts = paragraphs.of_columns(columns)
     headings = heading_body(lines)
-    sizes = sorted(
-        {round(max(line.size for line in part.lines)) for part in parts if is_heading(part.lines, headings)},
-        reverse=True,
-    )
-    blocks = []
-    for part in parts:
-        kind = _kind(part.lines, body, headings, width, height)
-        level = sizes.index(round(max(line.size for line in part.lines))) + 1 if kind is Kind.HEADING else 0
-        blocks.append(replace(block_of(part, kind), level=level))
+    blocks = [block_of(part, _kind(part.lines, body, headings, width, height)) for part in parts]
     return over_columns(joined_headings(blocks))
 
 

@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
@@ -13,6 +13,9 @@ from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
     coverage,
+    equal_widths,
+    form_fields,
+    heading_levels,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -80,8 +83,26 @@ class PageReader:
         self._for_analysis, _, _ = open_pdf(path, password)
         # Without a structure tree MuPDF names no element: the page need not be read for them.
         self._is_tagged = layout_model.without_tags(self._for_analysis)
-        self._tags = tag_tree.read(self._pdf)
+        self._tags = self._read_tags()
         self._settings = settings
+
+    @cached_property
+    def _levels(self) -> heading_levels.Levels:
+        return heading_levels.of_document(self._pdf)
+
+    def _read_tags(self) -> tag_tree.TagTree:
+        """Return what the structure tree says; where it is damaged, the document is one without tags from then on."""
+        import pymupdf
+
+        try:
+            return tag_tree.read(self._pdf)
+        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+            if isolation.is_memory_error(error):
+                raise
+            logger.info("tags are not used: %s", error)
+            layout_model.without_tags(self._pdf)
+            self._is_tagged = False
+            return tag_tree.read(self._pdf)
 
     @property
     def page_count(self) -> int:
@@ -127,13 +148,15 @@ class PageReader:
         if tagged is None:
             return None
         read = _from_tags(page, tagged, unmapped)
-        return (read, tagged.marks) if read.word_recall >= _MIN_TAG_COVERAGE else None
+        if read.word_recall < _MIN_TAG_COVERAGE:
+            logger.info("page %d: tags are not used: they cover %.3f of its words", page.number + 1, read.word_recall)
+            return None
+        return read, tagged.marks
 
     def _analysed(self, page: Any, unmapped: float, *, has_unseen: bool = False) -> PageText:
         """Return the page as its fonts and white space, or layout analysis, say it, with LaTeX from tags in place."""
-        held = self._tags.formulas.get(page.xref, []) if self._settings.formulas == "alt" else []
-        found = placing.on_page(page, held)
-        lost = sum(tag.has_latex for tag in held) - len(found)
+        placed = placing.on_page(page, self._tags) if self._settings.formulas == "alt" else placing.Placed()
+        found = placed.formulas
         changed = self._for_analysis[page.number]
         changed.remove_rotation()
         tokens = placing.Placeholders.put(changed, found) if found else placing.Placeholders({})
@@ -141,9 +164,11 @@ class PageReader:
         if text_layer.is_sideways(layer):
             text_layer.turn_upright(changed)
             layer = text_layer.read(changed)
+        layer = form_fields.with_values(layer, changed)
         if has_unseen:
             image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
             layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
+        layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         drawings = changed.get_cdrawings()
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
         framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
@@ -151,6 +176,10 @@ class PageReader:
             blocks = plain_pages.blocks_of(layer)
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
+        if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
+            if page.number == 0:
+                blocks = heading_levels.without_authors(blocks, self._levels)
+            blocks = heading_levels.with_levels(blocks, self._levels)
         text = markdown.normalise(
             page_blocks.write(
                 blocks,
@@ -167,7 +196,7 @@ class PageReader:
             covered.recall,
             unmapped,
             len(found) - misplaced,
-            lost + misplaced,
+            placed.lost + misplaced,
             covered.precision,
             page_blocks.unicode_formulas(blocks),
         )

@@ -6,17 +6,18 @@ sees of a layer that can, `without_unseen` takes out.
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from scribetune.labels import right_to_left, text_pages
+from scribetune.labels import line_ends, right_to_left, text_pages
 from scribetune.labels.tables.cells import Box, Word
 from scribetune.text.markdown import is_cjk
 
-_RAISED, _ITALIC, _MONO, _BOLD = 1, 2, 8, 16  # span flags of MuPDF
+_ITALIC, _MONO, _BOLD = 2, 8, 16  # span flags of MuPDF
 _TYPE3 = ("Unnamed-T3", "Type3 (")  # their glyphs are drawings: MuPDF tells no alpha
 _MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
 _MOSTLY = 0.7
@@ -30,13 +31,13 @@ _MATH_FONT = re.compile(
 _MATH_CHARACTER = re.compile(
     "[\u2200-\u2211\u2213-\u2218\u221a-\u2263\u2266-\u22ef\u27c0-\u27ef\u2a00-\u2aff\U0001d400-\U0001d7ff]"
 )
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
+_UNKNOWN = "\ufffd"
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffd]")
 _WORDS_AT_ONCE = 64  # compared with the boxes near them
-_CONJUNCTIONS = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou", "y", "o", "e", "en", "of"})
-_DIVIDED = re.compile(r"([^\W\d_]{2,})[-\u00ad\u2010] ([a-zà-öø-ÿа-яα-ω]{2,})")
-_BREAK = re.compile(r"(\w+)[-\u00ad\u2010]$")
 _NOTE_MARK = re.compile(r"\s*(?:\d{1,3}|[a-z]|[*†‡§¶#]{1,3})\s*")
-_MARK_SIZE = 0.8
+_SUPERSCRIPT = re.compile(r"\s*(?:[^\s]{1,12}|[^\s]{1,4}(?:[,;]?\s[^\s]{1,4}){1,5})\s*")
+_MARK_SIZE = 0.85
+_LOWEST, _CLEARLY, _HIGHEST = 0.1, 0.2, 0.75  # above the line, as shares of its size
 _FULL_WIDTH = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]+")
 _QUARTER_BLANK = 0.35
 
@@ -121,8 +122,13 @@ def read(page: Any) -> TextLayer:
     """Read a pymupdf.Page that is not rotated; ligatures come as their letters, /ActualText instead of glyphs."""
     import pymupdf
 
-    flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES
+    # Numbers of glyphs in place of unknown characters would be read as letters.
+    left_out = pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+    flags = pymupdf.TEXTFLAGS_DICT & ~left_out
     textpage = text_pages.text_page(page, flags)
+    again = text_pages.doubled([(word[4], word[:4]) for word in textpage.extractWORDS()])
+    if again and right_to_left.has_letters(textpage.extractText()):
+        textpage = text_pages.text_page_once(page, flags)
     found = textpage.extractDICT()
     ordered = right_to_left.in_order(textpage)
     lines: list[Line] = []
@@ -139,8 +145,40 @@ def read(page: Any) -> TextLayer:
             made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
     found_words = ordered.words if ordered else [Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()]
-    words = tuple(replace(word, text=text_pages.with_drawn_hyphens(word.text)) for word in found_words)
-    return TextLayer(_typewriter(lines or hidden), words, tuple(images), found["width"], found["height"])
+    shown = lines or hidden
+    if again:
+        shown, found_words = _once(shown, found_words)
+    named = ((word, text_pages.with_leaders(word.text).replace(_UNKNOWN, "")) for word in found_words)
+    words = tuple(replace(word, text=text) for word, text in named if text)
+    if any("\u00ad" in word.text for word in words):
+        are_hyphens = line_ends.are_hyphens(line.text for line in shown)
+        shown = [_with_drawn_hyphens(line, are_hyphens=are_hyphens) for line in shown]
+        words = tuple(
+            replace(word, text=line_ends.with_drawn_hyphens([word.text], are_hyphens=are_hyphens)[0]) for word in words
+        )
+    return TextLayer(tuple(shown), words, tuple(images), found["width"], found["height"])
+
+
+def _with_drawn_hyphens(line: Line, *, are_hyphens: bool) -> Line:
+    """Return a line with hyphens, or nothing, for soft hyphens within it."""
+    texts = line_ends.with_drawn_hyphens([span.text for span in line.spans], are_hyphens=are_hyphens)
+    spans = tuple(replace(span, text=text) for span, text in zip(line.spans, texts, strict=True))
+    return replace(line, spans=spans)
+
+
+def _once(lines: Sequence[Line], words: Sequence[Word]) -> tuple[list[Line], list[Word]]:
+    """Return lines and words without what is drawn again in the same place: bold by hand, outlines, shadows."""
+    shadows = text_pages.shadows([(line.text, line.box) for line in lines])
+    gone = text_pages.doubled([(word.text, (word.x0, word.y0, word.x1, word.y1)) for word in words])
+    for shadow, line in shadows.items():
+        parts = set(lines[shadow].text.split()) - set(lines[line].text.split())
+        x0, y0, x1, y1 = lines[shadow].box
+        for number, word in enumerate(words):
+            x, y = word.centre
+            if word.text in parts and x0 <= x <= x1 and y0 <= y <= y1:
+                gone.add(number)
+    kept = [line for number, line in enumerate(lines) if number not in shadows]
+    return kept, [word for number, word in enumerate(words) if number not in gone]
 
 
 def is_sideways(layer: TextLayer) -> bool:
@@ -162,15 +200,6 @@ def turn_upright(page: Any) -> None:
             upwards += length * (line["dir"][1] < -_HORIZONTAL)
     page.set_rotation(270 if downwards > upwards else 90)
     page.remove_rotation()
-
-
-def _typewriter(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """On a page that is mostly set in such a font, equally wide characters do not mean code."""
-    characters = sum(len(span.text) for line in lines for span in line.spans)
-    mono = sum(len(span.text) for line in lines for span in line.spans if span.mono)
-    if mono <= 0.5 * characters:
-        return tuple(lines)
-    return tuple(replace(line, spans=tuple(replace(span, mono=False) for span in line.spans)) for line in lines)
 
 
 def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLayer:
@@ -224,29 +253,41 @@ def _box(values: Sequence[float]) -> Box:
     return x0, y0, x1, y1
 
 
-def _starts_raised(spans: Sequence[dict[str, Any]]) -> bool:
-    """Whether a line begins with the mark of a note: MuPDF tells raised text by what stands before it on the line."""
-    if len(spans) < 2 or not _NOTE_MARK.fullmatch(spans[0]["text"]):
+def _raised(spans: Sequence[dict[str, Any]]) -> list[bool]:
+    """Return which spans of a line stand above it: marks of notes, exponents, ordinals.
+
+    MuPDF flags whatever stands higher than the first character of its line: text behind a large initial too, or another
+    cell's. The line is where most of its characters stand; what is raised above it is smaller, or a mark.
+    """
+    weights: Counter[float] = Counter()
+    for span in spans:
+        weights[round(span["origin"][1], 1)] += len(span["text"].strip())
+    main = max(spans, key=lambda span: (weights[round(span["origin"][1], 1)], span["size"]))
+    baseline, size = main["origin"][1], main["size"]
+
+    return [is_raised(span["text"], span["size"], baseline - span["origin"][1], size) for span in spans]
+
+
+def is_raised(text: str, size: float, above: float, main_size: float) -> bool:
+    """Whether a text stands so far above a line whose characters have `main_size` as an exponent, or a mark, does."""
+    if not _LOWEST * main_size <= above <= _HIGHEST * main_size or not text.strip():
         return False
-    mark, text = spans[0], spans[1]
-    raised = text["origin"][1] - mark["origin"][1]
-    return bool(mark["size"] <= _MARK_SIZE * text["size"] and 0.1 * text["size"] <= raised <= 0.6 * text["size"])
+    if size <= _MARK_SIZE * main_size:
+        return bool(_SUPERSCRIPT.fullmatch(text))
+    return bool(_NOTE_MARK.fullmatch(text)) and above >= _CLEARLY * main_size
 
 
 def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> Line:
-    starts_raised = horizontal and _starts_raised(spans)
-    last = len(spans) - 1
+    raised = _raised(spans) if horizontal else [False] * len(spans)
     made = tuple(
         Span(
-            _readable(
-                text_pages.with_drawn_hyphens(_without_quarter_blank(span, span["text"]), ends_line=number == last)
-            ),
+            _readable(_without_quarter_blank(span, span["text"])),
             _box(span["bbox"]),
             span["size"],
             bool(span["flags"] & _BOLD),
             bool(span["flags"] & _ITALIC),
             bool(span["flags"] & _MONO),
-            bool(span["flags"] & _RAISED) or (starts_raised and number == 0),
+            raised[number],
             bool(_MATH_FONT.search(span["font"])),
         )
         for number, span in enumerate(spans)
@@ -267,8 +308,8 @@ def _without_quarter_blank(span: Mapping[str, Any], text: str) -> str:
 
 
 def _readable(text: str) -> str:
-    """Return text in NFC; a control character stands for a glyph that has no other: a blank."""
-    return unicodedata.normalize("NFC", _CONTROL.sub(" ", text))
+    """Return text in NFC; a control character or the replacement one stands for a glyph that has no other: a blank."""
+    return unicodedata.normalize("NFC", _CONTROL.sub(" ", text_pages.with_leaders(text)))
 
 
 def union(boxes: Sequence[Box]) -> Box:
@@ -323,37 +364,3 @@ def _same_height(row: Sequence[Line], line: Line) -> bool:
     overlap = min(bottom, line.box[3]) - max(top, line.box[1])
     beside = all(line.box[0] >= other.box[2] - 2 or line.box[2] <= other.box[0] + 2 for other in row)
     return beside and overlap > _SAME_LINE * min(bottom - top, line.height)
-
-
-def without_breaks(text: str) -> str:
-    """Return text of several lines (a blank between them) with words joined that were divided at a line's end."""
-    return _DIVIDED.sub(lambda m: m.group() if m.group(2) in _CONJUNCTIONS else m.group(1) + m.group(2), text)
-
-
-def joined_rows(rows: Sequence[str]) -> str:
-    """Return the lines of a table's cell as one: a blank between words, none between Chinese or Japanese characters."""
-    text = ""
-    for row in (" ".join(row.split()) for row in rows):
-        among_cjk = bool(text) and is_cjk(text[-1]) and is_cjk(row[:1])
-        text += row if among_cjk or not text else f" {row}" if row else ""
-    return without_breaks(text)
-
-
-def begins_with_conjunction(text: str) -> bool:
-    """Whether the first word of a text joins two others."""
-    start = re.match(r"\w+", text)
-    return start is not None and start.group() in _CONJUNCTIONS
-
-
-def is_broken_word(before: str, after: str, elsewhere: str) -> bool:
-    """Whether a word is divided between the end of one line and the start of the next.
-
-    A hyphen that the page shows inside the same word elsewhere is part of it.
-    """
-    end = _BREAK.search(before)
-    start = re.match(r"\w+", after)
-    if end is None or start is None or not start.group()[0].islower() or not end.group(1)[-1].isalpha():
-        return False
-    if begins_with_conjunction(after):  # "pre- and post-war"
-        return False
-    return f"{end.group(1)}-{start.group()}" not in elsewhere

@@ -6,6 +6,7 @@ html_spaces    white space in HTML as a browser shows it
 markdown_view  Markdown from labels and models as HTML that can be trusted: no markup of theirs survives
 mathml         LaTeX formulas as MathML; nothing but MathML comes out
 sharegpt       records of a question with an image and an answer, as trainers read them
+bidirectional  the Unicode bidirectional algorithm turned around: the text of a line from what it shows
 characters     the characters of a text as they are compared: of one form each, and without blanks
 text_diff      character-level differences between a reference and a reading of it, as safe HTML
 language       the language that pages for people are written in, and its texts

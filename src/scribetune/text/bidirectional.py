@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ARABIC, _HEBREW, _LATIN = "AL", "R", "L"
 _EUROPEAN, _NUMBER = "EN", "AN"
@@ -21,7 +22,7 @@ _CLOSING = frozenset(",;:!?")
 _PLAIN_NUMBER = re.compile(r"\d+(?:[.-]\d+)*")
 _FIGURE = re.compile(r"\d(?:[^\s()\[\]]*\d)?[%\u066a\u00b0]?")
 _NEXT_WORD = re.compile(r"[^\w(\[]*[^\W\d_]")
-_LAST_WORD = re.compile(r"\S+$")
+_LAST_WORD = re.compile(r"[^\s.,:;!?()]+$")
 _LIST_NUMBER = re.compile(r"\d{1,3}")
 _UNIT = re.compile(
     r"[kKMGTµmcdhn]?(?:m|g|[bB]|Hz|W|Wh|V|A|Pa|bps|[lL]|J|px|s)[\u00b2\u00b3]?|USD|EUR|GBP|ILS|NIS|SAR|AED|EGP|IRR|JOD|KWD|QAR|TRY|CHF|JPY|CNY|pt|min|sec|ppm|rpm|dpi|km/h|am|pm|AM|PM"
@@ -36,6 +37,7 @@ class Placed:
     turned: bool  # read from right to left: brackets were mirrored
 
 
+@lru_cache(4096)
 def kind_of(character: str) -> str:
     """Return the bidirectional class of a character; the private ones of symbol fonts are neutral."""
     if "\ue000" <= character <= "\uf8ff":
@@ -71,9 +73,24 @@ def logical_order(visual: Sequence[str], *, right_to_left: bool, after_arabic: b
     return order
 
 
-def brackets_that_match(text: Sequence[str]) -> int:
-    """Return how many more brackets of a text in logical order open and close than would if all were mirrored."""
-    return _matching(text) - _matching([mirrored(character) for character in text])
+def brackets_as_written(text: Sequence[str], turned: Sequence[bool]) -> int:
+    """Return how much better the brackets of a text in logical order fit as they are than mirrored where `turned`.
+
+    Some layers have them as they were written, others as the shapes that are drawn. What fits opens and closes, and
+    stands close to what it holds.
+    """
+    shapes = [mirrored(item) if is_turned else item for item, is_turned in zip(text, turned, strict=True)]
+    return _fit(text) - _fit(shapes)
+
+
+def _fit(text: Sequence[str]) -> int:
+    found = 4 * _matching(text)
+    for before, item, after in zip(["", *text], text, [*text[1:], ""], strict=False):
+        if item in _MIRRORED:
+            found += (not before.strip()) + bool(after.strip())
+        elif item in _MIRROR:
+            found += bool(before.strip()) + (not after.strip())
+    return found
 
 
 def _matching(text: Sequence[str]) -> int:

@@ -83,10 +83,13 @@ def picture(kind: str) -> pymupdf.Pixmap:
     page = made.new_page(width=600, height=850)
     chance = random.Random(kind)
     if kind == "photograph":
-        for _ in range(4000):
+        shape = page.new_shape()
+        for _ in range(1500):
             x, y, size = chance.uniform(0, 600), chance.uniform(0, 850), chance.uniform(2, 60)
+            shape.draw_rect((x, y, x + size, y + size * chance.uniform(0.4, 2)))
             shade = [min(1.0, max(0.0, y / 850 + chance.uniform(-0.3, 0.3))) for _ in range(3)]
-            page.draw_oval((x, y, x + size, y + size * chance.uniform(0.4, 2)), color=None, fill=shade)
+            shape.finish(color=None, fill=shade)
+        shape.commit()
     elif kind == "chart":
         page.draw_line((60, 60), (60, 780), width=2)
         page.draw_line((60, 780), (560, 780), width=2)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import page_blocks, reader, text_layer
+from scribetune.labels import line_ends, page_blocks, reader, text_layer
 from scribetune.labels.page_blocks import Kind, PageBlock
 from scribetune.labels.text_layer import Line, Span
 
@@ -75,10 +75,10 @@ def test_a_bold_caption_on_a_page_is_bold_text(tmp_path: Path) -> None:
 
 
 def test_lines_of_a_chinese_cell_join_without_a_blank() -> None:
-    assert text_layer.joined_rows(["主体信用", "评级"]) == "主体信用评级"
-    assert text_layer.joined_rows(["公路技术 等级"]) == "公路技术 等级"
-    assert text_layer.joined_rows(["Unit", "rate", ""]) == "Unit rate"
-    assert text_layer.joined_rows(["pro-", "duction"]) == "production"
+    assert line_ends.joined(["主体信用", "评级"]) == "主体信用评级"
+    assert line_ends.joined(["公路技术 等级"]) == "公路技术 等级"
+    assert line_ends.joined(["Unit", "rate", ""]) == "Unit rate"
+    assert line_ends.joined(["pro-", "duction"]) == "production"
 
 
 def test_figures_in_chinese_text_have_no_blank_on_one_side_only() -> None:

@@ -147,3 +147,34 @@ def test_a_stamp_in_the_side_margin_needs_no_layout_model_and_ends_the_page(tmp_
     document[0].insert_text((20, 500), "arXiv 2026", fontsize=14, rotate=90)
     assert is_plain(document[0])
     assert read(document, tmp_path).text.endswith("arXiv 2026\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "font"),
+    [("II. METHODS", "tiro"), ("B. Sensors and data", "tiit"), ("2.1 Sensors", "tiit"), ("Warnings", "tibo")],
+)
+def test_headings_are_told_by_their_number_and_letters(text: str, font: str) -> None:
+    document = text_page(((40, 100, 360, 180), prose(40), 10))
+    document[0].insert_text((40, 90), text, fontsize=10, fontname=font)
+    first = plain_pages.blocks_of(text_layer.read(document[0]))[0]
+    assert (first.kind, first.lines[0].text) == (Kind.HEADING, text)
+
+
+@pytest.mark.parametrize(("text", "font"), [("B. the other of them", "tiro"), ("7 end", "cobo"), ("3 items", "tiro")])
+def test_numbers_alone_make_no_heading(text: str, font: str) -> None:
+    document = text_page(((40, 100, 360, 180), prose(40), 10))
+    document[0].insert_text((40, 90), text, fontsize=10, fontname=font)
+    assert all(block.kind is not Kind.HEADING for block in plain_pages.blocks_of(text_layer.read(document[0])))
+
+
+def test_a_heading_over_two_lines_is_one() -> None:
+    document = text_page(((40, 100, 360, 300), prose(60), 10))
+    document[0].insert_text((40, 60), "Halos around massive galaxies:", fontsize=16)
+    document[0].insert_text((40, 79), "data and theory", fontsize=16)
+    first = plain_pages.blocks_of(text_layer.read(document[0]))[0]
+    assert [line.text for line in first.lines] == ["Halos around massive galaxies:", "data and theory"]
+
+
+def test_larger_type_that_much_of_a_page_has_is_no_heading() -> None:
+    document = text_page(((40, 40, 360, 150), prose(50), 12), ((40, 160, 360, 400), prose(120), 10))
+    assert all(block.kind is not Kind.HEADING for block in plain_pages.blocks_of(text_layer.read(document[0])))

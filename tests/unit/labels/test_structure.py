@@ -1,15 +1,18 @@
 """Promises about tagged PDFs: what the author marked is what the label says, and doubtful tags are not used."""
 
 from pathlib import Path
+from typing import Any
 
 import pymupdf
 import pytest
 import typst
 from PIL import Image
 
-from scribetune.labels import structure, tag_tree
-from scribetune.labels.formulas.sources import FormulaTag
+from scribetune.labels import structure, tag_tree, tagged_order, tagged_tables
 from scribetune.labels.tag_tree import TagTree
+from scribetune.labels.tagged_text import TextUnderWay
+from scribetune.text.grids import Cell
+from support.tagged_pdf import Tag, document
 
 PAGE = r"""
 #set document(date: none)
@@ -69,24 +72,26 @@ def test_a_page_without_tags_says_so() -> None:
     assert read(document) is None
 
 
-def test_a_table_with_spans_is_left_to_layout_analysis(tmp_path: Path) -> None:
+def test_a_tagged_table_has_the_spans_of_its_cells(tmp_path: Path) -> None:
     document = compiled(
-        tmp_path, "#set document(date: none)\n#table(columns: 2, table.cell(colspan: 2)[wide], [a], [b])"
+        tmp_path,
+        "#set document(date: none)\n"
+        "#table(columns: 3, table.cell(colspan: 2)[wide], [x], table.cell(rowspan: 2)[tall], [a], [], [b], [c])",
     )
-    with pytest.raises(structure.UnusableTagsError, match="spanning cells"):
-        read(document)
+    page = read(document)
+    assert page is not None
+    assert page.text.startswith('<table><tr><td colspan="2">wide</td><td>x</td></tr><tr><td rowspan="2">tall</td>')
+    assert page.text.endswith("<td>a</td><td></td></tr><tr><td>b</td><td>c</td></tr></table>")
 
 
-def test_formulas_that_do_not_match_the_tree_are_not_guessed(tmp_path: Path) -> None:
+def test_a_formula_that_the_tree_does_not_have_is_not_guessed(tmp_path: Path) -> None:
     document = compiled(tmp_path, PAGE)
-    with pytest.raises(structure.UnusableTagsError, match="more formulas"):
-        structure.read(document[0], TagTree({document[0].xref: [FormulaTag("only one")]}, frozenset()))
-    with pytest.raises(structure.UnusableTagsError, match="fewer formulas"):
-        structure.read(document[0], TagTree({document[0].xref: [FormulaTag("one")] * 3}, frozenset()))
+    with pytest.raises(structure.UnusableTagsError, match="does not have"):
+        structure.read(document[0], TagTree({}))
 
 
 def test_chinese_lines_join_without_a_blank() -> None:
-    line = structure._Line()
+    line = TextUnderWay()
     line.add("季度财务", (0, 0, 40, 10))
     line.add("报告", (0, 12, 20, 22))
     line.add("for Q3", (0, 24, 20, 34))
@@ -122,3 +127,110 @@ and inline $x^2 + y^2$ too.
     assert [piece.text for piece in kept.pieces] == [piece.text for piece in dropped.pieces]
     assert [piece.text for piece in dropped.pieces if not piece.is_wanted][:1] == ["Annual report"]
     assert (dropped.formulas, dropped.formulas_unicode) == (0, 2)
+
+
+def tagged(*tags: Tag) -> str:
+    pdf = document(*tags)
+    page = structure.read(pdf[0], tag_tree.read(pdf))
+    assert page is not None
+    return page.text
+
+
+def test_contents_are_a_list_without_leaders() -> None:
+    entry = Tag("TOCI", [Tag("Reference", [Tag("Link", ["1 Lists . . . . . . . 3"])])])
+    inner = Tag("TOC", [Tag("TOCI", ["1.1 Items ........ 4"])])
+    assert tagged(Tag("TOC", [entry, inner])) == "- 1 Lists 3\n  - 1.1 Items 4"
+
+
+def test_a_formula_on_the_line_of_paragraphs_belongs_to_them() -> None:
+    formula = Tag("Formula", ["x"], "/Alt(x)")
+    assert tagged(Tag("P", ["Times "]), formula, Tag("Span", [", the end"])) == "Times $x$, the end"
+
+
+def test_kinds_of_their_own_and_the_library_s_name_for_no_structure_are_read() -> None:
+    own = Tag("MyOwnBox", [Tag("NonStruct", [Tag("H1", ["Title"])]), Tag("P", ["Text of ", Tag("MyOwnWord", ["it"])])])
+    assert tagged(own) == "# Title\n\nText of it"
+
+
+def test_cells_hold_lists_and_labels_of_items_stay() -> None:
+    items = Tag("L", [Tag("LI", [Tag("Lbl", ["a)"]), Tag("LBody", ["one"])])])
+    row = Tag("TR", [Tag("TD", [items]), Tag("TD", ["two"])])
+    other = Tag("TR", [Tag("TD", ["three"]), Tag("TD", ["four"])])
+    assert tagged(Tag("Table", [row, other])) == "| a) one | two |\n|---|---|\n| three | four |"
+    source = Tag("L", [Tag("LI", [Tag("Lbl", ["[1]"]), Tag("LBody", ["Somebody"])])])
+    assert tagged(source) == "- [1] Somebody"
+
+
+def test_a_kid_that_is_not_there_costs_no_other() -> None:
+    pdf = document(Tag("P", ["Text"]), Tag("H1", ["Title"]))
+    top = next(x for x in range(1, pdf.xref_length()) if pdf.xref_get_key(x, "S")[1] == "/Document")
+    kids = pdf.xref_get_key(top, "K")[1]
+    pdf.xref_set_key(top, "K", kids.replace("]", " 9999 0 R]"))
+    page = structure.read(pdf[0], tag_tree.read(pdf))
+    assert page is not None
+    assert page.text == "Text\n\n# Title"
+
+
+def test_pieces_of_a_browser_s_paragraph_are_one() -> None:
+    pieces = [Tag("NonStruct", ["Edgar was "]), Tag("Link", ["King"]), Tag("NonStruct", [" of all."])]
+    assert tagged(Tag("Div", [Tag("H1", ["Title"]), *pieces])) == "# Title\n\nEdgar was King of all."
+
+
+def test_rows_and_columns_without_any_text_are_none() -> None:
+    rows = [Tag("TR", [Tag("TD", [text]), Tag("TD"), Tag("TD", ["x"])]) for text in ("a", "b")]
+    empty = Tag("TR", [Tag("TD"), Tag("TD"), Tag("TD")])
+    assert tagged(Tag("Table", [rows[0], empty, rows[1]])) == "| a | x |\n|---|---|\n| b | x |"
+
+
+def element(kind: str, top: float, *blocks: dict[str, Any], left: float = 0.0) -> dict[str, Any]:
+    bottom = max((block["bbox"][3] for block in blocks), default=top + 10)
+    return {"std": kind, "bbox": (left, top, left + 100, bottom), "blocks": list(blocks)}
+
+
+def test_what_stands_between_the_items_of_a_list_is_written_there() -> None:
+    items = element("L", 0, element("LI", 0), element("LI", 100))
+    ordered = tagged_order.by_place([items, element("Table", 20), element("P", 200), element("P", 50, left=300)])
+    assert [(one["std"], one["bbox"][1]) for one in ordered] == [
+        ("L", 0), ("Table", 20), ("L", 100), ("P", 200), ("P", 50)
+    ]  # fmt: skip
+
+
+def test_text_without_a_tag_stands_where_the_page_has_it_and_in_no_table() -> None:
+    def loose(*tops: float) -> dict[str, Any]:
+        lines = [{"bbox": (0, top, 100, top + 10), "spans": [{"text": "x"}]} for top in tops]
+        return {"type": 0, "bbox": (0, tops[0], 100, tops[-1] + 10), "lines": lines}
+
+    document = element("Document", 50, element("P", 50), element("P", 300))
+    found = tagged_order.with_loose_text([loose(780), loose(5, 200), document], 800, 0.085)
+    assert [one.get("std") or one["bbox"][1] for one in found] == [5, "Document", 780]
+    assert [one.get("std") or one["bbox"][1] for one in found[1]["blocks"]] == ["P", 200, "P"]
+    with pytest.raises(tagged_order.LooseTextError):
+        tagged_order.with_loose_text(
+            [loose(120), element("Table", 100, element("TR", 100), element("TR", 140))], 800, 0.1
+        )
+
+
+def test_what_is_marked_as_no_content_has_no_tag() -> None:
+    line = {"type": 0, "bbox": (0, 5, 9, 15), "lines": [{"bbox": (0, 5, 9, 15), "spans": [{"text": "Page 1"}]}]}
+    artifact = {"std": "P", "raw": "Artifact", "index": -1, "bbox": (0, 5, 9, 15), "blocks": [line]}
+    kept = element("Document", 50, element("P", 50))
+    document = {**kept, "blocks": [*kept["blocks"], artifact]}
+    assert tagged_order.without_artifacts([artifact, document]) == [
+        {**kept, "blocks": [{**kept["blocks"][0], "blocks": []}]}, line, line
+    ]  # fmt: skip
+
+
+def cells(*rows: str) -> Any:
+    """Return a grid of the words of rows, where they stand."""
+    found = [
+        (Cell(number, column, word), (row.index(word), 10 * number, row.index(word) + len(word), 10 * number + 8))
+        for number, row in enumerate(rows)
+        for column, word in enumerate(row.split())
+    ]
+    columns = max(len(row.split()) for row in rows)
+    return tagged_tables.Grid(len(rows), columns, tuple(c for c, _ in found), tuple(b for _, b in found))
+
+
+def test_cells_that_tags_put_into_other_columns_are_found_out() -> None:
+    assert tagged_tables.stands_as_said(cells("name  one   two", "a     1     2  ", "wide name  11"))
+    assert not tagged_tables.stands_as_said(cells("name  one  two  three", "a              3"))

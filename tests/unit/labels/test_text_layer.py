@@ -5,19 +5,8 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import right_to_left, text_layer
+from scribetune.labels import text_layer
 from scribetune.labels.text_layer import Line, Span
-
-
-def char(letter: str, x0: float, x1: float) -> dict[str, object]:
-    return {"c": letter, "bbox": (x0, 0.0, x1, 10.0)}
-
-
-def test_letters_of_a_right_to_left_ligature_are_in_logical_order() -> None:
-    # MuPDF gives kaf, alef (no width), lam for kaf, lam-alef.
-    chars = [char("\u06a9", 20, 26), char("\u0627", 20, 20), char("\u0644", 14, 20), char("\u06cc", 8, 14)]
-    assert right_to_left._in_order(chars) == "\u06a9\u0644\u0627\u06cc"
-    assert right_to_left._in_order([char("a", 0, 0), char("b", 0, 5)]) == "ab"
 
 
 def test_hidden_text_is_left_out_and_control_characters_are_blanks(tmp_path: Path) -> None:
@@ -47,9 +36,66 @@ def test_pieces_of_a_line_follow_in_the_order_of_their_script(first: str, second
     assert line.text == text
 
 
-def test_words_divided_at_line_ends_are_told_from_compounds() -> None:
-    assert text_layer.is_broken_word("devel-", "opment of", "")
-    assert not text_layer.is_broken_word("well-", "known", "a well-known fact")
-    assert not text_layer.is_broken_word("pre-", "and post-war", "")
-    assert not text_layer.is_broken_word("2009-", "10", "")
-    assert text_layer.without_breaks("Non- negligent pre- and post- war") == "Nonnegligent pre- and postwar"
+@pytest.mark.parametrize("offset", [0.0, 0.35, 0.8, 1.4])
+@pytest.mark.parametrize("text", ["QINGSHAN MATERIALS CO., LTD.", "青山合成材料股份有限公司", "Über 1,500 Größen"])
+def test_text_drawn_several_times_is_read_once(text: str, offset: float) -> None:
+    """Bold by drawing it again, an outline over the letters, a shadow."""
+    made = pymupdf.open()
+    page = made.new_page()
+    font = "china-s" if ord(text[0]) > 0x2E80 else "helv"
+    for dx, dy, grey in ((offset, offset, 0.6), (0, offset, 0), (offset, 0, 0), (0, 0, 0)):
+        page.insert_text((72 + dx, 100 + dy), text, fontsize=18, fontname=font, color=(grey, grey, grey))
+    rest = "The rest of the page is set as usual."
+    page.insert_text((72, 200), rest, fontsize=11)
+    layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
+    assert [line.text for line in layer.lines] == [text, rest]
+    assert [word.text for word in layer.words] == [*text.split(), *rest.split()]
+
+
+def test_equal_words_beside_and_below_each_other_are_kept() -> None:
+    made = pymupdf.open()
+    page = made.new_page()
+    for row in range(12):
+        for column in range(6):
+            page.insert_text((72 + 30 * column, 100 + 8 * row), "0 0" if column % 2 else "ill", fontsize=9)
+    layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
+    assert len(layer.words) == 12 * (3 + 6)
+
+
+@pytest.mark.parametrize("meaning", ["", "\ue001", "\ufffd"])
+def test_leaders_that_the_font_does_not_name_are_dots(meaning: str) -> None:
+    font = pymupdf.Font("helv")
+    made = pymupdf.open()
+    page = made.new_page()
+    page.insert_font(fontname="F0", fontbuffer=font.buffer)
+    text = "Chapter one ............ 7"
+    page.insert_text((72, 100), text, fontsize=12, fontname="F0")
+    rows = "\n".join(
+        f"<{font.has_glyph(ord(letter)):04x}> <{ord(meaning if letter == '.' and meaning else letter):04x}>"
+        for letter in sorted(set(text))
+    )
+    named = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def\n"
+        f"1 begincodespacerange <0000> <ffff> endcodespacerange\n{len(set(text))} beginbfchar\n{rows}\nendbfchar\n"
+        "endcmap end end"
+    )
+    for xref in range(1, made.xref_length()):
+        kind, value = made.xref_get_key(xref, "ToUnicode")
+        if kind == "xref":
+            made.update_stream(int(value.split()[0]), named.encode())
+    layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
+    assert [line.text for line in layer.lines] == [text]
+    assert [word.text for word in layer.words] == text.split()
+
+
+def test_a_line_drawn_again_in_parts_is_read_once() -> None:
+    """Drivers of printers draw a line, and some of its letters or words once more."""
+    made = pymupdf.open()
+    page = made.new_page()
+    text = "Corn and soybeans, Roundup twice"
+    for offset, part in ((0.0, text), (0.0, "Corn"), (pymupdf.get_text_length("Corn and ", fontsize=14), "soy")):
+        page.insert_text((72 + offset + (part != text) * 0.3, 100), part, fontsize=14)
+    page.insert_text((72, 140), "Corn", fontsize=14)
+    layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
+    assert [line.text for line in layer.lines] == [text, "Corn"]
+    assert [word.text for word in layer.words] == [*text.split(), "Corn"]

@@ -3,13 +3,13 @@
 PDF 1.7 (ISO 32000-1), 14.8.4.5 (illustration elements).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scribetune.labels import text_pages
 from scribetune.labels.formulas import sources
-from scribetune.labels.formulas.sources import FormulaTag
+from scribetune.labels.tag_tree import TagTree
 
 _BAR_MARGIN = (-2, -2, 2, 2)  # fraction bars and radicals reach a little beyond the glyphs, in points
 # Elements that hold running text: a formula below one of them stands in a line.
@@ -26,26 +26,38 @@ class Formula:
     lines: tuple[tuple[float, float, float, float], ...]  # the boxes of its text lines
 
 
-def on_page(page: Any, tags: list[FormulaTag]) -> list[Formula]:
-    """Return the formulas of a pymupdf.Page that have LaTeX, in reading order of the structure tree.
+@dataclass(frozen=True)
+class Placed:
+    """The formulas of a page that have LaTeX, and how many have some but no place on it."""
 
-    None where the boxes on the page do not match the elements (its entry of `TagTree.formulas`) one to one: then
-    nothing can be said about which LaTeX belongs where.
-    """
+    formulas: tuple[Formula, ...] = ()  # in the order of the structure tree
+    lost: int = 0
+
+
+def on_page(page: Any, tags: TagTree) -> Placed:
+    """Return where the formulas of a pymupdf.Page stand."""
     import pymupdf
 
-    if not any(tag.has_latex for tag in tags):
-        return []
+    held = tags.formulas.get(page.xref, {})
+    if not any(tag.has_latex for tag in held.values()):
+        return Placed()
     flags = pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE
     blocks = text_pages.text_page(page, flags).extractDICT()["blocks"]
-    found = list(_formula_blocks(blocks, parent=""))
-    if len(found) != len(tags):
-        return []
-    return [
-        _formula(block, latex, parent not in _INLINE_PARENTS if tag.display is None else tag.display)
-        for (block, parent), tag in zip(found, tags, strict=True)
-        if (latex := tag.latex_of(block))
+    tags.name(blocks)
+    found = [
+        (block, parent, tag)
+        for block, parent in _formula_blocks(blocks, parent="")
+        if (tag := tags.formula(page.xref, block["xref"])) is not None
     ]
+    shown = {block["xref"] for block, _, _ in found}
+    return Placed(
+        tuple(
+            _formula(block, latex, parent not in _INLINE_PARENTS if tag.display is None else tag.display)
+            for block, parent, tag in found
+            if (latex := tag.latex_of(block))
+        ),
+        sum(tag.has_latex for xref, tag in held.items() if xref not in shown),
+    )
 
 
 def _formula(block: dict[str, Any], latex: str, display: bool) -> Formula:
@@ -75,7 +87,7 @@ class Placeholders:
     markdown: dict[str, str]
 
     @staticmethod
-    def put(page: Any, formulas: list[Formula]) -> "Placeholders":
+    def put(page: Any, formulas: Sequence[Formula]) -> "Placeholders":
         """Replace each formula's glyphs on the (in-memory) page by a token of the same width and height.
 
         The layout analysis then sees a word where the formula stood, and reads it in the right place.

@@ -7,6 +7,7 @@ LaTeX in /Alt (ISO 32000-1, 14.9.3), and in /ActualText.
 
 import logging
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,13 +21,16 @@ logger = logging.getLogger(__name__)
 
 MAX_FILE = 200_000
 """Bytes; a longer associated file is not read."""
-_KIDS = re.compile(r"<<.*?>>|(\d+) \d+ R|\d+", re.DOTALL)
+_KIDS = re.compile(r"<<.*?>>|(\d+) \d+ R|\d+|null", re.DOTALL)
+_PARTS = re.compile(r"<<|>>|\((?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)|[^<>()]+|[<>]", re.DOTALL)
 _ATTRIBUTE = re.compile(
     r"/(display|mathvariant|linethickness|stretchy|form|fence|columnalign|open|close|separators|notation|displaystyle|"
     r"width|Placement)\s*(?:/([\w#.-]+)|\(([^()]*)\)|(-?[\d.]+))"
 )
 _MATHML_TYPES = ("application/mathml+xml", "application/mathml-presentation+xml", "text/mathml", "application/mathml")
 _LATEX_TYPES = ("application/x-tex", "text/x-tex", "application/x-latex", "text/x-latex", "application/tex")
+_MARKS = re.compile(r"[\\^_{}]")
+_LINEAR_FORMAT = re.compile(r"[▒█■├┤┬┴┼〖〗⁡√∛∜]|[\^_]\(")  # of Word's editor of formulas
 _MATH = re.compile(r"<(?:\w+:)?math\b")
 _SPOKEN = re.compile(r"^LaTeX formula starts\b(.*)\bLaTeX formula ends\s*$", re.DOTALL)
 _COMMENT = re.compile(r"(?<!\\)%[^\n]*(?:\n|$)")
@@ -66,6 +70,7 @@ class FormulaTag:
     display: bool | None = None  # whether it stands on its own line, where the tag says so
     elements: tuple[int, MathElement] | None = None  # (place among its kids, its `math` element), where it has one
     alternative: str = ""  # LaTeX of /Alt or /ActualText, "" where there is none
+    from_markup: bool = False  # whether that was MathML; else it may be words that describe the formula
 
     def latex_of(self, block: Mapping[str, Any]) -> str:
         """Return its LaTeX, "" where none is known; `block` is the element with its text (TEXT_COLLECT_STRUCTURE)."""
@@ -77,12 +82,12 @@ class FormulaTag:
                 return presentation_mathml.formula_of_element(_filled(root, _child(block, index))).latex
             except presentation_mathml.NotMathmlError as error:
                 logger.info("MathML structure elements are not used: %s", error)
-        return self.alternative
+        return self.alternative if self.from_markup or _says_what_is_shown(self.alternative, block) else ""
 
     @property
     def has_latex(self) -> bool:
-        """Whether it carries anything but glyphs."""
-        return bool(self.latex or self.alternative or self.elements)
+        """Whether it carries anything but glyphs, or what may be no more than these."""
+        return bool(self.latex or self.from_markup or _MARKS.search(self.alternative) or self.elements)
 
 
 def equation_number(block: Mapping[str, Any]) -> str:
@@ -103,6 +108,7 @@ def read(pdf: Any, xref: int) -> FormulaTag:
     """Read the /Formula element with this xref: associated files, structure elements, /Alt, /ActualText."""
     source, markup = _associated(pdf, xref)
     exact = latex_of_source(source) if source else FormulaTag()
+    markup = markup or _markup_of_attributes(pdf, xref)
     from_markup = latex_of_markup(markup) if markup else FormulaTag()
     # An author's own commands mean nothing outside of their document.
     chosen = exact if exact.latex and (is_known(exact.latex) or not from_markup.latex) else from_markup
@@ -120,7 +126,7 @@ def read(pdf: Any, xref: int) -> FormulaTag:
         display = alternative.display
     if display is None and attributes.get("Placement") in ("Block", "Inline"):
         display = attributes["Placement"] == "Block"
-    return FormulaTag(chosen.latex, display, elements, alternative.latex)
+    return FormulaTag(chosen.latex, display, elements, alternative.latex, alternative.from_markup)
 
 
 def latex_of_markup(markup: str) -> FormulaTag:
@@ -164,12 +170,41 @@ def is_known(latex: str) -> bool:
 def is_prose(text: str) -> bool:
     """Whether an alternative text describes a formula in words ("x squared over two") and is none itself."""
     words = re.findall(r"[^\W\d_]{3,}", text)
-    return not re.search(r"[\\^_{}]", text) and len(words) >= 2
+    return not _MARKS.search(text) and len(words) >= 2
+
+
+def _says_what_is_shown(alternative: str, block: Mapping[str, Any]) -> bool:
+    """Whether an alternative text is LaTeX of what its place on the page shows.
+
+    Without a mark of LaTeX it is that if it has the characters of the page: "xy" is a product where x and y are drawn,
+    and words where others are ("pi" for π, "the ratio"); but not for characters of several sizes, as an exponent's.
+    """
+    if not alternative or _LINEAR_FORMAT.search(alternative):
+        return False
+    glyphs = "".join(texts_of(block))
+    if "\\" in alternative:
+        return True
+    if _MARKS.search(alternative):
+        words = re.findall(r"[^\W\d_]{3,}", alternative)
+        return len(words) < 2 or all(word in unicodedata.normalize("NFKC", glyphs) for word in words)
+    sizes = list(_sizes_of(block))
+    return bool(sizes) and max(sizes) < 1.15 * min(sizes) and _letters(alternative) == _letters(glyphs)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"\W", "", unicodedata.normalize("NFKC", text))
+
+
+def _sizes_of(block: Mapping[str, Any]) -> Iterator[float]:
+    for line in block.get("lines", []):
+        yield from (span["size"] for span in line["spans"] if span["text"].strip())
+    for child in block.get("blocks", []):
+        yield from _sizes_of(child)
 
 
 def _of_alternative(text: str, *, is_alt: bool) -> FormulaTag:
     if _MATH.search(text):
-        return latex_of_markup(text[text.index("<") :])
+        return replace(latex_of_markup(text[text.index("<") :]), from_markup=True)
     spoken = _SPOKEN.match(" ".join(text.split()))
     found = latex_of_source(spoken.group(1) if spoken else text)
     if is_alt:
@@ -191,12 +226,16 @@ def _associated(pdf: Any, xref: int) -> tuple[str, str]:
             data = pdf.xref_stream(file) or b""
             if len(data) > MAX_FILE:
                 continue
-            text = data.decode("utf-16" if data[:2] in (b"\xfe\xff", b"\xff\xfe") else "utf-8-sig", "replace")
+            text = _decoded(data)
             if is_markup:
                 markup = markup or text
             else:
                 source = source or text
     return source, markup
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-16" if data[:2] in (b"\xfe\xff", b"\xff\xfe") else "utf-8-sig", "replace")
 
 
 def _files(pdf: Any, number: int) -> Iterator[tuple[int, str]]:
@@ -221,10 +260,19 @@ def _media_type(pdf: Any, file: int) -> str:
 
 def kids(pdf: Any, xref: int) -> Iterator[tuple[int, int]]:
     """Yield (place, xref) of the structure elements directly below one; marked content and objects count as places."""
-    written = pdf.xref_get_key(xref, "K")[1]
+    kind, written = pdf.xref_get_key(xref, "K")
+    if kind == "xref" and (kids := pdf.xref_object(int(written.split()[0]), compressed=True)).startswith("["):
+        written = kids
     for place, kid in enumerate(_KIDS.finditer(written)):
         if kid.group(1):
             yield place, int(kid.group(1))
+
+
+def references(written: str) -> Iterator[int]:
+    """Yield the xrefs of the objects in an array of kids, or of the only one, as PDF writes them."""
+    for kid in _KIDS.finditer(written):
+        if kid.group(1):
+            yield int(kid.group(1))
 
 
 def _math_element(pdf: Any, xref: int) -> tuple[int, MathElement] | None:
@@ -252,11 +300,48 @@ def names_of(element: MathElement) -> Iterator[str]:
         yield from names_of(kid)
 
 
+def attribute_objects(pdf: Any, xref: int) -> Iterator[str]:
+    """Yield the attribute objects of an element (/A: one, an array of them, references to them), as PDF writes them."""
+    kind, written = pdf.xref_get_key(xref, "A")
+    if kind == "xref":
+        written = pdf.xref_object(int(written.split()[0]), compressed=True)
+    if not written.startswith("["):
+        yield written
+        return
+    depth, held = 0, ""
+    for part in _PARTS.findall(written[1:-1]):
+        depth += (part == "<<") - (part == ">>")
+        held += part
+        if depth == 0 and part == ">>":
+            yield held.strip()
+            held = ""
+        elif depth == 0:
+            for number in re.findall(r"(\d+) \d+ R", held):
+                yield pdf.xref_object(int(number), compressed=True)
+            held = ""
+
+
 def _attributes(pdf: Any, xref: int) -> dict[str, str]:
-    written: str = pdf.xref_get_key(xref, "A")[1]
-    objects = [pdf.xref_object(int(number), compressed=True) for number in re.findall(r"(\d+) \d+ R", written)]
-    found = (match.groups() for text in (written, *objects) for match in _ATTRIBUTE.finditer(text))
+    found = (match.groups() for text in attribute_objects(pdf, xref) for match in _ATTRIBUTE.finditer(text))
     return {name: value or string or number or "" for name, value, string, number in found}
+
+
+def _markup_of_attributes(pdf: Any, xref: int) -> str:
+    """Return the MathML that Word keeps among the attributes of an element; "" where there is none."""
+    for written in attribute_objects(pdf, xref):
+        if "/MSFT_MathML" not in written:
+            continue
+        # Read as an object of its own: strings may be written in many ways.
+        copy = pdf.get_new_xref()
+        pdf.update_object(copy, written)
+        kind, value = pdf.xref_get_key(copy, "MSFT_MathML")
+        if kind == "xref":
+            at = int(value.split()[0])
+            data = pdf.xref_stream(at) if pdf.xref_is_stream(at) else None
+            value = _decoded(data) if data is not None and len(data) <= MAX_FILE else ""
+        if len(value) <= MAX_FILE and _MATH.search(value):
+            return str(value[value.index("<") :])
+    return ""
 
 
 def _child(block: Mapping[str, Any], index: int) -> Mapping[str, Any]:

@@ -6,11 +6,11 @@ In the mirror the first column is the leftmost, and the words of a cell follow e
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scribetune.labels.right_to_left import is_right_to_left
+from scribetune.labels import line_ends, text_layer
+from scribetune.labels.right_to_left import has_letters, is_right_to_left
 from scribetune.labels.ruling_lines import Rule, Rules
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.lines import TIGHT, lines_of
-from scribetune.labels.text_layer import joined_rows
 from scribetune.text.grids import Cell
 
 Boxes = Sequence[Sequence[Box | None]]
@@ -28,7 +28,7 @@ def mirrored(
 
     The cells' texts are read again from the words. `boxes` are rows × columns; None where a cell covers the slot.
     """
-    turned = [replace(word, x0=-word.x1, x1=-word.x0) for word in _runs(words)]
+    turned = [replace(word, x0=-word.x1, x1=-word.x0) for word in _runs(words, leftwards=True)]
     spans = {(cell.row, cell.column): cell for cell in found.cells}
     slots: list[list[Box | None]] = [[None] * found.columns for _ in range(found.rows)]
     cells = []
@@ -60,27 +60,42 @@ def _turned(rules: Sequence[Rule]) -> tuple[Rule, ...]:
     return tuple(replace(rule, start=-rule.end, end=-rule.start) for rule in rules)
 
 
-def _runs(words: Sequence[Word]) -> list[Word]:
-    """Make one of words that stand together and are read from left to right also here: a name, an amount in groups."""
+def with_runs(found: PageTable, boxes: Boxes, words: Sequence[Word]) -> tuple[PageTable, Sequence[Word]]:
+    """Return a table that is read from left to right, and all words, where cells are in a right-to-left script."""
+    if not any(has_letters(cell.text) for cell in found.cells):
+        return found, words
+    runs = _runs(words, leftwards=False)
+    cells = []
+    for cell in found.cells:
+        box = boxes[cell.row][cell.column] if cell.row < len(boxes) else None
+        text = _text_in(box, runs) if box is not None and has_letters(cell.text) else ""
+        cells.append(replace(cell, text=text or cell.text))
+    return replace(found, cells=tuple(cells)), runs
+
+
+def _runs(words: Sequence[Word], *, leftwards: bool) -> list[Word]:
+    """Make one of words that stand together and are read against the direction of the table."""
     found: list[Word] = []
     for line in lines_of(words):
-        run: list[Word] = []
+        run: list[list[Word]] = []
         for word in line.words:
-            last = run[-1] if run else None
-            if last and word.x0 - last.x1 < TIGHT * word.height and not (_leftwards(last) or _leftwards(word)):
-                top, bottom = min(last.y0, word.y0), max(last.y1, word.y1)
-                run[-1] = Word(last.x0, top, word.x1, bottom, f"{last.text} {word.text}")
+            last = run[-1][-1] if run else None
+            step = word.place - last.place if last else 0
+            if last and step == (1 if leftwards else -1) and word.x0 - last.x1 < TIGHT * word.height:
+                run[-1].append(word)
             else:
-                run.append(word)
-        found.extend(run)
+                run.append([word])
+        found.extend(_one(part if leftwards else part[::-1]) for part in run)
     return found
 
 
-def _leftwards(word: Word) -> bool:
-    return is_right_to_left(word.text)
+def _one(words: Sequence[Word]) -> Word:
+    """Return words, in the order in which they are read, as one."""
+    x0, y0, x1, y1 = text_layer.union([(word.x0, word.y0, word.x1, word.y1) for word in words])
+    return Word(x0, y0, x1, y1, " ".join(word.text for word in words), words[0].place)
 
 
 def _text_in(box: Box, words: Sequence[Word]) -> str:
     x0, y0, x1, y1 = box
     inside = [w for w in words if x0 <= w.centre[0] <= x1 and y0 <= w.centre[1] <= y1]
-    return joined_rows([" ".join(word.text for word in line.words) for line in lines_of(inside)])
+    return line_ends.joined([" ".join(word.text for word in line.words) for line in lines_of(inside)])

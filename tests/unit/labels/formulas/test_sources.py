@@ -51,6 +51,56 @@ def test_mathml_structure_elements_are_read_with_the_text_of_the_page() -> None:
     assert r"The share $\mathbf{v}$ is" in text_of(in_line(Tag("Formula", [bold])))
 
 
+@pytest.mark.parametrize(
+    ("shown", "alternative", "expected"),
+    [
+        ("t", "pi", "t"),  # the name of a letter, read aloud
+        ("xy", "x y", "$x y$"),
+        ("E=mc2", "E = mc^2", "$E = mc^2$"),
+        ("ab", "a_(i)", "ab"),
+        ("S/2", "(a+b)^(n+1)/2", "S/2"),  # what Word's editor of formulas takes
+        ("a1", "the value of a_1 over time", "a1"),
+        ("max x2", "max x^2", "$max x^2$"),
+    ],
+)
+def test_an_alternative_text_is_latex_if_it_says_what_is_shown(shown: str, alternative: str, expected: str) -> None:
+    assert text_of(in_line(Tag("Formula", [shown], f"/Alt({alternative})"))).endswith(f"The share {expected} is small.")
+
+
+WORD = '/MSFT_MathML(<math display="inline"><msqrt><mi>a</mi></msqrt></math>)'
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        f"<</O/MSFT_Office{WORD}>>",
+        f"[<</O/Layout/Placement/Inline>><</O/MSFT_Office{WORD}>>]",
+        "<</O/MSFT_Office/MSFT_MathML<3C6D6174683E3C6D737172743E3C6D693E613C2F6D693E3C2F6D737172743E3C2F6D6174683E>>>",
+    ],
+)
+def test_word_keeps_mathml_among_the_attributes(attributes: str) -> None:
+    formula = Tag("Formula", ["Va"], f"/Alt(square root of a)/A {attributes}")
+    assert text_of(in_line(formula)).endswith(r"The share $\sqrt{a}$ is small.")
+
+
+def test_roles_may_be_an_object_and_a_page_may_stand_with_the_content_alone() -> None:
+    root = Tag("math", [Tag("mrow", [Tag("mi", ["x"]), Tag("mo", [">"]), Tag("mi", ["y"])])])
+    pdf = in_line(Tag("Formula", [root]))
+    top = int(pdf.xref_get_key(pdf.pdf_catalog(), "StructTreeRoot")[1].split()[0])
+    roles = pdf.get_new_xref()
+    pdf.update_object(roles, "<</Title/P/Strong/Span>>")
+    pdf.xref_set_key(top, "RoleMap", f"{roles} 0 R")
+    for xref in range(1, pdf.xref_length()):
+        if pdf.xref_get_key(xref, "Type")[1] == "/StructElem":
+            page, kids = pdf.xref_get_key(xref, "Pg")[1], pdf.xref_get_key(xref, "K")[1]
+            numbers = kids.strip("[]").split()
+            if numbers and all(map(str.isdigit, numbers)):
+                pdf.xref_set_key(xref, "K", f"[<</Type/MCR/Pg {page}/MCID {numbers[0]}>>]")
+            pdf.xref_set_key(xref, "Pg", "null")
+    assert text_of(pdf).endswith("The share $x > y$ is small.")
+    assert list(tag_tree.read(pdf).formulas) == [pdf[0].xref]
+
+
 def test_what_describes_a_formula_in_words_is_no_formula() -> None:
     pdf = in_line(Tag("Formula", ["a/2"], "/Alt(the letter a over two)"))
     page = structure.read(pdf[0], tag_tree.read(pdf))
