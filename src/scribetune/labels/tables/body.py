@@ -5,19 +5,20 @@ from itertools import pairwise
 
 from scribetune.labels import line_ends
 from scribetune.labels.tables.grid import Grid
-from scribetune.labels.tables.lines import Segment, TableLine
+from scribetune.labels.tables.lines import Segment, TableLine, is_figure
 from scribetune.text.grids import Cell
 
 
 def body_cells(grid: Grid, rows: Sequence[Sequence[TableLine]], offset: int) -> list[Cell]:
     """Return the cells of rows of lines; `offset` is the number of rows above them."""
+    figures = _figure_columns(grid, rows)
     cells = []
     for number, row in enumerate(rows):
         texts: dict[int, dict[int, str]] = {}
         spans: dict[int, int] = {}
         for below, line in enumerate(row):
             for segment in line.segments:
-                first, last = _place(grid, segment, line, alone=len(row) == 1)
+                first, last = _place(grid, segment, line, figures, alone=len(row) == 1)
                 held = texts.setdefault(first, {})
                 held[below] = f"{held[below]} {segment.text}" if below in held else segment.text
                 spans[first] = max(spans.get(first, 1), last - first + 1)
@@ -29,8 +30,21 @@ def body_cells(grid: Grid, rows: Sequence[Sequence[TableLine]], offset: int) -> 
     return cells
 
 
-def _place(grid: Grid, segment: Segment, line: TableLine, *, alone: bool) -> tuple[int, int]:
-    """Return the columns of a segment of the body; one that stands in the middle of several spans them."""
+def _figure_columns(grid: Grid, rows: Sequence[Sequence[TableLine]]) -> set[int]:
+    """Return the columns that have figures for the most part."""
+    texts: list[list[bool]] = [[] for _ in grid.cores]
+    for row in rows:
+        for line in row:
+            for segment in line.segments:
+                texts[grid.column_at(segment.middle)].append(is_figure(segment.text))
+    return {column for column, held in enumerate(texts) if sum(held) > 0.5 * len(held)}
+
+
+def _place(grid: Grid, segment: Segment, line: TableLine, figures: set[int], *, alone: bool) -> tuple[int, int]:
+    """Return the columns of a segment of the body; one that stands in the middle of several spans them.
+
+    `figures` are the columns of figures: words in the middle of several of these say something of all of them.
+    """
     overlaps = [min(x1, segment.x1) - max(x0, segment.x0) for x0, x1 in pairwise(grid.edges)]
     best = overlaps.index(max(overlaps))
     if not alone:
@@ -41,7 +55,9 @@ def _place(grid: Grid, segment: Segment, line: TableLine, *, alone: bool) -> tup
     if best < low or best > high:
         return best, best
     first, last = grid.column_at(segment.x0 + 1), grid.column_at(segment.x1 - 1)
-    if last == first and not _stands_between(grid, segment, best):
+    x0, x1 = grid.cores[best]
+    is_remark = best in figures and not is_figure(segment.text) and segment.x1 - segment.x0 > 0.5 * (x1 - x0)
+    if last == first and not is_remark and not _stands_between(grid, segment, best):
         return best, best
     return grid.centred(segment, max(low, first), min(high, last), low, high)
 

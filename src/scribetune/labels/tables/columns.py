@@ -7,7 +7,7 @@ from statistics import median
 
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.grid import Grid
-from scribetune.labels.tables.lines import TIGHT, TableLine, is_figure
+from scribetune.labels.tables.lines import TIGHT, TableLine, is_figure, is_leader
 
 _CORRIDOR = 0.5
 _FIRST_DIGITS = re.compile(r"[-+−(]?\d{1,3}")
@@ -46,7 +46,9 @@ def merge_columns(grid: Grid, header: Sequence[TableLine], body: Sequence[TableL
     while column < len(grid.edges) - 1 and len(grid.edges) > 3:
         left, right = grid.edges[column], grid.edges[column + 1]
         rows = [line for line in body if len(line.segments) > 1] or body
-        filled = sum(any(left <= word.centre[0] < right for word in line.words) for line in rows)
+        filled = sum(
+            any(left <= word.centre[0] < right and not is_leader(word.text) for word in line.words) for line in rows
+        )
         if filled > len(rows) // 20:
             column += 1
             continue

@@ -3,12 +3,25 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from scribetune.labels import line_ends
-from scribetune.labels.ruling_lines import Rule
+from scribetune.labels.ruling_lines import Rule, by_height, covered
 from scribetune.labels.tables.grid import Grid
 from scribetune.labels.tables.lines import Segment, TableLine
 from scribetune.text.grids import Cell
+
+# What it costs that no heading of a line is over a column that has one in another line, or a rule below several.
+_NAMED_WITHOUT = 0.1
+_RULED_WITHOUT = 1.5
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """What stands below a line of headings."""
+
+    repeated: set[tuple[int, int]]  # first and last columns of headings that repeat: n, share, n, share
+    ruled: set[int]  # columns of a rule below several headings of the line, which they divide among themselves
 
 
 @dataclass
@@ -32,20 +45,14 @@ def header_cells(grid: Grid, lines: Sequence[TableLine]) -> tuple[int, list[Cell
     """Return the number of header rows, and their cells."""
     cells: list[_HeaderCell] = []
     for index, line in enumerate(lines):
-        above, below = lines[max(0, index - 1) : index], lines[index + 1 :]
+        below = lines[index + 1 :]
         ruled = [_by_rule(grid, segment, line, below) for segment in line.segments]
-        named = {
-            column
-            for other in (*lines[:index], *below)
-            for segment in other.segments
-            for column in range(len(grid.cores))
-            if _covers(grid, segment, column)
-        }
-        continued = [
-            max((_is_continued(grid, segment, other) for other in (*above, *below[:1])), default=0.0)
-            for segment in line.segments
-        ]
-        spans = _spans(grid, line.segments, ruled, continued, named)
+        apart = [other for other in lines if abs(other.middle - line.middle) > 0.7 * grid.height]
+        named = [_named(grid, segment, line, apart) for segment in line.segments]
+        nearest = sorted(apart, key=partial(_distance, line))
+        continued = [_is_continued(grid, segment, line, nearest) for segment in line.segments]
+        groups = {group for other in below for group in _series(grid, other)}
+        spans = _spans(grid, line.segments, ruled, continued, named, _Groups(groups, _shared(grid, line, below)))
         for segment, by_rule, (first, last) in zip(line.segments, ruled, spans, strict=True):
             fixed = by_rule == (first, last)
             cells.append(_HeaderCell(first, last, line.y0, line.y1, [segment.text], fixed))
@@ -56,6 +63,24 @@ def _covers(grid: Grid, segment: Segment, column: int) -> bool:
     """Whether a segment stands over the body of a column."""
     x0, x1 = grid.cores[column]
     return min(x1, segment.x1) - max(x0, segment.x0) > 0.5 * min(x1 - x0, segment.x1 - segment.x0)
+
+
+def _named(grid: Grid, segment: Segment, line: TableLine, apart: Sequence[TableLine]) -> set[int]:
+    """Return the columns that have a heading above a line, or at or below the next one under one of its segments.
+
+    What is centred beside a heading of two lines stands half a line below the first: it is part of no group.
+    """
+    below = [other for other in apart if other.middle > line.middle]
+    under = [other for other in below if any(s.x0 < segment.x1 and s.x1 > segment.x0 for s in other.segments)]
+    at = (under or below[-1:] or [line])[0].middle - 0.3 * grid.height
+    return {
+        column
+        for other in apart
+        if other.middle < line.middle or other.middle > at
+        for one in other.segments
+        for column in range(len(grid.cores))
+        if _covers(grid, one, column)
+    }
 
 
 def within_columns(grid: Grid, segments: Sequence[Segment]) -> list[Segment]:
@@ -75,25 +100,41 @@ def within_columns(grid: Grid, segments: Sequence[Segment]) -> list[Segment]:
     return joined
 
 
-def _is_continued(grid: Grid, segment: Segment, line: TableLine) -> float:
-    """Score that a heading and the line below or above it are one: flush, close, too wide to stand side by side.
+def _is_continued(grid: Grid, segment: Segment, beside: TableLine, lines: Sequence[TableLine]) -> float:
+    """Score that a heading and the nearest above or below it are one: flush, close, too wide to stand side by side.
 
-    Figures and dates beside each other are complete headings.
+    Figures and dates beside each other are complete headings, and so are those that repeat below one that does not.
     """
-    near = [other for other in line.segments if other.x0 < segment.x1 and other.x1 > segment.x0]
-    if len(near) != 1 or abs(line.middle - _middle(segment)) > 1.6 * grid.height:
+    line, near = next(
+        (
+            (line, near)
+            for line in lines
+            if (near := [other for other in line.segments if other.x0 < segment.x1 and other.x1 > segment.x0])
+        ),
+        (None, []),
+    )
+    if line is None or len(near) != 1 or abs(line.middle - _middle(segment)) > 1.6 * grid.height:
         return 0.0
     (other,) = near
     form = _form(other)
-    if "9" in form and sum(_form(beside) == form for beside in line.segments) > 1:
+    if "9" in form and sum(_form(one) == form for one in line.segments) > 1:
+        return 0.0
+    repeats = sum(one.text == other.text for one in line.segments)
+    if repeats > 1 and sum(one.text == segment.text for one in beside.segments) == 1:
         return 0.0
     flush = min(abs(segment.x0 - other.x0), abs(segment.x1 - other.x1), abs(segment.middle - other.middle))
-    if flush > 0.2 * grid.height:
+    heights = sorted((_middle(segment), line.middle))
+    divided = any(heights[0] < rule.at < heights[1] and rule.start <= segment.middle <= rule.end for rule in grid.rules)
+    if flush > 0.2 * grid.height or divided:
         return 0.0
+    upper, lower = (segment, other) if line.middle > _middle(segment) else (other, segment)
     column = grid.column_at(other.middle)
-    room = grid.edges[column + 1] - grid.edges[column] - (segment.x1 - segment.x0)
-    lower = other if line.middle > _middle(segment) else segment
+    room = grid.edges[column + 1] - grid.edges[column] - (upper.x1 - upper.x0)
     return 0.6 if room > lower.words[0].x1 - lower.words[0].x0 + 0.5 * grid.height else 1.5
+
+
+def _distance(line: TableLine, other: TableLine) -> float:
+    return abs(other.middle - line.middle)
 
 
 def _middle(segment: Segment) -> float:
@@ -110,20 +151,28 @@ def _spans(
     segments: Sequence[Segment],
     ruled: Sequence[tuple[int, int] | None],
     continued: Sequence[float],
-    named: set[int],
+    named: Sequence[set[int]],
+    groups: _Groups,
 ) -> list[tuple[int, int]]:
     """Return the columns that each heading of a line spans: those that explain best, together, where they stand.
 
     `ruled` has the columns of the rules below them; `continued` says how likely each goes on in a line;
-    `named` are the columns that have a heading in another line.
+    `named` are the columns that have a heading in another line, for each;
+    `groups` is what the lines and rules below say of them together.
     """
     width = len(grid.cores)
+    skipped = [0.0] * width
+    for column in set().union(*named):
+        skipped[column] = _NAMED_WITHOUT
+    for column in groups.ruled:
+        skipped[column] = _RULED_WITHOUT
     # The best sum for the first headings, where the last of them ends before a column; and their columns.
-    best: list[tuple[float, list[tuple[int, int]]]] = [(0.0, [])] * (width + 1)
-    for segment, by_rule, goes_on in zip(segments, ruled, continued, strict=True):
+    best: list[tuple[float, list[tuple[int, int]]]] = [(-sum(skipped[:column]), []) for column in range(width + 1)]
+    for segment, by_rule, goes_on, names in zip(segments, ruled, continued, named, strict=True):
         scores = {
-            (first, last): _span_score(grid, segment, first, last, named)
+            (first, last): _span_score(grid, segment, first, last, names)
             + 9.0 * ((first, last) == by_rule)
+            + 1.0 * ((first, last) in groups.repeated)
             + goes_on * (first == last)
             for first in range(width)
             for last in range(first, width)
@@ -134,7 +183,8 @@ def _spans(
             if total > after[last + 1][0]:
                 after[last + 1] = (total, [*best[first][1], (first, last)])
         for column in range(1, width + 1):
-            after[column] = max(after[column], after[column - 1], key=lambda found: found[0])
+            total, spans = after[column - 1]
+            after[column] = max(after[column], (total - skipped[column - 1], spans), key=lambda found: found[0])
         best = after
     if len(best[-1][1]) < len(segments):
         # More headings than columns: what stands over one column is one heading.
@@ -185,6 +235,32 @@ def _by_rule(grid: Grid, segment: Segment, line: TableLine, below: Sequence[Tabl
         return None  # below several headings: no word of any of them
     spanned = [index for index, (x0, x1) in enumerate(grid.cores) if min(x1, end) - max(x0, start) > 0.5 * (x1 - x0)]
     return (spanned[0], spanned[-1]) if spanned else None
+
+
+def _series(grid: Grid, line: TableLine) -> list[tuple[int, int]]:
+    """Return the first and last columns of each part of a line whose headings repeat from part to part."""
+    texts = [segment.text for segment in line.segments]
+    columns = [grid.column_at(segment.middle) for segment in line.segments]
+    for width in range(2, len(texts) // 2 + 1):
+        if len(texts) % width == 0 and texts == texts[:width] * (len(texts) // width) and len(set(texts)) > 1:
+            return [(columns[start], columns[start + width - 1]) for start in range(0, len(texts), width)]
+    return []
+
+
+def _shared(grid: Grid, line: TableLine, below: Sequence[TableLine]) -> set[int]:
+    """Return the columns of rules right below a line that lie below several of its headings, but not below all."""
+    limit = min((other.middle for other in below if other.middle - line.middle > 0.7 * grid.height), default=0.0)
+    found: set[int] = set()
+    for group in by_height(grid.rules, 1.5):
+        start, end = min(rule.start for rule in group), max(rule.end for rule in group)
+        over = sum(start < segment.middle < end for segment in line.segments)
+        is_part = end - start < 0.95 * (grid.right - grid.left)
+        whole = covered(((rule.start, rule.end) for rule in group), start, end) > 0.9 * (end - start)
+        if line.middle < group[0].at < limit and over > 1 and is_part and whole:
+            found.update(
+                index for index, (x0, x1) in enumerate(grid.cores) if min(x1, end) - max(x0, start) > 0.5 * (x1 - x0)
+            )
+    return found
 
 
 def _joined(

@@ -124,6 +124,11 @@ def blank_limit(lines: Sequence[TableLine]) -> float:
     return max(TIGHT * height, 1.35 * usual)
 
 
+def is_leader(text: str) -> bool:
+    """Whether a text is nothing but dots, which lead from a name to its figures."""
+    return bool(_DOTS.fullmatch(text))
+
+
 def is_figure(text: str) -> bool:
     """Whether a text is a number, an amount, a share, a range of them, or a mark for none ("—", "†", "n/a")."""
     stripped = text.strip("()[]*†‡§#+–—-−±<>≤≥~$€£¥%‰., ")

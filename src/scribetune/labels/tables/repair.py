@@ -126,6 +126,10 @@ def _running(cells: Sequence[Cell], row: int, columns: int) -> Cell | None:
     return there[0] if len(there[0].text.split()) >= 4 else None
 
 
+def _is_cased(text: str) -> bool:
+    return text.isalpha() and text.lower() != text.upper()
+
+
 class _Rebuilding:
     def __init__(self, found: PageTable, edges: list[float], words: Sequence[Word], rules: Rules) -> None:
         self.found = found
@@ -162,11 +166,14 @@ class _Rebuilding:
         """Count the texts that go over a line between columns: those are edges of shading, and frame no cells."""
         return sum(
             any(
-                segment.x0 + 1 < rule.at < segment.x1 - 1 and rule.start < line.middle < rule.end
+                before.x1 - 1 < rule.at < after.x0 + 1 and rule.start < line.middle < rule.end
                 for rule in self.upright
+                for segment in line.segments
+                for before, after in pairwise(segment.words)
+                # Figures that fill their cells touch the lines too.
+                if _is_cased(before.text) and _is_cased(after.text)
             )
             for line in self.lines
-            for segment in line.segments
         )
 
     def table(self) -> PageTable:

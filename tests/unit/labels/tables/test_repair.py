@@ -226,3 +226,22 @@ def test_a_text_in_the_middle_of_empty_columns_spans_them() -> None:
         EDGES,
     )
     assert [cell for cell in table.cells if cell.row == 5] == [Cell(5, 0, "Coast"), Cell(5, 1, "no data", 1, 4)]
+
+
+def test_headings_that_repeat_below_others_make_groups() -> None:
+    header = {0.0: [(118, "Before"), (225, "Now")], 16.0: [(100, "n"), (150, "share"), (200, "n"), (250, "share")]}
+    table = repaired({**header, **BODY}, EDGES, across((0, 280, 28)))
+    assert [cell for cell in table.cells if cell.row == 0] == [Cell(0, 1, "Before", 1, 2), Cell(0, 3, "Now", 1, 2)]
+
+
+def test_a_rule_below_two_headings_is_divided_between_them() -> None:
+    header = {0.0: [(130, "Before"), (212, "Now")], 16.0: [(100, "n"), (150, "share"), (200, "k"), (250, "cost")]}
+    table = repaired({**header, **BODY}, EDGES, across((97, 273, 13), (0, 280, 28)))
+    assert [cell for cell in table.cells if cell.row == 0] == [Cell(0, 1, "Before", 1, 2), Cell(0, 3, "Now", 1, 2)]
+    assert table.rows == 6
+
+
+def test_leaders_make_no_column() -> None:
+    lines = {14.0 * row: [(0, f"Region{row} . . . . ."), (120, f"4{row}.1"), (200, f"{row}12")] for row in range(1, 6)}
+    table = repaired({0.0: [(0, "Name"), (120, "Rate"), (200, "All")], **lines}, [0.0, 48.0, 110.0, 180.0, 240.0])
+    assert table.columns == 3
