@@ -20,6 +20,7 @@ from scribetune.core import config, layout
 from scribetune.core.errors import UserError
 from scribetune.core.package import REPOSITORY
 from scribetune.core.yaml_files import read_values
+from scribetune.documents.inputs import shown_path
 from scribetune.record import receipts, remembered
 
 NOTHING_TO_DO = "Nothing to be done"
@@ -75,6 +76,8 @@ def commit(folder: Path, *, if_ready: bool, stage_records: bool = True) -> list[
             _mend_configuration(work)
             _require_configured(work)
             _require_up_to_date(work, stage_target(folder, stage))
+            if stage in ("", "samples"):
+                _require_keepable(work)
             if not stage:
                 _set_damaged_aside(work)
                 _keep_raw(work)
@@ -272,6 +275,22 @@ def _jobs(plan: str) -> list[str]:
     """Return the rules that a dry run would execute, in the order it names them."""
     lines = [line.removesuffix(":").split() for line in plan.splitlines() if line.endswith(":")]
     return list(dict.fromkeys(words[1] for words in lines if len(words) == 2 and words[0] in {"rule", "localrule"}))
+
+
+def _require_keepable(work: _Commit) -> None:
+    """Refuse what a build has a row for and DVC cannot keep: it waits for pipes, and reads devices for ever."""
+    refused: list[str] = []
+    for parent, folders, names in os.walk(work.folder / layout.RAW):
+        for name in (*folders, *names):
+            path = Path(parent, name)
+            if shown_path(name) != name or not (path.is_file() or path.is_dir()):
+                refused.append(shown_path(path.relative_to(work.folder).as_posix()))
+    if refused:
+        raise UserError(
+            f"dvc.lock is left as it is: DVC cannot keep {len(refused)} of the names in {layout.RAW}",
+            value=_named(sorted(refused)), accepted="files and folders with names in UTF-8",
+            todo="rename or remove them (reports/documents.csv has a row for each), then scribetune commit",
+        )  # fmt: skip
 
 
 def _keep_raw(work: _Commit) -> None:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +35,12 @@ _NARROWEST = 0.4  # a glyph is stretched to a square no further than this
 _STRETCH, _STRETCH_COST = 0.35, 0.35
 _MOST_GLYPHS = 40  # of a font on a page: its most frequent ones
 _LYING_FONT = 0.7
-_SOUND_FONT, _LYING_GLYPH = 0.15, 1.1
+_MANY_FORMS = ("han", "kana", "hangul")
+_SOUND_FONT, _LYING_GLYPH = 0.1, 0.9
 _MOST_KNOWN = 20_000  # glyphs that are remembered
 _LOW = 0.25  # em: a dot, a dash, a leader
 _CODES = 0x110000
-_COMMON_HEIGHT = (0.3, 1.4)  # em, of the highest glyph of a font
+_COMMON_HEIGHT = (0.3, 1.4)  # em, of most glyphs of a font
 _LETTER_FONTS = ("helv", "hebo", "heit", "tiro", "tibo", "tiit", "cour")
 _OTHER_FORMS = MappingProxyType({"a": "ɑ", "g": "ɡ"})  # of a letter, as geometric typefaces have them
 _DIGITS = tuple("0123456789")
@@ -114,12 +116,17 @@ def _unlike_in(use: FontUse) -> int:
     known = [doubt for doubt in doubts if doubt >= 0]
     if not known:
         return 0
-    mean = sum(known) / len(known)
-    if mean > _LYING_FONT:
+    if sum(known) > _LYING_FONT * len(known):
         return -sum(count for count, _, _ in letters)
-    if mean > _SOUND_FONT:
+    if median(known) > _SOUND_FONT:
         return 0
-    return -sum(count for (count, _, _), doubt in zip(letters, doubts, strict=False) if doubt > _LYING_GLYPH)
+    # Chinese has typefaces with other forms of single characters.
+    lying = (
+        count
+        for (count, _, claim), doubt in zip(letters, doubts, strict=False)
+        if doubt > _LYING_GLYPH and _script(claim) not in _MANY_FORMS
+    )
+    return -sum(lying)
 
 
 @cache
@@ -181,7 +188,7 @@ def _scale(font: Any, glyphs: Sequence[tuple[int, str]]) -> float:
     from pymupdf import mupdf
 
     boxes = [mupdf.fz_bound_glyph(font, glyph, mupdf.FzMatrix()) for glyph, _ in glyphs]
-    height = max(max(box.y1, 0.0) - min(box.y0, 0.0) for box in boxes)
+    height = median(max(box.y1, 0.0) - min(box.y0, 0.0) for box in boxes)
     return 1.0 if not height or _COMMON_HEIGHT[0] <= height <= _COMMON_HEIGHT[1] else 0.9 / height
 
 

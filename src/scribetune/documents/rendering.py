@@ -22,7 +22,8 @@ from scribetune.record import reuse
 logger = logging.getLogger(__name__)
 
 _SCAN_SHARE = 0.01
-_UNREAD_SHARE = 0.08
+_COVERED_SHARE = 0.5  # where images cover less of a page, they may be figures with text in them
+_UNREAD_SHARE, _MOSTLY_UNREAD_SHARE = 0.08, 0.5
 
 
 class PageStatus(StrEnum):
@@ -385,7 +386,7 @@ def _kind_of_layer(row: PageRow, limits: LayerLimits) -> tuple[PageStatus, str]:
     for found, most, status, what in checks:
         if found > most:
             return status, f"{found:.0%} of the text layer's {what}"
-    if row.unread_share > _UNREAD_SHARE:
+    if row.unread_share > (_UNREAD_SHARE if row.image_share >= _COVERED_SHARE else _MOSTLY_UNREAD_SHARE):
         return PageStatus.SCAN, f"{row.unread_share:.0%} of the text seen on it is in no text layer, {images}"
     return PageStatus.OK, ""
 

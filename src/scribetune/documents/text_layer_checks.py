@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scribetune.documents.page_images import PageImage
 
 _FILLED, _STROKED, _CLIPPED = 16, 32, 64  # pymupdf's char_flags of a span
-_SCAN_SHARE = 0.5  # of the page: images that cover less of it are pictures
+_SCAN_SHARE = 0.3  # of the page: images that cover less of it are pictures
 _SCAN_PART, _STRIP = 0.25, 0.8
 _NARROW = 0.1  # points
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
@@ -40,7 +40,7 @@ class LayerMeasures:
     invisible: int  # words painted neither by fill nor by stroke, or wholly transparent, as OCR puts text over a scan
     hidden: int  # letters and digits painted, yet not seen: in the colour of the ground, or covered
     image_share: float  # part of the page that images cover, 0–1
-    unread_share: float  # part of the rows of text on the page that the layer lacks; where images cover half of it
+    unread_share: float  # part of the rows of text on the page that the layer lacks; where images cover much of it
 
     def share(self, part: int) -> float:
         """Return part of the characters, to six places; 0 without any."""

@@ -15,6 +15,7 @@ from scribetune.labels.page_blocks import Kind, PageBlock
 _SAMPLED = 10  # pages
 _DEEPEST = 6
 _LARGER = 1.15
+_SAME = 0.98
 _ALIKE = 0.5  # points
 _MOST_WORDS = 16
 _EDGE = 0.085  # of the page's height: running headers stand there
@@ -34,10 +35,12 @@ class Levels:
     Attributes:
         sizes: Of their fonts in points, largest first; those that nearly agree as one.
         numbers: For each kind of number that they begin with (family, depth) the size that most of them have.
+        later: Sizes of headings on pages after the first.
     """
 
     sizes: tuple[float, ...] = ()
     numbers: tuple[tuple[tuple[int, int], float], ...] = ()
+    later: tuple[float, ...] = ()
 
     def of(self, text: str, size: float) -> int:
         """Return the level of a heading, from 1."""
@@ -60,20 +63,52 @@ def of_document(pdf: Any) -> Levels:
     if count < 2:
         return Levels()
     taken = min(count, _SAMPLED)
-    lines = [line for number in range(taken) for line in _lines(pdf[number * count // taken])]
+    pages = [list(_lines(pdf[number * count // taken])) for number in range(taken)]
+    lines = [line for page in pages for line in page]
     if not lines:
         return Levels()
     characters: Counter[float] = Counter()
     for text, size, _ in lines:
         characters[_rounded(size)] += len(text)
     body = characters.most_common(1)[0][0]
-    return _of_headings(
-        [
-            (text, size)
-            for text, size, bold in lines
-            if _may_head(text) and (size >= _LARGER * body or (bold and size > 0.98 * body))
-        ]
-    )
+    headings = [
+        [line for line in page if _may_head(line[0]) and _is_apart(line[1], body, bold=line[2])] for page in pages
+    ]
+    later = {size for page in headings[1:] for _, size, _ in page}
+    title = max((size for _, size, _ in headings[0]), default=0.0)
+    kept = [
+        (text, size)
+        for number, page in enumerate(headings)
+        for text, size, bold in page
+        if number or bold or size > title - _ALIKE or any(abs(other - size) <= _ALIKE for other in later)
+    ]
+    return replace(_of_headings(kept), later=tuple(sorted(later)))
+
+
+def _is_apart(size: float, body: float, *, bold: bool) -> bool:
+    return size >= _LARGER * body or (bold and size > _SAME * body)
+
+
+def without_authors(blocks: Sequence[PageBlock], document: Levels) -> list[PageBlock]:
+    """Make text of what stands below the title of a document's first page in a larger type that heads nothing later.
+
+    Names of authors, places and dates are set so.
+    """
+    headings = [block for block in blocks if block.kind is Kind.HEADING and block.lines]
+    if not headings or not document.later:
+        return list(blocks)
+    title = max(map(_size, headings))
+    return [
+        replace(block, kind=Kind.TEXT)
+        if block.kind is Kind.HEADING
+        and block.lines
+        and not any(line.bold for line in block.lines)
+        and _number(_text(block)) is None
+        and (_size(block) < title - _ALIKE or block is not headings[0])
+        and not any(abs(size - _size(block)) <= _ALIKE for size in document.later)
+        else block
+        for block in blocks
+    ]
 
 
 def with_levels(blocks: Sequence[PageBlock], document: Levels) -> list[PageBlock]:

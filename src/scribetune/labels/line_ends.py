@@ -120,9 +120,12 @@ def with_drawn_hyphens(pieces: Sequence[str], *, are_hyphens: bool) -> list[str]
     characters = list(line)
     for match in re.finditer("\u00ad", line.rstrip().removesuffix("\u00ad")):
         left, right = line[: match.start()], line[match.end() :]
-        drawn = right[0].isdigit() or not right[0].isalnum()
-        # Before the first letter of a word it forbids to divide the word.
-        characters[match.start()] = "-" if drawn or (are_hyphens and left[-1:].isalnum()) else ""
+        if right[0].isalpha():
+            # Before the first letter of a word it forbids to divide the word.
+            drawn = are_hyphens and left[-1:].isalnum()
+        else:
+            drawn = right[0].isdigit() or left[-1:].isalnum() or not left.strip() or left[-1].isspace()
+        characters[match.start()] = "-" if drawn else ""
     written = iter(characters)
     return ["".join(islice(written, len(piece))) for piece in pieces]
 

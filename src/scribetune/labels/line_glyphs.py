@@ -20,6 +20,7 @@ _ONE_PLACE = 0.05
 _HOLE = (0.2, 0.9)
 _BESIDE = 0.3
 _ONE_LINE = 0.3
+_NEIGHBOURS = 3
 _LAM, _ALEFS = "\u0644", frozenset("\u0622\u0623\u0625\u0627\u0671")
 _RUNNING = frozenset({"Span", "Link", "Em", "Strong", "Quote", "Reference", "Annot", "Sub", "Note", ""})
 
@@ -96,7 +97,7 @@ def rows_of(sources: Sequence[Source]) -> list[list[Source]]:
 
 
 def glyphs_of(row: Sequence[Source]) -> list[Glyph]:
-    """Return the letters and blanks of a line; marks, and further letters of a ligature, are with their letter."""
+    """Return the letters and blanks of a line from left to right, marks and ligatures' further letters with theirs."""
     wide: list[Glyph] = []
     clusters: list[list[Glyph]] = []
     number = 0
@@ -120,7 +121,12 @@ def glyphs_of(row: Sequence[Source]) -> list[Glyph]:
     _Clusters(wide).add(clusters)
     for glyph in wide:
         glyph.text = unicodedata.normalize("NFC", glyph.text)
-    return [glyph for glyph in wide if not (glyph.text.isspace() and _is_covered(glyph, wide))]
+    in_order = sorted(wide, key=lambda glyph: glyph.middle)
+    return [
+        glyph
+        for at, glyph in enumerate(in_order)
+        if not (glyph.text.isspace() and _is_covered(glyph, in_order[max(at - _NEIGHBOURS, 0) : at + _NEIGHBOURS + 1]))
+    ]
 
 
 def _is_mark(text: str) -> bool:

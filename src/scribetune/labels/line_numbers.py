@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import median
 
 from scribetune.labels.text_layer import Line, union
 
@@ -11,6 +12,7 @@ _NUMBER = re.compile(r"\d{1,4}")
 _LEAST = 3  # numbers
 _SMALL = 0.87  # of the size of the text beside
 _GOES_ON = 0.3
+_SAME_PITCH = 0.25
 _ALIGNED = 3.0  # points
 _FAR = 60.0
 
@@ -63,7 +65,7 @@ def _numbers(lines: Sequence[Line]) -> Iterator[_Number]:
     for line in lines:
         first = line.spans[0]
         text = first.text.strip()
-        if not line.horizontal or not _NUMBER.fullmatch(text):
+        if not line.horizontal or first.raised or not _NUMBER.fullmatch(text):
             continue
         rest: Line | None = None
         if len(line.spans) > 1:
@@ -103,12 +105,16 @@ def _count_lines(column: Sequence[_Number]) -> bool:
     if not texts:
         return False
     listed = sum(any(span.mono for span in text.spans) for text in texts) >= 0.5 * len(texts)
-    regular = [step for step in steps if step > 0]
-    most = max(set(regular), key=regular.count) if regular else 0
-    even = len(column) == 1 or (most > 0 and sum(step == most for step in steps) >= 0.6 * len(steps))
     if listed:
         return all(step == 1 or after.value == 1 for step, after in zip(steps, column[1:], strict=True))
-    if len(column) < _LEAST or not even:
+    if len(column) < _LEAST or min(steps) < 1:
+        return False
+    # As far below each other as they differ.
+    pitches = [
+        (after.middle - before.middle) / step for step, (before, after) in zip(steps, pairwise(column), strict=True)
+    ]
+    usual = median(pitches)
+    if sum(abs(pitch - usual) < _SAME_PITCH * usual for pitch in pitches) < 0.8 * len(pitches):
         return False
     small = sum(number.size < _SMALL * text.size for number in column if (text := number.rest) is not None)
     sentences = sum(text.text[:1].islower() for text in texts)

@@ -31,9 +31,11 @@ _INDENT = 0.7  # sizes of the font, the least by which a line stands further in
 _DEEPEST = 7.0  # the same, beyond which it is something else
 _WIDER = 1.25  # times the usual pitch is white space between paragraphs
 _A_LITTLE_WIDER = 1.15  # the same, where a sentence ends
+_STRETCHED = 1.6  # the same, where a sentence goes on: a formula takes more room
 _NEAR_PAIRS = 8
 _NEAR_ROWS = 12
 _DROPPED = 1.8
+_SCRIPT = 0.75
 _BESIDE = 4.0
 _MARK_GAP = 5.0
 _ENDED = re.compile(r"""[.!?:;。！？：；…؟۔]["'”’»)\]）」』]*$""")
@@ -181,7 +183,7 @@ def _rows(lines: Sequence[Line]) -> list[_Row]:
     right_to_left = is_right_to_left("".join(line.text for line in lines))
     whole, beside = _with_capitals([part for line in lines for part in _without_capital(line)])
     rows = []
-    for line in visual_lines(whole):
+    for line in _with_scripts(visual_lines(whole)):
         main = max(line.spans, key=lambda span: len(span.text))
         x0, _, x1, _ = line.box
         for capital in beside:
@@ -197,6 +199,26 @@ def _rows(lines: Sequence[Line]) -> list[_Row]:
         width = (x1 - x0) * word / max(len(text), 1)
         rows.append(_Row(line, start, end, main.box[3], line.size, width, text, list_marker(text)))
     return rows
+
+
+def _with_scripts(lines: Sequence[Line]) -> list[Line]:
+    """Put raised and lowered characters that came as lines of their own where they stand in their line."""
+    made: list[Line] = []
+    for line in lines:
+        before = made[-1] if made else None
+        if (
+            before is not None
+            and line.size <= _SCRIPT * before.size
+            and line.box[0] > before.box[0]
+            and line.box[2] < before.box[2] + before.size
+            and line.middle[1] < before.box[3]
+            and not is_right_to_left(before.text)
+        ):
+            spans = sorted((*before.spans, *line.spans), key=lambda span: span.box[0])
+            made[-1] = replace(before, spans=tuple(spans))
+        else:
+            made.append(line)
+    return made
 
 
 def _without_capital(line: Line) -> list[Line]:
@@ -258,6 +280,7 @@ class _Column:
         self._page = page
         self._same_size = _GUESSED if has_guessed_sizes([row.line for row in rows]) else _SAME_SIZE
         self._exact_size = _GUESSED if self._same_size == _GUESSED else _EXACT_SIZE
+        self._pitches: dict[int, float] = {}
         self._end = self._usual_end(rows)
         self._start = self._usual_start(rows)
         self._going_on = self._pairs_that_go_on(rows)
@@ -318,6 +341,11 @@ class _Column:
 
     def _usual_pitch(self, number: int) -> float:
         """Return the pitch of lines that go on, near a row, in its size."""
+        if number not in self._pitches:
+            self._pitches[number] = self._measured_pitch(number)
+        return self._pitches[number]
+
+    def _measured_pitch(self, number: int) -> float:
         size = self._rows[number].size
         alike = [
             (abs(at - number), pitch)
@@ -392,8 +420,12 @@ class _Column:
     def _is_wide(self, number: int) -> bool:
         """Whether there is more room above a row than between the lines of a paragraph."""
         before, row = self._rows[number - 1], self._rows[number]
-        could_begin = before.ends_sentence and not row.goes_on_small
-        return row.bottom - before.bottom > (_A_LITTLE_WIDER if could_begin else _WIDER) * self._usual_pitch(number)
+        wide = _WIDER
+        if before.ends_sentence and not row.goes_on_small:
+            wide = _A_LITTLE_WIDER
+        elif not before.ends_sentence and row.goes_on_small and not self._is_short(number - 1, row):
+            wide = _STRETCHED
+        return row.bottom - before.bottom > wide * self._usual_pitch(number)
 
     def _hangs(self, number: int) -> float:
         """Return how much, around a row, first lines stand out (above 0) or in (below 0), counted in paragraphs."""

@@ -83,12 +83,26 @@ class PageReader:
         self._for_analysis, _, _ = open_pdf(path, password)
         # Without a structure tree MuPDF names no element: the page need not be read for them.
         self._is_tagged = layout_model.without_tags(self._for_analysis)
-        self._tags = tag_tree.read(self._pdf)
+        self._tags = self._read_tags()
         self._settings = settings
 
     @cached_property
     def _levels(self) -> heading_levels.Levels:
         return heading_levels.of_document(self._pdf)
+
+    def _read_tags(self) -> tag_tree.TagTree:
+        """Return what the structure tree says; where it is damaged, the document is one without tags from then on."""
+        import pymupdf
+
+        try:
+            return tag_tree.read(self._pdf)
+        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+            if isolation.is_memory_error(error):
+                raise
+            logger.info("tags are not used: %s", error)
+            layout_model.without_tags(self._pdf)
+            self._is_tagged = False
+            return tag_tree.read(self._pdf)
 
     @property
     def page_count(self) -> int:
@@ -163,6 +177,8 @@ class PageReader:
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
+            if page.number == 0:
+                blocks = heading_levels.without_authors(blocks, self._levels)
             blocks = heading_levels.with_levels(blocks, self._levels)
         text = markdown.normalise(
             page_blocks.write(

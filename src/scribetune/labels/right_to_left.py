@@ -14,17 +14,19 @@ from typing import Any
 
 from scribetune.labels.line_glyphs import Glyph, Source, glyphs_of, rows_of, sources_of
 from scribetune.labels.tables.cells import Box, Word
-from scribetune.text import bidirectional, markdown
+from scribetune.text import bidirectional
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
-_LEFTWARDS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe"
-_DIRECTION_CHANGE = re.compile(f"(?<=[{_LEFTWARDS}])(?=[0-9A-Za-z])|(?<=[0-9A-Za-z])(?=[{_LEFTWARDS}])")
 _BEGINS_WITH_STOP = re.compile(r"[.,:;!?](?=[^\s.,:;!?])")
 _ENDS_WITH_STOP = re.compile(r"[^\s.,:;!?][.,:;!?]\s*$")
+_SIGNS_LEFTWARDS = re.compile(r"[.,:;!?][^\s.,:;!?]|[)\]}].*[(\[{]$|[₪€£$]\s+\d|\S*\d[-+\u2212]$")
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*\u2013\s*(\d+(?:\.\d+)?)")
 _BLANK = 0.18  # of the font's size, as what follows
 _APART = 1.0
 _CHUNKS_APART = 0.7  # no more: cells of a table may be as near as a letter is high
 _NEXT_LINE = 1.9
+_SAME_PLACE = 0.1
+_LAYERS = 4
 _PARAGRAPH = 30  # letters; of a shorter text the page says how it runs
 _MOSTLY = 3  # times as many letters
 
@@ -37,11 +39,6 @@ def is_right_to_left(text: str) -> bool:
 def has_letters(text: str) -> bool:
     """Whether any character of a text is written from right to left."""
     return bool(_RIGHT_TO_LEFT.search(text))
-
-
-def words_apart(text: str) -> list[str]:
-    """Return the words of a text; a table's cell may lack the blank between right-to-left text and figures."""
-    return markdown.words(_DIRECTION_CHANGE.sub(" ", text))
 
 
 def _balance(text: str) -> int:
@@ -74,23 +71,6 @@ def in_order(textpage: Any) -> OrderedText | None:
     return OrderedText(blocks, page.words)
 
 
-def text_in_order(textpage: Any) -> str:
-    """Return the plain text of a pymupdf.TextPage, right-to-left lines in logical order."""
-    ordered = in_order(textpage)
-    if ordered is None:
-        text: str = textpage.extractText()
-        return text
-    return "\n".join(_texts(ordered.blocks))
-
-
-def _texts(blocks: Sequence[dict[str, Any]]) -> Iterator[str]:
-    for block in blocks:
-        for line in block.get("lines", ()):
-            yield "".join(span["text"] for span in line["spans"])
-        yield from _texts(block.get("blocks", ()))
-        yield ""
-
-
 class _Page:
     """The right-to-left lines of a page, and what becomes of MuPDF's."""
 
@@ -108,21 +88,12 @@ class _Page:
         return source.context or id(source.block)
 
     def put_in_order(self, row: Sequence[Source]) -> None:
-        """Read a line of the page, where right-to-left text is on it; on such a page also figures drawn in parts."""
+        """Read a line of the page, where right-to-left text is on it, or most of the page is."""
         if not self._leftwards and not any(has_letters(source.text) for source in row):
             return
-        segments = _segments(glyphs_of(row))
-        concerned = {id(glyph.line) for segment in segments if self._concerns(segment) for glyph in segment}
-        for segment in segments:
-            if any(id(glyph.line) in concerned for glyph in segment):
-                leftwards, after_arabic = self._is_leftwards(segment), self._follows_arabic(segment)
-                self._segments.append(_Segment(segment, leftwards=leftwards, after_arabic=after_arabic))
-
-    def _concerns(self, segment: Sequence[Glyph]) -> bool:
-        if self._leftwards and any(glyph.line is not segment[0].line for glyph in segment):
-            return True
-        text = "".join(glyph.text for glyph in segment)
-        return has_letters(text) or (self._leftwards and _BEGINS_WITH_STOP.match(text.lstrip()) is not None)
+        for segment in _segments(glyphs_of(row))[:: -1 if self._leftwards else 1]:
+            leftwards, after_arabic = self._is_leftwards(segment), self._follows_arabic(segment)
+            self._segments.append(_Segment(segment, leftwards=leftwards, after_arabic=after_arabic))
 
     def _follows_arabic(self, segment: Sequence[Glyph]) -> bool:
         """Whether a line goes on with one that ends with an Arabic letter: a full one, right above."""
@@ -142,8 +113,10 @@ class _Page:
         kinds = [bidirectional.kind_of(character) for character in text]
         strong = [kind for kind in kinds if kind == "L" or bidirectional.is_leftwards(kind)]
         begins_with_stop = bool(_BEGINS_WITH_STOP.match(text))
+        if not strong:
+            return self._leftwards and ("AN" in kinds or _are_figures_leftwards(text.strip()))
         if not any(map(bidirectional.is_leftwards, strong)):
-            return self._leftwards and (begins_with_stop or ("AN" in kinds and not strong))
+            return self._leftwards and begins_with_stop
         if _ENDS_WITH_STOP.search(text) and bidirectional.is_leftwards(kinds[len(text.rstrip()) - 2]):
             return False  # no right-to-left line begins with a stop
         around = "".join(self._balances[self._paragraph(_most(segment))])
@@ -156,15 +129,16 @@ class _Page:
         return leftwards > rightwards or (begins_with_stop and ends_leftwards)
 
     def write(self) -> None:
-        """Put the lines that were read into the blocks, and all words of the page into `words`."""
-        as_written = sum(segment.matching for segment in self._segments) >= 0
+        """Put the lines that were read into the blocks, and all words of the page into `words`, with their places."""
+        as_written = sum(segment.as_written for segment in self._segments) >= 0
         lines: dict[int, list[dict[str, Any]]] = {}
         gone = {id(glyph.line.line) for segment in self._segments for glyph in segment.glyphs}
         for number, segment in enumerate(self._segments):
             glyphs = segment.in_order(as_written=as_written)
             for at, piece in _pieces(glyphs):
                 lines.setdefault(id(_most(piece).line), []).append(_line(piece, (number, at)))
-            self.words.extend(_words(glyphs))
+            before = len(self.words)
+            self.words.extend(replace(word, place=before + at) for at, word in enumerate(_words(glyphs), 1))
         for block in {id(source.block): source.block for source in self._sources}.values():
             written: list[dict[str, Any]] = []
             for line in block["lines"]:
@@ -185,10 +159,10 @@ class _Segment:
         self._visual = _with_gaps(glyphs)
         items = [glyph.text for glyph in self._visual]
         self._order = bidirectional.logical_order(items, right_to_left=leftwards, after_arabic=after_arabic)
-        self.matching = bidirectional.brackets_that_match(
-            [self._visual[place.index].text for place in self._order if place.turned]
+        self.as_written = bidirectional.brackets_as_written(
+            [items[place.index] for place in self._order], [place.turned for place in self._order]
         )
-        """How many more brackets open and close as the layer has them than as their mirror shows them."""
+        """How much better its brackets fit as the layer has them than as their mirror shows them."""
         self.x0, self.x1, self.base = glyphs[0].x0, max(glyph.x1 for glyph in glyphs), glyphs[0].line.base
         kinds = [bidirectional.kind_of(self._visual[place.index].text[0]) for place in self._order]
         strong = [kind for kind in kinds if kind == "L" or bidirectional.is_leftwards(kind)]
@@ -196,7 +170,7 @@ class _Segment:
 
     def in_order(self, *, as_written: bool) -> list[Glyph]:
         """Return the glyphs in logical order; brackets by their meaning, which some layers have and some have not."""
-        as_written = self.matching > 0 or (self.matching == 0 and as_written)
+        as_written = self.as_written > 0 or (self.as_written == 0 and as_written)
         ordered = []
         for place in self._order:
             glyph = self._visual[place.index]
@@ -204,6 +178,12 @@ class _Segment:
                 glyph = replace(glyph, text=bidirectional.mirrored(glyph.text))
             ordered.append(glyph)
         return ordered
+
+
+def _are_figures_leftwards(text: str) -> bool:
+    """Whether figures alone, as drawn from left to right, were set from right to left: their signs tell."""
+    ends = _RANGE.fullmatch(text)
+    return bool(_SIGNS_LEFTWARDS.match(text)) or (ends is not None and float(ends.group(1)) > float(ends.group(2)))
 
 
 def _with_gaps(glyphs: Sequence[Glyph]) -> list[Glyph]:
@@ -226,7 +206,9 @@ def _segments(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
     """Cut a line of the page where a gap or another context divides it; glyphs are sorted from left to right."""
     segments: list[list[Glyph]] = []
     end = 0.0
-    for glyph in sorted(glyphs, key=lambda glyph: glyph.middle):
+    for glyph in glyphs:
+        if segments and _is_again(glyph, segments[-1][-_LAYERS:]):
+            continue
         last = segments[-1][-1] if segments else None
         apart = glyph.size * (_APART if last is not None and glyph.line is last.line else _CHUNKS_APART)
         if last is None or glyph.line.context != last.line.context or glyph.x0 - end > apart:
@@ -236,6 +218,12 @@ def _segments(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
             segments[-1].append(glyph)
             end = max(end, glyph.x1)
     return [segment for segment in segments if not all(glyph.text.isspace() for glyph in segment)]
+
+
+def _is_again(glyph: Glyph, before: Sequence[Glyph]) -> bool:
+    """Whether a letter was drawn before in the same place, to make it bold."""
+    reach = glyph.middle - _SAME_PLACE * glyph.size
+    return before[-1].middle > reach and any(other.text == glyph.text and other.middle > reach for other in before)
 
 
 def _first_word(glyphs: Sequence[Glyph]) -> float:

@@ -45,11 +45,12 @@ _OF_CELLS = frozenset(
     {"L", "LI", "LBody", "Div", "Sect", "Part", "Caption", "H", "H1", "H2", "H3", "H4", "H5", "H6", "Aside"}
     | {"BlockQuote", "Figure", "Title"}
 )
-_HELD = frozenset({"L", "Table", "TOC", "Div"})
+_HELD = frozenset({"L", "Table", "TOC", "Div", "H1", "H2", "H3", "H4", "H5", "H6"})
 _IN_LISTING = frozenset({"P", "Code", "Span"})
 Place = tuple[int, int, int, int]
 """A box in whole points."""
 _MONO = 8  # span flag of MuPDF
+_PAGE_NUMBER = re.compile(r"(?:\d|\b[ivxlc]+)$", re.IGNORECASE)
 _NOTES = frozenset({"Note", "FENote"})
 _MARKER = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]")
 _MARGIN = 0.085
@@ -188,7 +189,8 @@ class _Writer:
             text = coverage.LEADER.sub(" ", self._inline(rest, emphasis=False, in_cell=True)).strip()
             self.pieces[start:] = [replace(piece, is_entry=True) for piece in self.pieces[start:]]
             if text:
-                lines.append(f"{indent}{'- ' if kind == 'TOCI' else ''}{text}")
+                is_title = kind != "TOCI" or (not lines and not indent and not _PAGE_NUMBER.search(text))
+                lines.append(f"{'' if is_title else indent + '- '}{text}" + "\n" * is_title)
             for child in inner:
                 lines.extend(self._contents(child.get("blocks", []), indent + "  "))
         return lines
@@ -235,7 +237,8 @@ class _Writer:
             for number, (span, shown) in enumerate(zip(spans, texts, strict=True)):
                 ahead = "" if number else "".join(texts)
                 self.pieces.append(Piece(shown, tuple(span["bbox"]), self._lines))
-                line.add_span(shown, span, seen=self.seen, ahead=ahead, code=_place(span["bbox"]) in self.code)
+                code = _place(span["bbox"]) in self.code
+                line.add_span(shown, span, seen=self.seen, ahead=ahead, code=code, can_break=can_break)
         for child in element.get("blocks", []):
             kind = child.get("std") or ""
             has_text = bool(child.get("lines")) or any(text_pages.texts_of(child))
@@ -330,40 +333,52 @@ class _Writer:
         if not marker and (shown := list_marker(text)):
             # The mark stands with the text.
             marker, text = shown, text[marker_length(text) :]
-        return [f"{indent}{marker or '-'} {text}".rstrip(), *nested]
+        own = [f"{indent}{marker or '-'} {text}".rstrip()] if marker.strip("-") or text else []
+        return [*own, *nested]
 
     def _table(self, table: dict[str, Any]) -> list[str]:
+        rows = list(_rows(table))
+        top = min((row["bbox"][1] for row in rows), default=table["bbox"][1])
+        beside = [
+            child for child in table.get("blocks", []) if child not in rows and not any(_rows({"blocks": [child]}))
+        ]
+        above = [self._inline(child, emphasis=True, in_cell=True) for child in beside if child["bbox"][1] < top]
+        start = len(self.pieces)
         self.tables += 1
         if any(_tables(table)):
             whole = self._grid(table)
             if self.tags.has_spans(table["xref"]):
                 raise UnusableTagsError("tables in a table with spanning cells")
-            written = PageTable(tuple(table["bbox"]), whole.rows, whole.columns, whole.cells)
+            grid = PageTable(tuple(table["bbox"]), whole.rows, whole.columns, whole.cells)
         else:
-            shown = {cell["xref"]: cell for row in _rows(table) for cell in row.get("blocks", []) if cell.get("xref")}
-            texts = {xref: self._inline(cell, emphasis=False, in_cell=True) for xref, cell in shown.items()}
-            if not any(texts.values()):
-                self.tables -= 1
-                return []
-            found = tagged_tables.grid_of(self.tags.rows(table["xref"]), texts)
-            if found is None:
+            in_rows = [[cell for cell in row.get("blocks", []) if cell.get("xref")] for row in rows]
+            leftwards = _runs_leftwards(in_rows)
+            shown = [cell for row in in_rows for cell in (reversed(row) if leftwards else row)]
+            texts = {cell["xref"]: self._inline(cell, emphasis=False, in_cell=True) for cell in shown}
+            boxes: dict[int, Box] = {cell["xref"]: tuple(cell["bbox"]) for cell in shown}
+            found = tagged_tables.grid_of(self.tags.rows(table["xref"]), texts, boxes)
+            if found is None and any(texts.values()):
                 raise UnusableTagsError("a table whose cells the structure tree does not have")
-            if found.columns < 2:
+            if found is None or found.columns < 2:
+                # A box around text.
                 self.tables -= 1
-                return [text for text in texts.values() if text]
-            if _runs_leftwards(shown.values(), texts):
+                del self.pieces[start:]
+                return [*above, *(text for cell in shown for text in self.blocks(cell.get("blocks", [])))]
+            if not tagged_tables.stands_as_said(found):
+                raise UnusableTagsError("cells that stand in other columns or rows than their tags say")
+            if leftwards:
                 found = tagged_tables.mirrored(found)
-            written = PageTable(tuple(table["bbox"]), found.rows, found.columns, found.cells)
-        captions = [child for child in table.get("blocks", []) if child.get("std") == "Caption"]
-        above = [self._inline(caption, emphasis=True, in_cell=True) for caption in captions]
-        return [*above, written.markdown(always_html=self.html_tables)]
+            grid = PageTable(tuple(table["bbox"]), found.rows, found.columns, found.cells)
+        below = [self._inline(child, emphasis=True, in_cell=True) for child in beside if child["bbox"][1] >= top]
+        return [*above, grid.markdown(always_html=self.html_tables), *below]
 
     def _grid(self, table: dict[str, Any]) -> SubGrid:
         """Return a table that may have others in its cells as one grid."""
         rows = [{int(cell["index"]): cell for cell in row.get("blocks", [])} for row in _rows(table)]
+        rows = [row for row in rows if row]
         places = _columns(rows)
-        if not places or not all(rows):
-            raise UnusableTagsError("a table with an empty row")
+        if not places:
+            raise UnusableTagsError("a table without cells")
         empty = nested_tables.of_text("")
         return nested_tables.flattened(
             [[self._cell(row[place]) if place in row else empty for place in places] for row in rows]
@@ -392,13 +407,17 @@ class _Writer:
         return nested_tables.stacked(parts) if parts else nested_tables.of_text("")
 
 
-def _runs_leftwards(cells: Iterable[dict[str, Any]], texts: Mapping[int, str]) -> bool:
+def _runs_leftwards(rows: Iterable[Sequence[dict[str, Any]]]) -> bool:
     """Whether the cells of a table in a right-to-left script follow each other from left to right all the same."""
-    if not right_to_left.is_right_to_left(" ".join(texts.values())):
+    shown = [[(cell["bbox"], " ".join(text_pages.texts_of(cell))) for cell in row] for row in rows]
+    if not right_to_left.is_right_to_left(" ".join(text for row in shown for _, text in row)):
         return False
-    shown = [cell["bbox"] for cell in cells if texts.get(cell["xref"])]
-    beside = [(a, b) for a, b in pairwise(shown) if share_line(a, b)]
-    return bool(sum(a[2] <= b[0] for a, b in beside) > len(beside) / 2)
+    beside = [pair for row in shown for pair in pairwise(box for box, text in row if text.strip())]
+    return sum(bool(before[2] <= after[0]) for before, after in beside) > len(beside) / 2
+
+
+def _has_kind(block: dict[str, Any], kinds: Collection[str]) -> bool:
+    return block.get("raw") in kinds or any(_has_kind(child, kinds) for child in block.get("blocks", []))
 
 
 def _is_of_browser(page: Any) -> bool:
@@ -456,8 +475,6 @@ def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield part
         elif part.get("std") in ROW_GROUPS or part.get("std") == NO_STRUCTURE:
             yield from _rows(part)
-        elif part.get("std") != "Caption" and any(text_pages.texts_of(part)):
-            raise UnusableTagsError(f"{part.get('std')} in a table")
 
 
 def read(
@@ -492,10 +509,12 @@ def read(
     code = _code_on(page) if any(_has_equal_widths(block) for block in blocks) else frozenset()
     writer = _Writer(tags, page.xref, seen, code, are_hyphens, width, height, latex, html_tables, keep_headers)
     try:
-        placed = tagged_order.with_loose_text(blocks, height, _MARGIN)
+        placed = tagged_order.with_loose_text(tagged_order.without_artifacts(blocks), height, _MARGIN)
     except tagged_order.LooseTextError as error:
         raise UnusableTagsError("text without a tag in a table") from error
     written = writer.blocks(placed)
+    if not writer.marks and any(_has_kind(block, tags.unnamed) for block in blocks):
+        raise UnusableTagsError("kinds of elements that nobody explains")
     held = tags.formulas.get(page.xref, {})
     if any(tag.has_latex for xref, tag in held.items() if xref not in writer.written):
         raise UnusableTagsError("fewer formulas on the page than in the structure tree")

@@ -49,9 +49,11 @@ class TagTree:
 
     Attributes:
         formulas: xref of a page → xrefs of its /Formula elements, in document order, and what they carry.
+        unnamed: Kinds of elements whose role the file does not tell.
     """
 
     formulas: Mapping[int, Mapping[int, FormulaTag]]
+    unnamed: frozenset[str] = frozenset()
     _pdf: Any = None
     _root: int = 0
     _roles: Mapping[str, str] = field(default_factory=dict)
@@ -128,6 +130,7 @@ def read(pdf: Any) -> TagTree:
     roles = _role_map(pdf, top)
     formulas: dict[int, dict[int, FormulaTag]] = {}
     unknown: dict[str, str] = {}
+    unnamed: set[str] = set()
     waiting = [(top, _UNKNOWN_PAGE, "")]
     seen: set[int] = set()
     while waiting and len(seen) < _MAX_ELEMENTS:
@@ -140,6 +143,8 @@ def read(pdf: Any) -> TagTree:
         except (ValueError, pymupdf.mupdf.FzErrorBase) as error:  # a damaged file: an object that is not there
             logger.info("structure element %d is not read: %s", xref, error)
             continue
+        if element.is_unknown and not _role_in_namespace(pdf, xref, element.name):
+            unnamed.add(element.name)
         if element.is_unknown and unknown.get(element.name) != "Span":
             unknown[element.name] = element.kind
         if element.kind == "Formula":
@@ -151,7 +156,7 @@ def read(pdf: Any) -> TagTree:
         # Pushed in reverse, so that they come off the stack in document order.
         waiting.extend((kid, element.page, element.kind) for kid in reversed(element.kids))
     _add_roles(pdf, top, {**_chains(roles), **unknown})
-    return TagTree(formulas, pdf, top, {**roles, **unknown})
+    return TagTree(formulas, frozenset(unnamed), pdf, top, {**roles, **unknown})
 
 
 @dataclass(frozen=True)

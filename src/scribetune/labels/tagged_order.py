@@ -86,6 +86,27 @@ def _is_next_line(before: Element, after: Element) -> bool:
     return first[0] < last[2] and -0.5 * height < first[1] - last[3] < _LEADING * height
 
 
+def without_artifacts(blocks: Sequence[Element]) -> list[Element]:
+    """Return the blocks of a page with what is marked as no part of its content as what has no tag, after the others.
+
+    MuPDF calls it a paragraph.
+    """
+    loose: list[Element] = []
+
+    def walk(elements: Sequence[Element], *, is_artifact: bool) -> list[Element]:
+        found = []
+        for element in elements:
+            inside = is_artifact or element.get("raw") == "Artifact"
+            if inside and element.get("lines"):
+                loose.append(element)
+            inner = walk(element.get("blocks", []), is_artifact=inside)
+            if not inside:
+                found.append({**element, "blocks": inner} if "blocks" in element else element)
+        return found
+
+    return [*walk(blocks, is_artifact=False), *loose]
+
+
 def with_loose_text(blocks: Sequence[Element], height: float, margin: float) -> list[Element]:
     """Return the blocks of a page with those that have no tag among the others, by their place.
 

@@ -6,6 +6,7 @@ The rules of HTML's table model: each cell takes the first place in its row that
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from scribetune.labels.tables.cells import Box
 from scribetune.labels.tag_tree import TagCell
 from scribetune.text.grids import Cell
 
@@ -19,13 +20,17 @@ class Grid:
     rows: int
     columns: int
     cells: tuple[Cell, ...]
+    boxes: tuple[Box, ...]  # where the text of each stands
 
 
-def grid_of(rows: Sequence[tuple[int, Sequence[TagCell]]], texts: Mapping[int, str]) -> Grid | None:
+def grid_of(
+    rows: Sequence[tuple[int, Sequence[TagCell]]], texts: Mapping[int, str], boxes: Mapping[int, Box]
+) -> Grid | None:
     """Return the part of a table that has text on a page; None where its tags do not say where that stands.
 
     Args:
         rows: The rows of the table, on all its pages: (xref, cells).
+        boxes: The xref of each cell, and where it stands.
         texts: The xref of each cell on the page, and its text. What is empty in every row
             is no column, and what is empty in every column no row.
     """
@@ -35,7 +40,7 @@ def grid_of(rows: Sequence[tuple[int, Sequence[TagCell]]], texts: Mapping[int, s
         return None
     first, last = shown[0], shown[-1]
     taken: set[tuple[int, int]] = set()
-    placed: list[Cell] = []
+    placed: list[tuple[Cell, Box]] = []
     for number, (_, cells) in enumerate(rows[: last + 1]):
         column = 0
         for cell in cells:
@@ -46,21 +51,51 @@ def grid_of(rows: Sequence[tuple[int, Sequence[TagCell]]], texts: Mapping[int, s
             top = max(number, first)
             if number + height > first:
                 text = texts.get(cell.xref, "")
-                placed.append(Cell(top - first, column, text, number + height - top, width))
+                box = boxes.get(cell.xref, (0.0, 0.0, 0.0, 0.0))
+                placed.append((Cell(top - first, column, text, number + height - top, width), box))
             column += width
-    filled = sorted({cell.row for cell in placed if cell.text})
-    kept = sorted({cell.column for cell in placed if cell.text})
+    filled = sorted({cell.row for cell, _ in placed if cell.text})
+    kept = sorted({cell.column for cell, _ in placed if cell.text})
     places = {column: number for number, column in enumerate(kept)}
     made = []
-    for found in placed:
+    for found, box in placed:
         inside = sorted({places[column] for _, column in found.slots if column in places})
         down = [number for number, row in enumerate(filled) if found.row <= row < found.row + found.row_span]
         if inside and down and (found.text or len(down) > 1 or len(inside) > 1):
-            made.append(Cell(down[0], inside[0], found.text, len(down), len(inside)))
-    return Grid(len(filled), len(kept), tuple(made))
+            made.append((Cell(down[0], inside[0], found.text, len(down), len(inside)), box))
+    return Grid(len(filled), len(kept), tuple(cell for cell, _ in made), tuple(box for _, box in made))
+
+
+def stands_as_said(grid: Grid) -> bool:
+    """Whether the cells of each column stand beside those of others, and those of each row above later ones.
+
+    Tags that a program guessed leave empty cells out, so that those behind them move to other columns.
+    """
+    shown = [(cell, box) for cell, box in zip(grid.cells, grid.boxes, strict=True) if cell.text]
+    across = [(cell.column, cell.column_span, box[0], box[2]) for cell, box in shown]
+    leftwards = [(cell.column, cell.column_span, -box[2], -box[0]) for cell, box in shown]
+    down = [(cell.row, cell.row_span, box[1], box[3]) for cell, box in shown]
+    return _follow(grid.rows, down) and (_follow(grid.columns, across) or _follow(grid.columns, leftwards))
+
+
+def _follow(count: int, cells: Sequence[tuple[int, int, float, float]]) -> bool:
+    """Whether what begins in a later slot never ends before something of an earlier slot begins."""
+    starts = [float("-inf")] * count
+    ends = [float("inf")] * count
+    for slot, span, low, high in cells:
+        if span == 1:
+            starts[slot] = max(starts[slot], low)
+            ends[slot] = min(ends[slot], high)
+    latest = float("-inf")
+    for start, end in zip(starts, ends, strict=True):
+        if end < latest:
+            return False
+        latest = max(latest, start)
+    return True
 
 
 def mirrored(grid: Grid) -> Grid:
     """Return a grid whose first column is the last one."""
-    cells = (replace(cell, column=grid.columns - cell.column - cell.column_span) for cell in grid.cells)
-    return replace(grid, cells=tuple(sorted(cells, key=lambda cell: (cell.row, cell.column))))
+    turned = [replace(cell, column=grid.columns - cell.column - cell.column_span) for cell in grid.cells]
+    ordered = sorted(zip(turned, grid.boxes, strict=True), key=lambda one: (one[0].row, one[0].column))
+    return replace(grid, cells=tuple(cell for cell, _ in ordered), boxes=tuple(box for _, box in ordered))

@@ -12,6 +12,7 @@ SAME_LINE = 0.5
 BREAK = "\n\n"
 """Between blocks; the text of a page has no line ends."""
 _BOLD = 16  # span flag of MuPDF
+_NEW_PARAGRAPH = 1.8  # of a line's height, between lines of one element: more than double spacing
 _CLOSING = frozenset(".,;)]")
 _UNSEEN = str.maketrans("", "", "\u200b\u2060\ufeff")
 
@@ -34,7 +35,14 @@ class TextUnderWay:
     _main: tuple[float, float] = (0.0, 0.0)  # size and baseline of the last piece that is not raised
 
     def add_span(
-        self, text: str, span: Mapping[str, Any], *, seen: Collection[str], ahead: str, code: bool = False
+        self,
+        text: str,
+        span: Mapping[str, Any],
+        *,
+        seen: Collection[str],
+        ahead: str,
+        code: bool = False,
+        can_break: bool = False,
     ) -> None:
         """Append the text of one of MuPDF's spans; see `add`."""
         size, baseline = float(span["size"]), float(span["origin"][1])
@@ -44,7 +52,7 @@ class TextUnderWay:
         if not raised and text.strip():
             self._main = (size, baseline)
         bold = bool(span["flags"] & _BOLD) and not code
-        self.add(text.translate(_UNSEEN), box, bold=bold, raised=raised, seen=seen, ahead=ahead)
+        self.add(text.translate(_UNSEEN), box, bold=bold, raised=raised, seen=seen, ahead=ahead, can_break=can_break)
         if code:
             self.code.append((len(self.text) - len(text.translate(_UNSEEN)), len(self.text)))
 
@@ -57,6 +65,7 @@ class TextUnderWay:
         raised: bool = False,
         seen: Collection[str] = (),
         ahead: str = "",
+        can_break: bool = False,
     ) -> None:
         """Append a piece, with a blank where one is seen: a gap on the line, or a line's end between two words.
 
@@ -68,6 +77,8 @@ class TextUnderWay:
             if share_line(self.bbox, bbox):
                 self.text += " " * self._is_apart(piece, bbox)
             else:
+                if can_break and self._ends_paragraph(bbox):
+                    self.text += BREAK
                 piece = self._next_line(piece, ahead, seen)
         start = len(self.text)
         self.text += piece
@@ -79,6 +90,14 @@ class TextUnderWay:
             self.bbox = (self.bbox[0], self.bbox[1], bbox[2], self.bbox[3])
         else:
             self.bbox = bbox
+
+    def _ends_paragraph(self, bbox: Box) -> bool:
+        """Whether a line stands so far below the last one, or above it in the same column, that another text begins."""
+        assert self.bbox is not None  # noqa: S101  narrows the type
+        height = min(self.bbox[3] - self.bbox[1], bbox[3] - bbox[1])
+        below, above = bbox[1] - self.bbox[3], self.bbox[1] - bbox[3]
+        in_column = bbox[0] < self.bbox[2] and self.bbox[0] < bbox[2]
+        return in_column and (below > _NEW_PARAGRAPH * height or above > height)
 
     def _next_line(self, piece: str, ahead: str, seen: Collection[str]) -> str:
         """End the line for a piece that begins the next one; returns it without blanks."""

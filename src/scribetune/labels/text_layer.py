@@ -19,7 +19,6 @@ from scribetune.text.markdown import is_cjk
 
 _ITALIC, _MONO, _BOLD = 2, 8, 16  # span flags of MuPDF
 _TYPE3 = ("Unnamed-T3", "Type3 (")  # their glyphs are drawings: MuPDF tells no alpha
-_DRAWN_BOLD = 8  # char_flags of MuPDF: bold by drawing it again
 _MIN_SIDEWAYS = 40  # characters; fewer are a stamp, or the name of a drawing
 _MOSTLY = 0.7
 _SAME_LINE = 0.5
@@ -32,7 +31,8 @@ _MATH_FONT = re.compile(
 _MATH_CHARACTER = re.compile(
     "[\u2200-\u2211\u2213-\u2218\u221a-\u2263\u2266-\u22ef\u27c0-\u27ef\u2a00-\u2aff\U0001d400-\U0001d7ff]"
 )
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
+_UNKNOWN = "\ufffd"
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffd]")
 _WORDS_AT_ONCE = 64  # compared with the boxes near them
 _NOTE_MARK = re.compile(r"\s*(?:\d{1,3}|[a-z]|[*†‡§¶#]{1,3})\s*")
 _SUPERSCRIPT = re.compile(r"\s*(?:[^\s]{1,12}|[^\s]{1,4}(?:[,;]?\s[^\s]{1,4}){1,5})\s*")
@@ -122,8 +122,13 @@ def read(page: Any) -> TextLayer:
     """Read a pymupdf.Page that is not rotated; ligatures come as their letters, /ActualText instead of glyphs."""
     import pymupdf
 
-    flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES
+    # Numbers of glyphs in place of unknown characters would be read as letters.
+    left_out = pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+    flags = pymupdf.TEXTFLAGS_DICT & ~left_out
     textpage = text_pages.text_page(page, flags)
+    again = text_pages.doubled([(word[4], word[:4]) for word in textpage.extractWORDS()])
+    if again and right_to_left.has_letters(textpage.extractText()):
+        textpage = text_pages.text_page_once(page, flags)
     found = textpage.extractDICT()
     ordered = right_to_left.in_order(textpage)
     lines: list[Line] = []
@@ -140,12 +145,11 @@ def read(page: Any) -> TextLayer:
             made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
     found_words = ordered.words if ordered else [Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()]
-    again = text_pages.doubled([(word.text, (word.x0, word.y0, word.x1, word.y1)) for word in found_words])
-    words = tuple(word for number, word in enumerate(found_words) if number not in again)
     shown = lines or hidden
     if again:
-        shadows = text_pages.doubled([(line.text, line.box) for line in shown])
-        shown = [line for number, line in enumerate(shown) if number not in shadows]
+        shown, found_words = _once(shown, found_words)
+    named = ((word, text_pages.with_leaders(word.text).replace(_UNKNOWN, "")) for word in found_words)
+    words = tuple(replace(word, text=text) for word, text in named if text)
     if any("\u00ad" in word.text for word in words):
         are_hyphens = line_ends.are_hyphens(line.text for line in shown)
         shown = [_with_drawn_hyphens(line, are_hyphens=are_hyphens) for line in shown]
@@ -160,6 +164,21 @@ def _with_drawn_hyphens(line: Line, *, are_hyphens: bool) -> Line:
     texts = line_ends.with_drawn_hyphens([span.text for span in line.spans], are_hyphens=are_hyphens)
     spans = tuple(replace(span, text=text) for span, text in zip(line.spans, texts, strict=True))
     return replace(line, spans=spans)
+
+
+def _once(lines: Sequence[Line], words: Sequence[Word]) -> tuple[list[Line], list[Word]]:
+    """Return lines and words without what is drawn again in the same place: bold by hand, outlines, shadows."""
+    shadows = text_pages.shadows([(line.text, line.box) for line in lines])
+    gone = text_pages.doubled([(word.text, (word.x0, word.y0, word.x1, word.y1)) for word in words])
+    for shadow, line in shadows.items():
+        parts = set(lines[shadow].text.split()) - set(lines[line].text.split())
+        x0, y0, x1, y1 = lines[shadow].box
+        for number, word in enumerate(words):
+            x, y = word.centre
+            if word.text in parts and x0 <= x <= x1 and y0 <= y <= y1:
+                gone.add(number)
+    kept = [line for number, line in enumerate(lines) if number not in shadows]
+    return kept, [word for number, word in enumerate(words) if number not in gone]
 
 
 def is_sideways(layer: TextLayer) -> bool:
@@ -265,7 +284,7 @@ def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> L
             _readable(_without_quarter_blank(span, span["text"])),
             _box(span["bbox"]),
             span["size"],
-            bool(span["flags"] & _BOLD or span["char_flags"] & _DRAWN_BOLD),
+            bool(span["flags"] & _BOLD),
             bool(span["flags"] & _ITALIC),
             bool(span["flags"] & _MONO),
             raised[number],
@@ -289,8 +308,8 @@ def _without_quarter_blank(span: Mapping[str, Any], text: str) -> str:
 
 
 def _readable(text: str) -> str:
-    """Return text in NFC; a control character stands for a glyph that has no other: a blank."""
-    return unicodedata.normalize("NFC", _CONTROL.sub(" ", text))
+    """Return text in NFC; a control character or the replacement one stands for a glyph that has no other: a blank."""
+    return unicodedata.normalize("NFC", _CONTROL.sub(" ", text_pages.with_leaders(text)))
 
 
 def union(boxes: Sequence[Box]) -> Box:

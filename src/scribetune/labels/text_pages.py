@@ -6,6 +6,7 @@ images out of the text page would change it: they tell blocks of text apart. So 
 are listed, and are images again afterwards.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -14,19 +15,30 @@ from scribetune.labels.tables.cells import Box
 
 _NEXT = 8  # texts of the same words that are compared: those next below
 _MOSTLY = 0.6
+_NEAR = 0.15  # of a word's height
+_ROW = 16.0  # points: lines are looked up by rows of this height
+_SAME_ROW = 0.25  # of a line's height
+_MOST_WORDS = 4000  # more are a map: a second of time
 _IMAGE, _GROUP, _DRAWING = 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_IMAGE, _STRUCT, _VECTOR
+_LEADER = re.compile("([\ue000-\uf8ff\ufffd])\\1{5,}")
 
 
 def text_page(page: Any, flags: int) -> Any:
-    """Return a pymupdf.Page's text, by PyMuPDF's TEXT_… flags, without the data of images.
+    """Return a pymupdf.Page's text, by PyMuPDF's TEXT_… flags, without the data of images."""
+    return without_image_data(page.get_textpage(flags=flags))
 
-    Letters drawn again where they stand, for bold, are there once. MuPDF finds them in time that grows with the square
-    of the page's characters, so it is asked only where words are doubled.
+
+def text_page_once(page: Any, flags: int) -> Any:
+    """Return the same with letters that are drawn again where they stand, for bold, there once.
+
+    MuPDF finds them letter by letter, in time that grows with the square of the page's characters, so it is asked only
+    where words are doubled.
     """
     import pymupdf
 
     found = page.get_textpage(flags=flags)
-    if doubled([(word[4], word[:4]) for word in found.extractWORDS()]):
+    words = [(word[4], word[:4]) for word in found.extractWORDS()]
+    if len(words) <= _MOST_WORDS and doubled(words):
         found = page.get_textpage(flags=flags | pymupdf.TEXT_COLLECT_STYLES)
     return without_image_data(found)
 
@@ -34,7 +46,7 @@ def text_page(page: Any, flags: int) -> Any:
 def doubled(texts: Sequence[tuple[str, Box]]) -> set[int]:
     """Return the numbers of texts that are drawn over the same one once more: bold by hand, outlines, shadows.
 
-    Most of the smaller one's box lies in the other's.
+    Most of the smaller one's box lies in the other's, or it begins so near that no two words stand side by side.
     """
     found: set[int] = set()
     order = sorted(range(len(texts)), key=lambda number: (texts[number][0], texts[number][1][1], number))
@@ -43,9 +55,49 @@ def doubled(texts: Sequence[tuple[str, Box]]) -> set[int]:
         for other in order[place + 1 : place + 1 + _NEXT]:
             if texts[other][0] != text or texts[other][1][1] >= box[3]:
                 break
-            if _overlap(box, texts[other][1]) > _MOSTLY:
+            if _overlap(box, texts[other][1]) > _MOSTLY or _is_near(box, texts[other][1]):
                 found.add(max(number, other))
     return found
+
+
+def shadows(lines: Sequence[tuple[str, Box]]) -> dict[int, int]:
+    """Return the lines that stand in the place of another one and have its letters, or some of them → that line.
+
+    Drivers of printers draw lines again, whole, word by word, or a few of their letters.
+    """
+    found: dict[int, int] = {}
+    if len(lines) > _MOST_WORDS:
+        return found
+    rows: dict[int, list[int]] = {}
+    letters = ["".join(text.split()) for text, _ in lines]
+    order = sorted(range(len(lines)), key=lambda number: (-len(letters[number]), number))
+    for number in order:
+        box = lines[number][1]
+        row = int(box[1] // _ROW)
+        near = (longer for at in (row - 1, row, row + 1) for longer in rows.get(at, ()))
+        for longer in near:
+            if _is_within(box, lines[longer][1]) and _has(letters[longer], letters[number]):
+                found[number] = longer
+                break
+        else:
+            rows.setdefault(row, []).append(number)
+    return found
+
+
+def _is_within(box: Box, other: Box) -> bool:
+    height = box[3] - box[1]
+    return abs(box[1] - other[1]) < _SAME_ROW * height and _overlap(box, other) > _MOSTLY and box[0] > other[0] - height
+
+
+def _has(text: str, letters: str) -> bool:
+    """Whether a text has these letters in this order."""
+    rest = iter(text)
+    return all(letter in rest for letter in letters)
+
+
+def _is_near(box: Box, other: Box) -> bool:
+    near = _NEAR * (box[3] - box[1])
+    return abs(box[0] - other[0]) < near and abs(box[1] - other[1]) < near
 
 
 def _overlap(box: Box, other: Box) -> float:
@@ -138,6 +190,11 @@ def _with_images(
             continue
         kept.append(block)
     return kept
+
+
+def with_leaders(text: str) -> str:
+    """Return text with dots for a row of one character of no meaning: a leader, whose dot the font does not name."""
+    return _LEADER.sub(lambda found: "." * len(found.group()), text)
 
 
 def texts_of(block: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ARABIC, _HEBREW, _LATIN = "AL", "R", "L"
 _EUROPEAN, _NUMBER = "EN", "AN"
@@ -36,6 +37,7 @@ class Placed:
     turned: bool  # read from right to left: brackets were mirrored
 
 
+@lru_cache(4096)
 def kind_of(character: str) -> str:
     """Return the bidirectional class of a character; the private ones of symbol fonts are neutral."""
     if "\ue000" <= character <= "\uf8ff":
@@ -71,9 +73,24 @@ def logical_order(visual: Sequence[str], *, right_to_left: bool, after_arabic: b
     return order
 
 
-def brackets_that_match(text: Sequence[str]) -> int:
-    """Return how many more brackets of a text in logical order open and close than would if all were mirrored."""
-    return _matching(text) - _matching([mirrored(character) for character in text])
+def brackets_as_written(text: Sequence[str], turned: Sequence[bool]) -> int:
+    """Return how much better the brackets of a text in logical order fit as they are than mirrored where `turned`.
+
+    Some layers have them as they were written, others as the shapes that are drawn. What fits opens and closes, and
+    stands close to what it holds.
+    """
+    shapes = [mirrored(item) if is_turned else item for item, is_turned in zip(text, turned, strict=True)]
+    return _fit(text) - _fit(shapes)
+
+
+def _fit(text: Sequence[str]) -> int:
+    found = 4 * _matching(text)
+    for before, item, after in zip(["", *text], text, [*text[1:], ""], strict=False):
+        if item in _MIRRORED:
+            found += (not before.strip()) + bool(after.strip())
+        elif item in _MIRROR:
+            found += bool(before.strip()) + (not after.strip())
+    return found
 
 
 def _matching(text: Sequence[str]) -> int:

@@ -17,6 +17,7 @@ from scribetune.build import dvc_commit, plan
 from scribetune.core import files, package
 from scribetune.core.errors import UserError
 from scribetune.record import receipts
+from support import hostile_pdfs
 from support.repository import git
 
 CURRENT = "Nothing to be done"
@@ -107,6 +108,18 @@ def test_what_is_not_proven_up_to_date_is_not_recorded(
     assert staged(project) == set()
     assert message in dvc_commit.commit(project, if_ready=True)[0]  # a build that is there does not fail for it
     assert ("dvc commit" in calls) == ("dvc commit" in answers)
+
+
+def test_what_dvc_cannot_keep_is_named_before_dvc_meets_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = play(monkeypatch)
+    expected = hostile_pdfs.not_files(project / "data/raw/more")
+    with pytest.raises(
+        UserError, match=r"DVC cannot keep 8 of the names(?s:.*)data/raw/more/caf\\+xe9.pdf(?s:.*)rename"
+    ):
+        dvc_commit.commit(project, if_ready=False)
+    assert len(expected - {"folder.pdf"}) == 8
+    assert not [call for call in calls if call.startswith("dvc")]
+    assert "DVC cannot keep" in dvc_commit.commit(project, if_ready=True)[0]
 
 
 def test_results_that_are_not_what_their_jobs_made_are_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,15 @@ def test_one_letter_that_lies_in_a_font_is_counted_alone() -> None:
     assert found == "".join((*TEXT, "bbb bbb")).count("b")
 
 
+def test_figures_that_lie_among_letters_that_do_not_are_counted() -> None:
+    page = said(("Invoice of the harbour, 4 boxes", "1,234.50 678.90 12,345.67 890.12"), "tiro", one_on)
+    assert unlike(page)[0] >= 15
+
+
+def one_on(letter: str) -> str:
+    return str((int(letter) + 1) % 10) if letter.isdigit() else letter
+
+
 def test_what_actual_text_replaces_is_not_judged(tmp_path: Path) -> None:
     content = b"BT /F1 12 Tf 60 700 Td /Span << /ActualText (hello) >> BDC (xyz) Tj EMC (abc) Tj ET"
     (tmp_path / "a.pdf").write_bytes(hostile_pdfs.one_page(hostile_pdfs.stream(content)))

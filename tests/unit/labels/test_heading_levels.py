@@ -61,3 +61,9 @@ def test_numbers_of_every_kind_tell_depths(upper: str, lower: str) -> None:
 
 def test_a_single_page_has_its_own_scale(tmp_path: Path) -> None:
     assert headings_of(document([("A title", 18), ("Costs", 12)]), tmp_path, 0) == ["# A title", "## Costs"]
+
+
+def test_names_of_authors_below_the_title_head_nothing(tmp_path: Path) -> None:
+    pdf = document([("A title", 18), ("Costs", 12)], [("Gains", 12)], [("Rent", 12)])
+    pdf[0].insert_text((40, 80), "Anna Berg and Bo Li", fontsize=14, fontname="tiro")
+    assert headings_of(pdf, tmp_path, 0) == ["# A title", "## Costs"]

@@ -73,6 +73,7 @@ def test_soft_hyphens_within_a_line_are_nothing_or_the_hyphens_of_their_font() -
     assert shown("of 13\u00ad24, \u00ad5 and a \u00ad b", are_hyphens=False) == "of 13-24, -5 and a - b"
     assert shown("in 2012, \u00adthe standard", are_hyphens=True) == "in 2012, the standard"
     assert shown("at the end of rep\u00ad ", are_hyphens=True) == "at the end of rep\u00ad "
+    assert shown("**\u00ad To be, pre\u00ad and post-war", are_hyphens=False) == "** To be, pre- and post-war"
     pieces = ["in\u00ad", "visible", " rep\u00ad"]
     assert line_ends.with_drawn_hyphens(pieces, are_hyphens=False) == ["in", "visible", " rep\u00ad"]
     assert line_ends.are_hyphens(["Internet\u00adbased"])

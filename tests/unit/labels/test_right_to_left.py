@@ -152,7 +152,9 @@ def textpage(*chars: tuple[str, float, float], baseline: float = 100.0) -> Any:
 
 
 def read(*chars: tuple[str, float, float]) -> str:
-    return right_to_left.text_in_order(textpage(*chars)).strip()
+    ordered = right_to_left.in_order(textpage(*chars))
+    assert ordered is not None
+    return "\n".join(span["text"] for block in ordered.blocks for line in block["lines"] for span in line["spans"])
 
 
 def test_letters_of_a_ligature_follow_the_one_that_has_its_width() -> None:

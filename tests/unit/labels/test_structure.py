@@ -8,9 +8,10 @@ import pytest
 import typst
 from PIL import Image
 
-from scribetune.labels import structure, tag_tree, tagged_order
+from scribetune.labels import structure, tag_tree, tagged_order, tagged_tables
 from scribetune.labels.tag_tree import TagTree
 from scribetune.labels.tagged_text import TextUnderWay
+from scribetune.text.grids import Cell
 from support.tagged_pdf import Tag, document
 
 PAGE = r"""
@@ -207,3 +208,29 @@ def test_text_without_a_tag_stands_where_the_page_has_it_and_in_no_table() -> No
         tagged_order.with_loose_text(
             [loose(120), element("Table", 100, element("TR", 100), element("TR", 140))], 800, 0.1
         )
+
+
+def test_what_is_marked_as_no_content_has_no_tag() -> None:
+    line = {"type": 0, "bbox": (0, 5, 9, 15), "lines": [{"bbox": (0, 5, 9, 15), "spans": [{"text": "Page 1"}]}]}
+    artifact = {"std": "P", "raw": "Artifact", "index": -1, "bbox": (0, 5, 9, 15), "blocks": [line]}
+    kept = element("Document", 50, element("P", 50))
+    document = {**kept, "blocks": [*kept["blocks"], artifact]}
+    assert tagged_order.without_artifacts([artifact, document]) == [
+        {**kept, "blocks": [{**kept["blocks"][0], "blocks": []}]}, line, line
+    ]  # fmt: skip
+
+
+def cells(*rows: str) -> Any:
+    """Return a grid of the words of rows, where they stand."""
+    found = [
+        (Cell(number, column, word), (row.index(word), 10 * number, row.index(word) + len(word), 10 * number + 8))
+        for number, row in enumerate(rows)
+        for column, word in enumerate(row.split())
+    ]
+    columns = max(len(row.split()) for row in rows)
+    return tagged_tables.Grid(len(rows), columns, tuple(c for c, _ in found), tuple(b for _, b in found))
+
+
+def test_cells_that_tags_put_into_other_columns_are_found_out() -> None:
+    assert tagged_tables.stands_as_said(cells("name  one   two", "a     1     2  ", "wide name  11"))
+    assert not tagged_tables.stands_as_said(cells("name  one  two  three", "a              3"))

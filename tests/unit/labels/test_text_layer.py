@@ -60,3 +60,42 @@ def test_equal_words_beside_and_below_each_other_are_kept() -> None:
             page.insert_text((72 + 30 * column, 100 + 8 * row), "0 0" if column % 2 else "ill", fontsize=9)
     layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
     assert len(layer.words) == 12 * (3 + 6)
+
+
+@pytest.mark.parametrize("meaning", ["", "\ue001", "\ufffd"])
+def test_leaders_that_the_font_does_not_name_are_dots(meaning: str) -> None:
+    font = pymupdf.Font("helv")
+    made = pymupdf.open()
+    page = made.new_page()
+    page.insert_font(fontname="F0", fontbuffer=font.buffer)
+    text = "Chapter one ............ 7"
+    page.insert_text((72, 100), text, fontsize=12, fontname="F0")
+    rows = "\n".join(
+        f"<{font.has_glyph(ord(letter)):04x}> <{ord(meaning if letter == '.' and meaning else letter):04x}>"
+        for letter in sorted(set(text))
+    )
+    named = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def\n"
+        f"1 begincodespacerange <0000> <ffff> endcodespacerange\n{len(set(text))} beginbfchar\n{rows}\nendbfchar\n"
+        "endcmap end end"
+    )
+    for xref in range(1, made.xref_length()):
+        kind, value = made.xref_get_key(xref, "ToUnicode")
+        if kind == "xref":
+            made.update_stream(int(value.split()[0]), named.encode())
+    layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
+    assert [line.text for line in layer.lines] == [text]
+    assert [word.text for word in layer.words] == text.split()
+
+
+def test_a_line_drawn_again_in_parts_is_read_once() -> None:
+    """Drivers of printers draw a line, and some of its letters or words once more."""
+    made = pymupdf.open()
+    page = made.new_page()
+    text = "Corn and soybeans, Roundup twice"
+    for offset, part in ((0.0, text), (0.0, "Corn"), (pymupdf.get_text_length("Corn and ", fontsize=14), "soy")):
+        page.insert_text((72 + offset + (part != text) * 0.3, 100), part, fontsize=14)
+    page.insert_text((72, 140), "Corn", fontsize=14)
+    layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
+    assert [line.text for line in layer.lines] == [text, "Corn"]
+    assert [word.text for word in layer.words] == [*text.split(), "Corn"]

@@ -84,6 +84,12 @@ def test_text_that_no_algorithm_would_show_so_is_read_as_people_read_it() -> Non
 
 
 def test_brackets_say_whether_a_layer_has_them_as_written() -> None:
-    assert bidirectional.brackets_that_match("(אב) [ג]") > 0
-    assert bidirectional.brackets_that_match(")אב( ]ג[") < 0
-    assert bidirectional.brackets_that_match("א) ב") == 0
+    def fit(text: str) -> int:
+        return bidirectional.brackets_as_written(list(text), [True] * len(text))
+
+    assert fit("(אב) [ג]") > 0
+    assert fit(")אב( ]ג[") < 0
+    assert fit("א) ב") > 0
+    assert fit("א( ב") < 0
+    assert fit("סעיף 15(ב)(4) לחוק") > 0
+    assert fit("אב גד") == 0

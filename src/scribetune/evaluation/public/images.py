@@ -15,7 +15,7 @@ from typing import Any
 from scribetune.core import files, isolation, layout
 from scribetune.core.errors import UserError
 from scribetune.core.progress import bar
-from scribetune.documents import page_images, rendering, text_layer_checks
+from scribetune.documents import drawn_page, page_images, rendering
 from scribetune.documents.inputs import document_id
 from scribetune.evaluation.public.listing import MISSING, PDF_SUFFIX, ListedPage
 
@@ -171,8 +171,8 @@ def _of_pdf(path: str, number: int, settings: ImageSettings) -> PreparedPage:
     if not 1 <= number <= pdf.page_count:
         raise ValueError(f"it has {pdf.page_count} pages, and no page {number or '(no number)'}")
     page = pdf[number - 1]
-    drawn = text_layer_checks.images(page.get_displaylist())
-    page_images.check_pixels(((one["width"], one["height"]) for one in drawn), settings.max_megapixels)
+    drawn = drawn_page.read(page.get_displaylist()).images
+    page_images.check_pixels(((one.width_px, one.height_px) for one in drawn), settings.max_megapixels)
     image = page_images.of_page(page, settings.long_side_px, settings.color)
     return PreparedPage(
         page_images.png(image), ".png", image.width, image.height, page.get_text("text")[:_LAYER_CHARACTERS]

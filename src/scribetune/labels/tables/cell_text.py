@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from scribetune.labels import line_ends
-from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.tables.cells import Word
 from scribetune.labels.tables.lines import lines_of
 from scribetune.text.markdown import is_cjk
@@ -28,27 +27,13 @@ def text_of(words: Sequence[Word], direction: Direction) -> str:
 
 def _row(words: Sequence[Word]) -> str:
     """Return words of one line, which stand from left to right, in the order in which they are read."""
-    ordered = list(words)
-    if is_right_to_left("".join(word.text for word in words)):
-        ordered = _leftwards(ordered)
+    ordered = sorted(words, key=lambda word: word.place)
     text = ordered[0].text
     for before, after in pairwise(ordered):
         gap = max(after.x0 - before.x1, before.x0 - after.x1)
         joined = is_cjk(text[-1]) and is_cjk(after.text[0]) and gap < _CJK_BLANK * after.height
         text += ("" if joined else " ") + after.text
     return text
-
-
-def _leftwards(words: Sequence[Word]) -> list[Word]:
-    """Return words from right to left, runs of those in other scripts from left to right."""
-    runs: list[list[Word]] = []
-    for word in words:
-        is_other = not is_right_to_left(word.text)
-        if runs and is_other and not is_right_to_left(runs[-1][-1].text):
-            runs[-1].append(word)
-        else:
-            runs.append([word])
-    return [word for run in reversed(runs) for word in run]
 
 
 def _upright_rows(words: Sequence[Word], direction: Direction) -> list[str]:

@@ -20,6 +20,7 @@ class Word:
     x1: float
     y1: float
     text: str
+    place: int = 0  # among the words of a page with right-to-left text, in the order in which they are read, from 1
 
     @property
     def centre(self) -> tuple[float, float]:

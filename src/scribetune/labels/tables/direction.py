@@ -74,17 +74,13 @@ def with_runs(found: PageTable, boxes: Boxes, words: Sequence[Word]) -> tuple[Pa
 
 
 def _runs(words: Sequence[Word], *, leftwards: bool) -> list[Word]:
-    """Make one of words that stand together and are read against the direction of the table.
-
-    A page's words are in the order in which they are read, line by line.
-    """
-    places = {id(word): place for place, word in enumerate(words)}
+    """Make one of words that stand together and are read against the direction of the table."""
     found: list[Word] = []
     for line in lines_of(words):
         run: list[list[Word]] = []
         for word in line.words:
             last = run[-1][-1] if run else None
-            step = places[id(word)] - places[id(last)] if last else 0
+            step = word.place - last.place if last else 0
             if last and step == (1 if leftwards else -1) and word.x0 - last.x1 < TIGHT * word.height:
                 run[-1].append(word)
             else:
@@ -96,7 +92,7 @@ def _runs(words: Sequence[Word], *, leftwards: bool) -> list[Word]:
 def _one(words: Sequence[Word]) -> Word:
     """Return words, in the order in which they are read, as one."""
     x0, y0, x1, y1 = text_layer.union([(word.x0, word.y0, word.x1, word.y1) for word in words])
-    return Word(x0, y0, x1, y1, " ".join(word.text for word in words))
+    return Word(x0, y0, x1, y1, " ".join(word.text for word in words), words[0].place)
 
 
 def _text_in(box: Box, words: Sequence[Word]) -> str:

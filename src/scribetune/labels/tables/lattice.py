@@ -1,7 +1,7 @@
 """Lines drawn on a page, snapped and joined into lattices; the faces of a lattice are the cells of a ruled table."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -310,11 +310,26 @@ def _part(
 
 
 def _rectangles(part: set[tuple[int, int]], *, is_closed: bool) -> list[Face]:
+    """Return a part as a face, or where it is no rectangle as several: rows of it with the same columns are one."""
     rows, columns = [row for row, _ in part], [column for _, column in part]
     height, width = max(rows) - min(rows) + 1, max(columns) - min(columns) + 1
     if height * width == len(part):
         return [Face(min(rows), min(columns), height, width, is_closed)]
-    return [Face(row, column, 1, 1, is_closed=False, is_whole=False) for row, column in sorted(part)]
+    faces: dict[tuple[int, int, int], Face] = {}  # by the row below, the first column, and how many
+    for row in range(min(rows), max(rows) + 1):
+        for first, count in _runs(sorted(column for slot, column in part if slot == row)):
+            above = faces.pop((row, first, count), Face(row, first, 0, count, is_closed, is_whole=False))
+            faces[row + 1, first, count] = replace(above, row_span=above.row_span + 1)
+    return list(faces.values())
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield runs of numbers as (first, how many)."""
+    first = 0
+    for index in range(1, len(numbers) + 1):
+        if index == len(numbers) or numbers[index] != numbers[index - 1] + 1:
+            yield numbers[first], index - first
+            first = index
 
 
 def _compressed(

@@ -27,8 +27,10 @@ from scribetune.text.grids import Cell
 _STRAIGHT = 0.99
 _LARGE = 2.0  # times the height of most words
 _CORE = 0.25  # of a word's height to each side of its middle
+_LENGTH = 0.4
 _LOST = 0.1
 _CLOSED = 0.85
+_PIECES = 0.3
 _LEAST_WORDS = 3
 _NESTED = 0.5  # of the page's height: the most of a cell that holds a table
 _SPREAD = 0.34  # of the rows
@@ -77,7 +79,8 @@ def _tables(
 ) -> list[RuledTable]:
     found = []
     for lattice in lattices_of(walls.across, walls.down, _NESTED * layer.height):
-        if len(lattice.xs) < 3 or len(lattice.ys) < 3:
+        pieces = sum(not face.is_whole for face in lattice.faces)
+        if len(lattice.xs) < 3 or len(lattice.ys) < 3 or pieces > (0 if is_shaded else _PIECES * len(lattice.faces)):
             continue
         near = [word for word in layer.words if _is_within(word, lattice.box)]
         if len(near) < _LEAST_WORDS:
@@ -118,13 +121,14 @@ def _filled(lattice: Lattice, words: Sequence[Word], characters: Characters) -> 
             left_out.append(word)
             continue
         across = abs(characters.direction(word)[0]) > _STRAIGHT
-        crosses = across and _crosses(lattice, slots, word)
-        if crosses and word.height > _LARGE * height:
+        # Of a word that runs up the page most lies in one face, of one along it the middle.
+        crosses = _crosses(lattice, slots, word, _CORE if across else _LENGTH)
+        if crosses and (not across or word.height > _LARGE * height):
             left_out.append(word)
             continue
         for piece in _cut(lattice, slots, word, characters) if across else [word]:
             index = _face(lattice, slots, piece)
-            if index is None or not lattice.faces[index].is_whole:
+            if index is None or not (lattice.faces[index].is_whole or lattice.faces[index].is_closed):
                 lost += 1
                 left_out.append(piece)
             else:
@@ -136,7 +140,7 @@ def _filled(lattice: Lattice, words: Sequence[Word], characters: Characters) -> 
     if lost > _LOST * (len(words) - len(left_out) + lost):
         return None
     filled = _with_spread(Filled(lattice, tuple(map(tuple, held)), height, tuple(left_out)))
-    return _without_thin(filled) if filled is not None else None
+    return _without_gaps(filled) if filled is not None else None
 
 
 def _with_spread(filled: Filled) -> Filled | None:
@@ -203,10 +207,10 @@ def _face(lattice: Lattice, slots: Slots, word: Word) -> int | None:
     return slots.get(_slot(lattice, x, y))
 
 
-def _crosses(lattice: Lattice, slots: Slots, word: Word) -> bool:
-    """Whether a line across runs through the middle of a word."""
+def _crosses(lattice: Lattice, slots: Slots, word: Word, share: float) -> bool:
+    """Whether a line across runs through a word, within a share of its height to each side of its middle."""
     x, y = word.centre
-    reach = _CORE * word.height
+    reach = share * word.height
     return slots.get(_slot(lattice, x, y - reach)) != slots.get(_slot(lattice, x, y + reach))
 
 
@@ -224,21 +228,36 @@ def _cut(lattice: Lattice, slots: Slots, word: Word, characters: Characters) -> 
     return characters.cut(word, walls) if walls else [word]
 
 
-def _without_thin(filled: Filled) -> Filled:
-    """Leave out rows and columns that are too thin for a word, and have none: the space between two strokes."""
+def _without_gaps(filled: Filled) -> Filled:
+    """Leave out rows and columns without words that are none: between two strokes, or around a table in a cell."""
+    lattice, faces = filled.lattice, list(zip(filled.lattice.faces, filled.words, strict=True))
+    thin_rows = _thin(lattice.ys, _THIN_ROW * filled.height) | lattice.strips
+    thin_columns = _thin(lattice.xs, _THIN_COLUMN * filled.height)
+    rows, columns = set(), set()
+    for row in range(len(lattice.ys) - 1):
+        alone = [(face, words) for face, words in faces if face.row == row and face.row_span == 1]
+        if _is_gap(alone, is_thin=row in thin_rows):
+            rows.add(row)
+    for column in range(len(lattice.xs) - 1):
+        alone = [(face, words) for face, words in faces if face.column == column and face.column_span == 1]
+        if _is_gap(alone, is_thin=column in thin_columns):
+            columns.add(column)
+    return _without(filled, rows, columns) if rows or columns else filled
+
+
+def _is_gap(alone: Sequence[tuple[Face, Sequence[Word]]], *, is_thin: bool) -> bool:
+    """Whether faces of one row, or one column, have no words and are thin, or pieces of what is around them."""
+    if any(words for _, words in alone):
+        return False
+    return is_thin or (bool(alone) and not any(face.is_whole for face, _ in alone))
+
+
+def _without(filled: Filled, rows: set[int], columns: set[int]) -> Filled:
     lattice = filled.lattice
-    rows = _thin(lattice.ys, _THIN_ROW * filled.height) | lattice.strips
-    columns = _thin(lattice.xs, _THIN_COLUMN * filled.height)
-    for face, words in zip(lattice.faces, filled.words, strict=True):
-        if words and face.row_span == 1:
-            rows.discard(face.row)
-        if words and face.column_span == 1:
-            columns.discard(face.column)
-    if not rows and not columns:
-        return filled
     kept_rows = [row for row in range(len(lattice.ys) - 1) if row not in rows]
     kept_columns = [column for column in range(len(lattice.xs) - 1) if column not in columns]
-    faces, held = [], []
+    faces: list[Face] = []
+    held: list[tuple[Word, ...]] = []
     for face, words in zip(lattice.faces, filled.words, strict=True):
         its_rows = [kept_rows.index(r) for r in range(face.row, face.row + face.row_span) if r in kept_rows]
         its_columns = [

@@ -12,7 +12,8 @@ from scribetune.labels.tables.lines import TableLine, is_figure, lines_of
 
 _LEAST_CELLS = 3
 _LEAST_SHARE = 0.15
-_LEAST_SHADED = 0.5
+_LEAST_SPANNING = 0.4  # where cells span, or are shaded: the bars of a chart do
+_PLAIN = 0.9
 _COLUMN_ROWS = 4
 _COLUMN_GAP = 1.5  # times the height of words
 _ROWS_IN_FACE = 3
@@ -36,7 +37,8 @@ def explains(lattice: Lattice, held: Held, height: float, *, is_shaded: bool) ->
     if rows < 2 or columns < 2:
         return False
     filled = [face for face, words in zip(lattice.faces, held, strict=True) if words]
-    if len(filled) < max(_LEAST_CELLS, (_LEAST_SHADED if is_shaded else _LEAST_SHARE) * len(lattice.faces)):
+    is_plain = len(lattice.faces) > _PLAIN * rows * columns and not is_shaded
+    if len(filled) < max(_LEAST_CELLS, (_LEAST_SHARE if is_plain else _LEAST_SPANNING) * len(lattice.faces)):
         return False
     if len({face.row for face in filled}) < 2 or len({face.column for face in filled}) < 2:
         return False

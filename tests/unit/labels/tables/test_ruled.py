@@ -216,6 +216,14 @@ def test_a_large_level_watermark_is_in_no_cell() -> None:
     assert only(page).table.markdown() == MARKDOWN
 
 
+def test_a_stamp_that_runs_up_the_page_is_in_no_cell() -> None:
+    page = new_page()
+    lines(page, XS, YS)
+    fill(page, XS, YS, ROWS)
+    page.insert_text((255, 152), "COPY", fontsize=18, rotate=90)
+    assert only(page).table.markdown() == MARKDOWN
+
+
 def test_headings_that_run_up_the_page_are_read() -> None:
     page = new_page()
     lines(page, [60, 160, 190, 220], [100, 180, 198, 216])
@@ -312,4 +320,27 @@ def test_lines_of_a_chart_are_no_table() -> None:
     for n in range(6):
         page.insert_text((80, 104 + 40 * n), str(50 - 10 * n), fontsize=8)
         page.insert_text((95 + 60 * n, 315), str(2000 + n), fontsize=8)
+    assert found_on(page) == []
+
+
+def test_a_table_in_a_cell_whose_frame_meets_the_cell_is_part_of_it() -> None:
+    page = new_page()
+    lines(page, [60, 160, 260], [100, 118, 170, 188])
+    fill(page, [60, 160], [100, 118, 170], [["a1", "b1"], ["a2", "b2"], ["a3", "b3"]])
+    lines(page, [61, 90, 130], [135, 150, 165])
+    fill(page, [61, 90], [135, 150], [["i1", "i2"], ["i3", "i4"]])
+    table = only(page).table
+    assert [cell.text for cell in table.cells] == ["a1", "b1", "a2", "b2", "i1", "i2", "i3", "i4", "a3", "b3"]
+    assert (table.rows, table.columns) == (5, 3)
+
+
+def test_frames_of_a_drawing_are_no_table() -> None:
+    page = new_page()
+    for number, text in enumerate(["Input", "Filter", "Output"]):
+        page.draw_rect((60 + 150 * number, 100 + 60 * number, 140 + 150 * number, 140 + 60 * number))
+        page.insert_text((65 + 150 * number, 125 + 60 * number), text, fontsize=10)
+    page.draw_line((140, 120), (250, 120))
+    page.draw_line((250, 120), (250, 160))
+    page.draw_line((290, 180), (400, 180))
+    page.draw_line((400, 180), (400, 220))
     assert found_on(page) == []
