@@ -18,11 +18,15 @@ from scribetune.documents.drawn_page import DrawnImage, DrawnPage
 from scribetune.documents.page_images import LEAST_CONTRAST
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from scribetune.documents.page_images import PageImage
 
 _FILLED, _STROKED, _CLIPPED = 16, 32, 64  # pymupdf's char_flags of a span
 _SCAN_SHARE = 0.3  # of the page: images that cover less of it are pictures
-_SCAN_PART, _STRIP = 0.25, 0.8
+_SCAN_PART = 0.5  # of the page: images that touch and cover less of it are pictures, a screenshot among them
+_CELLS = 128  # across and down a page
 _NARROW = 0.1  # points
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _UNMAPPED = "\ufffd"
@@ -98,10 +102,11 @@ def measure(spans: Sequence[Mapping[str, Any]], drawn: DrawnPage, image: "PageIm
             hidden += sum(map(str.isalnum, dense))  # a rule of underscores lies at the edge of its box
     if unmapped:
         unmapped = max(0, unmapped - glyph_shapes.leaders(drawn.fonts, is_unmapped))
-    covered = _covered(drawn.images, image)
+    grid = _covered(drawn.images, image)
+    covered = float(grid.mean())
     unread = 0.0
     if characters and covered >= _SCAN_SHARE:
-        unread = unread_text.share(image, seen, [one.box for one in drawn.images if _is_picture(one, width, height)])
+        unread = unread_text.share(image, seen, _pictures(drawn.images, grid, image))
     unlike = glyph_shapes.unlike(drawn.fonts)
     return LayerMeasures(characters, words, unmapped, unlike, invisible, hidden, covered, unread)
 
@@ -112,13 +117,6 @@ def _is_off(box: Sequence[float], width: float, height: float) -> bool:
     right, bottom = max(right, left + _NARROW), max(bottom, top + _NARROW)  # fonts that give a glyph no width
     across, down = min(right, width) - max(left, 0.0), min(bottom, height) - max(top, 0.0)
     return across <= 0 or down <= 0 or across * down < 0.5 * (right - left) * (bottom - top)
-
-
-def _is_picture(drawn: DrawnImage, width: float, height: float) -> bool:
-    """Whether an image is no scan of a page, nor a strip of one."""
-    left, top, right, bottom = drawn.box
-    across, down = (right - left) / width, (bottom - top) / height
-    return across * down < _SCAN_PART and across < _STRIP and down < _STRIP
 
 
 def is_unmapped(character: str) -> bool:
@@ -164,17 +162,32 @@ def _contrast(part: Any) -> int:
     return int(part.max()) - int(part.min())
 
 
-def _covered(drawn: Sequence[DrawnImage], image: "PageImage") -> float:
-    """Return about what part of the page images cover, on a grid of 64 × 64 cells."""
+def _covered(drawn: Sequence[DrawnImage], image: "PageImage") -> "NDArray[np.bool_]":
+    """Return about which parts of the page images cover, on a grid of `_CELLS` × `_CELLS`."""
     import numpy as np
 
-    if not drawn:
-        return 0.0
-    cells = 64
-    grid = np.zeros((cells, cells), bool)
-    across, down = cells / (image.width / image.scale), cells / (image.height / image.scale)
+    grid = np.zeros((_CELLS, _CELLS), bool)
     for one in drawn:
-        left, top, right, bottom = one.box
-        columns = slice(max(0, round(left * across)), max(0, round(right * across)))
-        grid[max(0, round(top * down)) : max(0, round(bottom * down)), columns] = True
-    return float(grid.mean())
+        grid[_cells(one, image)] = True
+    return grid
+
+
+def _cells(drawn: DrawnImage, image: "PageImage") -> tuple[slice, slice]:
+    """Return the rows and columns of the grid that an image covers."""
+    left, top, right, bottom = drawn.box
+    across, down = _CELLS * image.scale / image.width, _CELLS * image.scale / image.height
+    rows = slice(max(0, round(top * down)), max(0, round(bottom * down)))
+    return rows, slice(max(0, round(left * across)), max(0, round(right * across)))
+
+
+def _pictures(
+    drawn: Sequence[DrawnImage], grid: "NDArray[np.bool_]", image: "PageImage"
+) -> list[tuple[float, float, float, float]]:
+    """Return the boxes of images that are no scan of a page: with those that they touch they cover less of it."""
+    import numpy as np
+    from scipy import ndimage
+
+    labels, _ = ndimage.label(grid)
+    large = np.bincount(labels.ravel()) >= _SCAN_PART * grid.size
+    large[0] = False
+    return [one.box for one in drawn if not large[labels[_cells(one, image)]].any()]

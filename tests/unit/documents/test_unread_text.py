@@ -122,3 +122,16 @@ def test_text_in_a_picture_on_a_page_of_words_is_a_pictures(tmp_path: Path, monk
     write(page, range(16))
     page.insert_image(pymupdf.Rect(72, 420, 372, 780), pixmap=scanned(12)[0].get_pixmap(dpi=60))
     assert state(made, tmp_path, monkeypatch).status == "ok"
+
+
+def test_screenshots_of_text_in_a_manual_are_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of them, as wide as the text, with a line and a heading between."""
+    shot = scanned(rows=16, dpi=150)[0].get_pixmap(dpi=110, clip=(0, 80, 595, 400))
+    made = pymupdf.open()
+    page = made.new_page()
+    page.insert_text((60, 50), "Open the window of tasks and choose one of them.")
+    page.insert_image((40, 60, 555, 340), pixmap=shot)
+    page.insert_text((60, 365), "Then send what you have found.")
+    page.insert_image((40, 385, 555, 665), pixmap=shot)
+    page.insert_text((60, 690), "The answer comes at once, and the points are added to those of the others.")
+    assert state(made, tmp_path, monkeypatch).status == "ok"
