@@ -42,10 +42,6 @@ REPAIRS = {
         "tables without lines built again from words; captions and tables side by side are still told apart",
         {_REPAIR + "_Rebuilding.table": lambda self: self.found},
     ),
-    "framed": Repair(
-        "tables framed by lines are kept as found; without: all are built again",
-        {_REPAIR + "_Rebuilding.is_framed": _false},
-    ),
     "side-by-side": Repair(
         "tables with the same headings beside each other become several",
         {_REPAIR + "_side_by_side": lambda table: [table]},
@@ -59,7 +55,6 @@ REPAIRS = {
     "wrapped-headings": Repair(
         "lines of a heading below each other joined", {_HEADER + "_stacked": lambda _grid, cells: cells}
     ),
-    "rules-under-headings": Repair("headings span the rule below them", {_HEADER + "_by_rule": _nothing}),
     "centred-cells": Repair(
         "cells of the body span the columns that they are centred over",
         {_TABLES + "grid:Grid.centred": lambda _self, _segment, first, last, _low, _high: (first, last)},
@@ -76,11 +71,7 @@ REPAIRS = {
         {_ROWS + "rows": lambda self: [[line] for line in self._body]},
     ),
     "ruled-rows": Repair("rows begin below rules, where these divide them", {_ROWS + "_cut": lambda *_: 0.0}),
-    "row-heights": Repair("the cells of a row stand at one height", {_ROWS + "_heights": lambda *_: (0.0, 0.0, 0.0)}),
     "named-rows": Repair("rows have a name in the first column", {_ROWS + "_named": lambda *_: 0.0}),
-    "merged-ruled-rows": Repair(
-        "a table whose ruled rows were merged is kept as found", {_REPAIR + "_Rebuilding._merged_ruled_rows": _false}
-    ),
     "header": Repair(
         "the header ends at a rule, or before the first figures; without: after a line",
         {_REPAIR + "_Rebuilding._body_start": lambda _self: 1},

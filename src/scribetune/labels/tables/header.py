@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from scribetune.labels import line_ends
-from scribetune.labels.ruling_lines import Rule, by_height, covered
+from scribetune.labels.ruling_lines import by_height, covered
 from scribetune.labels.tables.grid import Grid
 from scribetune.labels.tables.lines import Segment, TableLine
 from scribetune.text.grids import Cell
@@ -33,7 +33,6 @@ class _HeaderCell:
     top: float
     bottom: float
     texts: list[str]
-    fixed: bool = False
     level: int = 0
 
     def over(self, other: "_HeaderCell") -> bool:
@@ -46,16 +45,14 @@ def header_cells(grid: Grid, lines: Sequence[TableLine]) -> tuple[int, list[Cell
     cells: list[_HeaderCell] = []
     for index, line in enumerate(lines):
         below = lines[index + 1 :]
-        ruled = [_by_rule(grid, segment, line, below) for segment in line.segments]
         apart = [other for other in lines if abs(other.middle - line.middle) > 0.7 * grid.height]
         named = [_named(grid, segment, line, apart) for segment in line.segments]
         nearest = sorted(apart, key=partial(_distance, line))
         continued = [_is_continued(grid, segment, line, nearest) for segment in line.segments]
         groups = {group for other in below for group in _series(grid, other)}
-        spans = _spans(grid, line.segments, ruled, continued, named, _Groups(groups, _shared(grid, line, below)))
-        for segment, by_rule, (first, last) in zip(line.segments, ruled, spans, strict=True):
-            fixed = by_rule == (first, last)
-            cells.append(_HeaderCell(first, last, line.y0, line.y1, [segment.text], fixed))
+        spans = _spans(grid, line.segments, continued, named, _Groups(groups, _shared(grid, line, below)))
+        for segment, (first, last) in zip(line.segments, spans, strict=True):
+            cells.append(_HeaderCell(first, last, line.y0, line.y1, [segment.text]))
     return _levels(_stacked(grid, cells))
 
 
@@ -149,14 +146,13 @@ def _form(segment: Segment) -> str:
 def _spans(
     grid: Grid,
     segments: Sequence[Segment],
-    ruled: Sequence[tuple[int, int] | None],
     continued: Sequence[float],
     named: Sequence[set[int]],
     groups: _Groups,
 ) -> list[tuple[int, int]]:
     """Return the columns that each heading of a line spans: those that explain best, together, where they stand.
 
-    `ruled` has the columns of the rules below them; `continued` says how likely each goes on in a line;
+    `continued` says how likely each goes on in a line;
     `named` are the columns that have a heading in another line, for each;
     `groups` is what the lines and rules below say of them together.
     """
@@ -168,10 +164,9 @@ def _spans(
         skipped[column] = _RULED_WITHOUT
     # The best sum for the first headings, where the last of them ends before a column; and their columns.
     best: list[tuple[float, list[tuple[int, int]]]] = [(-sum(skipped[:column]), []) for column in range(width + 1)]
-    for segment, by_rule, goes_on, names in zip(segments, ruled, continued, named, strict=True):
+    for segment, goes_on, names in zip(segments, continued, named, strict=True):
         scores = {
             (first, last): _span_score(grid, segment, first, last, names)
-            + 9.0 * ((first, last) == by_rule)
             + 1.0 * ((first, last) in groups.repeated)
             + goes_on * (first == last)
             for first in range(width)
@@ -209,34 +204,6 @@ def _span_score(grid: Grid, segment: Segment, first: int, last: int, named: set[
     return score - 0.3 + names - at_stub - 1.5 * grid.off_centre(segment, first, last) / grid.height
 
 
-def _by_rule(grid: Grid, segment: Segment, line: TableLine, below: Sequence[TableLine]) -> tuple[int, int] | None:
-    """Return the columns of the rule right below a segment, where it is shorter than the table."""
-    limit = next(
-        (other.middle for other in below if any(s.x0 < segment.x1 and s.x1 > segment.x0 for s in other.segments)),
-        None,
-    )
-    if limit is None:
-        return None
-    pieces = [
-        rule
-        for rule in grid.rules
-        if line.middle + 0.2 * line.height < rule.at < limit and rule.start - 2 <= segment.middle <= rule.end + 2
-    ]
-    if not pieces:
-        return None
-    rule = min(pieces, key=lambda piece: (piece.at, piece.start - piece.end))
-    others = [(s.x0, s.x1) for s in line.segments if s is not segment]
-    start, end = _joined(rule, grid.rules, others, 1.0)
-    # Each column may have a piece of its own, with white space between.
-    wide = _joined(rule, grid.rules, others, 1.5 * grid.height)
-    if abs(sum(wide) / 2 - segment.middle) < min(0.6 * grid.height, abs((start + end) / 2 - segment.middle) + 2):
-        start, end = wide
-    if end - start > 0.95 * (grid.right - grid.left) or any(min(x1, end) - max(x0, start) > 2 for x0, x1 in others):
-        return None  # below several headings: no word of any of them
-    spanned = [index for index, (x0, x1) in enumerate(grid.cores) if min(x1, end) - max(x0, start) > 0.5 * (x1 - x0)]
-    return (spanned[0], spanned[-1]) if spanned else None
-
-
 def _series(grid: Grid, line: TableLine) -> list[tuple[int, int]]:
     """Return the first and last columns of each part of a line whose headings repeat from part to part."""
     texts = [segment.text for segment in line.segments]
@@ -263,26 +230,6 @@ def _shared(grid: Grid, line: TableLine, below: Sequence[TableLine]) -> set[int]
     return found
 
 
-def _joined(
-    rule: Rule, rules: Sequence[Rule], others: Sequence[tuple[float, float]], apart: float
-) -> tuple[float, float]:
-    """Return a rule with the pieces next to it at its height, up to where other headings stand above it."""
-    start, end = rule.start, rule.end
-    pieces = [
-        piece
-        for piece in rules
-        if abs(piece.at - rule.at) <= 1.5 and not any(x0 < piece.end - 1 and x1 > piece.start + 1 for x0, x1 in others)
-    ]
-    grown = True
-    while grown:
-        grown = False
-        for piece in pieces:
-            if piece.start <= end + apart and piece.end >= start - apart and (piece.start < start or piece.end > end):
-                start, end = min(start, piece.start), max(end, piece.end)
-                grown = True
-    return start, end
-
-
 def _stacked(grid: Grid, cells: list[_HeaderCell]) -> list[_HeaderCell]:
     """Join segments that stand below each other over the same columns, with no rule between: one wrapped cell."""
     stacks: list[_HeaderCell] = []
@@ -291,7 +238,7 @@ def _stacked(grid: Grid, cells: list[_HeaderCell]) -> list[_HeaderCell]:
             if not cell.over(other):
                 continue
             same = (cell.first, cell.last) == (other.first, other.last)
-            inside = other.first <= cell.first and cell.last <= other.last and not other.fixed
+            inside = other.first <= cell.first and cell.last <= other.last
             close = cell.top - other.bottom < 0.6 * grid.height
             # A line under a wider one, with nothing beside it, goes on with it ("(total)" under "Proportion").
             alone = not any(

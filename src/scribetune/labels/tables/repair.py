@@ -1,27 +1,26 @@
 """Tables of layout analysis, repaired by what stands on the page: columns, headers over several columns, wrapped rows.
 
-PyMuPDF's table finder has the place of a table right, and all of a table whose cells are framed by lines. Where columns
-are told apart by white space alone it splits headings between them, merges narrow columns and takes each line of a
-wrapped cell for a row. Such tables are built again from the words in their box:
+PyMuPDF's table finder has the place of a table right. Where columns are told apart by white space it splits headings
+between them, merges narrow columns and takes each line of a wrapped cell for a row. All tables but those whose cells
+lines frame (`tables.ruled`) are built again from the words in their box:
 
 1. Columns: those found, split where a corridor without words runs down the table's body, and merged where the body has
    nothing in them.
 2. Header: the lines above the first rule across the table (or, without rules, above the first line of figures). Words
-   close to each other are one cell; it spans what a rule below it spans, or the columns that it is centred over.
+   close to each other are one cell; it spans the columns that it is centred over.
 3. Body: lines are rows, but for those that go on with a cell of the line before.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from statistics import median
 
-from scribetune.labels.ruling_lines import Rule, Rules, by_height, covered
+from scribetune.labels.ruling_lines import Rule, Rules
 from scribetune.labels.tables import direction
 from scribetune.labels.tables.body import body_cells
 from scribetune.labels.tables.cells import Box, PageTable, Word
-from scribetune.labels.tables.columns import column_cores, corridors, detected_columns, merge_columns, split_columns
+from scribetune.labels.tables.columns import column_cores, detected_columns, merge_columns, split_columns
 from scribetune.labels.tables.grid import Grid, drawn_edges
 from scribetune.labels.tables.header import header_cells, within_columns
 from scribetune.labels.tables.lines import TableLine, blank_limit, cut, lines_of
@@ -32,7 +31,6 @@ _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
 _HYPHEN = re.compile("[-\u00ad\u2010]")
 _TEXT_RULE = re.compile(r"[-–—_=]{5,}")
 _MAX_HEADER_LINES = 10
-_ONE_RULE = 2.5  # points between strokes of one line
 
 
 def repair(
@@ -47,7 +45,7 @@ def repair(
         rules: All rules of the page.
 
     Returns:
-        The repaired tables; the one found where its cells are framed by lines, or its text is not horizontal. The
+        The repaired tables; the one found where its text is not horizontal. The
         columns of tables in right-to-left scripts are in the order in which they are read: the rightmost is the first.
     """
     if direction.reads_leftwards(found):
@@ -94,10 +92,9 @@ def _repaired(
     if len(inside) < 4 or len(edges) < 3:
         return _stripped(found)
     tall = sum(len(word.text) > 2 and word.height > 2 * (word.x1 - word.x0) for word in inside)
-    rebuilding = _Rebuilding(found, edges, inside, near)
-    if tall > max(1, 0.1 * len(inside)) or rebuilding.is_framed():
+    if tall > max(1, 0.1 * len(inside)):
         return _stripped(found)
-    return rebuilding.table()
+    return _Rebuilding(found, edges, inside, near).table()
 
 
 def _stripped(table: PageTable) -> PageTable:
@@ -126,14 +123,9 @@ def _running(cells: Sequence[Cell], row: int, columns: int) -> Cell | None:
     return there[0] if len(there[0].text.split()) >= 4 else None
 
 
-def _is_cased(text: str) -> bool:
-    return text.isalpha() and text.lower() != text.upper()
-
-
 class _Rebuilding:
     def __init__(self, found: PageTable, edges: list[float], words: Sequence[Word], rules: Rules) -> None:
         self.found = found
-        self.upright = rules.vertical
         drawn = [w for w in words if _TEXT_RULE.fullmatch(w.text)]
         kept = [w for w in words if not _TEXT_RULE.fullmatch(w.text) and not _LEADER.fullmatch(w.text)]
         self.lines = lines_of(kept)
@@ -149,32 +141,6 @@ class _Rebuilding:
         )
         self.above: list[str] = []
         self.below: list[str] = []
-
-    def is_framed(self) -> bool:
-        """Whether lines stand between nearly all columns, no text goes over them, and no column is two."""
-        if len(self.grid.drawn) < 0.75 * (len(self.grid.edges) - 2) or self._crossings() > 1:
-            return False
-        for left, right in pairwise(self.grid.edges):
-            rows = [
-                inside for line in self.lines if (inside := [w for w in line.words if left <= w.centre[0] <= right])
-            ]
-            if len(rows) >= 6 and corridors(rows, 1.5 * self.grid.height):
-                return False
-        return True
-
-    def _crossings(self) -> int:
-        """Count the texts that go over a line between columns: those are edges of shading, and frame no cells."""
-        return sum(
-            any(
-                before.x1 - 1 < rule.at < after.x0 + 1 and rule.start < line.middle < rule.end
-                for rule in self.upright
-                for segment in line.segments
-                for before, after in pairwise(segment.words)
-                # Figures that fill their cells touch the lines too.
-                if _is_cased(before.text) and _is_cased(after.text)
-            )
-            for line in self.lines
-        )
 
     def table(self) -> PageTable:
         if len(self.lines) < 2:
@@ -197,7 +163,7 @@ class _Rebuilding:
         rows = RowDivision(self.grid, body).rows()
         cells += body_cells(self.grid, rows, levels)
         width = len(self.grid.edges) - 1
-        if width < 2 or self._lost(cells) or self._merged_ruled_rows(levels + len(rows)):
+        if width < 2 or self._lost(cells):
             return self.found
         return PageTable(
             self.found.box,
@@ -207,18 +173,6 @@ class _Rebuilding:
             tuple(self.above),
             tuple(self.below),
         )
-
-    def _merged_ruled_rows(self, rows: int) -> bool:
-        """Whether rows that a line divides, over most of the table, became one: beside a cell over several rows."""
-        if rows + 2 > self.found.rows:
-            return False
-        grid = self.grid
-        width = grid.right - grid.left
-        ruled = sum(
-            covered(((rule.start, rule.end) for rule in group), grid.left, grid.right) >= 0.5 * width
-            for group in by_height(grid.rules, _ONE_RULE)
-        )
-        return ruled >= self.found.rows
 
     def _lost(self, cells: Sequence[Cell]) -> bool:
         """Whether cells lie over each other, or a word is in none."""

@@ -6,8 +6,7 @@ highest sum is taken (dynamic programming). What counts, in the manner of log od
 - in a column: whether the first word of the lower line would have had room in the upper one (then nobody would have
   broken the line), how far the lines are apart, how the upper one ends and the lower one begins, and figures, which are
   never continued;
-- of the run: rules and edges of bands through it, whether it has a name in the first column, and whether its cells
-  stand at one height (all at the top, in the middle or at the bottom of their rows).
+- of the run: rules and edges of bands through it, and whether it has a name in the first column.
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,18 +72,14 @@ class RowDivision:
 
     def rows(self) -> list[list[TableLine]]:
         """Return the lines of each row."""
-        scores = self._scores()
-        best: tuple[float, list[int]] = (_WORST, [])
-        for mode in range(3):
-            best = max(best, _best_division(scores, mode), key=lambda found: found[0])
-        ends = best[1]
+        ends = _best_division(self._scores())
         return [list(self._body[start:end]) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
-    def _scores(self) -> list[list[tuple[float, float, float]]]:
-        """Return the scores of rows by first line and number of lines less 1: cells at each of three heights."""
+    def _scores(self) -> list[list[float]]:
+        """Return the scores of rows by first line and number of lines less 1."""
         found = []
         for start in range(len(self._body)):
-            runs: list[tuple[float, float, float]] = []
+            runs: list[float] = []
             joined = 0.0
             columns: dict[int, list[_Piece]] = {}
             for index in range(start, min(len(self._body), start + _MOST_LINES)):
@@ -92,9 +87,7 @@ class RowDivision:
                     joined += self._joined(index, columns)
                 for column, piece in self._pieces[index].items():
                     columns.setdefault(column, []).append(piece)
-                base = joined + self._named(columns) + self._cut(start)
-                top, middle, bottom = self._heights(columns) if index > start else (0.0, 0.0, 0.0)
-                runs.append((base + top, base + middle, base + bottom))
+                runs.append(joined + self._named(columns) + self._cut(start))
                 if joined < -40:
                     break
             found.append(runs)
@@ -160,35 +153,20 @@ class RowDivision:
             return 0.0
         return -1.5 - 1.0 * (len(columns) == 1)
 
-    def _heights(self, columns: Mapping[int, Sequence[_Piece]]) -> tuple[float, float, float]:
-        """Score a row of several lines by its cells' heights: as one row has them at the top, middle or bottom."""
-        if len(columns) < 2:
-            return 0.0, 0.0, 0.0
-        tops = [pieces[0].middle for pieces in columns.values()]
-        bottoms = [pieces[-1].middle for pieces in columns.values()]
-        middles = [(top + bottom) / 2 for top, bottom in zip(tops, bottoms, strict=True)]
-        reach = 0.3 * self._grid.height
-        middle = (min(tops) + max(bottoms)) / 2
-        return (
-            -1.5 * min(2, sum(top - min(tops) > reach for top in tops)),
-            -1.5 * min(2, sum(abs(other - middle) > reach for other in middles)) - 0.2,
-            -1.5 * min(2, sum(max(bottoms) - bottom > reach for bottom in bottoms)) - 0.2,
-        )
 
-
-def _best_division(scores: Sequence[Sequence[tuple[float, float, float]]], mode: int) -> tuple[float, list[int]]:
-    """Return the highest sum of scores, and the ends of its runs."""
+def _best_division(scores: Sequence[Sequence[float]]) -> list[int]:
+    """Return the ends of the runs whose scores have the highest sum."""
     best = [0.0] + [_WORST] * len(scores)
     before = [0] * (len(scores) + 1)
     for start, runs in enumerate(scores):
         for length, run in enumerate(runs, 1):
-            if best[start] + run[mode] > best[start + length]:
-                best[start + length] = best[start] + run[mode]
+            if best[start] + run > best[start + length]:
+                best[start + length] = best[start] + run
                 before[start + length] = start
     ends = [len(scores)]
     while before[ends[0]]:
         ends.insert(0, before[ends[0]])
-    return best[-1], ends
+    return ends
 
 
 def _pieces(grid: Grid, line: TableLine) -> dict[int, _Piece]:

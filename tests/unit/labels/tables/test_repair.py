@@ -132,13 +132,6 @@ def test_tables_side_by_side_with_the_same_headings_are_told_apart() -> None:
     assert second.markdown().startswith("| Age | People |\n|---|---|\n| 10 years | 150 |")
 
 
-def test_a_table_framed_by_lines_stays_as_it_was_found() -> None:
-    lines = {0.0: [(5, "a"), (65, "b")], 20.0: [(5, "c"), (65, "d")], 40.0: [(5, "e"), (65, "f")]}
-    found, boxes = found_by_library([0.0, 60.0, 120.0], [0.0, 19.0, 39.0, 59.0])
-    (table,) = repair(found, boxes, words(lines), Rules((), (Rule(0, 60, 60),), ()))
-    assert table == found
-
-
 def test_no_word_of_a_table_is_lost() -> None:
     lines = {0.0: [(0, "Region"), (100, "all years together"), (250, "d")], **BODY}
     table = repaired(lines, EDGES)
@@ -161,20 +154,6 @@ def test_thin_boxes_are_rules_and_shading_is_none() -> None:
 def test_figures_are_told_from_words() -> None:
     assert all(map(is_figure, ("1,234", "(4.7)", "$5", "—", "10%", "n/a", "1.0–3.5", "**12")))
     assert not any(map(is_figure, ("Total", "of", ". . .", "Table7b-x")))
-
-
-def test_ruled_rows_beside_a_cell_over_two_of_them_stay_rows() -> None:
-    rows = {3.0: [(0, "Size"), (100, "Kind"), (200, "Needle")], 101.0: [(0, "all"), (100, "any"), (200, "no")]}
-    for number, (size, kind) in enumerate((("320", "L"), ("", "H"), ("200", "L"), ("", "H"), ("140", "L"), ("", "H"))):
-        rows[18.0 + 14 * number - 3] = [(100, kind), (200, str(55 + number))]
-        if size:
-            rows[18.0 + 14 * number + 4] = [(0, size)]
-    tops = [0.0, *(14.0 + 14 * number for number in range(7)), 112.0]
-    found, boxes = found_by_library([0.0, 80.0, 180.0, 260.0], tops)
-    full = [(0.0, 260.0, top) for top in tops[1::2]]
-    part = [(85.0, 260.0, top) for top in tops[2::2]]
-    (table,) = repair(found, boxes, words(rows), across(*full, *part, (0.0, 260.0, 0.0)))
-    assert table.rows == found.rows
 
 
 def test_a_rule_below_several_headings_is_no_word_of_any() -> None:
