@@ -122,3 +122,19 @@ def test_text_in_a_picture_on_a_page_of_words_is_a_pictures(tmp_path: Path, monk
     write(page, range(16))
     page.insert_image(pymupdf.Rect(72, 420, 372, 780), pixmap=scanned(12)[0].get_pixmap(dpi=60))
     assert state(made, tmp_path, monkeypatch).status == "ok"
+
+
+@pytest.mark.parametrize(("box", "expected"), [((72, 90, 523, 730), "ok"), ((8, 60, 587, 834), "scan")])
+def test_a_figure_within_the_margins_of_a_page_is_no_scan(
+    box: tuple[float, ...], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = pymupdf.open().new_page(width=451, height=640)
+    for row in range(4):
+        chart.insert_text((40, 60 + 150 * row), "vessels that left the harbour by month", fontsize=11)
+    made = pymupdf.open()
+    page = made.new_page()
+    page.insert_image(pymupdf.Rect(box), pixmap=chart.get_pixmap(dpi=140), keep_proportion=False)
+    write(page, range(-4, -1), size=9)
+    row = state(made, tmp_path, monkeypatch)
+    assert 0.08 < row.unread_share < 0.5, row.unread_share
+    assert row.status == expected, row.message
