@@ -24,7 +24,7 @@ from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.columns import column_cores, corridors, detected_columns, merge_columns, split_columns
 from scribetune.labels.tables.grid import Grid, drawn_edges
 from scribetune.labels.tables.header import header_cells, within_columns
-from scribetune.labels.tables.lines import TableLine, blank_limit, cut, lines_of
+from scribetune.labels.tables.lines import TableLine, blank_limit, cut, is_figure, lines_of
 from scribetune.labels.tables.rows import RowDivision
 from scribetune.text.grids import Cell
 
@@ -32,6 +32,7 @@ _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
 _HYPHEN = re.compile("[-\u00ad\u2010]")
 _TEXT_RULE = re.compile(r"[-–—_=]{5,}")
 _MAX_HEADER_LINES = 10
+_OVER = 2.0  # points
 _ONE_RULE = 2.5  # points between strokes of one line
 
 
@@ -145,14 +146,17 @@ class _Rebuilding:
             right=max((word.x1 for word in kept), default=found.box[2]),
             rules=(*rules.horizontal, *(Rule(w.x0, w.x1, w.centre[1]) for w in drawn)),
             shades=rules.edges,
-            drawn=drawn_edges(edges, rules, found.box),
+            drawn=drawn_edges(edges, rules.vertical, found.box),
         )
+        self.shaded = self.grid.drawn - drawn_edges(edges, rules.lines.down, found.box)
         self.above: list[str] = []
         self.below: list[str] = []
 
     def is_framed(self) -> bool:
         """Whether lines stand between nearly all columns, no text goes over them, and no column is two."""
         if len(self.grid.drawn) < 0.75 * (len(self.grid.edges) - 2) or self._crossings() > 1:
+            return False
+        if self._is_over_shading():
             return False
         for left, right in pairwise(self.grid.edges):
             rows = [
@@ -174,6 +178,15 @@ class _Rebuilding:
                 if _is_cased(before.text) and _is_cased(after.text)
             )
             for line in self.lines
+        )
+
+    def _is_over_shading(self) -> bool:
+        """Whether a text goes over an edge between columns that only shading has, be its own row shaded or not."""
+        return any(
+            segment.x0 + _OVER < edge < segment.x1 - _OVER and not is_figure(segment.words[-1].text)
+            for edge in self.shaded
+            for line in self.lines
+            for segment in line.segments
         )
 
     def table(self) -> PageTable:

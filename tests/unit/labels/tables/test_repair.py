@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from scribetune.labels.ruling_lines import Rule, Rules, rules_of
+from scribetune.labels.ruling_lines import Rule, Rules, Walls, rules_of
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.lines import is_figure
 from scribetune.labels.tables.repair import repair
@@ -137,6 +137,18 @@ def test_a_table_framed_by_lines_stays_as_it_was_found() -> None:
     found, boxes = found_by_library([0.0, 60.0, 120.0], [0.0, 19.0, 39.0, 59.0])
     (table,) = repair(found, boxes, words(lines), Rules((), (Rule(0, 60, 60),), ()))
     assert table == found
+
+
+def test_edges_of_shading_that_a_text_goes_over_frame_no_cells() -> None:
+    lines = {**BODY, 96.0: [(0, "An average of all of the regions here")]}
+    upright = tuple(Rule(39, 94, edge) for edge in EDGES[1:-1])
+    drawn = Rules((), upright, (), Walls((), upright))
+    assert any(cell.text == "?" for cell in repaired(lines, EDGES, drawn).cells)  # strokes frame them
+    table = repaired(lines, EDGES, Rules((), upright, ()))
+    assert ["".join(cell.text for cell in table.cells if cell.row == row) for row in (0, 3)] == [
+        "North1.02.03.04.0",
+        "West1.92.93.94.9",
+    ]
 
 
 def test_no_word_of_a_table_is_lost() -> None:
