@@ -22,7 +22,7 @@ from scribetune.record import reuse
 logger = logging.getLogger(__name__)
 
 _SCAN_SHARE = 0.01
-_COVERED_SHARE = 0.5  # where images cover less of a page, they may be figures with text in them
+_COVERED_SHARE = 0.7  # of a page; images within its margins cover less, and may be figures with text in them
 _UNREAD_SHARE, _MOSTLY_UNREAD_SHARE = 0.08, 0.5
 
 

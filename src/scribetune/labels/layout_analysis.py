@@ -231,11 +231,10 @@ def _is_table(block: PageBlock) -> bool:
 
 
 def _straight(page: Any, layer: TextLayer) -> Sequence[Word]:
-    """Return the words of a page without those of a sloping watermark."""
+    """Return the words of a page without those of a sloping watermark, sloping headings of columns laid down."""
     if all(line.horizontal for line in layer.lines):
         return layer.words
-    characters = characters_of(page)
-    return [word for word in layer.words if not characters.slopes(word)]
+    return characters_of(page).laid_down(layer.words)
 
 
 def _block(region: Region, layer: TextLayer, words: Sequence[Word], rules: Rules) -> PageBlock:

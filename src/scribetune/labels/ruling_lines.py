@@ -41,12 +41,13 @@ class Rules:
     shading: Walls = field(default=Walls())  # all edges of coloured boxes, and white lines, which divide these
 
     def within(self, box: Box) -> "Rules":
-        """Return what lies in, or on the border of, a box."""
+        """Return what lies in, or on the border of, a box; `lines` are all there are."""
         x0, y0, x1, y1 = box
         return Rules(
             tuple(r for r in self.horizontal if y0 - 3 <= r.at <= y1 + 3 and min(r.end, x1) - max(r.start, x0) > 2),
             tuple(r for r in self.vertical if x0 - 3 <= r.at <= x1 + 3 and min(r.end, y1) - max(r.start, y0) > 2),
             tuple(r for r in self.edges if y0 - 3 <= r.at <= y1 + 3 and min(r.end, x1) - max(r.start, x0) > 2),
+            self.lines,
         )
 
 

@@ -135,3 +135,19 @@ def test_screenshots_of_text_in_a_manual_are_pictures(tmp_path: Path, monkeypatc
     page.insert_image((40, 385, 555, 665), pixmap=shot)
     page.insert_text((60, 690), "The answer comes at once, and the points are added to those of the others.")
     assert state(made, tmp_path, monkeypatch).status == "ok"
+
+
+@pytest.mark.parametrize(("box", "expected"), [((72, 90, 523, 730), "ok"), ((8, 60, 587, 834), "scan")])
+def test_a_figure_within_the_margins_of_a_page_is_no_scan(
+    box: tuple[float, ...], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chart = pymupdf.open().new_page(width=451, height=640)
+    for row in range(4):
+        chart.insert_text((40, 60 + 150 * row), "vessels that left the harbour by month", fontsize=11)
+    made = pymupdf.open()
+    page = made.new_page()
+    page.insert_image(pymupdf.Rect(box), pixmap=chart.get_pixmap(dpi=140), keep_proportion=False)
+    write(page, range(-4, -1), size=9)
+    found = state(made, tmp_path, monkeypatch)
+    assert 0.08 < found.unread_share < 0.5, found.unread_share
+    assert found.status == expected, found.message

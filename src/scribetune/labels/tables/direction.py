@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from scribetune.labels import line_ends, text_layer
 from scribetune.labels.right_to_left import has_letters, is_right_to_left
-from scribetune.labels.ruling_lines import Rule, Rules
+from scribetune.labels.ruling_lines import Rule, Rules, Walls
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.lines import TIGHT, lines_of
 from scribetune.text.grids import Cell
@@ -47,7 +47,8 @@ def mirrored(
         cells=tuple(sorted(cells, key=lambda cell: (cell.row, cell.column))),
     )
     upright = tuple(replace(rule, at=-rule.at) for rule in rules.vertical)
-    return table, slots, turned, Rules(_turned(rules.horizontal), upright, _turned(rules.edges))
+    lines = Walls(_turned(rules.lines.across), tuple(replace(rule, at=-rule.at) for rule in rules.lines.down))
+    return table, slots, turned, Rules(_turned(rules.horizontal), upright, _turned(rules.edges), lines)
 
 
 def mirrored_box(box: Box) -> Box:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from scribetune.labels.ruling_lines import Rule, Rules, by_height, covered
+from scribetune.labels.ruling_lines import Rule, by_height, covered
 from scribetune.labels.tables.cells import Box
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure
 
@@ -74,11 +74,11 @@ class Grid:
         return min(abs(by_words - segment.middle), abs(by_edges - segment.middle))
 
 
-def drawn_edges(edges: Sequence[float], rules: Rules, box: Box) -> set[float]:
-    """Return the edges between columns that lines stand on, along most of the table."""
+def drawn_edges(edges: Sequence[float], upright: Sequence[Rule], box: Box) -> set[float]:
+    """Return the edges between columns that lines down the page stand on, along most of the table."""
     height = box[3] - box[1]
     return {
         edge
         for edge in edges[1:-1]
-        if covered(((r.start, r.end) for r in rules.vertical if abs(r.at - edge) <= 4), box[1], box[3]) >= 0.6 * height
+        if covered(((r.start, r.end) for r in upright if abs(r.at - edge) <= 4), box[1], box[3]) >= 0.6 * height
     }

@@ -137,7 +137,7 @@ class _Rebuilding:
             right=max((word.x1 for word in kept), default=found.box[2]),
             rules=(*rules.horizontal, *(Rule(w.x0, w.x1, w.centre[1]) for w in drawn)),
             shades=rules.edges,
-            drawn=drawn_edges(edges, rules, found.box),
+            drawn=drawn_edges(edges, rules.vertical, found.box),
         )
         self.above: list[str] = []
         self.below: list[str] = []
