@@ -147,7 +147,7 @@ def blocks_of(layer: TextLayer) -> list[PageBlock]:
     beside: list[Line] = []
     running: list[Line] = []
     lines, numbers = line_numbers.apart(layer.lines)
-    for line in lines:
+    for line in reading_order.over_pictures(lines, layer.images):
         (beside if _beside_page(line, layer) else running).append(line)
     blocks = blocks_of_lines(running, layer.width, layer.height)
     blocks = merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])

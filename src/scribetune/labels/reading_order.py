@@ -8,8 +8,10 @@ import re
 from bisect import bisect
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
-from scribetune.labels.text_layer import Line
+from scribetune.labels.tables.cells import Box
+from scribetune.labels.text_layer import Line, union
 
 _MAX_DEPTH = 12
 _BIN = 2.0  # points
@@ -19,6 +21,7 @@ _COLUMN_ROWS = 3
 _FEW_ROWS = 2
 _MANY_ROWS = 6
 _WIDE_GAP = 2.5  # sizes of the body's font
+_ON_LINE, _TALLEST = 0.5, 2.5  # of the height of a line
 _SCANNED = 80  # lines looked at to the right of one for its neighbour
 _FIGURES = re.compile(r"[\W\d]*|[\divxlcIVXLC.\-–]{1,7}")
 
@@ -29,6 +32,34 @@ def columns(pieces: Sequence[Line], body: float, *, right_to_left: bool = False)
     `body` is the size of the page's font in points; `right_to_left`: the first column is the rightmost.
     """
     return _cut(list(pieces), body, right_to_left, 0)
+
+
+def over_pictures(lines: Sequence[Line], pictures: Sequence[Box]) -> list[Line]:
+    """Join what stands on one line on both sides of a picture no taller than a few lines: a formula drawn as one.
+
+    Else such gaps, at about one place by chance, look like a gutter.
+    """
+    if not pictures:
+        return list(lines)
+    joined: list[Line] = []
+    for line in sorted(lines, key=lambda line: line.box[0]):
+        before = next((n for n, one in enumerate(joined) if any(_joins(one, p, line) for p in pictures)), None)
+        if before is None:
+            joined.append(line)
+        else:
+            one = joined[before]
+            joined[before] = replace(one, spans=(*one.spans, *line.spans), box=union([one.box, line.box]))
+    return sorted(joined, key=lambda line: (line.box[1], line.box[0]))
+
+
+def _joins(left: Line, picture: Box, right: Line) -> bool:
+    x0, y0, x1, y1 = picture
+    low, high = max(left.box[1], right.box[1]), min(left.box[3], right.box[3])
+    height = min(left.height, right.height)
+    if not (left.horizontal and right.horizontal) or high - low < _ON_LINE * height or y1 - y0 > _TALLEST * height:
+        return False
+    is_between = abs(x0 - left.box[2]) < height and abs(right.box[0] - x1) < height
+    return is_between and y0 < (low + high) / 2 < y1
 
 
 def _cut(lines: list[Line], body: float, right_to_left: bool, depth: int) -> list[list[Line]]:

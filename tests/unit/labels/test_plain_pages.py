@@ -178,3 +178,18 @@ def test_a_heading_over_two_lines_is_one() -> None:
 def test_larger_type_that_much_of_a_page_has_is_no_heading() -> None:
     document = text_page(((40, 40, 360, 150), prose(50), 12), ((40, 160, 360, 400), prose(120), 10))
     assert all(block.kind is not Kind.HEADING for block in plain_pages.blocks_of(text_layer.read(document[0])))
+
+
+def test_pictures_within_lines_make_no_column(tmp_path: Path) -> None:
+    document = pymupdf.open()
+    page = document.new_page(width=400, height=500)
+    formula = pymupdf.Pixmap(pymupdf.csGRAY, pymupdf.IRect(0, 0, 40, 14))
+    formula.clear_with(120)
+    wanted = []
+    for row in range(6):
+        y = 80 + 16 * row
+        page.insert_text((40, y), f"we know that the product {row} of", fontsize=10)
+        page.insert_image((173, y - 9, 228 + row, y + 2), pixmap=formula, keep_proportion=False)
+        page.insert_text((231 + row, y), f"is less than the others {row}", fontsize=10)
+        wanted.append(f"we know that the product {row} of is less than the others {row}")
+    assert " ".join(read(document, tmp_path).text.split()) == " ".join(wanted)

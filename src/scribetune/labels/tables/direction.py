@@ -3,7 +3,8 @@
 In the mirror the first column is the leftmost, and the words of a cell follow each other from left to right.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from scribetune.labels import line_ends, text_layer
@@ -12,6 +13,8 @@ from scribetune.labels.ruling_lines import Rule, Rules, Walls
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.lines import TIGHT, lines_of
 from scribetune.text.grids import Cell
+
+_SIGN_LAST = re.compile(r"^(\d[\d.,]*%?) ?([-+\u2212])$")
 
 Boxes = Sequence[Sequence[Box | None]]
 
@@ -49,6 +52,12 @@ def mirrored(
     upright = tuple(replace(rule, at=-rule.at) for rule in rules.vertical)
     lines = Walls(_turned(rules.lines.across), tuple(replace(rule, at=-rule.at) for rule in rules.lines.down))
     return table, slots, turned, Rules(_turned(rules.horizontal), upright, _turned(rules.edges), lines)
+
+
+def with_signs_first(cells: Iterable[Cell]) -> Iterator[Cell]:
+    """Yield cells that are read from right to left; the sign of a figure, right of it on the page, is read first."""
+    for cell in cells:
+        yield replace(cell, text=_SIGN_LAST.sub(r"\2\1", cell.text))
 
 
 def mirrored_box(box: Box) -> Box:

@@ -50,7 +50,10 @@ def repair(
     """
     if direction.reads_leftwards(found):
         turned = _side_by_side(_repaired(*direction.mirrored(found, boxes, words, rules)))
-        return [replace(table, box=direction.mirrored_box(table.box)) for table in turned]
+        return [
+            replace(table, box=direction.mirrored_box(table.box), cells=tuple(direction.with_signs_first(table.cells)))
+            for table in turned
+        ]
     found, words = direction.with_runs(found, boxes, words)
     return _side_by_side(_repaired(found, boxes, words, rules))
 

@@ -17,6 +17,7 @@ from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rules, Walls
 from scribetune.labels.tables.cell_text import text_of
 from scribetune.labels.tables.cells import Box, PageTable, Word
+from scribetune.labels.tables.direction import with_signs_first
 from scribetune.labels.tables.lattice import Face, Lattice, lattices_of
 from scribetune.labels.tables.lines import is_figure, lines_of
 from scribetune.labels.tables.ruled_checks import explains, has_strips, runs_on
@@ -42,7 +43,6 @@ _NOTE = re.compile(
     re.IGNORECASE,
 )
 _NOTE_WORDS = 15
-_SIGN_LAST = re.compile(r"^(\d[\d.,]*%?)([-+\u2212])$")
 
 
 @dataclass(frozen=True)
@@ -301,14 +301,9 @@ def _table(filled: Filled, words: Sequence[Word], characters: Characters) -> Rul
     table = with_rows_around(table, lattice, filled.words, level, filled.height)
     table = beside(table, lattice, level, filled.height)
     if is_right_to_left("".join(cell.text for cell in cells)):
-        # The sign of a figure, right of it on the page, is read first.
         turned = (
-            replace(
-                cell,
-                column=table.columns - cell.column - cell.column_span,
-                text=_SIGN_LAST.sub(r"\2\1", cell.text),
-            )
-            for cell in table.cells
+            replace(cell, column=table.columns - cell.column - cell.column_span)
+            for cell in with_signs_first(table.cells)
         )
         table = replace(table, cells=tuple(sorted(turned, key=lambda cell: (cell.row, cell.column))))
     return RuledTable(_without_captions(table), filled.left_out)

@@ -7,7 +7,9 @@ import pymupdf
 import pytest
 
 from scribetune.labels import reader
+from scribetune.labels.tables.direction import with_signs_first
 from scribetune.text import markdown
+from scribetune.text.grids import Cell
 
 SETTINGS = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
 HEBREW = [
@@ -49,6 +51,22 @@ def test_the_rightmost_column_is_the_first(rows: Sequence[Sequence[str]], frame:
     read = reader.PageReader(str(page_of(rows, tmp_path / "page.pdf", frame=frame)), "", SETTINGS).read(0)
     assert read.text == pipes(rows)
     assert read.word_recall == 1.0
+
+
+@pytest.mark.parametrize("frame", ["cells", "rules"])
+def test_the_sign_right_of_a_figure_is_read_first(frame: str, tmp_path: Path) -> None:
+    rows = [["אזור", "שינוי", "סכום"], ["צפון", "15.1-", "12"], ["דרום", "24.8+", "7"], ["מרכז", "3.5-", "9"]]
+    path = page_of(
+        [[text.replace("-", "&#8206;-&#8206;") for text in row] for row in rows], tmp_path / "a.pdf", frame=frame
+    )
+    text = reader.PageReader(str(path), "", SETTINGS).read(0).text
+    assert [line.split(" | ")[1] for line in text.splitlines()[2:]] == ["-15.1", "+24.8", "-3.5"]
+
+
+def test_signs_of_figures_alone_are_moved() -> None:
+    texts = ["2.2-", "7 +", "12.5%\u2212", "A-", "3-4", "-5"]
+    moved = with_signs_first([Cell(0, number, text) for number, text in enumerate(texts)])
+    assert [cell.text for cell in moved] == ["-2.2", "+7", "\u221212.5%", "A-", "3-4", "-5"]
 
 
 def test_a_table_of_latin_letters_with_one_hebrew_word_stays_as_it_stands(tmp_path: Path) -> None:
