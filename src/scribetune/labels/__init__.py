@@ -22,10 +22,10 @@ nested_tables    a table in a cell of another, made one grid
 
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order
 characters       the characters of a page: which words are turned, and where a word can be cut
-text_pages       MuPDF's text pages, read without decoding the images on them
 line_ends        what stands between two lines of a text: a blank, nothing, or a hyphen that goes
 equal_widths     equally wide characters: code, or a font that is so by nature
 text_pages       MuPDF's text pages, read without decoding the images on them, text drawn several times once
+covered_text     words under dark bars, which nobody sees
 form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 heading_levels   levels of headings in the whole document, from a sample of its pages

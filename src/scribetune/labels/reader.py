@@ -13,6 +13,7 @@ from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
     coverage,
+    covered_text,
     equal_widths,
     form_fields,
     heading_levels,
@@ -30,6 +31,7 @@ from scribetune.labels.formulas import placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
 from scribetune.labels.tables import ruled
 from scribetune.labels.tables.cells import Box
+from scribetune.labels.text_layer import TextLayer
 from scribetune.text import markdown
 
 logger = logging.getLogger(__name__)
@@ -116,7 +118,7 @@ class PageReader:
         """
         page = self._pdf[index]
         # Tags do not say where a text stands that they name, nor whether it is seen.
-        if has_unseen or not self._is_tagged:
+        if has_unseen or not self._is_tagged or _has_bars(page):
             read = self._analysed(page, unmapped_share(page), has_unseen=has_unseen)
         else:
             read = self._read(page)
@@ -165,11 +167,9 @@ class PageReader:
             text_layer.turn_upright(changed)
             layer = text_layer.read(changed)
         layer = form_fields.with_values(layer, changed)
-        if has_unseen:
-            image = page_images.render(changed, changed.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
-            layer = text_layer.without_unseen(layer, lambda box: text_layer_checks.is_seen(box, image))
-        layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         drawings = changed.get_cdrawings()
+        layer = _seen(changed, layer, covered_text.bars_over(layer.words, drawings), has_unseen=has_unseen)
+        layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
         framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
         if not framed and plain_pages.is_plain(layer, rules, len(drawings)):
@@ -200,6 +200,28 @@ class PageReader:
             covered.precision,
             page_blocks.unicode_formulas(blocks),
         )
+
+
+def _has_bars(page: Any) -> bool:
+    """Whether words of a tagged page lie under dark boxes, which may hide them."""
+    drawings = page.get_cdrawings()
+    return any("f" in path["type"] for path in drawings) and bool(
+        covered_text.bars_over(text_layer.read(page).words, drawings)
+    )
+
+
+def _seen(page: Any, layer: TextLayer, bars: Sequence[Box], *, has_unseen: bool) -> TextLayer:
+    """Return a page's text layer without what nobody sees of it; its image is made only where that is in doubt."""
+    if not has_unseen and not bars:
+        return layer
+    image = page_images.render(page, page.get_displaylist(), _CHECKED_LONG_SIDE_PX, "auto")
+
+    def is_seen(box: Box) -> bool:
+        return text_layer_checks.is_seen(box, image)
+
+    if has_unseen:
+        layer = text_layer.without_unseen(layer, is_seen)
+    return covered_text.without_covered(layer, bars, is_seen)
 
 
 class UnreadablePdfError(Exception):
