@@ -189,6 +189,8 @@ class PageReader:
         )
         if not markdown.words(text.replace(markdown.FIGURE, "")):
             text = ""
+        pieces = {word: parts for table in framed for word, parts in table.cut.items()}
+        layer = replace(layer, words=tuple(part for word in layer.words for part in pieces.get(word, (word,))))
         covered = coverage.of_blocks(blocks, layer, text, keep_headers=self._settings.headers_footers == "keep")
         filled, misplaced = tokens.fill(text)
         return PageText(

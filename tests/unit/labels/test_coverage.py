@@ -1,11 +1,14 @@
 """Promises of comparing a label with its text layer: by place, every word once, marks too."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import pymupdf
 import pytest
 
 from scribetune.labels import coverage
 from scribetune.labels.coverage import Coverage, Piece
+from scribetune.labels.reader import LabelSettings, PageReader
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.text.grids import Cell
 
@@ -180,3 +183,23 @@ def test_a_word_on_a_rule_is_two_cells_words() -> None:
     words = [*words_of("Name x y", 0), *words_of("sum 120340", 20)]
     found = coverage.of_pieces([table], words, table.markdown())
     assert (lost(found), found.surplus) == ([], ())
+
+
+def test_words_that_a_line_of_a_table_cuts_are_all_there(tmp_path: Path) -> None:
+    made = pymupdf.open()
+    page = made.new_page()
+    for x in (60, 130, 200, 270):
+        page.draw_line((x, 60), (x, 180))
+    for y in (60, 90, 120, 150, 180):
+        page.draw_line((60, y), (270, y))
+    for row, figures in enumerate([("Item", "Value", "Sold"), *[("12345.67", f"9{n}876.54", "3.") for n in range(3)]]):
+        for column, text in enumerate(figures):
+            # Set to the right, against the line, and a little over it.
+            x = 60 + 70 * (column + 1) - pymupdf.get_text_length(text, fontsize=15) + 0.5
+            page.insert_text((x, 80 + 30 * row), text, fontsize=15)
+    made.save(tmp_path / "a.pdf")
+    read = PageReader(str(tmp_path / "a.pdf"), "", LabelSettings("keep", "markdown", "alt", "use", 30.0, "test")).read(
+        0
+    )
+    assert "| 12345.67 | 90876.54 | 3. |" in read.text
+    assert (read.word_recall, read.word_precision) == (1.0, 1.0)

@@ -6,8 +6,8 @@ several rows or columns of words. Lines that only frame or group what white spac
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
 
@@ -51,6 +51,7 @@ class RuledTable:
 
     table: PageTable  # its cells, headings above the lines included
     left_out: tuple[Word, ...]  # words in its box that are in no cell: a watermark's
+    cut: Mapping[Word, tuple[Word, ...]] = field(default_factory=dict)  # words over lines, in pieces
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Filled:
     words: tuple[tuple[Word, ...], ...]  # for each face
     height: float  # of most words
     left_out: tuple[Word, ...]
+    cut: Mapping[Word, tuple[Word, ...]] = field(default_factory=dict)  # words over lines, in pieces
 
 
 def tables_of(layer: TextLayer, rules: Rules, characters: Callable[[], Characters]) -> list[RuledTable]:
@@ -92,7 +94,7 @@ def _tables(
         if runs_on(filled.lattice, layer.words, filled.height):
             continue
         if explains(filled.lattice, filled.words, filled.height, is_shaded=is_shaded):
-            found.append(_table(filled, layer.words, characters()))
+            found.append(replace(_table(filled, layer.words, characters()), cut=filled.cut))
     return found
 
 
@@ -116,6 +118,7 @@ def _filled(lattice: Lattice, words: Sequence[Word], characters: Characters) -> 
     }
     held: list[list[Word]] = [[] for _ in lattice.faces]
     left_out: list[Word] = []
+    cut: dict[Word, tuple[Word, ...]] = {}
     lost = 0
     for word in words:
         if characters.slopes(word):
@@ -127,7 +130,10 @@ def _filled(lattice: Lattice, words: Sequence[Word], characters: Characters) -> 
         if crosses and (not across or word.height > _LARGE * height):
             left_out.append(word)
             continue
-        for piece in _cut(lattice, slots, word, characters) if across else [word]:
+        parts = _cut(lattice, slots, word, characters) if across else [word]
+        if len(parts) > 1:
+            cut[word] = tuple(parts)
+        for piece in parts:
             index = _face(lattice, slots, piece)
             if index is None or not (lattice.faces[index].is_whole or lattice.faces[index].is_closed):
                 lost += 1
@@ -141,7 +147,7 @@ def _filled(lattice: Lattice, words: Sequence[Word], characters: Characters) -> 
     if lost > _LOST * (len(words) - len(left_out) + lost):
         return None
     filled = _with_spread(Filled(lattice, tuple(map(tuple, held)), height, tuple(left_out)))
-    return _without_gaps(filled) if filled is not None else None
+    return replace(_without_gaps(filled), cut=cut) if filled is not None else None
 
 
 def _with_spread(filled: Filled) -> Filled | None:
