@@ -12,12 +12,9 @@ _MOSTLY = 0.7  # of a word's width
 _INSET = 0.1  # of a word's height: bars have edges
 
 
-def bars_over(words: Sequence[Word], drawings: Iterable[Mapping[str, Any]]) -> list[Box]:
-    """Return the boxes filled with a dark colour that words lie in; `drawings` as PyMuPDF's `get_cdrawings` gives them.
-
-    Whether the words are seen all the same (white on black) the page's image says.
-    """
-    boxes = [
+def dark_boxes(drawings: Iterable[Mapping[str, Any]]) -> list[Box]:
+    """Return the boxes filled with a dark colour; `drawings` as PyMuPDF's `get_cdrawings` gives them."""
+    return [
         (float(x0), float(y0), float(x1), float(y1))
         for path in drawings
         if "f" in path["type"] and path.get("fill") and max(path["fill"]) < _DARK
@@ -25,6 +22,13 @@ def bars_over(words: Sequence[Word], drawings: Iterable[Mapping[str, Any]]) -> l
         if item[0] == "re"
         for x0, y0, x1, y1 in [item[1]]
     ]
+
+
+def bars_over(words: Sequence[Word], boxes: Sequence[Box]) -> list[Box]:
+    """Return those of dark boxes that words lie in.
+
+    Whether the words are seen all the same (white on black) the page's image says.
+    """
     return [box for box in boxes if any(_is_under(word, box) for word in words)]
 
 

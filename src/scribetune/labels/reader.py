@@ -168,7 +168,8 @@ class PageReader:
             layer = text_layer.read(changed)
         layer = form_fields.with_values(layer, changed)
         drawings = changed.get_cdrawings()
-        layer = _seen(changed, layer, covered_text.bars_over(layer.words, drawings), has_unseen=has_unseen)
+        bars = covered_text.bars_over(layer.words, covered_text.dark_boxes(drawings))
+        layer = _seen(changed, layer, bars, has_unseen=has_unseen)
         layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
         framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
@@ -206,10 +207,8 @@ class PageReader:
 
 def _has_bars(page: Any) -> bool:
     """Whether words of a tagged page lie under dark boxes, which may hide them."""
-    drawings = page.get_cdrawings()
-    return any("f" in path["type"] for path in drawings) and bool(
-        covered_text.bars_over(text_layer.read(page).words, drawings)
-    )
+    boxes = covered_text.dark_boxes(page.get_cdrawings())
+    return bool(boxes) and bool(covered_text.bars_over(text_layer.read(page).words, boxes))
 
 
 def _seen(page: Any, layer: TextLayer, bars: Sequence[Box], *, has_unseen: bool) -> TextLayer:

@@ -46,7 +46,6 @@ _OF_CELLS = frozenset(
     | {"BlockQuote", "Figure", "Title"}
 )
 _HELD = frozenset({"L", "Table", "TOC", "Div", "H1", "H2", "H3", "H4", "H5", "H6"})
-_IN_LISTING = frozenset({"P", "Code", "Span"})
 Place = tuple[int, int, int, int]
 """A box in whole points."""
 _MONO = 8  # span flag of MuPDF

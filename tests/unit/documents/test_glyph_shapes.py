@@ -10,6 +10,7 @@ import pytest
 
 from scribetune.documents import drawn_page, glyph_shapes, text_layer_checks
 from support import hostile_pdfs
+from support.font_claims import with_claims
 
 TEXT = (
     "Method for the sensory testing of tea",
@@ -28,20 +29,7 @@ def said(text: tuple[str, ...], font: str, says: Callable[[str], str]) -> pymupd
     page.insert_font(fontname="F0", fontbuffer=known.buffer)
     for number, line in enumerate(text):
         page.insert_text((72, 120 + 24 * number), line, fontsize=12, fontname="F0")
-    pairs = {known.has_glyph(ord(letter)): letter for line in text for letter in line}
-    rows = "\n".join(
-        f"<{glyph:04x}> <{says(letter).encode('utf-16-be').hex()}>" for glyph, letter in sorted(pairs.items())
-    )
-    named = (
-        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def\n"
-        f"1 begincodespacerange <0000> <ffff> endcodespacerange\n{len(pairs)} beginbfchar\n{rows}\nendbfchar\n"
-        "endcmap end end"
-    )
-    for xref in range(1, made.xref_length()):
-        kind, value = made.xref_get_key(xref, "ToUnicode")
-        if kind == "xref":
-            made.update_stream(int(value.split()[0]), named.encode())
-    return pymupdf.open(stream=made.tobytes(), filetype="pdf")
+    return with_claims(made, {known.has_glyph(ord(letter)): says(letter) for line in text for letter in line})
 
 
 def unlike(document: pymupdf.Document) -> tuple[int, int]:

@@ -54,6 +54,12 @@ def test_a_second_build_notices_what_became_of_a_pipe(tmp_path: Path, monkeypatc
         assert hashes.differs("raw/pipe.pdf", "unreadable: no regular file")
 
 
+def label_of_second_page(path: Path) -> str:
+    """Return it on one line."""
+    reader = PageReader(str(path), "", LabelSettings("keep", "markdown", "alt", "use", 60.0, "test"))
+    return " ".join(reader.read(1).text.split())
+
+
 def test_a_page_tree_that_lies_or_runs_in_circles_costs_no_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,10 +71,7 @@ def test_a_page_tree_that_lies_or_runs_in_circles_costs_no_page(
     assert {one.document.status for one in results} == {"ok"}
     assert all("page tree is wrong" in one.document.message for one in results)
     # What its label is made of is the same PDF.
-    reader = PageReader(
-        str(tmp_path / "raw" / "negative.pdf"), "", LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
-    )
-    assert hostile_pdfs.SENTENCE in " ".join(reader.read(1).text.split())
+    assert hostile_pdfs.SENTENCE in label_of_second_page(tmp_path / "raw" / "negative.pdf")
 
 
 def test_pages_that_no_tree_leads_to_are_found_among_the_objects_of_the_file(
@@ -84,10 +87,7 @@ def test_pages_that_no_tree_leads_to_are_found_among_the_objects_of_the_file(
     assert messages.pop("deleted.pdf")[0] == "zero_pages"
     assert {status for status, _ in messages.values()} == {"ok"}
     assert all("page tree is wrong" in message for _, message in messages.values())
-    reader = PageReader(
-        str(tmp_path / "raw" / "no_kids.pdf"), "", LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
-    )
-    assert hostile_pdfs.SENTENCE in " ".join(reader.read(1).text.split())
+    assert hostile_pdfs.SENTENCE in label_of_second_page(tmp_path / "raw" / "no_kids.pdf")
 
 
 def test_a_file_without_its_cross_references_alone_is_whole(tmp_path: Path) -> None:

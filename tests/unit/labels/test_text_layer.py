@@ -7,6 +7,7 @@ import pytest
 
 from scribetune.labels import text_layer
 from scribetune.labels.text_layer import Line, Span
+from support.font_claims import with_claims
 
 
 def test_hidden_text_is_left_out_and_control_characters_are_blanks(tmp_path: Path) -> None:
@@ -70,20 +71,8 @@ def test_leaders_that_the_font_does_not_name_are_dots(meaning: str) -> None:
     page.insert_font(fontname="F0", fontbuffer=font.buffer)
     text = "Chapter one ............ 7"
     page.insert_text((72, 100), text, fontsize=12, fontname="F0")
-    rows = "\n".join(
-        f"<{font.has_glyph(ord(letter)):04x}> <{ord(meaning if letter == '.' and meaning else letter):04x}>"
-        for letter in sorted(set(text))
-    )
-    named = (
-        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def\n"
-        f"1 begincodespacerange <0000> <ffff> endcodespacerange\n{len(set(text))} beginbfchar\n{rows}\nendbfchar\n"
-        "endcmap end end"
-    )
-    for xref in range(1, made.xref_length()):
-        kind, value = made.xref_get_key(xref, "ToUnicode")
-        if kind == "xref":
-            made.update_stream(int(value.split()[0]), named.encode())
-    layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
+    claims = {font.has_glyph(ord(letter)): meaning if letter == "." and meaning else letter for letter in text}
+    layer = text_layer.read(with_claims(made, claims)[0])
     assert [line.text for line in layer.lines] == [text]
     assert [word.text for word in layer.words] == text.split()
 

@@ -50,14 +50,6 @@ class Lattice:
         right, bottom = face.column + face.column_span, face.row + face.row_span
         return self.xs[face.column], self.ys[face.row], self.xs[right], self.ys[bottom]
 
-    def face_at(self, x: float, y: float) -> Face | None:
-        """Return the face around a place."""
-        for face in self.faces:
-            x0, y0, x1, y1 = self.box_of(face)
-            if x0 <= x <= x1 and y0 <= y <= y1:
-                return face
-        return None
-
 
 def lattices_of(across: Sequence[Rule], down: Sequence[Rule], tallest: float) -> list[Lattice]:
     """Return the lattices of two lines or more each way that lines of a page make.

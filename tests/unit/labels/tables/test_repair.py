@@ -4,25 +4,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from scribetune.labels.ruling_lines import Rule, Rules, rules_of
-from scribetune.labels.tables.cells import Box, PageTable, Word
+from scribetune.labels.tables.cells import Box, PageTable
 from scribetune.labels.tables.lines import is_figure
 from scribetune.labels.tables.repair import repair
 from scribetune.text.grids import Cell
+from support.table_words import words
 
 NO_RULES = Rules((), (), ())
-WIDTH = 5.0  # of a character
-
-
-def words(lines: Mapping[float, Sequence[tuple[float, str]]]) -> list[Word]:
-    """Words from {height: [(left edge, text), …]}; the words of a text follow each other, a blank apart."""
-    found = []
-    for y, texts in lines.items():
-        for x, text in texts:
-            left = x
-            for word in text.split():
-                found.append(Word(left, y, left + WIDTH * len(word), y + 10, word))
-                left += WIDTH * len(word) + 2
-    return found
 
 
 def found_by_library(edges: list[float], tops: list[float]) -> tuple[PageTable, list[list[Box | None]]]:

@@ -3,32 +3,19 @@
 from collections.abc import Mapping, Sequence
 
 from scribetune.labels.ruling_lines import Rule
-from scribetune.labels.tables.cells import Word
 from scribetune.labels.tables.grid import Grid
-from scribetune.labels.tables.lines import TableLine, lines_of
+from scribetune.labels.tables.lines import lines_of
 from scribetune.labels.tables.rows import RowDivision
+from support.table_words import words
 
-WIDTH = 5.0  # of a character
 EDGES = [0.0, 90.0, 210.0, 280.0]
-
-
-def lines(texts: Mapping[float, Sequence[tuple[float, str]]]) -> list[TableLine]:
-    """Lines from {height: [(left edge, text), …]}; the words of a text follow each other, a blank apart."""
-    words = []
-    for y, row in texts.items():
-        for x, text in row:
-            left = x
-            for word in text.split():
-                words.append(Word(left, y, left + WIDTH * len(word), y + 10, word))
-                left += WIDTH * len(word) + 2
-    return lines_of(words)
 
 
 def rows(
     texts: Mapping[float, Sequence[tuple[float, str]]], rules: Sequence[Rule] = (), edges: Sequence[float] = EDGES
 ) -> list[str]:
     """The words of each row, line after line."""
-    body = lines(texts)
+    body = lines_of(words(texts))
     grid = Grid(list(edges), 10.0, 4.2, edges[0], edges[-1], tuple(rules), (), set())
     return [" ".join(word.text for line in row for word in line.words) for row in RowDivision(grid, body).rows()]
 
