@@ -10,8 +10,7 @@ from statistics import median
 from typing import Any
 
 from scribetune.labels import text_pages
-from scribetune.labels.tables.cells import Box, Word
-from scribetune.labels.text_layer import union
+from scribetune.labels.tables.cells import Box, Word, union
 
 _STRAIGHT = 0.99
 _JUMP = 0.04  # of the font's size: further from the end of the character before, one was placed by itself
@@ -48,7 +47,7 @@ class Characters:
 
     def direction(self, word: Word) -> tuple[float, float]:
         """Return where a word's next character stands from one: (1, 0) to the right, (0, -1) up, …."""
-        return self._directions.get(_rounded(_box(word)), (1.0, 0.0))
+        return self._directions.get(_rounded(word.box), (1.0, 0.0))
 
     def slopes(self, word: Word) -> bool:
         """Whether a word runs neither along nor up or down the page."""
@@ -62,7 +61,7 @@ class Characters:
         """
         level = [word for word in words if not self.slopes(word)]
         usual = median(word.height for word in level) if level else 0.0
-        rising = [(union([_box(w) for w in line]), line) for line in self._rising(words)]
+        rising = [(union([w.box for w in line]), line) for line in self._rising(words)]
         for box, line in rising:
             size = self._size(line[0])
             is_beside = any(
@@ -91,11 +90,11 @@ class Characters:
         return [line for _, line in lines]
 
     def _size(self, word: Word) -> float:
-        return self._words[_rounded(_box(word))][0].size
+        return self._words[_rounded(word.box)][0].size
 
     def cut(self, word: Word, walls: Iterable[float]) -> list[Word]:
         """Cut a word where one character beyond a wall was placed by itself, or two meet there; else it stays whole."""
-        characters = self._words.get(_rounded(_box(word)))
+        characters = self._words.get(_rounded(word.box))
         if characters is None or "".join(c.text for c in characters) != word.text:
             return [word]
         places = sorted({place for wall in walls if (place := _place(characters, wall)) is not None})
@@ -128,10 +127,6 @@ def _words_of(line: dict[str, Any]) -> Iterator[list[_Character]]:
 def _key(characters: Sequence[_Character]) -> Key:
     x0, y0, x1, y1 = zip(*(c.box for c in characters), strict=True)
     return _rounded((min(x0), min(y0), max(x1), max(y1)))
-
-
-def _box(word: Word) -> Box:
-    return word.x0, word.y0, word.x1, word.y1
 
 
 def _rounded(box: Box) -> Key:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from scribetune.labels.tables.cells import Box, Word
-from scribetune.labels.text_layer import Line, Span, TextLayer, union
+from scribetune.labels.tables.cells import Box, Word, union
+from scribetune.labels.text_layer import Line, Span, TextLayer
 
 _DARK = 0.35  # of white, each channel
 _MOSTLY = 0.7  # of a word's width

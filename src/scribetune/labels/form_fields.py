@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from scribetune.labels import right_to_left
-from scribetune.labels.tables.cells import Box
-from scribetune.labels.text_layer import Line, TextLayer, union
+from scribetune.labels.tables.cells import Box, holds, union
+from scribetune.labels.text_layer import Line, TextLayer
 
 _SAME_ROW = 0.5  # of the lower line's height
 
@@ -22,7 +22,7 @@ def with_values(layer: TextLayer, page: Any) -> TextLayer:
         return layer
     typed = (pymupdf.PDF_WIDGET_TYPE_TEXT, pymupdf.PDF_WIDGET_TYPE_COMBOBOX)
     fields = [tuple(widget.rect) for widget in page.widgets(typed) if widget.field_value]
-    values = {number for number, line in enumerate(layer.lines) if any(_is_in(line, field) for field in fields)}
+    values = {number for number, line in enumerate(layer.lines) if any(holds(field, line.middle) for field in fields)}
     if not values or len(values) == len(layer.lines):
         return layer
     named: dict[int, list[int]] = {}
@@ -39,11 +39,6 @@ def with_values(layer: TextLayer, page: Any) -> TextLayer:
         elif number not in taken:
             lines.append(line)
     return replace(layer, lines=tuple(lines))
-
-
-def _is_in(line: Line, field: Box) -> bool:
-    x, y = line.middle
-    return field[0] <= x <= field[2] and field[1] <= y <= field[3]
 
 
 def _label_of(value: int, lines: Sequence[Line], values: set[int]) -> int | None:

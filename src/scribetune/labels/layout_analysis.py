@@ -18,9 +18,9 @@ from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables import cell_words, repair
 from scribetune.labels.tables.between_rules import tables_between
-from scribetune.labels.tables.cells import Box, PageTable, Word
+from scribetune.labels.tables.cells import Box, PageTable, Word, holds, union
 from scribetune.labels.tables.ruled import RuledTable
-from scribetune.labels.text_layer import Line, Span, TextLayer, union, visual_lines
+from scribetune.labels.text_layer import Line, Span, TextLayer, visual_lines
 
 _KINDS = {
     "title": Kind.HEADING,
@@ -181,14 +181,9 @@ def _share_within(box: Box, other: Box) -> float:
 
 def _has_more(box: Box, framed: Sequence[RuledTable], words: Sequence[Word]) -> bool:
     """Whether a good part of the words in a box is in no ruled table."""
-    inside = [word for word in words if _holds(box, word)]
-    outside = [word for word in inside if not any(_holds(one.table.box, word) for one in framed)]
+    inside = [word for word in words if holds(box, word.centre)]
+    outside = [word for word in inside if not any(holds(one.table.box, word.centre) for one in framed)]
     return len(outside) > _MUCH * len(inside)
-
-
-def _holds(box: Box, word: Word) -> bool:
-    x, y = word.centre
-    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
 
 
 def _left_out(words: Sequence[Word], lines: Sequence[Line]) -> list[Line]:
@@ -196,7 +191,9 @@ def _left_out(words: Sequence[Word], lines: Sequence[Line]) -> list[Line]:
     found = []
     for line in lines:
         x0, y0, x1, y1 = line.box
-        its = [word for word in words if _holds((x0 - 1, y0 - 1, x1 + 1, y1 + 1), word) and word.text in line.text]
+        its = [
+            word for word in words if holds((x0 - 1, y0 - 1, x1 + 1, y1 + 1), word.centre) and word.text in line.text
+        ]
         if its and not line.horizontal:
             found.append(line)
         elif its:
@@ -341,7 +338,7 @@ def _parts_left(span: Span, words: Sequence[tuple[Word, bool]]) -> list[Span]:
     for is_left, run in groupby(words, key=lambda word: word[1]):
         if is_left:
             found = [word for word, _ in run]
-            box = union([(word.x0, word.y0, word.x1, word.y1) for word in found])
+            box = union([word.box for word in found])
             parts.append(replace(span, text=" ".join(word.text for word in found), box=box))
     return parts
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
-from scribetune.labels.text_layer import Line, union
+from scribetune.labels.tables.cells import union
+from scribetune.labels.text_layer import Line
 
 _NUMBER = re.compile(r"\d{1,4}")
 _LEAST = 3  # numbers

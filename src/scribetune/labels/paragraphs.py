@@ -17,8 +17,8 @@ from statistics import median
 
 from scribetune.labels.page_blocks import list_marker, marker_length
 from scribetune.labels.right_to_left import is_right_to_left
-from scribetune.labels.tables.cells import Box
-from scribetune.labels.text_layer import Line, union, visual_lines
+from scribetune.labels.tables.cells import Box, union
+from scribetune.labels.text_layer import Line, visual_lines
 from scribetune.text.markdown import is_cjk
 
 _SAME_SIZE = 0.12

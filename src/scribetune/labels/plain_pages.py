@@ -15,9 +15,9 @@ from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_mark
 from scribetune.labels.paragraphs import Paragraph
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rule, Rules
-from scribetune.labels.tables.cells import Box, Word
+from scribetune.labels.tables.cells import Box, Word, union
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure, lines_of
-from scribetune.labels.text_layer import Line, TextLayer, union
+from scribetune.labels.text_layer import Line, TextLayer
 
 _MAX_SHAPES = 60
 HOPELESS_SHAPES = 10_000

@@ -30,7 +30,7 @@ from scribetune.labels.characters import characters_of
 from scribetune.labels.formulas import placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
 from scribetune.labels.tables import ruled
-from scribetune.labels.tables.cells import Box
+from scribetune.labels.tables.cells import Box, overlap
 from scribetune.labels.text_layer import TextLayer
 from scribetune.text import markdown
 
@@ -237,7 +237,7 @@ def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> Page
     covered = coverage.of_pieces(tagged.pieces, layer.words, _without(tagged.latex, text))
     # Formulas that nobody tagged as such are told by their fonts.
     boxes = tagged.formula_boxes
-    untagged = sum(line.is_formula and not any(_overlap(line.box, box) for box in boxes) for line in layer.lines)
+    untagged = sum(line.is_formula and not any(overlap(line.box, box) for box in boxes) for line in layer.lines)
     return PageText(
         text,
         covered.recall,
@@ -257,10 +257,6 @@ def _without(parts: Sequence[str], text: str) -> str:
         if found >= 0:
             kept, at = f"{kept}{text[at:found]} ", found + len(part)
     return kept + text[at:]
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def unmapped_share(page: Any) -> float:

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from scribetune.labels.tables.cells import Box
-from scribetune.labels.text_layer import Line, union
+from scribetune.labels.tables.cells import Box, union
+from scribetune.labels.text_layer import Line
 
 _MAX_DEPTH = 12
 _BIN = 2.0  # points

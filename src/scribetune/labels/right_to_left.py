@@ -13,7 +13,7 @@ from itertools import combinations, groupby
 from typing import Any
 
 from scribetune.labels.line_glyphs import Glyph, Source, glyphs_of, rows_of, sources_of
-from scribetune.labels.tables.cells import Box, Word
+from scribetune.labels.tables.cells import Word, union
 from scribetune.text import bidirectional
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\U00010800-\U00010fff\U0001e800-\U0001efff]")
@@ -262,16 +262,16 @@ def _line(glyphs: Sequence[Glyph], place: tuple[int, int]) -> dict[str, Any]:
             runs.append([glyph])
     spans: list[dict[str, Any]] = []
     for run in runs:
-        box = _union([glyph.box for glyph in run])
+        box = union([glyph.box for glyph in run])
         if spans and not spans[-1]["text"][-1].isspace():
             # What follows at the other end of a run that is read from left to right follows without a blank.
             before = spans[-1]["bbox"]
-            box = box if max(box[0] - before[2], before[0] - box[2]) < _BLANK * run[0].size else _union([before, box])
+            box = box if max(box[0] - before[2], before[0] - box[2]) < _BLANK * run[0].size else union([before, box])
         spans.append({**run[0].span, "text": "".join(glyph.text for glyph in run), "bbox": box})
     first = glyphs[0].line.line
     return {
         "spans": spans,
-        "bbox": _union([span["bbox"] for span in spans]),
+        "bbox": union([span["bbox"] for span in spans]),
         "dir": first["dir"],
         "wmode": first["wmode"],
         "place": place,
@@ -281,11 +281,6 @@ def _line(glyphs: Sequence[Glyph], place: tuple[int, int]) -> dict[str, Any]:
 def _style(glyph: Glyph) -> tuple[Any, ...]:
     span = glyph.span
     return span["flags"], round(span["size"], 1), span.get("alpha")
-
-
-def _union(boxes: Sequence[Box]) -> Box:
-    x0, y0, x1, y1 = zip(*boxes, strict=True)
-    return min(x0), min(y0), max(x1), max(y1)
 
 
 def _words(glyphs: Sequence[Glyph]) -> Iterator[Word]:
@@ -307,7 +302,7 @@ def _words(glyphs: Sequence[Glyph]) -> Iterator[Word]:
         if not text or (is_apart and _has_content(glyph.text)):
             box = glyph.box
         elif not is_apart:
-            box = _union([box, glyph.box])
+            box = union([box, glyph.box])
         text += glyph.text
     if text:
         yield Word(*box, text)
@@ -322,7 +317,7 @@ def _words_of_line(line: dict[str, Any]) -> Iterator[Word]:
     for is_blank, group in groupby(chars, key=lambda char: char["c"].isspace()):
         word = list(group)
         if not is_blank:
-            yield Word(*_union([char["bbox"] for char in word]), "".join(char["c"] for char in word))
+            yield Word(*union([char["bbox"] for char in word]), "".join(char["c"] for char in word))
 
 
 def _arrange(blocks: list[dict[str, Any]]) -> None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from scribetune.labels import line_ends, right_to_left, text_pages
-from scribetune.labels.tables.cells import Box, Word
+from scribetune.labels.tables.cells import Box, Word, union
 from scribetune.text.markdown import is_cjk
 
 _ITALIC, _MONO, _BOLD = 2, 8, 16  # span flags of MuPDF
@@ -169,7 +169,7 @@ def _with_drawn_hyphens(line: Line, *, are_hyphens: bool) -> Line:
 def _once(lines: Sequence[Line], words: Sequence[Word]) -> tuple[list[Line], list[Word]]:
     """Return lines and words without what is drawn again in the same place: bold by hand, outlines, shadows."""
     shadows = text_pages.shadows([(line.text, line.box) for line in lines])
-    gone = text_pages.doubled([(word.text, (word.x0, word.y0, word.x1, word.y1)) for word in words])
+    gone = text_pages.doubled([(word.text, word.box) for word in words])
     for shadow, line in shadows.items():
         parts = set(lines[shadow].text.split()) - set(lines[line].text.split())
         x0, y0, x1, y1 = lines[shadow].box
@@ -310,12 +310,6 @@ def _without_quarter_blank(span: Mapping[str, Any], text: str) -> str:
 def _readable(text: str) -> str:
     """Return text in NFC; a control character or the replacement one stands for a glyph that has no other: a blank."""
     return unicodedata.normalize("NFC", _CONTROL.sub(" ", text_pages.with_leaders(text)))
-
-
-def union(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box around boxes."""
-    x0, y0, x1, y1 = zip(*boxes, strict=True)
-    return min(x0), min(y0), max(x1), max(y1)
 
 
 def is_apart(before: str, after: str, left: Box, right: Box) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from scribetune.labels import line_ends, page_blocks, reader, text_layer
 from scribetune.labels.page_blocks import Kind, PageBlock
+from scribetune.labels.tables.cells import union
 from scribetune.labels.text_layer import Line, Span
 
 SETTINGS = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test")
@@ -19,7 +20,7 @@ def line(text: str, top: float, *, left: float = 50.0, bold: bool = False) -> Li
 
 def written(kind: Kind, *texts: str) -> str:
     lines = tuple(line(text, 50 + 14 * number) for number, text in enumerate(texts))
-    block = PageBlock(kind, text_layer.union([one.box for one in lines]), lines, 1)
+    block = PageBlock(kind, union([one.box for one in lines]), lines, 1)
     return page_blocks.write([block], always_html=False, keep_headers=True)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from scribetune.labels.ruling_lines import Rules
-from scribetune.labels.tables.cells import Box, PageTable, Word
+from scribetune.labels.tables.cells import Box, PageTable, Word, overlap
 from scribetune.labels.tables.columns import corridors
 from scribetune.labels.tables.lines import is_figure, lines_of
 from scribetune.labels.tables.repair import repair
@@ -32,14 +32,10 @@ def tables_between(words: Sequence[Word], rules: Rules, taken: Sequence[Box]) ->
         )
         box = (first.start, heights[0], first.end, heights[-1])
         is_large = box[2] - box[0] > _LEAST_SIDE and box[3] - box[1] > _LEAST_SIDE
-        if len(heights) < 3 or not is_large or any(_overlap(box, other) for other in taken):
+        if len(heights) < 3 or not is_large or any(overlap(box, other) for other in taken):
             continue
         found.extend(_table(box, [h for h in heights if h > box[1] + _SAME_PLACE], words, rules))
     return found
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _table(box: Box, heights: Sequence[float], words: Sequence[Word], rules: Rules) -> list[PageTable]:

@@ -11,6 +11,23 @@ Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in points of the page as it is shown."""
 
 
+def union(boxes: Sequence[Box]) -> Box:
+    """Return the smallest box around boxes."""
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
+def overlap(a: Box, b: Box) -> bool:
+    """Whether two boxes have a part of the page in common."""
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def holds(box: Box, place: tuple[float, float]) -> bool:
+    """Whether a place, such as the middle of a word, is in a box or on its edge."""
+    x, y = place
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+
+
 @dataclass(frozen=True)
 class Word:
     """A word of the text layer, and where it stands."""
@@ -26,6 +43,11 @@ class Word:
     def centre(self) -> tuple[float, float]:
         """Its middle."""
         return (self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2
+
+    @property
+    def box(self) -> Box:
+        """Where it stands."""
+        return self.x0, self.y0, self.x1, self.y1
 
     @property
     def height(self) -> float:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from scribetune.labels import line_ends, text_layer
+from scribetune.labels import line_ends
 from scribetune.labels.right_to_left import has_letters, is_right_to_left
 from scribetune.labels.ruling_lines import Rule, Rules, Walls
-from scribetune.labels.tables.cells import Box, PageTable, Word
+from scribetune.labels.tables.cells import Box, PageTable, Word, union
 from scribetune.labels.tables.lines import TIGHT, lines_of
 from scribetune.text.grids import Cell
 
@@ -101,7 +101,7 @@ def _runs(words: Sequence[Word], *, leftwards: bool) -> list[Word]:
 
 def _one(words: Sequence[Word]) -> Word:
     """Return words, in the order in which they are read, as one."""
-    x0, y0, x1, y1 = text_layer.union([(word.x0, word.y0, word.x1, word.y1) for word in words])
+    x0, y0, x1, y1 = union([word.box for word in words])
     return Word(x0, y0, x1, y1, " ".join(word.text for word in words), words[0].place)
 
 

@@ -16,7 +16,7 @@ from scribetune.labels.page_blocks import begins_caption
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rules, Walls
 from scribetune.labels.tables.cell_text import text_of
-from scribetune.labels.tables.cells import Box, PageTable, Word
+from scribetune.labels.tables.cells import PageTable, Word, holds, overlap
 from scribetune.labels.tables.direction import with_signs_first
 from scribetune.labels.tables.lattice import Face, Lattice, lattices_of
 from scribetune.labels.tables.lines import is_figure, lines_of
@@ -72,7 +72,7 @@ def tables_of(layer: TextLayer, rules: Rules, characters: Callable[[], Character
         # Shaded cells are framed by their edges, where lines do not say it all.
         both = Walls((*rules.lines.across, *rules.shading.across), (*rules.lines.down, *rules.shading.down))
         for other in _tables(layer, both, characters, is_shaded=True):
-            if not any(_overlap(other.table.box, one.table.box) for one in found):
+            if not any(overlap(other.table.box, one.table.box) for one in found):
                 found.append(other)
     return sorted(found, key=lambda one: (one.table.box[1], one.table.box[0]))
 
@@ -85,7 +85,7 @@ def _tables(
         pieces = sum(not face.is_whole for face in lattice.faces)
         if len(lattice.xs) < 3 or len(lattice.ys) < 3 or pieces > (0 if is_shaded else _PIECES * len(lattice.faces)):
             continue
-        near = [word for word in layer.words if _is_within(word, lattice.box)]
+        near = [word for word in layer.words if holds(lattice.box, word.centre)]
         if len(near) < _LEAST_WORDS:
             continue
         filled = _filled(lattice, near, characters())
@@ -96,15 +96,6 @@ def _tables(
         if explains(filled.lattice, filled.words, filled.height, is_shaded=is_shaded):
             found.append(replace(_table(filled, layer.words, characters()), cut=filled.cut))
     return found
-
-
-def _is_within(word: Word, box: Box) -> bool:
-    x, y = word.centre
-    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _filled(lattice: Lattice, words: Sequence[Word], characters: Characters) -> Filled | None:

@@ -5,10 +5,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from scribetune.labels.tables.cell_text import text_of
-from scribetune.labels.tables.cells import PageTable, Word
+from scribetune.labels.tables.cells import PageTable, Word, union
 from scribetune.labels.tables.lattice import Lattice
 from scribetune.labels.tables.lines import Segment, is_figure, lines_of
-from scribetune.labels.text_layer import union
 from scribetune.text.grids import Cell
 
 _NEAR = 1.0  # times the height of words: between the lines drawn and a row outside them
@@ -39,7 +38,7 @@ def with_rows_around(table: PageTable, lattice: Lattice, held: Held, words: Sequ
         table,
         rows=table.rows + levels + bool(totals),
         cells=(*headings, *(replace(cell, row=cell.row + levels) for cell in (*table.cells, *totals))),
-        box=union([table.box, *((w.x0, w.y0, w.x1, w.y1) for w in words_outside)]),
+        box=union([table.box, *(w.box for w in words_outside)]),
     )
 
 
@@ -167,5 +166,5 @@ def beside(table: PageTable, lattice: Lattice, words: Sequence[Word], height: fl
     shift = int(table.box[1] < lattice.ys[0])  # the row of headings above
     added = [Cell(row + shift, table.columns, text_of(held, lambda _: (1.0, 0.0))) for row, held in found.items()]
     cells = tuple(sorted((*table.cells, *added), key=lambda cell: (cell.row, cell.column)))
-    box = union([table.box, *((w.x0, w.y0, w.x1, w.y1) for held in found.values() for w in held)])
+    box = union([table.box, *(w.box for held in found.values() for w in held)])
     return replace(table, columns=table.columns + 1, cells=cells, box=box)
