@@ -245,7 +245,7 @@ def _in_order(parts: Sequence[Piece | PageTable], words: Sequence[Word]) -> tupl
     """Return words in the order of the parts that hold them, and those that are in none."""
     places = _Places(parts)
     held: dict[int, list[Word]] = defaultdict(list)
-    for word in words:
+    for word in _without_what_is_left_out(words, parts):
         held[places.of(word)].append(word)
     strays = held.pop(-1, [])
     ordered: list[_Wanted] = []
@@ -270,6 +270,23 @@ def _in_order(parts: Sequence[Piece | PageTable], words: Sequence[Word]) -> tupl
             ordered.extend(_with_marker(units, part) if units and part.line != line else units)
             line = part.line if inside else line
     return ordered, _units_of(strays)
+
+
+def _without_what_is_left_out(words: Sequence[Word], parts: Sequence[Piece | PageTable]) -> Iterator[Word]:
+    """Yield words without the pieces in them that are not wanted: a formula in Chinese text, which has no blanks."""
+    pieces = [part for part in parts if isinstance(part, Piece) and not part.is_wanted and part.text.strip()]
+    for word in words:
+        text, width = word.text, word.x1 - word.x0
+        for piece in pieces:
+            x0, y0, x1, y1 = piece.box
+            is_part = word.x0 - 1 <= x0 and x1 <= word.x1 + 1 and x1 - x0 < width - 1 and _is_level(word, y0, y1)
+            own = piece.text.strip()
+            if is_part and own in text:
+                expected = (x0 - word.x0) / width * len(text)
+                places = [at for at in range(len(text)) if text.startswith(own, at)]
+                at = min(places, key=lambda at: abs(at - expected))
+                text = text[:at] + text[at + len(own) :]
+        yield word if text == word.text else replace(word, text=text)
 
 
 def _is_beside(table: PageTable, other: Piece | PageTable) -> bool:

@@ -318,7 +318,9 @@ class _Writer:
                 self._take(label, part["bbox"], is_listed=True)
                 if _MARKER.fullmatch(label):
                     marker = label
-                elif any(map(str.isalnum, label)) and not list_marker(f"{label} x"):
+                elif list_marker(f"{label} x"):
+                    marker = "-"  # whatever its text begins with
+                elif any(map(str.isalnum, label)):
                     body.add(f"{label} ", tuple(part["bbox"]))
             elif part.get("std") == "L":
                 nested.extend(self._list(part.get("blocks", []), indent + "  "))

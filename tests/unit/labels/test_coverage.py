@@ -185,6 +185,17 @@ def test_a_word_on_a_rule_is_two_cells_words() -> None:
     assert (lost(found), found.surplus) == ([], ())
 
 
+def test_a_formula_within_a_chinese_sentence_is_not_wanted_as_characters() -> None:
+    """The sentence has no blanks: it is one word, with the formula in it."""
+    pieces = [
+        Piece("这里", (50, 0, 62, 12), 0),
+        Piece("p", (62, 0, 68, 12), 0, is_wanted=False),
+        Piece("表示压力p。", (68, 0, 104, 12), 0),
+    ]
+    found = coverage.of_pieces(pieces, [Word(50, 0, 104, 12, "这里p表示压力p。")], "这里表示压力p。")
+    assert (found.recall, found.precision) == (1.0, 1.0)
+
+
 def test_words_that_a_line_of_a_table_cuts_are_all_there(tmp_path: Path) -> None:
     made = pymupdf.open()
     page = made.new_page()

@@ -161,6 +161,11 @@ def test_cells_hold_lists_and_labels_of_items_stay() -> None:
     assert tagged(source) == "- [1] Somebody"
 
 
+def test_the_first_words_of_an_item_with_a_mark_of_its_own_are_none() -> None:
+    people = [Tag("LI", [Tag("Lbl", ["-"]), Tag("LBody", [name])]) for name in ("J. Lindqvist leads", "A) Smith")]
+    assert tagged(Tag("L", people)) == "- J. Lindqvist leads\n- A) Smith"
+
+
 def test_a_kid_that_is_not_there_costs_no_other() -> None:
     pdf = document(Tag("P", ["Text"]), Tag("H1", ["Title"]))
     top = next(x for x in range(1, pdf.xref_length()) if pdf.xref_get_key(x, "S")[1] == "/Document")
