@@ -217,14 +217,16 @@ class _Places:
     def of(self, word: Word) -> int:
         """Return the piece that a word's box is in, best one that says it; else the smallest table; -1 for none."""
         x0, x1 = word.x0, word.x1
-        x, y = word.centre
+        y = word.centre[1]
         found = self._bands.get(int(y // _BAND), ())
         near = [entry for entry in found if entry[0] < x1 and x0 < entry[2] and _is_level(word, entry[1], entry[3])]
         if len(near) == 1:
             return near[0][5]
         if near:
+            # A Chinese sentence is one word, with all that stands in it: it belongs to what has most of it.
             return min(
-                near, key=lambda e: (word.text not in e[4], not e[0] <= x <= e[2], abs(e[1] + e[3] - 2 * y), e[5])
+                near,
+                key=lambda e: (word.text not in e[4], max(e[0], x0) - min(e[2], x1), abs(e[1] + e[3] - 2 * y), e[5]),
             )[5]
         return min(((size, number) for size, number, box in self._tables if _is_in(word, box)), default=(0.0, -1))[1]
 

@@ -196,6 +196,16 @@ def test_a_formula_within_a_chinese_sentence_is_not_wanted_as_characters() -> No
     assert (found.recall, found.precision) == (1.0, 1.0)
 
 
+def test_a_sentence_belongs_to_most_of_it_and_not_to_the_formula_in_its_middle() -> None:
+    pieces = [
+        Piece("重复第", (50, 0, 86, 12), 0),
+        Piece("v", (86, 0, 94, 12), 0, is_wanted=False),
+        Piece("变化", (94, 0, 120, 12), 0),
+    ]
+    found = coverage.of_pieces(pieces, [Word(50, 0, 120, 12, "重复第v变化")], "重复第变化")
+    assert (found.recall, found.precision) == (1.0, 1.0)
+
+
 def test_words_that_a_line_of_a_table_cuts_are_all_there(tmp_path: Path) -> None:
     made = pymupdf.open()
     page = made.new_page()
