@@ -66,6 +66,8 @@ def compose(textpage: Any) -> None:
 
 
 def _compose_line(line: Any) -> None:
+    from pymupdf import mupdf
+
     chars = []
     char = line.first_char
     while char:
@@ -77,6 +79,11 @@ def _compose_line(line: Any) -> None:
     left = list(chars)
     for mark in marks:
         _join(left, left.index(mark), (line.dir.x, line.dir.y))
+    if len(left) < len(chars):
+        kept = {int(char.this) for char in left}
+        for char in chars:
+            if int(char.this) not in kept:
+                mupdf.ll_fz_drop_font(char.font)  # each character holds its font until its page goes
     if left != chars:
         for before, after in pairwise(left):
             before.next = after

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.documents import drawn_page, glyph_shapes, page_images, text_layer_checks
+from scribetune.documents import drawn_page, glyph_shapes, ligatures, page_images, text_layer_checks
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
@@ -116,7 +116,7 @@ class PageReader:
 
         Where a part of its text layer is seen by nobody (`has_unseen`), that is left out of the label.
         """
-        page = self._pdf[index]
+        page = self._page(index)
         # Tags do not say where a text stands that they name, nor whether it is seen.
         if has_unseen or not self._is_tagged or _has_bars(page):
             read = self._analysed(page, unmapped_share(page), has_unseen=has_unseen)
@@ -126,6 +126,15 @@ class PageReader:
             return read
         reading = agreement.of_page(page, read.text, self._settings.agreement_languages)
         return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
+
+    def _page(self, index: int) -> Any:
+        """Return a page, once the fonts of both documents say of ligatures what they are."""
+        page = self._pdf[index]
+        if ligatures.may_be_in(_text_of(page)):
+            meanings = ligatures.of_page(page, drawn_page.read(page.get_displaylist()).fonts)
+            for pdf in (self._pdf, self._for_analysis) if meanings else ():
+                ligatures.mend(pdf, meanings)
+        return page
 
     def _read(self, page: Any) -> PageText:
         unmapped = unmapped_share(page)
@@ -265,15 +274,19 @@ def unmapped_share(page: Any) -> float:
     The default flags hide this: MuPDF puts the glyph's number in place of an unknown character. Leaders and rules are
     no letters.
     """
-    import pymupdf
-
-    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
-    glyphs = [c for c in text if not c.isspace()]
+    glyphs = [c for c in _text_of(page) if not c.isspace()]
     unmapped = sum(map(text_layer_checks.is_unmapped, glyphs))
     if not unmapped:
         return 0.0
     leaders = glyph_shapes.leaders(drawn_page.read(page.get_displaylist()).fonts, text_layer_checks.is_unmapped)
     return max(0, unmapped - leaders) / len(glyphs)
+
+
+def _text_of(page: Any) -> str:
+    import pymupdf
+
+    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
+    return text
 
 
 @dataclass(frozen=True)

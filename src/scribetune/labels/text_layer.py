@@ -7,7 +7,7 @@ sees of a layer that can, `without_unseen` takes out.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -40,6 +40,8 @@ _MARK_SIZE = 0.85
 _LOWEST, _CLEARLY, _HIGHEST = 0.1, 0.2, 0.75  # above the line, as shares of its size
 _FULL_WIDTH = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]+")
 _QUARTER_BLANK = 0.35
+_LEAST_SIZE = 0.3  # of a span's height
+_NEAR = 0.7  # of a line's height: no wider is a blank
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ def read(page: Any) -> TextLayer:
             seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
             made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
+    if not ordered and any(_has_no_size(span) for block in found["blocks"] for span in _spans_of(block)):
+        lines = _with_pieces_joined(lines)
     found_words = ordered.words if ordered else [Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()]
     shown = lines or hidden
     if again:
@@ -277,7 +281,39 @@ def is_raised(text: str, size: float, above: float, main_size: float) -> bool:
     return bool(_NOTE_MARK.fullmatch(text)) and above >= _CLEARLY * main_size
 
 
+def _spans_of(block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for line in block.get("lines", ()):
+        if abs(line["dir"][0]) > _HORIZONTAL:
+            yield from line["spans"]
+
+
+def _has_no_size(span: Mapping[str, Any]) -> bool:
+    """Whether a font's em is one dot, as where its glyphs are drawings: MuPDF takes each gap for a column's."""
+    return bool(span["size"] < _LEAST_SIZE * (span["bbox"][3] - span["bbox"][1]))
+
+
+def _with_size(span: dict[str, Any]) -> dict[str, Any]:
+    """Return a span of a line across the page with the size that is seen."""
+    return {**span, "size": span["bbox"][3] - span["bbox"][1]} if _has_no_size(span) else span
+
+
+def _with_pieces_joined(lines: Sequence[Line]) -> list[Line]:
+    """Join lines that follow each other with no more than a blank between them."""
+    made: list[Line] = []
+    for line in lines:
+        last = made[-1] if made else None
+        if last is not None and last.horizontal and line.horizontal:
+            near = _NEAR * min(last.height, line.height)
+            if abs(line.box[3] - last.box[3]) < near and -near < line.box[0] - last.box[2] < near:
+                made[-1] = replace(last, spans=(*last.spans, *line.spans), box=union([last.box, line.box]))
+                continue
+        made.append(line)
+    return made
+
+
 def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> Line:
+    if horizontal:
+        spans = [_with_size(span) for span in spans]
     raised = _raised(spans) if horizontal else [False] * len(spans)
     made = tuple(
         Span(

@@ -7,6 +7,7 @@ import pytest
 
 from scribetune.labels import text_layer
 from scribetune.labels.text_layer import Line, Span
+from support.bitmap_font import page_of_bitmaps
 from support.font_claims import with_claims
 
 
@@ -88,3 +89,10 @@ def test_a_line_drawn_again_in_parts_is_read_once() -> None:
     layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
     assert [line.text for line in layer.lines] == [text, "Corn"]
     assert [word.text for word in layer.words] == [*text.split(), "Corn"]
+
+
+def test_words_of_a_font_without_a_size_are_one_line() -> None:
+    document = page_of_bitmaps(("the quick brown fox", "jumps over the dog"), {})
+    layer = text_layer.read(document[0])
+    assert [line.text for line in layer.lines] == ["the quick brown fox", "jumps over the dog"]
+    assert all(8 < line.size < 30 for line in layer.lines)
