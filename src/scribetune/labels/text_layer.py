@@ -41,6 +41,7 @@ _LOWEST, _CLEARLY, _HIGHEST = 0.1, 0.2, 0.75  # above the line, as shares of its
 _FULL_WIDTH = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]+")
 _QUARTER_BLANK = 0.35
 _LEAST_SIZE = 0.3  # of a span's height
+_READABLE = 0.0015  # of the longer side of a page: four dots of an image that a model sees
 _NEAR = 0.7  # of a line's height: no wider is a blank
 
 
@@ -160,7 +161,9 @@ def read(page: Any) -> TextLayer:
         words = tuple(
             replace(word, text=line_ends.with_drawn_hyphens([word.text], are_hyphens=are_hyphens)[0]) for word in words
         )
-    return TextLayer(tuple(shown), words, tuple(images), found["width"], found["height"])
+    layer = TextLayer(tuple(shown), words, tuple(images), found["width"], found["height"])
+    smallest = _READABLE * max(layer.width, layer.height)
+    return _of_spans(layer, lambda span: span.size >= smallest)
 
 
 def _with_drawn_hyphens(line: Line, *, are_hyphens: bool) -> Line:
@@ -212,16 +215,23 @@ def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLaye
     Spans without any contrast (`is_seen` of their box) go, their words to `unseen`. Those without a letter or a digit
     stay: a row of underscores lies at the edge of its box.
     """
+    return _of_spans(layer, lambda span: not any(map(str.isalnum, span.text)) or is_seen(span.box))
+
+
+def _of_spans(layer: TextLayer, is_shown: Callable[[Span], bool]) -> TextLayer:
+    """Return a text layer with the spans that are shown alone; the words of the others are `unseen`."""
     lines: list[Line] = []
     gone: list[Box] = []
     for line in layer.lines:
-        kept = [span for span in line.spans if not any(map(str.isalnum, span.text)) or is_seen(span.box)]
+        kept = [span for span in line.spans if is_shown(span)]
         if len(kept) == len(line.spans):
             lines.append(line)
             continue
         gone.extend(span.box for span in line.spans if span not in kept)
         if any(span.text.strip() for span in kept):
             lines.append(replace(line, spans=tuple(kept), box=union([span.box for span in kept])))
+    if not gone:
+        return layer
     shown = [span.box for line in lines for span in line.spans]
     is_gone = [
         in_gone and not in_shown
@@ -229,7 +239,7 @@ def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLaye
     ]
     words = tuple(word for word, gone in zip(layer.words, is_gone, strict=True) if not gone)
     unseen = tuple(word for word, gone in zip(layer.words, is_gone, strict=True) if gone)
-    return replace(layer, lines=tuple(lines), words=words, unseen=unseen)
+    return replace(layer, lines=tuple(lines), words=words, unseen=(*layer.unseen, *unseen))
 
 
 def _are_in(words: Sequence[Word], boxes: Sequence[Box]) -> list[bool]:

@@ -96,3 +96,13 @@ def test_words_of_a_font_without_a_size_are_one_line() -> None:
     layer = text_layer.read(document[0])
     assert [line.text for line in layer.lines] == ["the quick brown fox", "jumps over the dog"]
     assert all(8 < line.size < 30 for line in layer.lines)
+
+
+def test_letters_that_are_too_small_to_be_read_are_in_no_label() -> None:
+    page = pymupdf.open().new_page()
+    page.insert_text((72, 100), "The text of the page", fontsize=4)
+    page.insert_text((0, 842), "42.0.1", fontsize=1)
+    layer = text_layer.read(page)
+    assert [line.text for line in layer.lines] == ["The text of the page"]
+    assert [word.text for word in layer.words] == ["The", "text", "of", "the", "page"]
+    assert [word.text for word in layer.unseen] == ["42.0.1"]
