@@ -36,7 +36,9 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffd]")
 _WORDS_AT_ONCE = 64  # compared with the boxes near them
 _NOTE_MARK = re.compile(r"\s*(?:\d{1,3}|[a-z]|[*†‡§¶#]{1,3})\s*")
 _SUPERSCRIPT = re.compile(r"\s*(?:[^\s]{1,12}|[^\s]{1,4}(?:[,;]?\s[^\s]{1,4}){1,5})\s*")
+_SUBSCRIPT = re.compile(r"[^\W_]{1,6}\s?")
 _MARK_SIZE = 0.85
+_DEEPEST = 0.5  # below the line, as a share of its size
 _LOWEST, _CLEARLY, _HIGHEST = 0.1, 0.2, 0.75  # above the line, as shares of its size
 _FULL_WIDTH = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]+")
 _QUARTER_BLANK = 0.35
@@ -57,6 +59,7 @@ class Span:
     mono: bool  # all characters of the font are equally wide
     raised: bool  # above the line, like the mark of a footnote
     math: bool = False  # the font is one for formulas
+    lowered: bool = False  # below the line, like the figure of a chemical formula; in no formula's letters
 
 
 @dataclass(frozen=True)
@@ -282,6 +285,26 @@ def _raised(spans: Sequence[dict[str, Any]]) -> list[bool]:
     return [is_raised(span["text"], span["size"], baseline - span["origin"][1], size) for span in spans]
 
 
+def _lowered(spans: Sequence[dict[str, Any]]) -> list[bool]:
+    """Return which spans of a line stand below what they follow, and are smaller: the figure of CO₂, an index.
+
+    Indices of letters in fonts of formulas are a matter of LaTeX.
+    """
+    found = [False] * len(spans)
+    for number, (before, span) in enumerate(pairwise(spans), 1):
+        below = span["origin"][1] - before["origin"][1]
+        found[number] = (
+            _LOWEST * before["size"] <= below <= _DEEPEST * before["size"]
+            and span["size"] <= _MARK_SIZE * before["size"]
+            and span["bbox"][0] - before["bbox"][2] < _CLEARLY * before["size"]
+            and before["text"][-1:].isalnum()
+            and bool(_SUBSCRIPT.fullmatch(span["text"]))
+            and not _MATH_FONT.search(before["font"])
+            and not _MATH_FONT.search(span["font"])
+        )
+    return found
+
+
 def is_raised(text: str, size: float, above: float, main_size: float) -> bool:
     """Whether a text stands so far above a line whose characters have `main_size` as an exponent, or a mark, does."""
     if not _LOWEST * main_size <= above <= _HIGHEST * main_size or not text.strip():
@@ -325,6 +348,7 @@ def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> L
     if horizontal:
         spans = [_with_size(span) for span in spans]
     raised = _raised(spans) if horizontal else [False] * len(spans)
+    lowered = _lowered(spans) if horizontal else [False] * len(spans)
     made = tuple(
         Span(
             _readable(_without_quarter_blank(span, span["text"])),
@@ -335,6 +359,7 @@ def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> L
             bool(span["flags"] & _MONO),
             raised[number],
             bool(_MATH_FONT.search(span["font"])),
+            lowered[number],
         )
         for number, span in enumerate(spans)
     )
