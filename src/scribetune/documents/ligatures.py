@@ -21,6 +21,7 @@ _KNOWN_FONTS = ("helv", "hebo", "tiro", "tiit", "tibo")
 _ALIKE = 0.82
 _PERHAPS = 0.7  # so much like a ligature of a known font
 _CLEARLY = 1.3  # times as far from alike is another one
+_IN_WORD = 0.3  # of the places of a sign on a page: other fonts may have it too
 _LOWEST = 0.45  # em: signs of the upper half of a line are lower
 _SIMPLE, _BY_GLYPH = ("/Type1", "/MMType1", "/TrueType", "/Type3"), ("/Identity-H", "/Identity-V")
 _CODES = 0x110000
@@ -64,10 +65,26 @@ def of_page(page: Any, uses: Sequence[FontUse]) -> Meanings:
     references = glyph_shapes.joined(parts)
     told = {}
     for use, places in suspects:
-        found = _told(use, places, names, references)
+        alike = _told(use, places, names, references)
+        found = {code: letters for code, (sign, letters) in alike.items() if _is_in_words(sign, text_of(page))}
         if found:
             told[int(use.font.m_internal.this)] = found
     return _by_object(page, told) if told else {}
+
+
+def text_of(page: Any) -> str:
+    """Return a pymupdf.Page's text as its fonts say it, unknown characters as such."""
+    import pymupdf
+
+    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
+    return text
+
+
+def _is_in_words(sign: str, text: str) -> bool:
+    """Whether what a sign is said to be stands beside letters for a good part."""
+    letter = r"[^\W\d_]"
+    beside = re.findall(f"{letter}{re.escape(sign)}|{re.escape(sign)}{letter}", text)
+    return len(beside) > _IN_WORD * text.count(sign)
 
 
 def mend(pdf: Any, meanings: Meanings) -> None:
@@ -163,12 +180,12 @@ def _scale(use: FontUse) -> glyph_shapes.Scale:
     return glyph_shapes.scale_of(use.font, letters)
 
 
-def _told(use: FontUse, places: Sequence[int], names: Sequence[str], references: Shapes) -> dict[int, str]:
-    """Return the ligatures among some of a font's glyphs, by their codes."""
+def _told(use: FontUse, places: Sequence[int], names: Sequence[str], references: Shapes) -> dict[int, tuple[str, str]]:
+    """Return the ligatures among some of a font's glyphs, by their codes: (what they are said to be, their letters)."""
     claims, codes = use.claims.tolist(), use.codes.tolist()
     shapes = glyph_shapes.drawn([[(use.font, *claims[place])] for place in places], _scale(use))
     letters = _known().letters
-    found: dict[int, str] = {}
+    found: dict[int, tuple[str, str]] = {}
     for place, shade, stretch, height in zip(places, shapes.shades, shapes.stretch, shapes.height, strict=True):
         if height < _LOWEST:
             continue
@@ -181,7 +198,7 @@ def _told(use: FontUse, places: Sequence[int], names: Sequence[str], references:
         if sign is not None:
             others.append(float(glyph_shapes.likeness(sign, shade, stretch).max()))
         if alike[best] >= _ALIKE and 1 - max(others) >= _CLEARLY * (1 - alike[best]):
-            found[codes[place]] = best
+            found[codes[place]] = chr(claims[place][1]), best
     return found
 
 

@@ -130,7 +130,7 @@ class PageReader:
     def _page(self, index: int) -> Any:
         """Return a page, once the fonts of both documents say of ligatures what they are."""
         page = self._pdf[index]
-        if ligatures.may_be_in(_text_of(page)):
+        if ligatures.may_be_in(ligatures.text_of(page)):
             meanings = ligatures.of_page(page, drawn_page.read(page.get_displaylist()).fonts)
             for pdf in (self._pdf, self._for_analysis) if meanings else ():
                 ligatures.mend(pdf, meanings)
@@ -274,19 +274,12 @@ def unmapped_share(page: Any) -> float:
     The default flags hide this: MuPDF puts the glyph's number in place of an unknown character. Leaders and rules are
     no letters.
     """
-    glyphs = [c for c in _text_of(page) if not c.isspace()]
+    glyphs = [c for c in ligatures.text_of(page) if not c.isspace()]
     unmapped = sum(map(text_layer_checks.is_unmapped, glyphs))
     if not unmapped:
         return 0.0
     leaders = glyph_shapes.leaders(drawn_page.read(page.get_displaylist()).fonts, text_layer_checks.is_unmapped)
     return max(0, unmapped - leaders) / len(glyphs)
-
-
-def _text_of(page: Any) -> str:
-    import pymupdf
-
-    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
-    return text
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,11 @@ def test_signs_that_are_drawn_as_such_stay() -> None:
     assert '"signs" $ # & % ! (x) @ 100' in before
 
 
+def test_symbols_that_look_like_ligatures_and_stand_in_no_word_stay() -> None:
+    document = said(("at least ﬂ (log n) of 3ﬂ", "these of life are first"), {"ﬂ": "\ue001"})
+    assert ligatures.of_page(document[0], drawn_page.read(document[0].get_displaylist()).fonts) == {}
+
+
 def test_labels_have_the_letters(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     said(LINES[:2], {"ﬁ": '"', "ﬂ": "#"}).save(path)
