@@ -149,7 +149,8 @@ def read(page: Any) -> TextLayer:
                 continue
             seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
             made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
-            (lines if seen else hidden).append(made)
+            if made.text:  # characters of no meaning are blanks
+                (lines if seen else hidden).append(made)
     if not ordered and any(_has_no_size(span) for block in found["blocks"] for span in _spans_of(block)):
         lines = _with_pieces_joined(lines)
     found_words = ordered.words if ordered else [Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()]

@@ -129,3 +129,14 @@ def test_what_stands_below_its_line_and_is_smaller_is_lowered() -> None:
 @pytest.mark.parametrize(("size", "below"), [(12, 3), (8, 0), (8, 9)])
 def test_other_sizes_and_places_are_not_lowered(size: float, below: float) -> None:
     assert "_" not in lowered_of([("levels of CO", 12, 0, "helv"), ("2", size, below, "helv")])
+
+
+def test_lines_of_characters_without_a_meaning_are_none() -> None:
+    known = pymupdf.Font("tiro")
+    made = pymupdf.open()
+    page = made.new_page()
+    page.insert_font(fontname="F0", fontbuffer=known.buffer)
+    page.insert_text((72, 100), "xyxyx", fontsize=12, fontname="F0")
+    page.insert_text((72, 140), "seen", fontsize=12, fontname="F0")
+    said = {known.has_glyph(ord(letter)): "\ufffd" if letter in "xy" else letter for letter in "xyseen"}
+    assert [line.text for line in text_layer.read(with_claims(made, said)[0]).lines] == ["seen"]
