@@ -22,6 +22,8 @@ _KEYWORD = re.compile(
 _SENTENCE = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]{2,}[,;:]? [^\W\d_]{2,}[,;:]? [^\W\d_]{2,}")
 _MANY_MARKS = 0.04  # of the characters
 _WORDS_AROUND = 2
+_STATEMENT = re.compile(r"//|:=|;\s*$|[{}]|==|->|[A-Za-z_]\w*\(|^\s*#")
+_MANY_STATEMENTS = 0.4
 
 
 def code_alone(lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -41,6 +43,12 @@ def code_alone(lines: Sequence[Line]) -> tuple[Line, ...]:
         for number, line in enumerate(lines)
     )
     return tuple(replace(line, spans=shown) for line, shown in zip(lines, spans, strict=True))
+
+
+def is_program(lines: Sequence[Line]) -> bool:
+    """Whether lines are code that no table is: statements, whatever stands in columns beside them."""
+    found = sum(bool(_STATEMENT.search(line.text)) for line in lines)
+    return found > _MANY_STATEMENTS * len(lines) and all(line.mono for line in lines)
 
 
 def _has_han(line: Line) -> bool:

@@ -11,7 +11,15 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from scribetune.labels import layout_model, line_numbers, paragraphs, plain_pages, reading_order, right_to_left
+from scribetune.labels import (
+    equal_widths,
+    layout_model,
+    line_numbers,
+    paragraphs,
+    plain_pages,
+    reading_order,
+    right_to_left,
+)
 from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
@@ -60,6 +68,7 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
     held, rest = _assigned(lines, blocks, areas)
     order = _order(blocks, areas, held)
     blocks, held = [blocks[number] for number in order], [held[number] for number in order]
+    blocks = [_or_program(block, lines) for block, lines in zip(blocks, held, strict=True)]
     filled: list[PageBlock] = []
     running: list[tuple[PageBlock, list[Line]]] = []
     for block, lines in zip(blocks, held, strict=True):
@@ -76,6 +85,12 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
     filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
     merged = plain_pages.merged(plain_pages.over_columns(filled), _of_nobody(rest))
     return [*merged, *plain_pages.numbered(numbers)]
+
+
+def _or_program(block: PageBlock, lines: Sequence[Line]) -> PageBlock:
+    """Return a block, code where its lines are a program with remarks beside it and no table."""
+    is_program = block.kind is Kind.TABLE and bool(lines) and equal_widths.is_program(lines)
+    return replace(block, kind=Kind.CODE, tables=()) if is_program else block
 
 
 def _at_the_edge(block: PageBlock, height: float) -> PageBlock:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby, pairwise
+from statistics import median
 
 from scribetune.labels import line_ends
 from scribetune.labels.tables.cells import Box, PageTable
@@ -24,6 +25,7 @@ _CAPTION = re.compile(
     re.IGNORECASE,
 )
 _TAKEN_FOR_MARKUP = re.compile(r"^(\d*)(#{1,6}(?=\s|$)|>|[-+*](?=\s)|[.)](?=\s)|```|~~~|\|)")
+_CODE_BLANK = 0.5  # of a character's width: a gap between pieces of code is one
 _EMPTY_LINE = 1.6
 _INDENT = 8.0  # points between the levels of a list
 
@@ -261,13 +263,17 @@ def _levels(lefts: Sequence[float]) -> list[int]:
 def _code(lines: Sequence[Line]) -> str:
     """Return lines in a fence, indented and apart as they are on the page."""
     left = min(line.box[0] for line in lines)
+    widths = [(span.box[2] - span.box[0]) / len(span.text) for line in lines for span in line.spans if span.text]
+    width = max(median(widths), 0.1)
     pitches = [after.box[3] - before.box[3] for before, after in pairwise(lines)]
     rows: list[str] = []
     for number, line in enumerate(lines):
         if number and pitches[number - 1] > _EMPTY_LINE * min(pitch for pitch in [*pitches, 999.0] if pitch > 0):
             rows.append("")
-        characters = sum(len(span.text) for span in line.spans)
-        width = (line.box[2] - line.box[0]) / max(characters, 1)
-        indent = round((line.box[0] - left) / width) if width > 0 else 0
-        rows.append(" " * indent + "".join(span.text for span in line.spans).rstrip())
+        row, end = "", left
+        for span in line.spans:
+            apart = (span.box[0] - end) / width
+            row += " " * round(apart) * (apart > _CODE_BLANK) + span.text
+            end = span.box[2]
+        rows.append(row.rstrip())
     return "```\n" + "\n".join(rows) + "\n```"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scribetune.labels.equal_widths import code_alone
+from scribetune.labels.equal_widths import code_alone, is_program
 from scribetune.labels.text_layer import Line, Span
 
 
@@ -54,3 +54,16 @@ def test_what_is_equally_wide_by_nature_is_no_code(texts: tuple[str, ...]) -> No
 )
 def test_what_differs_from_the_text_around_it_is_code(texts: tuple[str, ...]) -> None:
     assert marked(*texts) == [text.replace("|", "`") for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("texts", "holds"),
+    [
+        (("|v0 := ld state[748]   // load primes|", "|st sp[0], v0   // store them|"), True),
+        (("|int x = f(3);   /* once */|", "|return x;|"), True),
+        (("|Item     2024   2023|", "|Rent  1,204.50  998.10|", "|Total (net)  12 %|"), False),
+        (("v0 := ld state[748]   // load primes", "st sp[0], v0   // store them"), False),
+    ],
+)
+def test_statements_in_columns_are_a_program_and_figures_are_none(texts: tuple[str, ...], holds: bool) -> None:
+    assert is_program([line(text, 14.0 * number) for number, text in enumerate(texts)]) is holds

@@ -136,3 +136,11 @@ def test_lowered_characters_are_marked_and_headings_keep_raised_and_lowered_ones
     assert written(block(Kind.HEADING, line("*TLA", "^+", "*, and CO", "~2"), level=2)) == (
         "## TLA<sup>+</sup>, and CO<sub>2</sub>"
     )
+
+
+def test_code_has_the_blanks_that_its_pieces_stand_apart() -> None:
+    first = line("v0 := ld[748]", mono=True)
+    remark = line("// load", x=90, mono=True)
+    second = line("st sp[0], v0", x=20, y=12, mono=True)
+    joined = Line((*first.spans, *remark.spans), (0, 0, 125, 10), 0)
+    assert written(block(Kind.CODE, joined, second)) == "```\nv0 := ld[748]     // load\n    st sp[0], v0\n```"
