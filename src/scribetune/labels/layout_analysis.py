@@ -16,7 +16,7 @@ from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
-from scribetune.labels.tables import cell_words, repair
+from scribetune.labels.tables import cell_words, repair, sections
 from scribetune.labels.tables.between_rules import tables_between
 from scribetune.labels.tables.cells import Box, PageTable, Word, holds, union
 from scribetune.labels.tables.ruled import RuledTable
@@ -50,7 +50,7 @@ def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledT
     straight = _straight(page, layer)
     taken = [_area_of(region) for region in regions if region.kind in _NO_TEXT]
     unfound = [RuledTable(table, ()) for table in tables_between(straight, rules, taken)]
-    regions = _around(unfound, regions, layer.words)
+    regions = sections.apart(_around(unfound, regions, layer.words), layer.lines, straight, rules)
     blocks = [_block(region, layer, straight, rules) for region in regions]
     if sum(block.kind is Kind.TABLE and not _is_table(block) for block in blocks) >= _MANY_FRAMES:
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.
@@ -224,7 +224,7 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageB
 
 def _is_table(block: PageBlock) -> bool:
     """Whether there is more to a table than one row or one column."""
-    return any(table.rows > 1 and table.columns > 1 for table in block.tables)
+    return any((table.rows > 1 or table.is_part) and table.columns > 1 for table in block.tables)
 
 
 def _straight(page: Any, layer: TextLayer) -> Sequence[Word]:

@@ -97,6 +97,7 @@ class _Writer:
     formulas: int = 0
     marks: int = 0
     _lines: int = 0
+    _above: tagged_tables.Grid | None = None
 
     def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
         """Return the Markdown blocks of sibling elements."""
@@ -367,6 +368,9 @@ class _Writer:
                 return [*above, *(text for cell in shown for text in self.blocks(cell.get("blocks", [])))]
             if not tagged_tables.stands_as_said(found):
                 raise UnusableTagsError("cells that stand in other columns or rows than their tags say")
+            if self._above is not None and tagged_tables.are_rows(self._above, found):
+                raise UnusableTagsError("a table whose rows are tables of their own")
+            self._above = found
             if leftwards:
                 found = tagged_tables.mirrored(found)
             grid = PageTable(tuple(table["bbox"]), found.rows, found.columns, found.cells)

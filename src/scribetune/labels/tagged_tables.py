@@ -6,11 +6,12 @@ The rules of HTML's table model: each cell takes the first place in its row that
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scribetune.labels.tables.cells import Box
+from scribetune.labels.tables.cells import Box, union
 from scribetune.labels.tag_tree import TagCell
 from scribetune.text.grids import Cell
 
 _MOST_COLUMNS = 1_000
+_NEAR_ROWS = 12.0  # points between the texts of two rows
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,19 @@ def stands_as_said(grid: Grid) -> bool:
     leftwards = [(cell.column, cell.column_span, -box[2], -box[0]) for cell, box in shown]
     down = [(cell.row, cell.row_span, box[1], box[3]) for cell, box in shown]
     return _follow(grid.rows, down) and (_follow(grid.columns, across) or _follow(grid.columns, leftwards))
+
+
+def are_rows(upper: Grid, lower: Grid) -> bool:
+    """Whether two tables of one row each, which follow each other in the tags, are rows of one table on the page.
+
+    Programs that guess write each row of a framed table as a table; cells that are empty are in none of them.
+    """
+    if upper.rows != 1 or lower.rows != 1:
+        return False
+    above, below = union(upper.boxes), union(lower.boxes)
+    gap = below[1] - above[3]
+    beside = min(above[2], below[2]) - max(above[0], below[0])
+    return 0 <= gap < _NEAR_ROWS and beside > 0.5 * max(above[2] - above[0], below[2] - below[0])
 
 
 def _follow(count: int, cells: Sequence[tuple[int, int, float, float]]) -> bool:

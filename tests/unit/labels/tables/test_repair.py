@@ -212,3 +212,27 @@ def test_leaders_make_no_column() -> None:
     lines = {14.0 * row: [(0, f"Region{row} . . . . ."), (120, f"4{row}.1"), (200, f"{row}12")] for row in range(1, 6)}
     table = repaired({0.0: [(0, "Name"), (120, "Rate"), (200, "All")], **lines}, [0.0, 48.0, 110.0, 180.0, 240.0])
     assert table.columns == 3
+
+
+def test_headings_of_two_columns_are_a_row_like_others() -> None:
+    lines = {
+        10.0: [(0, "Form"), (100, "Solid")],
+        24.0: [(0, "Colour"), (100, "White")],
+        38.0: [(0, "Odour"), (100, "None")],
+        58.0: [(0, "Acidity"), (100, "Unknown")],
+    }
+    table = repaired(lines, [0, 95, 200], across((0, 200, 52), (0, 200, 72)))
+    assert [(cell.row, cell.text) for cell in table.cells if cell.column == 1] == [
+        (0, "Solid"), (1, "White"), (2, "None"), (3, "Unknown")
+    ]  # fmt: skip
+
+
+def test_a_name_may_reach_up_to_where_the_next_column_begins() -> None:
+    lines = {
+        10.0: [(0, "Number"), (100, "1987"), (200, "1988")],
+        24.0: [(0, "A name as long as"), (100, "III"), (200, "IV")],
+        38.0: [(0, "Partition of water:"), (100, "None"), (200, "Any")],
+        52.0: [(0, "Danger"), (100, "None"), (200, "None")],
+    }
+    table = repaired(lines, [0, 99, 198, 260])
+    assert [cell.text for cell in table.cells if cell.column == 1] == ["1987", "III", "None", "None"]
