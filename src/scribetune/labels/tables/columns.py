@@ -7,7 +7,7 @@ from statistics import median
 
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.grid import Grid
-from scribetune.labels.tables.lines import FLUSH, TIGHT, TableLine, is_figure, is_leader
+from scribetune.labels.tables.lines import FLUSH, TIGHT, TableLine, is_currency, is_figure, is_leader
 
 _CORRIDOR = 0.5
 _MOSTLY = 0.6
@@ -167,9 +167,10 @@ def _corridor_at(rows: Sequence[Sequence[Word]], x: float, width: float) -> tupl
 
 
 def _goes_with(before: str, after: str) -> bool:
-    """Whether a figure can be part of the one before it: its share in brackets, its error, its next three digits."""
+    """Whether a figure goes with what is before it: a currency, or a figure whose share, error or digits it is."""
     return (
-        after.startswith(("(", "[", "±", "–"))
+        is_currency(before)
+        or after.startswith(("(", "[", "±", "–"))
         or before.endswith(("±", "–", "<", ">", "="))
         or bool(_FIRST_DIGITS.fullmatch(before) and _NEXT_DIGITS.fullmatch(after))
     )

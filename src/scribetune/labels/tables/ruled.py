@@ -74,6 +74,7 @@ def tables_of(layer: TextLayer, rules: Rules, characters: Callable[[], Character
         for other in _tables(layer, both, characters, is_shaded=True):
             if not any(overlap(other.table.box, one.table.box) for one in found):
                 found.append(other)
+    found = [one for one in found if not rules.is_drawing(one.table.box, len(one.table.cells))]
     return sorted(found, key=lambda one: (one.table.box[1], one.table.box[0]))
 
 

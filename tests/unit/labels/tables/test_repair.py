@@ -236,3 +236,26 @@ def test_a_name_may_reach_up_to_where_the_next_column_begins() -> None:
     }
     table = repaired(lines, [0, 99, 198, 260])
     assert [cell.text for cell in table.cells if cell.column == 1] == ["1987", "III", "None", "None"]
+
+
+def test_the_sign_of_a_currency_is_no_column() -> None:
+    lines = {
+        10.0: [(0, "Net"), (100, "€"), (107, "717,97")],
+        24.0: [(0, "Tax"), (100, "€"), (107, "917,97")],
+        38.0: [(0, "Fee"), (100, "€"), (107, "817,97")],
+        52.0: [(0, "Sum"), (100, "€"), (107, "617,97")],
+        66.0: [(0, "Due"), (100, "€"), (107, "517,97")],
+    }
+    table = repaired(lines, [0, 60, 140])
+    assert [cell.text for cell in table.cells if cell.column == 1] == [
+        "€ 717,97", "€ 917,97", "€ 817,97", "€ 617,97", "€ 517,97"
+    ]  # fmt: skip
+
+
+def test_strokes_that_slope_among_few_texts_make_a_drawing() -> None:
+    arrow = {"type": "s", "color": (0, 0, 0), "items": [("l", (10, 10), (60, 40))]}
+    corner = {"type": "s", "color": (0, 0, 0), "items": [("c", (10, 10), (11, 10), (12, 11), (12, 12))]}
+    assert rules_of([arrow]).is_drawing((0, 0, 100, 100), 3)
+    assert not rules_of([arrow]).is_drawing((0, 0, 100, 100), 4)
+    assert not rules_of([arrow]).is_drawing((0, 50, 100, 100), 1)
+    assert not rules_of([corner]).is_drawing((0, 0, 100, 100), 1)
