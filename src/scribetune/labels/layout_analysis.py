@@ -160,7 +160,14 @@ def _around(framed: Sequence[RuledTable], regions: Sequence[Region], words: Sequ
     for found in framed:
         box = found.table.box
         covered = [region for region in kept if _share_within(region.box, box) > _COVERED]
-        tables = [r for r in kept if r.tables and r not in covered and _share_within(box, _area_of(r)) > _COVERED]
+        its = [word for word in words if holds(box, word.centre)]
+        tables = [
+            region
+            for region in kept
+            if region.tables
+            and region not in covered
+            and sum(holds(_area_of(region), word.centre) for word in its) > _COVERED * len(its)
+        ]
         if any(_has_more(_area_of(region), framed, words) for region in tables):
             continue  # one of white space, with lines in it
         at = min((kept.index(region) for region in (*covered, *tables)), default=None)

@@ -6,7 +6,7 @@ The rules of HTML's table model: each cell takes the first place in its row that
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scribetune.labels.tables.cells import Box, union
+from scribetune.labels.tables.cells import Box
 from scribetune.labels.tag_tree import TagCell
 from scribetune.text.grids import Cell
 
@@ -79,17 +79,32 @@ def stands_as_said(grid: Grid) -> bool:
     return _follow(grid.rows, down) and (_follow(grid.columns, across) or _follow(grid.columns, leftwards))
 
 
-def are_rows(upper: Grid, lower: Grid) -> bool:
-    """Whether two tables of one row each, which follow each other in the tags, are rows of one table on the page.
+def go_on(upper: Sequence[Sequence[Box]], lower: Sequence[Sequence[Box]]) -> bool:
+    """Whether two tables that follow each other in the tags are rows of one: programs that guess write them so.
 
-    Programs that guess write each row of a framed table as a table; cells that are empty are in none of them.
+    Args:
+        upper: Where the cells of each row of the upper table stand.
+        lower: The same of the lower one.
+
+    Raises:
+        EmptyCellsError: They are, and cells that are empty are in neither.
     """
-    if upper.rows != 1 or lower.rows != 1:
+    if not upper or not lower or min(len(upper), len(lower)) > 1:
         return False
-    above, below = union(upper.boxes), union(lower.boxes)
-    gap = below[1] - above[3]
-    beside = min(above[2], below[2]) - max(above[0], below[0])
-    return 0 <= gap < _NEAR_ROWS and beside > 0.5 * max(above[2] - above[0], below[2] - below[0])
+    above, below = max(upper, key=len), lower[0]
+    gap = min(box[1] for box in below) - max(box[3] for box in upper[-1])
+    if not 0 <= gap < _NEAR_ROWS:
+        return False
+    places = [[n for n, box in enumerate(above) if box[0] < other[2] and other[0] < box[2]] for other in below]
+    if any(len(place) != 1 for place in places) or len({place[0] for place in places}) < len(places):
+        return False
+    if len(below) < len(above) and len(below) > 1:
+        raise EmptyCellsError
+    return len(below) == len(above)
+
+
+class EmptyCellsError(Exception):
+    """The empty cells of a table are not tagged, so that those behind them would move to other columns."""
 
 
 def _follow(count: int, cells: Sequence[tuple[int, int, float, float]]) -> bool:

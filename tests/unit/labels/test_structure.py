@@ -241,12 +241,14 @@ def test_cells_that_tags_put_into_other_columns_are_found_out() -> None:
     assert not tagged_tables.stands_as_said(cells("name  one  two  three", "a              3"))
 
 
-def test_rows_that_are_tables_of_their_own_are_found_out() -> None:
-    def row(top: float, left: float = 0.0, right: float = 200.0) -> tagged_tables.Grid:
-        named = (Cell(0, 0, "name"), Cell(0, 1, "one"))
-        return tagged_tables.Grid(1, 2, named, ((left, top, 50.0, top + 10), (100.0, top, right, top + 10)))
+def test_rows_that_are_tables_of_their_own_are_one_table() -> None:
+    def row(top: float, *places: float) -> list[tuple[float, float, float, float]]:
+        return [(x, top, x + 50, top + 10) for x in places]
 
-    assert tagged_tables.are_rows(row(0), row(15))
-    assert not tagged_tables.are_rows(row(0), row(40))  # text between
-    assert not tagged_tables.are_rows(row(0), row(0, left=300.0, right=500.0))  # beside each other
-    assert not tagged_tables.are_rows(row(0), cells("name  one", "a     1"))
+    assert tagged_tables.go_on([row(0, 0, 100, 200)], [row(15, 0, 110, 200)])
+    assert tagged_tables.go_on([row(0, 0, 100), row(15, 0, 100)], [row(30, 0, 100)])
+    assert not tagged_tables.go_on([row(0, 0, 100)], [row(40, 0, 100)])  # text between
+    assert not tagged_tables.go_on([row(0, 0, 100)], [row(15, 0, 200)])  # other columns
+    assert not tagged_tables.go_on([row(0, 0, 100), row(15, 0, 100)], [row(30, 0, 100), row(45, 0, 100)])
+    with pytest.raises(tagged_tables.EmptyCellsError):
+        tagged_tables.go_on([row(0, 0, 100, 200)], [row(15, 0, 200)])

@@ -79,6 +79,7 @@ class RowDivision:
         letters = [word[0] for word in words if len(word) > 1 and word[0].isalpha()]
         # German writes all nouns with a capital: it says nothing there.
         self._capital = 0.0 if sum(map(str.isupper, letters)) > _NOUNS * len(letters) else -0.7
+        self._is_banded = len(self._rules) >= 2 and len(self._rules) >= 0.3 * (len(body) - 1)
         marks = [any(piece.text.startswith(":") for piece in line.values()) for line in self._pieces]
         self._marks = marks if marks[0] and sum(marks) >= _LEAST_MARKS else []
 
@@ -99,7 +100,7 @@ class RowDivision:
                     joined += self._joined(index, columns)
                 for column, piece in self._pieces[index].items():
                     columns.setdefault(column, []).append(piece)
-                runs.append(joined + self._named(columns))
+                runs.append(joined + self._named(columns, start))
                 if joined < -40:
                     break
             found.append(runs)
@@ -164,11 +165,16 @@ class RowDivision:
             score -= 1.0
         return score
 
-    def _named(self, columns: Mapping[int, Sequence[_Piece]]) -> float:
-        """Score a row by its cells: one has a name in the first column, and more than a name."""
+    def _named(self, columns: Mapping[int, Sequence[_Piece]], start: int) -> float:
+        """Score a row by its cells: one has a name in the first column, and more than a name.
+
+        Where rules divide rows, one without a name begins below a rule.
+        """
         if 0 in columns or all(piece.is_wide for pieces in columns.values() for piece in pieces):
             return 0.0
-        return -1.5 - 1.0 * (len(columns) == 1)
+        upper, lower = self._body[max(0, start - 1)].middle, self._body[start].middle
+        is_cut = self._is_banded and not any(upper < rule < lower for rule in self._rules)
+        return -1.5 - 1.0 * (len(columns) == 1) - 4.0 * (start > 0 and is_cut)
 
 
 def _best_division(scores: Sequence[Sequence[float]]) -> list[int]:
