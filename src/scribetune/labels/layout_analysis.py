@@ -251,7 +251,7 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageB
 
 def _is_table(block: PageBlock) -> bool:
     """Whether there is more to a table than one row or one column."""
-    return any((table.rows > 1 or table.is_part) and table.columns > 1 for table in block.tables)
+    return any((table.rows > 1 or table.may_have_one_row) and table.columns > 1 for table in block.tables)
 
 
 def _straight(page: Any, layer: TextLayer) -> Sequence[Word]:

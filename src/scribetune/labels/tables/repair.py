@@ -176,6 +176,7 @@ class _Rebuilding:
             cells=tuple(sorted(cells, key=lambda cell: (cell.row, cell.column))),
             above=tuple(self.above),
             below=tuple(self.below),
+            may_have_one_row=self.found.may_have_one_row or self.found.rows > 1,
         )
 
     def _lost(self, cells: Sequence[Cell]) -> bool:

@@ -19,6 +19,7 @@ _COLUMN_GAP = 1.5  # times the height of words
 _ROWS_IN_FACE = 3
 _ALIGNED = 0.3
 _IN_ROWS = 0.6
+_NEARLY = 0.6
 _MANY_BREAKS = 8  # from line to line, of all faces of a row
 _MOST = 0.5
 _REGULAR = 0.25
@@ -104,7 +105,10 @@ def _has_rows(lattice: Lattice, lines: Sequence[Sequence[TableLine]]) -> bool:
             if face.row <= row < face.row + face.row_span and len(lines[index]) >= least
         ]
         faces = [(lattice.box_of(lattice.faces[index]), lines[index]) for index in beside]
-        if len(beside) > 1 and _are_aligned(faces) and (_are_broken(faces) or _are_as_many(faces)):
+        most = max((len(found) for _, found in faces), default=0)
+        # One long text beside short ones is a row; of several, two cells or more have nearly all lines.
+        full = sum(len(found) >= _NEARLY * most for _, found in faces)
+        if full > 1 and _are_aligned(faces) and (_are_broken(faces) or _are_as_many(faces)):
             several.update(beside)
     return sum(len(lines[index]) for index in several) > _MOST * sum(map(len, lines))
 

@@ -104,7 +104,7 @@ def _part(found: DetectedTable, box: Box, count: int) -> Region:
     if not all(any(row[column] is not None for row in boxes) for column in columns):
         # The columns are those of the whole; the words say which of them this part has.
         boxes, cells = found.boxes, (Cell(0, 0, ""),)
-    table = PageTable(box, max(len(boxes), count), found.table.columns, cells, is_part=True)
+    table = PageTable(box, max(len(boxes), count), found.table.columns, cells, may_have_one_row=True)
     return Region("table", box, (DetectedTable(table, boxes),))
 
 
