@@ -19,7 +19,7 @@ _COLUMN_GAP = 1.5  # times the height of words
 _ROWS_IN_FACE = 3
 _ALIGNED = 0.3
 _IN_ROWS = 0.6
-_NEARLY = 0.6
+_HALF = 0.5
 _MANY_BREAKS = 8  # from line to line, of all faces of a row
 _MOST = 0.5
 _REGULAR = 0.25
@@ -106,8 +106,8 @@ def _has_rows(lattice: Lattice, lines: Sequence[Sequence[TableLine]]) -> bool:
         ]
         faces = [(lattice.box_of(lattice.faces[index]), lines[index]) for index in beside]
         most = max((len(found) for _, found in faces), default=0)
-        # One long text beside short ones is a row; of several, two cells or more have nearly all lines.
-        full = sum(len(found) >= _NEARLY * most for _, found in faces)
+        # One long text beside short ones is a row; of several, two cells or more have half of the lines.
+        full = sum(len(found) >= _HALF * most for _, found in faces)
         if full > 1 and _are_aligned(faces) and (_are_broken(faces) or _are_as_many(faces)):
             several.update(beside)
     return sum(len(lines[index]) for index in several) > _MOST * sum(map(len, lines))
