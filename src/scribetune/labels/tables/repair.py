@@ -221,6 +221,9 @@ class _Rebuilding:
                 # The only one may divide figures that are headings from the others.
                 if figures is not None and figures < above - (len(rules) == 1):
                     return figures
+                # Names with a colon are of rows, not headings below each other.
+                if sum(line.segments[0].text.endswith(":") for line in self.lines[:above]) > 1:
+                    return 0
                 return above
         if figures is not None and 0 < figures <= _MAX_HEADER_LINES:
             return self._before_stub(figures)

@@ -23,6 +23,7 @@ _WORST = -1e9
 _NOUNS = 0.35  # of the words within lines
 _LEAST_MARKS = 2  # colons before the values of a form: each begins a row
 _NUMBER = re.compile(r"(?:\d{1,2}\.){2,4}")  # of a section
+_NUMBERED = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d]")
 _CJK = ("\u3040", "\u9fff")
 
 
@@ -149,7 +150,7 @@ class RowDivision:
 
     def _worded(self, upper: str, lower: str, capitals: float) -> float:
         """Score the same by how the upper text ends and the lower begins; `capitals` is the column's share of them."""
-        score = 0.0
+        score = -4.0 * bool(_NUMBERED.match(lower))
         start, end = lower[0], upper[-1]
         if start.islower():
             score += 2.0 * min(1.0, 2 * capitals)
@@ -203,10 +204,10 @@ def _pieces(grid: Grid, line: TableLine) -> dict[int, _Piece]:
         first = word.height if _CJK[0] <= text[0] <= _CJK[1] else word.x1 - word.x0
         x0, x1 = segments[0].x0, segments[-1].x1
         reach = 0.5 * grid.height
-        first_column, last_column = grid.column_at(x0 + reach), grid.column_at(max(x0, x1 - reach))
-        # A name may reach up to where the words of the next column begin.
-        begins = grid.cores[last_column][0] if grid.cores else grid.edges[last_column]
-        is_wide = last_column > first_column and x1 - reach > begins
+        is_wide = grid.column_at(x0 + reach) != grid.column_at(max(x0, x1 - reach))
+        if is_wide and column == 0 and grid.cores:
+            # A name may reach up to where the words of the next column begin.
+            is_wide = x1 - reach > grid.cores[1][0]
         rest = segments[0].words[1:]
         item = rest[0].x0 if rest and list_marker(f"{word.text} x") == "-" else None
         is_word = bool(_NUMBER.fullmatch(text)) or not is_figure(text)

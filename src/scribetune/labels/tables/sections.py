@@ -150,7 +150,7 @@ def _rows(found: DetectedTable, lines: Sequence[Line], words: Sequence[Word], ru
         size = max((line.size for line in near if abs(line.middle[1] - row.middle) < 0.3 * row.height), default=usual)
         is_edge = number in (0, len(rows) - 1)
         kind = "text" if is_edge and _CONTINUED.fullmatch(_text(row)) else "row"
-        if layout.is_heading(row, size, rules):
+        if layout.is_heading(row, size, rules, is_edge=is_edge):
             kind = "heading"
         made.append(_Row(row, size, kind))
     return made
@@ -165,8 +165,11 @@ class _Layout:
     second: float  # where what stands beside their names begins
     box: Box
 
-    def is_heading(self, row: TableLine, size: float, rules: Rules) -> bool:
-        """Whether a line is no row: a text alone, numbered and set apart, or much larger than the others."""
+    def is_heading(self, row: TableLine, size: float, rules: Rules, *, is_edge: bool) -> bool:
+        """Whether a line is no row: a text alone, numbered and set apart, or much larger than the others.
+
+        A number is enough where the first or the last line of the table has it.
+        """
         text = _text(row)
         number = _SECTION.match(text)
         if len(text) > _LONGEST or not _WORD.search(text) or not _is_alone(row, number is not None):
@@ -177,7 +180,8 @@ class _Layout:
         if number is None:
             return size >= _MUCH_LARGER * self.size and not text.endswith((".", ",", ";", ":"))
         return (
-            size >= _LARGER * self.size
+            is_edge
+            or size >= _LARGER * self.size
             or x0 < self.left - _OUTDENTED * height
             or row.words[-1].x1 > self.second + height
             or self._is_in_band(row, rules)

@@ -259,3 +259,14 @@ def test_strokes_that_slope_among_few_texts_make_a_drawing() -> None:
     assert not rules_of([arrow]).is_drawing((0, 0, 100, 100), 4)
     assert not rules_of([arrow]).is_drawing((0, 50, 100, 100), 1)
     assert not rules_of([corner]).is_drawing((0, 0, 100, 100), 1)
+
+
+def test_names_with_colons_above_a_rule_are_no_heading() -> None:
+    lines = {
+        10.0: [(0, "Form:"), (100, "Solid"), (180, "seen")],
+        24.0: [(0, "Colour:"), (100, "White")],
+        38.0: [(0, "Odour:"), (100, "None"), (180, "smelt")],
+        58.0: [(0, "Acidity:"), (100, "Unknown")],
+    }
+    table = repaired(lines, [0, 95, 175, 240], across((0, 240, 52), (0, 240, 72)))
+    assert [cell.text for cell in table.cells if cell.column == 0] == ["Form:", "Colour:", "Odour:", "Acidity:"]

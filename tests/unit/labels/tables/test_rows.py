@@ -93,9 +93,9 @@ def test_a_number_of_a_section_goes_on_with_its_name() -> None:
     texts = {
         0.0: [(0, "1.1 Origin"), (100, "1987")],
         20.0: [(0, "1.2"), (100, "3")],
-        32.0: [(0, "Transportationclass")],
+        32.0: [(0, "Transportclasses")],
     }
-    assert rows({**texts, 52.0: [(0, "1.3 Group"), (100, "4")]})[1] == "1.2 3 Transportationclass"
+    assert rows({**texts, 52.0: [(0, "1.3 Group"), (100, "4")]})[1] == "1.2 3 Transportclasses"
 
 
 def test_where_all_nouns_have_capitals_a_capital_begins_no_row() -> None:
@@ -125,3 +125,8 @@ def test_what_stands_below_the_text_of_an_item_goes_on_with_it() -> None:
         "· Limits below",
         "Lower 1.5",
     ]
+
+
+def test_the_number_of_a_section_begins_a_row() -> None:
+    groups = {0.0: [(0, "14.4 Packing group"), (100, "Not at all")], 11.0: [(0, "14.5 Nature"), (100, "Not at all")]}
+    assert len(rows({**groups, 40.0: [(0, "14.6 Users"), (100, "None")]})) == 3

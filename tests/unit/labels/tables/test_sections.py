@@ -55,6 +55,10 @@ def test_a_name_with_a_number_is_a_row() -> None:
     assert parts({**form(""), 40.0: [(10.0, "6.2 Rivers"), (120.0, "none")]}, {40.0: 10.0}) == whole
 
 
+def test_a_number_is_enough_in_the_first_line() -> None:
+    assert parts({0.0: [(20.0, "6.2 Rivers")], 20.0: NAMES, 40.0: NAMES}) == [("section-header", 0.0), ("table", 20.0)]
+
+
 def test_much_larger_text_is_a_heading_without_a_number() -> None:
     assert parts(form("Transport"), {40.0: 12.0})[1] == ("section-header", 40.0)
     assert parts(form("Transport"), {40.0: 9.5}) == [("table", -1.0)]
