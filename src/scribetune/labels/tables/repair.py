@@ -207,10 +207,12 @@ class _Rebuilding:
     def _body_start(self) -> int:
         """Return the index of the first line of the body.
 
-        Of two columns no heading spans some: there headings are a row like others.
+        Of two columns no heading spans some: there headings are a row like others. Names with a colon are of rows.
         """
-        if len(self.grid.edges) == 3:
-            return 0
+        start = self._header_end() if len(self.grid.edges) > 3 else 0
+        return 0 if sum(line.segments[0].text.endswith(":") for line in self.lines[:start]) > 1 else start
+
+    def _header_end(self) -> int:
         middles = [line.middle for line in self.lines]
         figures = next((i for i, line in enumerate(self.lines) if self.grid.is_data(line)), None)
         rules = [rule for rule in self.grid.wide_rules() if middles[0] < rule < middles[-1]]
@@ -221,9 +223,6 @@ class _Rebuilding:
                 # The only one may divide figures that are headings from the others.
                 if figures is not None and figures < above - (len(rules) == 1):
                     return figures
-                # Names with a colon are of rows, not headings below each other.
-                if sum(line.segments[0].text.endswith(":") for line in self.lines[:above]) > 1:
-                    return 0
                 return above
         if figures is not None and 0 < figures <= _MAX_HEADER_LINES:
             return self._before_stub(figures)
