@@ -13,17 +13,13 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from scribetune.labels.layout_model import DetectedTable, Region
+from scribetune.labels.page_blocks import begins_section
 from scribetune.labels.ruling_lines import Rules, covered
 from scribetune.labels.tables.cells import Box, PageTable, Word, union
 from scribetune.labels.tables.lines import TableLine, lines_of
 from scribetune.labels.text_layer import Line
 from scribetune.text.grids import Cell
 
-_SECTION = re.compile(
-    r"(?:\d{1,2}(?:\.\d{1,2}){1,3}\.?|(?:Abschnitt|Section|Rubrique|Sezione|Sección|Seção|Kapitel|Chapter)\s\d{1,2}\W*)"
-    r"\s+(?=[^\W\d])",
-    re.IGNORECASE,
-)
 _CONTINUED = re.compile(
     r"\(?(?:Fortsetzung|Continued|Cont[’']?d|Suite|Continua|Continuación|Vervolg)\b[^)]{0,30}\)?", re.IGNORECASE
 )
@@ -115,7 +111,7 @@ def _headings(rows: Sequence[_Row]) -> list[list[_Row]]:
         before = made[-1][-1] if made else None
         goes_on = (
             before is not None
-            and not _SECTION.match(_text(row.line))
+            and not begins_section(_text(row.line))
             and abs(before.size - row.size) < 0.05 * row.size
             and row.line.y0 - before.line.y1 < 0.5 * row.line.height
         )
@@ -171,13 +167,13 @@ class _Layout:
         A number is enough where the first or the last line of the table has it.
         """
         text = _text(row)
-        number = _SECTION.match(text)
-        if len(text) > _LONGEST or not _WORD.search(text) or not _is_alone(row, number is not None):
+        is_numbered = begins_section(text)
+        if len(text) > _LONGEST or not _WORD.search(text) or not _is_alone(row, is_numbered):
             return False
         height, x0 = row.height, row.words[0].x0
         if x0 > self.left + _INDENTED * height:
             return False
-        if number is None:
+        if not is_numbered:
             return size >= _MUCH_LARGER * self.size and not text.endswith((".", ",", ";", ":"))
         return (
             is_edge

@@ -383,3 +383,24 @@ def test_as_many_lines_in_all_cells_beside_each_other_are_rows() -> None:
     lines(short, XS, [100, 118, 180])
     fill(short, XS, [100, 118], [ROWS[0], ["|".join(full), "|".join(full[:2]), "|".join(sums)]])
     assert len(found_on(short)) == 1
+
+
+def test_the_heading_of_a_section_ends_a_table_that_touches_it() -> None:
+    page = new_page()
+    ys = [100.0, 118.0, 136.0, 154.0, 172.0, 190.0]
+    for y in ys:
+        page.draw_line((60, y), (340, y))
+    for x in (60, 340):
+        page.draw_line((x, 100), (x, 190))
+    for top, bottom, xs in ((100, 136, (160, 260)), (154, 190, (120, 220))):
+        for x in xs:
+            page.draw_line((x, top), (x, bottom))
+    fill(page, XS, ys[:2], ROWS[:2])
+    page.insert_text((63, 148), "SECTION 12: Water")
+    fill(page, [60, 120, 220], ys[3:5], [["Lake", "Deep", "Salt"], ["Aral", "None", "Much"]])
+    tables = [found.table for found in found_on(page)]
+    assert [[cell.text for cell in table.cells] for table in tables] == [
+        ["Name", "Town", "Sum", "Meier", "Bern", "12.50"],
+        ["Lake", "Deep", "Salt", "Aral", "None", "Much"],
+    ]
+    assert [(table.rows, table.columns) for table in tables] == [(2, 3), (2, 3)]
