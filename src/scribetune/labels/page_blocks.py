@@ -23,6 +23,11 @@ _CAPTION = re.compile(
     r"(?:Tab(?:le|\.|elle|leau|la)|Fig(?:ure|\.|ura)|Abb(?:ildung|\.)|Exhibit|Chart|表格?|[图圖図])\s{0,3}(?:[A-Z]?\d|[IVX]+\b)",
     re.IGNORECASE,
 )
+_SECTION = re.compile(
+    r"(?:\d{1,2}(?:\.\d{1,2}){1,3}\.?|(?:Abschnitt|Section|Rubrique|Sezione|Sección|Seção|Kapitel|Chapter)\s\d{1,2}\W*)"
+    r"\s+(?=[^\W\d])",
+    re.IGNORECASE,
+)
 _TAKEN_FOR_MARKUP = re.compile(r"^(\d*)(#{1,6}(?=\s|$)|>|[-+*](?=\s)|[.)](?=\s)|```|~~~|\|)")
 _EMPTY_LINE = 1.6
 _INDENT = 8.0  # points between the levels of a list
@@ -206,6 +211,11 @@ def is_caption(lines: Sequence[Line]) -> bool:
 def begins_caption(text: str) -> bool:
     """Whether a text begins as the caption of a table or a figure does: with its number."""
     return bool(_CAPTION.match(text))
+
+
+def begins_section(text: str) -> bool:
+    """Whether a text begins as the heading of a numbered section does: "6.2 Water", "SECTION 7: Storage"."""
+    return bool(_SECTION.match(text))
 
 
 def list_marker(text: str) -> str:
