@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
+from scribetune.labels.line_room import LineRoom
 from scribetune.labels.page_blocks import list_marker, marker_length
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.tables.cells import Box, union
@@ -44,6 +45,8 @@ _LEADERS = re.compile(r"(?:[.·•…_]\s?){4,}\s*[\divxlcIVXLC\-–.]{0,9}$")
 _PAGE_NUMBER = re.compile(r"\d{1,4}|[ivxlc]{1,6}")
 _ENTRY_GAP = 2.5
 _BRACKETED = re.compile(r"^\[[\w+\-.]{1,12}\]\s*\S")
+_NARROW = 0.65  # of the room that there is
+_MANY_FILLED = 4
 _WORDS_ALONE = frozenset("AIOYEUÀÉÓ")
 
 
@@ -163,18 +166,21 @@ def with_marks(lines: Sequence[Line]) -> list[Line]:
     return [*(taken.get(number, line) for number, line in enumerate(others)), *alone]
 
 
-def of_columns(columns: Sequence[Sequence[Line]], starts: Sequence[Sequence[Line]] = ()) -> list[Paragraph]:
+def of_columns(
+    columns: Sequence[Sequence[Line]], starts: Sequence[Sequence[Line]] = (), room: LineRoom | None = None
+) -> list[Paragraph]:
     """Divide the lines of columns (in reading order) into paragraphs.
 
     `starts` are lines of each column with which, somebody else says, something new begins; it is believed where the
-    sentence before does not surely go on.
+    sentence before does not surely go on. `room` is that on the page, where there is more than these columns.
     """
     page = [_rows(column) for column in columns]
+    room = room or LineRoom([line for column in columns for line in column])
     heights = [[line.middle[1] for line in some] for some in starts] or [[] for _ in page]
     return [
         replace(paragraph, number=number)
         for number, rows in enumerate(page)
-        for paragraph in (_Column(rows, page, heights[number]).paragraphs() if rows else ())
+        for paragraph in (_Column(rows, page, heights[number], room).paragraphs() if rows else ())
     ]
 
 
@@ -272,8 +278,11 @@ def _is_word(capital: str, rest: str, lines: Sequence[Line]) -> bool:
 class _Column:
     """A column, with what is usual in it."""
 
-    def __init__(self, rows: list[_Row], page: Sequence[Sequence[_Row]], starts: Sequence[float]) -> None:
+    def __init__(
+        self, rows: list[_Row], page: Sequence[Sequence[_Row]], starts: Sequence[float], room: LineRoom
+    ) -> None:
         self._rows = rows
+        self._room = room
         self._starts = {
             next((n for n, row in enumerate(rows) if row.line.box[1] <= y <= row.line.box[3]), 0) for y in starts
         }
@@ -395,19 +404,24 @@ class _Column:
 
     def _edge(self, run: Sequence[int]) -> float:
         rows = [self._rows[number] for number in run]
-        if len(rows) < 3:
-            return self._end
         size = rows[0].size
         most = max(row.end for row in rows)
+        if rows[0].start < 0 or any(row.mark for row in rows):
+            room = self._end
+        else:
+            room = max(self._end, min(self._room.of(row.line) for row in rows))
+        is_narrow = most - rows[0].start < _NARROW * (room - rows[0].start)
+        if len(rows) < 3:
+            return room if is_narrow else self._end
         ends: Counter[int] = Counter(round(row.end) for row in rows)
         place = max(ends, key=lambda end: (ends[end] + ends[end + 1] + ends[end - 1], end))
         if ends[place] + ends[place + 1] + ends[place - 1] >= max(3, 0.4 * len(rows)):
             return float(place)  # justified
         filled = [row.end + 0.3 * size + after.word > most for row, after in pairwise(rows)]
-        if sum(filled) >= 0.7 * len(filled):
+        if sum(filled) >= 0.7 * len(filled) and (len(filled) >= _MANY_FILLED or not is_narrow):
             return most
         # Names, addresses, verses: no line ends because it is full.
-        return self._end if sum(filled) >= 0.4 * len(filled) else max(self._end, most + 4 * size)
+        return self._end if sum(filled) >= 0.4 * len(filled) and not is_narrow else max(room, most + 4 * size)
 
     # Where paragraphs begin
 
@@ -465,9 +479,9 @@ class _Column:
         if is_apart or rows[part[0]].mark:
             return is_apart or self._leaves_item(part, number)
         if self._is_short(number - 1, row):
-            room = self._edges[number - 1] - before.end
+            left = self._end - before.end
             goes_on = row.goes_on_small and not before.ends_sentence
-            return not goes_on or room > 0.4 * (self._end - self._start)
+            return not goes_on or left > 0.4 * (self._end - self._start)
         step = (row.start - before.start) / row.size
         if step >= _INDENT:
             return self._is_stepped_in(part, number)

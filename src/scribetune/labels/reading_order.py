@@ -2,6 +2,7 @@
 
 A gutter is where most lines have a gap beside them at the same place. Lines that run across it (a title, a wide
 caption) divide the page into bands; in each band the columns are read one after another, and may be divided again.
+Names beside values (`names_and_values`) are no columns: they are read row by row.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from scribetune.labels import names_and_values
 from scribetune.labels.tables.cells import Box, union
 from scribetune.labels.text_layer import Line
 
@@ -22,10 +24,6 @@ _FEW_ROWS = 2
 _MANY_ROWS = 6
 _WIDE_GAP = 2.5  # sizes of the body's font
 _ON_LINE, _TALLEST = 0.5, 2.5  # of the height of a line
-_LEAST_PAIRS = 2
-_COLONS = (":", "：")
-_NAMES = 0.3  # of the lines of a side of names end with a colon
-_AT_ONE_HEIGHT = 0.4  # of the height of a line
 _SCANNED = 80  # lines looked at to the right of one for its neighbour
 _FIGURES = re.compile(r"[\W\d]*|[\divxlcIVXLC.\-–]{1,7}")
 
@@ -70,7 +68,7 @@ def _cut(lines: list[Line], body: float, right_to_left: bool, depth: int) -> lis
     if len(lines) < 4 or depth > _MAX_DEPTH:
         return [lines] if lines else []
     for gutter in _gutters(lines, body):
-        bands = _bands(lines, gutter, body)
+        bands = _bands(lines, gutter, body, right_to_left)
         if len(bands) == 1 and len(bands[0]) == 1:
             continue
         result: list[list[Line]] = []
@@ -132,7 +130,7 @@ def _near(downwards: Sequence[Line], number: int) -> list[Line]:
     return found
 
 
-def _bands(lines: Sequence[Line], gutter: float, body: float) -> list[list[list[Line]]]:
+def _bands(lines: Sequence[Line], gutter: float, body: float, right_to_left: bool) -> list[list[list[Line]]]:
     """Divide lines into bands from top to bottom: of one part where they run across the gutter, of two beside it."""
     across: list[Line] = []
     beside: list[Line] = []
@@ -145,10 +143,12 @@ def _bands(lines: Sequence[Line], gutter: float, body: float) -> list[list[list[
     for line in beside:
         x, y = line.middle
         between[bisect(heights, y)][x >= gutter].append(line)
+    by_rows = names_and_values.are_beside([both for both in between if all(both)], body, right_to_left)
     bands: list[list[list[Line]]] = []
     for number, (left, right) in enumerate(between):
         alone = across[number - 1 : number] if number else []
-        are_columns = _are_columns(left, right, body)
+        pairs = names_and_values.pairs(left, right, body, right_to_left) if by_rows else []
+        are_columns = bool(pairs) or _are_columns(left, right, body)
         if not are_columns:
             alone = [*alone, *left, *right]
         if alone and bands and len(bands[-1]) == 1:
@@ -156,39 +156,8 @@ def _bands(lines: Sequence[Line], gutter: float, body: float) -> list[list[list[
         elif alone:
             bands.append([alone])
         if are_columns:
-            bands.extend(_pairs(left, right) or [[left, right]])
+            bands.extend(pairs or [[left, right]])
     return bands
-
-
-def _pairs(left: Sequence[Line], right: Sequence[Line]) -> list[list[list[Line]]]:
-    """Return names with a colon and what stands beside each, a band a pair; none where the sides are columns of text.
-
-    A pair begins where a line of both sides has one height; its name, and its value, may be several lines.
-    """
-    colons = sum(line.text.endswith(_COLONS) for line in left)
-    if colons < _LEAST_PAIRS or colons < _NAMES * _rows(left):
-        return []
-    tops = sorted(
-        line.box[1]
-        for line in left
-        if any(abs(line.middle[1] - other.middle[1]) < _AT_ONE_HEIGHT * line.height for other in right)
-    )
-    if len(tops) < _LEAST_PAIRS or len(tops) < 0.5 * colons:
-        return []
-    bands: list[list[list[Line]]] = [[[], []] for _ in range(len(tops) + 1)]
-    for side, lines in enumerate((left, right)):
-        for line in lines:
-            bands[bisect(tops, line.box[1] + _AT_ONE_HEIGHT * line.height)][side].append(line)
-    found: list[list[list[Line]]] = []
-    for names, values in bands:
-        # What begins below a value, when the name has ended, is no part of it.
-        end = max((line.box[3] for line in values), default=float("inf"))
-        ordered = sorted(names, key=lambda line: line.middle[1])
-        named = next((n for n, line in enumerate(ordered) if line.text.endswith(_COLONS)), len(ordered))
-        below = [line for line in ordered[named + 1 :] if line.box[1] >= end - 0.5 * line.height]
-        above = [line for line in names if line not in below]
-        found += [[side for side in (above, values) if side], [below]]
-    return [band for band in found if any(band)]
 
 
 def _are_columns(left: Sequence[Line], right: Sequence[Line], body: float) -> bool:
