@@ -8,7 +8,7 @@ a block of its own, where it stands.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from scribetune.labels import layout_model, line_numbers, paragraphs, plain_pages, reading_order, right_to_left
@@ -16,6 +16,7 @@ from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.line_room import LineRoom
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
+from scribetune.labels.reading_order import Column
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.running_lines import Apart, RunningLines
 from scribetune.labels.tables import cell_words, repair
@@ -69,9 +70,9 @@ def blocks_of(
         return plain_pages.blocks_of(layer, running, is_first=is_first)
     areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
     lines, numbers = line_numbers.apart(layer.lines)
-    room = LineRoom(lines)
     edges, blocks, held, rest = _divided(lines, blocks, areas, running, layer.height)
-    blocks, held = _in_order(blocks, areas, held)
+    blocks, held, columns = _in_order(blocks, areas, held)
+    room = LineRoom(lines, columns)
     filled: list[PageBlock] = []
     texts: list[tuple[PageBlock, list[Line]]] = []
     for block, lines in zip(blocks, held, strict=True):
@@ -86,11 +87,12 @@ def blocks_of(
             rest.extend(missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines))
     filled.extend(_running_text(texts, layer.lines, room))
     body = paragraphs.body_size(layer.lines) if layer.lines else 0.0
-    filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled], body, room)
+    headings = plain_pages.heading_body(layer.lines)
+    filled = [plain_pages.without_name(_at_the_edge(block, layer.height), headings, room) for block in filled]
+    filled = plain_pages.joined_headings(filled, body, room)
     filled = plain_pages.edges_apart(plain_pages.over_columns(filled))
     merged = plain_pages.merged(filled, _of_nobody(rest, room))
-    headings = plain_pages.heading_body(layer.lines) if is_first else float("inf")
-    header = plain_pages.edge_blocks(edges.header, Kind.HEADER, room, headings)
+    header = plain_pages.edge_blocks(edges.header, Kind.HEADER, room, headings if is_first else float("inf"))
     foot = plain_pages.edge_blocks(edges.foot, Kind.FOOTER, room)
     return [*header, *merged, *foot, *plain_pages.numbered(numbers)]
 
@@ -118,14 +120,19 @@ def _divided(
 
 
 def _at_the_edge(block: PageBlock, height: float) -> PageBlock:
-    """Return a block, a footer where it is a heading at the lower edge of the page: below it nothing stands."""
+    """Return a block, a footer where it is a heading at the lower edge of the page: below it nothing stands.
+
+    So is what runs up a page's margin: the stamp of an archive.
+    """
+    if block.kind is Kind.HEADER and not any(line.horizontal for line in block.lines):
+        return replace(block, kind=Kind.FOOTER)
     is_last = block.kind is Kind.HEADING and block.box[1] > (1 - plain_pages.MARGIN) * height
     return replace(block, kind=Kind.FOOTER) if is_last else block
 
 
 def _in_order(
     blocks: Sequence[PageBlock], areas: Sequence[Box], held: Sequence[Sequence[Line]]
-) -> tuple[list[PageBlock], list[list[Line]]]:
+) -> tuple[list[PageBlock], list[list[Line]], list[Column]]:
     """Return blocks and their lines in the order in which they are read: column by column, told by their lines.
 
     A block of text over several columns (names and values, the model may see both as one) is divided among them.
@@ -141,27 +148,43 @@ def _in_order(
             owners.setdefault(piece.box, number)
     text = [line for line in pieces if line.block >= 0]
     if not text:
-        return list(blocks), [list(lines) for lines in held]
+        return list(blocks), [list(lines) for lines in held], []
     is_rtl = right_to_left.is_right_to_left("".join(line.text for line in text))
-    columns = reading_order.columns(pieces, paragraphs.body_size(text), right_to_left=is_rtl)
+    columns = reading_order.bounded_columns(pieces, paragraphs.body_size(text), right_to_left=is_rtl)
     parts: dict[int, dict[int, list[Line]]] = {}
-    for column, lines in enumerate(columns):
-        for line in lines:
-            parts.setdefault(owners[line.box], {}).setdefault(column, []).append(line)
+    for number, column in enumerate(columns):
+        texts = [n for n in (owners[line.box] for line in column.lines) if blocks[n].kind in _DIVIDED and held[n]]
+        for line in column.lines:
+            # A name is one text, whoever the model gave its lines to.
+            owner = owners[line.box]
+            owner = min(texts) if column.is_name and owner in texts else owner
+            parts.setdefault(owner, {}).setdefault(number, []).append(line)
     placed: list[tuple[tuple[int, float, float, int], PageBlock, list[Line]]] = []
-    for number, by_column in parts.items():
-        block = blocks[number]
-        divided = block.kind in _DIVIDED and len(by_column) > 1
-        for column, lines in by_column.items():
-            top = min((line.box[1], line.box[0]) for line in lines)
-            if divided:
-                kind = block.kind if column == min(by_column) or block.kind is not Kind.LIST else Kind.TEXT
-                part = replace(block, kind=kind, box=union([line.box for line in lines]))
-                placed.append(((column, *top, number), part, lines))
-            elif column == min(by_column):
-                placed.append(((column, *top, number), block, list(held[number])))
-    placed.sort(key=lambda place: place[0])
-    return [block for _, block, _ in placed], [lines for _, _, lines in placed]
+    for owner, by_column in parts.items():
+        block = blocks[owner]
+        is_divided = block.kind in _DIVIDED and bool(held[owner])
+        groups = _together(sorted(by_column), columns) if is_divided else [sorted(by_column)]
+        for group in groups:
+            lines = [line for number in group for line in by_column[number]]
+            place = (group[0], *min((line.box[1], line.box[0]) for line in by_column[group[0]]), owner)
+            if len(groups) == 1:
+                placed.append((place, block, lines if is_divided else list(held[owner])))
+                continue
+            kind = Kind.TEXT if block.kind is Kind.LIST and group is not groups[0] else block.kind
+            placed.append((place, replace(block, kind=kind, box=union([line.box for line in lines])), lines))
+    placed.sort(key=lambda part: part[0])
+    return [block for _, block, _ in placed], [lines for _, _, lines in placed], columns
+
+
+def _together(numbers: Sequence[int], columns: Sequence[Column]) -> list[list[int]]:
+    """Divide the columns of one block at names and their values."""
+    groups = [[numbers[0]]]
+    for before, number in pairwise(numbers):
+        if any(column.is_name or column.is_value for column in (columns[before], columns[number])):
+            groups.append([number])
+        else:
+            groups[-1].append(number)
+    return groups
 
 
 def _running_text(
@@ -281,11 +304,18 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer, room: LineRoo
 def _headings(lines: list[Line], layer: TextLayer, room: LineRoom) -> list[PageBlock]:
     """Return the headings that a region of one holds, and what else stands in it."""
     body = plain_pages.heading_body(layer.lines)
-    found: list[PageBlock] = []
-    for part in paragraphs.of_columns([lines], room=room):
-        is_first = not found and not is_caption(part.lines)
-        kind = Kind.HEADING if is_first or plain_pages.is_heading(part.lines, body) else Kind.TEXT
-        found.append(plain_pages.block_of(part, kind))
+    parts: list[list[Line]] = []
+    for line in visual_lines(lines):
+        if parts and plain_pages.is_one_heading(parts[-1][-1], line, body, room):
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    found = []
+    for part in parts:
+        alike = abs(part[0].size - parts[0][0].size) < 0.05 * part[0].size and part[0].bold == parts[0][0].bold
+        is_caption_first = is_caption(parts[0])
+        kind = Kind.HEADING if not is_caption_first and (alike or plain_pages.is_heading(part, body)) else Kind.TEXT
+        found.append(PageBlock(kind, union([line.box for line in part]), tuple(part)))
     return found
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 from scribetune.labels.text_layer import Line, visual_lines
 from scribetune.text.markdown import is_cjk
@@ -24,12 +25,15 @@ _FIGURES = re.compile(r"[\W\d]*|[\divxlcIVXLC.\-–]{1,7}")
 _AT_ONE_HEIGHT = 0.4  # of the height of a line
 _NEXT = 1.7  # heights of a line, from one line to the next of a text
 _LEAST = 2  # pairs
+_LEAST_WIDTH = 4.0  # of a name, in sizes of the body's font
+_INDENT = 0.7  # sizes of the font
 _SAME_START = 0.8  # of the values
 _BROKEN = 0.2  # of the values: sentences that would be cut
 _BROKEN_BY_COLONS = 0.5  # the same, where names end with colons
 _WITH_COLON, _OTHER_FONT = 0.3, 0.7  # of the names
 _MOST_ALONE = 0.6  # of the pairs: lines on the side of names with nothing beside them
 _PARTS = 3
+_WIDE_GAP = 2.5  # sizes of the body's font, from a name to its value: names do not fill their column
 
 
 @dataclass(frozen=True)
@@ -52,17 +56,14 @@ class _Rows:
 
 def are_beside(parts: Sequence[Sides], body: float, right_to_left: bool) -> bool:
     """Whether what stands left and right of a gutter, in parts of a page, are names and values; `body` in points."""
-    if not parts:
-        return False
-    rows = [_rows(left, right, body, right_to_left) for left, right in parts]
+    texts = [(_texts(left), _texts(right)) for left, right in parts]
+    rows = [_rows(left, right, body, right_to_left) for left, right in texts if left and right]
     pairs = [(some.names[name], some.values[value]) for some in rows for name, value in some.pairs]
-    if len(pairs) < _LEAST:
+    if len(pairs) < _LEAST or not _begin_together([value for _, value in pairs], body, right_to_left):
         return False
-    starts = Counter(round(_start(value, right_to_left) / body) for _, value in pairs)
-    best, _ = max(starts.items(), key=lambda item: (item[1], -item[0]))
-    if sum(starts[best + step] for step in (-1, 0, 1)) < _SAME_START * len(pairs):
-        return False
-    if sum(bool(_FIGURES.fullmatch(value.text)) for _, value in pairs) > 0.5 * len(pairs):
+    # Numbers of sections and marks begin the line of their text; figures end that of their name.
+    narrow = median(name.box[2] - name.box[0] for name, _ in pairs) < _LEAST_WIDTH * body
+    if narrow or sum(bool(_FIGURES.fullmatch(value.text)) for _, value in pairs) > 0.5 * len(pairs):
         return False
     end = max(_end(value, right_to_left) for some in rows for value in some.values)
     broken = sum(
@@ -76,13 +77,18 @@ def are_beside(parts: Sequence[Sides], body: float, right_to_left: bool) -> bool
     if broken > most_broken * len(pairs) or alone > _MOST_ALONE * len(pairs):
         return False
     other = sum(name.bold != value.bold or _italic(name) != _italic(value) for name, value in pairs)
+    if colons >= max(_LEAST, _WITH_COLON * len(pairs)) or other >= _OTHER_FONT * len(pairs):
+        return True
+    gap = median(_start(value, right_to_left) - _end(name, right_to_left) for name, value in pairs)
     continued = sum(some.continued() for some in rows)
-    return (
-        colons >= max(_LEAST, _WITH_COLON * len(pairs))
-        or other >= _OTHER_FONT * len(pairs)
-        or (len(pairs) > _LEAST and continued >= max(_LEAST, 0.2 * len(pairs)))
-        or sum(bool(some.pairs) for some in rows) >= _PARTS
-    )
+    is_form = len(pairs) > _LEAST and continued >= max(_LEAST, 0.2 * len(pairs))
+    return gap > _WIDE_GAP * body and (is_form or sum(bool(some.pairs) for some in rows) >= _PARTS)
+
+
+def _begin_together(values: Sequence[Line], body: float, right_to_left: bool) -> bool:
+    starts = Counter(round(_start(value, right_to_left) / max(body, 1.0)) for value in values)
+    best, _ = max(starts.items(), key=lambda item: (item[1], -item[0]))
+    return sum(starts[best + step] for step in (-1, 0, 1)) >= _SAME_START * len(values)
 
 
 def pairs(left: Sequence[Line], right: Sequence[Line], body: float, right_to_left: bool) -> list[list[list[Line]]]:
@@ -99,7 +105,10 @@ def pairs(left: Sequence[Line], right: Sequence[Line], body: float, right_to_lef
         for line in lines:
             bands[bisect(tops, line.middle[1] + _AT_ONE_HEIGHT * height)][side].append(line)
     found: list[list[list[Line]]] = []
-    for some_left, some_right in bands:
+    for number, (some_left, some_right) in enumerate(bands):
+        if number == 0:
+            found.append([[*some_left, *some_right]])
+            continue
         names, values = (some_right, some_left) if right_to_left else (some_left, some_right)
         above, below = _name(names, values, body, right_to_left)
         sides = (values, above) if right_to_left else (above, values)
@@ -115,28 +124,38 @@ def _name(
         return list(names), []
     end = max(line.box[3] for line in values)
     edge = min(_start(line, right_to_left) for line in values) - body
-    rows = visual_lines(names)
     cut = float("inf")
-    for before, row in pairwise(rows):
-        if row.box[1] >= end - 0.5 * row.height and not _is_one_name(before, row, edge, right_to_left):
+    beyond = 0
+    for before, row in pairwise(visual_lines(names)):
+        is_below = row.box[1] >= end - 0.5 * row.height
+        beyond += is_below
+        if is_below and (beyond > 1 or not _is_one_name(before, row, edge, right_to_left)):
             cut = row.box[1]
             break
     return [line for line in names if line.middle[1] < cut], [line for line in names if line.middle[1] >= cut]
+
+
+def _texts(lines: Sequence[Line]) -> list[Line]:
+    """Return lines without what stands for a table or a picture."""
+    return [line for line in lines if line.block >= 0]
 
 
 def _rows(left: Sequence[Line], right: Sequence[Line], body: float, right_to_left: bool) -> _Rows:
     names, values = (right, left) if right_to_left else (left, right)
     named, valued = visual_lines(names), visual_lines(values)
     edge = min(_start(value, right_to_left) for value in valued) - body
-    found = []
+    found: list[tuple[int, int]] = []
+    has_value = False
     for number, name in enumerate(named):
-        if number and _is_one_name(named[number - 1], name, edge, right_to_left):
+        # Values stand beside the first line of their name.
+        if has_value and _is_one_name(named[number - 1], name, edge, right_to_left):
             continue
         beside = [
             at
             for at, value in enumerate(valued)
             if abs(name.middle[1] - value.middle[1]) < _AT_ONE_HEIGHT * max(name.height, value.height)
         ]
+        has_value = bool(beside)
         if beside:
             found.append((number, beside[0]))
     return _Rows(named, valued, found)
@@ -145,7 +164,8 @@ def _rows(left: Sequence[Line], right: Sequence[Line], body: float, right_to_lef
 def _is_one_name(before: Line, line: Line, edge: float, right_to_left: bool) -> bool:
     """Whether a line goes on with the name above it, which had no room for its first word before the values."""
     is_near = line.middle[1] - before.middle[1] < _NEXT * max(line.height, before.height)
-    if not is_near or before.text.endswith(_COLONS) or before.bold != line.bold:
+    step = abs(_start(line, right_to_left) - _start(before, right_to_left))
+    if not is_near or step > _INDENT * line.size or before.text.endswith(_COLONS) or before.bold != line.bold:
         return False
     return line.text[:1].islower() or _is_full(before, line, edge, right_to_left)
 

@@ -384,6 +384,7 @@ class _Column:
     def _edges_of_runs(self) -> list[float]:
         """Return for each row where its line could have ended, told by the rows that follow each other around it."""
         edges = [self._end] * len(self._rows)
+        self._listed: set[int] = set()
         run: list[int] = []
         for number in range(len(self._rows) + 1):
             if run and (number == len(self._rows) or self._is_other(number)):
@@ -420,8 +421,11 @@ class _Column:
         filled = [row.end + 0.3 * size + after.word > most for row, after in pairwise(rows)]
         if sum(filled) >= 0.7 * len(filled) and (len(filled) >= _MANY_FILLED or not is_narrow):
             return most
+        if sum(filled) >= 0.4 * len(filled) and not is_narrow:
+            return self._end
         # Names, addresses, verses: no line ends because it is full.
-        return self._end if sum(filled) >= 0.4 * len(filled) and not is_narrow else max(room, most + 4 * size)
+        self._listed.update(run)
+        return max(room, most + 4 * size)
 
     # Where paragraphs begin
 
@@ -479,9 +483,9 @@ class _Column:
         if is_apart or rows[part[0]].mark:
             return is_apart or self._leaves_item(part, number)
         if self._is_short(number - 1, row):
-            left = self._end - before.end
+            end = self._edges[number - 1] if number - 1 in self._listed else self._end
             goes_on = row.goes_on_small and not before.ends_sentence
-            return not goes_on or left > 0.4 * (self._end - self._start)
+            return not goes_on or end - before.end > 0.4 * (self._end - self._start)
         step = (row.start - before.start) / row.size
         if step >= _INDENT:
             return self._is_stepped_in(part, number)

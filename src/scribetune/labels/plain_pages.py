@@ -45,6 +45,7 @@ _STRETCH = 1.6
 _NOTHING_RUNS = RunningLines()
 _ONE_ROW = 0.5  # heights of a line
 _CELL_GAP = 4.0  # sizes of the font, between cells of a running header
+_LARGER = 1.15  # sizes of the body: headings are
 _TITLE = 1.3  # sizes of the body: titles are broken anywhere
 _CENTRED = 0.7  # sizes of the font
 _ROMAN_CAPITALS = re.compile(r"[IVX]{1,5}\.\s+[A-ZÀ-Þ][^a-zà-ÿ]{3,}")
@@ -160,10 +161,10 @@ def blocks_of(layer: TextLayer, running: RunningLines = _NOTHING_RUNS, *, is_fir
     for line in reading_order.over_pictures(lines, layer.images):
         (beside if _beside_page(line, layer) else upright).append(line)
     parts = running.apart(upright, layer.height)
-    room = LineRoom(upright)
-    blocks = blocks_of_lines(parts.body, layer.width, layer.height, room)
+    blocks = blocks_of_lines(parts.body, layer.width, layer.height)
     blocks = merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
     headings = heading_body(layer.lines) if is_first else float("inf")
+    room = LineRoom(upright)
     header = edge_blocks(parts.header, Kind.HEADER, room, headings)
     foot = edge_blocks(parts.foot, Kind.FOOTER, room)
     others = [*numbered(numbers), *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
@@ -172,15 +173,19 @@ def blocks_of(layer: TextLayer, running: RunningLines = _NOTHING_RUNS, *, is_fir
 
 def edge_blocks(lines: Sequence[Line], kind: Kind, room: LineRoom, headings: float = float("inf")) -> list[PageBlock]:
     """Return what runs along at an edge of a page as blocks, row by row; what is larger than `headings` heads it."""
+    if not lines:
+        return []
+    is_rtl = is_right_to_left("".join(line.text for line in lines))
     columns: list[list[Line]] = []
-    is_single = False
-    for row in _rows(lines):
-        cells = _cells(row)
-        if len(cells) == 1 and is_single:
-            columns[-1].extend(cells)
-        else:
-            columns.extend([cell] for cell in cells)
-        is_single = len(cells) == 1
+    for some in reading_order.columns(lines, paragraphs.body_size(lines), right_to_left=is_rtl):
+        is_single = False
+        for row in _rows(some):
+            cells = _cells(row)
+            if len(cells) == 1 and is_single:
+                columns[-1].extend(cells)
+            else:
+                columns.extend([cell] for cell in cells)
+            is_single = len(cells) == 1
     return [
         block_of(part, Kind.HEADING if is_heading(part.lines, headings) else kind)
         for part in paragraphs.of_columns(columns, room=room)
@@ -236,20 +241,35 @@ def merged(blocks: Sequence[PageBlock], others: Sequence[PageBlock]) -> list[Pag
     return result
 
 
-def blocks_of_lines(lines: Sequence[Line], width: float, height: float, room: LineRoom) -> list[PageBlock]:
+def blocks_of_lines(
+    lines: Sequence[Line], width: float, height: float, room: LineRoom | None = None
+) -> list[PageBlock]:
     """Cut lines (the page in points) into headings, paragraphs, lists, code and notes by fonts and white space.
 
-    `room` is that on the page; headers come first and feet last.
+    `room` is that on the page, where these are not all of its lines. Headers come first and feet last.
     """
     if not lines:
         return []
     body = paragraphs.body_size(lines)
     right_to_left = is_right_to_left("".join(line.text for line in lines))
-    columns = reading_order.columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
-    parts = paragraphs.of_columns(columns, room=room)
+    columns = reading_order.bounded_columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
+    room = room or LineRoom(lines, columns)
+    parts = paragraphs.of_columns([column.lines for column in columns], room=room)
     headings = heading_body(lines)
     blocks = [block_of(part, _kind(part.lines, body, headings, width, height)) for part in parts]
+    blocks = [without_name(block, headings, room) for block in blocks]
     return edges_apart(over_columns(joined_headings(blocks, body, room)))
+
+
+def without_name(block: PageBlock, body: float, room: LineRoom) -> PageBlock:
+    """Return a block, text where it is a heading in the size of the body (in points) with its value beside it."""
+    is_name = (
+        block.kind is Kind.HEADING
+        and bool(block.lines)
+        and room.is_name(block.lines[0])
+        and block.lines[0].size < _LARGER * body
+    )
+    return replace(block, kind=Kind.TEXT) if is_name else block
 
 
 def edges_apart(blocks: Sequence[PageBlock]) -> list[PageBlock]:
@@ -298,7 +318,7 @@ def is_heading(part: Sequence[Line], body: float) -> bool:
         return False
     words = len(text.split())
     is_sentence = text.endswith((".", ":")) and words > _SENTENCE_WORDS
-    larger = min(line.size for line in part) >= 1.15 * body and not is_sentence
+    larger = min(line.size for line in part) >= _LARGER * body and not is_sentence
     strong = all(line.bold for line in part) and not text.endswith((".", ":")) and words <= _HEADING_WORDS
     bold = strong and part[0].size >= 0.98 * body and not list_marker(part[0].text).startswith("-")
     return larger or bold or _is_numbered_heading(part, text)
@@ -337,7 +357,11 @@ def joined_headings(blocks: Sequence[PageBlock], body: float, room: LineRoom) ->
         if (
             before is not None
             and before.kind is block.kind is Kind.HEADING
-            and _is_one_heading(before, block, body, room)
+            and len(before.lines) + len(block.lines) <= 4
+            and before.box[0] < block.box[2]
+            and block.box[0] < before.box[2]
+            and -0.5 < (block.lines[0].box[1] - before.lines[-1].box[3]) / block.lines[0].size < 0.45
+            and is_one_heading(before.lines[-1], block.lines[0], body, room)
         ):
             made[-1] = replace(before, lines=(*before.lines, *block.lines), box=union([before.box, block.box]))
         else:
@@ -345,30 +369,33 @@ def joined_headings(blocks: Sequence[PageBlock], body: float, room: LineRoom) ->
     return made
 
 
-def _is_one_heading(before: PageBlock, after: PageBlock, body: float, room: LineRoom) -> bool:
-    last, first = before.lines[-1], after.lines[0]
-    gap = first.box[1] - last.box[3]
+def is_one_heading(last: Line, first: Line, body: float, room: LineRoom) -> bool:
+    """Whether a line below another in one heading goes on with it, beside text of size `body` in points."""
     return (
         abs(last.size - first.size) < 0.05 * last.size
-        and last.bold == first.bold
-        and len(before.lines) + len(after.lines) <= 4
-        and -0.5 * first.size < gap < 0.45 * first.size
-        and before.box[0] < after.box[2]
-        and after.box[0] < before.box[2]
+        and _mainly_bold(last) == _mainly_bold(first)
+        and (first.box[0] > last.box[0] - _CENTRED * first.size or _is_centred(last, first))
         and not list_marker(first.text)
         and not _SECTION_NUMBER.match(first.text)
-        and not (_ends_early(before, after, room) and first.size < _TITLE * body)
+        and not (first.size < _TITLE * body and _ends_early(last, first, room))
     )
 
 
-def _ends_early(before: PageBlock, after: PageBlock, room: LineRoom) -> bool:
+def _ends_early(last: Line, first: Line, room: LineRoom) -> bool:
     """Whether the first word of a heading's line had found room on the one before, and both begin at one place."""
-    last, first = before.lines[-1], after.lines[0]
-    middle = abs(last.middle[0] - first.middle[0])
-    if middle < _CENTRED * first.size and abs(last.box[0] - first.box[0]) > _CENTRED * first.size:
+    if _is_centred(last, first):
         return False
     word = len(first.text.split(maxsplit=1)[0]) / max(len(first.text), 1) * (first.box[2] - first.box[0])
     return last.box[2] + 0.8 * first.size + word < room.of(last)
+
+
+def _mainly_bold(line: Line) -> bool:
+    return max(line.spans, key=lambda span: len(span.text)).bold
+
+
+def _is_centred(line: Line, below: Line) -> bool:
+    middle, start = abs(line.middle[0] - below.middle[0]), abs(line.box[0] - below.box[0])
+    return middle < _CENTRED * below.size < start
 
 
 def _kind(part: Sequence[Line], body: float, headings: float, width: float, height: float) -> Kind:
