@@ -88,7 +88,7 @@ def blocks_of(
     filled.extend(_running_text(texts, layer.lines, room))
     body = paragraphs.body_size(layer.lines) if layer.lines else 0.0
     headings = plain_pages.heading_body(layer.lines)
-    filled = [plain_pages.without_name(_at_the_edge(block, layer.height), headings, room) for block in filled]
+    filled = [plain_pages.unless_paired(_at_the_edge(block, layer.height), headings, room) for block in filled]
     filled = plain_pages.joined_headings(filled, body, room)
     filled = plain_pages.edges_apart(plain_pages.over_columns(filled))
     merged = plain_pages.merged(filled, _of_nobody(rest, room))

@@ -34,14 +34,14 @@ class LineRoom:
         """Return where the line would end at most, in points from the left of the page; where it ends, at least."""
         return self._measured(line)[0]
 
-    def is_name(self, line: Line) -> bool:
-        """Whether a line is of a name whose value stands beside it."""
+    def is_in_pair(self, line: Line) -> bool:
+        """Whether a line is of a name or a value that stand side by side."""
         return self._measured(line)[1]
 
     def _measured(self, line: Line) -> tuple[float, bool]:
         if line.box not in self._known:
             x0, y0, x1, y1 = line.box
-            end, is_name = max(self._end, x1), False
+            end, is_paired = max(self._end, x1), False
             first = bisect_left(self._tops, y0 - self._tallest)
             last = bisect_left(self._tops, y1)
             for other, column in self._pieces[first:last]:
@@ -51,8 +51,8 @@ class LineRoom:
                 bound = other.box[0]
                 if x0 - 1 <= other.middle[0] <= x1 + 1:
                     bound = column.bound
-                    is_name = is_name or column.is_name
+                    is_paired = is_paired or column.is_name or column.is_value
                 if bound >= x1 - 1:
                     end = min(end, max(bound - _GAP * line.height, x1))
-            self._known[line.box] = end, is_name
+            self._known[line.box] = end, is_paired
         return self._known[line.box]

@@ -144,17 +144,24 @@ def _rows(left: Sequence[Line], right: Sequence[Line], body: float, right_to_lef
     names, values = (right, left) if right_to_left else (left, right)
     named, valued = visual_lines(names), visual_lines(values)
     edge = min(_start(value, right_to_left) for value in valued) - body
+    end = max(_end(value, right_to_left) for value in valued)
     found: list[tuple[int, int]] = []
     has_value = False
     for number, name in enumerate(named):
-        # Values stand beside the first line of their name.
-        if has_value and _is_one_name(named[number - 1], name, edge, right_to_left):
-            continue
         beside = [
             at
             for at, value in enumerate(valued)
             if abs(name.middle[1] - value.middle[1]) < _AT_ONE_HEIGHT * max(name.height, value.height)
         ]
+        # Values stand beside the first line of their name; beside the second they go on.
+        if has_value and _is_one_name(named[number - 1], name, edge, right_to_left):
+            before = [valued[at - 1] for at in beside if at]
+            if not beside or (
+                before
+                and not _ENDED.search(before[0].text)
+                and _is_full(before[0], valued[beside[0]], end, right_to_left)
+            ):
+                continue
         has_value = bool(beside)
         if beside:
             found.append((number, beside[0]))

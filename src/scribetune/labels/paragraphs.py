@@ -26,6 +26,7 @@ _SAME_SIZE = 0.12
 _GUESSED = 0.4
 _EXACT = 0.003
 _EXACT_SIZE = 0.03
+_FEW_LINES = 3
 _MANY_LINES = 8
 _MANY_SIZES = 6
 _INDENT = 0.7  # sizes of the font, the least by which a line stands further in
@@ -45,7 +46,7 @@ _LEADERS = re.compile(r"(?:[.·•…_]\s?){4,}\s*[\divxlcIVXLC\-–.]{0,9}$")
 _PAGE_NUMBER = re.compile(r"\d{1,4}|[ivxlc]{1,6}")
 _ENTRY_GAP = 2.5
 _BRACKETED = re.compile(r"^\[[\w+\-.]{1,12}\]\s*\S")
-_NARROW = 0.65  # of the room that there is
+_NARROW, _NARROW_LINE = 0.65, 0.75  # of the room that there is: of lines, of one alone
 _MANY_FILLED = 4
 _WORDS_ALONE = frozenset("AIOYEUÀÉÓ")
 
@@ -382,7 +383,7 @@ class _Column:
         return min(usual) if usual and min(usual) < 1.6 * size else 1.45 * size
 
     def _edges_of_runs(self) -> list[float]:
-        """Return for each row where its line could have ended, told by the rows that follow each other around it."""
+        """Return for each row where its line could have ended, told by the rows around it."""
         edges = [self._end] * len(self._rows)
         self._listed: set[int] = set()
         run: list[int] = []
@@ -390,7 +391,7 @@ class _Column:
             if run and (number == len(self._rows) or self._is_other(number)):
                 edge = self._edge(run)
                 for at in run:
-                    edges[at] = edge
+                    edges[at] = self._edge([at]) if len(run) < _FEW_LINES else edge
                 run = []
             run.append(number)
         return edges
@@ -407,13 +408,13 @@ class _Column:
         rows = [self._rows[number] for number in run]
         size = rows[0].size
         most = max(row.end for row in rows)
-        if rows[0].start < 0 or any(row.mark for row in rows):
-            room = self._end
-        else:
-            room = max(self._end, min(self._room.of(row.line) for row in rows))
-        is_narrow = most - rows[0].start < _NARROW * (room - rows[0].start)
-        if len(rows) < 3:
-            return room if is_narrow else self._end
+        end, room = self._end, self._end
+        if rows[0].start >= 0 and not any(row.mark for row in rows):
+            room = min(self._room.of(row.line) for row in rows)
+            end, room = min(end, room), max(end, room)
+        is_narrow = most - rows[0].start < (_NARROW if len(rows) > 1 else _NARROW_LINE) * (room - rows[0].start)
+        if len(rows) < _FEW_LINES:
+            return room if is_narrow else end
         ends: Counter[int] = Counter(round(row.end) for row in rows)
         place = max(ends, key=lambda end: (ends[end] + ends[end + 1] + ends[end - 1], end))
         if ends[place] + ends[place + 1] + ends[place - 1] >= max(3, 0.4 * len(rows)):
@@ -422,9 +423,8 @@ class _Column:
         if sum(filled) >= 0.7 * len(filled) and (len(filled) >= _MANY_FILLED or not is_narrow):
             return most
         if sum(filled) >= 0.4 * len(filled) and not is_narrow:
-            return self._end
-        # Names, addresses, verses: no line ends because it is full.
-        self._listed.update(run)
+            return end
+        self._listed.update(run)  # names, addresses, verses: no line ends because it is full
         return max(room, most + 4 * size)
 
     # Where paragraphs begin

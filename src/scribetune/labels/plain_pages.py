@@ -44,6 +44,7 @@ _ONE_LINE = 6.0  # points between the strokes of a double line
 _STRETCH = 1.6
 _NOTHING_RUNS = RunningLines()
 _ONE_ROW = 0.5  # heights of a line
+_STACK = 3  # lines
 _CELL_GAP = 4.0  # sizes of the font, between cells of a running header
 _LARGER = 1.15  # sizes of the body: headings are
 _TITLE = 1.3  # sizes of the body: titles are broken anywhere
@@ -176,8 +177,11 @@ def edge_blocks(lines: Sequence[Line], kind: Kind, room: LineRoom, headings: flo
     if not lines:
         return []
     is_rtl = is_right_to_left("".join(line.text for line in lines))
+    found = reading_order.columns(lines, paragraphs.body_size(lines), right_to_left=is_rtl)
+    # Addresses side by side; fewer lines are cells of rows.
+    parts = found if min(len(_rows(some)) for some in found) >= _STACK else [lines]
     columns: list[list[Line]] = []
-    for some in reading_order.columns(lines, paragraphs.body_size(lines), right_to_left=is_rtl):
+    for some in parts:
         is_single = False
         for row in _rows(some):
             cells = _cells(row)
@@ -257,19 +261,19 @@ def blocks_of_lines(
     parts = paragraphs.of_columns([column.lines for column in columns], room=room)
     headings = heading_body(lines)
     blocks = [block_of(part, _kind(part.lines, body, headings, width, height)) for part in parts]
-    blocks = [without_name(block, headings, room) for block in blocks]
+    blocks = [unless_paired(block, headings, room) for block in blocks]
     return edges_apart(over_columns(joined_headings(blocks, body, room)))
 
 
-def without_name(block: PageBlock, body: float, room: LineRoom) -> PageBlock:
-    """Return a block, text where it is a heading in the size of the body (in points) with its value beside it."""
-    is_name = (
+def unless_paired(block: PageBlock, body: float, room: LineRoom) -> PageBlock:
+    """Return a block, text where it is a name or a value in the size of the body (in points) and no heading."""
+    is_paired = (
         block.kind is Kind.HEADING
         and bool(block.lines)
-        and room.is_name(block.lines[0])
+        and room.is_in_pair(block.lines[0])
         and block.lines[0].size < _LARGER * body
     )
-    return replace(block, kind=Kind.TEXT) if is_name else block
+    return replace(block, kind=Kind.TEXT) if is_paired else block
 
 
 def edges_apart(blocks: Sequence[PageBlock]) -> list[PageBlock]:
@@ -350,23 +354,32 @@ def heading_body(lines: Sequence[Line]) -> float:
 
 
 def joined_headings(blocks: Sequence[PageBlock], body: float, room: LineRoom) -> list[PageBlock]:
-    """Put the lines of a heading together that stand below each other in one font, beside text of size `body`."""
+    """Put the lines of a heading together that stand below each other in one font, beside text of size `body`.
+
+    So does a bold item that goes on in what looks like a heading: its line had no room for the next word.
+    """
     made: list[PageBlock] = []
     for block in blocks:
         before = made[-1] if made else None
-        if (
-            before is not None
-            and before.kind is block.kind is Kind.HEADING
-            and len(before.lines) + len(block.lines) <= 4
-            and before.box[0] < block.box[2]
-            and block.box[0] < before.box[2]
-            and -0.5 < (block.lines[0].box[1] - before.lines[-1].box[3]) / block.lines[0].size < 0.45
-            and is_one_heading(before.lines[-1], block.lines[0], body, room)
-        ):
+        if before is not None and block.kind is Kind.HEADING and _goes_on_in(before, block, body, room):
             made[-1] = replace(before, lines=(*before.lines, *block.lines), box=union([before.box, block.box]))
         else:
             made.append(block)
     return made
+
+
+def _goes_on_in(before: PageBlock, heading: PageBlock, body: float, room: LineRoom) -> bool:
+    if not before.lines or len(before.lines) + len(heading.lines) > 4:
+        return False
+    last, first = before.lines[-1], heading.lines[0]
+    is_item = before.kind is Kind.LIST and last.spans[-1].bold and not _ends_early(last, first, room)
+    return (
+        (before.kind is Kind.HEADING or is_item)
+        and before.box[0] < heading.box[2]
+        and heading.box[0] < before.box[2]
+        and -0.5 < (first.box[1] - last.box[3]) / first.size < 0.45
+        and is_one_heading(last, first, body, room)
+    )
 
 
 def is_one_heading(last: Line, first: Line, body: float, room: LineRoom) -> bool:
