@@ -26,6 +26,7 @@ _AT_ONE_HEIGHT = 0.4  # of the height of a line
 _NEXT = 1.7  # heights of a line, from one line to the next of a text
 _LEAST = 2  # pairs
 _LEAST_WIDTH = 4.0  # of a name, in sizes of the body's font
+_WIDE = 12.0  # the same, of a column of text
 _INDENT = 0.7  # sizes of the font
 _SAME_START = 0.8  # of the values
 _BROKEN = 0.2  # of the values: sentences that would be cut
@@ -65,8 +66,11 @@ def are_beside(parts: Sequence[Sides], body: float, right_to_left: bool) -> bool
     narrow = median(name.box[2] - name.box[0] for name, _ in pairs) < _LEAST_WIDTH * body
     if narrow or sum(bool(_FIGURES.fullmatch(value.text)) for _, value in pairs) > 0.5 * len(pairs):
         return False
-    end = max(_end(value, right_to_left) for some in rows for value in some.values)
-    broken = sum(
+    values = [value for some in rows for value in some.values]
+    end = max(_end(value, right_to_left) for value in values)
+    # In a narrow column every line is about as long as the longest.
+    is_wide = end - min(_start(value, right_to_left) for value in values) > _WIDE * body
+    broken = is_wide * sum(
         value > 0 and _goes_on(some.values[value - 1], some.values[value], end, right_to_left)
         for some in rows
         for _, value in some.pairs

@@ -186,7 +186,7 @@ def of_columns(
 
 
 def _rows(lines: Sequence[Line]) -> list[_Row]:
-    """Return the rows of a column from top to bottom, a dropped capital at the head of its first."""
+    """Return the rows of a column downwards, a dropped capital at the head of its first."""
     right_to_left = is_right_to_left("".join(line.text for line in lines))
     whole, beside = _with_capitals([part for line in lines for part in _without_capital(line)])
     rows = []
@@ -294,6 +294,7 @@ class _Column:
         self._end = self._usual_end(rows)
         self._start = self._usual_start(rows)
         self._going_on = self._pairs_that_go_on(rows)
+        self._listed: set[int] = set()
         self._edges = self._edges_of_runs()
 
     def paragraphs(self) -> list[Paragraph]:
@@ -385,7 +386,6 @@ class _Column:
     def _edges_of_runs(self) -> list[float]:
         """Return for each row where its line could have ended, told by the rows around it."""
         edges = [self._end] * len(self._rows)
-        self._listed: set[int] = set()
         run: list[int] = []
         for number in range(len(self._rows) + 1):
             if run and (number == len(self._rows) or self._is_other(number)):
@@ -406,8 +406,7 @@ class _Column:
 
     def _edge(self, run: Sequence[int]) -> float:
         rows = [self._rows[number] for number in run]
-        size = rows[0].size
-        most = max(row.end for row in rows)
+        size, most = rows[0].size, max(row.end for row in rows)
         end, room = self._end, self._end
         if rows[0].start >= 0 and not any(row.mark for row in rows):
             room = min(self._room.of(row.line) for row in rows)
@@ -420,7 +419,8 @@ class _Column:
         if ends[place] + ends[place + 1] + ends[place - 1] >= max(3, 0.4 * len(rows)):
             return float(place)  # justified
         filled = [row.end + 0.3 * size + after.word > most for row, after in pairwise(rows)]
-        if sum(filled) >= 0.7 * len(filled) and (len(filled) >= _MANY_FILLED or not is_narrow):
+        flows = sum(after.goes_on_small and not row.ends_sentence for row, after in pairwise(rows)) >= 0.5 * len(filled)
+        if sum(filled) >= 0.7 * len(filled) and (len(filled) >= _MANY_FILLED or flows or not is_narrow):
             return most
         if sum(filled) >= 0.4 * len(filled) and not is_narrow:
             return end
