@@ -29,8 +29,12 @@ accents          accents drawn as characters of their own, put on their letters
 covered_text     words under dark bars, which nobody sees
 form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
-heading_levels   levels of headings in the whole document, from a sample of its pages
+sampled_pages    a few pages of a document, which say what is usual in it
+running_lines    headers and feet of its pages, told by standing where others stand
+heading_levels   levels of headings in the whole document
 reading_order    columns one after another, what runs across them between
+names_and_values names beside their values, read row by row
+line_room        how far a line could have gone: which ones end on purpose
 line_numbers     numbers that count the lines beside them
 paragraphs       which lines of a column belong together, told by what is measured on the page
 line_glyphs      glyphs by their places: letters with their marks, ligatures with their letters

@@ -22,6 +22,8 @@ from scribetune.labels import (
     page_blocks,
     plain_pages,
     ruling_lines,
+    running_lines,
+    sampled_pages,
     structure,
     tag_tree,
     text_layer,
@@ -90,7 +92,15 @@ class PageReader:
 
     @cached_property
     def _levels(self) -> heading_levels.Levels:
-        return heading_levels.of_document(self._pdf)
+        return heading_levels.of_sample(self._sample)
+
+    @cached_property
+    def _running(self) -> running_lines.RunningLines:
+        return running_lines.of_sample(self._sample)
+
+    @cached_property
+    def _sample(self) -> list[sampled_pages.SampledPage]:
+        return sampled_pages.of_document(self._pdf)
 
     def _read_tags(self) -> tag_tree.TagTree:
         """Return what the structure tree says; where it is damaged, the document is one without tags from then on."""
@@ -183,9 +193,9 @@ class PageReader:
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
         framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
         if not framed and plain_pages.is_plain(layer, rules, len(drawings)):
-            blocks = plain_pages.blocks_of(layer)
+            blocks = plain_pages.blocks_of(layer, self._running, is_first=page.number == 0)
         else:
-            blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
+            blocks = layout_analysis.blocks_of(changed, layer, rules, framed, self._running)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
             if page.number == 0:
                 blocks = heading_levels.without_authors(blocks, self._levels)
