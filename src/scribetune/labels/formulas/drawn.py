@@ -1,0 +1,339 @@
+"""Formulas that a page draws and no tag describes: where they are, told by their fonts and places, and their LaTeX.
+
+A line of the page in which words prevail is running text; what of it is set as mathematics is a formula in a line. What
+stands between such lines, and is mathematics for the most part, is a displayed formula, its number at the edge of the
+column.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scribetune.labels.formulas import drawn_glyphs, layout
+from scribetune.labels.formulas.drawn_glyphs import Glyph
+from scribetune.labels.formulas.inline import formulas_in
+from scribetune.labels.formulas.sources import with_number
+from scribetune.labels.formulas.symbols import Bar, UnplacedError, symbol_of
+from scribetune.labels.formulas.text_rows import Row, rows_on_baselines, words_of
+from scribetune.labels.ruling_lines import Rules
+from scribetune.labels.tables.cells import Box, union
+from scribetune.labels.text_layer import TextLayer
+
+logger = logging.getLogger(__name__)
+
+_MOSTLY_WORDS = 0.5
+_APART = 0.28  # of the font's size: white space between the rows of a displayed formula
+_ONE_FORMULA = 1.2  # the same, between rows that belong together
+_ABOVE_BAR, _BELOW_BAR = 0.46, 0.32  # the same: where the numerator and the denominator may begin
+_NUMBER_GAP = 1.0
+_NUMBER_BELOW = 1.8
+_CHUNK = 2.4
+_MOST_CHUNKS = 3
+_NUMBER = re.compile(r"[(\[]([A-Z]{0,2}\.?\d{1,3}[\d.\-–a-z′']{0,6}|[A-Z]|[ivx]{1,4}|\*{1,3}|†)[)\]]")
+_SHORTEST_BAR = 1.5  # points
+_LONG_LINE = 25  # characters
+_CROSSING = 0.12
+_ALIGNED = 0.3
+
+
+@dataclass(frozen=True)
+class DrawnFormula:
+    """A formula on the page.
+
+    Attributes:
+        latex: Of it; "" where it is not known for certain.
+        display: Whether it stands on lines of its own.
+        glyphs: What it is made of.
+    """
+
+    latex: str
+    display: bool
+    glyphs: tuple[Glyph, ...] = field(repr=False)
+
+    @property
+    def box(self) -> Box:
+        """Of its ink."""
+        return union([glyph.box for glyph in self.glyphs])
+
+
+def on_page(page: Any, layer: TextLayer, rules: Rules) -> list[DrawnFormula]:
+    """Return the formulas of an upright pymupdf.Page; none where its text layer has no mathematical font."""
+    if not any(span.math for line in layer.lines for span in line.spans):
+        return []
+    glyphs, thin = drawn_glyphs.read(page)
+    if not any(glyph.meaning.is_strong for glyph in glyphs):
+        return []
+    bars = sorted(
+        {Bar(rule.start, rule.end, rule.at) for rule in rules.horizontal if rule.end - rule.start > _SHORTEST_BAR}
+        | {Bar(x0, x1, (y0 + y1) / 2) for x0, y0, x1, y1 in thin},
+        key=lambda bar: (bar.y, bar.x0),
+    )
+    found: list[DrawnFormula] = []
+    for column in _columns(glyphs, layer):
+        found.extend(_in_column(column, bars))
+    return found
+
+
+def _columns(glyphs: Sequence[Glyph], layer: TextLayer) -> list[list[Glyph]]:
+    """Divide glyphs at the white space between two columns of text; lines across it are apart."""
+    long = [line.box for line in layer.lines if line.horizontal and len(line.text) >= _LONG_LINE]
+    gutters: list[tuple[int, float]] = []
+    for step in range(int(0.3 * layer.width), int(0.7 * layer.width), 2):
+        left = sum(box[2] <= step + 3 for box in long)
+        right = sum(box[0] >= step - 3 for box in long)
+        crossing = len(long) - left - right
+        if min(left, right) >= 3 and crossing <= _CROSSING * len(long):
+            gutters.append((crossing, float(step)))
+    if not gutters:
+        return [list(glyphs)]
+    least = min(crossing for crossing, _ in gutters)
+    places = [place for crossing, place in gutters if crossing == least]
+    gutter = places[len(places) // 2]
+    across = [box for box in long if box[0] < gutter - 3 and box[2] > gutter + 3]
+    columns: list[list[Glyph]] = [[], [], []]
+    for glyph in glyphs:
+        over = any(box[1] <= glyph.middle[1] <= box[3] for box in across)
+        columns[0 if over else 1 if glyph.middle[0] < gutter else 2].append(glyph)
+    return [column for column in columns if column]
+
+
+def _in_column(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[DrawnFormula]:
+    rows = rows_on_baselines(glyphs)
+    text = [row for row in rows if row.is_text]
+    if not text:
+        left, right = min(g.box[0] for g in glyphs), max(g.box[2] for g in glyphs)
+    else:
+        left, right = min(row.x0 for row in text), max(row.x1 for row in text)
+    held = _owned(glyphs, rows)
+    found: list[DrawnFormula] = []
+    of_text = {id(glyph) for row, its in held for glyph in its}
+    for row, its in held:
+        found.extend(_inline(row, its, bars))
+    rest = [glyph for glyph in glyphs if id(glyph) not in of_text]
+    numbers = _numbers(rest, left, right)
+    of_numbers = {id(glyph) for number in numbers for glyph in number.glyphs}
+    regions: list[list[_DisplayRow]] = []
+    for part in _bands([glyph for glyph in rest if id(glyph) not in of_numbers], bars):
+        if not _is_display(part):
+            for baseline in rows_on_baselines(part):
+                its = [g for g in part if baseline.y - baseline.size < g.middle[1] < baseline.y + 0.42 * baseline.size]
+                if baseline.size > 0.85 * max(g.size for g in part):
+                    found.extend(_inline(baseline, its, bars))
+            continue
+        row = _DisplayRow(tuple(part))
+        if regions and _goes_on(regions[-1][-1], row, text):
+            regions[-1].append(row)
+        else:
+            regions.append([row])
+    for number in numbers:
+        rows = [row for region in regions for row in region if row.distance(number.y) < _NUMBER_BELOW * row.size]
+        if rows:
+            min(rows, key=lambda row: row.distance(number.y)).numbers.append(number)
+    for region in regions:
+        found.extend(_displayed(region, bars))
+    return found
+
+
+@dataclass(frozen=True)
+class _Number:
+    """The number of an equation."""
+
+    text: str
+    glyphs: tuple[Glyph, ...]
+
+    @property
+    def y(self) -> float:
+        return self.glyphs[0].middle[1]
+
+
+def _numbers(glyphs: Sequence[Glyph], left: float, right: float) -> list[_Number]:
+    """Return what stands in brackets at an edge of the column, apart from the rest of its line."""
+    found = []
+    for row in rows_on_baselines(glyphs):
+        chunks: list[list[Glyph]] = []
+        for glyph in row.glyphs:
+            if not chunks or glyph.box[0] > chunks[-1][-1].box[2] + _NUMBER_GAP * row.size:
+                chunks.append([])
+            chunks[-1].append(glyph)
+        for chunk, is_near in (
+            (chunks[-1], chunks[-1][-1].box[2] > right - 2 * row.size),
+            (chunks[0], chunks[0][0].box[0] < left + 2 * row.size),
+        ):
+            matched = _NUMBER.fullmatch("".join(glyph.meaning.text or glyph.character for glyph in chunk))
+            if matched and is_near and not any(glyph.meaning.is_strong for glyph in chunk):
+                found.append(_Number(matched.group(1), tuple(chunk)))
+                break
+    return found
+
+
+def _owned(glyphs: Sequence[Glyph], rows: Sequence[Row]) -> list[tuple[Row, list[Glyph]]]:
+    """Return the lines of running text with their glyphs, scripts and what else stands on their height included."""
+    held: list[tuple[Row, list[Glyph]]] = [(row, list(row.glyphs)) for row in rows if row.is_text]
+    on_text = {id(glyph) for _, its in held for glyph in its}
+    sizes = [row for row in rows if row.is_text or row.size > 7]
+    for glyph in glyphs:
+        if id(glyph) in on_text:
+            continue
+        x, y = glyph.middle
+        best: tuple[float, Row] | None = None
+        for row in sizes:
+            if glyph.meaning.kind == "accent" and row.y - 0.4 * row.size < y:
+                continue
+            if row.size < 0.84 * glyph.size or not row.x0 - row.size < x < row.x1 + 1.5 * row.size:
+                continue
+            if row.y - row.size < y < row.y + 0.42 * row.size:
+                distance = abs(y - row.y + 0.25 * row.size)
+                if best is None or distance < best[0]:
+                    best = (distance, row)
+        if best is not None and best[1].is_text:
+            next(its for row, its in held if row is best[1]).append(glyph)
+    return held
+
+
+def _inline(row: Row, glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[DrawnFormula]:
+    found = []
+    for part in formulas_in(row, glyphs, bars):
+        found.append(DrawnFormula(_latex(part, bars), False, tuple(part)))
+    return found
+
+
+def _latex(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> str:
+    """Return the LaTeX of a row, "" where that is not certain."""
+    try:
+        return layout.latex_of([symbol_of(glyph) for glyph in glyphs], bars_of(glyphs, bars))
+    except UnplacedError as error:
+        logger.debug("a formula at %s is not read: %s", union([glyph.box for glyph in glyphs]), error)
+        return ""
+
+
+def bars_of(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[Bar]:
+    """Return the bars that lie among glyphs."""
+    x0, y0, x1, y1 = union([glyph.box for glyph in glyphs])
+    return [bar for bar in bars if x0 - 1 < bar.x0 and bar.x1 < x1 + 1.5 and y0 - 1.5 < bar.y < y1 + 1.5]
+
+
+@dataclass(frozen=True)
+class _DisplayRow:
+    glyphs: tuple[Glyph, ...]
+    numbers: list[_Number] = field(default_factory=list)
+
+    @property
+    def box(self) -> Box:
+        return union([glyph.box for glyph in self.glyphs])
+
+    @property
+    def size(self) -> float:
+        return max(glyph.size for glyph in self.glyphs)
+
+    def distance(self, y: float) -> float:
+        """Return how far a height is from its middle, as far as it is not on it."""
+        _, top, _, bottom = self.box
+        return max(top - y, y - bottom, 0.0)
+
+
+def _bands(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[list[Glyph]]:
+    """Divide glyphs at white space across them; a bar reaches to its numerator and its denominator."""
+    if not glyphs:
+        return []
+    size = sorted(glyph.size for glyph in glyphs)[-max(1, len(glyphs) // 3)]
+    x0, _, x1, _ = union([glyph.box for glyph in glyphs])
+    extents: list[tuple[float, float, Glyph | None]] = [(g.box[1], g.box[3], g) for g in glyphs]
+    extents += [
+        (bar.y - _ABOVE_BAR * size, bar.y + _BELOW_BAR * size, None)
+        for bar in bars
+        if x0 - 1 <= bar.x0 and bar.x1 <= x1 + 1.5 and bar.x1 - bar.x0 < 0.8 * (x1 - x0)
+    ]
+    found: list[list[Glyph]] = []
+    bottom = float("-inf")
+    for top, low, glyph in sorted(extents, key=lambda extent: (extent[0], extent[1])):
+        if top > bottom + _APART * size:
+            found.append([])
+        if glyph is not None:
+            found[-1].append(glyph)
+        bottom = max(bottom, low)
+    return [part for part in found if part]
+
+
+def _is_display(glyphs: Sequence[Glyph]) -> bool:
+    """Whether glyphs are a row of a displayed formula."""
+    if not any(glyph.meaning.is_strong for glyph in glyphs):
+        return False
+    size = max(glyph.size for glyph in glyphs)
+    wide, end = 0, float("inf")
+    for glyph in sorted(glyphs, key=lambda glyph: glyph.box[0]):
+        wide += glyph.box[0] > end + _CHUNK * size
+        end = glyph.box[2] if end == float("inf") else max(end, glyph.box[2])
+    words = sum(glyph.box[2] - glyph.box[0] for word in words_of(glyphs) for glyph in word)
+    width = sum(glyph.box[2] - glyph.box[0] for glyph in glyphs)
+    return wide < _MOST_CHUNKS and words <= _MOSTLY_WORDS * width
+
+
+def _goes_on(before: _DisplayRow, after: _DisplayRow, text: Sequence[Row]) -> bool:
+    """Whether a row belongs to the same displayed formula as the one above it."""
+    gap = after.box[1] - before.box[3]
+    between = any(before.box[3] - row.size < row.y < after.box[1] + 0.5 * row.size for row in text)
+    return gap < _ONE_FORMULA * max(before.size, after.size) and not between
+
+
+def _displayed(region: Sequence[_DisplayRow], bars: Sequence[Bar]) -> list[DrawnFormula]:
+    """Return the formulas of rows that stand below each other: each ends with its number."""
+    groups: list[list[_DisplayRow]] = [[]]
+    several = sum(bool(row.numbers) for row in region) > 1
+    for row in region:
+        groups[-1].append(row)
+        if row.numbers and several:
+            groups.append([])
+    found = []
+    for rows in filter(None, groups):
+        latex = _aligned(rows, bars)
+        numbers = [number for row in rows for number in row.numbers]
+        glyphs = tuple(g for row in rows for g in row.glyphs) + tuple(g for number in numbers for g in number.glyphs)
+        if len(numbers) > 1:
+            latex = ""
+        found.append(DrawnFormula(with_number(latex, numbers[0].text if numbers else "") if latex else "", True, glyphs))
+    return found
+
+
+def _aligned(rows: Sequence[_DisplayRow], bars: Sequence[Bar]) -> str:
+    r"""Return rows as LaTeX, in `aligned` where they are several; "" where one is not certain."""
+    if len(rows) == 1:
+        return _latex(rows[0].glyphs, bars)
+    at = _alignment(rows)
+    written = []
+    for row in rows:
+        cut = at if at is not None and _has_relation(row, at) else row.box[0]
+        parts = [[g for g in row.glyphs if g.middle[0] < cut], [g for g in row.glyphs if g.middle[0] >= cut]]
+        left, right = (_latex(part, bars) if part else "" for part in parts)
+        if (parts[0] and not left) or (parts[1] and not right):
+            left, right = "", _latex(row.glyphs, bars)
+            if not right:
+                return ""
+        aligned = at is not None and row.box[2] > at
+        written.append(f"{left} &{right}".strip() if aligned else f"{left}{right}")
+    body = r" \\ ".join(written)
+    return rf"\begin{{aligned}} {body} \end{{aligned}}" if at is not None else rf"\begin{{gathered}} {body} \end{{gathered}}"
+
+
+def _has_relation(row: _DisplayRow, at: float) -> bool:
+    return any(
+        glyph.meaning.kind == "rel" and glyph.size > 0.85 * row.size and abs(glyph.box[0] - at) < _ALIGNED * row.size
+        for glyph in row.glyphs
+    )
+
+
+def _alignment(rows: Sequence[_DisplayRow]) -> float | None:
+    """Return where the relations of rows stand below each other, None where they do not."""
+    places: list[tuple[float, int]] = []
+    for number, row in enumerate(rows):
+        for glyph in row.glyphs:
+            if glyph.meaning.kind == "rel" and glyph.size > 0.85 * row.size:
+                places.append((glyph.box[0], number))
+    best: tuple[int, float] | None = None
+    for place, _ in places:
+        seen = len({number for other, number in places if abs(other - place) < _ALIGNED * rows[0].size})
+        if seen >= 2 and (best is None or (seen, -place) > (best[0], -best[1])):
+            best = (seen, place)
+    return best[1] - 0.1 if best is not None else None
+
