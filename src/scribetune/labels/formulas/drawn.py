@@ -27,6 +27,7 @@ _MOSTLY_WORDS = 0.5
 _APART = 0.28  # of the font's size: white space between the rows of a displayed formula
 _ONE_FORMULA = 1.2  # the same, between rows that belong together
 _ABOVE_BAR, _BELOW_BAR = 0.46, 0.32  # the same: where the numerator and the denominator may begin
+_OVER = 0.3  # the same: how far a line over symbols may reach beyond them
 _NUMBER_GAP = 1.0
 _NUMBER_BELOW = 1.8
 _CHUNK = 2.4
@@ -102,37 +103,39 @@ def _columns(glyphs: Sequence[Glyph], layer: TextLayer) -> list[list[Glyph]]:
 def _in_column(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[DrawnFormula]:
     rows = rows_on_baselines(glyphs)
     text = [row for row in rows if row.is_text]
-    if not text:
-        left, right = min(g.box[0] for g in glyphs), max(g.box[2] for g in glyphs)
-    else:
-        left, right = min(row.x0 for row in text), max(row.x1 for row in text)
+    left = min(row.x0 for row in text or rows) if rows else 0.0
+    right = max(row.x1 for row in text or rows) if rows else 0.0
     held = _owned(glyphs, rows)
-    found: list[DrawnFormula] = []
-    of_text = {id(glyph) for row, its in held for glyph in its}
-    for row, its in held:
-        found.extend(_inline(row, its, bars))
+    found = [formula for row, its in held for formula in _inline(row, its, bars)]
+    of_text = {id(glyph) for _, its in held for glyph in its}
     rest = [glyph for glyph in glyphs if id(glyph) not in of_text]
     numbers = _numbers(rest, left, right)
     of_numbers = {id(glyph) for number in numbers for glyph in number.glyphs}
     regions: list[list[_DisplayRow]] = []
     for part in _bands([glyph for glyph in rest if id(glyph) not in of_numbers], bars):
         if not _is_display(part):
-            for baseline in rows_on_baselines(part):
-                its = [g for g in part if baseline.y - baseline.size < g.middle[1] < baseline.y + 0.42 * baseline.size]
-                if baseline.size > 0.85 * max(g.size for g in part):
-                    found.extend(_inline(baseline, its, bars))
+            found.extend(_in_other_rows(part, bars))
             continue
-        row = _DisplayRow(tuple(part))
-        if regions and _goes_on(regions[-1][-1], row, text):
-            regions[-1].append(row)
+        shown = _DisplayRow(tuple(part))
+        if regions and _goes_on(regions[-1][-1], shown, text):
+            regions[-1].append(shown)
         else:
-            regions.append([row])
+            regions.append([shown])
     for number in numbers:
-        rows = [row for region in regions for row in region if row.distance(number.y) < _NUMBER_BELOW * row.size]
-        if rows:
-            min(rows, key=lambda row: row.distance(number.y)).numbers.append(number)
-    for region in regions:
-        found.extend(_displayed(region, bars))
+        near = [one for region in regions for one in region if one.distance(number.y) < _NUMBER_BELOW * one.size]
+        if near:
+            min(near, key=lambda one: one.distance(number.y)).numbers.append(number)
+    return [*found, *(formula for region in regions for formula in _displayed(region, bars))]
+
+
+def _in_other_rows(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[DrawnFormula]:
+    """Return the formulas of lines that are neither running text nor displayed: headings, cells, captions."""
+    found = []
+    largest = max(glyph.size for glyph in glyphs)
+    for row in rows_on_baselines(glyphs):
+        if row.size > 0.85 * largest:
+            its = [g for g in glyphs if row.y - row.size < g.middle[1] < row.y + 0.42 * row.size]
+            found.extend(_inline(row, its, bars))
     return found
 
 
@@ -172,24 +175,33 @@ def _owned(glyphs: Sequence[Glyph], rows: Sequence[Row]) -> list[tuple[Row, list
     """Return the lines of running text with their glyphs, scripts and what else stands on their height included."""
     held: list[tuple[Row, list[Glyph]]] = [(row, list(row.glyphs)) for row in rows if row.is_text]
     on_text = {id(glyph) for _, its in held for glyph in its}
-    sizes = [row for row in rows if row.is_text or row.size > 7]
     for glyph in glyphs:
         if id(glyph) in on_text:
             continue
-        x, y = glyph.middle
-        best: tuple[float, Row] | None = None
-        for row in sizes:
-            if glyph.meaning.kind == "accent" and row.y - 0.4 * row.size < y:
-                continue
-            if row.size < 0.84 * glyph.size or not row.x0 - row.size < x < row.x1 + 1.5 * row.size:
-                continue
-            if row.y - row.size < y < row.y + 0.42 * row.size:
-                distance = abs(y - row.y + 0.25 * row.size)
-                if best is None or distance < best[0]:
-                    best = (distance, row)
-        if best is not None and best[1].is_text:
-            next(its for row, its in held if row is best[1]).append(glyph)
+        its = _nearest([row for row, _ in held], glyph)
+        if its is None:
+            continue
+        other = _nearest([row for row in rows if not row.is_text and row.size > 0.85 * its.size], glyph)
+        if other is None or _distance(its, glyph) <= _distance(other, glyph):
+            next(glyphs for row, glyphs in held if row is its).append(glyph)
     return held
+
+
+def _distance(row: Row, glyph: Glyph) -> float:
+    return abs(glyph.middle[1] - row.y + drawn_glyphs.AXIS * row.size)
+
+
+def _nearest(rows: Sequence[Row], glyph: Glyph) -> Row | None:
+    """Return the line on whose height a glyph stands, None where it stands on none."""
+    x, y = glyph.middle
+    near = [
+        row
+        for row in rows
+        if row.y - row.size < y < row.y + (0.42 if glyph.meaning.kind != "accent" else -0.4) * row.size
+        and row.size >= 0.84 * glyph.size
+        and row.x0 - row.size < x < row.x1 + 1.5 * row.size
+    ]
+    return min(near, key=lambda row: _distance(row, glyph), default=None)
 
 
 def _inline(row: Row, glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[DrawnFormula]:
@@ -211,7 +223,8 @@ def _latex(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> str:
 def bars_of(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[Bar]:
     """Return the bars that lie among glyphs."""
     x0, y0, x1, y1 = union([glyph.box for glyph in glyphs])
-    return [bar for bar in bars if x0 - 1 < bar.x0 and bar.x1 < x1 + 1.5 and y0 - 1.5 < bar.y < y1 + 1.5]
+    slack = _OVER * max(glyph.size for glyph in glyphs)
+    return [bar for bar in bars if x0 - slack < bar.x0 and bar.x1 < x1 + slack and y0 - slack < bar.y < y1 + 1.5]
 
 
 @dataclass(frozen=True)
@@ -238,12 +251,9 @@ def _bands(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[list[Glyph]]:
     if not glyphs:
         return []
     size = sorted(glyph.size for glyph in glyphs)[-max(1, len(glyphs) // 3)]
-    x0, _, x1, _ = union([glyph.box for glyph in glyphs])
     extents: list[tuple[float, float, Glyph | None]] = [(g.box[1], g.box[3], g) for g in glyphs]
     extents += [
-        (bar.y - _ABOVE_BAR * size, bar.y + _BELOW_BAR * size, None)
-        for bar in bars
-        if x0 - 1 <= bar.x0 and bar.x1 <= x1 + 1.5 and bar.x1 - bar.x0 < 0.8 * (x1 - x0)
+        (bar.y - _ABOVE_BAR * size, bar.y + _BELOW_BAR * size, None) for bar in bars if _divides(bar, glyphs, size)
     ]
     found: list[list[Glyph]] = []
     bottom = float("-inf")
@@ -254,6 +264,16 @@ def _bands(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[list[Glyph]]:
             found[-1].append(glyph)
         bottom = max(bottom, low)
     return [part for part in found if part]
+
+
+def _divides(bar: Bar, glyphs: Sequence[Glyph], size: float) -> bool:
+    """Whether glyphs stand right above and right below a bar."""
+    near = [
+        glyph.middle[1] - bar.y
+        for glyph in glyphs
+        if bar.x0 - 1 <= glyph.middle[0] <= bar.x1 + 1 and abs(glyph.middle[1] - bar.y) < size
+    ]
+    return any(place < 0 for place in near) and any(place > 0 for place in near)
 
 
 def _is_display(glyphs: Sequence[Glyph]) -> bool:
@@ -292,7 +312,9 @@ def _displayed(region: Sequence[_DisplayRow], bars: Sequence[Bar]) -> list[Drawn
         glyphs = tuple(g for row in rows for g in row.glyphs) + tuple(g for number in numbers for g in number.glyphs)
         if len(numbers) > 1:
             latex = ""
-        found.append(DrawnFormula(with_number(latex, numbers[0].text if numbers else "") if latex else "", True, glyphs))
+        found.append(
+            DrawnFormula(with_number(latex, numbers[0].text if numbers else "") if latex else "", True, glyphs)
+        )
     return found
 
 
@@ -313,7 +335,11 @@ def _aligned(rows: Sequence[_DisplayRow], bars: Sequence[Bar]) -> str:
         aligned = at is not None and row.box[2] > at
         written.append(f"{left} &{right}".strip() if aligned else f"{left}{right}")
     body = r" \\ ".join(written)
-    return rf"\begin{{aligned}} {body} \end{{aligned}}" if at is not None else rf"\begin{{gathered}} {body} \end{{gathered}}"
+    return (
+        rf"\begin{{aligned}} {body} \end{{aligned}}"
+        if at is not None
+        else rf"\begin{{gathered}} {body} \end{{gathered}}"
+    )
 
 
 def _has_relation(row: _DisplayRow, at: float) -> bool:
@@ -336,4 +362,3 @@ def _alignment(rows: Sequence[_DisplayRow]) -> float | None:
         if seen >= 2 and (best is None or (seen, -place) > (best[0], -best[1])):
             best = (seen, place)
     return best[1] - 0.1 if best is not None else None
-

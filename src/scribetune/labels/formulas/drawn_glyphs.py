@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 from scribetune.labels.formulas.glyph_names import Meaning, meaning_of
@@ -16,6 +17,7 @@ from scribetune.labels.tables.cells import Box
 AXIS = 0.25
 """How far the middle of operators is above the baseline, in sizes of the font."""
 _OFF_AXIS = 0.2
+_TALL = 1.2  # sizes
 _UPRIGHT = 0.02  # how much of a letter's size its baseline may rise
 _TINY = 0.5  # points
 _THIN = 1.5  # points: the height of a line that is drawn as an image
@@ -45,8 +47,11 @@ class Glyph:
     @property
     def is_centred(self) -> bool:
         """Whether it is centred on the axis of its line, whatever its font calls the baseline: large signs are."""
+        if self.meaning.kind in ("op", "radical", "piece"):
+            return True
         off_axis = abs(self.middle[1] - self.y + AXIS * self.size) > _OFF_AXIS * self.size
-        return self.meaning.kind in ("op", "radical", "piece") or (self.meaning.kind in ("open", "close") and off_axis)
+        is_fence = self.meaning.kind in ("open", "close") or self.meaning.latex in ("|", r"\|")
+        return is_fence and (off_axis or self.box[3] - self.box[1] > _TALL * self.size)
 
 
 def read(page: Any) -> tuple[list[Glyph], list[Box]]:
@@ -77,10 +82,8 @@ def _glyphs(font: "_Font", matrix: tuple[float, ...], items: list[_Item]) -> Ite
     for number, (x, y, advance, glyph, character, code) in enumerate(items):
         if glyph < 0:
             continue
-        letters = _text(character)
-        while number + 1 < len(items) and items[number + 1][3] < 0:  # a glyph for several characters
-            number += 1
-            letters += _text(items[number][4])
+        further = takewhile(lambda item: item[3] < 0, items[number + 1 :])  # of a glyph for several characters
+        letters = _text(character) + "".join(_text(item[4]) for item in further)
         text = _LIGATURES.get(letters, letters)
         if text.isspace():
             continue
@@ -97,7 +100,8 @@ _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"}
 
 
 def _text(character: int) -> str:
-    return chr(character) if 0 < character < 0x110000 and not 0xD800 <= character < 0xE000 else ""
+    is_character = 0 < character < 0x110000 and not 0xD800 <= character < 0xE000
+    return chr(character) if is_character and not 0xFE00 <= character < 0xFE10 else ""  # variants of the one before
 
 
 def _once(glyphs: list[Glyph]) -> list[Glyph]:

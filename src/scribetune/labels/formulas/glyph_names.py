@@ -19,7 +19,10 @@ from scribetune.labels.formulas.latex_characters import NAMES, kind_of, latex_of
 
 _TABLE: Mapping[str, Any] = MappingProxyType(json.loads(package_file("glyph_names.json").read_text(encoding="utf-8")))
 _FAMILIES = (
-    (re.compile(r"CM(?:MI|MIB)\d|LMMathItalic|LCMMI|MTMI|(?:rtx|rpx|tx|px|z?ptm|New(?:TX|PX))[bB]?mi\d?\b", re.I), "OML"),
+    (
+        re.compile(r"CM(?:MI|MIB)\d|LMMathItalic|LCMMI|MTMI|(?:rtx|rpx|tx|px|z?ptm|New(?:TX|PX))[bB]?mi\d?\b", re.I),
+        "OML",
+    ),
     (re.compile(r"CM(?:SY|BSY)\d|LMMathSymbols|LCMSY|MTSY|(?:tx|px)b?sys?\b", re.I), "OMS"),
     (re.compile(r"CMEX\d|LMMathExtension|MTEX|(?:tx|px)b?exs?\b", re.I), "OMX"),
     (re.compile(r"MSAM\d", re.I), "MSAM"),
@@ -33,10 +36,10 @@ _FAMILIES = (
 _SIZE = re.compile(r"(?:big|Big|bigg|Bigg|text|display)$")
 _ITALIC = re.compile(r"ital|obl|slant|CMTI|CMSL|LMRomanSlant|[-,]It\b|^(?:cm)?ti\d", re.IGNORECASE)
 _BOLD = re.compile(r"bold|CMB|CMMIB|-Medi|black|heavy|LMRoman\w*-Bold", re.IGNORECASE)
-_OPENING, _CLOSING = frozenset({"(", "[", r"\{", r"\langle", r"\lfloor", r"\lceil"}), frozenset(
-    {")", "]", r"\}", r"\rangle", r"\rfloor", r"\rceil"}
+_OPENING, _CLOSING = (
+    frozenset({"(", "[", r"\{", r"\langle", r"\lfloor", r"\lceil"}),
+    frozenset({")", "]", r"\}", r"\rangle", r"\rfloor", r"\rceil"}),
 )
-_INFIX = re.compile(r"bin|rel")
 _LARGE_CHARACTERS: Mapping[str, str] = MappingProxyType(
     {
         "∑": r"\sum", "∏": r"\prod", "∐": r"\coprod", "∫": r"\int", "∬": r"\iint", "∭": r"\iiint", "∮": r"\oint",
@@ -89,71 +92,67 @@ def meaning_of(font: str, name: str, character: str, code: int) -> Meaning:
         return Meaning(f"{_TABLE['styles'][family]}{{{name}}}", is_strong=True, is_math=True)
     if family in ("MSAM", "MSBM", "BB") and name in _TABLE["latex"]:
         return _symbol(_TABLE["latex"][name], is_math=True)
-    return _of_character(family, character, font, name)
+    return _of_character(family, character, font)
 
 
 def _of_name(family: str, name: str) -> Meaning | None:
-    if name in _TABLE["pieces"] and family == "OMX":
-        return Meaning(_TABLE["pieces"][name], "piece", is_math=True, is_strong=True)
+    is_letter = len(name) == 1 and name.isalpha() and name.isascii()
+    base = _SIZE.sub("", name) if family == "OMX" else name
+    found: Meaning | None = None
     if name in _TABLE["accents"]:
-        return Meaning(_TABLE["accents"][name], "accent", is_math=True)
-    if name.startswith("radical"):
-        return Meaning(r"\sqrt", "radical", is_strong=True, is_math=True)
-    base = _SIZE.sub("", name)
-    if family == "OMX":
-        if base in _TABLE["large"]:
-            return Meaning(_TABLE["large"][base], "op", is_strong=True, is_math=True)
-        return _symbol(_TABLE["latex"][base], is_math=True) if base in _TABLE["latex"] else None
-    if len(name) == 1 and name.isalpha() and name.isascii():
-        if family == "OMS":
-            return Meaning(rf"\mathcal{{{name}}}", is_strong=True, is_math=True)
-        return Meaning(name, text=name, is_strong=True, is_math=True)
-    if name == "negationslash":
-        return Meaning(r"\not", "rel", is_math=True)
-    if name == "mapsto":
-        return Meaning(r"\mapstochar", "rel", is_math=True)
-    if name in _TABLE["latex"]:
-        is_letter = family == "OML" and (name.rstrip("1").lower() in _GREEK or name in ("partialdiff", "lscript"))
-        return _symbol(_TABLE["latex"][name], is_math=True, is_strong=is_letter)
-    if family == "OML" and name.lower() in _GREEK:
-        return Meaning(f"\\{name}", is_strong=True, is_math=True)
-    return None
+        found = Meaning(_TABLE["accents"][name], "accent", is_math=True)
+    elif name.startswith("radical"):
+        found = Meaning(r"\sqrt", "radical", is_strong=True, is_math=True)
+    elif family == "OMX" and name in _TABLE["pieces"]:
+        found = Meaning(_TABLE["pieces"][name], "piece", is_math=True, is_strong=True)
+    elif family == "OMX" and base in _TABLE["large"]:
+        found = Meaning(_TABLE["large"][base], "op", is_strong=True, is_math=True)
+    elif is_letter and family == "OML":
+        found = Meaning(name, text=name, is_strong=True, is_math=True)
+    elif is_letter and family == "OMS":
+        found = Meaning(rf"\mathcal{{{name}}}", is_strong=True, is_math=True)
+    elif name in _OVERPRINTED:
+        found = Meaning(_OVERPRINTED[name], "rel", is_math=True)
+    elif base in _TABLE["latex"]:
+        is_strong = family == "OML" and (name.rstrip("1").lower() in _GREEK or name in ("partialdiff", "lscript"))
+        found = _symbol(_TABLE["latex"][base], is_math=True, is_strong=is_strong)
+    elif family == "OML" and name.lower() in _GREEK:
+        found = Meaning(f"\\{name}", is_strong=True, is_math=True)
+    return found
 
 
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi "
-    "psi omega".split()
-)
+_OVERPRINTED: Mapping[str, str] = MappingProxyType({"negationslash": r"\not", "mapsto": r"\mapstochar"})
+_GREEK = frozenset(_TABLE["greek"].split())
 
 
-def _of_character(family: str, character: str, font: str, name: str) -> Meaning:
+def _of_character(family: str, character: str, font: str) -> Meaning:
     """Return what a glyph is whose font says a Unicode character."""
-    if not character or character == "\ufffd" or unicodedata.category(character) in ("Co", "Cc", "Cn"):
-        piece = _TABLE["piece_characters"].get(character, "")
-        return Meaning(piece, "piece" if piece else "ord", is_math=True, is_strong=bool(piece))
     if character in _TABLE["piece_characters"]:
-        return Meaning(_TABLE["piece_characters"][character], "piece", is_math=True, is_strong=True)
-    if character in _TABLE["accent_characters"]:
-        return Meaning(_TABLE["accent_characters"][character], "accent", is_math=bool(family))
-    if character == "√":
-        return Meaning(r"\sqrt", "radical", is_strong=True, is_math=True)
-    if character in _LARGE_CHARACTERS:
-        return Meaning(_LARGE_CHARACTERS[character], "op", is_strong=True, is_math=True)
-    is_alphanumeric = "\U0001d400" <= character <= "\U0001d7ff" or character in "ℎℓℏℂℍℕℙℚℝℤℒℱℋℐℳℬℰℛ"
-    if is_alphanumeric:
-        return Meaning(latex_of(character), is_strong=not character.isdigit(), is_math=True)
-    if character.isalpha():
-        is_greek = "\u0370" <= character <= "\u03ff" and unicodedata.name(character, "").startswith("GREEK")
-        if is_greek or character == "µ":
-            return Meaning(latex_of("μ" if character == "µ" else character), is_strong=bool(family), is_math=bool(family))
-        if family == "OML":
-            return Meaning(character, text=character, is_strong=True, is_math=True)
+        found = Meaning(_TABLE["piece_characters"][character], "piece", is_math=True, is_strong=True)
+    elif not character or character == "\ufffd" or unicodedata.category(character) in ("Co", "Cc", "Cn"):
+        found = Meaning("", is_math=True)
+    elif character in _TABLE["accent_characters"]:
+        found = Meaning(_TABLE["accent_characters"][character], "accent", is_math=bool(family))
+    elif character == "√":
+        found = Meaning(r"\sqrt", "radical", is_strong=True, is_math=True)
+    elif character in _LARGE_CHARACTERS:
+        found = Meaning(_LARGE_CHARACTERS[character], "op", is_strong=True, is_math=True)
+    elif "\U0001d400" <= character <= "\U0001d7ff" or character in "ℎℏℓℂℍℕℙℚℝℤℒℱℋℐℳℬℰℛ":
+        found = Meaning(latex_of(character), is_strong=not character.isdigit(), is_math=True)
+    elif character == "µ" or ("\u0370" <= character <= "\u03ff" and character.isalpha()):
+        letter = "μ" if character == "µ" else character
+        found = Meaning(latex_of(letter), is_strong=bool(family), is_math=bool(family))
+    elif character.isalpha() and family == "OML":
+        found = Meaning(character, text=character, is_strong=True, is_math=True)
+    elif character.isalpha():
         style = "bf" if _BOLD.search(font) else "it" if _ITALIC.search(font) else "rm"
-        return Meaning(character, text=character, style=style, is_math=family == "UNICODE", is_strong=False)
-    if character.isdigit():
+        found = Meaning(character, text=character, style=style, is_math=family == "UNICODE")
+    elif character.isdigit():
         digit = unicodedata.normalize("NFKC", character)
-        return Meaning(digit, text=digit, style="bf" if _BOLD.search(font) else "")
-    return _symbol(latex_of(character), is_math=bool(family) or kind_of(character) in ("bin", "rel"))
+        found = Meaning(digit, text=digit, style="bf" if _BOLD.search(font) else "")
+    else:
+        found = _symbol(latex_of(character), is_math=bool(family) or kind_of(character) in ("bin", "rel"))
+    return found
 
 
 def _symbol(latex: str, *, is_math: bool, is_strong: bool = False) -> Meaning:
@@ -171,19 +170,10 @@ def _symbol(latex: str, *, is_math: bool, is_strong: bool = False) -> Meaning:
 @lru_cache(maxsize=1)
 def _kinds() -> Mapping[str, str]:
     """Return LaTeX → "bin" or "rel" of operators."""
-    kinds = {latex: "rel" for latex in (":", r"\to", "=", "<", ">", r"\neq", r"\mid", r"\leq", r"\geq")}
-    kinds |= {latex: "bin" for latex in ("+", "-", "*", r"\cdot", r"\setminus", r"\times", r"\circ")}
-    relations = (
-        "asymp equiv subseteq supseteq preceq succeq sim approx subset supset ll gg prec succ leftarrow leftrightarrow "
-        "simeq Leftarrow Rightarrow Leftrightarrow propto in ni perp vdash dashv sqsubseteq sqsupseteq leqslant geqslant "
-        "lesssim gtrsim triangleq subsetneq notin vDash Vdash models implies iff mapsto nearrow searrow parallel cong doteq "
-        "longrightarrow Longrightarrow rightharpoonup leftharpoonup rightsquigarrow ne le ge"
-    )
-    binaries = (
-        "pm mp div ast star oplus ominus otimes oslash odot bullet cap cup uplus sqcap sqcup vee wedge amalg wr diamond "
-        "bigcirc triangleleft triangleright ltimes rtimes land lor"
-    )
-    kinds |= {f"\\{name}": "rel" for name in relations.split()} | {f"\\{name}": "bin" for name in binaries.split()}
+    kinds = dict.fromkeys((":", r"\to", "=", "<", ">", r"\neq", r"\mid", r"\leq", r"\geq"), "rel")
+    kinds |= dict.fromkeys(("+", "-", "*", r"\cdot", r"\setminus", r"\times", r"\circ"), "bin")
+    relations, binaries = _TABLE["relations"].split(), _TABLE["binaries"].split()
+    kinds |= {f"\\{name}": "rel" for name in relations} | {f"\\{name}": "bin" for name in binaries}
     for character, latex in NAMES["commands"].items():
         if kind_of(character) in ("bin", "rel"):
             kinds.setdefault(latex, kind_of(character))

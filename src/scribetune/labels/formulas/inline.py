@@ -18,7 +18,9 @@ def formulas_in(row: Row, glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[
     """Return the glyphs of each formula in a line; `glyphs` are all of it, with scripts and what is in fractions."""
     text = {id(glyph) for word in words_of([g for g in glyphs if _is_on(g, row)]) for glyph in word}
     barred = [
-        bar for bar in bars if row.y - 0.8 * row.size < bar.y < row.y + 0.3 * row.size and bar.x1 - bar.x0 < 12 * row.size
+        bar
+        for bar in bars
+        if row.y - 0.8 * row.size < bar.y < row.y + 0.3 * row.size and bar.x1 - bar.x0 < 12 * row.size
     ]
     runs: list[list[Glyph]] = []
     end = float("-inf")

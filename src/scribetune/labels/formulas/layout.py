@@ -1,6 +1,8 @@
-r"""LaTeX of a drawn formula, from the places of its symbols: R. Zanibbi, D. Blostein, J. Cordy, "Recognizing Mathematical
-Expressions Using Tree Transformation", IEEE TPAMI 24 (2002): a line of symbols on one baseline, and what stands above,
-below, raised and lowered beside each of them, read in the same way.
+r"""LaTeX of a drawn formula, from the places of its symbols.
+
+A line is symbols on one baseline; what stands above, below, raised and lowered beside each of them is read in the same
+way: R. Zanibbi, D. Blostein, J. Cordy, "Recognizing Mathematical Expressions Using Tree Transformation", IEEE TPAMI 24
+(2002).
 """
 
 import re
@@ -11,7 +13,7 @@ from scribetune.labels.formulas import symbols as structures
 from scribetune.labels.formulas.drawn_glyphs import AXIS
 from scribetune.labels.formulas.latex_rows import Piece, fenced, joined
 from scribetune.labels.formulas.symbols import Bar, Symbol, UnplacedError
-from scribetune.labels.tables.cells import Box, union
+from scribetune.labels.tables.cells import union
 
 _SMALL = 0.85  # of the size of the line: scripts are smaller
 _ON_LINE = 0.12  # of the size: how far from its baseline a symbol of a line may be
@@ -25,7 +27,7 @@ _QUAD = 0.9
 _TEXT_BLANK = 0.2
 _MID = 0.28
 _ROWS_APART = 0.15
-_COLUMNS_APART = 0.75
+_COLUMNS_APART = 0.4
 _CASES_APART = 0.9
 _DEEPEST = 12
 _LIMITS = frozenset({"max", "min", "sup", "inf", "lim", "limsup", "liminf", "argmax", "argmin", "det", "Pr", "gcd"})
@@ -65,13 +67,13 @@ def _line(symbols: Sequence[Symbol], depth: int) -> str:
     main = sorted((s for s in symbols if _is_main(s, size, base)), key=lambda s: s.box[0])
     if not main:
         raise UnplacedError("no symbol on the line")
-    scripts = _scripts([s for s in symbols if not any(s is other for other in main)], main, size, base)
+    scripts = _scripts([s for s in symbols if not any(s is other for other in main)], main, size, base, depth)
     main = _with_fences(main)
     pieces: list[Piece] = []
     before: Symbol | None = None
     for number, symbol in enumerate(main):
         above, below = scripts.get(number, ([], []))
-        _add_gap(pieces, before, symbol, size, base)
+        _add_gap(pieces, before, symbol, size)
         piece = _piece(symbol)
         after = main[number + 1].box[0] - symbol.box[2] if number + 1 < len(main) else 0.0
         if symbol.latex == "|" and before is not None and min(after, symbol.box[0] - before.box[2]) > _MID * size:
@@ -88,7 +90,7 @@ def _line(symbols: Sequence[Symbol], depth: int) -> str:
 
 
 def _scripts(
-    symbols: Sequence[Symbol], main: Sequence[Symbol], size: float, base: float
+    symbols: Sequence[Symbol], main: Sequence[Symbol], size: float, base: float, depth: int
 ) -> dict[int, tuple[list[Symbol], list[Symbol]]]:
     """Return the raised and the lowered symbols beside each of a line; scripts of scripts go with these."""
     held: dict[int, list[Symbol]] = {}
@@ -103,7 +105,7 @@ def _scripts(
             if symbol.size < _SMALL * largest and near:
                 is_above = min(near, key=lambda one: _distance(one[0], symbol))[1]
             else:
-                is_above = _is_above(symbol, main[at], size, base)
+                is_above = _is_above(symbol, main[at], size, base, depth)
             placed.append((symbol, is_above))
         found[at] = [s for s, is_above in placed if is_above], [s for s, is_above in placed if not is_above]
     return found
@@ -147,7 +149,7 @@ def _read_scripts(symbols: Sequence[Symbol], depth: int) -> str:
 
 def _based(latex: str) -> str:
     """Return what scripts can be put to: one that has some is taken together."""
-    return f"{{{latex}}}" if latex.startswith(r"\underset") or latex.startswith(r"\overset") else latex
+    return f"{{{latex}}}" if latex.startswith((r"\underset", r"\overset")) else latex
 
 
 def _size_and_base(symbols: Sequence[Symbol]) -> tuple[float, float]:
@@ -172,7 +174,7 @@ def _size_and_base(symbols: Sequence[Symbol]) -> tuple[float, float]:
 def _is_main(symbol: Symbol, size: float, base: float) -> bool:
     axis = base - AXIS * size
     if symbol.base is None:
-        x0, top, x1, bottom = symbol.box
+        _, top, _, bottom = symbol.box
         is_around = top < axis < bottom and min(axis - top, bottom - axis) > 0.12 * (bottom - top)
         return is_around and (symbol.size > _SMALL * size or bottom - top > 0.7 * size)
     if symbol.style == "fraction":
@@ -192,17 +194,17 @@ def _owner(symbol: Symbol, main: Sequence[Symbol]) -> int:
     return at
 
 
-def _is_above(symbol: Symbol, owner: Symbol, size: float, base: float) -> bool:
+def _is_above(symbol: Symbol, owner: Symbol, size: float, base: float, depth: int) -> bool:
     tall = owner.is_tall or owner.base is None
     height = owner.box[3] - owner.box[1]
     if tall and height > 1.2 * size:
-        x, y = symbol.middle
-        distance = (owner.middle[1] - y) / height
+        distance = (owner.middle[1] - symbol.middle[1]) / height
         if abs(distance) < 0.1:
             raise UnplacedError("a script in the middle")
         return distance > 0
     shift = base - symbol.base if symbol.base is not None else base - symbol.box[3] + 0.1 * symbol.size
-    if symbol.size > _SMALL * size and symbol.base is not None and owner.kind != "op":
+    # The smallest size there is has scripts of the same one.
+    if depth == 0 and symbol.size > _SMALL * size and symbol.base is not None and owner.kind != "op":
         raise UnplacedError("a symbol as large as the line, beside it")
     if shift > _RAISED * size:
         return True
@@ -213,12 +215,14 @@ def _is_above(symbol: Symbol, owner: Symbol, size: float, base: float) -> bool:
 
 def _piece(symbol: Symbol) -> Piece:
     if symbol.kind in ("open", "close"):
-        return Piece(symbol.latex, symbol.kind, symbol.latex, symbol.is_tall, stretchy="true" if symbol.is_tall else "false")
+        return Piece(
+            symbol.latex, symbol.kind, symbol.latex, symbol.is_tall, stretchy="true" if symbol.is_tall else "false"
+        )
     kind = symbol.kind if symbol.kind in ("op", "bin", "rel", "punct") else "ord"
     return Piece(symbol.latex, kind, tall=symbol.is_tall)
 
 
-def _add_gap(pieces: list[Piece], before: Symbol | None, symbol: Symbol, size: float, base: float) -> None:
+def _add_gap(pieces: list[Piece], before: Symbol | None, symbol: Symbol, size: float) -> None:
     """Add the blank between two symbols, where there is more than formulas have."""
     if before is None:
         return
@@ -364,7 +368,9 @@ def _with_stacks(symbols: Sequence[Symbol], depth: int) -> list[Symbol]:
             made = _stack(inside, first.latex, "", depth)
             if made:
                 used = {id(s) for s in (first, *inside)}
-                whole = Symbol(made, "ord", union([first.box, *(s.box for s in inside)]), first.size, None, is_tall=True)
+                whole = Symbol(
+                    made, "ord", union([first.box, *(s.box for s in inside)]), first.size, None, is_tall=True
+                )
                 return [*(s for s in symbols if id(s) not in used), whole]
     return symbols
 
@@ -384,7 +390,7 @@ def _is_beside(symbol: Symbol, bracket: Symbol) -> bool:
 def _stack(inside: Sequence[Symbol], first: str, last: str, depth: int) -> str:
     """Return rows between brackets as a matrix, "" where there is one row."""
     rows = rows_of(inside)
-    if len(rows) < 2 or len({s.is_tall and s.base is None for s in inside}) > 1 and _has_limits(rows):
+    if len(rows) < 2 or (len({s.is_tall and s.base is None for s in inside}) > 1 and _has_limits(rows)):
         return ""
     if _has_limits(rows):
         return ""

@@ -1,6 +1,7 @@
 """Drawn formulas in the text layer: a word stands for each while the page is cut into blocks, and LaTeX in the end."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -32,7 +33,8 @@ class Stand:
             if text.count(word) != 1:
                 lost += 1
             if formula.display:
-                text = re.sub(rf"^.*{word}.*$", lambda line: _displayed(line.group(), word, formula.latex), text, flags=re.M)
+                lines = text.split("\n")
+                text = "\n".join(_displayed(line, word, formula.latex) if word in line else line for line in lines)
             else:
                 text = text.replace(word, f"${formula.latex}$")
         return text, lost
@@ -56,7 +58,12 @@ def put(page: Any, layer: TextLayer, formulas: Sequence[DrawnFormula]) -> tuple[
     if not known:
         return layer, Stand(unknown=unknown)
     words = {f"qz{number:03d}x": formula for number, formula in enumerate(known)}
-    owners = {place: word for word, formula in words.items() for glyph in formula.glyphs for place in [_place(glyph.x, glyph.y)]}
+    owners = {
+        place: word
+        for word, formula in words.items()
+        for glyph in formula.glyphs
+        for place in [_place(glyph.x, glyph.y)]
+    }
     flags = pymupdf.TEXTFLAGS_DICT & ~(pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
     taken = _Taken(text_pages.text_page(page, flags).extractRAWDICT()["blocks"], owners, words)
     lines = [made for line in layer.lines for made in taken.line(line)]
@@ -117,7 +124,11 @@ class _Taken:
     def _add(self, line: dict[str, Any]) -> None:
         word: list[tuple[Any, str]] = []
         for span in line["spans"]:
-            owned = [(char, self._owner(char)) for char in span["chars"]]
+            owned: list[tuple[Any, str]] = []
+            for char in span["chars"]:
+                # Marks have no place of their own.
+                is_mark = bool(owned) and unicodedata.combining(char["c"][:1]) > 0
+                owned.append((char, owned[-1][1] if is_mark else self._owner(char)))
             owned = [
                 (char, owned[at - 1][1] if char["c"].isspace() and 0 < at < len(owned) - 1
                  and owned[at - 1][1] == owned[at + 1][1] else owner)

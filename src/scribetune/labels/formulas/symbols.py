@@ -1,4 +1,4 @@
-"""The symbols of a drawn formula, and structures of them that become symbols again: roots, fractions, accents, words."""
+"""The symbols of a drawn formula, and what of them becomes one symbol: roots, fractions, accents, words."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from scribetune.labels.tables.cells import Box, union
 _NEAR = 0.5  # sizes: how far what stands above or below a bar may be from it
 _NEXT = 0.25  # the same, from one part of that to the next
 _BESIDE = 0.15  # the same: how far it may reach over the ends of the bar
-_OVERLINE = 0.35
+_OVERLINE = 0.2
 _LETTERS = 0.12  # between the letters of a word
 _WORDS = 0.9
 _LEVEL = 0.06
@@ -67,7 +67,8 @@ def symbol_of(glyph: Glyph) -> Symbol:
     if not meaning.latex:
         raise UnplacedError(f"glyph of {glyph.font} without meaning")
     height = glyph.box[3] - glyph.box[1]
-    kind = "letter" if meaning.style and meaning.text.isalpha() else meaning.kind
+    kind = "bar" if glyph.is_centred and meaning.kind == "ord" else meaning.kind
+    kind = "letter" if meaning.style and meaning.text.isalpha() else kind
     latex = rf"\mathbf{{{meaning.latex}}}" if meaning.style == "bf" and meaning.text.isdigit() else meaning.latex
     base = None if glyph.is_centred else glyph.y
     return Symbol(latex, kind, glyph.box, glyph.size, base, height > 1.15 * glyph.size, meaning.text, meaning.style)
@@ -129,14 +130,7 @@ def with_roots(symbols: Sequence[Symbol], bars: Sequence[Bar], read: Reader) -> 
         if not inside:
             raise UnplacedError("a root of nothing")
         inner = [b for b in bars if b is not bar and _is_within(b, bar) and bar.y < b.y < bottom]
-        left = sign.box[0] + 0.6 * (sign.box[2] - sign.box[0])
-        index = [
-            s
-            for s in symbols
-            if s is not sign and s.size < 0.75 * sign.size and s.box[2] < left + 0.2 * sign.size
-            and s.box[2] > sign.box[0] - 0.2 * sign.size and s.middle[1] < sign.middle[1] and s.middle[1] > bar.y - 0.3 * sign.size
-            and s.box[0] > sign.box[0] - 0.3 * sign.size
-        ]  # fmt: skip
+        index = [s for s in symbols if s is not sign and _is_index(s, sign, bar)]
         degree = f"[{read(index, [])}]" if index else ""
         used = {id(s) for s in (*inside, sign, *index)}
         symbols = [s for s in symbols if id(s) not in used]
@@ -145,6 +139,18 @@ def with_roots(symbols: Sequence[Symbol], bars: Sequence[Bar], read: Reader) -> 
         base = None if sign.is_tall else _baseline(inside)
         symbols.append(Symbol(rf"\sqrt{degree}{{{read(inside, inner)}}}", "ord", box, sign.size, base, sign.is_tall))
     return symbols, bars
+
+
+def _is_index(symbol: Symbol, sign: Symbol, bar: Bar) -> bool:
+    """Whether a symbol stands in the corner of a root, and says which one it is."""
+    x0, _, x1, _ = sign.box
+    slack = 0.2 * sign.size
+    return (
+        symbol.size < 0.75 * sign.size
+        and x0 - slack < symbol.box[2] < x0 + 0.6 * (x1 - x0) + slack
+        and x0 - 1.5 * slack < symbol.box[0]
+        and bar.y - 1.5 * slack < symbol.middle[1] < sign.middle[1]
+    )
 
 
 def _baseline(symbols: Sequence[Symbol]) -> float | None:

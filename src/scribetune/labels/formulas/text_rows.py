@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from scribetune.labels.formulas.drawn_glyphs import Glyph
+from scribetune.labels.formulas.drawn_glyphs import AXIS, Glyph
 from scribetune.labels.formulas.latex_characters import NAMES
 
 _ONE_LINE = 0.1  # of the font's size
 _LETTERS_APART = 0.12  # the same
 _WORDY = 0.35
 _MANY = 2
+_TALL = 1.6  # the same
+_OFF_AXIS = 0.35  # the same
+_BEHIND = 3.0  # the same
 _PITCH = 1.45  # the same
 _NEAR = 20.0  # the same
 _AT_EDGE = 0.35  # the same
@@ -72,14 +75,26 @@ def rows_on_baselines(glyphs: Sequence[Glyph]) -> list[Row]:
             rows[-1].append(glyph)
         else:
             rows.append([glyph])
+    tall = [g for g in glyphs if g.is_centred and g.meaning.kind != "op" and g.box[3] - g.box[1] > _TALL * g.size]
     made = [_row(row) for row in rows]
+    made = [replace(row, is_text=row.is_text and not any(_is_beside(row, bracket) for bracket in tall)) for row in made]
     for number, row in enumerate(made):
         if _is_first_line(row, made):
-            made[number] = row = replace(row, is_text=True)
-        above = next((other for other in reversed(made[:number]) if other.is_text and other.size < 1.2 * row.size), None)
-        if above is not None and not row.is_text and _is_last_line(row, above, made):
+            made[number] = replace(row, is_text=True)
+        above = next(
+            (other for other in reversed(made[:number]) if other.is_text and other.size < 1.2 * row.size), None
+        )
+        if above is not None and not made[number].is_text and _is_last_line(row, above, made):
             made[number] = replace(row, is_text=True)
     return made
+
+
+def _is_beside(row: Row, bracket: Glyph) -> bool:
+    """Whether a line is one of several behind a bracket that is higher than it."""
+    _, top, right, bottom = bracket.box
+    axis = row.y - AXIS * row.size
+    is_other = abs((top + bottom) / 2 - axis) > _OFF_AXIS * row.size
+    return is_other and top < axis < bottom and -0.5 * row.size < row.x0 - right < _BEHIND * row.size
 
 
 def _is_first_line(row: Row, rows: Sequence[Row]) -> bool:
