@@ -195,12 +195,14 @@ class PageReader:
         layer = replace(layer, words=tuple(part for word in layer.words for part in pieces.get(word, (word,))))
         covered = coverage.of_blocks(blocks, layer, text, keep_headers=self._settings.headers_footers == "keep")
         filled, misplaced = tokens.fill(text)
-        filled, unplaced = drawn_formulas.fill(filled)
+        shown = page_blocks.in_order(blocks, keep_headers=self._settings.headers_footers == "keep")
+        left_out = [line for block in blocks if block not in shown for line in block.lines]
+        filled, read, unplaced = drawn_formulas.fill(filled, left_out)
         return PageText(
             markdown.normalise(filled),
             covered.recall,
             unmapped,
-            len(found) - misplaced + len(drawn_formulas.formulas) - unplaced,
+            len(found) - misplaced + read,
             placed.lost + misplaced + unplaced,
             covered.precision,
             page_blocks.unicode_formulas(blocks, drawn_formulas.formulas) + drawn_formulas.unknown,

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from scribetune.labels.formulas import drawn_glyphs, layout
@@ -28,11 +29,14 @@ _APART = 0.28  # of the font's size: white space between the rows of a displayed
 _ONE_FORMULA = 1.2  # the same, between rows that belong together
 _ABOVE_BAR, _BELOW_BAR = 0.46, 0.32  # the same: where the numerator and the denominator may begin
 _OVER = 0.3  # the same: how far a line over symbols may reach beyond them
-_NUMBER_GAP = 1.0
+_TO_LIMIT = 0.2  # the same: more room than in the rest is between an operator and its limits
+_NUMBER_GAP = 0.5
 _NUMBER_BELOW = 1.8
+_COLUMN = 0.9
 _CHUNK = 2.4
 _MOST_CHUNKS = 3
 _NUMBER = re.compile(r"[(\[]([A-Z]{0,2}\.?\d{1,3}[\d.\-–a-z′']{0,6}|[A-Z]|[ivx]{1,4}|\*{1,3}|†)[)\]]")
+_BULLETS = frozenset("•●◦▪–—")
 _SHORTEST_BAR = 1.5  # points
 _LONG_LINE = 25  # characters
 _CROSSING = 0.12
@@ -113,19 +117,37 @@ def _in_column(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[DrawnFormul
     of_numbers = {id(glyph) for number in numbers for glyph in number.glyphs}
     regions: list[list[_DisplayRow]] = []
     for part in _bands([glyph for glyph in rest if id(glyph) not in of_numbers], bars):
-        if not _is_display(part):
+        if not _is_display(part, bars):
             found.extend(_in_other_rows(part, bars))
             continue
-        shown = _DisplayRow(tuple(part))
-        if regions and _goes_on(regions[-1][-1], shown, text):
-            regions[-1].append(shown)
-        else:
-            regions.append([shown])
+        for shown in map(_DisplayRow, _lines_of(part, bars)):
+            if regions and _goes_on(regions[-1][-1], shown, text):
+                regions[-1].append(shown)
+            else:
+                regions.append([shown])
     for number in numbers:
         near = [one for region in regions for one in region if one.distance(number.y) < _NUMBER_BELOW * one.size]
         if near:
             min(near, key=lambda one: one.distance(number.y)).numbers.append(number)
     return [*found, *(formula for region in regions for formula in _displayed(region, bars))]
+
+
+def _lines_of(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[tuple[Glyph, ...]]:
+    """Return the glyphs of a band, those of each of its lines where it has several that nearly touch."""
+    if _latex(glyphs, bars):
+        return [tuple(glyphs)]
+    size = max(glyph.size for glyph in glyphs)
+    inside = bars_of(glyphs, bars)
+    free = [g for g in glyphs if not any(bar.x0 - 1 < g.middle[0] < bar.x1 + 1 for bar in inside)]
+    rows = [row for row in rows_on_baselines(free) if row.size > 0.9 * size]
+    if len(rows) < 2 or any(below.y - above.y < size for above, below in pairwise(rows)):
+        return [tuple(glyphs)]
+    parts: list[list[Glyph]] = [[] for _ in rows]
+    for glyph in glyphs:
+        axes = [abs(glyph.middle[1] - row.y + drawn_glyphs.AXIS * size) for row in rows]
+        parts[axes.index(min(axes))].append(glyph)
+    whole = all(_latex(part, bars) for part in parts)
+    return [tuple(part) for part in parts] if whole else [tuple(glyphs)]
 
 
 def _in_other_rows(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[DrawnFormula]:
@@ -199,7 +221,7 @@ def _nearest(rows: Sequence[Row], glyph: Glyph) -> Row | None:
         for row in rows
         if row.y - row.size < y < row.y + (0.42 if glyph.meaning.kind != "accent" else -0.4) * row.size
         and row.size >= 0.84 * glyph.size
-        and row.x0 - row.size < x < row.x1 + 1.5 * row.size
+        and row.x0 - 2.5 * row.size < x < row.x1 + 1.5 * row.size
     ]
     return min(near, key=lambda row: _distance(row, glyph), default=None)
 
@@ -253,6 +275,9 @@ def _bands(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[list[Glyph]]:
     size = sorted(glyph.size for glyph in glyphs)[-max(1, len(glyphs) // 3)]
     extents: list[tuple[float, float, Glyph | None]] = [(g.box[1], g.box[3], g) for g in glyphs]
     extents += [
+        (g.box[1] - _TO_LIMIT * g.size, g.box[3] + _TO_LIMIT * g.size, None) for g in glyphs if g.meaning.kind == "op"
+    ]
+    extents += [
         (bar.y - _ABOVE_BAR * size, bar.y + _BELOW_BAR * size, None) for bar in bars if _divides(bar, glyphs, size)
     ]
     found: list[list[Glyph]] = []
@@ -276,18 +301,24 @@ def _divides(bar: Bar, glyphs: Sequence[Glyph], size: float) -> bool:
     return any(place < 0 for place in near) and any(place > 0 for place in near)
 
 
-def _is_display(glyphs: Sequence[Glyph]) -> bool:
+def _is_display(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> bool:
     """Whether glyphs are a row of a displayed formula."""
-    if not any(glyph.meaning.is_strong for glyph in glyphs):
+    ordered = sorted(glyphs, key=lambda glyph: glyph.box[0])
+    kinds = {glyph.meaning.kind for glyph in glyphs}
+    has_scripts = min(glyph.size for glyph in glyphs) < 0.85 * max(glyph.size for glyph in glyphs)
+    is_bare = not (kinds & {"rel", "op", "open", "radical", "piece"} or has_scripts or bars_of(glyphs, bars))
+    if is_bare or ordered[0].character in _BULLETS or not any(glyph.meaning.is_strong for glyph in glyphs):
         return False
     size = max(glyph.size for glyph in glyphs)
-    wide, end = 0, float("inf")
-    for glyph in sorted(glyphs, key=lambda glyph: glyph.box[0]):
-        wide += glyph.box[0] > end + _CHUNK * size
-        end = glyph.box[2] if end == float("inf") else max(end, glyph.box[2])
+    gaps, end = [], ordered[0].box[2]
+    for glyph in ordered[1:]:
+        gaps.append(glyph.box[0] - end)
+        end = max(end, glyph.box[2])
+    chunks = sum(gap > _COLUMN * size for gap in gaps)
+    wide = sum(gap > _CHUNK * size for gap in gaps)
     words = sum(glyph.box[2] - glyph.box[0] for word in words_of(glyphs) for glyph in word)
     width = sum(glyph.box[2] - glyph.box[0] for glyph in glyphs)
-    return wide < _MOST_CHUNKS and words <= _MOSTLY_WORDS * width
+    return wide < _MOST_CHUNKS and chunks <= _MOST_CHUNKS and words <= _MOSTLY_WORDS * width
 
 
 def _goes_on(before: _DisplayRow, after: _DisplayRow, text: Sequence[Row]) -> bool:

@@ -16,7 +16,8 @@ _QUOTES = frozenset("'\"‘’“”")
 
 def formulas_in(row: Row, glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[list[Glyph]]:
     """Return the glyphs of each formula in a line; `glyphs` are all of it, with scripts and what is in fractions."""
-    text = {id(glyph) for word in words_of([g for g in glyphs if _is_on(g, row)]) for glyph in word}
+    words = words_of([g for g in glyphs if _is_on(g, row)])
+    text = {id(glyph) for word in words for glyph in word} - _bases(words, glyphs, row)
     barred = [
         bar
         for bar in bars
@@ -44,6 +45,20 @@ def formulas_in(row: Row, glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[
         after_text = False
     trimmed = [run for run in (_trimmed(run, row) for run in runs) if any(_is_evidence(glyph) for glyph in run)]
     return [_completed(run, glyphs, text) for run in trimmed]
+
+
+def _bases(words: Sequence[Sequence[Glyph]], glyphs: Sequence[Glyph], row: Row) -> set[int]:
+    """Return the letters of words that have a mathematical script: names of operators."""
+    scripts = [
+        g for g in glyphs if not _is_on(g, row) and g.meaning.is_strong and g.size < 0.85 * row.size and g.meaning.text
+    ]
+    return {
+        id(glyph)
+        for word in words
+        for script in scripts
+        if abs(script.x - word[-1].end) < _TIGHT * row.size
+        for glyph in word
+    }
 
 
 def _completed(run: Sequence[Glyph], glyphs: Sequence[Glyph], text: Collection[int]) -> list[Glyph]:

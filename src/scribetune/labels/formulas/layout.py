@@ -75,8 +75,7 @@ def _line(symbols: Sequence[Symbol], depth: int) -> str:
         above, below = scripts.get(number, ([], []))
         _add_gap(pieces, before, symbol, size)
         piece = _piece(symbol)
-        after = main[number + 1].box[0] - symbol.box[2] if number + 1 < len(main) else 0.0
-        if symbol.latex == "|" and before is not None and min(after, symbol.box[0] - before.box[2]) > _MID * size:
+        if _divides(symbol, before, main[number + 1] if number + 1 < len(main) else None, size):
             piece = Piece(r"\mid", "rel")
         if above or below:
             marks = (f"_{_group(below, depth)}" if below else "") + (f"^{_group(above, depth)}" if above else "")
@@ -213,6 +212,14 @@ def _is_above(symbol: Symbol, owner: Symbol, size: float, base: float, depth: in
     raise UnplacedError("a small symbol on the line")
 
 
+def _divides(symbol: Symbol, before: Symbol | None, after: Symbol | None, size: float) -> bool:
+    """Whether a vertical bar stands between two parts of a row, and encloses neither."""
+    if symbol.latex != "|" or before is None or after is None:
+        return False
+    ends = before.kind not in ("op", "rel", "bin", "open", "punct") and after.latex not in (r"\|", "|")
+    return ends and min(after.box[0] - symbol.box[2], symbol.box[0] - before.box[2]) > _MID * size
+
+
 def _piece(symbol: Symbol) -> Piece:
     if symbol.kind in ("open", "close"):
         return Piece(
@@ -260,7 +267,8 @@ def _with_limits(symbols: Sequence[Symbol], size: float, base: float, depth: int
     others = [s for s in symbols if not any(s is m for m in main)]
     for is_above in (False, True):
         far = [s for s in others if _is_far(s, size, base, is_above=is_above)]
-        for chain, owner in _owned(_chains(far), main, is_above=is_above):
+        small = [s for s in far if depth or s.size < _SMALL * size]
+        for chain, owner in _owned(_chains(small), main, is_above=is_above):
             box = union([s.box for s in chain])
             latex = _read_scripts(chain, depth)
             mark = "^" if is_above else "_"

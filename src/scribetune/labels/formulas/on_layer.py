@@ -26,18 +26,24 @@ class Stand:
     formulas: dict[str, DrawnFormula] = field(default_factory=dict)  # by word
     unknown: int = 0  # formulas whose LaTeX is not known
 
-    def fill(self, text: str) -> tuple[str, int]:
-        """Put LaTeX where a formula's word stands; returns the text, and how many words are not there exactly once."""
-        lost = 0
+    def fill(self, text: str, left_out: Sequence[Line] = ()) -> tuple[str, int, int]:
+        """Put LaTeX where a formula's word stands.
+
+        Returns the text, how many formulas it has, and how many words are not there exactly once; those of lines that
+        were `left_out` need not be.
+        """
+        found = lost = 0
+        dropped = " ".join(line.text for line in left_out)
         for word, formula in self.formulas.items():
-            if text.count(word) != 1:
-                lost += 1
+            count = text.count(word)
+            found += count == 1
+            lost += count > 1 or (count == 0 and word not in dropped)
             if formula.display:
                 lines = text.split("\n")
                 text = "\n".join(_displayed(line, word, formula.latex) if word in line else line for line in lines)
             else:
                 text = text.replace(word, f"${formula.latex}$")
-        return text, lost
+        return text, found, lost
 
 
 def _displayed(line: str, word: str, latex: str) -> str:

@@ -8,6 +8,7 @@ from scribetune.labels.formulas.latex_characters import NAMES
 from scribetune.labels.tables.cells import Box, union
 
 _NEAR = 0.5  # sizes: how far what stands above or below a bar may be from it
+_NEAR_IN_LINE = 0.36  # the same, of the largest font of the line
 _NEXT = 0.25  # the same, from one part of that to the next
 _BESIDE = 0.15  # the same: how far it may reach over the ends of the bar
 _OVERLINE = 0.2
@@ -177,8 +178,9 @@ def with_fractions(symbols: Sequence[Symbol], bars: Sequence[Bar], read: Reader)
         top = max((other.y for other in others if other.y < bar.y), default=float("-inf"))
         bottom = min((other.y for other in others if other.y > bar.y), default=float("inf"))
         inside = [s for s in symbols if _is_at(s, bar) and top < s.middle[1] < bottom]
-        above = _chain([s for s in inside if s.middle[1] < bar.y], bar, upwards=True)
-        below = _chain([s for s in inside if s.middle[1] > bar.y], bar, upwards=False)
+        scale = max(s.size for s in symbols)
+        above = _chain([s for s in inside if s.middle[1] < bar.y], bar, scale, upwards=True)
+        below = _chain([s for s in inside if s.middle[1] > bar.y], bar, scale, upwards=False)
         if not above and not below:
             raise UnplacedError("a bar with nothing above or below")
         used = {id(s) for s in (*above, *below)} if above and below else set()
@@ -191,7 +193,8 @@ def with_fractions(symbols: Sequence[Symbol], bars: Sequence[Bar], read: Reader)
             part = below or above
             gap = min(s.box[1] for s in part) - bar.y if below else bar.y - max(s.box[3] for s in part)
             size = max(s.size for s in part)
-            if gap > _OVERLINE * size:
+            other = [s for s in inside if s not in part and abs(s.middle[1] - bar.y) < size]
+            if gap > _OVERLINE * size or other:
                 raise UnplacedError("a bar far from anything")
             used = {id(s) for s in part}
             single = len(part) == 1 and below and not part[0].is_tall
@@ -207,13 +210,13 @@ def _is_at(symbol: Symbol, bar: Bar) -> bool:
     return bar.x0 - slack <= symbol.box[0] and symbol.box[2] <= bar.x1 + slack
 
 
-def _chain(symbols: Sequence[Symbol], bar: Bar, *, upwards: bool) -> list[Symbol]:
+def _chain(symbols: Sequence[Symbol], bar: Bar, scale: float, *, upwards: bool) -> list[Symbol]:
     """Return the symbols near a bar, and those near these."""
     taken: list[Symbol] = []
     edge = bar.y
     for symbol in sorted(symbols, key=lambda s: -s.box[3] if upwards else s.box[1]):
         gap = edge - symbol.box[3] if upwards else symbol.box[1] - edge
-        if gap > (_NEXT if taken else _NEAR) * symbol.size:
+        if gap > (_NEXT * symbol.size if taken else max(_NEAR * symbol.size, _NEAR_IN_LINE * scale)):
             break
         taken.append(symbol)
         edge = min(edge, symbol.box[1]) if upwards else max(edge, symbol.box[3])

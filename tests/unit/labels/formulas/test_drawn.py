@@ -38,7 +38,7 @@ def read(folder: Path, body: str) -> PageText:
         ("x in.not RR, cal(F) subset.eq NN", r"x \notin \mathbb{R}, \mathcal{F} \subseteq \mathbb{N}"),
         ("abs(x/y) <= 1", r"\left| \frac{x}{y} \right| \leq 1"),
         ("e^(-x^2/2)", r"e^{-\frac{x^{2}}{2}}"),
-        ("x'", r"x'"),
+        ("f'(x) = 0", r"f'(x) = 0"),
     ],
 )  # fmt: skip
 def test_a_displayed_formula_is_read_by_its_places(formula: str, latex: str, tmp_path: Path) -> None:
