@@ -17,7 +17,7 @@ from scribetune.labels.formulas.drawn_glyphs import Glyph
 from scribetune.labels.formulas.inline import formulas_in
 from scribetune.labels.formulas.sources import with_number
 from scribetune.labels.formulas.symbols import Bar, UnplacedError, symbol_of
-from scribetune.labels.formulas.text_rows import Row, rows_on_baselines, words_of
+from scribetune.labels.formulas.text_rows import Row, rows_on_baselines, with_variables, words_of
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables.cells import Box, union
 from scribetune.labels.text_layer import TextLayer
@@ -76,7 +76,7 @@ def on_page(page: Any, layer: TextLayer, rules: Rules) -> list[DrawnFormula]:
         key=lambda bar: (bar.y, bar.x0),
     )
     found: list[DrawnFormula] = []
-    for column in _columns(glyphs, layer):
+    for column in _columns(with_variables(glyphs), layer):
         found.extend(_in_column(column, bars))
     return found
 

@@ -84,7 +84,7 @@ def _glyphs(font: "_Font", matrix: tuple[float, ...], items: list[_Item]) -> Ite
             continue
         further = takewhile(lambda item: item[3] < 0, items[number + 1 :])  # of a glyph for several characters
         letters = _text(character) + "".join(_text(item[4]) for item in further)
-        text = _LIGATURES.get(letters, letters)
+        text = _LIGATURES.get(letters, _SAME_LETTERS.get(letters, letters))
         if text.isspace():
             continue
         x0, y0, x1, y1 = font.ink(glyph)
@@ -96,6 +96,7 @@ def _glyphs(font: "_Font", matrix: tuple[float, ...], items: list[_Item]) -> Ite
         yield Glyph(meaning, text, font.name, x, y, size, box, x + a * advance)
 
 
+_SAME_LETTERS = {"\u2126": "Ω", "\u2206": "Δ"}  # signs of units and differences
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"}
 
 

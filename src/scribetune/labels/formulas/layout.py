@@ -26,6 +26,7 @@ _LIMIT_GAP = 0.6  # of their size: between the parts of one limit
 _QUAD = 0.9
 _TEXT_BLANK = 0.2
 _MID = 0.28
+_FIGURES_APART = 0.14
 _ROWS_APART = 0.15
 _COLUMNS_APART = 0.4
 _CASES_APART = 0.9
@@ -75,6 +76,8 @@ def _line(symbols: Sequence[Symbol], depth: int) -> str:
         above, below = scripts.get(number, ([], []))
         _add_gap(pieces, before, symbol, size)
         piece = _piece(symbol)
+        if symbol.latex == "," and _is_between_figures(main, number, size):
+            piece = Piece(",")
         if _divides(symbol, before, main[number + 1] if number + 1 < len(main) else None, size):
             piece = Piece(r"\mid", "rel")
         if above or below:
@@ -210,6 +213,16 @@ def _is_above(symbol: Symbol, owner: Symbol, size: float, base: float, depth: in
     if shift < -_LOWERED * size or symbol.middle[1] > base - 0.05 * size:
         return False
     raise UnplacedError("a small symbol on the line")
+
+
+def _is_between_figures(main: list[Symbol], number: int, size: float) -> bool:
+    """Whether a comma groups the figures of a number."""
+    near = main[number - 1 : number] + main[number + 1 : number + 2]
+    return (
+        len(near) == 2
+        and all(symbol.text.isdigit() for symbol in near)
+        and near[1].box[0] - main[number].box[2] < _FIGURES_APART * size
+    )
 
 
 def _divides(symbol: Symbol, before: Symbol | None, after: Symbol | None, size: float) -> bool:

@@ -14,6 +14,7 @@ _MANY = 2
 _TALL = 1.6  # the same
 _OFF_AXIS = 0.35  # the same
 _BEHIND = 3.0  # the same
+_WORDS = frozenset("aAIOoyàyeÀèé")
 _PITCH = 1.45  # the same
 _NEAR = 20.0  # the same
 _AT_EDGE = 0.35  # the same
@@ -42,6 +43,31 @@ class Row:
 def is_word_part(glyph: Glyph) -> bool:
     """Whether a glyph is a letter of a font for text."""
     return bool(glyph.meaning.text) and glyph.meaning.text.isalpha() and bool(glyph.meaning.style)
+
+
+def with_variables(glyphs: Sequence[Glyph]) -> list[Glyph]:
+    """Return glyphs, slanted and Greek letters of text that stand alone as letters of formulas; words of one stay."""
+    ordered = sorted(glyphs, key=lambda glyph: (round(glyph.y), glyph.box[0]))
+    made = []
+    for number, glyph in enumerate(ordered):
+        near = (ordered[at] for at in (number - 1, number + 1) if 0 <= at < len(ordered))
+        is_letter = glyph.meaning.style == "it" and len(glyph.meaning.text) == 1 and glyph.meaning.text not in _WORDS
+        is_greek = "\u0391" <= glyph.character <= "\u03c9" and not glyph.meaning.is_strong
+        if (is_letter or is_greek) and not any(_is_letter(other) and _touches(glyph, other) for other in near):
+            meaning = replace(glyph.meaning, style="", is_strong=True, is_math=True)
+            made.append(replace(glyph, meaning=meaning))
+        else:
+            made.append(glyph)
+    return made
+
+
+def _is_letter(glyph: Glyph) -> bool:
+    return is_word_part(glyph) or ("\u0391" <= glyph.character <= "\u03c9" and not glyph.meaning.is_math)
+
+
+def _touches(glyph: Glyph, other: Glyph) -> bool:
+    gap = max(other.x - glyph.end, glyph.x - other.end)
+    return abs(glyph.y - other.y) < _ONE_LINE * glyph.size and gap < _LETTERS_APART * glyph.size
 
 
 def words_of(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:

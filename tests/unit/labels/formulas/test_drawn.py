@@ -56,6 +56,14 @@ def test_formulas_stand_in_their_sentence(tmp_path: Path) -> None:
     assert (page.formulas, page.word_recall, page.word_precision) == (3, 1.0, 1.0)
 
 
+def test_slanted_letters_beside_a_mathematical_font_are_variables(tmp_path: Path) -> None:
+    page = read(
+        tmp_path, "Here _n_#text(size: 7pt, baseline: 2pt)[_k_] is in $RR$, and _a_ word is _slanted_ in 1,250 cases."
+    )
+    assert "Here $n_{k}$ is in $\\mathbb{R}$, and" in page.text
+    assert "and *a* word is *slanted* in 1,250 cases." in page.text
+
+
 def test_the_number_of_an_equation_is_its_tag(tmp_path: Path) -> None:
     body = f'#set math.equation(numbering: "(1)")\n{BEFORE}\n$ a = b^2 $\n{AFTER}'
     assert "\n\n$$a = b^{2} \\tag{1}$$\n\n" in read(tmp_path, body).text
