@@ -1,7 +1,7 @@
 """The blocks of a page, and the Markdown that each becomes: headings, paragraphs, lists, code, footnotes, figures."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby, pairwise
@@ -80,12 +80,17 @@ def in_order(blocks: Sequence[PageBlock], *, keep_headers: bool) -> list[PageBlo
     return [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
 
 
-def unicode_formulas(blocks: Sequence[PageBlock]) -> int:
-    """Count the formulas of a page that are nothing but characters: blocks of them, and lines of them in other text."""
-    return sum(
-        1 if block.kind is Kind.FORMULA else sum(line.is_formula for line in block.lines)
+def unicode_formulas(blocks: Sequence[PageBlock], known: Collection[str] = ()) -> int:
+    """Count the formulas of a page that are nothing but characters: blocks of them, and lines of them in other text.
+
+    `known` are words that stand for formulas with LaTeX: their lines do not count.
+    """
+    counts = [
+        sum(line.is_formula and not any(word in line.text for word in known) for line in block.lines)
         for block in blocks
-        if block.lines
+    ]
+    return sum(
+        min(count, 1) if block.kind is Kind.FORMULA else count for block, count in zip(blocks, counts, strict=True)
     )
 
 

@@ -29,7 +29,7 @@ from scribetune.labels import (
     text_layer,
 )
 from scribetune.labels.characters import characters_of
-from scribetune.labels.formulas import placing
+from scribetune.labels.formulas import drawn, on_layer, placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
 from scribetune.labels.tables import ruled
 from scribetune.labels.tables.cells import Box, overlap
@@ -191,6 +191,7 @@ class PageReader:
         layer = _seen(changed, layer, bars, has_unseen=has_unseen)
         layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
+        layer, drawn_formulas = self._with_drawn_formulas(changed, layer, rules)
         framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
         if not framed and plain_pages.is_plain(layer, rules, len(drawings)):
             blocks = plain_pages.blocks_of(layer, self._running, is_first=page.number == 0)
@@ -213,15 +214,26 @@ class PageReader:
         layer = replace(layer, words=tuple(part for word in layer.words for part in pieces.get(word, (word,))))
         covered = coverage.of_blocks(blocks, layer, text, keep_headers=self._settings.headers_footers == "keep")
         filled, misplaced = tokens.fill(text)
+        shown = page_blocks.in_order(blocks, keep_headers=self._settings.headers_footers == "keep")
+        left_out = [line for block in blocks if block not in shown for line in block.lines]
+        filled, read, unplaced = drawn_formulas.fill(filled, left_out)
         return PageText(
             markdown.normalise(filled),
             covered.recall,
             unmapped,
-            len(found) - misplaced,
-            placed.lost + misplaced,
+            len(found) - misplaced + read,
+            placed.lost + misplaced + unplaced,
             covered.precision,
-            page_blocks.unicode_formulas(blocks),
+            page_blocks.unicode_formulas(blocks, drawn_formulas.formulas) + drawn_formulas.unknown,
         )
+
+    def _with_drawn_formulas(
+        self, page: Any, layer: TextLayer, rules: ruling_lines.Rules
+    ) -> tuple[TextLayer, on_layer.Stand]:
+        """Return a layer with words for the formulas that a page draws, as long as it is asked for them."""
+        if self._settings.formulas != "alt":
+            return layer, on_layer.Stand()
+        return on_layer.put(page, layer, drawn.on_page(page, layer, rules))
 
 
 def _has_bars(page: Any) -> bool:
