@@ -129,7 +129,7 @@ class Selection(Section):
     """Least share of a label's words that the text layer must have in their place (human labels are exempt)."""
     min_agreement: Fraction = 0.8
     """Least agreement of a label with the OCR of its page, where labels.agreement measured it (people are exempt)."""
-    min_table_trust: Fraction = 0.6
+    min_table_trust: Fraction = 0.8
     """Least trust of each of a page's tables, where labels.table_agreement measured it (human labels are exempt)."""
     unicode_formulas: Literal["keep", "refuse", "review"] = "keep"
     """Pages with formulas whose LaTeX is not known: kept as characters, refused, or refused with the reason review."""

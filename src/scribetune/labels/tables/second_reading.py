@@ -26,6 +26,8 @@ _WALL_HEIGHT = 0.6  # of a line's height
 _WIDER = 1.2  # times the least pitch: lines so far apart are two rows, where others are closer
 _TOUCH = 1.5  # points
 _NEAR_LINES = 6
+_SEVERAL = 3  # words
+_HALF = 0.75  # of the height: lines closer than this stand beside each other, in the middle of a row
 
 Place = tuple[int, int]
 """Row and column, from 0."""
@@ -85,7 +87,7 @@ def read(words: Sequence[Word], rules: Rules) -> SecondReading:
     ]
     columns = _columns(segments, height)
     segments = [part for segment in segments for part in _cut(words, segment, columns, height)]
-    rows = _rows(words, lines, _Held(segments, columns, words), rules, box)
+    rows = _rows(words, lines, _Held(segments, columns, words), _Drawn(rules, box))
     places: dict[int, Place] = {}
     spanning: set[int] = set()
     for segment in segments:
@@ -156,11 +158,35 @@ def _segments(
 def _columns(segments: Sequence[_Segment], height: float) -> list[tuple[float, float]]:
     """Return where the words of each column begin and end, most of them.
 
-    Segments over each other are put together, those first that begin and end alike; never two of one line. What stands
-    over the middles of several others is no column: a heading of these.
+    What stands over the middles of several groups of segments is no column: a heading of these.
     """
-    groups = [_Group([segment]) for segment in segments]
-    of = {id(segment): group for segment, group in zip(segments, groups, strict=True)}
+    kept: list[_Group] = []
+    for group in sorted(_grouped(segments, height), key=lambda one: -len(one.members)):
+        x0, x1 = group.core()
+        if sum(x0 < sum(other.core()) / 2 < x1 for other in kept) > 1:
+            continue
+        near = max(kept, key=lambda other: other.shared(x0, x1), default=None)
+        if near is not None and near.shared(x0, x1) > 0.5 * min(x1 - x0, near.core()[1] - near.core()[0]):
+            near.take(group)
+        else:
+            kept.append(group)
+    columns: list[tuple[float, float]] = []
+    lines: set[int] = set()
+    for group in sorted(kept, key=_Group.core):
+        x0, x1 = group.core()
+        if columns and lines.isdisjoint(group.lines):
+            # No line has a text in both: one column, some of it at its left and some at its right.
+            columns[-1] = columns[-1][0], max(columns[-1][1], x1)
+            lines = lines | group.lines
+        else:
+            columns.append((x0, x1))
+            lines = group.lines
+    return columns
+
+
+def _grouped(segments: Sequence[_Segment], height: float) -> list["_Group"]:
+    """Put segments over each other together, those first that begin and end alike; never two of one line."""
+    of = {id(segment): _Group([segment]) for segment in segments}
     by_line: dict[int, list[_Segment]] = {}
     for segment in segments:
         by_line.setdefault(segment.line, []).append(segment)
@@ -172,22 +198,11 @@ def _columns(segments: Sequence[_Segment], height: float) -> list[tuple[float, f
                 if shared > _SHARED * height:
                     pairs.append((shared / max(segment.x1 - segment.x0, other.x1 - other.x0), segment, other))
     for _, first, second in sorted(pairs, key=lambda pair: -pair[0]):
-        one, other_group = of[id(first)], of[id(second)]
-        if one is not other_group and one.lines.isdisjoint(other_group.lines):
-            one.take(other_group)
-            of.update((id(member), one) for member in other_group.members)
-    kept: list[_Group] = []
-    for group in sorted({id(group): group for group in of.values()}.values(), key=lambda one: -len(one.members)):
-        x0, x1 = group.core()
-        under = [other for other in kept if x0 < sum(other.core()) / 2 < x1]
-        near = max(kept, key=lambda other: other.shared(x0, x1), default=None)
-        if len(under) > 1:
-            continue
-        if near is not None and near.shared(x0, x1) > 0.5 * min(x1 - x0, near.core()[1] - near.core()[0]):
-            near.take(group)
-        else:
-            kept.append(group)
-    return sorted(group.core() for group in kept)
+        one, two = of[id(first)], of[id(second)]
+        if one is not two and one.lines.isdisjoint(two.lines):
+            one.take(two)
+            of.update((id(member), one) for member in two.members)
+    return list({id(group): group for group in of.values()}.values())
 
 
 class _Group:
@@ -249,10 +264,14 @@ class _Held:
             held = self.by_line.setdefault(segment.line, {})
             held.update(dict.fromkeys(range(segment.column, segment.last + 1), segment))
 
-    def goes_on(self, line: int, row: dict[int, _Segment]) -> bool:
+    def goes_on(self, line: int, row: dict[int, _Segment], *, is_close: bool = False) -> bool:
         """Whether a line can be the next one of a row: below texts of it that had no room for its words."""
         here = self.by_line[line]
-        if not set(here) <= set(row) or (len(here) == len(row) and 0 in here):
+        if not set(here) <= set(row):
+            return False
+        # As many texts as above are words of one row, where they are several, and else the next row.
+        is_next = len(here) == len(row) and 0 in here and max(len(row[n].numbers) for n in here) < _SEVERAL
+        if is_next and not is_close:
             return False
         return all(self._is_full(row[column], segment) for column, segment in here.items())
 
@@ -264,11 +283,12 @@ class _Held:
         return above.x1 + wanted > self.ends[max(above.last, segment.last)]
 
 
-def _rows(words: Sequence[Word], lines: Sequence[Sequence[int]], held: _Held, rules: Rules, box: Box) -> list[int]:
+def _rows(words: Sequence[Word], lines: Sequence[Sequence[int]], held: _Held, drawn: "_Drawn") -> list[int]:
     """Return the row of each line: told by rules, by white space, or by texts that had no room to go on."""
+    height = median(word.height for word in words)
     middles = [median(words[n].centre[1] for n in line) for line in lines]
     pitches = [after - before for before, after in pairwise(middles)]
-    divided = [_has_rule(rules, box, before, after) for before, after in pairwise(middles)]
+    divided = [drawn.divides(before, after) for before, after in pairwise(middles)]
     least = min(pitches, default=0.0)
     # Rows of several lines stand apart by more than their lines do; where all are even, white space says nothing.
     wide = [pitch > _WIDER * least for pitch in pitches]
@@ -280,10 +300,14 @@ def _rows(words: Sequence[Word], lines: Sequence[Sequence[int]], held: _Held, ru
         here = held.by_line[line]
         if divided[line - 1]:
             begins = True
+        elif pitches[line - 1] < _HALF * height:
+            begins = False
         elif by_rules:
-            begins = 0 in here and len(here) > 0.5 * len(held.ends) and not held.goes_on(line, row)
+            begins = (
+                not drawn.is_grid and 0 in here and len(here) > 0.5 * len(held.ends) and not held.goes_on(line, row)
+            )
         elif tells:
-            begins = wide[line - 1]
+            begins = wide[line - 1] or not held.goes_on(line, row, is_close=True)
         else:
             begins = not held.goes_on(line, row)
         rows.append(rows[-1] + begins)
@@ -291,10 +315,18 @@ def _rows(words: Sequence[Word], lines: Sequence[Sequence[int]], held: _Held, ru
     return rows
 
 
-def _has_rule(rules: Rules, box: Box, above: float, below: float) -> bool:
-    """Whether a line, or edges of shading, across most of the table stand between two heights."""
-    width = box[2] - box[0]
-    pieces = [
-        (rule.start, rule.end) for rule in (*rules.lines.across, *rules.shading.across) if above < rule.at < below
-    ]
-    return bool(pieces) and covered(pieces, box[0], box[2]) >= _RULE_WIDTH * width
+class _Drawn:
+    """What is drawn in the box of a table."""
+
+    def __init__(self, rules: Rules, box: Box) -> None:
+        self.box = box
+        self.across = [rule for rule in (*rules.lines.across, *rules.shading.across) if box[1] < rule.at < box[3]]
+        self.is_grid = any(
+            box[0] < rule.at < box[2] and rule.start < box[3] and rule.end > box[1] for rule in rules.lines.down
+        )
+
+    def divides(self, above: float, below: float) -> bool:
+        """Whether a line, or edges of shading, across most of the table stand between two heights."""
+        pieces = [(rule.start, rule.end) for rule in self.across if above < rule.at < below]
+        x0, _, x1, _ = self.box
+        return bool(pieces) and covered(pieces, x0, x1) >= _RULE_WIDTH * (x1 - x0)

@@ -100,7 +100,7 @@ def _differing(view: "_View", second: SecondReading) -> tuple[int, str]:
     for number, place in second.places.items():
         theirs[place].add(number)
     filled = view.filled_cells()
-    rows = _matched([(cell.row, second.places[n][0]) for cell, part in filled for n in part])
+    rows = _matched([(cell.row, second.places[n][0]) for cell, part in filled for n in part if cell.row_span == 1])
     columns = _matched(
         [(cell.column, second.places[n][1]) for cell, part in filled for n in part if cell.column_span == 1]
     )
@@ -108,12 +108,13 @@ def _differing(view: "_View", second: SecondReading) -> tuple[int, str]:
     differs = ""
     for cell, numbers in filled:
         place = second.places[numbers[0]]
+        its_rows = {place[0], *(rows.get(cell.row + down, place[0]) for down in range(cell.row_span))}
         is_same = (
-            theirs[place] == set(numbers)
+            set(numbers) in (theirs[place], {n for row in its_rows for n in theirs[row, place[1]]})
             and (cell.row == 0 or any(rows.get(cell.row + down) == place[0] for down in range(cell.row_span)))
             and (cell.column_span > 1 or columns.get(cell.column) == place[1])
         )
-        wrong += not is_same and cell.row >= view.header_rows
+        wrong += not is_same and (cell.row >= view.header_rows or view.table.columns == 2)
         if not is_same and not differs:
             other = second.text(place, view.words)
             where = f"row {place[0] + 1}, column {place[1] + 1}"
