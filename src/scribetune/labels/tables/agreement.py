@@ -7,7 +7,7 @@ ones and those with defects (docs/evidence/table_agreement.md); seven right tabl
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from types import MappingProxyType
 from typing import Any
@@ -38,6 +38,7 @@ COEFFICIENTS = MappingProxyType(
         "held": 1.08,
     }
 )
+_DOUBT_OF_TAGS = 0.4  # of the doubt in a table whose cells the author named
 _SHOWN = 0.9  # tables that are trusted less keep their second reading, to be seen beside the first
 
 
@@ -67,7 +68,7 @@ def of_tables(tables: Sequence[PageTable], words: Sequence[Word], rules: Rules) 
 
 
 def of_text(label: str, words: Sequence[Word], rules: Rules) -> list[TableReading]:
-    """Read the tables that a label has again: their places are those of their words."""
+    """Read the tables of a label that an author's tags made again: their places are those of their words."""
     tables = []
     for grid in find_tables(label):
         cells = tuple(cell for cell in grid.cells if cell.text)
@@ -76,7 +77,8 @@ def of_text(label: str, words: Sequence[Word], rules: Rules) -> list[TableReadin
         if taken:
             box = union([words[number].box for number in taken])
             tables.append(PageTable(box, grid.rows, grid.columns, cells))
-    return of_tables(tables, words, rules)
+    readings = of_tables(tables, words, rules)
+    return [replace(one, trust=round(1 - _DOUBT_OF_TAGS * (1 - one.trust), 4)) for one in readings]
 
 
 def _reading(table: PageTable, compared: Compared) -> TableReading:

@@ -20,6 +20,7 @@ from scribetune.text.markdown import is_cjk
 
 _ONE_LINE = 0.5  # of the smaller height: words that overlap so much stand on one line
 _LEAST_GAP, _MOST_GAP = 0.35, 0.9  # of the height: a gap between columns is one from the first, surely from the second
+_PARTED_GAP = 1.2  # of the height
 _SHARED = 0.25  # of the height: segments that overlap less are not below each other
 _RULE_WIDTH = 0.6  # of the table's width
 _WALL_HEIGHT = 0.6  # of a line's height
@@ -81,7 +82,9 @@ def read(words: Sequence[Word], rules: Rules) -> SecondReading:
         max(word.y1 for word in words),
     )
     walls = [rule for rule in rules.lines.down if box[0] < rule.at < box[2]]
-    limit = _gap_limit(words, lines, height)
+    # Where lines down the table part its columns, wide blanks are those of justified text.
+    is_parted = any(min(wall.end, box[3]) - max(wall.start, box[1]) > _RULE_WIDTH * (box[3] - box[1]) for wall in walls)
+    limit = _PARTED_GAP * height if is_parted else _gap_limit(words, lines, height)
     segments = [
         segment for number, line in enumerate(lines) for segment in _segments(words, line, number, limit, walls)
     ]
