@@ -43,7 +43,7 @@ class LabelRow:
         table_trust: Of the table that is trusted least, 0 to 1; -1 where there is none, or none was read twice.
         table_readings: Each table as both readings have it (JSON; `tables.agreement`).
         status: A `LabelStatus`.
-        message: Why, in plain words.
+        message: Why, in plain words; of a label that can be used, which of its tables are doubted.
     """
 
     document: str
@@ -104,7 +104,7 @@ def row_of(
         table_trust=table_agreement.least(tables_read),
         table_readings=table_agreement.as_json(tables_read),
         status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
-        message="" if text else empty,
+        message="; ".join(table_agreement.in_words(tables_read)) if text else empty,
     )
 
 

@@ -116,7 +116,7 @@ def from_json(cell: str) -> list[TableReading]:
     ]
 
 
-def in_words(readings: Sequence[TableReading], least_trust: float) -> list[str]:
+def in_words(readings: Sequence[TableReading], least_trust: float = _SHOWN) -> list[str]:
     """Say of each table that is trusted less than `least_trust` where it is, and what the two readings are."""
     return [
         f"Table {number} (from {reading.box[0]:.0f}, {reading.box[1]:.0f} to {reading.box[2]:.0f}, "

@@ -14,9 +14,11 @@ from scribetune.labels.tables.cells import Box, PageTable, Word, union
 from scribetune.labels.tables.lines import is_figure, is_leader, lines_of
 from scribetune.labels.tables.second_reading import Place, SecondReading
 from scribetune.text.grids import Cell
+from scribetune.text.markdown import is_cjk
 
 _BLANK = 0.35  # of a word's height: less between two cells is a blank within a text
 _APART = 1.5  # of a word's height: more within a line of a cell is a gap between columns
+_PART_GAP = 0.4  # of a word's height: between the parts of one that two cells have
 _MOST_HEADER = 5  # rows
 _SHOWN = 60  # characters of a cell
 
@@ -60,7 +62,8 @@ def compare(table: PageTable, words: Sequence[Word], rules: Rules) -> Compared |
     `words` and `rules` are those of its page.
     """
     x0, y0, x1, y1 = table.box
-    inside = [w for w in words if x0 - 2 <= w.centre[0] <= x1 + 2 and y0 - 2 <= w.centre[1] <= y1 + 2]
+    near = [w for w in words if x0 - 2 <= w.centre[0] <= x1 + 2 and y0 - 2 <= w.centre[1] <= y1 + 2]
+    inside = _parted(near, table)
     taken = cell_words.of_table(table, inside)
     numbers = [n for part in taken.by_cell for n in part if not is_leader(inside[n].text)]
     if len(numbers) < 2:
@@ -89,6 +92,26 @@ def compare(table: PageTable, words: Sequence[Word], rules: Rules) -> Compared |
         held=1 - len(taken.left) / len(inside),
     )
     return Compared(witness, view.box, second.rows, second.columns, differs, second.grid(its))
+
+
+def _parted(words: Sequence[Word], table: PageTable) -> list[Word]:
+    """Cut words that two cells have a part of each: they stand so close that the text layer has them as one."""
+    known = {token for cell in table.cells for token in cell.text.split()}
+    parted: list[Word] = []
+    for word in words:
+        text = word.text
+        at = (
+            0 if text in known else next((n for n in range(1, len(text)) if text[:n] in known and text[n:] in known), 0)
+        )
+        if not at:
+            parted.append(word)
+            continue
+        widths = [2 if is_cjk(character) else 1 for character in text]
+        x = word.x0 + (word.x1 - word.x0) * sum(widths[:at]) / sum(widths)
+        gap = min(_PART_GAP * word.height, (word.x1 - word.x0) / 4)
+        parted.append(replace(word, x1=x - gap / 2, text=text[:at]))
+        parted.append(replace(word, x0=x + gap / 2, text=text[at:]))
+    return parted
 
 
 def _differing(view: "_View", second: SecondReading) -> tuple[int, str]:

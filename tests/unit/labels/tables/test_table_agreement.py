@@ -11,7 +11,7 @@ from scribetune.core.config import Selection
 from scribetune.labels.reader import LabelSettings, PageReader
 from scribetune.labels.ruling_lines import Rule, Rules, Walls
 from scribetune.labels.tables import agreement
-from scribetune.labels.tables.cells import PageTable, union
+from scribetune.labels.tables.cells import PageTable, Word, union
 from scribetune.text.grids import Cell
 from support import table_words
 
@@ -81,6 +81,13 @@ def test_words_name_the_table_its_place_and_both_readings() -> None:
     assert agreement.least(readings) == readings[1].trust
     assert agreement.from_json(agreement.as_json(readings)) == readings
     assert readings[1].second[0] == ("Year", "Wool", "Coal", "Remark")
+
+
+def test_words_that_the_text_layer_runs_together_are_those_of_two_cells() -> None:
+    joined = [w for w in WORDS if w.text not in ("144", "78")]
+    joined.append(Word(120, 128, 200, 138, "14478"))
+    (reading,) = agreement.of_tables([right_table()], joined, NOTHING)
+    assert reading.trust > LEAST
 
 
 def test_no_table_has_no_trust() -> None:
