@@ -31,6 +31,7 @@ from scribetune.labels import (
 from scribetune.labels.characters import characters_of
 from scribetune.labels.formulas import drawn, on_layer, placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
+from scribetune.labels.tables import agreement as table_agreement
 from scribetune.labels.tables import ruled
 from scribetune.labels.tables.cells import Box, overlap
 from scribetune.labels.text_layer import TextLayer
@@ -54,6 +55,7 @@ class LabelSettings:
     code: str
     agreement: str = "none"
     agreement_languages: str = "eng"
+    table_agreement: str = "use"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class PageText:
     formulas_unicode: int = 0
     agreement: float = agreement.UNKNOWN
     ocr_seconds: float = 0.0
+    tables: tuple[table_agreement.TableReading, ...] = ()  # as two readings have them
 
 
 class PageReader:
@@ -169,6 +172,8 @@ class PageReader:
         if tagged is None:
             return None
         read = _from_tags(page, tagged, unmapped)
+        if self._settings.table_agreement == "use" and count_tables(read.text):
+            read = replace(read, tables=_tagged_tables(page, read.text))
         if read.word_recall < _MIN_TAG_COVERAGE:
             logger.info("page %d: tags are not used: they cover %.3f of its words", page.number + 1, read.word_recall)
             return None
@@ -225,6 +230,7 @@ class PageReader:
             placed.lost + misplaced + unplaced,
             covered.precision,
             page_blocks.unicode_formulas(blocks, drawn_formulas.formulas) + drawn_formulas.unknown,
+            tables=self._read_again(blocks, layer, rules),
         )
 
     def _with_drawn_formulas(
@@ -234,6 +240,14 @@ class PageReader:
         if self._settings.formulas != "alt":
             return layer, on_layer.Stand()
         return on_layer.put(page, layer, drawn.on_page(page, layer, rules))
+
+    def _read_again(
+        self, blocks: Sequence[page_blocks.PageBlock], layer: TextLayer, rules: ruling_lines.Rules
+    ) -> tuple[table_agreement.TableReading, ...]:
+        if self._settings.table_agreement != "use":
+            return ()
+        tables = [table for block in blocks for table in block.tables if block.kind is page_blocks.Kind.TABLE]
+        return tuple(table_agreement.of_tables(tables, layer.words, rules))
 
 
 def _has_bars(page: Any) -> bool:
@@ -278,6 +292,12 @@ def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> Page
         covered.precision,
         tagged.formulas_unicode + untagged,
     )
+
+
+def _tagged_tables(page: Any, text: str) -> tuple[table_agreement.TableReading, ...]:
+    drawings = page.get_cdrawings()
+    rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
+    return tuple(table_agreement.of_text(text, text_layer.read(page).words, rules))
 
 
 def _without(parts: Sequence[str], text: str) -> str:
@@ -367,6 +387,7 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         formulas_lost=read.formulas_lost,
         formulas_unicode=read.formulas_unicode,
         agreement=read.agreement,
+        tables_read=read.tables,
     )
 
 

@@ -1,10 +1,12 @@
 """The rows of data/manifests/labels: one for each page that has an image, whoever or whatever labelled it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from scribetune.core import files, layout
 from scribetune.labels import agreement
+from scribetune.labels.tables import agreement as table_agreement
 
 
 class LabelStatus(StrEnum):
@@ -38,8 +40,10 @@ class LabelRow:
         formulas_lost: Formulas whose LaTeX found no place in the label.
         formulas_unicode: Lines of formulas whose LaTeX is not known: characters, in no order that means anything.
         agreement: With the OCR of the page image, 0 to 1; -1 where it was not measured.
+        table_trust: Of the table that is trusted least, 0 to 1; -1 where there is none, or none was read twice.
+        table_readings: Each table as both readings have it (JSON; `tables.agreement`).
         status: A `LabelStatus`.
-        message: Why, in plain words.
+        message: Why, in plain words; of a label that can be used, which of its tables are doubted.
     """
 
     document: str
@@ -57,6 +61,8 @@ class LabelRow:
     formulas_lost: int
     formulas_unicode: int
     agreement: float
+    table_trust: float
+    table_readings: str
     status: str
     message: str
 
@@ -76,6 +82,7 @@ def row_of(
     formulas_lost: int = 0,
     formulas_unicode: int = 0,
     agreement: float = agreement.UNKNOWN,
+    tables_read: Sequence[table_agreement.TableReading] = (),
 ) -> LabelRow:
     """Return the row of a label, which lies, or will lie, below data/labels; `empty` says why it may have no text."""
     return LabelRow(
@@ -94,15 +101,35 @@ def row_of(
         formulas_lost=formulas_lost,
         formulas_unicode=formulas_unicode,
         agreement=round(agreement, 6),
+        table_trust=table_agreement.least(tables_read),
+        table_readings=table_agreement.as_json(tables_read),
         status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
-        message="" if text else empty,
+        message="; ".join(table_agreement.in_words(tables_read)) if text else empty,
     )
 
 
 def row_without_label(document: str, page: int, status: LabelStatus, message: str) -> LabelRow:
     """Return the row of a page that could not be labelled."""
     return LabelRow(
-        document, page, "", "", "machine", "", 0, 0.0, 0.0, 0.0, 0, 0, 0, 0, agreement.UNKNOWN, status, message
+        document=document,
+        page=page,
+        label="",
+        label_sha256="",
+        label_source="machine",
+        reviewer="",
+        characters=0,
+        word_recall=0.0,
+        word_precision=0.0,
+        unmapped_share=0.0,
+        tables=0,
+        formulas=0,
+        formulas_lost=0,
+        formulas_unicode=0,
+        agreement=agreement.UNKNOWN,
+        table_trust=table_agreement.UNKNOWN,
+        table_readings="",
+        status=status,
+        message=message,
     )
 
 
