@@ -106,8 +106,9 @@ class Labels(Section):
     """alt: LaTeX of what the PDF's tags carry (LaTeX or MathML: /Alt, associated files, …); text: Unicode fragments."""
     tags: Literal["use", "ignore"] = "use"
     """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
-    agreement: Literal["none", "tesseract"] = "none"
-    """tesseract: read each page image by OCR too and compare words (about a second per page); none: do not."""
+    agreement: Literal["auto", "rapidocr", "tesseract", "none"] = "auto"
+    """rapidocr: read words of each font off a sample of page images, and lines without words; auto: where installed;
+    tesseract: read each page by OCR and compare words (about a second per page); none: do not."""
     agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$", examples=["eng+chi_sim"])
     """Languages that Tesseract is to read, joined by +."""
     corrections: Place = "data/corrections"

@@ -17,6 +17,7 @@ from scribetune.labels import (
     equal_widths,
     form_fields,
     heading_levels,
+    image_witness,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -67,6 +68,7 @@ class PageText:
     formulas_unicode: int = 0
     agreement: float = agreement.UNKNOWN
     ocr_seconds: float = 0.0
+    disagreements: tuple[image_witness.Disagreement, ...] = ()
 
 
 class PageReader:
@@ -87,6 +89,7 @@ class PageReader:
         self._is_tagged = layout_model.without_tags(self._for_analysis)
         self._tags = self._read_tags()
         self._settings = settings
+        self._witness = image_witness.Witness(self._pdf)
 
     @cached_property
     def _levels(self) -> heading_levels.Levels:
@@ -124,6 +127,11 @@ class PageReader:
             read = self._read(page)
         if self._settings.agreement == "none" or not read.text:
             return read
+        if self._settings.agreement == "rapidocr":
+            said = self._witness.of_page(index, has_unseen=has_unseen)
+            if said is None:
+                return read
+            return replace(read, agreement=said.agreement, ocr_seconds=said.seconds, disagreements=said.disagreements)
         reading = agreement.of_page(page, read.text, self._settings.agreement_languages)
         return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
 
@@ -332,6 +340,8 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         formulas_lost=read.formulas_lost,
         formulas_unicode=read.formulas_unicode,
         agreement=read.agreement,
+        disagreements=image_witness.to_json(read.disagreements),
+        message=image_witness.in_words(read.disagreements, page),
     )
 
 

@@ -37,7 +37,8 @@ class LabelRow:
         formulas: Number of formulas with LaTeX in the label.
         formulas_lost: Formulas whose LaTeX found no place in the label.
         formulas_unicode: Lines of formulas whose LaTeX is not known: characters, in no order that means anything.
-        agreement: With the OCR of the page image, 0 to 1; -1 where it was not measured.
+        agreement: With what was read off the page image, 0 to 1; -1 where it was not.
+        disagreements: What the image clearly says otherwise, with words and places, as JSON; "" where nothing is.
         status: A `LabelStatus`.
         message: Why, in plain words.
     """
@@ -57,6 +58,7 @@ class LabelRow:
     formulas_lost: int
     formulas_unicode: int
     agreement: float
+    disagreements: str
     status: str
     message: str
 
@@ -76,6 +78,8 @@ def row_of(
     formulas_lost: int = 0,
     formulas_unicode: int = 0,
     agreement: float = agreement.UNKNOWN,
+    disagreements: str = "",
+    message: str = "",
 ) -> LabelRow:
     """Return the row of a label, which lies, or will lie, below data/labels; `empty` says why it may have no text."""
     return LabelRow(
@@ -94,15 +98,16 @@ def row_of(
         formulas_lost=formulas_lost,
         formulas_unicode=formulas_unicode,
         agreement=round(agreement, 6),
+        disagreements=disagreements,
         status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
-        message="" if text else empty,
+        message=message if text else empty,
     )
 
 
 def row_without_label(document: str, page: int, status: LabelStatus, message: str) -> LabelRow:
     """Return the row of a page that could not be labelled."""
     return LabelRow(
-        document, page, "", "", "machine", "", 0, 0.0, 0.0, 0.0, 0, 0, 0, 0, agreement.UNKNOWN, status, message
+        document, page, "", "", "machine", "", 0, 0.0, 0.0, 0.0, 0, 0, 0, 0, agreement.UNKNOWN, "", status, message
     )
 
 
