@@ -8,6 +8,7 @@ coverage         what a label has of its text layer, word by word and by place: 
 agreement        who reads page images to see whether labels are right, and how far Tesseract agrees
 image_witness    what the page image says against the text layer: fonts that lie, lines that it lacks
 image_reading    text read off an image: where its lines stand, and what each says
+two_readings     scans read by two readers: lines that both read alike
 image_models     the networks that do so: from the installed wheel of rapidocr, by hash
 
 structure        Markdown from the tags of a tagged (accessible) PDF
