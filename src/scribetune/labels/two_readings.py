@@ -19,6 +19,8 @@ from scribetune.labels import image_reading, reading_order, text_layer
 from scribetune.labels.tables.cells import Box
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
     Corners = tuple[tuple[float, float], ...]
@@ -30,6 +32,7 @@ _BESIDE = 1.5  # of a line's height: a colon may stand so far behind it
 _AROUND = 0.12  # of its height
 _MARGIN_PX = 12
 _TIMEOUT_S = 600
+_BESIDES = 0.2  # of their heights that two lines at one height share
 _SAME_ROW = 0.4
 
 
@@ -65,58 +68,81 @@ def of_file(path: str, languages: str) -> list[DoublyRead]:
 
 def lines_of(image: "Image", languages: str) -> list[DoublyRead]:
     """Read the lines of an image twice, from the top; `languages` are Tesseract's (`eng+chi_sim`)."""
+    import numpy as np
+
     found = image_reading.find(image)
-    places = [_with_ends(corners, found) for corners in found]
-    cuts = [image_reading.cut_out(image, place) for place in places]
+    pixels = np.asarray(image.convert("L"))
+    wider = {number: place for number, corners in enumerate(found) if (place := _with_ends(corners, found, pixels))}
+    cuts = [image_reading.cut_out(image, place) for place in (*found, *wider.values())]
     first = [image_reading.text_of(cut) for cut in cuts]
     if readers() == BY_TWO:
         second = _by_tesseract(cuts, languages)
     else:
-        again = [
-            image_reading.text_of(image_reading.cut_out(image, _wider(place, _AROUND, _AROUND))) for place in places
-        ]
-        second = [
-            other.text if min(one.least, other.least) >= _CERTAIN else ""
-            for one, other in zip(first, again, strict=True)
-        ]
-    return [
-        DoublyRead(one.text.strip(), other, _letters(one.text) == _letters(other), image_reading.around(place))
-        for one, other, place in zip(first, second, places, strict=True)
-        if one.text.strip() or other
-    ]
+        more = [_wider(place, _AROUND, _AROUND, _AROUND) for place in (*found, *wider.values())]
+        again = [image_reading.text_of(image_reading.cut_out(image, place)) for place in more]
+        both = zip(first, again, strict=True)
+        second = [other.text if min(one.least, other.least) >= _CERTAIN else "" for one, other in both]
+    at = {number: len(found) + place for place, number in enumerate(wider)}
+    lines = []
+    for number, corners in enumerate(found):
+        text, others = first[number].text.strip(), [second[number]]
+        if number in at:
+            with_ends = first[at[number]].text.strip()
+            # What stands beside it is a part of the line where the first reader says so, else dirt.
+            others = [second[at[number]], *others] if _letters(with_ends) == _letters(text) else [second[at[number]]]
+            text = with_ends
+        agreed = [other for other in others if _letters(other) == _letters(text)]
+        if text or any(others):
+            lines.append(DoublyRead(text, [*agreed, *others][0], bool(agreed), image_reading.around(corners)))
+    return lines
 
 
 def _letters(text: str) -> str:
     return "".join(text.split())
 
 
-def _with_ends(corners: "Corners", all_lines: Sequence["Corners"]) -> "Corners":
-    """Return a line with what stands a little apart on both sides, as far as no other line begins there."""
+def _with_ends(corners: "Corners", all_lines: Sequence["Corners"], pixels: "NDArray[np.uint8]") -> "Corners | None":
+    """Return a line with what stands a little apart on both sides, as far as no other line begins there, if it does."""
+    import numpy as np
+
     left, top, right, bottom = image_reading.around(corners)
     height = bottom - top
+    if height >= right - left:
+        return None
     before = after = _BESIDE * height
     for other in all_lines:
         x0, y0, x1, y1 = image_reading.around(other)
-        if other is corners or min(bottom, y1) - max(top, y0) < 0.2 * min(height, y1 - y0):
+        if other is corners or min(bottom, y1) - max(top, y0) < _BESIDES * min(height, y1 - y0):
             continue
         if x0 >= right - height / 2:
-            after = min(after, max(0.0, x0 - right - 0.1 * height))
+            after = min(after, max(0.0, x0 - right))
         elif x1 <= left + height / 2:
-            before = min(before, max(0.0, left - x1 - 0.1 * height))
-    return _wider(corners, 0.0, 0.0, before / height, after / height) if height < right - left else corners
+            before = min(before, max(0.0, left - x1))
+    rows = slice(max(0, int(top + height / 5)), max(1, int(bottom - height / 10)))
+    inside = pixels[rows, max(0, int(left)) : int(right)]
+    if not inside.size:
+        return None
+    dark, light = np.percentile(inside, (5, 90))
+    ink = (pixels[rows] < (dark + light) / 2).any(axis=0)
+    behind = np.flatnonzero(ink[int(right) + 1 : int(right + after)])
+    ahead = np.flatnonzero(ink[max(0, int(left - before)) : max(0, int(left))][::-1])
+    if not ahead.size and not behind.size:
+        return None
+    margin = _AROUND * height
+    return _wider(
+        corners, 0.0,
+        min(before, ahead[-1] + margin) / height if ahead.size else 0.0,
+        min(after, behind[-1] + 1 + margin) / height if behind.size else 0.0,
+    )  # fmt: skip
 
 
-def _wider(
-    corners: "Corners", above: float, beside: float, before: float | None = None, after: float | None = None
-) -> "Corners":
+def _wider(corners: "Corners", above: float, before: float, after: float) -> "Corners":
     """Return a line with more around it, in shares of its height."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
     wide = max(1e-6, ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5)
     across, down = (x1 - x0) / wide, (y1 - y0) / wide
     high = ((x3 - x0) ** 2 + (y3 - y0) ** 2) ** 0.5
-    left = high * (beside if before is None else before)
-    right = high * (beside if after is None else after)
-    up = high * above
+    left, right, up = high * before, high * after, high * above
     return (
         (x0 - left * across + up * down, y0 - left * down - up * across),
         (x1 + right * across + up * down, y1 + right * down - up * across),
