@@ -108,8 +108,9 @@ class Labels(Section):
     """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
     table_agreement: Literal["use", "ignore"] = "use"
     """use: read each table a second time, by another method, and say how far it is to be trusted; ignore: do not."""
-    agreement: Literal["none", "tesseract"] = "none"
-    """tesseract: read each page image by OCR too and compare words (about a second per page); none: do not."""
+    agreement: Literal["auto", "rapidocr", "tesseract", "none"] = "auto"
+    """rapidocr: read words of each font off a sample of page images, and lines without words; auto: where installed;
+    tesseract: read each page by OCR and compare words (about a second per page); none: do not."""
     agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$", examples=["eng+chi_sim"])
     """Languages that Tesseract is to read, joined by +."""
     corrections: Place = "data/corrections"

@@ -93,7 +93,7 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
     """Return why a page is refused, or `Reason.ACCEPTED`.
 
     The row is its page row and label row joined. Labels by people or a teacher model pass all gates but that for
-    emptiness.
+    emptiness, and where two readers wrote one, that for their agreement.
     """
     page = PageStatus(row["status_page"])
     if page in UNREADABLE_PAGE:
@@ -107,7 +107,10 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
         (not human and row["unmapped_share"] > limits.max_unmapped_share, Reason.GARBAGE_TEXT),
         (not human and row["word_recall"] < limits.min_word_recall, Reason.LOW_RECALL),
         (not human and row.get("word_precision", 1) < limits.min_word_precision, Reason.LOW_PRECISION),
-        (not human and 0 <= row.get("agreement", -1) < limits.min_agreement, Reason.LOW_AGREEMENT),
+        (
+            row["label_source"] != "correction" and 0 <= row.get("agreement", -1) < limits.min_agreement,
+            Reason.LOW_AGREEMENT,
+        ),
         (not human and 0 <= row.get("table_trust", -1) < limits.min_table_trust, Reason.TABLE_DOUBTFUL),
         (not human and row["formulas_lost"] > 0, Reason.FORMULA_LOST),
         (not human and row.get("formulas_unicode", 0) > 0 and limits.unicode_formulas == "refuse", Reason.FORMULA),

@@ -5,7 +5,11 @@ reader           one page: by its tags (`structure`), as running text (`plain_pa
 rows             the rows of data/manifests/labels, whoever or whatever labelled the page
 corrections      labels that people, or another model, wrote: they take the place of the machine's
 coverage         what a label has of its text layer, word by word and by place: recall and precision
-agreement        how far an independent reading of the page image agrees with its label
+agreement        who reads page images to see whether labels are right, and how far Tesseract agrees
+image_witness    what the page image says against the text layer: fonts that lie, lines that it lacks
+image_reading    text read off an image: where its lines stand, and what each says
+two_readings     scans read by two readers: lines that both read alike
+image_models     the networks that do so: from the installed wheel of rapidocr, by hash
 
 structure        Markdown from the tags of a tagged (accessible) PDF
 tag_tree         its structure tree, as far as a page's text does not tell it: formulas, cells, kinds of elements

@@ -17,6 +17,7 @@ from scribetune.labels import (
     equal_widths,
     form_fields,
     heading_levels,
+    image_witness,
     layout_analysis,
     layout_model,
     page_blocks,
@@ -72,6 +73,7 @@ class PageText:
     agreement: float = agreement.UNKNOWN
     ocr_seconds: float = 0.0
     tables: tuple[table_agreement.TableReading, ...] = ()  # as two readings have them
+    disagreements: tuple[image_witness.Disagreement, ...] = ()
 
 
 class PageReader:
@@ -92,6 +94,7 @@ class PageReader:
         self._is_tagged = layout_model.without_tags(self._for_analysis)
         self._tags = self._read_tags()
         self._settings = settings
+        self._witness = image_witness.Witness(self._pdf)
 
     @cached_property
     def _levels(self) -> heading_levels.Levels:
@@ -137,6 +140,11 @@ class PageReader:
             read = self._read(page)
         if self._settings.agreement == "none" or not read.text:
             return read
+        if self._settings.agreement == "rapidocr":
+            said = self._witness.of_page(index, has_unseen=has_unseen)
+            if said is None:
+                return read
+            return replace(read, agreement=said.agreement, ocr_seconds=said.seconds, disagreements=said.disagreements)
         reading = agreement.of_page(page, read.text, self._settings.agreement_languages)
         return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
 
@@ -388,6 +396,8 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         formulas_unicode=read.formulas_unicode,
         agreement=read.agreement,
         tables_read=read.tables,
+        disagreements=image_witness.to_json(read.disagreements),
+        message=image_witness.in_words(read.disagreements, page),
     )
 
 

@@ -39,7 +39,8 @@ class LabelRow:
         formulas: Number of formulas with LaTeX in the label.
         formulas_lost: Formulas whose LaTeX found no place in the label.
         formulas_unicode: Lines of formulas whose LaTeX is not known: characters, in no order that means anything.
-        agreement: With the OCR of the page image, 0 to 1; -1 where it was not measured.
+        agreement: With what was read off the page image, 0 to 1; -1 where it was not.
+        disagreements: What the image clearly says otherwise, with words and places, as JSON; "" where nothing is.
         table_trust: Of the table that is trusted least, 0 to 1; -1 where there is none, or none was read twice.
         table_readings: Each table as both readings have it (JSON; `tables.agreement`).
         status: A `LabelStatus`.
@@ -63,6 +64,7 @@ class LabelRow:
     agreement: float
     table_trust: float
     table_readings: str
+    disagreements: str
     status: str
     message: str
 
@@ -83,6 +85,8 @@ def row_of(
     formulas_unicode: int = 0,
     agreement: float = agreement.UNKNOWN,
     tables_read: Sequence[table_agreement.TableReading] = (),
+    disagreements: str = "",
+    message: str = "",
 ) -> LabelRow:
     """Return the row of a label, which lies, or will lie, below data/labels; `empty` says why it may have no text."""
     return LabelRow(
@@ -103,8 +107,9 @@ def row_of(
         agreement=round(agreement, 6),
         table_trust=table_agreement.least(tables_read),
         table_readings=table_agreement.as_json(tables_read),
+        disagreements=disagreements,
         status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
-        message="; ".join(table_agreement.in_words(tables_read)) if text else empty,
+        message="; ".join(filter(None, [message, *table_agreement.in_words(tables_read)])) if text else empty,
     )
 
 
@@ -128,6 +133,7 @@ def row_without_label(document: str, page: int, status: LabelStatus, message: st
         agreement=agreement.UNKNOWN,
         table_trust=table_agreement.UNKNOWN,
         table_readings="",
+        disagreements="",
         status=status,
         message=message,
     )
