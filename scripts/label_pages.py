@@ -73,6 +73,7 @@ if __name__ == "__main__":
                 snakemake.params.code,
                 config.labels.agreement,
                 config.labels.agreement_languages,
+                config.labels.witnesses,
             ),
             snakemake.threads,
             Path(snakemake.output.labels),

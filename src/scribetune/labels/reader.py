@@ -25,6 +25,7 @@ from scribetune.labels import (
     structure,
     tag_tree,
     text_layer,
+    witnesses,
 )
 from scribetune.labels.characters import characters_of
 from scribetune.labels.formulas import placing
@@ -52,6 +53,7 @@ class LabelSettings:
     code: str
     agreement: str = "none"
     agreement_languages: str = "eng"
+    witnesses: str = "ask"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class PageText:
     formulas_unicode: int = 0
     agreement: float = agreement.UNKNOWN
     ocr_seconds: float = 0.0
+    is_tagged: bool = False  # its tags say what is on it
+    findings: tuple[witnesses.Finding, ...] | None = None  # what the page says against its label; None: not asked
 
 
 class PageReader:
@@ -91,6 +95,10 @@ class PageReader:
     @cached_property
     def _levels(self) -> heading_levels.Levels:
         return heading_levels.of_document(self._pdf)
+
+    @property
+    def _asks(self) -> bool:
+        return self._settings.witnesses == "ask"
 
     def _read_tags(self) -> tag_tree.TagTree:
         """Return what the structure tree says; where it is damaged, the document is one without tags from then on."""
@@ -149,7 +157,7 @@ class PageReader:
             return None
         if tagged is None:
             return None
-        read = _from_tags(page, tagged, unmapped)
+        read = _from_tags(page, tagged, unmapped, asks=self._asks)
         if read.word_recall < _MIN_TAG_COVERAGE:
             logger.info("page %d: tags are not used: they cover %.3f of its words", page.number + 1, read.word_recall)
             return None
@@ -192,8 +200,11 @@ class PageReader:
             text = ""
         pieces = {word: parts for table in framed for word, parts in table.cut.items()}
         layer = replace(layer, words=tuple(part for word in layer.words for part in pieces.get(word, (word,))))
-        covered = coverage.of_blocks(blocks, layer, text, keep_headers=self._settings.headers_footers == "keep")
+        keep = self._settings.headers_footers == "keep"
+        covered = coverage.of_blocks(blocks, layer, text, keep_headers=keep)
+        shown = page_blocks.in_order(blocks, keep_headers=keep)
         filled, misplaced = tokens.fill(text)
+        left_out = [line.box for block in blocks if block not in shown for line in block.lines]
         return PageText(
             markdown.normalise(filled),
             covered.recall,
@@ -202,6 +213,7 @@ class PageReader:
             placed.lost + misplaced,
             covered.precision,
             page_blocks.unicode_formulas(blocks),
+            findings=witnesses.of_page(text, layer.words, left_out) if self._asks else None,
         )
 
 
@@ -229,7 +241,7 @@ class UnreadablePdfError(Exception):
     """A PDF that was rendered can no longer be opened."""
 
 
-def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> PageText:
+def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float, *, asks: bool) -> PageText:
     text = markdown.normalise(tagged.text)
     if not markdown.words(text.replace(markdown.FIGURE, "")):
         text = ""
@@ -246,7 +258,14 @@ def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> Page
         0,
         covered.precision,
         tagged.formulas_unicode + untagged,
+        is_tagged=True,
+        findings=_against(text, layer, tagged) if asks else None,
     )
+
+
+def _against(text: str, layer: TextLayer, tagged: structure.TaggedPage) -> tuple[witnesses.Finding, ...]:
+    left_out = [piece.box for piece in tagged.pieces if isinstance(piece, coverage.Piece) and not piece.is_wanted]
+    return witnesses.of_page(text, layer.words, left_out, has_latex=bool(tagged.latex))
 
 
 def _without(parts: Sequence[str], text: str) -> str:
@@ -332,6 +351,8 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         formulas_lost=read.formulas_lost,
         formulas_unicode=read.formulas_unicode,
         agreement=read.agreement,
+        is_tagged=read.is_tagged,
+        findings=read.findings,
     )
 
 

@@ -1,10 +1,12 @@
 """The rows of data/manifests/labels: one for each page that has an image, whoever or whatever labelled it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from scribetune.core import files, layout
-from scribetune.labels import agreement
+from scribetune.labels import agreement, witnesses
+from scribetune.labels.witnesses import Finding
 
 
 class LabelStatus(StrEnum):
@@ -40,6 +42,10 @@ class LabelRow:
         agreement: With the OCR of the page image, 0 to 1; -1 where it was not measured.
         status: A `LabelStatus`.
         message: Why, in plain words.
+        is_tagged: Whether tags of the PDF say what is on the page.
+        words_lost: Words of the page that the label has nowhere. This count and the next nine are of `witnesses`, which
+            say what they mean; -1 where they were not asked.
+        findings: Some of these places, as `witnesses.as_text` writes them.
     """
 
     document: str
@@ -59,6 +65,18 @@ class LabelRow:
     agreement: float
     status: str
     message: str
+    is_tagged: bool = False
+    words_lost: int = -1
+    words_surplus: int = -1
+    words_cut: int = -1
+    phrases_torn: int = -1
+    lines_torn: int = -1
+    order_breaks: int = -1
+    lines_woven: int = -1
+    values_parted: int = -1
+    cells_astray: int = -1
+    headings_in_tables: int = -1
+    findings: str = ""
 
 
 def row_of(
@@ -76,6 +94,8 @@ def row_of(
     formulas_lost: int = 0,
     formulas_unicode: int = 0,
     agreement: float = agreement.UNKNOWN,
+    is_tagged: bool = False,
+    findings: Sequence[Finding] | None = None,
 ) -> LabelRow:
     """Return the row of a label, which lies, or will lie, below data/labels; `empty` says why it may have no text."""
     return LabelRow(
@@ -96,6 +116,9 @@ def row_of(
         agreement=round(agreement, 6),
         status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
         message="" if text else empty,
+        is_tagged=is_tagged,
+        **({} if findings is None else witnesses.counts(findings)),
+        findings=witnesses.as_text(findings or ()),
     )
 
 
