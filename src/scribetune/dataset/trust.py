@@ -96,6 +96,7 @@ PARTS = (
     _of_witnesses("lines_woven", 1.0, "paragraphs go over the gap between columns and back"),
     _of_witnesses("values_parted", 2.3, "values are parted from the names beside them"),
     _of_witnesses("cells_astray", 3.2, "cells stand in another row or column on the page"),
+    _of_witnesses("cells_merged", 2.0, "cells have two columns of the page"),
     _of_witnesses("headings_in_tables", 3.9, "headings are rows of a table"),
     Part("recall", _missing_percent("word_recall"), 0.5, "words of the text layer are missing, by place", " %"),
     Part("precision", _missing_percent("word_precision"), 0.5, "words are not where the text layer has them", " %"),

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from statistics import median
@@ -69,6 +69,7 @@ class Shown:
     text: str
     box: Box
     word: int
+    is_turned: bool  # it runs up or down the page
     ends: str  # the last character of its word, where it is that word's last part
 
     @property
@@ -112,6 +113,9 @@ def place(label: str, words: Sequence[Word], left_out: Sequence[Box] = (), *, ha
     """
     written = list(_written(label, has_latex=has_latex))
     shown = [word for word in _shown(words) if not any(_is_in(word, box) for box in left_out)]
+    turned = {(round(word.box[0]), round(word.box[2])) for word in shown if word.is_turned}
+    if turned:  # short words of a turned line are about as wide as high
+        shown = [replace(word, is_turned=(round(word.box[0]), round(word.box[2])) in turned) for word in shown]
     return _Placing(written, shown).done()
 
 
@@ -179,16 +183,28 @@ def _bare(text: str) -> str:
 
 
 def _shown(words: Sequence[Word]) -> Iterator[Shown]:
+    last: Shown | None = None
     for number, word in enumerate(words):
         width, height = word.x1 - word.x0, word.y1 - word.y0
         text = _bare(word.text)
-        if not text or (height > _TURNED * width and len(text) > 2):
-            continue
+        is_turned = height > _TURNED * width and len(text) > 2
         found = list(_UNIT.finditer(text))
+        if last is not None and not found and 0 <= word.x0 - last.box[2] < height and _is_level(word, last):
+            # A mark alone is no word, and no gap either.
+            last = replace(last, box=(*last.box[:2], word.x1, last.box[3]))
         for unit in found:
+            if last is not None:
+                yield last
             ends = (at / len(text) for at in unit.span())
             x0, x1 = sorted(word.x1 - width * at if runs_leftwards(text) else word.x0 + width * at for at in ends)
-            yield Shown(unit.group(), (x0, word.y0, x1, word.y1), number, text[-1] if unit is found[-1] else "")
+            end = text[-1] if unit is found[-1] else ""
+            last = Shown(unit.group(), (x0, word.y0, x1, word.y1), number, is_turned, end)
+    if last is not None:
+        yield last
+
+
+def _is_level(word: Word, shown: Shown) -> bool:
+    return shown.box[1] <= word.centre[1] <= shown.box[3]
 
 
 def _is_in(word: Shown, box: Box) -> bool:
@@ -204,11 +220,13 @@ def neighbours(shown: Sequence[Shown]) -> dict[int, int]:
     right: dict[int, int] = {}
     nearest: dict[int, tuple[float, int]] = {}
     for number, word in enumerate(shown):
+        if word.is_turned:
+            continue
         x0, y0, x1, y1 = word.box
         best: tuple[float, int] | None = None
         for other in bands[int(word.middle // _BAND)]:
             a0, b0, a1, b1 = shown[other].box
-            if a0 + a1 <= x0 + x1 or other == number or a0 < x1 - 0.3 * (a1 - a0):
+            if a0 + a1 <= x0 + x1 or other == number or shown[other].is_turned or a0 < x1 - 0.3 * (a1 - a0):
                 continue
             shared = min(y1, b1) - max(y0, b0)
             if shared < _LEVEL * min(y1 - y0, b1 - b0) or (best is not None and a0 >= best[0]):
@@ -222,6 +240,11 @@ def neighbours(shown: Sequence[Shown]) -> dict[int, int]:
             nearest[best[1]] = x1, number
             right[number] = best[1]
     return right
+
+
+def _is_long(text: str) -> bool:
+    """Whether a text is no mark of a note, no index and no number."""
+    return len(text) > 1 and text.isalpha()
 
 
 def runs_leftwards(text: str) -> bool:
@@ -247,6 +270,7 @@ class _Placing:
     def done(self) -> PlacedLabel:
         for length in (1, 2, 3):
             self._anchor(length)
+        self._go_on_below()
         self._nearest()
         self._exchange()
         self._put_together()
@@ -258,7 +282,7 @@ class _Placing:
         self._free[self._shown[at].text].discard(at)
 
     def _is_free(self, number: int, at: int | None) -> bool:
-        return at is not None and self._at[number] is None and at in self._free[self._written[number].text]
+        return at is not None and self._is_open(number) and at in self._free[self._written[number].text]
 
     def _grow(self, number: int) -> None:
         """Follow the label to both sides as long as the page has the next word beside the last."""
@@ -273,7 +297,7 @@ class _Placing:
 
     def _beside(self, number: int, step: int) -> int | None:
         """Return the shown word that is read after (1) or before (-1) a written one's."""
-        known = self._at[number]
+        known = self._more[number][0 if step < 0 else -1] if number in self._more else self._at[number]
         is_leftwards = runs_leftwards(self._written[number].text)
         return None if known is None else (self._right if (step > 0) != is_leftwards else self._left).get(known)
 
@@ -302,7 +326,7 @@ class _Placing:
         columns, rows = self._table_lines()
         for number, word in enumerate(self._written):
             free = self._free.get(word.text)
-            if self._at[number] is not None or not free:
+            if not self._is_open(number) or not free:
                 continue
             if len(free) == 1:
                 best = next(iter(free))
@@ -396,23 +420,39 @@ class _Placing:
             if other != _NOBODY:
                 self._put(other, at)
 
+    def _go_on_below(self) -> None:
+        """Place words that the page divides right after the one before them: the whole word may stand elsewhere too."""
+        for number, word in enumerate(self._written):
+            expected = self._beside(number - 1, 1) if number and self._is_open(number) else None
+            start = self._text_of(expected)
+            if start and start != word.text and word.text.startswith(start) and expected in self._free[start]:
+                parts = self._parts(word.text, _MOST_PARTS, expected)
+                if parts and parts[0] == expected:
+                    self._put_parts(number, parts)
+                    self._grow(number)
+
+    def _is_open(self, number: int) -> bool:
+        return self._at[number] is None and number not in self._more
+
+    def _put_parts(self, number: int, parts: tuple[int, ...]) -> None:
+        self._more[number] = parts
+        for at in parts:
+            self._free[self._shown[at].text].discard(at)
+        on_line = [after for before, after in pairwise(parts) if self._right.get(before) == after]
+        if self._are_words(parts) and any(self._is_apart(self._left[at], at) for at in on_line):
+            self._joined.append(number)
+
     def _put_together(self) -> None:
         """Place words that the page has divided at a line's end, or that one of the two has in pieces."""
         for number, word in enumerate(self._written):
-            if self._at[number] is None and number not in self._more:
-                before = self._beside(number - 1, 1) if number else None
-                parts = self._parts(word.text, _MOST_PARTS, before)
+            if self._is_open(number):
+                parts = self._parts(word.text, _MOST_PARTS, self._beside(number - 1, 1) if number else None)
                 if parts:
-                    self._more[number] = parts
-                    for at in parts:
-                        self._free[self._shown[at].text].discard(at)
-                    on_line = [b for a, b in pairwise(parts) if self._right.get(a) == b]
-                    if any(self._is_apart(self._left[b], b) for b in on_line):
-                        self._joined.append(number)
+                    self._put_parts(number, parts)
         for number in range(len(self._written)):
             for length in range(2, _MOST_PARTS + 1):
                 run = range(number, min(number + length, len(self._written)))
-                if any(self._at[n] is not None or n in self._more for n in run) or len(run) < length:
+                if not all(map(self._is_open, run)) or len(run) < length:
                     break
                 free = self._free.get("".join(self._written[n].text for n in run))
                 if free:
@@ -420,8 +460,12 @@ class _Placing:
                     for n in run:
                         self._more[n] = (at,)
                     free.discard(at)
-                    self._cut.append(number)
+                    if all(_is_long(self._written[n].text) for n in run):
+                        self._cut.append(number)
                     break
+
+    def _are_words(self, parts: Sequence[int]) -> bool:
+        return all(_is_long(self._shown[at].text) for at in parts)
 
     def _is_apart(self, before: int, after: int) -> bool:
         left, right = self._shown[before], self._shown[after]

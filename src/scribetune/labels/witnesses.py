@@ -23,11 +23,14 @@ _PHRASE = 1.0  # of a line's height: words this near are one segment of a line
 _FEW = 10  # words, one of which runs leftwards: a page of such a script
 _GUTTER = 1.5  # of a line's height: a gap that running text has not
 _PITCH = 2.1  # of a line's height, from a line to the next one of its text
+_NEXT_LINE = 1.8  # of a line's height, to the next line of one text
+_FLUSH = 0.3  # of a line's height
 _FAR = 8.0  # of a line's height: from a paragraph to the next
 _SAME_SIZE = 1.15
 _OVERLAPS = 0.5  # of the narrower of two segments
 _LEVEL = 0.5  # of a line's height
 _LIKE_SLOT = 1.0  # of a line's height that a cell may stand off its row
+_MANY = 5  # rows of names without colons: fewer may be two texts side by side
 _SHORT = 0.7  # of the way to the value beside it, that a name fills at most
 _MOSTLY = 0.7
 _GUESS = 3.0  # heights of a line: how far the place of a word within text without blanks may be off
@@ -54,6 +57,7 @@ class Doubt(StrEnum):
     WOVEN = "lines_woven"
     PARTED = "values_parted"
     ASTRAY = "cells_astray"
+    MERGED = "cells_merged"
     HEADING = "headings_in_tables"
 
 
@@ -88,7 +92,7 @@ def of_page(
         *witness.parted(),
     ]
     for table in _Tables(placed).all():
-        found += [*table.astray(), *table.headings()]
+        found += [*table.astray(), *table.merged(), *table.headings()]
     return tuple(found)
 
 
@@ -215,19 +219,34 @@ class _Witness:
         for number, below in self._below.items():
             above, under = self._segments[number], self._segments[below]
             last, first = above.words[-1], under.words[0]
-            if above.table or under.table or not self._shown[first].text[0].islower():
+            goes_on = self._shown[first].text[0].islower()
+            is_flush = abs(above.box[0] - under.box[0]) < _FLUSH * above.height and (
+                under.middle - above.middle < _NEXT_LINE * above.height
+            )
+            if above.table or under.table or not (goes_on or is_flush):
                 continue
-            if self._shown[last].ends in _SENTENCE_ENDS and self._shown[last].ends:
+            if goes_on and self._shown[last].ends in _SENTENCE_ENDS and self._shown[last].ends:
                 continue
             if max(above.height, under.height) > _SAME_SIZE * min(above.height, under.height):
                 continue
-            if number in self._beside or self._is_value(below):
+            if goes_on and (number in self._beside or self._is_value(below)):
                 continue
             ends, begins = self._at.get(last), self._at.get(first)
             if ends is None or begins is None or self._written[ends].is_code:
                 continue
-            if not self._follows(ends, begins, union([above.box, under.box])):
+            around = union([above.box, under.box])
+            is_apart = not self._follows(ends, begins, around) if goes_on else self._is_left(ends, begins, around)
+            if is_apart:
                 yield self._finding(Doubt.FLOW, last, first, ends, begins)
+
+    def _is_left(self, first: int, last: int, around: Box) -> bool:
+        """Whether the label leaves two lines for what stands above or below both, before it comes to the second."""
+        height = (around[3] - around[1]) / 2
+        return last > first and any(
+            not around[1] - height < self._shown[at].middle < around[3] + height
+            for number in range(first + 1, last)
+            for at in self._placed.places[number]
+        )
 
     def _is_value(self, number: int) -> bool:
         """Whether a segment stands beside a name, or close to what is to its left."""
@@ -252,8 +271,9 @@ class _Witness:
                     yield self._finding(Doubt.ORDER, one.words[0], other.words[0], a, b)
 
     def _is_anywhere(self, segment: _Segment) -> bool:
-        """Whether a segment is one word that the page has elsewhere too: which of them the label means is a guess."""
-        return len(segment.words) == 1 and self._often[self._shown[segment.words[0]].text] > 1
+        """Whether a segment is a number, of the page or the line, or one word that the page has elsewhere too."""
+        text = self._shown[segment.words[0]].text
+        return len(segment.words) == 1 and (self._often[text] > 1 or text.isdecimal())
 
     def woven(self) -> Iterator[Finding]:
         """Paragraphs that go over a gap between columns, and over it again on another line."""
@@ -278,7 +298,8 @@ class _Witness:
                 yield self._finding(Doubt.WOVEN, *at, first, last)
 
     def parted(self) -> Iterator[Finding]:
-        """Names whose values the label has not beside them but after other names."""
+        """Names whose values the label has not beside them but after other names: with colons, or many of them."""
+        bare: list[Finding] = []
         for number, beside in self._beside.items():
             name, value = self._segments[number], self._segments[beside]
             if name.table or value.table or value.at < name.at:
@@ -290,9 +311,16 @@ class _Witness:
             has_colon = self._shown[name.words[-1]].ends == ":" and not self._has_text_below(number)
             if has_colon and (below is None or self._segments[below].at < value.at):
                 yield self._finding(Doubt.PARTED, name.words[-1], value.words[0], first, last)
-            elif below is not None and self._is_name(number) and self._is_name(below) and self._has_names(number):
-                is_between = name.at < self._segments[below].at < value.at
-                yield from [self._finding(Doubt.PARTED, name.words[-1], value.words[0], first, last)] * is_between
+            elif (
+                below is not None
+                and name.at < self._segments[below].at < value.at
+                and self._is_name(number)
+                and self._is_name(below)
+                and self._has_names(number)
+            ):
+                bare.append(self._finding(Doubt.PARTED, name.words[-1], value.words[0], first, last))
+        if len(bare) >= _MANY:
+            yield from bare
 
     def _has_text_below(self, number: int) -> bool:
         """Whether what stands below is no name itself: the colon announces it."""
@@ -329,13 +357,13 @@ class _Witness:
         right = self._placed.right
         for start, word in enumerate(self._shown):
             before = self._placed.left.get(start)
-            if before is not None and self._is_close(before, start):
+            if word.is_turned or (before is not None and self._is_close(before, start)):
                 continue
             chain = [start]
             while chain[-1] in right and self._is_close(chain[-1], right[chain[-1]]):
                 chain.append(right[chain[-1]])
             known = [self._at[at] for at in chain if at in self._at]
-            if self._at.get(chain[0]) is None or self._at.get(chain[-1]) is None or not word.text:
+            if self._at.get(chain[0]) is None or self._at.get(chain[-1]) is None:
                 continue
             slots = [slot.table for number in known if (slot := self._written[number].slot) is not None]
             table = slots[0] if 2 * len(slots) > len(known) else 0
@@ -419,6 +447,13 @@ class _Cell:
     def text(self) -> str:
         return " ".join(word.text for word in self.words)[:_MOST_QUOTED]
 
+    def gaps(self) -> Iterator[Box]:
+        """Yield the gaps in its lines that are wider than blanks."""
+        for left, right in pairwise(self.words):
+            height = min(left.height, right.height)
+            if abs(left.middle - right.middle) < _LEVEL * height and right.box[0] - left.box[2] > _PHRASE * height:
+                yield left.box[2], left.box[1], right.box[0], left.box[3]
+
 
 class _Tables:
     """The tables of a label, with the places of their cells."""
@@ -471,6 +506,18 @@ class _Table:
     @property
     def _is_leftwards(self) -> bool:
         return any(runs_leftwards(word.text) for cell in self._cells for word in cell.words)
+
+    def merged(self) -> Iterator[Finding]:
+        """Cells of one column with the same gap in each: two columns of the page."""
+        columns: dict[int, list[tuple[_Cell, Box]]] = defaultdict(list)
+        for cell in self._cells:
+            if cell.slot.columns == 1:
+                columns[cell.slot.column].extend((cell, gap) for gap in cell.gaps())
+        for found in columns.values():
+            for cell, gap in found:
+                rows = {other.slot.row for other, its in found if _is_gutter(gap, its)}
+                if rows - {cell.slot.row}:
+                    yield Finding(Doubt.MERGED, cell.text, cell.text, cell.box)
 
     def headings(self) -> Iterator[Finding]:
         """First and last rows of one text that is set larger than the others, or stands further off, or is numbered."""

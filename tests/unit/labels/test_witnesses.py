@@ -133,6 +133,21 @@ def test_a_heading_far_above_a_table_is_no_row_of_it() -> None:
     assert not kinds(f"## 4.1 Metals\n\n{RIGHT_TABLE}", words)
 
 
+def test_two_columns_of_the_page_in_one_cell_are_merged() -> None:
+    assert kinds("| Name | Mass Price |\n|---|---|\n| Iron | 7 12 |\n| Lead | 9 34 |\n", TABLE[:9])[Doubt.MERGED] >= 2
+
+
+def test_blocks_of_lines_that_the_label_reads_in_turn_are_torn() -> None:
+    words = page(
+        (0, 0, "Pino Bluebird"), (0, 12, "Sessamestreet 32"), (0, 24, "Amsterdam"), (300, 6, "Coolblue"),
+        (300, 18, "Weena 664"), (300, 30, "Rotterdam"),
+    )  # fmt: skip
+    right = "Pino Bluebird\n\nSessamestreet 32\n\nAmsterdam\n\nCoolblue\n\nWeena 664\n\nRotterdam\n"
+    assert not kinds(right, words)
+    mixed = "Pino Bluebird\n\nCoolblue\n\nWeena 664\n\nRotterdam\n\nSessamestreet 32\n\nAmsterdam\n"
+    assert kinds(mixed, words)[Doubt.FLOW] == 1
+
+
 def test_words_joined_that_the_page_has_apart_are_seen() -> None:
     words = page((0, 0, "import layoutparser as lp"))
     assert kinds("importlayoutparser as lp\n", words) == {Doubt.CUT: 1}

@@ -28,6 +28,7 @@ const DOUBTS = [
   "paragraphs go over the gap between columns and back",
   "values are parted from the names beside them",
   "cells stand in another row or column on the page",
+  "cells have two columns of the page",
   "headings are rows of a table",
   "words of the text layer are missing, by place",
   "words are not where the text layer has them",
