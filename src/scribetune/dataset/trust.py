@@ -98,6 +98,8 @@ PARTS = (
     _of_witnesses("cells_astray", 3.2, "cells stand in another row or column on the page"),
     _of_witnesses("cells_merged", 2.0, "cells have two columns of the page"),
     _of_witnesses("headings_in_tables", 3.9, "headings are rows of a table"),
+    _of_witnesses("columns_split", 2.0, "headings of a table stand beside their columns"),
+    _of_witnesses("marks_in_words", 2.0, "words have marks among their letters"),
     Part("recall", _missing_percent("word_recall"), 0.5, "words of the text layer are missing, by place", " %"),
     Part("precision", _missing_percent("word_precision"), 0.5, "words are not where the text layer has them", " %"),
     Part("glyphs", _percent("unlike_share"), 3.1, "characters are drawn as others than the PDF says", " %"),

@@ -43,8 +43,8 @@ class LabelRow:
         status: A `LabelStatus`.
         message: Why, in plain words.
         is_tagged: Whether tags of the PDF say what is on the page.
-        words_lost: Words of the page that the label has nowhere. This count and the next ten are of `witnesses`, which
-            say what they mean; -1 where they were not asked.
+        words_lost: Words of the page that the label has nowhere. This and the next twelve are counts of `witnesses`,
+            which say what they mean; -1 where they were not asked.
         findings: Some of these places, as `witnesses.as_text` writes them.
     """
 
@@ -76,7 +76,9 @@ class LabelRow:
     values_parted: int = -1
     cells_astray: int = -1
     cells_merged: int = -1
+    columns_split: int = -1
     headings_in_tables: int = -1
+    marks_in_words: int = -1
     findings: str = ""
 
 

@@ -33,6 +33,7 @@ _LIKE_SLOT = 1.0  # of a line's height that a cell may stand off its row
 _MANY = 5  # rows of names without colons: fewer may be two texts side by side
 _SHORT = 0.7  # of the way to the value beside it, that a name fills at most
 _MOSTLY = 0.7
+_MARK_IN_WORD = re.compile(r"^[^\W\d_]*[a-z][!\"#$%}{\u21b5][a-z]{2}|^[\"!#$][a-z]{2,}$|[a-z]\u21b5")
 _GUESS = 3.0  # heights of a line: how far the place of a word within text without blanks may be off
 _LEAST_ROWS = 3
 _OFF = 0.7  # of a line's height: further from the next row than any row of the table
@@ -58,7 +59,9 @@ class Doubt(StrEnum):
     PARTED = "values_parted"
     ASTRAY = "cells_astray"
     MERGED = "cells_merged"
+    SPLIT = "columns_split"
     HEADING = "headings_in_tables"
+    MARKS = "marks_in_words"
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,15 @@ def of_page(
         *witness.parted(),
     ]
     for table in _Tables(placed).all():
-        found += [*table.astray(), *table.merged(), *table.headings()]
-    return tuple(found)
+        found += [*table.astray(), *table.merged(), *table.split(), *table.headings()]
+    return (*found, *_marks_in(words))
+
+
+def _marks_in(words: Sequence[Word]) -> Iterator[Finding]:
+    """Yield words with marks among their letters that no writing has there: ligatures that a font calls so."""
+    for word in words:
+        if _MARK_IN_WORD.search(word.text):
+            yield Finding(Doubt.MARKS, word.text, word.text, word.box)
 
 
 def counts(findings: Sequence[Finding]) -> dict[str, int]:
@@ -518,6 +528,21 @@ class _Table:
                 rows = {other.slot.row for other, its in found if _is_gutter(gap, its)}
                 if rows - {cell.slot.row}:
                     yield Finding(Doubt.MERGED, cell.text, cell.text, cell.box)
+
+    def split(self) -> Iterator[Finding]:
+        """Headings with nothing below them, over cells that the label has in the column beside."""
+        columns: dict[int, list[_Cell]] = defaultdict(list)
+        for cell in self._cells:
+            columns[cell.slot.column].append(cell)
+        first = min(cell.slot.row for cell in self._cells)
+        for number, cells in columns.items():
+            if len(cells) > 1 or cells[0].slot.row != first or cells[0].slot.columns > 1:
+                continue
+            for beside in (columns.get(number - 1, []), columns.get(number + 1, [])):
+                x0, x1 = cells[0].box[0], cells[0].box[2]
+                has_heading = any(cell.slot.row == first for cell in beside)
+                if not has_heading and sum(x0 < cell.middle[0] < x1 for cell in beside) > 1:
+                    yield Finding(Doubt.SPLIT, cells[0].text, cells[0].text, cells[0].box)
 
     def headings(self) -> Iterator[Finding]:
         """First and last rows of one text that is set larger than the others, or stands further off, or is numbered."""

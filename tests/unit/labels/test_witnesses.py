@@ -137,6 +137,18 @@ def test_two_columns_of_the_page_in_one_cell_are_merged() -> None:
     assert kinds("| Name | Mass Price |\n|---|---|\n| Iron | 7 12 |\n| Lead | 9 34 |\n", TABLE[:9])[Doubt.MERGED] >= 2
 
 
+def test_a_heading_beside_its_column_is_seen() -> None:
+    label = "| Name |  | Mass |\n|---|---|---|\n| Iron | 7 |  |\n| Lead | 9 |  |\n"
+    words = [word for word in TABLE[:9] if word.text not in ("Price", "12", "34")]
+    assert kinds(label, words) == {Doubt.SPLIT: 1}
+
+
+@pytest.mark.parametrize("word", ["di!erent", '"rst', "e↵orts", 'simpli"ed'])
+def test_ligatures_that_a_font_calls_marks_are_seen(word: str) -> None:
+    assert kinds(f"{word}\n", page((0, 0, word)))[Doubt.MARKS] == 1
+    assert not kinds("don't O'Neill x!= R&D 5% e-mail\n", page((0, 0, "don't O'Neill x!= R&D 5% e-mail")))
+
+
 def test_blocks_of_lines_that_the_label_reads_in_turn_are_torn() -> None:
     words = page(
         (0, 0, "Pino Bluebird"), (0, 12, "Sessamestreet 32"), (0, 24, "Amsterdam"), (300, 6, "Coolblue"),

@@ -30,6 +30,8 @@ const DOUBTS = [
   "cells stand in another row or column on the page",
   "cells have two columns of the page",
   "headings are rows of a table",
+  "headings of a table stand beside their columns",
+  "words have marks among their letters",
   "words of the text layer are missing, by place",
   "words are not where the text layer has them",
   "characters are drawn as others than the PDF says",
