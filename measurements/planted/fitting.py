@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from scribetune.dataset import trust
 
-_HEAVIEST = 6.0
+_LIGHTEST, _HEAVIEST = 0.1, 6.0
 _PULL = 0.02  # towards what is known of parts that no page of the fit has
 
 
@@ -36,7 +36,7 @@ def fit(
         return float(value + _PULL * (pull**2).sum() / len(prior)), gradient
 
     start = np.concatenate([[2.0], prior])
-    bounds = [(0.0, 6.0), *[(0.0, _HEAVIEST)] * len(prior)]
+    bounds = [(0.0, 6.0), *[(_LIGHTEST, _HEAVIEST)] * len(prior)]
     found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
     return float(found[0]), {part.name: float(weight) for part, weight in zip(trust.PARTS, found[1:], strict=True)}
 

@@ -129,7 +129,7 @@ class Selection(Section):
     """Least share of a label's words that the text layer must have in their place (human labels are exempt)."""
     min_agreement: Fraction = 0.8
     """Least agreement of a label with the OCR of its page, where labels.agreement measured it (people are exempt)."""
-    min_trust: Fraction = 0.5
+    min_trust: Fraction = 0.7
     """Least trust in a label: the probability that it is right, from all that was checked (people are exempt)."""
     unicode_formulas: Literal["keep", "refuse", "review"] = "keep"
     """Pages with formulas whose LaTeX is not known: kept as characters, refused, or refused with the reason review."""

@@ -77,7 +77,8 @@ def _missing_percent(column: str) -> Callable[[Mapping[str, Any]], float | None]
 def _untagged_tables(row: Mapping[str, Any]) -> float | None:
     if str(row.get("is_tagged", "")).lower() == "true" or _number(row, "table_trust") is not None:
         return 0.0
-    return _number(row, "tables")
+    tables = _number(row, "tables")
+    return None if tables is None else min(tables, 1.0)  # one that is read wrong makes the page wrong
 
 
 def _of_witnesses(column: str, weight: float, reason: str) -> Part:
@@ -85,29 +86,29 @@ def _of_witnesses(column: str, weight: float, reason: str) -> Part:
     return Part(column, _count(column), weight, reason)
 
 
-BASE = 2.4
+BASE = 3.2
 PARTS = (
-    _of_witnesses("words_lost", 3.1, "words of the page are not in the label"),
-    _of_witnesses("words_surplus", 2.9, "words of the label are not on the page, or not so often"),
-    _of_witnesses("words_cut", 3.2, "words joined or divided otherwise than on the page"),
-    _of_witnesses("phrases_torn", 1.8, "words close together on a line are apart in the label"),
-    _of_witnesses("lines_torn", 2.3, "lines that go on below are apart in the label"),
-    _of_witnesses("order_breaks", 5.2, "lines stand before what is above them, or to their left"),
-    _of_witnesses("lines_woven", 1.0, "paragraphs go over the gap between columns and back"),
-    _of_witnesses("values_parted", 2.3, "values are parted from the names beside them"),
-    _of_witnesses("cells_astray", 3.2, "cells stand in another row or column on the page"),
-    _of_witnesses("cells_merged", 2.0, "cells have two columns of the page"),
-    _of_witnesses("headings_in_tables", 3.9, "headings are rows of a table"),
+    _of_witnesses("words_lost", 3.5, "words of the page are not in the label"),
+    _of_witnesses("words_surplus", 3.3, "words of the label are not on the page, or not so often"),
+    _of_witnesses("words_cut", 4.1, "words joined or divided otherwise than on the page"),
+    _of_witnesses("phrases_torn", 2.3, "words close together on a line are apart in the label"),
+    _of_witnesses("lines_torn", 2.2, "lines that go on below are apart in the label"),
+    _of_witnesses("order_breaks", 4.9, "lines stand before what is above them, or to their left"),
+    _of_witnesses("lines_woven", 0.3, "paragraphs go over the gap between columns and back"),
+    _of_witnesses("values_parted", 3.0, "values are parted from the names beside them"),
+    _of_witnesses("cells_astray", 4.1, "cells stand in another row or column on the page"),
+    _of_witnesses("cells_merged", 0.7, "cells have two columns of the page"),
+    _of_witnesses("headings_in_tables", 5.0, "headings are rows of a table"),
     _of_witnesses("columns_split", 2.0, "headings of a table stand beside their columns"),
     _of_witnesses("marks_in_words", 2.0, "words have marks among their letters"),
-    Part("recall", _missing_percent("word_recall"), 0.5, "words of the text layer are missing, by place", " %"),
-    Part("precision", _missing_percent("word_precision"), 0.5, "words are not where the text layer has them", " %"),
-    Part("glyphs", _percent("unlike_share"), 3.1, "characters are drawn as others than the PDF says", " %"),
-    Part("unmapped", _percent("unmapped_share"), 1.0, "glyphs map to no character", " %"),
+    Part("recall", _missing_percent("word_recall"), 0.1, "words of the text layer are missing, by place", " %"),
+    Part("precision", _missing_percent("word_precision"), 0.1, "words are not where the text layer has them", " %"),
+    Part("glyphs", _percent("unlike_share"), 4.3, "characters are drawn as others than the PDF says", " %"),
+    Part("unmapped", _percent("unmapped_share"), 0.8, "glyphs map to no character", " %"),
     Part("unread", _percent("unread_share"), 0.5, "rows of text are seen that the text layer has not", " %"),
-    Part("formulas", _count("formulas_unicode"), 0.5, "formulas are characters without LaTeX"),
+    Part("formulas", _count("formulas_unicode"), 0.1, "formulas are characters without LaTeX"),
     Part("formulas lost", _count("formulas_lost"), 2.0, "LaTeX of formulas found no place"),
-    Part("tables", _untagged_tables, 0.1, "tables that neither tags nor a second reading confirm"),
+    Part("tables", _untagged_tables, 3.0, "the page has tables, and neither tags nor a second reading confirm them"),
     Part("table agreement", _missing_percent("table_trust"), 0.5, "two readings of a table differ", " %"),
     Part("image", _missing_percent("agreement"), 0.5, "the reading of the image has other words", " %"),
 )

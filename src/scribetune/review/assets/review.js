@@ -39,7 +39,7 @@ const DOUBTS = [
   "rows of text are seen that the text layer has not",
   "formulas are characters without LaTeX",
   "LaTeX of formulas found no place",
-  "tables that neither tags nor a second reading confirm",
+  "the page has tables, and neither tags nor a second reading confirm them",
   "two readings of a table differ",
   "the reading of the image has other words",
   "a model wrote the label from the image",
