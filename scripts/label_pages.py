@@ -74,6 +74,7 @@ if __name__ == "__main__":
                 config.labels.agreement,
                 config.labels.agreement_languages,
                 config.labels.table_agreement,
+                config.labels.witnesses,
             ),
             snakemake.threads,
             Path(snakemake.output.labels),

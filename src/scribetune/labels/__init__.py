@@ -5,6 +5,8 @@ reader           one page: by its tags (`structure`), as running text (`plain_pa
 rows             the rows of data/manifests/labels, whoever or whatever labelled the page
 corrections      labels that people, or another model, wrote: they take the place of the machine's
 coverage         what a label has of its text layer, word by word and by place: recall and precision
+placed_words     a label's words, each put where the page has it, without knowing how the label was made
+witnesses        what a page says against its label: places where it cannot be what is read there
 agreement        who reads page images to see whether labels are right, and how far Tesseract agrees
 image_witness    what the page image says against the text layer: fonts that lie, lines that it lacks
 image_reading    text read off an image: where its lines stand, and what each says

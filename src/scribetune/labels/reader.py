@@ -28,6 +28,7 @@ from scribetune.labels import (
     structure,
     tag_tree,
     text_layer,
+    witnesses,
 )
 from scribetune.labels.characters import characters_of
 from scribetune.labels.formulas import drawn, on_layer, placing
@@ -57,6 +58,7 @@ class LabelSettings:
     agreement: str = "none"
     agreement_languages: str = "eng"
     table_agreement: str = "use"
+    witnesses: str = "ask"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class PageText:
     ocr_seconds: float = 0.0
     tables: tuple[table_agreement.TableReading, ...] = ()  # as two readings have them
     disagreements: tuple[image_witness.Disagreement, ...] = ()
+    is_tagged: bool = False  # its tags say what is on it
+    findings: tuple[witnesses.Finding, ...] | None = None  # what the page says against its label; None: not asked
 
 
 class PageReader:
@@ -107,6 +111,10 @@ class PageReader:
     @cached_property
     def _sample(self) -> list[sampled_pages.SampledPage]:
         return sampled_pages.of_document(self._pdf)
+
+    @property
+    def _asks(self) -> bool:
+        return self._settings.witnesses == "ask"
 
     def _read_tags(self) -> tag_tree.TagTree:
         """Return what the structure tree says; where it is damaged, the document is one without tags from then on."""
@@ -179,7 +187,7 @@ class PageReader:
             return None
         if tagged is None:
             return None
-        read = _from_tags(page, tagged, unmapped)
+        read = _from_tags(page, tagged, unmapped, asks=self._asks)
         if self._settings.table_agreement == "use" and count_tables(read.text):
             read = replace(read, tables=_tagged_tables(page, read.text))
         if read.word_recall < _MIN_TAG_COVERAGE:
@@ -225,9 +233,10 @@ class PageReader:
             text = ""
         pieces = {word: parts for table in framed for word, parts in table.cut.items()}
         layer = replace(layer, words=tuple(part for word in layer.words for part in pieces.get(word, (word,))))
-        covered = coverage.of_blocks(blocks, layer, text, keep_headers=self._settings.headers_footers == "keep")
+        keep = self._settings.headers_footers == "keep"
+        covered = coverage.of_blocks(blocks, layer, text, keep_headers=keep)
+        shown = page_blocks.in_order(blocks, keep_headers=keep)
         filled, misplaced = tokens.fill(text)
-        shown = page_blocks.in_order(blocks, keep_headers=self._settings.headers_footers == "keep")
         left_out = [line for block in blocks if block not in shown for line in block.lines]
         filled, read, unplaced = drawn_formulas.fill(filled, left_out)
         return PageText(
@@ -239,6 +248,7 @@ class PageReader:
             covered.precision,
             page_blocks.unicode_formulas(blocks, drawn_formulas.formulas) + drawn_formulas.unknown,
             tables=self._read_again(blocks, layer, rules),
+            findings=witnesses.of_page(text, layer.words, [line.box for line in left_out]) if self._asks else None,
         )
 
     def _with_drawn_formulas(
@@ -282,7 +292,7 @@ class UnreadablePdfError(Exception):
     """A PDF that was rendered can no longer be opened."""
 
 
-def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> PageText:
+def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float, *, asks: bool) -> PageText:
     text = markdown.normalise(tagged.text)
     if not markdown.words(text.replace(markdown.FIGURE, "")):
         text = ""
@@ -299,6 +309,8 @@ def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> Page
         0,
         covered.precision,
         tagged.formulas_unicode + untagged,
+        is_tagged=True,
+        findings=_against(text, layer, tagged) if asks else None,
     )
 
 
@@ -306,6 +318,11 @@ def _tagged_tables(page: Any, text: str) -> tuple[table_agreement.TableReading, 
     drawings = page.get_cdrawings()
     rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
     return tuple(table_agreement.of_text(text, text_layer.read(page).words, rules))
+
+
+def _against(text: str, layer: TextLayer, tagged: structure.TaggedPage) -> tuple[witnesses.Finding, ...]:
+    left_out = [piece.box for piece in tagged.pieces if isinstance(piece, coverage.Piece) and not piece.is_wanted]
+    return witnesses.of_page(text, layer.words, left_out, has_latex=bool(tagged.latex))
 
 
 def _without(parts: Sequence[str], text: str) -> str:
@@ -398,6 +415,8 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         tables_read=read.tables,
         disagreements=image_witness.to_json(read.disagreements),
         message=image_witness.in_words(read.disagreements, page),
+        is_tagged=read.is_tagged,
+        findings=read.findings,
     )
 
 

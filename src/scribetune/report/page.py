@@ -188,6 +188,7 @@ def render(inputs: ReportInputs) -> str:
         refused_pages=data.refused_pages,
         refused_count=sum(data.refused_pages.values()),
         label_quality=data.label_quality,
+        label_trust=data.label_trust,
         splits=data.splits,
         spot_checks=spot_check.checks(inputs.spot_checks),
         spot_check_sentence=spot_check.sentence,
