@@ -17,7 +17,7 @@ from scribetune.core import config, files
 from scribetune.core.errors import UserError
 
 CONFIG = config.load({"pages": {"long_side_px": 320}})
-PASSWORD = "secret"
+KEY = "secret"
 TABLE = "# Page\n\n| a | b |\n|---|---|\n| =1+1 | <script>alert(1)</script> |\n"
 
 
@@ -115,7 +115,7 @@ def test_bad_documents_cost_themselves(tmp_path: Path) -> None:
         make_pdf(folder / f"good{number}.pdf", 1)
     (folder / "damaged.pdf").write_bytes(b"%PDF-1.7\nnothing")
     (folder / "empty.pdf").write_bytes(b"")
-    make_pdf(folder / "locked.pdf", 1, password=PASSWORD)
+    make_pdf(folder / "locked.pdf", 1, password=KEY)
     out = tmp_path / "out"
     done = run(out, [folder], Scripted())
     rows = {row["path"]: row["status"] for row in manifest(out)}
@@ -124,7 +124,7 @@ def test_bad_documents_cost_themselves(tmp_path: Path) -> None:
     assert not done.is_complete
     said = converting.summary(done, out)
     assert "locked.pdf: encrypted: it needs a password" in said and "3 ok" in said
-    assert run(out, [folder / "locked.pdf"], Scripted(), password=PASSWORD).is_complete
+    assert run(out, [folder / "locked.pdf"], Scripted(), password=KEY).is_complete
 
 
 def test_texts_to_be_looked_at_are_marked(tmp_path: Path) -> None:
