@@ -118,7 +118,12 @@ def local_folder(name: str, revision: str | None) -> Path:
 
 
 def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> str:
-    """Return the prompt of a task for the chosen base model, without loading it.
+    """Return the prompt of a task for the chosen base model: see `asked_of`."""
+    return asked_of(choice, task, search)[1]
+
+
+def asked_of(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> tuple[Family, str]:
+    """Return the family of the chosen base model and its prompt of a task, without loading it.
 
     A hub id's family is read off its config.json, which is the only file fetched for it.
 
@@ -133,7 +138,7 @@ def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> st
         fetched = folders.fetch_config(where, choice.revision) if folder is None else folder
         family = family_of(fetched)
         unfit.refuse_quantized(fetched, choice.name)
-    return prompt_of(family, task)
+    return family, prompt_of(family, task)
 
 
 def prompt_of(family: Family, task: str) -> str:
