@@ -6,6 +6,7 @@ then the repository); a hub id needs the revision of the repository, so that a r
 interface       what a model family has to say: the one class that a new family fills in
 native          what families with a native transformers class have in common
 deepseek_ocr2   DeepSeek-OCR-2 (model_type `deepseek_ocr2`)
+sam_encoder     SAM, the first part of its encoder, without gradients: quicker on a GPU
 qwen_vl         Qwen2.5-VL and Qwen3-VL (dense, and mixture of experts)
 qwen_processor  the part of the Qwen processors that pages need
 folders         folders and hub repositories that base models lie in
