@@ -1,7 +1,7 @@
 """The blocks of a page, and the Markdown that each becomes: headings, paragraphs, lists, code, footnotes, figures."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby, pairwise
@@ -22,6 +22,11 @@ _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)])\s+(?=\S)")
 _MARK = re.compile(r"^\s*(\d{1,3}|[*†‡§¶#]{1,3}|[a-z])\s*")
 _CAPTION = re.compile(
     r"(?:Tab(?:le|\.|elle|leau|la)|Fig(?:ure|\.|ura)|Abb(?:ildung|\.)|Exhibit|Chart|表格?|[图圖図])\s{0,3}(?:[A-Z]?\d|[IVX]+\b)",
+    re.IGNORECASE,
+)
+_SECTION = re.compile(
+    r"(?:\d{1,2}(?:\.\d{1,2}){1,3}\.?|(?:Abschnitt|Section|Rubrique|Sezione|Sección|Seção|Kapitel|Chapter)\s\d{1,2}\W*)"
+    r"\s+(?=[^\W\d])",
     re.IGNORECASE,
 )
 _TAKEN_FOR_MARKUP = re.compile(r"^(\d*)(#{1,6}(?=\s|$)|>|[-+*](?=\s)|[.)](?=\s)|```|~~~|\|)")
@@ -77,12 +82,17 @@ def in_order(blocks: Sequence[PageBlock], *, keep_headers: bool) -> list[PageBlo
     return [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
 
 
-def unicode_formulas(blocks: Sequence[PageBlock]) -> int:
-    """Count the formulas of a page that are nothing but characters: blocks of them, and lines of them in other text."""
-    return sum(
-        1 if block.kind is Kind.FORMULA else sum(line.is_formula for line in block.lines)
+def unicode_formulas(blocks: Sequence[PageBlock], known: Collection[str] = ()) -> int:
+    """Count the formulas of a page that are nothing but characters: blocks of them, and lines of them in other text.
+
+    `known` are words that stand for formulas with LaTeX: their lines do not count.
+    """
+    counts = [
+        sum(line.is_formula and not any(word in line.text for word in known) for line in block.lines)
         for block in blocks
-        if block.lines
+    ]
+    return sum(
+        min(count, 1) if block.kind is Kind.FORMULA else count for block, count in zip(blocks, counts, strict=True)
     )
 
 
@@ -208,6 +218,11 @@ def is_caption(lines: Sequence[Line]) -> bool:
 def begins_caption(text: str) -> bool:
     """Whether a text begins as the caption of a table or a figure does: with its number."""
     return bool(_CAPTION.match(text))
+
+
+def begins_section(text: str) -> bool:
+    """Whether a text begins as the heading of a numbered section does: "6.2 Water", "SECTION 7: Storage"."""
+    return bool(_SECTION.match(text))
 
 
 def list_marker(text: str) -> str:
