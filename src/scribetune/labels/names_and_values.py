@@ -63,8 +63,10 @@ def are_beside(parts: Sequence[Sides], body: float, right_to_left: bool) -> bool
     if len(pairs) < _LEAST or not _begin_together([value for _, value in pairs], body, right_to_left):
         return False
     # Numbers of sections and marks begin the line of their text; figures end that of their name.
+    colons = sum(_has_colon(name, value) for name, value in pairs)
     narrow = median(name.box[2] - name.box[0] for name, _ in pairs) < _LEAST_WIDTH * body
-    if narrow or sum(bool(_FIGURES.fullmatch(value.text)) for _, value in pairs) > 0.5 * len(pairs):
+    figures = sum(bool(_FIGURES.fullmatch(value.text)) for _, value in pairs) > 0.5 * len(pairs)
+    if (narrow or figures) and colons <= 0.5 * len(pairs):
         return False
     values = [value for some in rows for value in some.values]
     end = max(_end(value, right_to_left) for value in values)
@@ -76,7 +78,6 @@ def are_beside(parts: Sequence[Sides], body: float, right_to_left: bool) -> bool
         for _, value in some.pairs
     )
     alone = sum(_alone(some, body, right_to_left) for some in rows)
-    colons = sum(_has_colon(name, value) for name, value in pairs)
     most_broken = _BROKEN_BY_COLONS if colons > 0.5 * len(pairs) else _BROKEN
     if broken > most_broken * len(pairs) or alone > _MOST_ALONE * len(pairs):
         return False
