@@ -72,7 +72,7 @@ def blocks_of(
     lines, numbers = line_numbers.apart(layer.lines)
     edges, blocks, held, rest = _divided(lines, blocks, areas, running, layer.height)
     blocks, held, columns = _in_order(blocks, areas, held)
-    room = LineRoom(lines, columns)
+    room = LineRoom([line for some in (*held, rest) for line in some], columns)
     filled: list[PageBlock] = []
     texts: list[tuple[PageBlock, list[Line]]] = []
     for block, lines in zip(blocks, held, strict=True):
@@ -92,6 +92,7 @@ def blocks_of(
     filled = plain_pages.joined_headings(filled, body, room)
     filled = plain_pages.edges_apart(plain_pages.over_columns(filled))
     merged = plain_pages.merged(filled, _of_nobody(rest, room))
+    room = LineRoom(layer.lines)
     header = plain_pages.edge_blocks(edges.header, Kind.HEADER, room, headings if is_first else float("inf"))
     foot = plain_pages.edge_blocks(edges.foot, Kind.FOOTER, room)
     return [*header, *merged, *foot, *plain_pages.numbered(numbers)]
