@@ -19,7 +19,7 @@ from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.reading_order import Column
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.running_lines import Apart, RunningLines
-from scribetune.labels.tables import cell_words, repair
+from scribetune.labels.tables import cell_words, repair, sections
 from scribetune.labels.tables.between_rules import tables_between
 from scribetune.labels.tables.cells import Box, PageTable, Word, holds, union
 from scribetune.labels.tables.ruled import RuledTable
@@ -44,6 +44,8 @@ _DIVIDED = (Kind.TEXT, Kind.LIST, Kind.HEADING)
 _NO_TEXT = ("table", "picture", "formula")
 _COVERED = 0.6
 _MUCH = 0.3
+_INSIDE = 0.95
+_PART = 0.7
 
 
 def blocks_of(
@@ -59,11 +61,13 @@ def blocks_of(
     whose pages `running` runs along.
     """
     is_first = page.number == 0
-    regions = _around(framed, layout_model.regions_of(page), layer.words)
+    regions = layout_model.regions_of(page)
+    framed = [one for one in framed if not _is_in_picture(one.table.box, regions)]
+    regions = _around(framed, [_drawn(region, rules) for region in regions], layer.words)
     straight = _straight(page, layer)
     taken = [_area_of(region) for region in regions if region.kind in _NO_TEXT]
     unfound = [RuledTable(table, ()) for table in tables_between(straight, rules, taken)]
-    regions = _around(unfound, regions, layer.words)
+    regions = sections.apart(_around(unfound, regions, layer.words), layer.lines, straight, rules)
     blocks = [_block(region, layer, straight, rules) for region in regions]
     if sum(block.kind is Kind.TABLE and not _is_table(block) for block in blocks) >= _MANY_FRAMES:
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.
@@ -91,7 +95,8 @@ def blocks_of(
     filled = [plain_pages.unless_paired(_at_the_edge(block, layer.height), headings, room) for block in filled]
     filled = plain_pages.joined_headings(filled, body, room)
     filled = plain_pages.edges_apart(plain_pages.over_columns(filled))
-    merged = plain_pages.merged(filled, _of_nobody(rest, room))
+    tables = [block.box for block in filled if block.kind is Kind.TABLE]
+    merged = plain_pages.merged(filled, _of_nobody(rest, room, tables))
     room = LineRoom(layer.lines)
     header = plain_pages.edge_blocks(edges.header, Kind.HEADER, room, headings if is_first else float("inf"))
     foot = plain_pages.edge_blocks(edges.foot, Kind.FOOTER, room)
@@ -236,7 +241,14 @@ def _around(framed: Sequence[RuledTable], regions: Sequence[Region], words: Sequ
     for found in framed:
         box = found.table.box
         covered = [region for region in kept if _share_within(region.box, box) > _COVERED]
-        tables = [r for r in kept if r.tables and r not in covered and _share_within(box, _area_of(r)) > _COVERED]
+        its = [word for word in words if holds(box, word.centre)]
+        tables = [
+            region
+            for region in kept
+            if region.tables
+            and region not in covered
+            and sum(holds(_area_of(region), word.centre) for word in its) > _COVERED * len(its)
+        ]
         if any(_has_more(_area_of(region), framed, words) for region in tables):
             continue  # one of white space, with lines in it
         at = min((kept.index(region) for region in (*covered, *tables)), default=None)
@@ -246,6 +258,21 @@ def _around(framed: Sequence[RuledTable], regions: Sequence[Region], words: Sequ
         kept.insert(at, made)
         kept = [region for region in kept if region not in covered and region not in tables]
     return kept
+
+
+def _is_in_picture(box: Box, regions: Sequence[Region]) -> bool:
+    """Whether frames stand in a picture, with more of it around them: boxes of a diagram."""
+    return any(
+        region.kind == "picture" and _share_within(box, region.box) > _INSIDE and _share_within(region.box, box) < _PART
+        for region in regions
+    )
+
+
+def _drawn(region: Region, rules: Rules) -> Region:
+    """Return a region, as a picture where strokes slope among few texts."""
+    texts = sum(len(found.table.cells) for found in region.tables)
+    is_drawing = region.kind == "table" and bool(texts) and rules.is_drawing(region.box, texts)
+    return replace(region, kind="picture", tables=()) if is_drawing else region
 
 
 def _area_of(region: Region) -> Box:
@@ -322,7 +349,7 @@ def _headings(lines: list[Line], layer: TextLayer, room: LineRoom) -> list[PageB
 
 def _is_table(block: PageBlock) -> bool:
     """Whether there is more to a table than one row or one column."""
-    return any(table.rows > 1 and table.columns > 1 for table in block.tables)
+    return any((table.rows > 1 or table.may_have_one_row) and table.columns > 1 for table in block.tables)
 
 
 def _straight(page: Any, layer: TextLayer) -> Sequence[Word]:
@@ -473,12 +500,16 @@ def _as_code(block: PageBlock) -> list[PageBlock]:
     return [block]
 
 
-def _of_nobody(lines: Sequence[Line], room: LineRoom) -> list[PageBlock]:
-    """Make paragraphs of lines that no region holds."""
-    if not lines:
-        return []
-    columns = reading_order.columns(paragraphs.with_marks(lines), paragraphs.body_size(lines))
-    return [
-        plain_pages.block_of(paragraph, Kind.LIST if paragraph.is_item else Kind.TEXT)
-        for paragraph in paragraphs.of_columns(columns, room=room)
-    ]
+def _of_nobody(lines: Sequence[Line], room: LineRoom, tables: Sequence[Box]) -> list[PageBlock]:
+    """Make paragraphs of lines that no region holds; none goes on below a table."""
+    blocks: list[PageBlock] = []
+    above: dict[int, list[Line]] = {}
+    for line in lines:
+        above.setdefault(sum(box[1] < line.middle[1] for box in tables), []).append(line)
+    for some in above.values():
+        columns = reading_order.columns(paragraphs.with_marks(some), paragraphs.body_size(some))
+        blocks.extend(
+            plain_pages.block_of(paragraph, Kind.LIST if paragraph.is_item else Kind.TEXT)
+            for paragraph in paragraphs.of_columns(columns, room=room)
+        )
+    return blocks
