@@ -85,7 +85,7 @@ def blocks_of(
     edges, blocks, held, rest = _divided(lines, blocks, areas, running, layer.height)
     blocks, held, columns = _in_order(blocks, areas, held)
     blocks = [_or_program(block, lines) for block, lines in zip(blocks, held, strict=True)]
-    room = LineRoom(lines, columns)
+    room = LineRoom([line for some in (*held, rest) for line in some], columns)
     filled: list[PageBlock] = []
     texts: list[tuple[PageBlock, list[Line]]] = []
     for block, lines in zip(blocks, held, strict=True):
@@ -106,6 +106,7 @@ def blocks_of(
     filled = plain_pages.edges_apart(plain_pages.over_columns(filled))
     tables = [block.box for block in filled if block.kind is Kind.TABLE]
     merged = plain_pages.merged(filled, _of_nobody(rest, room, tables))
+    room = LineRoom(layer.lines)
     header = plain_pages.edge_blocks(edges.header, Kind.HEADER, room, headings if is_first else float("inf"))
     foot = plain_pages.edge_blocks(edges.foot, Kind.FOOTER, room)
     return [*header, *merged, *foot, *plain_pages.numbered(numbers)]

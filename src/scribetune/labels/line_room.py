@@ -12,6 +12,7 @@ from scribetune.labels.text_layer import Line
 
 _OVERLAP = 0.3  # of the height of the lower one, by which two lines stand beside each other
 _GAP = 0.5  # heights of a line, between it and what stands beside it
+_MANY = 6  # lines
 _LONG = 20  # characters: shorter ones are page numbers, amounts
 
 
@@ -20,9 +21,9 @@ class LineRoom:
 
     def __init__(self, lines: Sequence[Line], columns: Sequence[Column] = ()) -> None:
         level = [line for line in lines if line.horizontal]
-        self._end = max(
-            [line.box[2] for line in level if len(line.text) >= _LONG] or [line.box[2] for line in level], default=0.0
-        )
+        ends = sorted(line.box[2] for line in level if len(line.text) >= _LONG) or sorted(line.box[2] for line in level)
+        # One line may stand out.
+        self._end = ends[-2 if len(ends) >= _MANY else -1] if ends else 0.0
         pieces = [(line, column) for column in columns for line in column.lines if line.horizontal]
         pieces += [(line, Column([])) for line in level]
         self._pieces = sorted(pieces, key=lambda piece: piece[0].box[1])

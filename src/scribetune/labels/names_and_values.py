@@ -60,11 +60,14 @@ def are_beside(parts: Sequence[Sides], body: float, right_to_left: bool) -> bool
     texts = [(_texts(left), _texts(right)) for left, right in parts]
     rows = [_rows(left, right, body, right_to_left) for left, right in texts if left and right]
     pairs = [(some.names[name], some.values[value]) for some in rows for name, value in some.pairs]
-    if len(pairs) < _LEAST or not _begin_together([value for _, value in pairs], body, right_to_left):
+    if len(pairs) < _LEAST:
         return False
     # Numbers of sections and marks begin the line of their text; figures end that of their name.
+    colons = sum(_has_colon(name, value) for name, value in pairs)
     narrow = median(name.box[2] - name.box[0] for name, _ in pairs) < _LEAST_WIDTH * body
-    if narrow or sum(bool(_FIGURES.fullmatch(value.text)) for _, value in pairs) > 0.5 * len(pairs):
+    figures = sum(bool(_FIGURES.fullmatch(value.text)) for _, value in pairs) > 0.5 * len(pairs)
+    together = _begin_together([value for _, value in pairs], body, right_to_left)
+    if (narrow or figures or not together) and colons <= 0.5 * len(pairs):
         return False
     values = [value for some in rows for value in some.values]
     end = max(_end(value, right_to_left) for value in values)
@@ -76,7 +79,6 @@ def are_beside(parts: Sequence[Sides], body: float, right_to_left: bool) -> bool
         for _, value in some.pairs
     )
     alone = sum(_alone(some, body, right_to_left) for some in rows)
-    colons = sum(_has_colon(name, value) for name, value in pairs)
     most_broken = _BROKEN_BY_COLONS if colons > 0.5 * len(pairs) else _BROKEN
     if broken > most_broken * len(pairs) or alone > _MOST_ALONE * len(pairs):
         return False

@@ -172,8 +172,8 @@ def of_columns(
 ) -> list[Paragraph]:
     """Divide the lines of columns (in reading order) into paragraphs.
 
-    `starts` are lines of each column with which, somebody else says, something new begins; it is believed where the
-    sentence before does not surely go on. `room` is that on the page, where there is more than these columns.
+    `starts` are lines of each column with which, somebody else says, something new begins: believed unless the sentence
+    before surely goes on. `room` is that on the page, where there is more than these columns.
     """
     page = [_rows(column) for column in columns]
     room = room or LineRoom([line for column in columns for line in column])
@@ -324,7 +324,6 @@ class _Column:
     # What is usual
 
     def _usual_end(self, rows: Sequence[_Row]) -> float:
-        """Return where full lines of the column end."""
         ends = sorted(row.end for row in rows)
         return ends[int(0.95 * (len(ends) - 1))] if len(ends) > 20 else ends[-1]
 
@@ -419,7 +418,7 @@ class _Column:
         if ends[place] + ends[place + 1] + ends[place - 1] >= max(3, 0.4 * len(rows)):
             return float(place)  # justified
         filled = [row.end + 0.3 * size + after.word > most for row, after in pairwise(rows)]
-        flows = sum(after.goes_on_small and not row.ends_sentence for row, after in pairwise(rows)) >= 0.5 * len(filled)
+        flows = sum(after.goes_on_small and not row.ends_sentence for row, after in pairwise(rows)) > 0.5 * len(filled)
         if sum(filled) >= 0.7 * len(filled) and (len(filled) >= _MANY_FILLED or flows or not is_narrow):
             return most
         if sum(filled) >= 0.4 * len(filled) and not is_narrow:
@@ -532,12 +531,14 @@ class _Column:
         rows = self._rows
         first, before, row = rows[part[0]], rows[number - 1], rows[number]
         step = (row.start - first.start) / row.size
+        ends_early = self._is_short(number - 1, row)
         if step > 0.5:
-            return len(part) > 1 and row.start - rows[part[1]].start > _DEEPEST * row.size
+            is_deep = len(part) > 1 and row.start - rows[part[1]].start > _DEEPEST * row.size
+            return is_deep or (ends_early and not row.goes_on_small)
         return (
             (len(part) > 1 and before.start - row.start > 0.5 * row.size)
             or (step > -_INDENT and self._has_hanging_items())
-            or self._is_short(number - 1, row)
+            or ends_early
         )
 
     def _has_hanging_items(self) -> bool:
@@ -551,7 +552,6 @@ class _Column:
         )
 
     def _after(self, number: int) -> _Row | None:
-        """Return the row that follows one without white space between."""
         is_last = number + 1 >= len(self._rows) or self._is_wide(number + 1)
         return None if is_last else self._rows[number + 1]
 

@@ -48,7 +48,8 @@ _STACK = 3  # lines
 _CELL_GAP = 4.0  # sizes of the font, between cells of a running header
 _LARGER = 1.15  # sizes of the body: headings are
 _TITLE = 1.3  # sizes of the body: titles are broken anywhere
-_CENTRED = 0.7  # sizes of the font
+_SLACK = 2.5  # sizes of the font, by which headings are broken before their line is full
+_CENTRED = 0.7  # the same
 _ROMAN_CAPITALS = re.compile(r"[IVX]{1,5}\.\s+[A-ZÀ-Þ][^a-zà-ÿ]{3,}")
 _SECTION_NUMBER = re.compile(r"(?:[A-Z]\.|\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.)\s+")
 _NUMBERED = re.compile(r"(?:\d{1,3}\.)+\d{0,3}\.?")
@@ -399,7 +400,7 @@ def _ends_early(last: Line, first: Line, room: LineRoom) -> bool:
     if _is_centred(last, first):
         return False
     word = len(first.text.split(maxsplit=1)[0]) / max(len(first.text), 1) * (first.box[2] - first.box[0])
-    return last.box[2] + 0.8 * first.size + word < room.of(last)
+    return last.box[2] + word + _SLACK * first.size < room.of(last)
 
 
 def _mainly_bold(line: Line) -> bool:

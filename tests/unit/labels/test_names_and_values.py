@@ -98,3 +98,11 @@ def test_sentences_that_go_on_from_row_to_row_are_columns() -> None:
     lines = [bold(line(text, 50, 100 + 14 * number)) for number, text in enumerate(left)]
     lines += [line(text, 250, 100 + 14 * number) for number, text in enumerate(right)]
     assert order(lines) == [*left, *right]
+
+
+def test_names_with_colons_have_figures_as_values_wherever_these_begin() -> None:
+    names = ["Class:", "Limited amount:", "Largest amount by air:", "Group:"]
+    values = [("3", 220), ("1 L", 220), ("364", 280), ("II", 220)]
+    lines = [line(text, 50, 100 + 16 * number) for number, text in enumerate(names)]
+    lines += [line(text, x, 100 + 16 * number) for number, (text, x) in enumerate(values)]
+    assert order(lines) == [text for name, (value, _) in zip(names, values, strict=True) for text in (name, value)]
