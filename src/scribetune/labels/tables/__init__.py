@@ -5,6 +5,7 @@ lattice    the lines of a page, snapped and joined; their faces are cells
 ruled_checks  whether a lattice is a table, and not a frame, a chart or bands of rows
 ruled_edges   headings above the lines, totals below and beside them
 cell_text  the text of a cell, words that run up or down the page among them
+sections   headings in the box of a table end it
 repair     all others: the way in: columns, headers over several columns and wrapped rows, by what stands on the page
 grid       a table under repair: where its columns are, where their words reach, and the rules across it
 lines      the lines of words in its box, cut where its columns may be, and what a figure is
