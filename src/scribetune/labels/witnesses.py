@@ -559,5 +559,5 @@ class _Table:
             is_larger = cells[0].height > _LARGER * median(rest)
             is_off = gap > max(others) + _OFF * median(rest)
             is_numbered = bool(_SECTION.match(cells[0].text))
-            if len(cells) == 1 and (is_larger or is_off or is_numbered):
+            if len(cells) == 1 and cells[0].slot.column == 0 and (is_larger or is_off or is_numbered):
                 yield Finding(Doubt.HEADING, cells[0].text, cells[0].text, cells[0].box)
