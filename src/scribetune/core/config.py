@@ -106,8 +106,11 @@ class Labels(Section):
     """alt: LaTeX of what the PDF's tags carry (LaTeX or MathML: /Alt, associated files, …); text: Unicode fragments."""
     tags: Literal["use", "ignore"] = "use"
     """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
-    agreement: Literal["none", "tesseract"] = "none"
-    """tesseract: read each page image by OCR too and compare words (about a second per page); none: do not."""
+    table_agreement: Literal["use", "ignore"] = "use"
+    """use: read each table a second time, by another method, and say how far it is to be trusted; ignore: do not."""
+    agreement: Literal["auto", "rapidocr", "tesseract", "none"] = "auto"
+    """rapidocr: read words of each font off a sample of page images, and lines without words; auto: where installed;
+    tesseract: read each page by OCR and compare words (about a second per page); none: do not."""
     agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$", examples=["eng+chi_sim"])
     """Languages that Tesseract is to read, joined by +."""
     witnesses: Literal["ask", "none"] = "ask"
@@ -129,6 +132,8 @@ class Selection(Section):
     """Least share of a label's words that the text layer must have in their place (human labels are exempt)."""
     min_agreement: Fraction = 0.8
     """Least agreement of a label with the OCR of its page, where labels.agreement measured it (people are exempt)."""
+    min_table_trust: Fraction = 0.8
+    """Least trust of each of a page's tables, where labels.table_agreement measured it (human labels are exempt)."""
     min_trust: Fraction = 0.7
     """Least trust in a label: the probability that it is right, from all that was checked (people are exempt)."""
     unicode_formulas: Literal["keep", "refuse", "review"] = "keep"

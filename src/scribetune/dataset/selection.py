@@ -45,6 +45,7 @@ class Reason(StrEnum):
     FORMULA = "formula"
     REVIEW = "review"
     LOW_AGREEMENT = "low_agreement"
+    TABLE_DOUBTFUL = "table_doubtful"
     LOW_TRUST = "low_trust"
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
@@ -55,7 +56,8 @@ class Reason(StrEnum):
 
 PAGE_TEXT_COLUMNS = ("document", "image", "image_sha256", "mode", "status", "message")
 LABEL_TEXT_COLUMNS = (
-    "document", "label", "label_sha256", "label_source", "reviewer", "status", "message", "findings",
+    "document", "label", "label_sha256", "label_source", "reviewer", "table_readings", "disagreements", "findings",
+    "status", "message",
 )  # fmt: skip
 DOCUMENT_TEXT_COLUMNS = ("document", "path", "sha256", "status", "message")
 SELECTION_TEXT_COLUMNS = (
@@ -97,7 +99,7 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
     """Return why a page is refused, or `Reason.ACCEPTED`.
 
     The row is its page row and label row joined. Labels by people or a teacher model pass all gates but that for
-    emptiness.
+    emptiness, and where two readers wrote one, that for their agreement.
     """
     page = PageStatus(row["status_page"])
     if page in UNREADABLE_PAGE:
@@ -111,7 +113,11 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
         (not human and row["unmapped_share"] > limits.max_unmapped_share, Reason.GARBAGE_TEXT),
         (not human and row["word_recall"] < limits.min_word_recall, Reason.LOW_RECALL),
         (not human and row.get("word_precision", 1) < limits.min_word_precision, Reason.LOW_PRECISION),
-        (not human and 0 <= row.get("agreement", -1) < limits.min_agreement, Reason.LOW_AGREEMENT),
+        (
+            row["label_source"] != "correction" and 0 <= row.get("agreement", -1) < limits.min_agreement,
+            Reason.LOW_AGREEMENT,
+        ),
+        (not human and 0 <= row.get("table_trust", -1) < limits.min_table_trust, Reason.TABLE_DOUBTFUL),
         (not human and row["formulas_lost"] > 0, Reason.FORMULA_LOST),
         (not human and trust.of(row).value < limits.min_trust, Reason.LOW_TRUST),
         (not human and row.get("formulas_unicode", 0) > 0 and limits.unicode_formulas == "refuse", Reason.FORMULA),
@@ -199,7 +205,7 @@ def select(
     )
     numeric = ["characters", "word_recall", "unmapped_share", "formulas", "formulas_lost", "tables"]
     joined[numeric] = joined[numeric].apply(pd.to_numeric).fillna(0)
-    for column, unknown in (("formulas_unicode", 0), ("agreement", -1), ("word_precision", 1)):
+    for column, unknown in (("formulas_unicode", 0), ("agreement", -1), ("table_trust", -1), ("word_precision", 1)):
         if column in joined:
             joined[column] = pd.to_numeric(joined[column]).fillna(unknown)
     decided = []

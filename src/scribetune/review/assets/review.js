@@ -14,6 +14,7 @@ const REFUSED = {
   label_failed: "labelling failed", no_text: "no text", garbage_text: "garbage text", low_recall: "words missing",
   low_precision: "words that the page has not",
   formula_lost: "formula lost", formula: "formula without LaTeX", review: "formula to be reviewed",
+  table_doubtful: "table doubtful",
   low_trust: "label in doubt",
   low_agreement: "OCR reads other words", too_short: "too short", too_long: "too long", rejected: "rejected",
 };
