@@ -8,7 +8,7 @@ Pages whose label is the truth (samples, the zoo; seeded) are damaged: in the la
 in the PDF, whose text layer then says what the page does not show. What is asked by place of the reader's own pieces
 (word recall, word precision) stays as it was for the whole label: only witnesses that know nothing of the reader may
 see what is planted there. Weights are fitted on the pages with even numbers, figures reported on the others. --judged
-names rows of real pages that people read; --fit prints the weights for `dataset/trust.py`.
+names rows of real pages that people read (the half `even` is fitted); --fit prints the weights for `dataset/trust.py`.
 """
 
 import argparse
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--min-trust", type=float, default=Selection().min_trust)
     parser.add_argument("--judged", type=Path, help="rows of real pages, with verdicts")
     parser.add_argument("--fit", action="store_true", help="fit the weights first, and print them")
-    parser.add_argument("--csv", type=Path, help="write the curve of the judged pages that are reported there")
+    parser.add_argument("--csv", type=Path, help="write the curve of the fresh judged pages there")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     pymupdf.TOOLS.mupdf_display_errors(False)
@@ -150,14 +150,14 @@ def report(cases: Sequence[Case], real: Sequence[Row], arguments: argparse.Names
         print(f"base {base:.2f}", *(f"{name} {weight:.2f}" for name, weight in weights.items()), sep="\n  ")
     reported = [case for case in cases if case.number % 2]
     shares(reported, list(fitting.trusts([case.row for case in reported], base, weights)), arguments.min_trust)
-    for half in ("even", "odd") if real else ():
+    for half in ("even", "odd", "fresh") if real else ():
         rows = [row for row in real if row["half"] == half]
         values = list(fitting.trusts(rows, base, weights))
         found = curve(values, [row["verdict"] != "false" for row in rows], [1.0] * len(rows))
         print(f"real pages, {half} half: {len(rows)}")
         for point in found:
             print("  {min_trust:5.2f} coverage {coverage:6.3f} precision {precision:6.3f}".format(**point))
-        if arguments.csv and half == "odd":
+        if arguments.csv and half == "fresh":
             with arguments.csv.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, found[0], lineterminator="\n")
                 writer.writeheader()

@@ -14,6 +14,7 @@ from typing import Any
 
 _TEACHER = 0.5
 """Of a label that another model wrote: it was made from the image, and nothing here speaks of it."""
+_LEAST = 0.001
 _BETWEEN = "; "
 _TOLD = 0.05  # of the log odds: what lowers them less is no reason
 
@@ -74,6 +75,11 @@ def _missing_percent(column: str) -> Callable[[Mapping[str, Any]], float | None]
     return amount
 
 
+def _odds_against_tables(row: Mapping[str, Any]) -> float | None:
+    trusted = _number(row, "table_trust")
+    return None if trusted is None else (1 - trusted) / max(trusted, _LEAST)
+
+
 def _untagged_tables(row: Mapping[str, Any]) -> float | None:
     if str(row.get("is_tagged", "")).lower() == "true" or _number(row, "table_trust") is not None:
         return 0.0
@@ -109,7 +115,7 @@ PARTS = (
     Part("formulas", _count("formulas_unicode"), 0.1, "formulas are characters without LaTeX"),
     Part("formulas lost", _count("formulas_lost"), 2.0, "LaTeX of formulas found no place"),
     Part("tables", _untagged_tables, 3.0, "the page has tables, and neither tags nor a second reading confirm them"),
-    Part("table agreement", _missing_percent("table_trust"), 0.5, "two readings of a table differ", " %"),
+    Part("table agreement", _odds_against_tables, 2.5, "two readings of a table differ", " to 1 against it"),
     Part("image", _missing_percent("agreement"), 0.5, "the reading of the image has other words", " %"),
 )
 """All that is checked, each with its weight."""

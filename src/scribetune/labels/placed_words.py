@@ -35,6 +35,7 @@ _TURNED = 1.6  # times as high as wide
 _EXPECTED = 0.8  # cost of a place: heights of the line from where the word is expected
 _GAIN = 0.5  # of cost, for which words exchange their places
 _SIZES = 2.0  # a word that many times as high is no neighbour: a watermark, a dropped capital
+_OTHER_TABLE = 50.0  # cost of a place on the wrong side of all rows that are known
 _MOST_ALIKE = 300  # words of one text that are compared with each other: a page of numbers has thousands
 _NOBODY = -1
 _MOST_PARTS = 3  # of a word that stands divided on the page, or in the label
@@ -371,7 +372,14 @@ class _Placing:
                 cost += abs((here.box[0] + here.box[2]) / 2 - column) / height
             if row is not None and not beside:
                 return cost + 4 * abs(here.middle - row) / height
-            if row is not None:
+            if row is None:  # as near to the rows around it as it can be
+                near = [
+                    abs(known[1] - slot.row) + abs(here.middle - y) / height
+                    for known, y in rows.items()
+                    if known[0] == slot.table and (here.middle - y) * (slot.row - known[1]) > 0
+                ]
+                cost += 0.5 * min(near) if near else _OTHER_TABLE * (slot.table in {known[0] for known in rows})
+            else:
                 cost += 0.5 * abs(here.middle - row) / height
         for step, known in beside:
             there = self._shown[known]

@@ -30,7 +30,7 @@ _SAME_SIZE = 1.15
 _OVERLAPS = 0.5  # of the narrower of two segments
 _LEVEL = 0.5  # of a line's height
 _LIKE_SLOT = 1.0  # of a line's height that a cell may stand off its row
-_MANY = 5  # rows of names without colons: fewer may be two texts side by side
+_MANY = 4  # rows of names without colons: fewer may be two texts side by side
 _SHORT = 0.7  # of the way to the value beside it, that a name fills at most
 _MOSTLY = 0.7
 _MARK_IN_WORD = re.compile(r"^[^\W\d_]*[a-z][!\"#$%}{\u21b5][a-z]{2}|^[\"!#$][a-z]{2,}$|[a-z]\u21b5")
@@ -199,7 +199,8 @@ class _Witness:
             slots = self._written[first].slot, self._written[last].slot
             if slots[0] != slots[1] and all(slots):
                 continue  # columns may stand close
-            if slots[0] == slots[1] and self._follows(first, last, union([left.box, right.box])):
+            is_onwards = first <= last or self._is_leftwards
+            if slots[0] == slots[1] and is_onwards and self._follows(first, last, union([left.box, right.box])):
                 continue
             yield self._finding(Doubt.TORN, before, after, first, last)
 
@@ -558,5 +559,5 @@ class _Table:
             is_larger = cells[0].height > _LARGER * median(rest)
             is_off = gap > max(others) + _OFF * median(rest)
             is_numbered = bool(_SECTION.match(cells[0].text))
-            if len(cells) == 1 and (is_larger or is_off or is_numbered):
+            if len(cells) == 1 and cells[0].slot.column == 0 and (is_larger or is_off or is_numbered):
                 yield Finding(Doubt.HEADING, cells[0].text, cells[0].text, cells[0].box)

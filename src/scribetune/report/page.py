@@ -185,7 +185,6 @@ def render(inputs: ReportInputs) -> str:
         documents_used=sum(bool(document.accepted) for document in data.documents),
         accepted_pages=data.accepted_pages,
         refused_pages=data.refused_pages,
-        refused_count=sum(data.refused_pages.values()),
         label_quality=data.label_quality,
         label_trust=data.label_trust,
         splits=data.splits,
