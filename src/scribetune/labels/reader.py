@@ -203,9 +203,9 @@ class PageReader:
             covered.recall,
             unmapped,
             len(found) - misplaced + read,
-            placed.lost + misplaced + unplaced,
+            placed.lost + misplaced + unplaced + drawn_formulas.unknown,
             covered.precision,
-            page_blocks.unicode_formulas(blocks, drawn_formulas.formulas) + drawn_formulas.unknown,
+            page_blocks.unicode_formulas(blocks, drawn_formulas.formulas),
         )
 
     def _with_drawn_formulas(

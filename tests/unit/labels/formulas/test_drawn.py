@@ -65,6 +65,13 @@ def test_slanted_letters_beside_a_mathematical_font_are_variables(tmp_path: Path
     assert "and *a* word is *slanted* in 1,250 cases." in page.text
 
 
+def test_a_formula_that_is_not_certain_stays_as_characters_and_says_so(tmp_path: Path) -> None:
+    page = read(tmp_path, f"{BEFORE}\n$ x #move(dy: -5pt, $y$) = z $\n{AFTER}")
+    assert "$" not in page.text
+    assert (page.formulas, page.formulas_lost) == (0, 1)
+    assert page.word_recall == 1.0
+
+
 def test_formulas_of_headings_and_cells_stay_whole(tmp_path: Path) -> None:
     """No mark of emphasis is taken out of a heading's formula, and no bar ends a cell of a Markdown table."""
     table = "#table(columns: 2, [Name], [Value], [norm], [$abs(x_1) + x_2$], [sum], [$y$])"
