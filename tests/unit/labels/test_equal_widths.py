@@ -54,3 +54,9 @@ def test_what_is_equally_wide_by_nature_is_no_code(texts: tuple[str, ...]) -> No
 )
 def test_what_differs_from_the_text_around_it_is_code(texts: tuple[str, ...]) -> None:
     assert marked(*texts) == [text.replace("|", "`") for text in texts]
+
+
+def test_a_line_of_glyphs_without_characters_is_no_code() -> None:
+    box = (0.0, 0.0, 10.0, 10.0)
+    blank = Line((Span(" ", box, 10.0, False, False, True, False),), box, 0)
+    assert list(code_alone([blank])) == [blank]
