@@ -103,7 +103,7 @@ class Labels(Section):
     tables: Literal["markdown", "html"] = "markdown"
     """markdown: tables as Markdown where they fit, as HTML where cells span; html: always HTML."""
     formulas: Literal["alt", "text"] = "alt"
-    """alt: LaTeX of what the PDF's tags carry (LaTeX or MathML: /Alt, associated files, …); text: Unicode fragments."""
+    """alt: LaTeX of what the PDF's tags carry (/Alt, MathML, …), or else of what is drawn; text: Unicode fragments."""
     tags: Literal["use", "ignore"] = "use"
     """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
     table_agreement: Literal["use", "ignore"] = "use"

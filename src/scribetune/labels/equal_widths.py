@@ -73,7 +73,10 @@ def _listings(lines: Sequence[Line]) -> set[int]:
 
 def _is_equal(line: Line) -> bool:
     """Whether a line is all in a font of equal widths, but for a number at its start, which counts it."""
-    first, *others = [span for span in line.spans if span.text.strip()]
+    seen = [span for span in line.spans if span.text.strip()]
+    if not seen:  # glyphs without a character
+        return False
+    first, *others = seen
     is_counted = bool(others) and first.text.strip().isdigit()
     return all(span.mono for span in (others if is_counted else [first, *others]))
 

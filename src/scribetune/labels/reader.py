@@ -212,9 +212,11 @@ class PageReader:
         layer = _seen(changed, layer, bars, has_unseen=has_unseen)
         layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
+        # Formulas go their page's way: the layout model knows the headings of papers.
+        is_plain = plain_pages.is_plain(layer, rules, len(drawings))
         layer, drawn_formulas = self._with_drawn_formulas(changed, layer, rules)
         framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
-        if not framed and plain_pages.is_plain(layer, rules, len(drawings)):
+        if not framed and is_plain:
             blocks = plain_pages.blocks_of(layer, self._running, is_first=page.number == 0)
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules, framed, self._running)
@@ -244,9 +246,9 @@ class PageReader:
             covered.recall,
             unmapped,
             len(found) - misplaced + read,
-            placed.lost + misplaced + unplaced,
+            placed.lost + misplaced + unplaced + drawn_formulas.unknown,
             covered.precision,
-            page_blocks.unicode_formulas(blocks, drawn_formulas.formulas) + drawn_formulas.unknown,
+            page_blocks.unicode_formulas(blocks, drawn_formulas.formulas),
             tables=self._read_again(blocks, layer, rules),
             findings=witnesses.of_page(text, layer.words, [line.box for line in left_out]) if self._asks else None,
         )

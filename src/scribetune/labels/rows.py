@@ -38,7 +38,7 @@ class LabelRow:
         unmapped_share: Share of glyphs that map to no character.
         tables: Number of tables in the label.
         formulas: Number of formulas with LaTeX in the label.
-        formulas_lost: Formulas whose LaTeX found no place in the label.
+        formulas_lost: Formulas whose LaTeX found no place in the label, or that could not be read for certain.
         formulas_unicode: Lines of formulas whose LaTeX is not known: characters, in no order that means anything.
         agreement: With what was read off the page image, 0 to 1; -1 where it was not.
         disagreements: What the image clearly says otherwise, with words and places, as JSON; "" where nothing is.

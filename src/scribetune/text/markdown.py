@@ -23,6 +23,7 @@ _TAG = re.compile(
 _LINE_BREAK = re.compile(r"<br>\n?")
 _ALONE = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u9fff\uf900-\ufaff"  # kana and Han
 _WORD = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+")
+_FORMULA = re.compile(r"(?<![\\$])\$(?![\s$])[^$\n]{1,2000}?(?<![\s\\])\$(?![\d$])")
 
 
 def normalise(text: str) -> str:
@@ -46,10 +47,17 @@ def normalise(text: str) -> str:
 def _line(line: str) -> str:
     heading = _HEADING.match(line)
     if heading:
-        return f"{heading.group(1)} {strip_emphasis(heading.group(2)).strip()}"
+        return f"{heading.group(1)} {_without_emphasis(heading.group(2)).strip()}"
     if line.startswith("|") and line.endswith("|") and len(line) > 1:
         return _table_row(line)
     return _BULLET.sub(r"\1- ", line)
+
+
+def _without_emphasis(text: str) -> str:
+    """Remove marks of emphasis from a heading; what stands in its formulas is none."""
+    formulas = iter(_FORMULA.findall(text))
+    stripped = strip_emphasis(_FORMULA.sub("\x00", text))
+    return re.sub("\x00", lambda _: next(formulas), stripped)
 
 
 def _table_row(line: str) -> str:

@@ -67,3 +67,9 @@ def test_what_differs_from_the_text_around_it_is_code(texts: tuple[str, ...]) ->
 )
 def test_statements_in_columns_are_a_program_and_figures_are_none(texts: tuple[str, ...], holds: bool) -> None:
     assert is_program([line(text, 14.0 * number) for number, text in enumerate(texts)]) is holds
+
+
+def test_a_line_of_glyphs_without_characters_is_no_code() -> None:
+    box = (0.0, 0.0, 10.0, 10.0)
+    blank = Line((Span(" ", box, 10.0, False, False, True, False),), box, 0)
+    assert [span.mono for shown in code_alone([blank]) for span in shown.spans] == [False]

@@ -8,7 +8,7 @@ column.
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -32,6 +32,7 @@ _OVER = 0.3  # the same: how far a line over symbols may reach beyond them
 _TO_LIMIT = 0.2  # the same: more room than in the rest is between an operator and its limits
 _NUMBER_GAP = 0.5
 _NUMBER_BELOW = 1.8
+_SCRIPT_NEAR = 0.75  # the same
 _COLUMN = 0.9
 _CHUNK = 2.4
 _MOST_CHUNKS = 3
@@ -118,7 +119,7 @@ def _in_column(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[DrawnFormul
     regions: list[list[_DisplayRow]] = []
     for part in _bands([glyph for glyph in rest if id(glyph) not in of_numbers], bars):
         if not _is_display(part, bars):
-            found.extend(_in_other_rows(part, bars))
+            found.extend(_in_other_rows(part, bars, text))
             continue
         for shown in map(_DisplayRow, _lines_of(part, bars)):
             if regions and _goes_on(regions[-1][-1], shown, text):
@@ -150,14 +151,24 @@ def _lines_of(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[tuple[Glyph,
     return [tuple(part) for part in parts] if whole else [tuple(glyphs)]
 
 
-def _in_other_rows(glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[DrawnFormula]:
-    """Return the formulas of lines that are neither running text nor displayed: headings, cells, captions."""
-    found = []
+def _in_other_rows(glyphs: Sequence[Glyph], bars: Sequence[Bar], text: Sequence[Row]) -> list[DrawnFormula]:
+    """Return the formulas of lines that are neither running text nor displayed: headings, cells, captions.
+
+    What is as small as scripts and stands that near to a line of text is of a formula that was not understood.
+    """
+    found: list[DrawnFormula] = []
     largest = max(glyph.size for glyph in glyphs)
     for row in rows_on_baselines(glyphs):
-        if row.size > 0.85 * largest:
-            its = [g for g in glyphs if row.y - row.size < g.middle[1] < row.y + 0.42 * row.size]
-            found.extend(_inline(row, its, bars))
+        if row.size <= 0.85 * largest:
+            continue
+        its = [g for g in glyphs if row.y - row.size < g.middle[1] < row.y + 0.42 * row.size]
+        is_script = any(
+            row.size < 0.85 * line.size
+            and abs(line.y - row.y) < _SCRIPT_NEAR * line.size
+            and line.x0 < row.x0 < line.x1 + line.size
+            for line in text
+        )
+        found.extend(replace(formula, latex="") if is_script else formula for formula in _inline(row, its, bars))
     return found
 
 

@@ -261,6 +261,7 @@ def _corrected(latex: str) -> str:
     latex = re.sub(r"\\mapstochar\s*\\to\b", r"\\mapsto", latex)
     latex = re.sub(r"(?<![\d.])\.\s?\.\s?\.(?!\.)", r"\\ldots", latex)
     latex = re.sub(r"\\cdot\s*\\cdot\s*\\cdot\b", r"\\cdots", latex)
+    latex = re.sub(r"(\\[lc]dots)(?=[A-Za-z])", r"\1 ", latex)
     latex = re.sub(r"\\math(?:rm|it|bf)\{([^{}]{2,})\}(?=\\ )", r"\\text{\1}", latex)
     latex = re.sub(r"(?<=\\ )\\math(?:rm|it|bf)\{([^{}]{2,})\}", r"\\text{\1}", latex)
     latex = re.sub(r"(?<=\\quad)\s*\\math(?:rm|it|bf)\{([^{}]{2,})\}", r" \\text{\1}", latex)

@@ -1,6 +1,6 @@
 """Drawn formulas in the text layer: a word stands for each while the page is cut into blocks, and LaTeX in the end."""
 
-import re
+import html
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from scribetune.labels.text_layer import Line, Span, TextLayer
 _GRID = 4.0  # places are compared in quarters of a point
 _NEW_BLOCK = 100_000
 _ASCENT, _DESCENT = 0.72, 0.2  # of the font's size: of the word that stands for a formula in a line
-_CELL = re.compile(r"^\||<t[dh]\b")
+_NORM, _BAR = r"\Vert ", r"\vert "  # a vertical bar would end the cell of a Markdown table
 
 Place = tuple[int, int]
 
@@ -38,20 +38,23 @@ class Stand:
             count = text.count(word)
             found += count == 1
             lost += count > 1 or (count == 0 and word not in dropped)
-            if formula.display:
-                lines = text.split("\n")
-                text = "\n".join(_displayed(line, word, formula.latex) if word in line else line for line in lines)
-            else:
-                text = text.replace(word, f"${formula.latex}$")
+            lines = text.split("\n")
+            text = "\n".join(_with_latex(line, word, formula) if word in line else line for line in lines)
         return text, found, lost
 
 
-def _displayed(line: str, word: str, latex: str) -> str:
-    """Put a displayed formula on lines of its own; in a cell it stands in the line."""
-    if _CELL.search(line) or line.startswith("#"):
-        return line.replace(word, f"${latex}$")
+def _with_latex(line: str, word: str, formula: DrawnFormula) -> str:
+    """Put a formula in its line, a displayed one on lines of its own; in cells and headings it stays in the line."""
+    latex = formula.latex
+    if line.startswith("|"):
+        whole = " ".join(latex.replace(r"\|", _NORM).replace("|", _BAR).split())
+        return line.replace(word, f"${whole}$")
+    if "<td" in line:
+        return line.replace(word, f"${html.escape(latex, quote=False)}$")
     before, _, after = line.partition(word)
-    parts = [before.rstrip(), f"$${latex}$$", after.strip()]
+    if not formula.display or (line.startswith("#") and (before.strip("# ") or after.strip())):
+        return line.replace(word, f"${latex}$")
+    parts = [before.rstrip().lstrip("#"), f"$${latex}$$", after.strip()]
     return "\n\n".join(part for part in parts if part.strip())
 
 

@@ -13,7 +13,7 @@ _NEXT = 0.25  # the same, from one part of that to the next
 _BESIDE = 0.15  # the same: how far it may reach over the ends of the bar
 _OVERLINE = 0.2
 _LETTERS = 0.12  # between the letters of a word
-_WORDS = 0.9
+_FACTORS = 3
 _LEVEL = 0.06
 
 
@@ -292,8 +292,8 @@ _NEGATED = {"=": r"\neq", r"\in": r"\notin", r"\mid": r"\nmid", r"\subset": r"\n
 
 
 def _styled(text: str, style: str) -> str:
-    if style == "it" and len(text) == 1:
-        return text
+    if style == "it" and len(text) <= _FACTORS:
+        return text  # factors, in a font for text
     return f"\\math{style}{{{text}}}" if style else text
 
 

@@ -38,6 +38,7 @@ def read(folder: Path, body: str) -> PageText:
         ("x in.not RR, cal(F) subset.eq NN", r"x \notin \mathbb{R}, \mathcal{F} \subseteq \mathbb{N}"),
         ("abs(x/y) <= 1", r"\left| \frac{x}{y} \right| \leq 1"),
         ("e^(-x^2/2)", r"e^{-\frac{x^{2}}{2}}"),
+        ("a = ... b + dots.c c", r"a = \ldots b + \cdots c"),
         ("f'(x) = 0", r"f'(x) = 0"),
     ],
 )  # fmt: skip
@@ -62,6 +63,21 @@ def test_slanted_letters_beside_a_mathematical_font_are_variables(tmp_path: Path
     )
     assert "Here $n_{k}$ is in $\\mathbb{R}$, and" in page.text
     assert "and *a* word is *slanted* in 1,250 cases." in page.text
+
+
+def test_a_formula_that_is_not_certain_stays_as_characters_and_says_so(tmp_path: Path) -> None:
+    page = read(tmp_path, f"{BEFORE}\n$ x #move(dy: -5pt, $y$) = z $\n{AFTER}")
+    assert "$" not in page.text
+    assert (page.formulas, page.formulas_lost) == (0, 1)
+    assert page.word_recall == 1.0
+
+
+def test_formulas_of_headings_and_cells_stay_whole(tmp_path: Path) -> None:
+    """No mark of emphasis is taken out of a heading's formula, and no bar ends a cell of a Markdown table."""
+    table = "#table(columns: 2, [Name], [Value], [norm], [$abs(x_1) + x_2$], [sum], [$y$])"
+    page = read(tmp_path, f"= On $x_1 + x_2$ and their sum\n{BEFORE}\n\n{table}\n\n{AFTER}")
+    assert "# On $x_{1} + x_{2}$ and their sum\n" in page.text
+    assert r"| norm | $\vert x_{1}\vert + x_{2}$ |" in page.text
 
 
 def test_the_number_of_an_equation_is_its_tag(tmp_path: Path) -> None:
