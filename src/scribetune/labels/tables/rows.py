@@ -169,13 +169,17 @@ class RowDivision:
     def _named(self, columns: Mapping[int, Sequence[_Piece]], start: int) -> float:
         """Score a row by its cells: one has a name in the first column, and more than a name.
 
-        Where rules divide rows, one without a name begins below a rule.
+        Where rules divide rows, one without a name, or with nothing but a name, begins below a rule.
         """
-        if 0 in columns or all(piece.is_wide for pieces in columns.values() for piece in pieces):
-            return 0.0
         upper, lower = self._body[max(0, start - 1)].middle, self._body[start].middle
-        is_cut = self._is_banded and not any(upper < rule < lower for rule in self._rules)
-        return -1.5 - 1.0 * (len(columns) == 1) - 4.0 * (start > 0 and is_cut)
+        is_cut = start > 0 and self._is_banded and not any(upper < rule < lower for rule in self._rules)
+        if 0 in columns:
+            first = columns[0][0]
+            is_name = first.item is not None or first.text.endswith(":")
+            return -4.0 * (is_cut and len(columns) == 1 and not is_name)
+        if all(piece.is_wide for pieces in columns.values() for piece in pieces):
+            return 0.0
+        return -1.5 - 1.0 * (len(columns) == 1) - 4.0 * is_cut
 
 
 def _best_division(scores: Sequence[Sequence[float]]) -> list[int]:
