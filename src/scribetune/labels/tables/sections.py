@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from statistics import median
 
 from scribetune.labels.layout_model import DetectedTable, Region
-from scribetune.labels.page_blocks import begins_section
+from scribetune.labels.page_blocks import begins_section, tells_of_pages
 from scribetune.labels.ruling_lines import Rules, covered
 from scribetune.labels.tables.cells import Box, PageTable, Word, union
 from scribetune.labels.tables.columns import detected_columns
@@ -21,9 +21,6 @@ from scribetune.labels.tables.lines import TableLine, lines_of
 from scribetune.labels.text_layer import Line
 from scribetune.text.grids import Cell
 
-_CONTINUED = re.compile(
-    r"\(?(?:Fortsetzung|Continued|Cont[’']?d|Suite|Continua|Continuación|Vervolg)\b[^)]{0,30}\)?", re.IGNORECASE
-)
 _LARGER = 1.1  # times the size of most characters of the table; a heading without a number is larger still
 _MUCH_LARGER = 1.2
 _BLANK = 1.5  # of the height of words: the most between words of one text
@@ -152,7 +149,7 @@ def _rows(found: DetectedTable, lines: Sequence[Line], words: Sequence[Word], ru
         size = max((line.size for line in near if abs(line.middle[1] - row.middle) < 0.3 * row.height), default=usual)
         is_edge = number in (0, len(rows) - 1)
         # A mark of the language may stand below it.
-        kind = "text" if number in (0, len(rows) - 2, len(rows) - 1) and _CONTINUED.fullmatch(_text(row)) else "row"
+        kind = "text" if number in (0, len(rows) - 2, len(rows) - 1) and tells_of_pages(_text(row)) else "row"
         if layout.is_heading(row, size, rules, is_edge=is_edge):
             kind = "heading"
         made.append(_Row(row, size, kind))
