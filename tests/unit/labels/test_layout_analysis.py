@@ -2,6 +2,7 @@
 
 from scribetune.labels import layout_analysis
 from scribetune.labels.layout_model import Region
+from scribetune.labels.line_room import LineRoom
 from scribetune.labels.text_layer import Line, Span
 
 
@@ -15,8 +16,9 @@ def test_text_above_a_table_does_not_go_on_below_it() -> None:
         line(100, "Limits at the place of work as the law in Austria"),
         line(112, "has them in its annex of the year"),
     ]
-    assert len(layout_analysis._of_nobody(lines, [])) == 1
-    assert len(layout_analysis._of_nobody(lines, [(50, 111, 250, 112)])) == 2
+    room = LineRoom(lines)
+    assert len(layout_analysis._of_nobody(lines, room, [])) == 1
+    assert len(layout_analysis._of_nobody(lines, room, [(50, 111, 250, 112)])) == 2
 
 
 def test_frames_in_a_part_of_a_picture_are_no_table() -> None:

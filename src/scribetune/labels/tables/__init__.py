@@ -16,5 +16,8 @@ body       the cells of its body: which columns the words of a row are in
 between_rules  tables that the layout model took for text, between three rules of one length
 direction  tables that are read from right to left: mirrored, so that all of this holds for them too
 cells      the outcome: grids of cells, written as Markdown where they fit, as HTML where cells span
+second_reading  a second reading of a table, from its words alone
+witness    what the page says about a table: both readings compared, and how words stand in their cells
+agreement  how far tables are to be trusted: what their witnesses say, as one number
 cell_words which words of the page each cell took: by what it says, and where it must stand
 """
