@@ -92,7 +92,7 @@ def _part(found: DetectedTable, rows: Sequence[_Row]) -> Region:
     box = (min(x0, box[0]), box[1], max(x1, box[2]), box[3])
     # A single line has as many columns as it has texts.
     edges = detected_columns(found.table, found.boxes) if len(rows) > 1 else []
-    columns = max([len(edges) - 1, *(len(row.line.segments) for row in rows)])
+    columns = len(edges) - 1 if edges else max(len(row.line.segments) for row in rows)
     cells: list[Cell] = []
     boxes: list[tuple[Box | None, ...]] = []
     for number, row in enumerate(rows):
@@ -102,7 +102,7 @@ def _part(found: DetectedTable, rows: Sequence[_Row]) -> Region:
             texts.setdefault(column, []).append(segment.text)
         cells.extend(Cell(number, column, " ".join(some)) for column, some in sorted(texts.items()))
         slots = [(left, row.line.y0, right, row.line.y1) for left, right in pairwise(edges)]
-        boxes.append((*slots, *[None] * (columns - len(slots))))
+        boxes.append(tuple(slots) if slots else (None,) * columns)
     table = PageTable(box, len(rows), columns, tuple(cells), may_have_one_row=True)
     return Region("table", box, (DetectedTable(table, tuple(boxes)),))
 

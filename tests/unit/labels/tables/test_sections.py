@@ -73,6 +73,12 @@ def test_one_line_between_headings_is_a_table_with_its_words() -> None:
     assert [(table.rows, table.columns, table.may_have_one_row) for table in tables] == [(1, 2, True)] * 2
 
 
+def test_wide_blanks_in_a_line_make_no_column() -> None:
+    wide = [(20.0, "Mill"), (120.0, "at"), (150.0, "the"), (190.0, "river")]
+    texts = {0.0: NAMES, 20.0: wide, 40.0: [(20.0, "6.2 Rivers and more of what is wet")], 60.0: NAMES, 80.0: NAMES}
+    assert [table.columns for table in tables_in(texts)] == [2, 2]
+
+
 def test_one_line_above_the_first_heading_is_text() -> None:
     assert parts({0.0: NAMES, 20.0: [(20.0, "6.2 Rivers and more of what is wet")], 40.0: NAMES}) == [
         ("text", 0.0), ("section-header", 20.0), ("table", 40.0)
