@@ -29,6 +29,9 @@ _SECTION = re.compile(
     r"\s+(?=[^\W\d])",
     re.IGNORECASE,
 )
+_CONTINUED = re.compile(
+    r"\(?(?:Fortsetzung|Continued|Cont[’']?d|Suite|Continua|Continuación|Vervolg)\b[^)]{0,30}\)?", re.IGNORECASE
+)
 _TAKEN_FOR_MARKUP = re.compile(r"^(\d*)(#{1,6}(?=\s|$)|>|[-+*](?=\s)|[.)](?=\s)|```|~~~|\|)")
 _CODE_BLANK = 0.5  # of a character's width: a gap between pieces of code is one
 _EMPTY_LINE = 1.6
@@ -223,6 +226,11 @@ def begins_caption(text: str) -> bool:
 def begins_section(text: str) -> bool:
     """Whether a text begins as the heading of a numbered section does: "6.2 Water", "SECTION 7: Storage"."""
     return bool(_SECTION.match(text))
+
+
+def tells_of_pages(text: str) -> bool:
+    """Whether a text says no more than that something goes on: "(continued on page 5)"."""
+    return bool(_CONTINUED.fullmatch(text))
 
 
 def list_marker(text: str) -> str:

@@ -7,7 +7,7 @@ from statistics import median
 
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.grid import Grid
-from scribetune.labels.tables.lines import FLUSH, TIGHT, TableLine, is_currency, is_figure, is_leader
+from scribetune.labels.tables.lines import FLUSH, TIGHT, TableLine, is_figure, is_leader, is_sign
 
 _CORRIDOR = 0.5
 _MOSTLY = 0.6
@@ -169,7 +169,8 @@ def _corridor_at(rows: Sequence[Sequence[Word]], x: float, width: float) -> tupl
 def _goes_with(before: str, after: str) -> bool:
     """Whether a figure goes with what is before it: a currency, or a figure whose share, error or digits it is."""
     return (
-        is_currency(before)
+        is_sign(before)
+        or is_sign(after)
         or after.startswith(("(", "[", "±", "–"))
         or before.endswith(("±", "–", "<", ">", "="))
         or bool(_FIRST_DIGITS.fullmatch(before) and _NEXT_DIGITS.fullmatch(after))

@@ -11,7 +11,7 @@ from scribetune.labels.tables.cells import Word
 TIGHT = 0.42
 FLUSH = 1.0  # points between the left edges of words that begin at one place
 """Words whose gap is below this share of their height belong together (a blank is about a fifth of it)."""
-_CURRENCY = re.compile(r"[$€£¥₹₽₩₺₴฿]|EUR|USD|GBP|CHF|INR|JPY|Rs\.?")
+_SIGN = re.compile(r"[$€£¥₹₽₩₺₴฿%]|EUR|USD|GBP|CHF|INR|JPY|Rs\.?")
 _DOTS = re.compile(r"[.,…·\s]*")
 
 
@@ -103,7 +103,7 @@ def cut(words: Sequence[Word], limit: float, bounds: Sequence[float] = ()) -> li
         bound = next((bound for bound in bounds if end - 1 <= bound <= word.x0 + 1), None) if segments else None
         if bound is not None:
             before = segments[-1].words[-1].text
-            figures = is_figure(before) and is_figure(word.text) and not is_currency(before)
+            figures = is_figure(before) and is_figure(word.text) and not (is_sign(before) or is_sign(word.text))
             is_sure = figures or before.endswith(":")
             is_flush = word.x0 - bound < FLUSH
             apart = gap >= (0.3 if is_sure else 0.7 if is_flush else 0.8) * limit
@@ -134,9 +134,9 @@ def is_leader(text: str) -> bool:
     return bool(_DOTS.fullmatch(text))
 
 
-def is_currency(text: str) -> bool:
-    """Whether a text is the sign of a currency alone, which belongs to the amount beside it."""
-    return bool(_CURRENCY.fullmatch(text))
+def is_sign(text: str) -> bool:
+    """Whether a text is the sign of a currency, or of a share, alone: it belongs to the amount beside it."""
+    return bool(_SIGN.fullmatch(text))
 
 
 def is_figure(text: str) -> bool:

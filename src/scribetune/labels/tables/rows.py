@@ -23,6 +23,7 @@ _WORST = -1e9
 _NOUNS = 0.35  # of the words within lines
 _LEAST_MARKS = 2  # colons before the values of a form: each begins a row
 _NUMBER = re.compile(r"(?:\d{1,2}\.){2,4}")  # of a section
+_SMALL_WORD = re.compile(r"[^\d\s] [a-zà-ÿ]{2,4}$")  # "of", "und", "des": none is the last of a name
 _NUMBERED = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d]")
 _CJK = ("\u3040", "\u9fff")
 
@@ -137,7 +138,7 @@ class RowDivision:
         pitch = lower.middle - upper.middle
         if pitch > 1.15 * self._tight:
             score -= 2.5 + 2.0 * (pitch > 1.5 * self._tight)
-        elif pitch < 0.93 * self._pitch:
+        elif pitch < 0.93 * self._pitch or pitch < 0.8 * self._tight:
             score += 3.0
         elif self._has_gaps:
             score += 1.5
@@ -160,7 +161,7 @@ class RowDivision:
             score -= 0.7
         if end in "-‐\u00ad" or upper.count("(") > upper.count(")"):
             score += 2.5
-        elif end in ",/&–" or upper.endswith((" and", " of", " or", " the")):
+        elif end in ",/&–" or _SMALL_WORD.search(upper):
             score += 1.5
         elif end in ":.;" and not _NUMBER.fullmatch(upper):
             score -= 1.0
@@ -169,13 +170,17 @@ class RowDivision:
     def _named(self, columns: Mapping[int, Sequence[_Piece]], start: int) -> float:
         """Score a row by its cells: one has a name in the first column, and more than a name.
 
-        Where rules divide rows, one without a name begins below a rule.
+        Where rules divide rows, one without a name, or with nothing but a name, begins below a rule.
         """
-        if 0 in columns or all(piece.is_wide for pieces in columns.values() for piece in pieces):
-            return 0.0
         upper, lower = self._body[max(0, start - 1)].middle, self._body[start].middle
-        is_cut = self._is_banded and not any(upper < rule < lower for rule in self._rules)
-        return -1.5 - 1.0 * (len(columns) == 1) - 4.0 * (start > 0 and is_cut)
+        is_cut = start > 0 and self._is_banded and not any(upper < rule < lower for rule in self._rules)
+        if 0 in columns:
+            first = columns[0][0]
+            is_name = first.item is not None or first.text.endswith(":")
+            return -4.0 * (is_cut and len(columns) == 1 and not is_name)
+        if all(piece.is_wide for pieces in columns.values() for piece in pieces):
+            return 0.0
+        return -1.5 - 1.0 * (len(columns) == 1) - 4.0 * is_cut
 
 
 def _best_division(scores: Sequence[Sequence[float]]) -> list[int]:

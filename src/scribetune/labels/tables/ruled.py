@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 
 from scribetune.labels.characters import Characters
-from scribetune.labels.page_blocks import begins_caption, begins_section
+from scribetune.labels.page_blocks import begins_caption, begins_section, tells_of_pages
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rules, Walls
 from scribetune.labels.tables.cell_text import text_of
@@ -211,7 +211,7 @@ def _parts(filled: Filled) -> list[Filled]:
         if not full[row]:
             return False
         if texts[row].strip():
-            return bool(begins_section(texts[row].strip()))
+            return begins_section(texts[row].strip()) or tells_of_pages(texts[row].strip())
         after = next((other for other in rows[row + 1 :] if texts[other].strip()), row)
         before = next((other for other in rows[:row][::-1] if not full[other]), row)
         return full[after] or walls[after] != walls[before]

@@ -8,21 +8,19 @@ are larger, begin further left, reach over the columns, or fill a band.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
 
 from scribetune.labels.layout_model import DetectedTable, Region
-from scribetune.labels.page_blocks import begins_section
+from scribetune.labels.page_blocks import begins_section, tells_of_pages
 from scribetune.labels.ruling_lines import Rules, covered
 from scribetune.labels.tables.cells import Box, PageTable, Word, union
+from scribetune.labels.tables.columns import detected_columns
 from scribetune.labels.tables.lines import TableLine, lines_of
 from scribetune.labels.text_layer import Line
 from scribetune.text.grids import Cell
 
-_CONTINUED = re.compile(
-    r"\(?(?:Fortsetzung|Continued|Cont[’']?d|Suite|Continua|Continuación|Vervolg)\b[^)]{0,30}\)?", re.IGNORECASE
-)
 _LARGER = 1.1  # times the size of most characters of the table; a heading without a number is larger still
 _MUCH_LARGER = 1.2
 _BLANK = 1.5  # of the height of words: the most between words of one text
@@ -72,36 +70,41 @@ def _parts(found: DetectedTable, lines: Sequence[Line], words: Sequence[Word], r
         group = list(run)
         if kind == "heading":
             parts.extend(Region("section-header", _box(part)) for part in _headings(group))
-        elif kind == "row" and any(len(row.line.segments) > 1 for row in group):
-            parts.append(_part(found, _box(group), len(group)))
+        elif kind == "row" and _has_columns(group) and (len(group) > 1 or parts):
+            parts.append(_part(found, group))
         else:
             parts.append(Region("text", _box(group)))
     return parts
+
+
+def _has_columns(rows: Sequence[_Row]) -> bool:
+    return any(len(row.line.segments) > 1 for row in rows)
 
 
 def _box(rows: Sequence[_Row]) -> Box:
     return union([word.box for row in rows for word in row.line.words])
 
 
-def _part(found: DetectedTable, box: Box, count: int) -> Region:
-    """Return the rows of a table within a box as a table."""
+def _part(found: DetectedTable, rows: Sequence[_Row]) -> Region:
+    """Return lines of a table as a table: its columns are those of the whole, and each line is a row for now."""
     x0, _, x1, _ = found.table.box
+    box = _box(rows)
     box = (min(x0, box[0]), box[1], max(x1, box[2]), box[3])
-    inside = [
-        number
-        for number, row in enumerate(found.boxes)
-        if any(slot is not None and box[1] <= (slot[1] + slot[3]) / 2 <= box[3] for slot in row)
-    ]
-    boxes = tuple(found.boxes[number] for number in inside)
-    cells = tuple(
-        replace(cell, row=inside.index(cell.row), row_span=1) for cell in found.table.cells if cell.row in inside
-    )
-    columns = range(found.table.columns)
-    if not all(any(row[column] is not None for row in boxes) for column in columns):
-        # The columns are those of the whole; the words say which of them this part has.
-        boxes, cells = found.boxes, (Cell(0, 0, ""),)
-    table = PageTable(box, max(len(boxes), count), found.table.columns, cells, may_have_one_row=True)
-    return Region("table", box, (DetectedTable(table, boxes),))
+    # A single line has as many columns as it has texts.
+    edges = detected_columns(found.table, found.boxes) if len(rows) > 1 else []
+    columns = len(edges) - 1 if edges else max(len(row.line.segments) for row in rows)
+    cells: list[Cell] = []
+    boxes: list[tuple[Box | None, ...]] = []
+    for number, row in enumerate(rows):
+        texts: dict[int, list[str]] = {}
+        for place, segment in enumerate(row.line.segments):
+            column = sum(edge <= segment.middle for edge in edges[1:-1]) if edges else place
+            texts.setdefault(column, []).append(segment.text)
+        cells.extend(Cell(number, column, " ".join(some)) for column, some in sorted(texts.items()))
+        slots = [(left, row.line.y0, right, row.line.y1) for left, right in pairwise(edges)]
+        boxes.append(tuple(slots) if slots else (None,) * columns)
+    table = PageTable(box, len(rows), columns, tuple(cells), may_have_one_row=True)
+    return Region("table", box, (DetectedTable(table, tuple(boxes)),))
 
 
 def _headings(rows: Sequence[_Row]) -> list[list[_Row]]:
@@ -145,7 +148,8 @@ def _rows(found: DetectedTable, lines: Sequence[Line], words: Sequence[Word], ru
     for number, row in enumerate(rows):
         size = max((line.size for line in near if abs(line.middle[1] - row.middle) < 0.3 * row.height), default=usual)
         is_edge = number in (0, len(rows) - 1)
-        kind = "text" if is_edge and _CONTINUED.fullmatch(_text(row)) else "row"
+        # A mark of the language may stand below it.
+        kind = "text" if number in (0, len(rows) - 2, len(rows) - 1) and tells_of_pages(_text(row)) else "row"
         if layout.is_heading(row, size, rules, is_edge=is_edge):
             kind = "heading"
         made.append(_Row(row, size, kind))

@@ -270,3 +270,11 @@ def test_names_with_colons_above_a_rule_are_no_heading() -> None:
     }
     table = repaired(lines, [0, 95, 175, 240], across((0, 240, 52), (0, 240, 72)))
     assert [cell.text for cell in table.cells if cell.column == 0] == ["Form:", "Colour:", "Odour:", "Acidity:"]
+
+
+def test_the_sign_of_a_currency_behind_its_amount_is_no_column() -> None:
+    lines = {
+        10.0 + 14 * n: [(0, name), (100, f"{n}7,97"), (127, "€")] for n, name in enumerate(("Net", "Tax", "Fee", "Sum"))
+    }
+    table = repaired(lines, [0, 60, 140])
+    assert [cell.text for cell in table.cells if cell.column == 1] == ["07,97 €", "17,97 €", "27,97 €", "37,97 €"]

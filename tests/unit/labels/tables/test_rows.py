@@ -130,3 +130,25 @@ def test_what_stands_below_the_text_of_an_item_goes_on_with_it() -> None:
 def test_the_number_of_a_section_begins_a_row() -> None:
     groups = {0.0: [(0, "14.4 Packing group"), (100, "Not at all")], 11.0: [(0, "14.5 Nature"), (100, "Not at all")]}
     assert len(rows({**groups, 40.0: [(0, "14.6 Users"), (100, "None")]})) == 3
+
+
+def test_where_rules_divide_rows_a_name_alone_goes_on_with_the_row_above() -> None:
+    texts = {
+        0.0: [(0, "Wax of bees"), (100, "1.00"), (240, "42.00")],
+        11.0: [(0, "Acme")],
+        30.0: [(0, "Chair"), (100, "1.00"), (240, "70.00")],
+        50.0: [(0, "Desk"), (100, "1.00"), (240, "80.00")],
+        61.0: [(0, "Oak")],
+    }
+    across = [Rule(0.0, 280.0, at) for at in (25.0, 45.0)]
+    assert rows(texts, across) == ["Wax of bees 1.00 42.00 Acme", "Chair 1.00 70.00", "Desk 1.00 80.00 Oak"]
+
+
+def test_a_name_does_not_end_with_a_small_word() -> None:
+    texts = {
+        0.0: [(0, "Untere Grenze oder"), (240, "1,4")],
+        11.0: [(0, "Schwelle")],
+        30.0: [(0, "Dichte"), (240, "1,0")],
+        48.0: [(0, "Der Druck des Dampfes"), (240, "8,3")],
+    }
+    assert rows(texts, edges=[0.0, 200.0, 280.0])[0] == "Untere Grenze oder 1,4 Schwelle"

@@ -404,3 +404,14 @@ def test_the_heading_of_a_section_ends_a_table_that_touches_it() -> None:
         ["Lake", "Deep", "Salt", "Aral", "None", "Much"],
     ]
     assert [(table.rows, table.columns) for table in tables] == [(2, 3), (2, 3)]
+
+
+def test_that_a_framed_table_goes_on_is_no_row_of_it() -> None:
+    page = new_page()
+    for y in (82.0, *YS[:3]):
+        page.draw_line((60, y), (340, y))
+    for x, top in ((60, 82), (160, 100), (260, 100), (340, 82)):
+        page.draw_line((x, top), (x, YS[2]))
+    fill(page, XS, YS, ROWS[:2])
+    page.insert_text((220, 94), "(Continued from page 2)")
+    assert [cell.text for cell in only(page).table.cells] == ["Name", "Town", "Sum", "Meier", "Bern", "12.50"]
