@@ -30,6 +30,7 @@ form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 heading_levels   levels of headings in the whole document, from a sample of its pages
 reading_order    columns one after another, what runs across them between
+running_heads    running heads, feet and page numbers: what repeats over the pages of a document
 line_numbers     numbers that count the lines beside them
 paragraphs       which lines of a column belong together, told by what is measured on the page
 line_glyphs      glyphs by their places: letters with their marks, ligatures with their letters

@@ -6,11 +6,12 @@ pages, always the same, are looked at once; what stands on them decides about al
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from scribetune.labels.page_blocks import Kind, PageBlock
+from scribetune.labels.running_heads import Heads
 
 _SAMPLED = 10  # pages
 _DEEPEST = 6
@@ -57,13 +58,13 @@ class Levels:
         return min(rank, _DEEPEST)
 
 
-def of_document(pdf: Any) -> Levels:
-    """Look at a sample of a document's pages (a pymupdf.Document of more than one)."""
+def of_document(pdf: Any, heads: Callable[[int], Heads]) -> Levels:
+    """Look at a sample of a document's pages (a pymupdf.Document of more than one); `heads` are those of a page."""
     count = int(pdf.page_count)
     if count < 2:
         return Levels()
     taken = min(count, _SAMPLED)
-    pages = [list(_lines(pdf[number * count // taken])) for number in range(taken)]
+    pages = [list(_lines(pdf[at], heads(at))) for at in (number * count // taken for number in range(taken))]
     lines = [line for page in pages for line in page]
     if not lines:
         return Levels()
@@ -165,7 +166,7 @@ def _rounded(size: float) -> float:
     return round(size * 2) / 2
 
 
-def _lines(page: Any) -> Iterator[tuple[str, float, bool]]:
+def _lines(page: Any, heads: Heads) -> Iterator[tuple[str, float, bool]]:
     """Yield (text, size, bold) of a page's lines of one style, without those at its upper and lower edge."""
     import pymupdf
 
@@ -173,7 +174,7 @@ def _lines(page: Any) -> Iterator[tuple[str, float, bool]]:
     for block in found["blocks"]:
         for line in block.get("lines", []):
             spans = [span for span in line["spans"] if span["text"].strip()]
-            if not spans or not _EDGE < line["bbox"][1] / found["height"] < 1 - _EDGE:
+            if not spans or not _EDGE < line["bbox"][1] / found["height"] < 1 - _EDGE or heads.hold(line["bbox"]):
                 continue
             text = " ".join(span["text"].strip() for span in spans)
             yield text, max(span["size"] for span in spans), all(span["flags"] & _BOLD for span in spans)

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from scribetune.labels import (
     page_blocks,
     plain_pages,
     ruling_lines,
+    running_heads,
     structure,
     tag_tree,
     text_layer,
@@ -73,12 +74,15 @@ class PageReader:
     """Reads the pages of one PDF, opened with its password or "".
 
     The file is opened twice: layout analysis works on a copy without the structure tree, whose pages may be changed.
+    `readable` are the pages, from 0, that the running heads of others are compared with; all where it is not said.
 
     Raises:
         UnreadablePdfError: It cannot be opened.
     """
 
-    def __init__(self, path: str, password: str, settings: LabelSettings) -> None:
+    def __init__(
+        self, path: str, password: str, settings: LabelSettings, readable: Collection[int] | None = None
+    ) -> None:
         self._pdf, status, message = open_pdf(path, password)
         if self._pdf is None:
             raise UnreadablePdfError(f"{status}: {message}")
@@ -87,10 +91,11 @@ class PageReader:
         self._is_tagged = layout_model.without_tags(self._for_analysis)
         self._tags = self._read_tags()
         self._settings = settings
+        self._heads = running_heads.RunningHeads(self._pdf, readable)
 
     @cached_property
     def _levels(self) -> heading_levels.Levels:
-        return heading_levels.of_document(self._pdf)
+        return heading_levels.of_document(self._pdf, self._heads.on_page)
 
     def _read_tags(self) -> tag_tree.TagTree:
         """Return what the structure tree says; where it is damaged, the document is one without tags from then on."""
@@ -143,7 +148,10 @@ class PageReader:
         latex, html = self._settings.formulas == "alt", self._settings.tables == "html"
         keep = self._settings.headers_footers == "keep"
         try:
-            tagged = structure.read(page, self._tags, latex=latex, html_tables=html, keep_headers=keep)
+            heads = self._heads.on_page(page.number)
+            tagged = structure.read(
+                page, self._tags, latex=latex, html_tables=html, keep_headers=keep, is_running=heads.hold
+            )
         except structure.UnusableTagsError as error:
             logger.info("page %d: tags are not used: %s", page.number + 1, error)
             return None
@@ -163,9 +171,11 @@ class PageReader:
         changed.remove_rotation()
         tokens = placing.Placeholders.put(changed, found) if found else placing.Placeholders({})
         layer = text_layer.read(changed)
+        heads = self._heads.on_page(page.number)
         if text_layer.is_sideways(layer):
             text_layer.turn_upright(changed)
             layer = text_layer.read(changed)
+            heads = running_heads.Heads()
         layer = form_fields.with_values(layer, changed)
         drawings = changed.get_cdrawings()
         bars = covered_text.bars_over(layer.words, covered_text.dark_boxes(drawings))
@@ -173,10 +183,15 @@ class PageReader:
         layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
         framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
-        if not framed and plain_pages.is_plain(layer, rules, len(drawings)):
-            blocks = plain_pages.blocks_of(layer)
+        heads = running_heads.with_own(heads, layer)
+        heads = running_heads.without_tables(heads, [found.table.box for found in framed], layer.lines)
+        body, running = running_heads.apart(layer, heads)
+        framed = [found for found in framed if not heads.hold(found.table.box)]
+        if not framed and plain_pages.is_plain(body, rules, len(drawings)):
+            blocks = plain_pages.blocks_of(body)
         else:
-            blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
+            blocks = layout_analysis.blocks_of(changed, body, rules, framed)
+        blocks = running_heads.around(blocks, running)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
             if page.number == 0:
                 blocks = heading_levels.without_authors(blocks, self._levels)
@@ -300,7 +315,7 @@ def label_document(
     has a row that says so.
     """
     try:
-        reader = PageReader(path, password, settings)
+        reader = PageReader(path, password, settings, {page - 1 for page in pages})
     except UnreadablePdfError as error:
         if first:
             raise  # it could be read before: the step that was to come is lost
