@@ -18,6 +18,7 @@ layout_model     PyMuPDF's layout model and table finder, called for what labels
 page_blocks      the blocks of a page, and the Markdown that each becomes
 tables/          tables of born-digital pages, found by the library and repaired
 formulas/        LaTeX that a PDF carries of its formulas, and where on the page they stand
+continued_tables tables that go on over a page: known as such, and written once where pages are joined
 nested_tables    a table in a cell of another, made one grid
 
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order

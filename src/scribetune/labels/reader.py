@@ -3,15 +3,17 @@
 import logging
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
 from scribetune.documents import drawn_page, glyph_shapes, page_images, text_layer_checks
+from scribetune.documents.inputs import is_image
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
+    continued_tables,
     coverage,
     covered_text,
     equal_widths,
@@ -28,6 +30,7 @@ from scribetune.labels import (
     text_layer,
 )
 from scribetune.labels.characters import characters_of
+from scribetune.labels.continued_tables import PageEnds
 from scribetune.labels.formulas import placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
 from scribetune.labels.tables import ruled
@@ -68,6 +71,7 @@ class PageText:
     formulas_unicode: int = 0
     agreement: float = agreement.UNKNOWN
     ocr_seconds: float = 0.0
+    ends: PageEnds = field(default_factory=PageEnds)
 
 
 class PageReader:
@@ -217,6 +221,7 @@ class PageReader:
             placed.lost + misplaced,
             covered.precision,
             page_blocks.unicode_formulas(blocks),
+            ends=continued_tables.of_blocks(blocks, layer.words, layer.height),
         )
 
 
@@ -261,6 +266,7 @@ def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> Page
         0,
         covered.precision,
         tagged.formulas_unicode + untagged,
+        ends=continued_tables.of_text(text, tagged.table_elements),
     )
 
 
@@ -296,6 +302,7 @@ class LabelledPage:
     """What became of one page."""
 
     row: LabelRow  # for the manifest
+    ends: PageEnds = field(default_factory=PageEnds)  # the tables that it begins and ends with
     ocr_seconds: float = 0.0  # what its OCR cost. In the log and not in the manifest: no two runs take the same time.
 
 
@@ -314,6 +321,9 @@ def label_document(
     opening it, n the n-th of its pages. Yields why it cannot be opened, "" if it can; then its pages. A page that fails
     has a row that says so.
     """
+    if is_image(path):
+        yield from _without_text(document, pages, first)
+        return
     try:
         reader = PageReader(path, password, settings, {page - 1 for page in pages})
     except UnreadablePdfError as error:
@@ -330,7 +340,15 @@ def label_document(
             status = LabelStatus.TOO_LARGE if isolation.is_memory_error(error) else LabelStatus.ERROR
             yield LabelledPage(row_without_label(document, page, status, f"{type(error).__name__}: {error}"[:300]))
             continue
-        yield LabelledPage(_write_label(document, page, read), read.ocr_seconds)
+        yield LabelledPage(_write_label(document, page, read), read.ends, read.ocr_seconds)
+
+
+def _without_text(document: str, pages: Sequence[int], first: int) -> Iterator[str | LabelledPage]:
+    """Yield what `label_document` does, of an image file: it has no text layer."""
+    if first == 0:
+        yield ""
+    for page in pages[max(0, first - 1) :]:
+        yield LabelledPage(_write_label(document, page, PageText("", 1.0, 0.0, 0, 0)))
 
 
 def _write_label(document: str, page: int, read: PageText) -> LabelRow:

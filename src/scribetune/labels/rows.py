@@ -40,6 +40,7 @@ class LabelRow:
         agreement: With the OCR of the page image, 0 to 1; -1 where it was not measured.
         status: A `LabelStatus`.
         message: Why, in plain words.
+        continues: The table on the page before that the first one of this page goes on with: "p0002-t1"; "" for none.
     """
 
     document: str
@@ -59,6 +60,7 @@ class LabelRow:
     agreement: float
     status: str
     message: str
+    continues: str = ""
 
 
 def row_of(

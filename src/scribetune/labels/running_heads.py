@@ -8,7 +8,7 @@ text with a number or a third piece, over or below text that does not.
 
 import logging
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from statistics import median
@@ -93,6 +93,20 @@ class _Page:
     width: float
     height: float
     size: float  # of its text
+
+    @cached_property
+    def _at(self) -> dict[int, list[_Row]]:
+        """Rows by where they begin, in steps of `_PLACE`."""
+        found: dict[int, list[_Row]] = {}
+        for row in self.rows:
+            found.setdefault(round(row.box[1] / _PLACE), []).append(row)
+        return found
+
+    def rows_at(self, top: float) -> Iterator[_Row]:
+        """Yield the rows that begin at a height."""
+        step = round(top / _PLACE)
+        for near in (step - 1, step, step + 1):
+            yield from (row for row in self._at.get(near, ()) if abs(row.box[1] - top) <= _PLACE)
 
 
 class RunningHeads:
@@ -274,13 +288,10 @@ def _are_alike(page: _Page, other: _Page) -> bool:
 def _repeats(row: _Row, other: _Page, distance: int) -> bool:
     """Whether a page, `distance` pages on, has a piece of a row where it stands."""
     return any(
-        abs(row.box[1] - candidate.box[1]) <= _PLACE
-        and any(
-            _same_place(piece, found) and _same_text(piece.text, found.text, distance)
-            for piece in row.pieces
-            for found in candidate.pieces
-        )
-        for candidate in other.rows
+        _same_place(piece, found) and _same_text(piece.text, found.text, distance)
+        for candidate in other.rows_at(row.box[1])
+        for piece in row.pieces
+        for found in candidate.pieces
     )
 
 

@@ -75,6 +75,7 @@ class TaggedPage:
     marks: int  # number of headings, lists and tables: none means that everything was tagged as plain paragraphs
     formula_boxes: tuple[Box, ...] = ()  # where its formulas stand, with LaTeX or without
     formulas_unicode: int = 0  # number of formulas that are nothing but characters
+    table_elements: Mapping[int, int] = field(default_factory=dict)  # xref of an element → which of the tables it is
 
 
 @dataclass
@@ -98,6 +99,7 @@ class _Writer:
     pieces: list[Piece] = field(default_factory=list)
     written_latex: list[str] = field(default_factory=list)
     tables: int = 0
+    table_elements: dict[int, int] = field(default_factory=dict)
     formulas: int = 0
     marks: int = 0
     _lines: int = 0
@@ -376,6 +378,7 @@ class _Writer:
             if leftwards:
                 found = tagged_tables.mirrored(found)
             grid = PageTable(tuple(table["bbox"]), found.rows, found.columns, found.cells)
+        self.table_elements[table["xref"]] = self.tables
         below = [self._inline(child, emphasis=True, in_cell=True) for child in beside if child["bbox"][1] >= top]
         return [*above, grid.markdown(always_html=self.html_tables), *below]
 
@@ -543,4 +546,5 @@ def read(
         0 if _is_of_browser(page) and not writer.tables else writer.marks,
         tuple(writer.formula_boxes),
         writer.formulas_unicode,
+        writer.table_elements,
     )
