@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scribetune.labels.page_blocks import Kind, PageBlock
-from scribetune.labels.running_heads import Heads
+from scribetune.labels.running_heads import NO_HEADS, Heads
 
 _SAMPLED = 10  # pages
 _DEEPEST = 6
@@ -64,7 +64,10 @@ def of_document(pdf: Any, heads: Callable[[int], Heads]) -> Levels:
     if count < 2:
         return Levels()
     taken = min(count, _SAMPLED)
-    pages = [list(_lines(pdf[at], heads(at))) for at in (number * count // taken for number in range(taken))]
+    pages = [
+        list(_lines(pdf[at], heads(at) if at else NO_HEADS))
+        for at in (number * count // taken for number in range(taken))
+    ]
     lines = [line for page in pages for line in page]
     if not lines:
         return Levels()

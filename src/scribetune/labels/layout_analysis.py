@@ -11,11 +11,20 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from scribetune.labels import layout_model, line_numbers, paragraphs, plain_pages, reading_order, right_to_left
+from scribetune.labels import (
+    layout_model,
+    line_numbers,
+    paragraphs,
+    plain_pages,
+    reading_order,
+    right_to_left,
+    running_heads,
+)
 from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.ruling_lines import Rules
+from scribetune.labels.running_heads import NO_HEADS, Heads
 from scribetune.labels.tables import cell_words, repair
 from scribetune.labels.tables.between_rules import tables_between
 from scribetune.labels.tables.cells import Box, PageTable, Word, holds, union
@@ -41,12 +50,26 @@ _COVERED = 0.6
 _MUCH = 0.3
 
 
-def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledTable] = ()) -> list[PageBlock]:
-    """Return the blocks of a page in reading order, the tables that lines frame among them.
+def blocks_of(
+    page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledTable] = (), heads: Heads = NO_HEADS
+) -> list[PageBlock]:
+    """Return the blocks of a page in reading order, the tables that lines frame among them, running heads around them.
 
     It is a pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`).
     """
-    regions = _around(framed, layout_model.regions_of(page), layer.words)
+    found = layout_model.regions_of(page)
+    tables = [table.table.box for region in found for table in region.tables]
+    heads = running_heads.without_tables(heads, tables, layer.lines)
+    layer, running = running_heads.apart(layer, heads)
+    kept = [region for region in found if not (region.kind == "table" and heads.hold(_area_of(region)))]
+    return running_heads.around(_of_regions(page, layer, rules, framed, kept), running)
+
+
+def _of_regions(
+    page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledTable], found: Sequence[Region]
+) -> list[PageBlock]:
+    """Return the blocks of a page from the regions that the model found."""
+    regions = _around(framed, found, layer.words)
     straight = _straight(page, layer)
     taken = [_area_of(region) for region in regions if region.kind in _NO_TEXT]
     unfound = [RuledTable(table, ()) for table in tables_between(straight, rules, taken)]

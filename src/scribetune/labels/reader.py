@@ -192,10 +192,9 @@ class PageReader:
         body, running = running_heads.apart(layer, heads)
         framed = [found for found in framed if not heads.hold(found.table.box)]
         if not framed and plain_pages.is_plain(body, rules, len(drawings)):
-            blocks = plain_pages.blocks_of(body)
+            blocks = running_heads.around(plain_pages.blocks_of(body), running)
         else:
-            blocks = layout_analysis.blocks_of(changed, body, rules, framed)
-        blocks = running_heads.around(blocks, running)
+            blocks = layout_analysis.blocks_of(changed, layer, rules, framed, heads)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
             if page.number == 0:
                 blocks = heading_levels.without_authors(blocks, self._levels)

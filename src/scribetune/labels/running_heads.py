@@ -50,11 +50,15 @@ class Heads:
     top: float = float("-inf")
     bottom: float = float("inf")
     are_compared: bool = False  # with those of other pages
+    title: float = float("inf")  # on a document's first page: from this size on, in points, it is its title
 
     def hold(self, box: Sequence[float]) -> bool:
         """Whether a box is of a running head or foot: its middle lies beyond."""
         middle = (box[1] + box[3]) / 2
         return middle < self.top or middle > self.bottom
+
+
+NO_HEADS = Heads()
 
 
 @dataclass(frozen=True)
@@ -175,7 +179,8 @@ class RunningHeads:
                 bottom = row.box[1]
             elif not in_margin:
                 break
-        return Heads(top, bottom, are_compared=True) if top < bottom else Heads()
+        title = Heads().title if index else _LARGE * page.size
+        return Heads(top, bottom, are_compared=True, title=title) if top < bottom else Heads()
 
 
 def with_own(heads: Heads, layer: TextLayer) -> Heads:
@@ -204,7 +209,7 @@ def without_tables(heads: Heads, tables: Iterable[Box], lines: Sequence[Line]) -
         running = [heads.hold(line.box) for line in inside]
         if any(running) and not all(running):
             top, bottom = (min(top, y0) if y0 < top else top), (max(bottom, y1) if y1 > bottom else bottom)
-    return Heads(top, bottom)
+    return replace(heads, top=top, bottom=bottom)
 
 
 def apart(layer: TextLayer, heads: Heads) -> tuple[TextLayer, list[PageBlock]]:
@@ -218,17 +223,20 @@ def apart(layer: TextLayer, heads: Heads) -> tuple[TextLayer, list[PageBlock]]:
         lines=tuple(line for line in layer.lines if id(line) not in gone),
         words=tuple(word for word in layer.words if not any(_is_in(word.centre, line.box) for line in running)),
     )
-    return rest, [
-        PageBlock(
-            Kind.HEADER if (box := union([line.box for line in row]))[1] < heads.top else Kind.FOOTER, box, tuple(row)
-        )
-        for row in _lines_in_rows(running)
-    ]
+    return rest, [_block(row, heads) for row in _lines_in_rows(running)]
+
+
+def _block(row: Sequence[Line], heads: Heads) -> PageBlock:
+    box = union([line.box for line in row])
+    if box[1] >= heads.top:
+        return PageBlock(Kind.FOOTER, box, tuple(row))
+    is_title = len(row) == 1 and row[0].size > heads.title and any(map(str.isalpha, row[0].text))
+    return PageBlock(Kind.HEADING if is_title else Kind.HEADER, box, tuple(row))
 
 
 def around(blocks: Sequence[PageBlock], running: Sequence[PageBlock]) -> list[PageBlock]:
     """Return the blocks of a page between its running heads and feet, which are never between parts of its text."""
-    heads = [block for block in running if block.kind is Kind.HEADER]
+    heads = [block for block in running if block.kind is not Kind.FOOTER]
     return [*heads, *blocks, *(block for block in running if block.kind is Kind.FOOTER)]
 
 

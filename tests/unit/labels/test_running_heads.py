@@ -6,7 +6,8 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import reader, running_heads
+from scribetune.labels import layout_model, plain_pages, reader, running_heads
+from scribetune.labels.tables.cells import grid_of
 
 WIDTH, HEIGHT = 400.0, 600.0
 WORDS = ("harbour", "orchard", "meadow", "library", "foundry", "chapel", "granary", "market", "quarry", "bakery")
@@ -141,3 +142,27 @@ def test_only_pages_that_can_be_read_are_compared() -> None:
     pdf = document(*[[(40, 85, "Report on old houses")] for _ in range(4)])
     assert running_heads.RunningHeads(pdf, {1}).on_page(1) == running_heads.Heads()
     assert running_heads.RunningHeads(pdf, {1, 3}).on_page(1).top > 0
+
+
+def test_a_head_that_the_layout_model_takes_for_a_table_is_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pdf = document(*[[(40, 85, "Report"), (180, 85, "Houses"), (300, 85, f"Sheet {n}")] for n in range(1, 5)])
+    table = grid_of([["Report", "Houses", "Sheet 2"], ["of", "1907", "all"]], (38.0, 70.0, 350.0, 90.0))
+    region = layout_model.Region("table", table.box, (layout_model.DetectedTable(table, ()),))
+    monkeypatch.setattr(layout_model, "regions_of", lambda _: [region])
+    monkeypatch.setattr(plain_pages, "is_plain", lambda *_: False)
+    assert label(pdf, tmp_path, 1, "keep").count("Houses") == 1
+
+
+def test_a_title_that_is_also_a_running_head_stays_a_heading_on_the_first_page(tmp_path: Path) -> None:
+    """On the others it is a running head, and no heading; the sections are one level below it on all."""
+    pdf = document(*[[(40, 110, f"Part {'ABCDE'[n]}")] for n in range(5)])
+    for number, page in enumerate(pdf):
+        page.insert_text((40, 85), "The old houses", fontsize=16, fontname="tibo")
+        page.insert_text((40, 132), f"On the {WORDS[number]}", fontsize=13, fontname="tibo")
+    first, third = label(pdf, tmp_path, 0).splitlines(), label(pdf, tmp_path, 2).splitlines()
+    assert "# The old houses" in first
+    assert "## On the harbour" in first
+    assert "## On the meadow" in third
+    assert not any("The old houses" in line for line in third)
