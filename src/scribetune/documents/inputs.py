@@ -10,7 +10,7 @@ from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 
-from scribetune.core import csv_files
+from scribetune.core import csv_files, layout
 from scribetune.core.errors import UserError
 
 SHEET_COLUMNS = ("path", "category", "language", "licence", "split", "password_variable")
@@ -21,6 +21,11 @@ _NOT_UTF_8 = "its name is not UTF-8, so that it cannot be told of in any file; r
 _PDF = ".pdf"
 _IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
 _IGNORED = re.compile(r"\..*|~\$.*|thumbs\.db|desktop\.ini|.*\.dvc", re.IGNORECASE | re.DOTALL)
+_MADE = (
+    layout.PAGES, layout.LABELS, layout.MANIFESTS, layout.SPLITS, layout.RETENTION, layout.BENCHMARKS, layout.REPORTS,
+    "data/corrections", "models", "work", "logs", "benchmarks",
+)  # fmt: skip
+"""What builds write, below their folder: were that the folder of documents, page images would be inputs again."""
 _TODO = {
     "doc docx docm odt rtf pages wpd xls xlsx xlsm ods numbers csv ppt pptx odp key": (
         "export it as PDF from the program that writes it"
@@ -148,8 +153,8 @@ class Folder:
 def find_documents(folder: Path) -> Folder:
     """Find every PDF and image file (by its name, any case) below `folder`, at any depth, and what is neither.
 
-    Hidden files and folders are left out, and what desktops and DVC leave behind; a file's content and kind play no
-    part here. A folder called `*.pdf` is looked into, and stands for a document itself where no PDF is in it, or where
+    Hidden files and folders are left out, what desktops and DVC leave behind, and what this build wrote; a
+    file's content and kind play no part here. A folder called `*.pdf` is looked into, and stands for a document itself where no PDF is in it, or where
     it is a link, which is not followed.
 
     Raises:
@@ -179,9 +184,14 @@ def find_documents(folder: Path) -> Folder:
     found: list[str] = []
     others: list[str] = []
     folders_called_so: list[str] = []
+    made = {os.path.abspath(each) for each in _MADE}  # noqa: PTH100
     top = len(os.path.join(folder, ""))  # noqa: PTH118  this runs whenever the Snakefile is read: paths stay strings
     for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not (name.startswith(".") or os.path.abspath(os.path.join(parent, name)) in made)  # noqa: PTH100, PTH118
+        )
         inner = os.path.join(parent, "")[top:]  # noqa: PTH118
         for name in names:
             if is_document(name):

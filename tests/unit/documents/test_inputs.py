@@ -206,3 +206,13 @@ def test_a_folder_called_like_a_pdf_is_looked_into_and_has_a_row_where_nothing_i
     (tmp_path / "link.pdf").symlink_to(tmp_path / "full.pdf")
     names = {document.relative_path for document in inputs.find_documents(tmp_path).documents}
     assert names == {"full.pdf/inner.pdf", "empty.pdf", "link.pdf"}
+
+
+def test_what_a_build_wrote_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("data/pages/a/p0001.png", "reports/loss.png", "data/raw/a.pdf", "scans/b.png", "work/c.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = inputs.find_documents(Path())
+    assert {each.relative_path for each in found.documents} == {"data/raw/a.pdf", "scans/b.png"}
+    assert found.others == {}
