@@ -153,9 +153,9 @@ class Folder:
 def find_documents(folder: Path) -> Folder:
     """Find every PDF and image file (by its name, any case) below `folder`, at any depth, and what is neither.
 
-    Hidden files and folders are left out, what desktops and DVC leave behind, and what this build wrote; a
-    file's content and kind play no part here. A folder called `*.pdf` is looked into, and stands for a document itself where no PDF is in it, or where
-    it is a link, which is not followed.
+    Hidden files and folders are left out, what desktops and DVC leave behind, and what this build wrote; a file's
+    content and kind play no part here. A folder called `*.pdf` is looked into, and stands for a document itself where
+    no PDF is in it, or where it is a link, which is not followed.
 
     Raises:
         UserError: `folder` is missing, is no folder, or something below it cannot be listed.
