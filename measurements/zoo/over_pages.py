@@ -17,6 +17,7 @@ from scribetune.samples.typesetting import Typesetter
 from zoo import fonts, words
 
 _WIDTH, _HEIGHT, _MARGIN = 595.0, 842.0, 60.0
+_FIRST = 36  # rows that are drawn on the first page
 KINDS = {
     "develop": (
         ("typst", "grid", "repeated"), ("typst", "none", "headless"), ("drawn", "horizontal", "repeated"),
@@ -55,7 +56,7 @@ def document(typesetter: Typesetter, half: str, number: int, seed: int) -> OverP
     producer, lines, how = KINDS[half][number % len(KINDS[half])]
     draw = random.Random(f"{seed}/{half}/{number}")  # noqa: S311 - tables, not secrets
     columns = draw.randint(3, 6)
-    first = _rows(draw, columns, draw.randint(50, 75) if producer == "typst" else 40)
+    first = _rows(draw, columns, draw.randint(50, 75) if producer == "typst" else _FIRST + draw.randint(6, 30))
     second = _rows(draw, columns + (how == "other-columns"), draw.randint(6, 30))
     around = words.paragraph(draw, "en", 3)
     if producer == "typst":
@@ -110,9 +111,9 @@ def _typst(draw: random.Random, lines: str, how: str, first: _Rows, second: _Row
 def _drawn(draw: random.Random, lines: str, how: str, first: _Rows, second: _Rows, around: str) -> Any:
     pdf = pymupdf.open()
     has_head = draw.random() < 0.5
-    pages: list[tuple[_Rows, Sequence[Sequence[str]], bool]] = [(first, first.body[:36], True)]
+    pages: list[tuple[_Rows, Sequence[Sequence[str]], bool]] = [(first, first.body[:_FIRST], True)]
     if how in JOINED:
-        pages.append((first, [*first.body[36:], *second.body], how != "headless"))
+        pages.append((first, first.body[_FIRST:], how != "headless"))
     else:
         pages.append((second, second.body, True))
     for number, (rows, body, is_headed) in enumerate(pages):
