@@ -1,7 +1,7 @@
 """Label a shard's pages: Markdown below data/labels, a row for each page in the manifest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +32,8 @@ def main(
     label_manifest: Path,
 ) -> None:
     """Label the pages that were rendered, put corrections in place, write the manifest."""
-    if settings.agreement != "none":
-        agreement.require(settings.agreement_languages)
+    settings = replace(settings, agreement=agreement.reader_of(settings.agreement))
+    agreement.require(settings.agreement, settings.agreement_languages)
     documents, variables = identify(raw, identities)
     states = manifests.rows(manifests.read([document_manifest], DOCUMENT_TEXT_COLUMNS))
     page_rows: dict[str, list[dict[str, Any]]] = {}
@@ -73,6 +73,8 @@ if __name__ == "__main__":
                 snakemake.params.code,
                 config.labels.agreement,
                 config.labels.agreement_languages,
+                config.labels.table_agreement,
+                config.labels.witnesses,
             ),
             snakemake.threads,
             Path(snakemake.output.labels),

@@ -11,7 +11,7 @@ from scribetune.cli.options import ConfigFiles, Folder, called_again
 
 
 def teach(
-    model: Annotated[str, typer.Argument(help="Folder of a model, or a hub id: the teacher.")],
+    model: Annotated[str, typer.Argument(help="The teacher: folder of a model, a hub id, or rapidocr.")],
     reasons: Annotated[
         list[str] | None,
         typer.Option("--reason", help="Pages refused for this; may be given again. Default: all that can be read."),
@@ -20,11 +20,15 @@ def teach(
     folder: Folder = Path(),
     config_files: ConfigFiles = None,
 ) -> None:
-    """Label scans and other refused pages with a model; labels of people are never overwritten.
+    """Label scans and other refused pages with a model, or rapidocr; labels of people are never overwritten.
 
     Its answers go to data/corrections, each with a first line that names the model. The next build takes them up, and
     shows `teacher` as their source in manifests, model card and lineage. A test set labelled by a teacher measures
     agreement with the teacher: let people correct those pages.
+
+    `scribetune teach rapidocr` needs no model: two readers read each line, rapidocr's and Tesseract (where it is not
+    installed, rapidocr's twice), and a page is used where they agree on enough of its lines (selection.min_agreement).
+    The others wait for you in `scribetune review`.
     """
     with errors_in_words():
         from scribetune.core import config
@@ -37,6 +41,11 @@ def teach(
             f"{done.written} labels written, {done.by_people} pages labelled by people left as they are, "
             f"{done.unfinished} unfinished answers and {done.empty} empty ones without a label\n"
         )
+        if done.lines:
+            sys.stdout.write(
+                f"{done.agreed} of {done.lines} lines are read alike by both readers; {done.below} pages are below "
+                f"selection.min_agreement ({settings.selection.min_agreement:g}) and wait for you: scribetune review\n"
+            )
         if done.written:
             again = remembered.command(folder, build=called_again(folder, config_files, None))
             sys.stdout.write(f"What takes the labels up: {shown(again)}\n")

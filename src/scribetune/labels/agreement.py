@@ -1,9 +1,11 @@
-"""How far an independent reading of the page image agrees with its label: Tesseract, where it is installed.
+"""Who reads page images to see whether their labels are right, and how far Tesseract agrees, where it is asked.
 
-A text layer can be complete and wrong. OCR of the image shares no code and no mistakes with it. Words are compared as
-a multiset, since OCR and label may take columns in another order.
+A text layer can be complete and wrong. OCR of the image shares no code and no mistakes with it. `image_witness` reads
+samples by place; Tesseract reads whole pages, whose words are compared as a multiset, since OCR and label may take
+columns in another order.
 """
 
+import logging
 import os
 import shutil
 import subprocess
@@ -13,7 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scribetune.core.errors import UserError
+from scribetune.labels import image_models
 from scribetune.text import markdown
+
+logger = logging.getLogger(__name__)
 
 UNKNOWN = -1.0
 """Agreement of a page that was not read by OCR."""
@@ -23,7 +28,36 @@ _TIMEOUT_S = 1200
 _LONGEST_PX = 6000
 
 
-def require(languages: str) -> None:
+def reader_of(setting: str) -> str:
+    """Return who reads images where `labels.agreement` is `setting`: "rapidocr", "tesseract" or "none".
+
+    Where nobody does although somebody would, the log says what is not checked.
+    """
+    if setting != "auto":
+        return setting
+    if image_models.is_installed():
+        return "rapidocr"
+    logger.warning(
+        "labels.agreement: the package rapidocr is not installed, so no label is compared with what its page image "
+        "shows (wrong letters of a font, text that is in no text layer). What to do: make env, or set "
+        "labels.agreement: none"
+    )
+    return "none"
+
+
+def require(reader: str, languages: str) -> None:
+    """Check that what reads images is there.
+
+    Raises:
+        UserError: It is not, or lacks a language, or its models are not those that are known.
+    """
+    if reader == "rapidocr":
+        image_models.require()
+    elif reader == "tesseract":
+        _require_tesseract(languages)
+
+
+def _require_tesseract(languages: str) -> None:
     """Check that Tesseract and its language data (as it takes them: `eng+chi_sim`) are there.
 
     Raises:

@@ -10,5 +10,5 @@ refusals    what a reviewer is told when something cannot be done
 session     these joined under one lock: opens pages, takes decisions, tells the second of two people on one page
 server      the web server: a Starlette application on 127.0.0.1, run by uvicorn
 guard       who may talk to it: this machine's browser, from the page itself, with the token
-teacher     labels by a teacher model for pages that have none: scans, refused text layers
+teacher     labels by a teacher model, or two readers of lines, for pages that have none: scans, refused text layers
 """

@@ -1,21 +1,25 @@
-"""Labels by a teacher model for pages that have none: scans, and pages whose text layer was refused.
+"""Labels by a teacher for pages that have none: scans, and pages whose text layer was refused.
 
-The model reads the page images with the same generation code as the build's predictions, and its answers go where
-people's labels go, each with a first line that says so: a label of a person is never overwritten, and the manifest and
-the lineage show `teacher` as the source.
+The teacher is a model, or `rapidocr`: two readers of lines that need no model of one's own. A model reads the page
+images with the same generation code as the build's predictions. The answers go where people's labels go, each with a
+first line that says so: a label of a person is never overwritten, and the manifest and the lineage show `teacher` as
+the source.
 """
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scribetune.core import csv_files, files
+from scribetune.core import csv_files, files, isolation
 from scribetune.core.config import Config
 from scribetune.core.errors import UserError
+from scribetune.core.progress import bar
 from scribetune.dataset import unlabelled
-from scribetune.labels.corrections import read_correction
+from scribetune.labels import agreement, image_models, two_readings
+from scribetune.labels.corrections import read_correction, with_unsure
 from scribetune.models import families
 from scribetune.models.examples import Page
 from scribetune.record import remembered
@@ -26,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 SELECTION = Path("data/manifests/selection/all.csv")
 READABLE = unlabelled.READABLE
+TWO_READERS = image_models.PACKAGE
+"""Name of the teacher that is no model: lines that two readers agree on."""
+_S_PER_PAGE = 300.0  # processor time
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,11 @@ class Teaching:
 
     written: int  # labels written
     by_people: int  # pages that a person has labelled already: left as they are
-    unfinished: int  # pages whose answer did not come to its end (too long, or in a loop): no label
-    empty: int  # pages for which the model wrote nothing
+    unfinished: int  # pages whose answer did not come to its end (too long, in a loop, or failed): no label
+    empty: int  # pages for which the teacher wrote nothing
+    lines: int = 0  # read by two readers
+    agreed: int = 0  # lines that both read alike
+    below: int = 0  # labels written on which they agree too little to be used (`selection.min_agreement`)
 
 
 def refused_pages(folder: Path, reasons: Collection[str]) -> list[tuple[str, int, Path]]:
@@ -60,10 +70,13 @@ def refused_pages(folder: Path, reasons: Collection[str]) -> list[tuple[str, int
 def teach(
     config: Config, model: str, reasons: Sequence[str] = READABLE, limit: int | None = None, folder: Path = Path()
 ) -> Teaching:
-    """Label a build's pages refused for these reasons with a model (a folder, or a hub id), at most `limit`.
+    """Label a build's pages refused for these reasons with a model (a folder, a hub id or `rapidocr`), at most `limit`.
 
     The next build in `folder` takes the labels up. Of the configuration, `task`, `generate`, `labels.corrections` and
     precision and threads of `train` are used.
+
+    With `rapidocr` each label says on how many of its lines two readers agree (`labels.two_readings`); the gate
+    `selection.min_agreement` holds for it, and what falls below waits for a person in `scribetune review`.
 
     Raises:
         UserError: An unknown reason, no manifest, no usable model, or a folder of corrections that is a link.
@@ -74,7 +87,12 @@ def teach(
             f"No page can be labelled for the reason {', '.join(unknown)}; accepted: {', '.join(READABLE)}.",
             todo="name some of these",
         )
-    _require_usable(config, model)
+    if model == TWO_READERS:
+        agreement.require(TWO_READERS, "")
+        if two_readings.readers() == two_readings.BY_TWO:
+            agreement.require("tesseract", config.labels.agreement_languages)
+    else:
+        _require_usable(config, model)
     corrections = folder / config.labels.corrections
     found = refused_pages(folder, reasons)
     people = [page for page in found if _is_by_people(_target(corrections, *page[:2]))]
@@ -83,8 +101,12 @@ def teach(
         _refuse_link(corrections, document)
     counts: Counter[str] = Counter()
     if waiting:
-        counts = _write(config, model, corrections, waiting)
-    return Teaching(counts["written"], len(people), counts["unfinished"], counts["empty"])
+        write = _write_twice_read if model == TWO_READERS else _write
+        counts = write(config, model, corrections, waiting)
+    return Teaching(
+        counts["written"], len(people), counts["unfinished"], counts["empty"],
+        counts["lines"], counts["agreed"], counts["below"],
+    )  # fmt: skip
 
 
 def _refuse_link(folder: Path, document: str) -> None:
@@ -128,6 +150,41 @@ def _write(config: Config, model: str, folder: Path, waiting: Sequence[tuple[str
         else:
             logger.warning("%s: no label (%s, stopped by %s)", prediction.id, outcome, prediction.stop_reason)
     return counts
+
+
+def _write_twice_read(
+    config: Config, model: str, folder: Path, waiting: Sequence[tuple[str, int, Path]]
+) -> Counter[str]:
+    languages, who = config.labels.agreement_languages, two_readings.readers()
+    tasks = [isolation.Task(two_readings.of_file, (str(image), languages), _S_PER_PAGE) for _, _, image in waiting]
+    counts: Counter[str] = Counter()
+    with (
+        isolation.Workers(min(len(tasks), os.cpu_count() or 1)) as workers,
+        bar("Reading", len(tasks), "pages") as advance,
+    ):
+        for (document, number, _), outcome in zip(waiting, workers.run(tasks), strict=True):
+            advance(note=document)
+            if outcome.failure:
+                counts["unfinished"] += 1
+                logger.warning("%s page %d: no label (%s: %s)", document, number, model, outcome.message)
+                continue
+            lines: list[two_readings.DoublyRead] = outcome.value
+            rows = [" ".join(line.text for line in row) for row in two_readings.in_order(lines)]
+            text = markdown.normalise("\n".join(row for row in rows if row))
+            if not text:
+                counts["empty"] += 1
+                continue
+            unsure = [_as_unsure(line) for line in lines if not line.agrees]
+            files.write_text(_target(folder, document, number), with_unsure(who, text, unsure, len(lines)))
+            agreed = len(lines) - len(unsure)
+            counts["below"] += agreed < config.selection.min_agreement * len(lines)
+            counts += Counter(written=1, lines=len(lines), agreed=agreed)
+    return counts
+
+
+def _as_unsure(line: two_readings.DoublyRead) -> dict[str, str]:
+    x0, y0, x1, y1 = line.box
+    return {"label": line.text, "image": line.other, "place": f"{x0:.0f},{y0:.0f}–{x1:.0f},{y1:.0f} px"}
 
 
 def _target(folder: Path, document: str, page: int) -> Path:

@@ -21,7 +21,7 @@ def test_agreement_counts_words_whatever_their_order_and_case() -> None:
 def test_a_missing_program_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match="no program of that name is installed"):
-        agreement.require("eng")
+        agreement.require("tesseract", "eng")
 
 
 @pytest.mark.skipif(
@@ -32,7 +32,7 @@ def test_a_right_label_agrees_with_the_page_image(tmp_path: Path) -> None:
     path = pdf_factory.healthy(tmp_path / "a.pdf", 7)
     assert reader.PageReader(str(path), "", settings).read(0).agreement > 0.9
     with pytest.raises(UserError, match="no data for xyz"):
-        agreement.require("eng+xyz")
+        agreement.require("tesseract", "eng+xyz")
 
 
 @pytest.mark.skipif(

@@ -1,15 +1,21 @@
 """Promises about a teacher model: it labels what the machine could not, and never overwrites people."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pymupdf
 import pytest
 
 from scribetune import generation
 from scribetune.core import config
 from scribetune.core.errors import UserError
+from scribetune.dataset.selection import Reason, refuse
 from scribetune.generation import Prediction
+from scribetune.labels import image_models, two_readings
+from scribetune.labels.corrections import correct, read_correction, with_unsure
+from scribetune.labels.rows import LabelStatus, row_without_label
 from scribetune.review import teacher
 
 
@@ -81,3 +87,47 @@ def test_reasons_that_no_model_can_mend_are_refused(tmp_path: Path, monkeypatch:
         teacher.teach(config.Config(), "model", ["duplicate"])
     with pytest.raises(UserError, match="does not exist"):
         teacher.teach(config.Config(), "model")
+
+
+def scan_of(lines: Sequence[str], path: Path) -> None:
+    """Draw lines of text as an image."""
+    page = pymupdf.open().new_page(width=400, height=60 + 30 * len(lines))
+    for number, line in enumerate(lines):
+        page.insert_text((30, 50 + 30 * number), line, fontsize=14)
+    page.get_pixmap(dpi=150).save(path)
+
+
+@pytest.mark.skipif(not image_models.is_installed(), reason="rapidocr is not installed (make env)")
+def test_two_readers_teach_scans_without_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ("Invoice 2041 of the brewery", "Twelve barrels of dark beer", "to be paid within ten days")
+    scan_of(lines, Path("page.png"))
+    teacher.SELECTION.parent.mkdir(parents=True)
+    teacher.SELECTION.write_text("document,page,image,reason\na,1,page.png,scan\n", encoding="utf-8")
+    settings = config.Config()
+    done = teacher.teach(settings, "rapidocr")
+    assert (done.written, done.lines, done.agreed, done.below) == (1, 3, 3, 0)
+    written = read_correction(Path("data/corrections/a/p0001.md"))
+    assert written.text == "\n".join(lines) + "\n"
+    assert (written.source, written.author, written.agreement) == ("teacher", two_readings.readers(), 1.0)
+
+
+def test_lines_that_two_readers_read_differently_are_named_and_keep_a_page_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    unsure = [{"label": "9.00 -- paid", "image": "3.00 -- paid", "place": "10,20–60,40 px"}]
+    path = Path("data/corrections/a/p0001.md")
+    path.parent.mkdir(parents=True)
+    text = with_unsure("rapidocr and tesseract", "Total\n9.00 -- paid", unsure, 2)
+    assert text.split("\n")[1].count("--") == 2  # of the comment itself
+    path.write_text(text, encoding="utf-8")
+    row = correct(row_without_label("a", 1, LabelStatus.NO_TEXT, ""), path)
+    assert row.label_source == "teacher"
+    assert row.agreement == 0.5
+    assert json.loads(row.disagreements) == unsure
+    assert "“9.00 -- paid” or “3.00 -- paid” at 10,20–60,40 px" in row.message
+    assert Path(row.label).read_text(encoding="utf-8") == "Total\n9.00 -- paid\n"
+    gates = {"status_page": "scan", "status_label": row.status, **vars(row)}
+    assert refuse(gates, config.Selection()) is Reason.LOW_AGREEMENT
+    assert refuse({**gates, "agreement": 0.9}, config.Selection()) is Reason.ACCEPTED

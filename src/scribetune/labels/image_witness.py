@@ -1,0 +1,357 @@
+"""What the page image says against the text layer: a second reader that shares no code and no mistakes with the first.
+
+Reading whole pages would cost more than labelling them. What is wrong with a text layer is wrong with a font, so a
+sample is enough: of a document the pages on which fonts come up, and there words of these fonts, chosen so that they
+have as many different letters as can be. Besides, lines are looked for where no word stands.
+
+Networks that read images err too. So only what is clear counts: words in one font of which most are read otherwise,
+a letter that is always read as one other, lines of text without a word beneath, words where nothing is drawn.
+"""
+
+import json
+import logging
+import time
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from scribetune.documents import drawn_page, page_images
+from scribetune.documents.text_layer_checks import is_seen
+from scribetune.labels import image_models, image_reading
+from scribetune.labels.tables.cells import Box, union
+from scribetune.text.markdown import is_cjk
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+logger = logging.getLogger(__name__)
+
+_PAGES_SHARE = 0.1  # of a document's pages, and one more: so many are read at most
+_WORDS = 24  # of a page are read, more or fewer as it has fonts
+_LEAST_OF_FONT, _MOST_OF_FONT = 3, 12
+_NARROWED = 0.7  # of its width: what a PDF draws is read as well, in less time
+_LEAST_LETTERS, _MOST_LETTERS = 3, 14
+_LEAST_SIZE = 5.0  # points
+_ACROSS = 0.999  # of its direction: the text runs to the right
+_CERTAIN = 0.85  # what is read with less certainty is no evidence
+_ALIKE, _LEAST_EVIDENCE = 0.6, 12  # likeness of a font's words to what is read; characters
+_ALWAYS = 2  # times a letter is read as another, and never as itself
+_SEARCHED_PX = 704  # long side of the image in which lines without words are looked for
+_COVERED = 0.15  # of a line, by words
+_LOST_LETTERS, _LOST_LINES, _MOST_LOST = 12, 2, 6
+_LEAST_UNDRAWN, _UNDRAWN_SHARE = 3, 0.02
+_LONG_SIDE_PX = 1728
+_ALIKE_LETTERS = ("o0", "l|ı1!i", "s5$", "z2", ",‚", "'‘’`´", '"“”„', "-–—−‐‑", ".·•∙")
+_LOOK_ALIKE = {ord(other): letters[0] for letters in _ALIKE_LETTERS for other in letters[1:]}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A place where the image was read, in points of the page as it is shown."""
+
+    label: str  # what the text layer says; "" where it says nothing
+    image: str  # what the image says; "" where nothing is drawn
+    box: Box
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Something that text layer and image clearly differ in."""
+
+    kind: str  # "font", "letter", "lost" or "undrawn"
+    what: str  # in plain words
+    agreement: float  # 0–1: how much of it agrees
+    readings: tuple[Reading, ...]
+    font: str = ""  # whose words they are
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """What the image of a page says against its text layer."""
+
+    agreement: float  # the least of what was looked at, 0–1
+    disagreements: tuple[Disagreement, ...]
+    seconds: float  # on the clock, rendering included
+
+
+@dataclass(frozen=True)
+class _FontWord:
+    """A word, or a few characters of a script without blanks, in one font."""
+
+    text: str
+    font: str
+    box: Box
+
+
+class Witness:
+    """Reads a sample of the pages of one PDF: a pymupdf.Document, which is left as it is."""
+
+    def __init__(self, pdf: Any) -> None:
+        self._pdf = pdf
+        self._found: dict[int, tuple[Disagreement, ...]] = {}
+
+    @cached_property
+    def _fonts(self) -> list[frozenset[int]]:
+        """Of each page the fonts, by their numbers in the file."""
+        return [
+            frozenset(int(font[0]) for font in self._pdf.get_page_fonts(index)) for index in range(self._pdf.page_count)
+        ]
+
+    @cached_property
+    def sample(self) -> dict[int, frozenset[int]]:
+        """Pages to read, counted from 0, each with the fonts that come up there (numbers in the file)."""
+        most = 1 + int(_PAGES_SHARE * len(self._fonts))
+        chosen: dict[int, frozenset[int]] = {}
+        known: set[int] = set()
+        for index, fonts in enumerate(self._fonts):
+            new = fonts - known
+            if new and len(chosen) < most:
+                chosen[index] = new
+                known |= new
+        return chosen
+
+    def of_page(self, index: int, *, has_unseen: bool = False) -> Testimony | None:
+        """Return what speaks against a page, counted from 0; None where nothing was read and nothing is known.
+
+        It is read if it is in the sample, or if it has text that nobody sees (which its label has not). What was found
+        out about its fonts on other pages counts here too.
+        """
+        began = time.perf_counter()
+        is_read = index in self.sample or has_unseen
+        against = [one for one in (self._read(index) if is_read else ()) if not (has_unseen and one.kind == "undrawn")]
+        elsewhere = [one for one in self._elsewhere(index) if one.font not in {known.font for known in against}]
+        if elsewhere:
+            words, _ = _words_of(self._pdf[index].get_displaylist())
+            drawn = {word.font for word in words}
+            against += [one for one in elsewhere if one.font in drawn]
+        if not is_read and not against:
+            return None
+        agreement = min([1.0, *(one.agreement for one in against)])
+        return Testimony(agreement, tuple(against), time.perf_counter() - began)
+
+    def _elsewhere(self, index: int) -> Iterator[Disagreement]:
+        """Yield what was found out about fonts on the pages of the sample that share some with a page."""
+        for other, fonts in self.sample.items():
+            if other == index or not fonts & self._fonts[index]:
+                continue
+            try:
+                yield from (one for one in self._read(other) if one.font)
+            except (RuntimeError, ValueError) as error:  # page `other` is refused for it, and this one is not
+                logger.info("page %d: its image says nothing about fonts: %s", other + 1, error)
+
+    def _read(self, index: int) -> tuple[Disagreement, ...]:
+        if index not in self._found:
+            self._found[index] = read_page(self._pdf[index])
+        return self._found[index]
+
+
+def to_json(disagreements: Sequence[Disagreement]) -> str:
+    """Return disagreements as the manifest has them; "" for none."""
+    return json.dumps([asdict(one) for one in disagreements], ensure_ascii=False) if disagreements else ""
+
+
+def in_words(disagreements: Sequence[Disagreement], page: int) -> str:
+    """Return what the image of a page, counted from 1, says otherwise; "" where nothing is."""
+    said = "; ".join(one.what for one in disagreements)
+    return f"the image of page {page} says otherwise: {said}" if said else ""
+
+
+def read_page(page: Any) -> tuple[Disagreement, ...]:
+    """Read words of each font of a pymupdf.Page, and lines where it has no words; return what clearly differs."""
+    from PIL import Image
+
+    shown = page.get_displaylist()
+    rendered = page_images.render(page, shown, _LONG_SIDE_PX, "gray")
+    image = Image.fromarray(rendered.pixels)
+    words, pictures = _words_of(shown)
+    found = list(_unlike_fonts(_sampled(words), image, rendered.scale))
+    found += _undrawn([word for word in words if not is_seen(word.box, rendered)], len(words))
+    found += _lost([word.box for word in words], pictures, image, rendered.scale)
+    return tuple(found)
+
+
+def _words_of(shown: Any) -> tuple[list[_FontWord], list[Box]]:
+    """Return the words of a pymupdf.DisplayList that run to the right and are painted, and the boxes of images."""
+    import pymupdf
+
+    flags = pymupdf.TEXTFLAGS_RAWDICT & ~(pymupdf.TEXT_PRESERVE_IMAGES | pymupdf.TEXT_PRESERVE_LIGATURES)
+    tags = pymupdf.TOOLS.set_subset_fontnames()
+    pymupdf.TOOLS.set_subset_fontnames(True)  # two subsets of one typeface are two fonts
+    try:
+        blocks = pymupdf.TextPage(shown.get_textpage(flags)).extractRAWDICT()["blocks"]
+    finally:
+        pymupdf.TOOLS.set_subset_fontnames(tags)
+    words = [
+        word
+        for block in blocks
+        for line in block.get("lines", ())
+        for span in line["spans"]
+        for word in _cut(span, is_read=line["dir"][0] > _ACROSS and span["size"] >= _LEAST_SIZE)
+    ]
+    return words, [drawn.box for drawn in drawn_page.read(shown).images]
+
+
+def _cut(span: Mapping[str, Any], *, is_read: bool) -> Iterator[_FontWord]:
+    """Cut a span into words; those that cannot be read have no font."""
+    letters: list[Any] = []
+    for character in (*span["chars"], None):
+        ends = character is None or character["c"].isspace()
+        if letters and (ends or len(letters) == _MOST_LETTERS):
+            text = "".join(letter["c"] for letter in letters)
+            box = union([letter["bbox"] for letter in letters])
+            yield _FontWord(text, span["font"] if is_read and span.get("alpha", 255) else "", box)
+            letters = []
+        if not ends:
+            letters.append(character)
+
+
+def _sampled(words: Sequence[_FontWord]) -> list[_FontWord]:
+    """Choose words of each font that have as many different letters as can be, each in as many as two of them."""
+    known = set(image_models.alphabet())
+    by_font: dict[str, list[_FontWord]] = defaultdict(list)
+    for word in words:
+        if word.font and sum(map(str.isalnum, word.text)) >= _LEAST_LETTERS and known.issuperset(word.text):
+            by_font[word.font].append(word)
+    chosen: list[_FontWord] = []
+    for font in sorted(by_font):
+        most = min(_MOST_OF_FONT, max(_LEAST_OF_FONT, _WORDS // len(by_font)))
+        waiting = {word.text: word for word in reversed(by_font[font])}
+        seen: Counter[str] = Counter()
+        while waiting and most:
+            # As many letters that are not seen twice yet as can be, for what it costs to read them.
+            best = max(waiting, key=lambda text: sum(seen[letter] < _ALWAYS for letter in set(text)) / (len(text) + 3))
+            seen.update(set(best))
+            chosen.append(waiting.pop(best))
+            most -= 1
+    return chosen
+
+
+def _unlike_fonts(words: Sequence[_FontWord], image: "Image", scale: float) -> Iterator[Disagreement]:
+    """Read words, and yield the fonts most of whose words are read otherwise, or one of whose letters always is."""
+    for font, own in groupby(words, key=lambda word: word.font):
+        readings = []
+        for word in own:
+            cut = image_reading.cut_out(image, _corners(word.box, scale))
+            read = image_reading.text_of(cut.resize((max(1, round(_NARROWED * cut.width)), cut.height)))
+            if read.score >= _CERTAIN:
+                readings.append(Reading(word.text, read.text, word.box))
+        pairs = [(_plain(reading.label), _plain(reading.image)) for reading in readings]
+        letters = sum(max(len(said), len(seen)) for said, seen in pairs)
+        if letters < _LEAST_EVIDENCE:
+            continue
+        alike = 1 - sum(_distance(said, seen) for said, seen in pairs) / letters
+        if alike < _ALIKE:
+            worst = [one for one, (said, seen) in zip(readings, pairs, strict=True) if said != seen]
+            what = f"the letters of the font {font} are read as others: {_shown(worst)}"
+            yield Disagreement("font", what, round(alike, 6), tuple(worst), font)
+            continue
+        for letter, other in _exchanged(pairs):
+            shown = [one for one, (said, _) in zip(readings, pairs, strict=True) if letter in said]
+            what = f"“{letter}” of the font {font} is always read as “{other}”: {_shown(shown)}"
+            yield Disagreement("letter", what, 0.5, tuple(shown), font)
+
+
+def _corners(box: Box, scale: float) -> tuple[tuple[float, float], ...]:
+    """Return the corners of a word on the image, with a little around it."""
+    x0, y0, x1, y1 = (value * scale for value in box)
+    by = 0.06 * (y1 - y0)
+    return ((x0 - 2 * by, y0 - by), (x1 + 2 * by, y0 - by), (x1 + 2 * by, y1 + by), (x0 - 2 * by, y1 + by))
+
+
+def _plain(text: str) -> str:
+    """Return a text as it is compared: without blanks and accents, letters that look alike as one."""
+    parts = unicodedata.normalize("NFKD", text).casefold().translate(_LOOK_ALIKE)
+    return "".join(part for part in parts if not part.isspace() and not unicodedata.combining(part))
+
+
+def _distance(one: str, other: str) -> int:
+    from rapidfuzz.distance import Levenshtein
+
+    return Levenshtein.distance(one, other)
+
+
+def _exchanged(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return letters that are read as one other each time, in several words, and never as themselves."""
+    from rapidfuzz.distance import Levenshtein
+
+    read_as: dict[str, Counter[str]] = defaultdict(Counter)
+    for said, seen in pairs:
+        as_read = dict.fromkeys(range(len(said)), "")
+        for code in Levenshtein.opcodes(said, seen):
+            if code.tag in ("equal", "replace"):
+                length = code.src_end - code.src_start
+                as_read |= {code.src_start + step: seen[code.dest_start + step] for step in range(length)}
+        for letter, other in {(said[at], other) for at, other in as_read.items()}:
+            read_as[letter][other] += 1
+    return [
+        (letter, others.most_common(1)[0][0])
+        for letter, others in sorted(read_as.items())
+        if len(others) == 1 and others.total() >= _ALWAYS and letter.isalnum()
+        and next(iter(others)) not in ("", letter) and next(iter(others)).isalnum()
+    ]  # fmt: skip
+
+
+def _shown(readings: Sequence[Reading]) -> str:
+    """Return readings in words, with their places."""
+    first = readings[:3]
+    more = f", and {len(readings) - 3} more" if len(readings) > 3 else ""
+    return ", ".join(f"“{one.label}” is read “{one.image}” at {_place(one.box)}" for one in first) + more
+
+
+def _place(box: Box) -> str:
+    return f"{box[0]:.0f},{box[1]:.0f}–{box[2]:.0f},{box[3]:.0f} pt"
+
+
+def _undrawn(words: Sequence[_FontWord], of: int) -> list[Disagreement]:
+    """Return words where nothing is seen, if there are many."""
+    undrawn = [Reading(word.text, "", word.box) for word in words if any(map(str.isalnum, word.text))]
+    if len(undrawn) < _LEAST_UNDRAWN or len(undrawn) < _UNDRAWN_SHARE * of:
+        return []
+    shown = ", ".join(f"“{one.label}” at {_place(one.box)}" for one in undrawn[:3])
+    what = f"nothing is seen where {len(undrawn)} of {of} words stand: {shown}"
+    return [Disagreement("undrawn", what, round(1 - len(undrawn) / of, 6), tuple(undrawn))]
+
+
+def _lost(words: Sequence[Box], pictures: Sequence[Box], image: "Image", scale: float) -> list[Disagreement]:
+    """Read lines where no word stands, nor a picture; return them if they are several and say something."""
+    import numpy as np
+
+    small = image.resize([max(1, round(side * _SEARCHED_PX / max(image.size))) for side in image.size])
+    by = max(image.size) / _SEARCHED_PX
+    covering = np.array([*words, *pictures], float).reshape(-1, 4)
+    lost: list[Reading] = []
+    tried = 0
+    for corners in image_reading.find(small, 1):
+        x0, y0, x1, y1 = (value * by / scale for value in image_reading.around(corners))
+        box = x0, y0, x1, y1
+        if _covered(box, covering) > _COVERED or tried == _MOST_LOST:
+            continue
+        tried += 1
+        read = image_reading.text_of(image_reading.cut_out(image, [(x * by, y * by) for x, y in corners]))
+        letters = sum(map(str.isalnum, read.text))
+        if read.score >= _CERTAIN and (
+            letters >= _LOST_LETTERS or (letters >= _LOST_LETTERS / 3 and is_cjk(read.text))
+        ):
+            lost.append(Reading("", read.text, box))
+    if len(lost) < _LOST_LINES:
+        return []
+    shown = ", ".join(f"“{one.image}” at {_place(one.box)}" for one in lost[:3])
+    share = len(lost) / (len(lost) + max(1, len(words) / 10))
+    what = f"{len(lost)} lines are seen where the text layer has no words: {shown}"
+    return [Disagreement("lost", what, round(1 - share, 6), tuple(lost))]
+
+
+def _covered(box: Box, words: "NDArray[np.float64]") -> float:
+    """Return which share of a box words (n × 4) cover, which do not lie upon each other."""
+    import numpy as np
+
+    across = np.minimum(box[2], words[:, 2]) - np.maximum(box[0], words[:, 0])
+    down = np.minimum(box[3], words[:, 3]) - np.maximum(box[1], words[:, 1])
+    area = max(1e-6, (box[2] - box[0]) * (box[3] - box[1]))
+    return float((across.clip(0) * down.clip(0)).sum() / area)

@@ -1,0 +1,78 @@
+"""Promises about scans read by two readers: agreement is letter by letter, and lines come in the order of reading."""
+
+import pymupdf
+import pytest
+from PIL import Image
+
+from scribetune.labels import image_models, image_reading, two_readings
+from scribetune.labels.image_reading import ReadText
+from scribetune.labels.two_readings import DoublyRead
+
+LINE = ((20.0, 20.0), (120.0, 20.0), (120.0, 40.0), (20.0, 40.0))
+
+
+def drawn(marks_at: tuple[int, ...]) -> Image.Image:
+    """Return an image with a dark line of text, and with marks beside it."""
+    image = Image.new("RGB", (300, 60), "white")
+    image.paste("black", (22, 24, 118, 36))
+    for x in marks_at:
+        image.paste("black", (x, 28, x + 3, 32))
+    return image
+
+
+def read_as(
+    monkeypatch: pytest.MonkeyPatch, image: Image.Image, first: list[str], second: list[str]
+) -> list[DoublyRead]:
+    """Read an image of one line with readers that say these texts, of the line and then of it with its ends."""
+    texts = iter(first)
+    monkeypatch.setattr(image_reading, "find", lambda _: [LINE])
+    monkeypatch.setattr(image_reading, "text_of", lambda _: ReadText(next(texts), 1.0, 1.0))
+    monkeypatch.setattr(two_readings, "readers", lambda: two_readings.BY_TWO)
+    monkeypatch.setattr(two_readings, "_by_tesseract", lambda cuts, _: second[: len(cuts)])
+    return two_readings.lines_of(image, "eng")
+
+
+def test_a_line_is_agreed_on_letter_by_letter_blanks_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    (same,) = read_as(monkeypatch, drawn(()), ["TotalGST"], ["Total GST"])
+    assert (same.text, same.agrees) == ("TotalGST", True)
+    for other in ("Total G5T", "Total gst", ""):
+        (line,) = read_as(monkeypatch, drawn(()), ["Total GST"], [other])
+        assert (line.other, line.agrees) == (other, False)
+
+
+def test_a_mark_that_stands_apart_belongs_to_its_line_where_both_see_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = read_as(monkeypatch, drawn((132,)), ["Total", "Total :"], ["Total", "Total:"])
+    assert (line.text, line.agrees) == ("Total :", True)
+    (line,) = read_as(monkeypatch, drawn((132,)), ["Total", "Total :"], ["Total", "Total"])
+    assert line.agrees is False
+    (line,) = read_as(monkeypatch, drawn((132,)), ["Total", "Total"], ["Total", "Total ~"])  # dirt
+    assert (line.text, line.agrees) == ("Total", True)
+    (line,) = read_as(monkeypatch, drawn((200,)), ["Total", "never asked"], ["Total"])  # too far off
+    assert line.text == "Total"
+
+
+def line_at(x0: float, y0: float, text: str) -> DoublyRead:
+    return DoublyRead(text, text, agrees=True, box=(x0, y0, x0 + 9.0 * len(text), y0 + 20))
+
+
+def test_what_stands_at_one_height_is_one_row_from_left_to_right() -> None:
+    lines = [line_at(300, 52, "9.00"), line_at(20, 50, "Total"), line_at(20, 20, "Receipt 41")]
+    rows = two_readings.in_order(lines)
+    assert [[line.text for line in row] for row in rows] == [["Receipt 41"], ["Total", "9.00"]]
+
+
+def test_columns_of_text_are_read_one_after_another() -> None:
+    words = "a column of running text, long as in books"
+    lines = [line_at(x, 40 + 30 * row, f"{words} {x}{row}") for row in range(8) for x in (20, 520)]
+    rows = two_readings.in_order(lines)
+    assert [row[0].text[-2:].strip() for row in rows] == [f"0{row}" for row in range(8)] * 2
+
+
+@pytest.mark.skipif(not image_models.is_installed(), reason="rapidocr is not installed (make env)")
+def test_without_tesseract_one_reader_reads_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    page = pymupdf.open().new_page(width=300, height=80)
+    page.insert_text((20, 45), "Twelve barrels of beer", fontsize=14)
+    assert two_readings.readers() == two_readings.BY_ONE
+    (line,) = two_readings.lines_of(page.get_pixmap(dpi=150).pil_image(), "eng")
+    assert (line.text, line.agrees) == ("Twelve barrels of beer", True)
