@@ -1,5 +1,5 @@
-"""A folder of PDFs → a document-OCR model fine-tuned for it, with evidence and lineage.
-data/raw/**/*.pdf                            input (while it is empty, a sample corpus stands in)
+"""A folder of PDFs and page images → a document-OCR model fine-tuned for it, with evidence and lineage.
+data/raw/**/*.{pdf,png,jpg,tif,webp,bmp}     input (while it is empty, a sample corpus stands in)
 data/{pages,labels}/<doc>/p<NNNN>.{png,md}   page images, Markdown labels
 data/manifests/<stage>/<shard>.csv           one row per page (document): the edges between rules
 data/splits/{train,validation,test}.jsonl    ShareGPT records

@@ -19,7 +19,7 @@ from unittest import mock
 
 from scribetune.core import isolation
 from scribetune.documents import rendering
-from scribetune.documents.inputs import Document, find_pdfs
+from scribetune.documents.inputs import Document, find_documents
 
 SLOW_S = 3.0
 
@@ -73,7 +73,9 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=150)
     parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
-    found = find_pdfs(options.folder.resolve())[:: max(1, len(find_pdfs(options.folder)) // options.documents)]
+    found = find_documents(options.folder.resolve()).documents[
+        :: max(1, len(find_documents(options.folder).documents) // options.documents)
+    ]
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
         quick = rendering.RenderSettings(2304, "auto", SLOW_S, "first look")
         fine = []

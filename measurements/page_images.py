@@ -24,7 +24,7 @@ from PIL import Image
 
 from scribetune.core import isolation
 from scribetune.documents import drawn_page, page_images, rendering, text_layer_checks
-from scribetune.documents.inputs import Document, DocumentStatus, find_pdfs
+from scribetune.documents.inputs import Document, DocumentStatus, find_documents
 
 A4, LETTER = 297 / 210, 11 / 8.5
 SLOW_S = 5.0
@@ -38,7 +38,7 @@ def is_office_paper(page: Any) -> bool:
 
 def healthy(folder: Path) -> list[Document]:
     """Return the documents of which every page is rendered within `SLOW_S`."""
-    found = find_pdfs(folder)
+    found = find_documents(folder).documents
     settings = rendering.RenderSettings(256, "auto", SLOW_S, "first look")
     results = rendering.render_shard(found, {}, settings, workers=1)
     is_slow = [any(row.status == "timed_out" for row in result.pages) for result in results]

@@ -5,6 +5,7 @@
     PYTHONPATH=tests python measurements/table_zoo.py --texts                  # paragraphs and lists
     PYTHONPATH=tests python measurements/table_zoo.py --without wrapped-rows   # what a repair of tables brings
     PYTHONPATH=tests python measurements/table_zoo.py --repairs                # the same for each of them
+    PYTHONPATH=tests python measurements/table_zoo.py --over-pages             # tables over two pages and more
     PYTHONPATH=tests python measurements/table_zoo.py --make-only --keep FOLDER     # PDFs and truth alone
 
 The styles lie in two halves; no style is in both (measurements/zoo/styles.py). Rules are made on the one and figures
@@ -22,6 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +32,13 @@ sys.path.insert(0, str(REPOSITORY / "src"))
 
 from zoo import labels, repairs  # noqa: E402
 from zoo.documents import TableDocument, TextDocument, shared_out, table_document, text_document  # noqa: E402
+from zoo.over_pages import document as over_pages_document  # noqa: E402
 from zoo.scores import TableScore, TextScore, means, table_score, text_score  # noqa: E402
 from zoo.styles import TABLES, TEXTS  # noqa: E402
 
-from scribetune.samples.typesetting import Typesetter  # noqa: E402  the folder above comes first
+from scribetune.labels.continued_tables import continued  # noqa: E402  the folder above comes first
+from scribetune.labels.reader import PageReader  # noqa: E402
+from scribetune.samples.typesetting import Typesetter  # noqa: E402
 
 Document = TableDocument | TextDocument
 Row = dict[str, Any]
@@ -167,6 +172,25 @@ def compare(documents: Sequence[tuple[Document, Path]], names: Sequence[str]) ->
     return found
 
 
+def over_pages(arguments: argparse.Namespace, folder: Path) -> None:
+    """Print how many tables that go on over a page are found, and how many others are joined."""
+    found: dict[bool, list[bool]] = {True: [], False: []}
+    halves = ("develop", "report") if arguments.half == "both" else (arguments.half,)
+    with Typesetter() as typesetter:
+        for half, number in product(halves, range(arguments.count // 10)):
+            made = over_pages_document(typesetter, half, number, arguments.seed)
+            path = folder / "document.pdf"
+            path.write_bytes(made.pdf)
+            reader = PageReader(str(path), "", labels.SETTINGS)
+            ends = [reader.read(page).ends for page in range(reader.page_count)]
+            for before, after in pairwise(ends):
+                is_joined = bool(continued(before, after))
+                found[made.is_joined].append(is_joined)
+                if is_joined != made.is_joined and arguments.half == "develop":
+                    print("wrong:", made.name)
+    print(f"found {sum(found[True])} of {len(found[True])}, joined falsely {sum(found[False])} of {len(found[False])}")
+
+
 def main() -> None:
     """Make the zoo, read it, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -175,6 +199,7 @@ def main() -> None:
     parser.add_argument("--half", choices=("develop", "report", "both"), default="report")
     parser.add_argument("--style", default="", help="only styles with this in their name")
     parser.add_argument("--texts", action="store_true", help="paragraphs and lists instead of tables")
+    parser.add_argument("--over-pages", action="store_true", help="tables that go on over a page (a tenth of --count)")
     parser.add_argument("--skip-library", action="store_true", help="leave pymupdf4llm out")
     parser.add_argument("--without", action="append", choices=list(repairs.REPAIRS), help="compare labels without it")
     parser.add_argument("--repairs", action="store_true", help="compare labels without each of the repairs")
@@ -190,6 +215,9 @@ def main() -> None:
     with ExitStack() as stack:
         folder = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
+        if arguments.over_pages:
+            over_pages(arguments, folder)
+            return
         documents = made(arguments, folder)
         print(f"{len(documents)} documents, seed {arguments.seed}", f"in {folder}" if arguments.keep else "")
         if arguments.make_only:

@@ -2,7 +2,7 @@
 Markdown labels and the choice of pages.
 
 REQUIRED INPUTS: data/manifests/{documents,pages}/<shard>.csv, data/corrections/<doc>/p<NNNN>.md; pages that people
-         rejected (data/corrections/reviews.csv) are a parameter, since other decisions change nothing. The PDFs are read too;
+         rejected (data/corrections/reviews.csv) are a parameter, since other decisions change nothing. The documents are read too;
          the edge is the documents' manifest, which has the hash of each: 10,000 more edges make every start slower
 OUTPUTS: data/manifests/labels/<shard>.csv (labels lie in data/labels), data/manifests/selection/all.csv,
          reports/documents.csv
@@ -41,13 +41,14 @@ rule select_pages:
         documents=expand("data/manifests/documents/{shard}.csv", shard=plan.shards),
         pages=expand("data/manifests/pages/{shard}.csv", shard=plan.shards),
         labels=expand("data/manifests/labels/{shard}.csv", shard=plan.shards),
+        unread=plan.documents.unread,
     output:
         selection="data/manifests/selection/all.csv",
         report=report(
             "reports/documents.csv",
             category="Input",
             subcategory="Documents",
-            labels={"shown": "what became of each PDF, and why"},
+            labels={"shown": "what became of each document, and why"},
             caption="../docs/report/documents.rst",
         ),
     log:

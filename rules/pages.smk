@@ -1,13 +1,13 @@
 """
 Page images.
 
-REQUIRED INPUTS: the PDFs of a shard: the sample corpus, or work/inputs/<shard>.json, which has the hash of each of the user's
+REQUIRED INPUTS: the PDFs and images of a shard: the sample corpus, or work/inputs/<shard>.json, which has the hash of each of the user's
 OUTPUTS: data/manifests/documents/<shard>.csv, data/manifests/pages/<shard>.csv; the images they name lie in data/pages
 """
 
 
 rule render_pages:
-    """Render every page at pages.long_side_px; a PDF that cannot be read gets a row that says why."""
+    """Render every page at pages.long_side_px; a document that cannot be read gets a row that says why."""
     input:
         pdfs=lambda wildcards: plan.documents.pdfs(wildcards.shard),
     output:

@@ -1,4 +1,4 @@
-"""Render a shard's PDFs: page images below data/pages, a row for each document and each page in the manifests."""
+"""Render a shard's documents: page images below data/pages, a row for each document and each page in the manifests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -26,7 +26,7 @@ def main(
     document_manifest: Path,
     page_manifest: Path,
 ) -> None:
-    """Render the PDFs below `raw` with `workers` processes, all but those withdrawn, and write the two manifests."""
+    """Render the documents below `raw` with `workers` processes, all but those withdrawn; write two manifests."""
     documents, variables = identify(raw, identities)
     rendered = rendering.render_shard(documents, open_passwords(variables), settings, workers, withdrawn, variables)
     manifests.write(

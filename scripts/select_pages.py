@@ -11,6 +11,7 @@ from scribetune.core.config import Selection, restrict
 from scribetune.dataset import selection
 from scribetune.documents.inputs import SheetRow
 from scribetune.documents.withdrawals import Withdrawn
+from scribetune.record import listings
 from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ def main(
     limits: Selection,
     withdrawn: Withdrawn,
     rejected: Mapping[str, str],
+    unread: Mapping[str, str],
     selection_manifest: Path,
     document_report: Path,
 ) -> None:
-    """Join the manifests of all shards, decide, and write both tables."""
+    """Join the manifests of all shards, decide, and write both tables; `unread` are the files beside the documents."""
     documents = manifests.read(map(Path, document_manifests), selection.DOCUMENT_TEXT_COLUMNS)
     pages = manifests.read(map(Path, page_manifests), selection.PAGE_TEXT_COLUMNS)
     labels = manifests.read(map(Path, label_manifests), selection.LABEL_TEXT_COLUMNS)
@@ -41,7 +43,7 @@ def main(
     )
     manifests.write(
         document_report,
-        selection.document_report(documents, selected, sheet, withdrawn),
+        [*selection.document_report(documents, selected, sheet, withdrawn), *selection.unread_rows(unread)],
         selection.DOCUMENT_REPORT_COLUMNS,
     )
     leftovers.remove(set(documents["document"]), {Path(path).stem for path in document_manifests})
@@ -59,6 +61,7 @@ if __name__ == "__main__":
                 frozenset(snakemake.params.withdrawn["documents"]), frozenset(snakemake.params.withdrawn["labels"])
             ),
             snakemake.params.rejected,
+            {path: todo for listing in snakemake.input.unread for path, todo in listings.read(Path(listing)).items()},
             Path(snakemake.output.selection),
             Path(snakemake.output.report),
         )

@@ -9,6 +9,7 @@ fonts          the fonts of what is drawn
 typst_texts    paragraphs and lists set by Typst
 drawn_texts    paragraphs and lists drawn line by line
 documents      the way in: a style and a number become a PDF with its truth
+over_pages     tables that go on over a page, and pairs of tables that do not
 labels         the readers that are measured: ours, and pymupdf4llm alone
 scores         tables against tables, blocks against blocks
 repairs        what labels do to the tables that the library finds, each to be left out

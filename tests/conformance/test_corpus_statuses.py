@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scribetune.documents import rendering
-from scribetune.documents.inputs import find_pdfs
+from scribetune.documents.inputs import find_documents
 
 EXPLAINED = Path(__file__).parents[2] / "docs" / "data" / "corpus-statuses.csv"
 SAME = {
@@ -27,7 +27,7 @@ def test_statuses_agree_with_the_manifest_or_the_difference_is_explained(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     observed = {row["file"]: row for row in table(shared / "corpus" / "manifest.csv")}
-    found = find_pdfs(shared / "corpus" / "pdfs")
+    found = find_documents(shared / "corpus" / "pdfs").documents
     settings = rendering.RenderSettings(768, "auto", timeout_s_per_page=12.0, code="conformance")
     results = {result.document.path: result for result in rendering.render_shard(found, {}, settings, workers=2)}
     assert set(results) == set(observed)

@@ -182,8 +182,8 @@ def test_the_data_stages_take_bad_and_good_pdfs_and_say_what_became_of_each(tmp_
     ("config", "message"),
     [
         ("train={learning_rat: 1}", "Did you mean 'optimization.learning_rate'?"),
-        ("documents={raw: nowhere}", "The folder of input PDFs does not exist: 'nowhere'"),
-        ("documents={raw: .}", "No PDF below documents.raw"),
+        ("documents={raw: nowhere}", "The folder of input documents does not exist: 'nowhere'"),
+        ("documents={raw: .}", "No PDF or image below documents.raw"),
         ("base_model={name: models/tinny}", "folder does not exist"),
         ("splits={test: 0}", "splits.test = '0'"),
     ],

@@ -66,7 +66,7 @@ def test_scribetune_build_prints_a_command_that_does_the_same(tmp_path: Path) ->
     [
         (("--set", "train.epoch=5"), "unknown key 'train.epoch'. Did you mean 'epochs'?"),
         (("--set", "train.epochs=many"), "train.epochs = 'many'"),
-        (("--raw", "empty"), "No PDF below documents.raw"),
+        (("--raw", "empty"), "No PDF or image below documents.raw"),
     ],
 )
 def test_what_the_workflow_refuses_is_told_without_a_traceback(

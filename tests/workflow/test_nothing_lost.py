@@ -66,7 +66,7 @@ def put_others(project: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (put_elsewhere, (r"asked for: the sample corpus (data/raw holds no PDF)", "7 document(s) of data/raw")),
+        (put_elsewhere, (r"asked for: the sample corpus (data/raw holds no document)", "7 document(s) of data/raw")),
         (put_others, ("asked for: 4 document(s) of others", "7 document(s) of data/raw")),
     ],
     ids=["sample corpus", "another folder"],

@@ -12,6 +12,7 @@ from typing import Any
 
 from scribetune.core import csv_files, layout
 from scribetune.core.errors import UserError
+from scribetune.documents.inputs import is_document
 from scribetune.record import remembered
 
 
@@ -25,21 +26,21 @@ def configured(folder: Path, section: str, key: str | None = None) -> Any:
 
 
 def raw(folder: Path) -> Path:
-    """Return the folder of input PDFs that a build was configured with, relative to the build's folder."""
+    """Return the folder of input documents that a build was configured with, relative to the build's folder."""
     return Path(str(configured(folder, "documents", "raw") or layout.RAW))
 
 
 def raw_folders(folder: Path) -> list[Path]:
-    """Return where input PDFs may be: where the pages were drawn from, as configured, the default, the samples."""
+    """Return where input documents may be: where the pages were drawn from, as configured, the default, the samples."""
     drawn_from = remembered.drawn_from(folder)
     folders = [folder / drawn_from] if drawn_from else []
     folders += [folder / raw(folder), folder / layout.RAW, folder / layout.SAMPLES]
-    return [root for root in dict.fromkeys(folders) if any(pdfs(root))] or list(dict.fromkeys(folders))
+    return [root for root in dict.fromkeys(folders) if any(documents(root))] or list(dict.fromkeys(folders))
 
 
-def pdfs(root: Path) -> Iterable[Path]:
-    """Yield the PDFs below a folder."""
-    return (path for path in root.rglob("*") if path.suffix.lower() == ".pdf")
+def documents(root: Path) -> Iterable[Path]:
+    """Yield the PDFs and image files below a folder."""
+    return (path for path in root.rglob("*") if is_document(path.name))
 
 
 def rows(table: Path, *, strict: bool = False) -> list[dict[str, str]]:

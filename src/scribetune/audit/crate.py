@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scribetune.core import config, files, layout
+from scribetune.documents.inputs import DocumentStatus
 from scribetune.record.receipts import Receipt
 from scribetune.record.steps import CONFIGURATION, merged
 
@@ -44,12 +45,19 @@ _AGPL = "https://spdx.org/licenses/AGPL-3.0-or-later"
 # A table of its own: what `mimetypes` says depends on the machine, and so would the crate's bytes.
 _MEDIA_TYPES = {
     ".csv": "text/csv",
+    ".bmp": "image/bmp",
     ".html": "text/html",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
     ".json": "application/json",
     ".jsonl": "application/jsonl",
     ".md": "text/markdown",
     ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
     ".txt": "text/plain",
+    ".webp": "image/webp",
 }
 _ADAPTER, _MERGED = f"{layout.ADAPTER}/", f"{layout.MERGED}/"
 _METRICS, _REPORT, _LINEAGE = (f"{layout.REPORTS}/{name}" for name in ("metrics.json", "index.html", "lineage.json"))
@@ -237,11 +245,12 @@ class _Writer:
         merged_model["isBasedOn"] = [*self.base, adapter]
 
     def _documents(self) -> None:
-        """Add every input PDF."""
+        """Add every input document."""
         place = Path(self.sources.raw)
         is_inside = place == Path() or _is_below(place)
         parts = []
-        for row in sorted(self.sources.documents, key=lambda row: row["document"]):
+        read = [row for row in self.sources.documents if row["status"] != DocumentStatus.NOT_READ]
+        for row in sorted(read, key=lambda row: row["document"]):
             path = (place / row["path"]).as_posix()
             licence = _licence(row.get("licence", ""))
             size = int(row["bytes"] or 0)

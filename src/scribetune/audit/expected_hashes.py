@@ -153,11 +153,13 @@ def _documents(found: ExpectedHashes, raw: Path | None) -> None:
             shown = place or candidates[0] / row["path"]
             found.expect(Kind.DOCUMENT, _relative(shown, found.folder), row["sha256"], manifest, at=shown)
     if known:
-        below = (path.relative_to(candidates[0]) for path in build_folder.pdfs(candidates[0]))
+        below = (path.relative_to(candidates[0]) for path in build_folder.documents(candidates[0]))
         seen = (path for path in below if not any(part.startswith(".") for part in path.parts))
         new = sum(shown_path(path.as_posix()) not in known for path in seen)
         if new:
-            found.notes.append(f"{new} PDF(s) in {candidates[0]} are newer than the build: the next one takes them in")
+            found.notes.append(
+                f"{new} document(s) in {candidates[0]} are newer than the build: the next one takes them in"
+            )
 
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {

@@ -195,7 +195,7 @@ def _take_documents(folder: Path, place: Path, raw: Path | None, lineage: Lineag
         )
     target = place / build_folder.raw(place)
     recorded = dvc.locked_md5(place, build_folder.raw(place).as_posix(), "deps")
-    if any(target.rglob("*.pdf")) or recorded == _EMPTY_FOLDER:
+    if any(build_folder.documents(target)) or recorded == _EMPTY_FOLDER:
         return  # in git, or none: the sample corpus was used
     tracked = next((o for o in dvc.outputs(place) if (place / o.path) == target), None)
     if tracked is not None:

@@ -20,7 +20,7 @@ from scribetune.core import files, layout
 from scribetune.core.errors import UserError
 from scribetune.core.package import REPOSITORY
 from scribetune.documents import withdrawals
-from scribetune.documents.inputs import document_id
+from scribetune.documents.inputs import document_id, is_document, is_image
 from scribetune.documents.withdrawals import Withdrawal
 from scribetune.record import remembered
 
@@ -87,16 +87,16 @@ def find(folder: Path, target: str, raw: Path | None = None) -> tuple[Named, ...
     Where the file of that name was changed since the last build, both contents are meant: the one that was built with
     and the one that is there.
 
-    `target` is the path of a PDF on disk, a path as in reports/documents.csv, a document id, or a SHA-256.
+    `target` is the path of a PDF or an image on disk, a path as in reports/documents.csv, a document id, or a SHA-256.
 
     Raises:
         UserError: Nothing is known by that name.
     """
     roots = [raw] if raw is not None else build_folder.raw_folders(folder)
     known = _known(folder)
-    # Only a PDF: a document's id may happen to be the name of any file here.
-    places = (Path(target), folder / target) if target.lower().endswith(".pdf") else ()
-    on_disk = next((path for path in places if path.is_file()), None)
+    # Only a PDF, or an image among the inputs: a document's id may happen to be the name of any file here.
+    places = (Path(target), folder / target) if is_document(target) else ()
+    on_disk = next((path for path in places if path.is_file() and (not is_image(target) or _below(path, roots))), None)
     if on_disk is not None:
         relative = _below(on_disk, roots)
         file = _of_file(on_disk, relative)
@@ -121,7 +121,7 @@ def find(folder: Path, target: str, raw: Path | None = None) -> tuple[Named, ...
         close = difflib.get_close_matches(target, names, n=3)
         raise UserError(
             "No such document", value=target,
-            accepted="a PDF on disk, a path or a document id as in reports/documents.csv, or a SHA-256",
+            accepted="a PDF or an image on disk, a path or a document id as in reports/documents.csv, or a SHA-256",
             todo=f"did you mean {' or '.join(map(repr, close))}?" if close else "look it up in reports/documents.csv",
         )  # fmt: skip
     hashes = {row.sha256 for row in found}

@@ -181,7 +181,7 @@ def _same_base(before: Remembered, now: Remembered) -> bool:
 
 def _corpus(build: Remembered) -> str:
     if build.raw == layout.SAMPLES:
-        return f"the sample corpus ({layout.RAW} holds no PDF)"
+        return f"the sample corpus ({layout.RAW} holds no document)"
     return f"{len(build.documents)} document(s) of {build.raw or 'an earlier version of this project'}"
 
 

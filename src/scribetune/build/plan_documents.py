@@ -12,7 +12,15 @@ from scribetune.core.config import Config
 from scribetune.core.errors import UserError
 from scribetune.core.file_hashes import FileHashes
 from scribetune.documents import withdrawals
-from scribetune.documents.inputs import Document, SheetRow, assign_shards, find_pdfs, kept_by_dvc, read_sheet
+from scribetune.documents.inputs import (
+    Document,
+    Folder,
+    SheetRow,
+    assign_shards,
+    find_documents,
+    kept_by_dvc,
+    read_sheet,
+)
 from scribetune.documents.withdrawals import Withdrawal
 from scribetune.record import listings
 from scribetune.review import decisions, spot_check
@@ -26,14 +34,15 @@ class InputDocuments:
     """The documents, and what people say of them."""
 
     config: Config  # the checked configuration
-    all: tuple[Document, ...]  # every input PDF
+    all: tuple[Document, ...]  # every input PDF and image file
     shards: Mapping[str, tuple[Document, ...]]  # shard → documents
     sheet: Mapping[str, SheetRow]  # document id → what the sheet says
     # the sample corpus, where it stands in for the user's PDFs; else empty
     sample_specs: tuple[corpus.SampleSpec, ...] = field(repr=False)
     withdrawals: tuple[Withdrawal, ...] = ()  # what config/withdrawn.csv says
     withdrawn: Mapping[str, str] = field(default_factory=dict)  # document id → sha256, of those among the documents
-    # page id → sha256 of the PDF, of pages that people rejected (data/corrections/reviews.csv)
+    others: Mapping[str, str] = field(default_factory=dict, repr=False)  # see `inputs.Folder`
+    # page id → sha256 of the document, of pages that people rejected (data/corrections/reviews.csv)
     rejected: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -140,12 +149,18 @@ class InputDocuments:
             raise UserError(
                 "A training, a validation and a test split need a document each; the test split would be empty",
                 value=f"{usable} document(s) in {self.config.documents.raw}{besides}",
-                accepted="at least three PDFs (fifty or more to learn from)",
-                todo="add PDFs; the targets pages and labels work with any number",
+                accepted="at least three PDFs or images (fifty or more to learn from)",
+                todo="add documents; the targets pages and labels work with any number",
             )
 
+    @property
+    def unread(self) -> list[str]:
+        """The listing of files that are no documents, as an input of what tells of them; [] where there are none."""
+        return [listings.UNREAD.as_posix()] if self.others else []
+
     def write_listings(self) -> None:
-        """Bring the listings of the user's PDFs up to date, shard by shard."""
+        """Bring the listings of the user's documents up to date, shard by shard, and that of what is not read."""
+        listings.write_unread(self.others)
         if not self.sample_specs:
             listings.write(
                 {shard: [each.path for each in members if not each.fault] for shard, members in self.shards.items()}
@@ -156,21 +171,22 @@ def input_documents(config: Config) -> InputDocuments:
     """Find the input documents below the current directory, or plan the sample corpus where there are none.
 
     Raises:
-        UserError: There is no PDF, what is said of the documents cannot be read, or a human label is not to be.
+        UserError: There is no document, what is said of the documents cannot be read, or a human label is not to be.
     """
     raw = Path(config.documents.raw)
     is_default = config.documents.raw.rstrip("/") == layout.RAW
-    documents: Iterable[Document] = [] if is_default and not raw.exists() else find_pdfs(raw)
+    there = Folder((), {}) if is_default and not raw.exists() else find_documents(raw)
+    documents: Iterable[Document] = there.documents
     specs: tuple[corpus.SampleSpec, ...] = ()
     if not documents and is_default:
         specs = _sample_corpus(config, raw)
         documents = sorted(Document(s.name, Path(layout.SAMPLES, f"{s.name}.pdf"), f"{s.name}.pdf") for s in specs)
     if not documents:
         raise UserError(
-            "No PDF below documents.raw",
+            f"No PDF or image below documents.raw{_named(there.others)}",
             value=config.documents.raw,
-            accepted="a folder with *.pdf files at any depth",
-            todo=f"put PDFs there, or use {layout.RAW} and leave it empty for the sample corpus",
+            accepted="a folder with PDFs or images (PNG, JPEG, TIFF, WebP, BMP) at any depth",
+            todo=f"put them there, or use {layout.RAW} and leave it empty for the sample corpus",
         )
     known = list(documents)
     withdrawn = withdrawals.read(Path(layout.WITHDRAWN))
@@ -180,12 +196,18 @@ def input_documents(config: Config) -> InputDocuments:
         shards=assign_shards(known, config.documents.per_shard),
         sheet=read_sheet(Path(config.documents.sheet), known),
         sample_specs=specs,
+        others=there.others,
         withdrawals=withdrawn,
         withdrawn=withdrawals.among(known, withdrawn),
         rejected=decisions.rejected(decisions.path_in(Path(config.labels.corrections))),
     )
     found.require_own_corrections()
     return found
+
+
+def _named(others: Mapping[str, str]) -> str:
+    """Return the first of the files that are no documents, for a message."""
+    return f", only {len(others)} other file(s) such as {next(iter(others))}" if others else ""
 
 
 def _sample_corpus(config: Config, raw: Path) -> tuple[corpus.SampleSpec, ...]:

@@ -79,9 +79,10 @@ def _scribetune(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Versions of scribetune and its lock.")
     ] = False,
 ) -> None:
-    """From a folder of PDFs to a document-OCR model fine-tuned for it, with evidence and lineage.
+    """From a folder of PDFs and page images to a document-OCR model fine-tuned for it, with evidence and lineage.
 
-    PDFs go into data/raw (without any, samples are made); build ends with a summary and reports/index.html.
+    PDFs and images go into data/raw (without any, samples are made); build ends with a summary and
+    reports/index.html.
 
     Then review labels by eye, ask why something would run again, and what made what.
     """

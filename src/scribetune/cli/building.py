@@ -32,7 +32,7 @@ class Call:
 
     targets: Sequence[str] = ()
     settings: dict[str, Any] = field(default_factory=dict)  # nested, of --set
-    raw: Path | None = None  # folder of PDFs, relative to the current directory
+    raw: Path | None = None  # folder of documents, relative to the current directory
     directory: Path = Path()
     config_files: Sequence[Path] = ()
     cores: int | None = None
@@ -52,7 +52,8 @@ def build(
     ] = None,
     settings: Settings = None,
     raw: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of your PDFs: --set documents.raw=…", show_default=False)
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of your PDFs and images: --set documents.raw=…", show_default=False),
     ] = None,
     directory: Folder = Path(),
     config_files: Annotated[
@@ -129,14 +130,15 @@ def _refuse_other_options(targets: Sequence[str]) -> None:
 
 
 def _raw(raw: Path, directory: Path) -> str:
-    """Return the folder of PDFs as the build is to have it: as given, or from its directory, or absolute.
+    """Return the folder of documents as the build is to have it: as given, or from its directory, or absolute.
 
     Raises:
         UserError: There is no such folder.
     """
     if not raw.is_dir():
         raise UserError(
-            "There is no such folder of PDFs", value=str(raw), accepted="a folder with *.pdf files at any depth",
+            "There is no such folder of documents", value=str(raw),
+            accepted="a folder with PDFs or images at any depth",
             todo="correct --raw; it counts from the current folder",
         )  # fmt: skip
     if directory.resolve() == Path.cwd():

@@ -20,7 +20,7 @@ _MOST_ROWS = 20
 NOTHING_TO_VERIFY = 2
 """Exit status of `verify` where no build is recorded."""
 
-Raw = Annotated[Path | None, typer.Option(help="Folder of the input PDFs, where it is not the configured one.")]
+Raw = Annotated[Path | None, typer.Option(help="Folder of the input documents, where it is not the configured one.")]
 
 
 def verify(
@@ -61,11 +61,13 @@ def verify(
 
 def forget(
     pdf: Annotated[
-        str, typer.Argument(help="A PDF on disk, its path or id as in reports/documents.csv, or its SHA-256.")
+        str,
+        typer.Argument(help="A PDF or an image on disk, its path or id as in reports/documents.csv, or its SHA-256."),
     ],
     reason: Annotated[str, typer.Option(help="Why; kept in config/withdrawn.csv.")] = "",
     purge: Annotated[
-        bool, typer.Option("--purge", help="Remove the PDF, its pages, labels, corrections and cached copies here.")
+        bool,
+        typer.Option("--purge", help="Remove the document, its pages, labels, corrections and cached copies here."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing.")] = False,
     rebuild: Annotated[bool, typer.Option(help="Build again without it.")] = True,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scribetune.core.errors import UserError
-from scribetune.documents.inputs import Document, document_id, find_pdfs, shown_path
+from scribetune.documents.inputs import Document, document_id, find_documents, shown_path
 
 STDIN = "-"
 _MAX_STDIN_BYTES = 4 * 2**30
@@ -70,10 +70,11 @@ def documents(given: Sequence[Path], stdin: BinaryIO, scratch: Path) -> list[Doc
         if str(path) == STDIN:
             found.append(Document("stdin", _kept(stdin, scratch / "stdin"), "stdin"))
         elif path.is_dir():
-            inside = find_pdfs(path)
+            inside = find_documents(path).documents
             if not inside:
                 raise UserError(
-                    "The folder has no documents", value=str(path), accepted="a folder with PDFs at any depth",
+                    "The folder has no documents", value=str(path),
+                    accepted="a folder with PDFs or images at any depth",
                     todo="name another folder",
                 )  # fmt: skip
             found += inside

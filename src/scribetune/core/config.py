@@ -54,10 +54,10 @@ _S = TypeVar("_S", bound=Section)
 
 
 class Documents(Section):
-    """Which PDFs are read, and how they are grouped into jobs."""
+    """Which documents are read, and how they are grouped into jobs."""
 
     raw: Place = "data/raw"
-    """Folder of PDFs, at any depth. While data/raw holds none, a sample corpus is built and used instead."""
+    """Folder of PDFs and images, at any depth. While data/raw holds none, a sample corpus is built and used instead."""
     sheet: Place = "config/documents.csv"
     """Optional CSV: path (relative to raw), category, language, licence, split, password_variable."""
     per_shard: int = Field(default=250, ge=1, le=100_000)

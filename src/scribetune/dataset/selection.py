@@ -13,7 +13,7 @@ import pandas as pd
 from scribetune.core import layout, manifests
 from scribetune.core.config import Selection
 from scribetune.dataset import trust
-from scribetune.documents.inputs import DocumentStatus, DocumentUse, SheetRow
+from scribetune.documents.inputs import DocumentStatus, DocumentUse, SheetRow, document_id
 from scribetune.documents.rendering import UNREADABLE_PAGE, PageStatus
 from scribetune.documents.withdrawals import Withdrawn
 
@@ -57,12 +57,12 @@ class Reason(StrEnum):
 PAGE_TEXT_COLUMNS = ("document", "image", "image_sha256", "mode", "status", "message")
 LABEL_TEXT_COLUMNS = (
     "document", "label", "label_sha256", "label_source", "reviewer", "table_readings", "disagreements", "findings",
-    "status", "message",
+    "status", "message", "continues",
 )  # fmt: skip
 DOCUMENT_TEXT_COLUMNS = ("document", "path", "sha256", "status", "message")
 SELECTION_TEXT_COLUMNS = (
     "document", "image", "image_sha256", "label", "label_sha256", "label_source", "reviewer", "reason",
-    "document_cluster", "page_cluster", "category", "language", "trust_reasons",
+    "document_cluster", "page_cluster", "category", "language", "trust_reasons", "continues",
 )  # fmt: skip
 
 
@@ -70,6 +70,7 @@ SELECTION_TEXT_COLUMNS = (
 class SelectedPage:
     """One page in data/manifests/selection: accepted, or refused with a reason.
 
+    `continues` is the table of the page before that its first one goes on with ("p0002-t1"), "" where there is none.
     `document_cluster` and `page_cluster` name the smallest document (page) id of a group of near-duplicates. `trust` is
     the probability that the label is right, `trust_reasons` what speaks against it, in words (`dataset.trust`).
     """
@@ -93,6 +94,7 @@ class SelectedPage:
     language: str
     trust: float
     trust_reasons: str
+    continues: str = ""
 
 
 def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
@@ -201,7 +203,7 @@ def select(
     keys = ["document", "page"]
     joined = pages.merge(labels, on=keys, how="left", suffixes=("_page", "_label"))
     joined = joined.fillna(
-        {"status_label": "error", "label": "", "label_sha256": "", "label_source": "", "reviewer": ""}
+        {"status_label": "error", "label": "", "label_sha256": "", "label_source": "", "reviewer": "", "continues": ""}
     )
     numeric = ["characters", "word_recall", "unmapped_share", "formulas", "formulas_lost", "tables"]
     joined[numeric] = joined[numeric].apply(pd.to_numeric).fillna(0)
@@ -265,6 +267,7 @@ def _selected(
         language=described.language,
         trust=trusted.value,
         trust_reasons=trust.joined(trusted.reasons),
+        continues=str(row.get("continues", "")),
     )
 
 
@@ -335,6 +338,17 @@ def document_report(
         )  # fmt: skip
         rows.append(dict(zip(DOCUMENT_REPORT_COLUMNS, cells, strict=True)))
     return rows
+
+
+def unread_rows(others: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return rows for reports/documents.csv of files that are no documents: path → what can be done about each."""
+    return [
+        dict.fromkeys(DOCUMENT_REPORT_COLUMNS, "")
+        | dict.fromkeys(("bytes", "pages", "accepted", "refused"), 0)
+        | {"document": document_id(path), "path": path, "message": todo}
+        | {"status": str(DocumentStatus.NOT_READ), "use": str(DocumentUse.UNREADABLE)}
+        for path, todo in others.items()
+    ]
 
 
 def label_texts(labels: pd.DataFrame, read: Callable[[str], str]) -> dict[tuple[str, int], str]:

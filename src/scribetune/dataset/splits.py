@@ -87,7 +87,7 @@ def assign(
             f"The {', '.join(empty)} split would be empty: {len(members)} distinct usable document(s)",
             value=sorted(clusters) or None,
             accepted="at least three documents that are no near-duplicates of each other",
-            todo=advice or "add PDFs, or look into reports/documents.csv for why some were refused",
+            todo=advice or "add documents, or look into reports/documents.csv for why some were refused",
         )
     return [
         Assignment(document, chosen[cluster][0], cluster, chosen[cluster][1])
@@ -134,6 +134,7 @@ def records(
                 "label_source": row["label_source"],
                 "category": row["category"],
                 "language": row["language"],
+                "continues": row.get("continues", ""),
                 **sharegpt.answered(prompt, texts[row["label"]].rstrip("\n")),
                 "images": [row["image"]],
             }
@@ -143,7 +144,7 @@ def records(
             raise UserError(
                 f"The {name} split would be empty: all its pages are near-duplicates of training pages",
                 accepted="documents that differ",
-                todo="add PDFs, or raise selection.duplicate_similarity",
+                todo="add documents, or raise selection.duplicate_similarity",
             )
     return result
 

@@ -1,9 +1,10 @@
-"""PDFs in, page images out.
+"""PDFs and image files in, page images out.
 
-inputs             which PDFs there are, what they are called, their shards, and what the optional sheet says of them
-rendering          a shard's PDFs, page by page in workers: an image, what the text layer is worth, what went wrong
+inputs             which documents there are, what they are called, their shards, what the optional sheet says
+rendering          a shard's documents, page by page in workers: an image, what the text layer is worth, what went wrong
 page_trees         page trees that lie or run in circles, put right in memory
 page_images        one page as a lossless PNG of a fixed long side, the same bytes every time
+image_files        PNG, JPEG, TIFF, WebP and BMP as documents
 text_layer_checks  whether a text layer can be trusted: unmapped glyphs, text that nobody sees
 drawn_page         what a page draws: glyphs with the characters they are said to be, places of images
 glyph_shapes       whether a font draws the letters that its text layer names

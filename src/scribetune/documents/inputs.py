@@ -1,4 +1,4 @@
-"""Input documents: finding PDFs, naming them, grouping them into shards, and what the optional sheet says of them."""
+"""Input documents: finding PDFs and images, naming them, grouping them into shards, and what the sheet says of them."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 
-from scribetune.core import csv_files
+from scribetune.core import csv_files, layout
 from scribetune.core.errors import UserError
 
 SHEET_COLUMNS = ("path", "category", "language", "licence", "split", "password_variable")
@@ -18,6 +18,23 @@ SPLIT_PINS = ("", "train", "validation", "test")
 _MAX_SLUG_CHARACTERS = 60
 _SHORT_SLUG_CHARACTERS = 20  # with a whole SHA-256 behind it, still a file name
 _NOT_UTF_8 = "its name is not UTF-8, so that it cannot be told of in any file; rename it"
+_PDF = ".pdf"
+_IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"})
+_IGNORED = re.compile(r"\..*|~\$.*|thumbs\.db|desktop\.ini|.*\.dvc", re.IGNORECASE | re.DOTALL)
+_MADE = (
+    layout.PAGES, layout.LABELS, layout.MANIFESTS, layout.SPLITS, layout.RETENTION, layout.BENCHMARKS, layout.REPORTS,
+    "data/corrections", "models", "work", "logs", "benchmarks",
+)  # fmt: skip
+"""What builds write, below their folder: were that the folder of documents, page images would be inputs again."""
+_TODO = {
+    "doc docx docm odt rtf pages wpd xls xlsx xlsm ods numbers csv ppt pptx odp key": (
+        "export it as PDF from the program that writes it"
+    ),
+    "htm html mhtml xhtml epub md txt tex rst eml msg xps djvu ps eps svg": ("print or convert it to PDF"),
+    "gif heic heif jp2 jpx j2k jxl avif psd raw dng cr2 nef ico": "save it as PNG or TIFF",
+    "zip rar 7z tar gz tgz bz2 xz zst": "unpack it",
+    "part crdownload download tmp": "see whether it is still being copied",
+}
 _SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of bytes of a name that are not UTF-8
 _NOT_KEPT = re.compile(r"[^\w.-]")  # \w: letters and digits of any script, and "_"
 
@@ -28,6 +45,8 @@ class DocumentStatus(StrEnum):
     OK = "ok"
     ENCRYPTED = "encrypted"
     NOT_A_PDF = "not_a_pdf"
+    NOT_AN_IMAGE = "not_an_image"
+    NOT_READ = "not_read"
     ZERO_PAGES = "zero_pages"
     TRUNCATED = "truncated"
     TIMED_OUT = "timed_out"
@@ -58,7 +77,7 @@ def outcome(row: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, order=True)
 class Document:
-    """One input PDF."""
+    """One input PDF or image file."""
 
     id: str  # readable name, unique in the folder, and stable: it depends on the relative path alone
     path: Path  # where the file is, as the job opens it
@@ -123,47 +142,88 @@ def _unique_ids(relative_paths: Iterable[str]) -> dict[str, str]:
     return ids
 
 
-def find_pdfs(folder: Path) -> list[Document]:
-    """Find every `*.pdf` (any case) below `folder`, at any depth, sorted by id.
+@dataclass(frozen=True)
+class Folder:
+    """What lies below the folder of input documents, hidden files left out."""
 
-    Hidden files and folders are left out; a file's content and kind play no part here. A folder called `*.pdf` is
-    looked into, and stands for a document itself where no PDF is in it, or where it is a link, which is not followed.
+    documents: tuple[Document, ...]  # sorted by id
+    others: Mapping[str, str]  # path of a file of another kind below the folder → what can be done about it; sorted
+
+
+def find_documents(folder: Path) -> Folder:
+    """Find every PDF and image file (by its name, any case) below `folder`, at any depth, and what is neither.
+
+    Hidden files and folders are left out, what desktops and DVC leave behind, and what this build wrote; a file's
+    content and kind play no part here. A folder called `*.pdf` is looked into, and stands for a document itself where
+    no PDF is in it, or where it is a link, which is not followed.
 
     Raises:
         UserError: `folder` is missing, is no folder, or something below it cannot be listed.
     """
     if not folder.exists():
         raise UserError(
-            "The folder of input PDFs does not exist",
+            "The folder of input documents does not exist",
             value=str(folder),
-            accepted="an existing folder with PDFs at any depth",
+            accepted="an existing folder with PDFs or images at any depth",
             todo="create it, or point documents.raw at your folder",
         )
     if not folder.is_dir():
         raise UserError(
-            "documents.raw is a file, not a folder", value=str(folder), accepted="a folder of PDFs",
+            "documents.raw is a file, not a folder", value=str(folder), accepted="a folder of PDFs and images",
             todo="point documents.raw at the folder that holds it",
         )  # fmt: skip
 
     def refuse(error: OSError) -> None:
         raise UserError(
-            f"A folder of input PDFs cannot be read ({error.strerror})",
+            f"A folder of input documents cannot be read ({error.strerror})",
             value=str(error.filename),
             accepted="folders this user may list and enter",
             todo="correct its permissions (ls -ld), or move it out of documents.raw",
         ) from error
 
     found: list[str] = []
+    others: list[str] = []
     folders_called_so: list[str] = []
+    made = {os.path.abspath(each) for each in _MADE}  # noqa: PTH100
     top = len(os.path.join(folder, ""))  # noqa: PTH118  this runs whenever the Snakefile is read: paths stay strings
     for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for listed, kept in ((names, found), (folders, folders_called_so)):
-            for name in listed:
-                if name.lower().endswith(".pdf") and not name.startswith("."):
-                    kept.append(os.path.join(parent, name)[top:])  # noqa: PTH118
-    found += [path for path in folders_called_so if not any(file.startswith(f"{path}/") for file in found)]
-    return sorted((_document(folder, path, name) for path, name in _unique_ids(found).items()), key=_ID)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not (name.startswith(".") or os.path.abspath(os.path.join(parent, name)) in made)  # noqa: PTH100, PTH118
+        )
+        inner = os.path.join(parent, "")[top:]  # noqa: PTH118
+        for name in names:
+            if is_document(name):
+                found.append(inner + name)
+            elif not _IGNORED.fullmatch(name):
+                others.append(inner + name)
+        folders_called_so += [inner + name for name in folders if name.lower().endswith(_PDF)]
+    found += [
+        path
+        for path in folders_called_so
+        if not any(file.startswith(f"{path}/") and file.lower().endswith(_PDF) for file in found)
+    ]
+    documents = sorted((_document(folder, path, name) for path, name in _unique_ids(found).items()), key=_ID)
+    return Folder(tuple(documents), {shown_path(path): _todo(path) for path in sorted(others)})
+
+
+def is_document(name: str) -> bool:
+    """Whether a file of this name is read: a PDF or an image that is not hidden."""
+    base = name.rpartition("/")[2]
+    return not base.startswith(".") and (base.lower().endswith(_PDF) or is_image(base))
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is called as an image that is read as a document."""
+    return os.path.splitext(name)[1].lower() in _IMAGES  # noqa: PTH122  as above
+
+
+def _todo(path: str) -> str:
+    """Return what can be done about a file that is no input document."""
+    suffix = path[path.rfind(".") + 1 :].lower() if "." in path.rpartition("/")[2] else ""
+    done = next((todo for suffixes, todo in _TODO.items() if suffix in suffixes.split()), "convert it to PDF")
+    return f"only PDFs and images (PNG, JPEG, TIFF, WebP, BMP) are read; {done}, or move it out of the folder"
 
 
 def _document(folder: Path, relative_path: str, name: str) -> Document:

@@ -97,7 +97,7 @@ def render(page: Any, shown: Any, long_side_px: int, color: str) -> PageImage:
         return PageImage(rows[:, : pixmap.width], scale, pixmap)
     pixels = rows[:, : pixmap.width * 3].reshape(pixmap.height, pixmap.width, 3)
     # An image in colours may be gray all the same, and a colour may be hidden behind something.
-    if color == "auto" and _is_gray(pixels):
+    if color == "auto" and is_gray(pixels):
         return PageImage(np.ascontiguousarray(pixels[..., 0]), scale)
     return PageImage(pixels, scale, pixmap)
 
@@ -130,7 +130,7 @@ def has_color(shown: Any) -> bool:
     return bool(found.is_color)
 
 
-def _is_gray(pixels: "NDArray[np.uint8]") -> bool:
+def is_gray(pixels: "NDArray[np.uint8]") -> bool:
     """Whether the three channels are the same everywhere; ends at the first rows that have a colour."""
     for row in range(0, pixels.shape[0], _ROWS_AT_ONCE):
         part = pixels[row : row + _ROWS_AT_ONCE]

@@ -1,4 +1,4 @@
-"""Pages of PDFs: an image of each, what its text layer is worth, and what became of every page and document."""
+"""Pages of PDFs and images: an image of each, what its text layer is worth, what became of every page and document."""
 
 import logging
 import mmap
@@ -15,8 +15,8 @@ from typing import Any
 from scribetune.core import files, isolation, layout
 from scribetune.core.errors import DiskFullError
 from scribetune.core.progress import bar, counting
-from scribetune.documents import ligatures, page_images, page_trees, text_layer_checks
-from scribetune.documents.inputs import Document, DocumentStatus
+from scribetune.documents import image_files, ligatures, page_images, page_trees, text_layer_checks
+from scribetune.documents.inputs import Document, DocumentStatus, is_image
 from scribetune.record import reuse
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class PageStatus(StrEnum):
 
 UNREADABLE_PAGE = frozenset({PageStatus.TIMED_OUT, PageStatus.TOO_LARGE, PageStatus.ERROR})
 """Pages that have no image."""
-_BY_HAND = "label it by hand (labels.corrections) if it is to be used"
+_BY_HAND = "label it by hand (labels.corrections), or by a model (scribetune teach), if it is to be used"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class PageRow:
 
 @dataclass(frozen=True)
 class DocumentRow:
-    """One document in data/manifests/documents. `pages` is the number of pages the PDF has, each with a row."""
+    """One document in data/manifests/documents. `pages` is the number of pages that it has, each with a row."""
 
     document: str
     path: str
@@ -104,7 +104,7 @@ class DocumentRow:
 
 @dataclass(frozen=True)
 class RenderedDocument:
-    """What became of one PDF."""
+    """What became of one document."""
 
     document: DocumentRow
     pages: tuple[PageRow, ...]
@@ -175,7 +175,8 @@ def _state(document: Any, path: str, password: str) -> tuple[DocumentStatus, str
     """Return what an opened document is, and why; unlocks it if it can."""
     if not document.is_pdf:
         kind = document.metadata.get("format") or "something else"
-        return DocumentStatus.NOT_A_PDF, f"the content is {kind}; convert it to PDF, or remove it"
+        todo = "give it a name that says so (.png, .jpg, .tif)" if kind == "Image" else "convert it to PDF"
+        return DocumentStatus.NOT_A_PDF, f"the content is {kind}; {todo}, or remove it"
     if document.needs_pass and not document.authenticate(password):
         if password:
             return DocumentStatus.ENCRYPTED, "the password given does not open it; correct the variable's value"
@@ -241,13 +242,14 @@ def _is_cut_off(path: str) -> bool:
 def render_document(
     document: str, path: str, relative_path: str, password: str, digest: str, settings: RenderSettings, first: int = 0
 ) -> Iterator[DocumentRow | PageRow]:
-    """Render every page of one PDF below data/pages; runs in a worker process, a page a step.
+    """Render every page of one PDF or image file below data/pages; runs in a worker process, a page a step.
 
     `relative_path` names it in reports, `digest` is its sha256; `first` is the step to begin with: 0 is the document's
     row, n the row of page n. Yields the document's row, then its pages' rows, not judged yet. A page that fails has a
     row without image.
     """
-    pdf, status, message = open_pdf(path, password)
+    opened: tuple[Any, DocumentStatus, str] = _open_image(path) if is_image(path) else open_pdf(path, password)
+    pdf, status, message = opened
     pages = pdf.page_count if pdf is not None else 0
     if pages > settings.max_pages:
         status = DocumentStatus.TOO_LARGE
@@ -257,7 +259,10 @@ def render_document(
         yield DocumentRow(document, relative_path, digest, Path(path).stat().st_size, status, pages, message)
     for number in range(max(1, first), pages + 1):
         try:
-            yield render_page(document, number, pdf[number - 1], settings)
+            if isinstance(pdf, image_files.ImageDocument):
+                yield _render_image(document, number, pdf, settings)
+            else:
+                yield render_page(document, number, pdf[number - 1], settings)
         except DiskFullError:
             raise
         except Exception as error:  # MuPDF and what is around it raise whatever they meet; the page says so
@@ -265,6 +270,20 @@ def render_document(
                 yield _without_image(document, number, "too_large", str(error) or "it takes too much memory")
             else:
                 yield _without_image(document, number, "error", (str(error).splitlines() or [type(error).__name__])[0])
+
+
+def _open_image(path: str) -> tuple[image_files.ImageDocument | None, DocumentStatus, str]:
+    """Open an image file as `open_pdf` does a PDF."""
+    try:
+        return image_files.open_image(path), DocumentStatus.OK, ""
+    except image_files.UnreadableImageError as error:
+        return None, DocumentStatus.NOT_AN_IMAGE, str(error)
+
+
+def _render_image(document: str, number: int, opened: image_files.ImageDocument, settings: RenderSettings) -> PageRow:
+    """Render one page of an image file; see `render_page`. It has no text layer."""
+    image = opened.page(number - 1, settings.long_side_px, settings.color, settings.max_megapixels)
+    return _written(document, number, image, text_layer_checks.LayerMeasures(0, 0, 0, 0, 0, 0, 1.0, 0.0))
 
 
 def _is_over(size: tuple[int, int], max_megapixels: float) -> bool:
@@ -289,6 +308,13 @@ def render_page(document: str, number: int, page: Any, settings: RenderSettings)
     layer = text_layer_checks.measure(spans, drawn, image)
     if image.is_blank and not layer.image_share:
         _check_images(page, settings.max_megapixels)
+    return _written(document, number, image, layer)
+
+
+def _written(
+    document: str, number: int, image: page_images.PageImage, layer: text_layer_checks.LayerMeasures
+) -> PageRow:
+    """Write a page's image below data/pages, and return its row."""
     png = page_images.png(image)
     target = layout.page_image(document, number)
     files.write_bytes(target, png, durable=False)

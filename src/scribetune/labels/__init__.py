@@ -24,6 +24,7 @@ layout_model     PyMuPDF's layout model and table finder, called for what labels
 page_blocks      the blocks of a page, and the Markdown that each becomes
 tables/          tables of born-digital pages, found by the library and repaired
 formulas/        LaTeX that a PDF carries of its formulas, and where on the page they stand
+continued_tables tables that go on over a page: known as such, and written once where pages are joined
 nested_tables    a table in a cell of another, made one grid
 
 text_layer       the text layer of a page: lines of spans with their fonts, in logical order
@@ -39,6 +40,7 @@ sampled_pages    a few pages of a document, which say what is usual in it
 running_lines    headers and feet of its pages, told by standing where others stand
 heading_levels   levels of headings in the whole document
 reading_order    columns one after another, what runs across them between
+running_heads    running heads, feet and page numbers: what repeats over the pages of a document
 names_and_values names beside their values, read row by row
 line_room        how far a line could have gone: which ones end on purpose
 line_numbers     numbers that count the lines beside them

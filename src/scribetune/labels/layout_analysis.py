@@ -19,6 +19,7 @@ from scribetune.labels import (
     plain_pages,
     reading_order,
     right_to_left,
+    running_heads,
 )
 from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
@@ -26,6 +27,7 @@ from scribetune.labels.line_room import LineRoom
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.reading_order import Column
 from scribetune.labels.ruling_lines import Rules
+from scribetune.labels.running_heads import NO_HEADS, Heads
 from scribetune.labels.running_lines import Apart, RunningLines
 from scribetune.labels.tables import cell_words, repair, sections
 from scribetune.labels.tables.between_rules import tables_between
@@ -62,14 +64,32 @@ def blocks_of(
     rules: Rules,
     framed: Sequence[RuledTable] = (),
     running: RunningLines = _NOTHING_RUNS,
+    heads: Heads = NO_HEADS,
 ) -> list[PageBlock]:
-    """Return the blocks of a page in reading order, the tables that lines frame among them.
+    """Return the blocks of a page in reading order, the tables that lines frame among them, running heads around them.
 
     It is a pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`), on
     whose pages `running` runs along.
     """
+    found = layout_model.regions_of(page)
+    tables = [table.table.box for region in found for table in region.tables]
+    heads = running_heads.without_tables(heads, tables, layer.lines)
+    layer, outside = running_heads.apart(layer, heads)
+    kept = [region for region in found if not (region.kind == "table" and heads.hold(_area_of(region)))]
+    blocks = _of_regions(kept, layer, rules, framed, running, page)
+    return running_heads.around(blocks, outside)
+
+
+def _of_regions(
+    regions: Sequence[Region],
+    layer: TextLayer,
+    rules: Rules,
+    framed: Sequence[RuledTable],
+    running: RunningLines,
+    page: Any,
+) -> list[PageBlock]:
+    """Return the blocks of a page from the regions that the model found."""
     is_first = page.number == 0
-    regions = layout_model.regions_of(page)
     framed = [one for one in framed if not _is_in_picture(one.table.box, regions)]
     regions = _around(framed, [_drawn(region, rules) for region in regions], layer.words)
     straight = _straight(page, layer)

@@ -2,16 +2,18 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
 from scribetune.documents import drawn_page, glyph_shapes, ligatures, page_images, text_layer_checks
+from scribetune.documents.inputs import is_image
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
+    continued_tables,
     coverage,
     covered_text,
     equal_widths,
@@ -23,6 +25,7 @@ from scribetune.labels import (
     page_blocks,
     plain_pages,
     ruling_lines,
+    running_heads,
     running_lines,
     sampled_pages,
     structure,
@@ -31,6 +34,7 @@ from scribetune.labels import (
     witnesses,
 )
 from scribetune.labels.characters import characters_of
+from scribetune.labels.continued_tables import PageEnds
 from scribetune.labels.formulas import drawn, on_layer, placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
 from scribetune.labels.tables import agreement as table_agreement
@@ -74,6 +78,7 @@ class PageText:
     formulas_unicode: int = 0
     agreement: float = agreement.UNKNOWN
     ocr_seconds: float = 0.0
+    ends: PageEnds = field(default_factory=PageEnds)
     tables: tuple[table_agreement.TableReading, ...] = ()  # as two readings have them
     disagreements: tuple[image_witness.Disagreement, ...] = ()
     is_tagged: bool = False  # its tags say what is on it
@@ -84,12 +89,15 @@ class PageReader:
     """Reads the pages of one PDF, opened with its password or "".
 
     The file is opened twice: layout analysis works on a copy without the structure tree, whose pages may be changed.
+    `readable` are the pages, from 0, that the running heads of others are compared with; all where it is not said.
 
     Raises:
         UnreadablePdfError: It cannot be opened.
     """
 
-    def __init__(self, path: str, password: str, settings: LabelSettings) -> None:
+    def __init__(
+        self, path: str, password: str, settings: LabelSettings, readable: Collection[int] | None = None
+    ) -> None:
         self._pdf, status, message = open_pdf(path, password)
         if self._pdf is None:
             raise UnreadablePdfError(f"{status}: {message}")
@@ -98,6 +106,7 @@ class PageReader:
         self._is_tagged = layout_model.without_tags(self._for_analysis)
         self._tags = self._read_tags()
         self._settings = settings
+        self._heads = running_heads.RunningHeads(self._pdf, readable)
         self._witness = image_witness.Witness(self._pdf)
 
     @cached_property
@@ -181,7 +190,10 @@ class PageReader:
         latex, html = self._settings.formulas == "alt", self._settings.tables == "html"
         keep = self._settings.headers_footers == "keep"
         try:
-            tagged = structure.read(page, self._tags, latex=latex, html_tables=html, keep_headers=keep)
+            heads = self._heads.on_page(page.number)
+            tagged = structure.read(
+                page, self._tags, latex=latex, html_tables=html, keep_headers=keep, is_running=heads.hold
+            )
         except structure.UnusableTagsError as error:
             logger.info("page %d: tags are not used: %s", page.number + 1, error)
             return None
@@ -203,23 +215,30 @@ class PageReader:
         changed.remove_rotation()
         tokens = placing.Placeholders.put(changed, found) if found else placing.Placeholders({})
         layer = text_layer.read(changed)
+        heads = self._heads.on_page(page.number)
         if text_layer.is_sideways(layer):
             text_layer.turn_upright(changed)
             layer = text_layer.read(changed)
+            heads = running_heads.Heads()
         layer = form_fields.with_values(layer, changed)
         drawings = changed.get_cdrawings()
         bars = covered_text.bars_over(layer.words, covered_text.dark_boxes(drawings))
         layer = _seen(changed, layer, bars, has_unseen=has_unseen)
         layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
+        heads = running_heads.with_own(heads, layer)
         # Formulas go their page's way: the layout model knows the headings of papers.
-        is_plain = plain_pages.is_plain(layer, rules, len(drawings))
+        is_plain = plain_pages.is_plain(running_heads.apart(layer, heads)[0], rules, len(drawings))
         layer, drawn_formulas = self._with_drawn_formulas(changed, layer, rules)
         framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
+        heads = running_heads.without_tables(heads, [found.table.box for found in framed], layer.lines)
+        body, outside = running_heads.apart(layer, heads)
+        framed = [found for found in framed if not heads.hold(found.table.box)]
         if not framed and is_plain:
-            blocks = plain_pages.blocks_of(layer, self._running, is_first=page.number == 0)
+            blocks = plain_pages.blocks_of(body, self._running, is_first=page.number == 0)
+            blocks = running_heads.around(blocks, outside)
         else:
-            blocks = layout_analysis.blocks_of(changed, layer, rules, framed, self._running)
+            blocks = layout_analysis.blocks_of(changed, layer, rules, framed, self._running, heads)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
             if page.number == 0:
                 blocks = heading_levels.without_authors(blocks, self._levels)
@@ -251,6 +270,7 @@ class PageReader:
             page_blocks.unicode_formulas(blocks, drawn_formulas.formulas),
             tables=self._read_again(blocks, layer, rules),
             findings=witnesses.of_page(text, layer.words, [line.box for line in left_out]) if self._asks else None,
+            ends=continued_tables.of_blocks(blocks, layer.words, layer.height),
         )
 
     def _with_drawn_formulas(
@@ -313,6 +333,7 @@ def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float, *, asks
         tagged.formulas_unicode + untagged,
         is_tagged=True,
         findings=_against(text, layer, tagged) if asks else None,
+        ends=continued_tables.of_text(text, tagged.table_elements),
     )
 
 
@@ -356,6 +377,7 @@ class LabelledPage:
     """What became of one page."""
 
     row: LabelRow  # for the manifest
+    ends: PageEnds = field(default_factory=PageEnds)  # the tables that it begins and ends with
     ocr_seconds: float = 0.0  # what its OCR cost. In the log and not in the manifest: no two runs take the same time.
 
 
@@ -374,8 +396,11 @@ def label_document(
     opening it, n the n-th of its pages. Yields why it cannot be opened, "" if it can; then its pages. A page that fails
     has a row that says so.
     """
+    if is_image(path):
+        yield from _without_text(document, pages, first)
+        return
     try:
-        reader = PageReader(path, password, settings)
+        reader = PageReader(path, password, settings, {page - 1 for page in pages})
     except UnreadablePdfError as error:
         if first:
             raise  # it could be read before: the step that was to come is lost
@@ -390,7 +415,15 @@ def label_document(
             status = LabelStatus.TOO_LARGE if isolation.is_memory_error(error) else LabelStatus.ERROR
             yield LabelledPage(row_without_label(document, page, status, f"{type(error).__name__}: {error}"[:300]))
             continue
-        yield LabelledPage(_write_label(document, page, read), read.ocr_seconds)
+        yield LabelledPage(_write_label(document, page, read), read.ends, read.ocr_seconds)
+
+
+def _without_text(document: str, pages: Sequence[int], first: int) -> Iterator[str | LabelledPage]:
+    """Yield what `label_document` does, of an image file: it has no text layer."""
+    if first == 0:
+        yield ""
+    for page in pages[max(0, first - 1) :]:
+        yield LabelledPage(_write_label(document, page, PageText("", 1.0, 0.0, 0, 0)))
 
 
 def _write_label(document: str, page: int, read: PageText) -> LabelRow:

@@ -50,6 +50,7 @@ class LabelRow:
         words_lost: Words of the page that the label has nowhere. This and the next twelve are counts of `witnesses`,
             which say what they mean; -1 where they were not asked.
         findings: Some of these places, as `witnesses.as_text` writes them.
+        continues: The table on the page before that the first one of this page goes on with: "p0002-t1"; "" for none.
     """
 
     document: str
@@ -87,6 +88,7 @@ class LabelRow:
     headings_in_tables: int = -1
     marks_in_words: int = -1
     findings: str = ""
+    continues: str = ""
 
 
 def row_of(
@@ -135,6 +137,7 @@ def row_of(
         is_tagged=is_tagged,
         **({} if findings is None else witnesses.counts(findings)),
         findings=witnesses.as_text(findings or ()),
+        continues="",
     )
 
 

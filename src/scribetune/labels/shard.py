@@ -3,7 +3,8 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 from scribetune.core import files, isolation, layout
 from scribetune.core.progress import bar, counting
 from scribetune.documents.inputs import Document, DocumentStatus
-from scribetune.labels import corrections
+from scribetune.labels import continued_tables, corrections
+from scribetune.labels.continued_tables import PageEnds
 from scribetune.labels.reader import LabelledPage, LabelSettings, label_document, prepare_worker
 from scribetune.labels.rows import LabelRow, LabelStatus, row_without_label
 from scribetune.record import reuse
@@ -130,7 +132,22 @@ def _labelled(document: str, pages: Sequence[int], steps: Sequence[isolation.Out
     for page in pages[len(labelled) :]:
         why = "the document was given up before it"
         labelled.append(LabelledPage(row_without_label(document, page, LabelStatus(steps[-1].failure), why)))
-    return labelled
+    return _with_continued(labelled)
+
+
+def _with_continued(pages: Sequence[LabelledPage]) -> list[LabelledPage]:
+    """Say in the rows of a document's pages, in order, which tables go on from the page before."""
+    before = [None, *pages][: len(pages)]
+    return [
+        page if last is None else replace(page, row=_continuing(page.row, last.row, last.ends, page.ends))
+        for last, page in zip(before, pages, strict=True)
+    ]
+
+
+def _continuing(row: LabelRow, before: LabelRow, above: PageEnds, below: PageEnds) -> LabelRow:
+    """Return a page's row with the table of the page before, if that is the one before, that its first goes on with."""
+    number = continued_tables.continued(above, below) if before.page + 1 == row.page else 0
+    return replace(row, continues=f"p{before.page:04d}-t{number}" if number else "")
 
 
 def _log_ocr(seconds: Mapping[tuple[str, int], float]) -> None:
@@ -158,9 +175,21 @@ def _with_corrections(document: str, record: "_Record", corrected: Mapping[tuple
         _store_record(document, _Record(record.key, record.rows, replaced))
     by_row = ((row, corrected.get((document, row.page))) for row in record.rows)
     rows = [row if path is None else corrections.correct(row, path) for row, path in by_row]
+    rows = _with_corrected_tables(rows, {page for owner, page in corrected if owner == document})
     # Of pages that the PDF no longer has, and of corrections taken back where the machine can read nothing.
     files.keep_only(Path(layout.LABELS) / document, "p*.md", {row.label for row in rows})
     return rows
+
+
+def _with_corrected_tables(rows: Sequence[LabelRow], corrected: AbstractSet[int]) -> list[LabelRow]:
+    """Say of pages that were corrected, and of those behind them, anew which tables go on: by their labels alone."""
+    found = list(rows)
+    for at in range(1, len(rows)):
+        before, row = rows[at - 1], rows[at]
+        if corrected & {before.page, row.page} and before.label and row.label:
+            above, below = (Path(one.label).read_text(encoding="utf-8") for one in (before, row))
+            found[at] = _continuing(row, before, continued_tables.of_text(above), continued_tables.of_text(below))
+    return found
 
 
 def pages_with_unseen(page_rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -5,7 +5,7 @@ Tags are used only where they cover the page's text and their tables are whole; 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import Any
@@ -53,6 +53,9 @@ _PAGE_NUMBER = re.compile(r"(?:\d|\b[ivxlc]+)$", re.IGNORECASE)
 _NOTES = frozenset({"Note", "FENote"})
 _MARKER = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]")
 _MARGIN = 0.085
+_MAY_RUN = frozenset(
+    {None, "", "P", "Span", "NonStruct"}
+)  # with a tag too, where other pages have it in the same place
 _FIGURE_SHARE = 0.01  # of the page; smaller pictures are icons and bullets, and leave no mark
 
 
@@ -72,6 +75,7 @@ class TaggedPage:
     marks: int  # number of headings, lists and tables: none means that everything was tagged as plain paragraphs
     formula_boxes: tuple[Box, ...] = ()  # where its formulas stand, with LaTeX or without
     formulas_unicode: int = 0  # number of formulas that are nothing but characters
+    table_elements: Mapping[int, int] = field(default_factory=dict)  # xref of an element → which of the tables it is
 
 
 @dataclass
@@ -86,6 +90,7 @@ class _Writer:
     latex: bool
     html_tables: bool
     keep_headers: bool
+    is_running: Callable[[Sequence[float]], bool] = lambda _: False
     figures_inside: int = 0
     beside: list[str] = field(default_factory=list)
     formula_boxes: list[Box] = field(default_factory=list)
@@ -94,6 +99,7 @@ class _Writer:
     pieces: list[Piece] = field(default_factory=list)
     written_latex: list[str] = field(default_factory=list)
     tables: int = 0
+    table_elements: dict[int, int] = field(default_factory=dict)
     formulas: int = 0
     marks: int = 0
     _lines: int = 0
@@ -127,6 +133,8 @@ class _Writer:
         They are no part of the structure (ISO 32000-1, 14.8.2.2), so MuPDF gives them without a tag.
         """
         _, top, _, bottom = element["bbox"]
+        if element.get("std") in _MAY_RUN and self.is_running(element["bbox"]):
+            return True
         untagged = not element.get("std") and not element.get("blocks") and 0 < len(element.get("lines", ())) <= 2
         return untagged and (bottom < _MARGIN * self.height or top > (1 - _MARGIN) * self.height)
 
@@ -370,6 +378,7 @@ class _Writer:
             if leftwards:
                 found = tagged_tables.mirrored(found)
             grid = PageTable(tuple(table["bbox"]), found.rows, found.columns, found.cells)
+        self.table_elements[table["xref"]] = self.tables
         below = [self._inline(child, emphasis=True, in_cell=True) for child in beside if child["bbox"][1] >= top]
         return [*above, grid.markdown(always_html=self.html_tables), *below]
 
@@ -512,7 +521,13 @@ def _rows(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def read(
-    page: Any, tags: TagTree, *, latex: bool = True, html_tables: bool = False, keep_headers: bool = True
+    page: Any,
+    tags: TagTree,
+    *,
+    latex: bool = True,
+    html_tables: bool = False,
+    keep_headers: bool = True,
+    is_running: Callable[[Sequence[float]], bool] = lambda _: False,
 ) -> TaggedPage | None:
     """Write a pymupdf.Page down from its tags; None where it has none.
 
@@ -522,6 +537,7 @@ def read(
         latex: Formulas as the LaTeX that their tags carry; else as the characters on the page.
         html_tables: Tables as HTML instead of Markdown.
         keep_headers: Whether running headers, footers and page numbers are part of the text.
+        is_running: Whether a box is of a header or footer that other pages have too, tagged or not.
 
     Raises:
         UnusableTagsError: The tags do not say enough.
@@ -542,6 +558,7 @@ def read(
     width, height = page.rect.width, page.rect.height
     code = _code_on(page) if any(_has_equal_widths(block) for block in blocks) else frozenset()
     writer = _Writer(tags, page.xref, seen, code, are_hyphens, width, height, latex, html_tables, keep_headers)
+    writer.is_running = is_running
     try:
         placed = tagged_order.with_loose_text(tagged_order.without_artifacts(blocks), height, _MARGIN)
     except tagged_order.LooseTextError as error:
@@ -562,4 +579,5 @@ def read(
         0 if _is_of_browser(page) and not writer.tables else writer.marks,
         tuple(writer.formula_boxes),
         writer.formulas_unicode,
+        writer.table_elements,
     )

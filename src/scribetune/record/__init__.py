@@ -8,7 +8,7 @@ provenance   which environment this project runs in, as a digest that ignores wh
 running      who is at work in a working directory, as locks that end with their process
 replaced     results that a build replaces on purpose, kept by hash in work/replaced
 reuse        documents that are taken as they are: what an earlier job made of one, where nothing about it changed
-listings     input PDFs of a shard as one small file, {path: sha256}, in the place of thousands of edges
+listings     input documents of a shard as one small file, {path: sha256}, in the place of thousands of edges
 steps        the steps of a build, read off the loaded workflow
 remembered   what a folder was last built with: corpus, base model, flags; the command that builds it again
 resources    what a build's jobs took: time, memory, pages per second

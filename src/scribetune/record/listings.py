@@ -1,8 +1,8 @@
-"""Listings of input PDFs: one small file per shard, {path: sha256}, in the place of thousands of edges.
+"""Listings of input documents: one small file per shard, {path: sha256}, in the place of thousands of edges.
 
 Snakemake spends about a tenth of a millisecond on each input file each time it reads the workflow. A listing is one
-input; its content changes when, and only when, a PDF of its shard changes, comes or goes. It also spares names that
-Snakemake would read as something else: braces are wildcards to it, and a line break is an error.
+input; its content changes when, and only when, a document of its shard changes, comes or goes. It also spares names
+that Snakemake would read as something else: braces are wildcards to it, and a line break is an error.
 """
 
 import json
@@ -13,6 +13,8 @@ from scribetune.core import files
 from scribetune.core.file_hashes import FileHashes
 
 FOLDER = Path("work/inputs")
+UNREAD = Path("work/not_read.json")
+"""Files beside the documents that are not read: {path: what can be done about it}."""
 
 
 def path_of(shard: str) -> str:
@@ -21,13 +23,22 @@ def path_of(shard: str) -> str:
 
 
 def write(shards: Mapping[str, Iterable[Path]], folder: Path = Path()) -> None:
-    """Bring the listings of the shards' PDFs (relative to `folder` or absolute) up to date, where they are not."""
+    """Bring the listings of the shards' documents (relative to `folder` or absolute) up to date, where they are not."""
     with FileHashes(folder) as hashes:
-        for shard, pdfs in shards.items():
-            listing = {path.as_posix(): _hash(hashes, path) for path in pdfs}
+        for shard, documents in shards.items():
+            listing = {path.as_posix(): _hash(hashes, path) for path in documents}
             target = folder / path_of(shard)
             if read(target) != listing:
                 files.write_json(target, listing)
+
+
+def write_unread(others: Mapping[str, str], folder: Path = Path()) -> None:
+    """Bring the listing of files that are not read up to date; where there are none, there is no listing."""
+    target = folder / UNREAD
+    if not others:
+        target.unlink(missing_ok=True)
+    elif read(target) != others:
+        files.write_json(target, others)
 
 
 def _hash(hashes: FileHashes, path: Path) -> str:
@@ -39,7 +50,7 @@ def _hash(hashes: FileHashes, path: Path) -> str:
 
 
 def read(path: Path) -> dict[str, str]:
-    """Return {PDF: sha256} of a listing; {} where there is none."""
+    """Return {document: sha256} of a listing; {} where there is none."""
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -51,6 +51,15 @@ def test_a_copy_elsewhere_means_the_same_document(build: Path, tmp_path: Path) -
     assert named(build, str(tmp_path / "copy.pdf")) == [(A, "a", True)]
 
 
+def test_an_image_among_the_inputs_can_be_kept_out_and_a_page_image_is_no_document(build: Path) -> None:
+    audited_folder.write(build / "data/raw/scan.png", "scan")
+    ((sha256, _, is_there),) = named(build, str(build / "data/raw/scan.png"))
+    assert (sha256, is_there) == (audited_folder.sha256(b"scan"), True)
+    audited_folder.write(build / "data/pages/x/p0001.png", "page")
+    with pytest.raises(UserError, match="No such document"):
+        named(build, str(build / "data/pages/x/p0001.png"))
+
+
 def test_of_a_file_changed_since_the_build_both_contents_are_meant(build: Path) -> None:
     audited_folder.write(build / "data/raw/a.pdf", "new")
     new = audited_folder.sha256(b"new")

@@ -113,7 +113,7 @@ def test_consent_to_replace_is_passed_on_by_name(ran: list[str]) -> None:
         (("--set", "samples.languages=[en"), "The value of samples.languages cannot be read"),
         (("--set", "train.lora=8", "--set", "train.lora.rank=8"), "Two settings cannot both hold"),
         (("--set", "train.lora.rank=8", "--set", "train.lora=8"), "Two settings cannot both hold"),
-        (("--raw", "nosuch"), "There is no such folder of PDFs: 'nosuch'"),
+        (("--raw", "nosuch"), "There is no such folder of documents: 'nosuch'"),
         (("--configfile", "nosuch.yaml"), "There is no such configuration file: 'nosuch.yaml'"),
     ],
 )

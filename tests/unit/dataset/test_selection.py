@@ -143,3 +143,10 @@ def test_a_page_that_was_never_labelled_is_refused(tmp_path: Path) -> None:
     documents, pages, labels, texts = frames(2)
     selected = selection.select(documents, pages, labels.iloc[:1], texts, {}, Selection())
     assert [page.reason for page in selected] == ["", "label_failed"]
+
+
+def test_files_that_are_no_documents_have_rows_of_their_own() -> None:
+    (row,) = selection.unread_rows({"letters/a.docx": "export it as PDF"})
+    assert set(row) == set(selection.DOCUMENT_REPORT_COLUMNS)
+    assert (row["path"], row["status"], row["message"]) == ("letters/a.docx", "not_read", "export it as PDF")
+    assert (row["pages"], row["accepted"], row["refused"]) == (0, 0, 0)

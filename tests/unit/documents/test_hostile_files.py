@@ -65,7 +65,7 @@ def test_a_page_tree_that_lies_or_runs_in_circles_costs_no_page(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     expected = hostile_pdfs.page_trees(tmp_path / "raw")
-    results = rendering.render_shard(inputs.find_pdfs(tmp_path / "raw"), {}, SETTINGS, workers=1)
+    results = rendering.render_shard(inputs.find_documents(tmp_path / "raw").documents, {}, SETTINGS, workers=1)
     pages = {one.document.path: [str(page.status) for page in one.pages] for one in results}
     assert pages == {name: ["ok"] * count for name, count in expected.items()}
     assert {one.document.status for one in results} == {"ok"}
@@ -79,7 +79,7 @@ def test_pages_that_no_tree_leads_to_are_found_among_the_objects_of_the_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     expected = hostile_pdfs.lost_trees(tmp_path / "raw")
-    results = rendering.render_shard(inputs.find_pdfs(tmp_path / "raw"), {}, SETTINGS, workers=1)
+    results = rendering.render_shard(inputs.find_documents(tmp_path / "raw").documents, {}, SETTINGS, workers=1)
     pages = {one.document.path: [str(page.status) for page in one.pages] for one in results}
     assert pages == {name: ["ok"] * count for name, count in expected.items()}
     messages = {one.document.path: (one.document.status, one.document.message) for one in results}
@@ -112,7 +112,7 @@ def test_what_is_damaged_or_odd_has_its_row_and_the_pages_that_other_readers_sho
     monkeypatch.chdir(tmp_path)
     expected = damaged_pdfs.write(tmp_path / "raw")
     settings = rendering.RenderSettings(256, "auto", timeout_s_per_page=3.0, code="test")
-    results = rendering.render_shard(inputs.find_pdfs(tmp_path / "raw"), {}, settings, workers=2)
+    results = rendering.render_shard(inputs.find_documents(tmp_path / "raw").documents, {}, settings, workers=2)
     rows = {one.document.path: one for one in results}
     assert set(rows) == set(expected)
     for name, kind in expected.items():
@@ -147,7 +147,7 @@ def test_a_page_whose_image_cannot_be_decoded_is_not_called_blank(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     expected = hostile_pdfs.broken_images(tmp_path / "raw")
-    results = rendering.render_shard(inputs.find_pdfs(tmp_path / "raw"), {}, SETTINGS, workers=1)
+    results = rendering.render_shard(inputs.find_documents(tmp_path / "raw").documents, {}, SETTINGS, workers=1)
     assert {one.document.path: str(one.pages[0].status) for one in results} == expected
     assert all(one.pages[0].message for one in results)
 
@@ -157,7 +157,7 @@ def test_attacks_cost_their_own_row_and_nothing_else(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     expected = hostile_pdfs.attacks(tmp_path / "raw")
     pdf_factory.healthy(tmp_path / "raw" / "good.pdf", 1, pages=2)
-    found = inputs.find_pdfs(tmp_path / "raw")
+    found = inputs.find_documents(tmp_path / "raw").documents
     results = {result.document.path: result for result in rendering.render_shard(found, {}, SETTINGS, workers=2)}
     assert set(results) == {*expected, "good.pdf"}
     statuses = {name: results[name].document.status for name in expected}
@@ -178,7 +178,7 @@ def test_a_page_that_never_ends_costs_its_time_limit_and_the_next_page_is_render
     made.close()
     settings = rendering.RenderSettings(256, "auto", timeout_s_per_page=3.0, code="test")
     began_s = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime  # other work on the machine does not count
-    bomb, both = rendering.render_shard(inputs.find_pdfs(tmp_path), {}, settings, workers=1)
+    bomb, both = rendering.render_shard(inputs.find_documents(tmp_path).documents, {}, settings, workers=1)
     assert (bomb.document.status, both.document.status) == ("timed_out", "ok")
     assert [row.status for row in both.pages] == ["timed_out", "ok"]
     assert "3 s of processor time" in both.pages[0].message
@@ -195,13 +195,13 @@ def test_five_thousand_pages_are_five_thousand_rows(tmp_path: Path, monkeypatch:
     content = hostile_pdfs.stream(b"10 10 50 50 re f")
     (tmp_path / "long.pdf").write_bytes(hostile_pdfs.raw_pdf([*head, *[page] * count, content]))
     settings = rendering.RenderSettings(64, "auto", 30.0, "test")
-    (result,) = rendering.render_shard(inputs.find_pdfs(tmp_path), {}, settings, workers=1)
+    (result,) = rendering.render_shard(inputs.find_documents(tmp_path).documents, {}, settings, workers=1)
     assert (result.document.status, len(result.pages)) == ("ok", count)
     assert {row.status for row in result.pages} == {"vector_only"}
     assert len(list(Path("data/pages/long").glob("*.png"))) == count
 
     few = rendering.RenderSettings(64, "auto", 30.0, "test", max_pages=4999)
-    (result,) = rendering.render_shard(inputs.find_pdfs(tmp_path), {}, few, workers=1)
+    (result,) = rendering.render_shard(inputs.find_documents(tmp_path).documents, {}, few, workers=1)
     assert (result.document.status, result.pages) == ("too_large", ())
     assert "documents.max_pages" in result.document.message
     assert not list(Path("data/pages/long").glob("*.png"))
@@ -218,7 +218,7 @@ def test_any_file_name_gets_its_page_and_leaves_nothing_outside_its_folder(
         made.new_page(width=100, height=50).insert_text((5, 20), f"Page {number}")
         made.save(tmp_path / "raw" / name)
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
-    found = inputs.find_pdfs(Path("raw"))
+    found = inputs.find_documents(Path("raw")).documents
     listings.write({"000-of-001": [document.path for document in found]})
     assert set(listings.read(Path(listings.path_of("000-of-001")))) == {document.path.as_posix() for document in found}
     results = rendering.render_shard(found, {}, SETTINGS, workers=1)

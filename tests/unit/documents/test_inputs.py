@@ -21,6 +21,35 @@ def test_a_plain_file_name_is_its_own_id() -> None:
     assert inputs.document_id("季度报告.pdf") == "季度报告"
 
 
+def test_images_are_documents_and_other_files_are_named_with_what_to_do(tmp_path: Path) -> None:
+    for name in ("a.pdf", "b.PNG", "c/d.jpeg", "e.tiff", "f.webp", "g.bmp", "h.docx", "c/i.zip", "notes", "j.heic"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "~$h.docx", ".hidden.png", "a.pdf.dvc"):
+        (tmp_path / name).touch()
+    found = inputs.find_documents(tmp_path)
+    assert {each.relative_path for each in found.documents} == {
+        "a.pdf",
+        "b.PNG",
+        "c/d.jpeg",
+        "e.tiff",
+        "f.webp",
+        "g.bmp",
+    }
+    assert list(found.others) == ["c/i.zip", "h.docx", "j.heic", "notes"]
+    assert "export it as PDF" in found.others["h.docx"]
+    assert "unpack it" in found.others["c/i.zip"]
+    assert "save it as PNG or TIFF" in found.others["j.heic"]
+
+
+def test_an_image_and_a_pdf_of_one_name_have_ids_of_their_own(tmp_path: Path) -> None:
+    for name in ("scan.pdf", "scan.png", "scan.jpg"):
+        (tmp_path / name).touch()
+    ids = {each.relative_path: each.id for each in inputs.find_documents(tmp_path).documents}
+    assert ids["scan.pdf"] == "scan"
+    assert len(set(ids.values())) == 3
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -53,9 +82,9 @@ def test_an_id_depends_on_the_relative_path_alone(tmp_path: Path) -> None:
     for name in ("one.pdf", "deep/er/two.PDF"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    before = {d.relative_path: d.id for d in inputs.find_pdfs(tmp_path)}
+    before = {d.relative_path: d.id for d in inputs.find_documents(tmp_path).documents}
     (tmp_path / "another.pdf").touch()
-    after = {d.relative_path: d.id for d in inputs.find_pdfs(tmp_path)}
+    after = {d.relative_path: d.id for d in inputs.find_documents(tmp_path).documents}
     assert before == {name: after[name] for name in before}
     assert set(after) - set(before) == {"another.pdf"}
 
@@ -65,7 +94,7 @@ def test_a_folder_may_be_given_in_any_way(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "raw" / "deep" / "a.pdf").touch()
     monkeypatch.chdir(tmp_path / "raw")
     for folder in (Path(), Path("../raw"), tmp_path / "raw", Path("./")):
-        (found,) = inputs.find_pdfs(folder)
+        (found,) = inputs.find_documents(folder).documents
         assert (found.relative_path, found.path) == ("deep/a.pdf", folder / "deep" / "a.pdf")
 
 
@@ -73,7 +102,7 @@ def test_hidden_files_and_other_types_are_left_out(tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir()
     for name in (".hidden.pdf", "notes.txt", ".cache/x.pdf", "real.pdf"):
         (tmp_path / name).touch()
-    assert [d.relative_path for d in inputs.find_pdfs(tmp_path)] == ["real.pdf"]
+    assert [d.relative_path for d in inputs.find_documents(tmp_path).documents] == ["real.pdf"]
 
 
 def test_a_missing_folder_a_file_and_an_unreadable_folder_are_told_apart(
@@ -81,9 +110,9 @@ def test_a_missing_folder_a_file_and_an_unreadable_folder_are_told_apart(
 ) -> None:
     (tmp_path / "file.pdf").touch()
     with pytest.raises(UserError, match=r"does not exist.*nowhere"):
-        inputs.find_pdfs(tmp_path / "nowhere")
+        inputs.find_documents(tmp_path / "nowhere")
     with pytest.raises(UserError, match="a file, not a folder"):
-        inputs.find_pdfs(tmp_path / "file.pdf")
+        inputs.find_documents(tmp_path / "file.pdf")
 
     def forbidden(top: Path, onerror: Callable[[OSError], None], **_: Any) -> Iterator[Any]:
         onerror(PermissionError(13, "Permission denied", str(top / "secret")))
@@ -91,7 +120,7 @@ def test_a_missing_folder_a_file_and_an_unreadable_folder_are_told_apart(
 
     monkeypatch.setattr(os, "walk", forbidden)  # root may read everything, so the refusal is played
     with pytest.raises(UserError, match=r"cannot be read \(Permission denied\).*secret"):
-        inputs.find_pdfs(tmp_path)
+        inputs.find_documents(tmp_path)
 
 
 def test_a_document_keeps_its_shard_when_others_come() -> None:
@@ -142,7 +171,7 @@ def test_three_files_of_which_one_is_called_as_anothers_id_have_three_ids(tmp_pa
     names = ["x y.pdf", f"{called_so}.pdf", f"{again}.pdf", "plain.pdf"]
     for name in names:
         (tmp_path / name).touch()
-    ids = {document.relative_path: document.id for document in inputs.find_pdfs(tmp_path)}
+    ids = {document.relative_path: document.id for document in inputs.find_documents(tmp_path).documents}
     assert len(set(ids.values())) == len(names)
     # Who has an id already keeps it: corrections of years are filed under it.
     assert (ids["x y.pdf"], ids["plain.pdf"], ids[f"{again}.pdf"]) == (called_so, "plain", again)
@@ -153,7 +182,7 @@ def test_short_digests_that_agree_make_no_two_documents_one(tmp_path: Path, monk
     for name in ("a b.pdf", "a  b.pdf", "a+b.pdf"):
         (tmp_path / name).touch()
     monkeypatch.setattr(inputs, "document_id", lambda path: "a-b-00000000")
-    ids = [document.id for document in inputs.find_pdfs(tmp_path)]
+    ids = [document.id for document in inputs.find_documents(tmp_path).documents]
     assert len(set(ids)) == 3
     assert "a-b-00000000" in ids
     assert all(len(name.encode()) < 240 for name in ids)
@@ -162,7 +191,7 @@ def test_short_digests_that_agree_make_no_two_documents_one(tmp_path: Path, monk
 def test_a_name_that_is_not_utf8_is_told_by_its_bytes_and_can_be_written_down(tmp_path: Path) -> None:
     for name in (b"\xff\xfe.pdf", b"caf\xe9.pdf", "café.pdf".encode()):
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
-    found = {document.relative_path: document for document in inputs.find_pdfs(tmp_path)}
+    found = {document.relative_path: document for document in inputs.find_documents(tmp_path).documents}
     assert set(found) == {r"\xff\xfe.pdf", r"caf\xe9.pdf", "café.pdf"}
     assert len({document.id for document in found.values()}) == 3
     assert "rename it" in found[r"\xff\xfe.pdf"].fault
@@ -175,5 +204,15 @@ def test_a_folder_called_like_a_pdf_is_looked_into_and_has_a_row_where_nothing_i
     (tmp_path / "full.pdf" / "inner.pdf").touch()
     (tmp_path / "empty.pdf").mkdir()
     (tmp_path / "link.pdf").symlink_to(tmp_path / "full.pdf")
-    names = {document.relative_path for document in inputs.find_pdfs(tmp_path)}
+    names = {document.relative_path for document in inputs.find_documents(tmp_path).documents}
     assert names == {"full.pdf/inner.pdf", "empty.pdf", "link.pdf"}
+
+
+def test_what_a_build_wrote_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("data/pages/a/p0001.png", "reports/loss.png", "data/raw/a.pdf", "scans/b.png", "work/c.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = inputs.find_documents(Path())
+    assert {each.relative_path for each in found.documents} == {"data/raw/a.pdf", "scans/b.png"}
+    assert found.others == {}

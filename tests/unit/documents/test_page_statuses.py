@@ -58,7 +58,7 @@ def test_no_page_with_garbage_invisible_or_hidden_text_is_selected_and_all_count
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     bad = {name: status for name, status in pdf_factory.bad_ones(tmp_path).items() if status != "ok"}
     pdf_factory.healthy(tmp_path / "three.pdf", 1, pages=3)
-    found = inputs.find_pdfs(tmp_path)
+    found = inputs.find_documents(tmp_path).documents
     rendered = rendering.render_shard(found, {}, SETTINGS, workers=1)
     assert [result.document.document for result in rendered] == [document.id for document in found]
     assert all(len(result.pages) == result.document.pages for result in rendered)
@@ -114,7 +114,7 @@ def test_what_nobody_sees_reaches_no_training_set(
         page.insert_text((20, 260), f"painted{seed}", fontsize=11)
         page.draw_rect((15, 248, 120, 264), color=(1, 1, 1), fill=(1, 1, 1))
         pdf.save(raw / f"partly{seed}.pdf")
-    found = inputs.find_pdfs(raw)
+    found = inputs.find_documents(raw).documents
     identities = {document.id: [document.relative_path, ""] for document in found}
     names = ("documents", "pages", "labels", "selection", "assignments", "report")
     tables = {name: tmp_path / f"{name}.csv" for name in names}
@@ -162,7 +162,7 @@ def test_the_limits_are_the_users_and_changing_them_renders_nothing_anew(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "white.pdf").write_bytes((layers[0] / "white.pdf").read_bytes())
-    found = inputs.find_pdfs(tmp_path)
+    found = inputs.find_documents(tmp_path).documents
     (before,) = rendering.render_shard(found, {}, SETTINGS, workers=1)
     made = Path(before.pages[0].image).stat().st_mtime_ns
     lenient = rendering.RenderSettings(768, "auto", 30.0, "test", limits=rendering.LayerLimits(max_hidden_share=0.6))
@@ -211,7 +211,7 @@ def test_a_link_to_nothing_costs_its_row_alone(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gone.pdf").symlink_to(tmp_path / "nowhere")
     pdf_factory.healthy(tmp_path / "good.pdf", 1)
-    gone, good = rendering.render_shard(inputs.find_pdfs(tmp_path), {}, SETTINGS, workers=1)
+    gone, good = rendering.render_shard(inputs.find_documents(tmp_path).documents, {}, SETTINGS, workers=1)
     assert (gone.document.status, good.document.status) == ("error", "ok")
     assert "cannot be read" in gone.document.message
 
@@ -221,7 +221,7 @@ def test_the_sheets_variable_is_named_where_it_does_not_hold_the_password(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     pdf_factory.bad_ones(tmp_path)
-    (document,) = (one for one in inputs.find_pdfs(tmp_path) if one.id == "locked")
+    (document,) = (one for one in inputs.find_documents(tmp_path).documents if one.id == "locked")
     for password in ("", "wrong"):
         (result,) = rendering.render_shard([document], {"locked": password}, SETTINGS, 1, variables={"locked": "KEY_7"})
         assert "KEY_7" in result.document.message

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from scribetune.documents import page_images, rendering
-from scribetune.documents.inputs import Document, DocumentStatus, find_pdfs
+from scribetune.documents.inputs import Document, DocumentStatus, find_documents
 from support import pdf_factory
 
 SETTINGS = rendering.RenderSettings(long_side_px=400, color="auto", timeout_s_per_page=30.0, code="test")
@@ -63,7 +63,7 @@ def test_every_bad_pdf_gets_its_status_and_costs_nothing_else(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     expected = pdf_factory.bad_ones(tmp_path / "raw")
     pdf_factory.healthy(tmp_path / "raw" / "good.pdf", 3, pages=2)
-    documents = find_pdfs(tmp_path / "raw")
+    documents = find_documents(tmp_path / "raw").documents
     results = {r.document.path: r for r in rendering.render_shard(documents, {}, SETTINGS, workers=2)}
     assert set(results) == {*expected, "good.pdf"}
     for name, status in expected.items():

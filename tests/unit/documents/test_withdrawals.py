@@ -164,6 +164,6 @@ def test_a_file_that_is_not_made_yet_is_known_by_its_id_and_others_by_content(tm
 
 
 def test_a_document_withdrawn_between_plan_and_job_by_another_content_is_rendered(raw: Path) -> None:
-    found = inputs.find_pdfs(raw)
+    found = inputs.find_documents(raw).documents
     results = rendering.render_shard(found, {}, RENDERING, 1, {"d0": "0" * 64})
     assert {asdict(result.document)["status"] for result in results} == {"ok"}

@@ -119,7 +119,7 @@ from scribetune.record import jobs
 if __name__ == "__main__":
     with jobs.rule_job(SimpleNamespace(rule="render_pages", log=["logs/render.log"], output=[], wildcards={})):
         settings = rendering.RenderSettings(2000, "auto", 60.0, "test")
-        rendering.render_shard(inputs.find_pdfs(Path(sys.argv[1])), {}, settings, workers=1)
+        rendering.render_shard(inputs.find_documents(Path(sys.argv[1])).documents, {}, settings, workers=1)
 """
 
 
@@ -152,7 +152,7 @@ def test_no_record_says_that_a_page_is_unreadable_where_there_was_no_room(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     pdf_factory.healthy(tmp_path / "a.pdf", 1, pages=2)
-    (document,) = inputs.find_pdfs(tmp_path)
+    (document,) = inputs.find_documents(tmp_path).documents
 
     def full(path: Path, data: bytes, **_: Any) -> None:
         raise full_disk(no_room(), path, len(data))

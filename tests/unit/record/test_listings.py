@@ -49,3 +49,11 @@ def test_a_pdf_that_cannot_be_read_stops_nothing(tmp_path: Path, pdfs: list[Path
     found = listings.read(tmp_path / listings.path_of("0"))
     assert found["data/raw/folder.pdf"].startswith("unreadable: ")
     assert found["data/raw/gone.pdf"].startswith("unreadable: ")
+
+
+def test_what_is_not_read_is_listed_where_there_is_any(tmp_path: Path) -> None:
+    listings.write_unread({"a.docx": "export it"}, tmp_path)
+    assert listings.read(tmp_path / listings.UNREAD) == {"a.docx": "export it"}
+    assert not listings.is_listing(listings.UNREAD.as_posix())  # its files are no inputs
+    listings.write_unread({}, tmp_path)
+    assert not (tmp_path / listings.UNREAD).exists()

@@ -54,7 +54,7 @@ class Shard:
     def build(self, monkeypatch: pytest.MonkeyPatch) -> tuple[list[tuple[str, str]], set[str]]:
         """Render and label as the rules do; returns what was worked on, and the files written, made or removed."""
         before, self.worked = states(), []
-        found = inputs.find_pdfs(Path(layout.RAW))
+        found = inputs.find_documents(Path(layout.RAW)).documents
         identities = {d.id: [d.relative_path, "PASSWORD" if d.id == "locked" else ""] for d in found}
         tables = [Path(layout.MANIFESTS, stage, "all.csv") for stage in ("documents", "pages", "labels")]
         corrections = [path.as_posix() for path in sorted(CORRECTIONS.glob("*/*.md"))]

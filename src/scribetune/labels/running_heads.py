@@ -1,0 +1,365 @@
+"""Running heads, feet and page numbers: found by what repeats over the pages of a document, else by the page alone.
+
+A line is one where pages near by have the same text, or one that counts pages, in the same place: every other page is
+enough, since left and right pages differ. Pages are compared with those next to them, whatever pages are labelled and
+in whatever order. Of a single page, its outermost line is one if it is a page number, or stands at both edges of the
+text with a number or a third piece, over or below text that does not.
+"""
+
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from statistics import median
+from typing import Any
+
+from scribetune.core import isolation
+from scribetune.labels.page_blocks import Kind, PageBlock
+from scribetune.labels.tables.cells import Box, union
+from scribetune.labels.text_layer import Line, TextLayer
+
+logger = logging.getLogger(__name__)
+
+_REACH = 4  # pages before and after
+_HEAD, _FOOT = 0.22, 0.18  # shares of a page's height in which they are looked for
+_MARGIN = 0.085  # what stands in it may change from page to page
+_ALONE = 0.13  # where they are looked for on a page alone
+_PLACE = 3.0  # points
+_ALIKE = 0.5  # points, of sizes
+_LARGE, _TITLE = 1.25, 1.5  # times the size of the text
+_TALLEST = 3.0  # times its size: a line of text
+_FORM = 0.5  # of a page's lines: where more are the same on another page, both are copies of one form
+_FEW_ROWS = 5
+_WIDE = 2.0  # times a line's height: a gap that divides it
+_NEAR = 2.0  # times a line's height, to the next line of a table
+_NUMBERS = re.compile(r"(\d+)")
+_ROMAN = re.compile(r"[ivxl]{1,7}", re.IGNORECASE)
+_ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10, "l": 50}
+_PAGE_NUMBER = re.compile(
+    r"(?:(?:page|pg?\.|seite|s\.|pagina|página|pág\.|str\.|стр\.)\s*)?[-–—]?\s*(?:\d{1,4}|[ivxl]{1,7})\s*[-–—]?"
+    r"(?:\s*(?:/|of|von|de|sur|di|из)\s*\d{1,4})?|第\s*\d{1,4}\s*[页頁](?:\s*[,，/]?\s*共\s*\d{1,4}\s*[页頁])?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Where a page's running heads end and its feet begin, in points from its upper edge."""
+
+    top: float = float("-inf")
+    bottom: float = float("inf")
+    are_compared: bool = False  # with those of other pages
+    title: float = float("inf")  # on a document's first page: from this size on, in points, it is its title
+
+    def hold(self, box: Sequence[float]) -> bool:
+        """Whether a box is of a running head or foot: its middle lies beyond."""
+        middle = (box[1] + box[3]) / 2
+        return middle < self.top or middle > self.bottom
+
+
+NO_HEADS = Heads()
+
+
+@dataclass(frozen=True)
+class _Piece:
+    text: str
+    box: Box
+    size: float
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Pieces of text at one height, from left to right."""
+
+    pieces: tuple[_Piece, ...]
+
+    @cached_property
+    def box(self) -> Box:
+        return union([piece.box for piece in self.pieces])
+
+    @property
+    def height(self) -> float:
+        return self.box[3] - self.box[1]
+
+    @property
+    def size(self) -> float:
+        return max(piece.size for piece in self.pieces)
+
+    @property
+    def text(self) -> str:
+        return " ".join(piece.text for piece in self.pieces)
+
+
+@dataclass(frozen=True)
+class _Page:
+    rows: tuple[_Row, ...]  # from above
+    width: float
+    height: float
+    size: float  # of its text
+
+    @cached_property
+    def _at(self) -> dict[int, list[_Row]]:
+        """Rows by where they begin, in steps of `_PLACE`."""
+        found: dict[int, list[_Row]] = {}
+        for row in self.rows:
+            found.setdefault(round(row.box[1] / _PLACE), []).append(row)
+        return found
+
+    def rows_at(self, top: float) -> Iterator[_Row]:
+        """Yield the rows that begin at a height."""
+        step = round(top / _PLACE)
+        for near in (step - 1, step, step + 1):
+            yield from (row for row in self._at.get(near, ()) if abs(row.box[1] - top) <= _PLACE)
+
+
+class RunningHeads:
+    """The running heads of a document: a pymupdf.Document, and the pages of it, from 0, that can be read (all)."""
+
+    def __init__(self, pdf: Any, readable: Collection[int] | None = None) -> None:
+        self._pdf = pdf
+        self._readable = range(pdf.page_count) if readable is None else readable
+        self._page = lru_cache(2 * _REACH + 2)(self._read)
+        self.on_page = lru_cache(2 * _REACH + 2)(self._on_page)
+        """Return the `Heads` of a page, from 0, by what repeats on others; in points of the page as it is shown."""
+
+    def _read(self, index: int) -> _Page:
+        import pymupdf
+
+        try:
+            page = self._pdf[index]
+            found = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_IMAGES)
+        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+            if isolation.is_memory_error(error):
+                raise
+            logger.info("page %d: its running heads are not compared: %s", index + 1, error)
+            return _Page((), 0.0, 0.0, 0.0)
+        pieces = []
+        for line in (line for block in found["blocks"] for line in block.get("lines", [])):
+            spans = [span for span in line["spans"] if span["text"].strip()]
+            if spans:
+                box = pymupdf.Rect(union([span["bbox"] for span in spans])) * page.rotation_matrix
+                text = " ".join(" ".join(span["text"] for span in spans).split())
+                size = max(span["size"] for span in spans)
+                if box.height < _TALLEST * size:  # others run up or down the page
+                    pieces.append(_Piece(text, (box.x0, box.y0, box.x1, box.y1), size))
+        return _Page(_rows(pieces), page.rect.width, page.rect.height, _usual_size(pieces))
+
+    def _on_page(self, index: int) -> Heads:
+        page = self._page(index)
+        near = [
+            (number - index, other)
+            for number in range(max(0, index - _REACH), min(self._pdf.page_count, index + _REACH + 1))
+            if number != index and number in self._readable and _are_alike(page, other := self._page(number))
+        ]
+        if not page.rows or not near:
+            return Heads()
+        counts = [sum(_repeats(row, other, distance) for distance, other in near) for row in page.rows]
+        needed = 2 if len(near) >= _REACH else 1
+
+        def is_running(row: _Row, count: int, margin: bool) -> bool:
+            return count >= (needed if margin or row.size <= _LARGE * page.size else max(needed, 3))
+
+        top, bottom = Heads().top, Heads().bottom
+        for number, (row, count) in enumerate(zip(page.rows, counts, strict=True)):
+            in_margin = row.box[3] < _MARGIN * page.height
+            if row.box[3] > _HEAD * page.height:
+                break
+            if is_running(row, count, in_margin):
+                if _heads_table(page.rows, number):
+                    break
+                top = row.box[3]
+            elif not in_margin:
+                break
+        for row, count in zip(reversed(page.rows), reversed(counts), strict=True):
+            in_margin = row.box[1] > (1 - _MARGIN) * page.height
+            if row.box[1] < (1 - _FOOT) * page.height:
+                break
+            if is_running(row, count, in_margin):
+                bottom = row.box[1]
+            elif not in_margin:
+                break
+        title = Heads().title if index else _LARGE * page.size
+        return Heads(top, bottom, are_compared=True, title=title) if top < bottom else Heads()
+
+
+def with_own(heads: Heads, layer: TextLayer) -> Heads:
+    """Return running heads with those that the page's own text layer shows by their form.
+
+    Three pieces without a number pass for one only where there is no other page to compare this one with.
+    """
+    pieces = [_Piece(line.text, line.box, line.size) for line in layer.lines if line.horizontal and line.text]
+    rows = _rows(pieces)
+    if len(rows) < _FEW_ROWS:
+        return heads
+    size, by_number = _usual_size(pieces), heads.are_compared
+    top, bottom = heads.top, heads.bottom
+    if rows[0].box[3] < _ALONE * layer.height and _stands_apart(rows[:_FEW_ROWS], size, by_number):
+        top = max(top, rows[0].box[3])
+    if rows[-1].box[1] > (1 - _ALONE) * layer.height and _stands_apart(rows[: -_FEW_ROWS - 1 : -1], size, by_number):
+        bottom = min(bottom, rows[-1].box[1])
+    return replace(heads, top=top, bottom=bottom)
+
+
+def without_tables(heads: Heads, tables: Iterable[Box], lines: Sequence[Line]) -> Heads:
+    """Return heads that end where a table begins which holds more than they: its first row repeats over pages."""
+    top, bottom = heads.top, heads.bottom
+    for x0, y0, x1, y1 in tables:
+        inside = [line for line in lines if x0 <= line.middle[0] <= x1 and y0 <= line.middle[1] <= y1]
+        running = [heads.hold(line.box) for line in inside]
+        if any(running) and not all(running):
+            top, bottom = (min(top, y0) if y0 < top else top), (max(bottom, y1) if y1 > bottom else bottom)
+    return replace(heads, top=top, bottom=bottom)
+
+
+def apart(layer: TextLayer, heads: Heads) -> tuple[TextLayer, list[PageBlock]]:
+    """Return a page's text layer without its running heads, and these as blocks of the page, a row of text each."""
+    running = [line for line in layer.lines if line.horizontal and heads.hold(line.box)]
+    if not running or len(running) == len(layer.lines):
+        return layer, []
+    gone = {id(line) for line in running}
+    rest = replace(
+        layer,
+        lines=tuple(line for line in layer.lines if id(line) not in gone),
+        words=tuple(word for word in layer.words if not any(_is_in(word.centre, line.box) for line in running)),
+    )
+    return rest, [_block(row, heads) for row in _lines_in_rows(running)]
+
+
+def _block(row: Sequence[Line], heads: Heads) -> PageBlock:
+    box = union([line.box for line in row])
+    if box[1] >= heads.top:
+        return PageBlock(Kind.FOOTER, box, tuple(row))
+    is_title = len(row) == 1 and row[0].size > heads.title and any(map(str.isalpha, row[0].text))
+    return PageBlock(Kind.HEADING if is_title else Kind.HEADER, box, tuple(row))
+
+
+def around(blocks: Sequence[PageBlock], running: Sequence[PageBlock]) -> list[PageBlock]:
+    """Return the blocks of a page between its running heads and feet, which are never between parts of its text."""
+    heads = [block for block in running if block.kind is not Kind.FOOTER]
+    return [*heads, *blocks, *(block for block in running if block.kind is Kind.FOOTER)]
+
+
+def _is_in(point: tuple[float, float], box: Box) -> bool:
+    return box[0] - 1 <= point[0] <= box[2] + 1 and box[1] <= point[1] <= box[3]
+
+
+def _lines_in_rows(lines: Sequence[Line]) -> list[list[Line]]:
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: line.middle[1]):
+        if rows and abs(rows[-1][0].middle[1] - line.middle[1]) < 0.5 * min(rows[-1][0].height, line.height):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [sorted(row, key=lambda line: line.box[0]) for row in rows]
+
+
+def _rows(pieces: Sequence[_Piece]) -> tuple[_Row, ...]:
+    """Put pieces that stand at one height together; those that nothing wide divides are one."""
+    rows: list[list[_Piece]] = []
+    for piece in sorted(pieces, key=lambda piece: piece.box[1] + piece.box[3]):
+        middle, height = (piece.box[1] + piece.box[3]) / 2, piece.box[3] - piece.box[1]
+        if rows:
+            _, y0, _, y1 = rows[-1][0].box
+            if abs((y0 + y1) / 2 - middle) < 0.5 * min(y1 - y0, height):
+                rows[-1].append(piece)
+                continue
+        rows.append([piece])
+    return tuple(_Row(_joined(sorted(row, key=lambda piece: piece.box[0]))) for row in rows)
+
+
+def _joined(pieces: Sequence[_Piece]) -> tuple[_Piece, ...]:
+    made: list[_Piece] = []
+    for piece in pieces:
+        before = made[-1] if made else None
+        if before is not None and piece.box[0] - before.box[2] < _WIDE * (piece.box[3] - piece.box[1]):
+            text = f"{before.text} {piece.text}"
+            made[-1] = _Piece(text, union([before.box, piece.box]), max(before.size, piece.size))
+        else:
+            made.append(piece)
+    return tuple(made)
+
+
+def _usual_size(pieces: Sequence[_Piece]) -> float:
+    sizes = [piece.size for piece in pieces for _ in range(len(piece.text))]
+    return median(sizes) if sizes else 0.0
+
+
+def _are_alike(page: _Page, other: _Page) -> bool:
+    """Whether pages have one size, and are no two copies of a form."""
+    if not other.rows or abs(page.width - other.width) > 2 or abs(page.height - other.height) > 2:
+        return False
+    same = sum(_repeats(row, other, 0) for row in page.rows)
+    return same <= max(_FORM * len(page.rows), _FEW_ROWS)
+
+
+def _repeats(row: _Row, other: _Page, distance: int) -> bool:
+    """Whether a page, `distance` pages on, has a piece of a row where it stands."""
+    return any(
+        _same_place(piece, found) and _same_text(piece.text, found.text, distance)
+        for candidate in other.rows_at(row.box[1])
+        for piece in row.pieces
+        for found in candidate.pieces
+    )
+
+
+def _same_place(one: _Piece, other: _Piece) -> bool:
+    return abs(one.size - other.size) <= _ALIKE and _aligned(one.box, other.box)
+
+
+def _aligned(one: Box, other: Box) -> bool:
+    """Whether two boxes begin, end or have their middles at one place across the page."""
+    left, right = abs(one[0] - other[0]), abs(one[2] - other[2])
+    return min(left, right, abs(one[0] + one[2] - other[0] - other[2]) / 2) <= _PLACE
+
+
+def _same_text(one: str, other: str, distance: int) -> bool:
+    """Whether two texts are the same, or one that counts pages."""
+    if one == other:
+        return any(map(str.isalpha, one))
+    if _ROMAN.fullmatch(one) and _ROMAN.fullmatch(other):
+        return _roman(other) - _roman(one) == distance
+    parts, others = _NUMBERS.split(one), _NUMBERS.split(other)
+    return (
+        len(parts) == len(others) > 1
+        and parts[::2] == others[::2]
+        and all(b == a or int(b) - int(a) == distance for a, b in zip(parts[1::2], others[1::2], strict=True))
+    )
+
+
+def _roman(text: str) -> int:
+    values = [_ROMAN_DIGITS[letter] for letter in text.lower()]
+    return sum(-value if value < max(values[place:]) else value for place, value in enumerate(values))
+
+
+def _heads_table(rows: Sequence[_Row], number: int) -> bool:
+    """Whether a row is the heading of a table on the page: the next one has entries below its own."""
+    if number + 1 >= len(rows) or len(rows[number].pieces) < 3:
+        return False
+    row, below = rows[number], rows[number + 1]
+    is_near = below.box[1] - row.box[3] < _NEAR * row.height
+    return is_near and sum(any(_aligned(one.box, two.box) for two in below.pieces) for one in row.pieces) > 1
+
+
+def _has_columns(pieces: Sequence[_Piece], others: Sequence[_Piece]) -> bool:
+    """Whether pieces of two rows stand below each other, as those of a table or a list of contents do."""
+    aligned = [(one, two) for one in pieces for two in others if len(others) > 1 and _aligned(one.box, two.box)]
+    numbers = any(_PAGE_NUMBER.fullmatch(one.text) and _PAGE_NUMBER.fullmatch(two.text) for one, two in aligned)
+    return numbers or len({id(one) for one, _ in aligned}) > 1
+
+
+def _stands_apart(rows: Sequence[_Row], size: float, by_number: bool) -> bool:
+    """Whether the first of some rows, the outermost of a page, is a running head or foot; `by_number` alone."""
+    row, beside = rows[:2]
+    pieces = row.pieces
+    if row.size > _TITLE * size:
+        return False
+    if len(pieces) == 1:
+        gap = max(beside.box[1] - row.box[3], row.box[1] - beside.box[3])
+        return gap > 0.5 * row.height and bool(_PAGE_NUMBER.fullmatch(row.text))
+    if any(_has_columns(pieces, other.pieces) for other in rows[1:]):
+        return False
+    x0, _, x1, _ = union([other.box for other in rows[1:]])
+    is_wide = row.box[0] - x0 < _WIDE * row.height and x1 - row.box[2] < _WIDE * row.height
+    is_numbered = any(_PAGE_NUMBER.fullmatch(piece.text) for piece in (pieces[0], pieces[-1]))
+    return is_wide and (is_numbered or (not by_number and len(pieces) == 3 and len(beside.pieces) == 1))
