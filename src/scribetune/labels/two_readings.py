@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BY_TWO, BY_ONE = "rapidocr and tesseract", "rapidocr, twice"
 """Who read a page."""
 _CERTAIN = 0.95
-_BESIDE = 1.5  # of a line's height: a colon may stand so far behind it
+_BESIDE = 2.5  # of a line's height: a colon may stand so far behind it
 _AROUND = 0.12  # of its height
 _MARGIN_PX = 12
 _TIMEOUT_S = 600
