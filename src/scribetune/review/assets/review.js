@@ -14,7 +14,7 @@ const REFUSED = {
   label_failed: "labelling failed", no_text: "no text", garbage_text: "garbage text", low_recall: "words missing",
   low_precision: "words that the page has not",
   formula_lost: "formula lost", formula: "formula without LaTeX", review: "formula to be reviewed",
-  low_agreement: "OCR reads other words", too_short: "too short", too_long: "too long", rejected: "rejected",
+  low_agreement: "the image says otherwise", too_short: "too short", too_long: "too long", rejected: "rejected",
 };
 const UNREACHABLE = "The server cannot be reached. Start `scribetune review` again; this page goes on then.";
 const SAVE_AFTER_MS = 500;
