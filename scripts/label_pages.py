@@ -73,6 +73,8 @@ if __name__ == "__main__":
                 snakemake.params.code,
                 config.labels.agreement,
                 config.labels.agreement_languages,
+                config.labels.table_agreement,
+                config.labels.witnesses,
             ),
             snakemake.threads,
             Path(snakemake.output.labels),

@@ -70,7 +70,6 @@ REPAIRS = {
         "lines are put together to rows; without: each is one",
         {_ROWS + "rows": lambda self: [[line] for line in self._body]},
     ),
-    "ruled-rows": Repair("rows begin below rules, where these divide them", {_ROWS + "_cut": lambda *_: 0.0}),
     "named-rows": Repair("rows have a name in the first column", {_ROWS + "_named": lambda *_: 0.0}),
     "header": Repair(
         "the header ends at a rule, or before the first figures; without: after a line",

@@ -24,7 +24,9 @@ TEXTS = {
 }
 """(document, page) → label."""
 RECALL = {("memo", 1): 0.96, ("invoice", 1): 0.99}
-"""Word recall of labels that are not perfect; memo/p0001 is the least trusted."""
+"""Word recall of labels that are not perfect, and the trust in them; memo/p0001 is the least trusted."""
+DOUBTS = {("memo", 1): "words of the page are not in the label: 2; two readings of a table differ: 9 %"}
+"""What speaks against labels."""
 
 
 def make(folder: Path, texts: Mapping[tuple[str, int], str] | None = None, *, images: bool = True) -> Path:
@@ -93,6 +95,7 @@ def _selected(document: str, page: int, name: str, text: str) -> dict[str, Any]:
         "label": name, "label_sha256": digest(text), "label_source": "machine", "reviewer": "", "accepted": not refused,
         "reason": refused, "characters": len(text), "tables": int("|" in text), "formulas": 0, "document_cluster": "",
         "page_cluster": "", "category": "", "language": "en",
+        "trust": RECALL.get((document, page), 1.0) if text else 0.0, "trust_reasons": DOUBTS.get((document, page), ""),
     }  # fmt: skip
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from scribetune.labels.tables.cells import Word
 
+Lines = Mapping[float, Sequence[tuple[float, str]]]
 WIDTH = 5.0  # of a character
 
 
-def words(lines: Mapping[float, Sequence[tuple[float, str]]]) -> list[Word]:
+def words(lines: Lines) -> list[Word]:
     """Words from {height: [(left edge, text), …]}; the words of a text follow each other, a blank apart."""
     found = []
     for y, texts in lines.items():

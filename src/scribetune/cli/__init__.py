@@ -10,6 +10,7 @@ comparing  `scribetune compare`: two adapters side by side, as one HTML file
 scores     `scribetune score`: scores of anybody's predictions, without a build and without torch
 reviewing  `scribetune review`: the page where labels are reviewed
 teaching   `scribetune teach`: labels by a teacher model
+converting `scribetune convert`: PDFs into Markdown with the tuned model
 cleaning   `scribetune clean`: removes results that builds have replaced
 generating `scribetune config`: the files that are generated from the configuration model
 options    options that commands share: the build's folder, its configuration, `--set`
@@ -26,6 +27,7 @@ from scribetune.cli import (
     checks,
     cleaning,
     comparing,
+    converting,
     generating,
     planning,
     queries,
@@ -40,6 +42,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 _PANELS = {
     "Build": (building.build, planning.why, recording.summary, recording.commit, cleaning.clean),
+    "Use": (converting.convert,),
     "Labels": (reviewing.review, teaching.teach),
     "Scores": (comparing.compare, scores.score),
     "What made what": (queries.whence, queries.touched_by, queries.log, checks.verify, signing.sign),

@@ -106,11 +106,15 @@ class Labels(Section):
     """alt: LaTeX of what the PDF's tags carry (LaTeX or MathML: /Alt, associated files, …); text: Unicode fragments."""
     tags: Literal["use", "ignore"] = "use"
     """use: headings, lists and tables as a tagged (accessible) PDF says them, where its tags cover the page."""
+    table_agreement: Literal["use", "ignore"] = "use"
+    """use: read each table a second time, by another method, and say how far it is to be trusted; ignore: do not."""
     agreement: Literal["auto", "rapidocr", "tesseract", "none"] = "auto"
     """rapidocr: read words of each font off a sample of page images, and lines without words; auto: where installed;
     tesseract: read each page by OCR and compare words (about a second per page); none: do not."""
     agreement_languages: str = Field(default="eng", pattern=r"^\w+(\+\w+)*$", examples=["eng+chi_sim"])
     """Languages that Tesseract is to read, joined by +."""
+    witnesses: Literal["ask", "none"] = "ask"
+    """ask: put each word of a label where the page has it, and count what cannot be read so there; none: do not."""
     corrections: Place = "data/corrections"
     """Folder of labels by people or a teacher model (<document>/p0001.md), which override machine labels."""
 
@@ -128,6 +132,10 @@ class Selection(Section):
     """Least share of a label's words that the text layer must have in their place (human labels are exempt)."""
     min_agreement: Fraction = 0.8
     """Least agreement of a label with the OCR of its page, where labels.agreement measured it (people are exempt)."""
+    min_table_trust: Fraction = 0.8
+    """Least trust of each of a page's tables, where labels.table_agreement measured it (human labels are exempt)."""
+    min_trust: Fraction = 0.7
+    """Least trust in a label: the probability that it is right, from all that was checked (people are exempt)."""
     unicode_formulas: Literal["keep", "refuse", "review"] = "keep"
     """Pages with formulas whose LaTeX is not known: kept as characters, refused, or refused with the reason review."""
     max_unmapped_share: Fraction = 0.05

@@ -12,6 +12,7 @@ import pandas as pd
 
 from scribetune.core import layout, manifests
 from scribetune.core.config import Selection
+from scribetune.dataset import trust
 from scribetune.documents.inputs import DocumentStatus, DocumentUse, SheetRow
 from scribetune.documents.rendering import UNREADABLE_PAGE, PageStatus
 from scribetune.documents.withdrawals import Withdrawn
@@ -44,6 +45,8 @@ class Reason(StrEnum):
     FORMULA = "formula"
     REVIEW = "review"
     LOW_AGREEMENT = "low_agreement"
+    TABLE_DOUBTFUL = "table_doubtful"
+    LOW_TRUST = "low_trust"
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
     DUPLICATE = "duplicate"
@@ -52,11 +55,14 @@ class Reason(StrEnum):
 
 
 PAGE_TEXT_COLUMNS = ("document", "image", "image_sha256", "mode", "status", "message")
-LABEL_TEXT_COLUMNS = ("document", "label", "label_sha256", "label_source", "reviewer", "status", "message")
+LABEL_TEXT_COLUMNS = (
+    "document", "label", "label_sha256", "label_source", "reviewer", "table_readings", "disagreements", "findings",
+    "status", "message",
+)  # fmt: skip
 DOCUMENT_TEXT_COLUMNS = ("document", "path", "sha256", "status", "message")
 SELECTION_TEXT_COLUMNS = (
     "document", "image", "image_sha256", "label", "label_sha256", "label_source", "reviewer", "reason",
-    "document_cluster", "page_cluster", "category", "language",
+    "document_cluster", "page_cluster", "category", "language", "trust_reasons",
 )  # fmt: skip
 
 
@@ -64,7 +70,8 @@ SELECTION_TEXT_COLUMNS = (
 class SelectedPage:
     """One page in data/manifests/selection: accepted, or refused with a reason.
 
-    `document_cluster` and `page_cluster` name the smallest document (page) id of a group of near-duplicates.
+    `document_cluster` and `page_cluster` name the smallest document (page) id of a group of near-duplicates. `trust` is
+    the probability that the label is right, `trust_reasons` what speaks against it, in words (`dataset.trust`).
     """
 
     document: str
@@ -84,6 +91,8 @@ class SelectedPage:
     page_cluster: str
     category: str
     language: str
+    trust: float
+    trust_reasons: str
 
 
 def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
@@ -108,7 +117,9 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
             row["label_source"] != "correction" and 0 <= row.get("agreement", -1) < limits.min_agreement,
             Reason.LOW_AGREEMENT,
         ),
+        (not human and 0 <= row.get("table_trust", -1) < limits.min_table_trust, Reason.TABLE_DOUBTFUL),
         (not human and row["formulas_lost"] > 0, Reason.FORMULA_LOST),
+        (not human and trust.of(row).value < limits.min_trust, Reason.LOW_TRUST),
         (not human and row.get("formulas_unicode", 0) > 0 and limits.unicode_formulas == "refuse", Reason.FORMULA),
         (not human and row.get("formulas_unicode", 0) > 0 and limits.unicode_formulas == "review", Reason.REVIEW),
         (not human and row["characters"] < limits.min_characters, Reason.TOO_SHORT),
@@ -194,7 +205,7 @@ def select(
     )
     numeric = ["characters", "word_recall", "unmapped_share", "formulas", "formulas_lost", "tables"]
     joined[numeric] = joined[numeric].apply(pd.to_numeric).fillna(0)
-    for column, unknown in (("formulas_unicode", 0), ("agreement", -1), ("word_precision", 1)):
+    for column, unknown in (("formulas_unicode", 0), ("agreement", -1), ("table_trust", -1), ("word_precision", 1)):
         if column in joined:
             joined[column] = pd.to_numeric(joined[column]).fillna(unknown)
     decided = []
@@ -238,6 +249,7 @@ def _selected(
     document, page = row["document"], int(row["page"])
     accepted = reason == Reason.ACCEPTED
     described = sheet.get(document, SheetRow())
+    trusted = trust.of(row)
     texts = ("image", "image_sha256", "label", "label_sha256", "label_source", "reviewer")
     cells: dict[str, Any] = {column: row[column] for column in texts}
     cells |= {column: int(row[column]) for column in ("characters", "tables", "formulas")}
@@ -251,6 +263,8 @@ def _selected(
         page_cluster=by_page[page_id(document, page)] if accepted else "",
         category=described.category,
         language=described.language,
+        trust=trusted.value,
+        trust_reasons=trust.joined(trusted.reasons),
     )
 
 

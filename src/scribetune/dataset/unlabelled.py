@@ -8,7 +8,7 @@ AROUND_A_JOB = True
 
 READABLE = (
     "scan", "no_text", "vector_only", "garbage_text", "invisible_text", "hidden_text", "low_recall", "low_precision",
-    "low_agreement", "formula", "formula_lost", "review",
+    "low_agreement", "table_doubtful", "low_trust", "formula", "formula_lost", "review",
 )  # fmt: skip
 """Reasons for which a page was refused although its image can be read."""
 

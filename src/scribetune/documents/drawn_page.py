@@ -25,11 +25,13 @@ class FontUse:
         font: pymupdf.mupdf.FzFont; to be used while its document is open.
         claims: Pairs (number of the glyph, character that it is said to be), n × 2, each once, sorted.
         counts: How often each is drawn, n.
+        codes: By which code the PDF names each, n; of several one.
     """
 
     font: Any
     claims: "NDArray[np.int64]"
     counts: "NDArray[np.int64]"
+    codes: "NDArray[np.int64]"
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,11 @@ def _use(font: Any, items: bytes) -> FontUse:
     glyphs, characters = table["glyph"].astype(np.int64), table["character"].astype(np.int64)
     # A glyph for several characters is followed by ones without a glyph.
     single = np.append(glyphs[1:] >= 0, True) & (glyphs >= 0)
-    keys, counts = np.unique(glyphs[single] << 32 | characters[single] & 0xFFFFFFFF, return_counts=True)
-    return FontUse(font, np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1), counts)
+    keys, first, counts = np.unique(
+        glyphs[single] << 32 | characters[single] & 0xFFFFFFFF, return_index=True, return_counts=True
+    )
+    claims = np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1)
+    return FontUse(font, claims, counts, table["code"][single][first].astype(np.int64))
 
 
 @cache

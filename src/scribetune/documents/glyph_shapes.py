@@ -42,7 +42,7 @@ _SOUND_FONT, _LYING_GLYPH = 0.1, 0.9
 _MOST_KNOWN = 20_000  # glyphs that are remembered
 _LOW = 0.25  # em: a dot, a dash, a leader
 _CODES = 0x110000
-_COMMON_HEIGHT = (0.3, 1.4)  # em, of most glyphs of a font
+_COMMON_HEIGHT, _USUAL_HEIGHT, _NO_HEIGHT = (0.3, 1.4), 0.5, 1e-4  # em, of most glyphs of a font
 _LETTER_FONTS = ("helv", "hebo", "heit", "tiro", "tibo", "tiit", "cour")
 _OTHER_FORMS = MappingProxyType({"a": "ɑ", "g": "ɡ"})  # of a letter, as geometric typefaces have them
 _DIGITS = tuple("0123456789")
@@ -70,9 +70,14 @@ _SCRIPTS: Mapping[str, Sequence[str]] = MappingProxyType(
 """Script → letters that a glyph is compared with besides its own; upper and lower case are one, for small capitals."""
 
 
+Glyph = tuple[Any, int, int]  # font, number, character
+Scale = tuple[float, float]  # by how much a glyph is drawn larger, across and upwards
+_AS_IT_IS = (1.0, 1.0)
+
+
 @dataclass(frozen=True)
-class _Shapes:
-    """Glyphs as drawn: n of them."""
+class Shapes:
+    """Glyphs as drawn, or some side by side: n of them."""
 
     shades: "Floats"  # n × _SIDE², of mean 0 and length 1; zeros where there is no ink
     stretch: "Floats"  # logarithm of width by height
@@ -99,7 +104,7 @@ def leaders(uses: Sequence[FontUse], is_unmapped: Callable[[str], bool]) -> int:
             if code < _CODES and is_unmapped(chr(code))
         ]
         if unmapped:
-            scale = 1.0 if use.font.m_internal.buffer else _scale(use.font, [(glyph, "") for glyph, _, _ in unmapped])
+            scale = scale_of(use.font, [glyph for glyph, _, _ in unmapped])
             heights = _drawn([(use.font, glyph, code) for glyph, code, _ in unmapped], scale).height
             found += sum(count for (_, _, count), height in zip(unmapped, heights, strict=True) if height <= _LOW)
     return found
@@ -114,21 +119,22 @@ def _said_to_be_strange(use: FontUse) -> int:
     strange = [
         (-count, glyph, code)
         for (glyph, code), count in zip(use.claims.tolist(), use.counts.tolist(), strict=True)
-        if _ASCII < code < _CODES and not _claimed(code) and not chr(code).isspace() and not _is_private(code)
+        if _ASCII < code < _CODES and not _claimed(code) and not chr(code).isspace() and not is_private(code)
     ]
     if len(strange) < _LEAST_STRANGE:
         return 0
     most = sorted(strange)[:_MOST_GLYPHS]
     shapes = _drawn([(use.font, glyph, code) for _, glyph, code in most])
-    known = _letters("latin").shapes
+    known = letters_of("latin").shapes
     alike = sum(
-        float(_likeness(known, shade, stretch).max()) > _ALIKE
+        float(likeness(known, shade, stretch).max()) > _ALIKE
         for shade, stretch in zip(shapes.shades, shapes.stretch, strict=True)
     )
     return -sum(count for count, _, _ in strange) if alike > _MOSTLY * len(most) else 0
 
 
-def _is_private(code: int) -> bool:
+def is_private(code: int) -> bool:
+    """Whether a character has no meaning."""
     return 0xE000 <= code <= 0xF8FF or code == 0xFFFD
 
 
@@ -197,11 +203,11 @@ _known: "OrderedDict[tuple[Any, int, str], float]" = OrderedDict()
 
 def _doubts(font: Any, glyphs: Sequence[tuple[int, str]]) -> list[float]:
     """Return the doubt about each (glyph, character) of a font; see `_doubt`."""
-    program = _program(font)
+    program = program_of(font)
     doubts = {key: _known[program, *key] for key in glyphs if program and (program, *key) in _known}
     missing = [key for key in glyphs if key not in doubts]
     if missing:
-        scale = 1.0 if program else _scale(font, missing)
+        scale = scale_of(font, [glyph for glyph, _ in missing])
         shapes = _drawn([(font, glyph, ord(character)) for glyph, character in missing], scale)
         found = dict(zip(missing, _doubts_about(shapes, [character for _, character in missing]), strict=True))
         doubts.update(found)
@@ -212,16 +218,26 @@ def _doubts(font: Any, glyphs: Sequence[tuple[int, str]]) -> list[float]:
     return [doubts[key] for key in glyphs]
 
 
-def _scale(font: Any, glyphs: Sequence[tuple[int, str]]) -> float:
-    """Return by how much glyphs that are drawings of the PDF are to be drawn larger: their em may be of any size."""
+def scale_of(font: Any, glyphs: Sequence[int]) -> Scale:
+    """Return by how much some glyphs of a font are to be drawn larger.
+
+    Where they are drawings of the PDF their em may be of any size, and they may hang upside down.
+    """
     from pymupdf import mupdf
 
-    boxes = [mupdf.fz_bound_glyph(font, glyph, mupdf.FzMatrix()) for glyph, _ in glyphs]
-    height = median(max(box.y1, 0.0) - min(box.y0, 0.0) for box in boxes)
-    return 1.0 if not height or _COMMON_HEIGHT[0] <= height <= _COMMON_HEIGHT[1] else 0.9 / height
+    if font.m_internal.buffer:
+        return _AS_IT_IS
+    boxes = [mupdf.fz_bound_glyph(font, glyph, mupdf.FzMatrix()) for glyph in glyphs]
+    sides = [(max(box.y1, 0.0), max(-box.y0, 0.0)) for box in boxes if box.y1 - box.y0 > _NO_HEIGHT]
+    if not sides:
+        return _AS_IT_IS
+    above, below = zip(*sides, strict=True)
+    height = median(map(sum, sides))
+    size = 1.0 if _COMMON_HEIGHT[0] <= height <= _COMMON_HEIGHT[1] else _USUAL_HEIGHT / height
+    return size, -size if sum(below) > sum(above) else size
 
 
-def _program(font: Any) -> tuple[str, int, bytes, bytes] | None:
+def program_of(font: Any) -> tuple[str, int, bytes, bytes] | None:
     """Return what tells an (embedded) font program from others; None for glyphs that are drawings of the PDF."""
     from pymupdf import mupdf
 
@@ -238,7 +254,7 @@ def _digest(content: memoryview) -> bytes:
     return hashlib.blake2b(content, digest_size=16).digest()
 
 
-def _doubts_about(shapes: _Shapes, characters: Sequence[str]) -> list[float]:
+def _doubts_about(shapes: Shapes, characters: Sequence[str]) -> list[float]:
     """Return how little each glyph resembles the character that it is said to be.
 
     The part of the other letters of the script that it resembles more, and by how much it resembles the most alike of
@@ -252,7 +268,7 @@ def _doubts_about(shapes: _Shapes, characters: Sequence[str]) -> list[float]:
         if shapes.shades[number].any():
             by_script.setdefault(_script(character), []).append(number)
     for script, numbers in by_script.items():
-        letters = _letters(script)
+        letters = letters_of(script)
         likeness = shapes.shades[numbers] @ letters.shapes.shades.T
         unlike_width = np.abs(letters.shapes.stretch - shapes.stretch[numbers, None]) - _STRETCH
         best = np.maximum.reduceat(likeness - _STRETCH_COST * np.clip(unlike_width, 0, 1), letters.starts, axis=1)
@@ -271,23 +287,23 @@ def _own(character: str, script: str) -> tuple[tuple[str, ...], "NDArray[np.bool
     import numpy as np
 
     cases = {character, character.upper(), character.lower()}
-    return tuple(sorted(cases)), np.asarray([bool(cases & set(letter)) for letter in _letters(script).names])
+    return tuple(sorted(cases)), np.asarray([bool(cases & set(letter)) for letter in letters_of(script).names])
 
 
-def _own_likeness(cases: Sequence[str], shapes: _Shapes, number: int) -> float:
+def _own_likeness(cases: Sequence[str], shapes: Shapes, number: int) -> float:
     """Return how much a glyph resembles a letter; -1 where no known font has it."""
-    known = [shape for case in cases if len(case) == 1 and (shape := _known_shapes(case)) is not None]
-    alike = (float(_likeness(shape, shapes.shades[number], shapes.stretch[number]).max()) for shape in known)
+    known = [shape for case in cases if len(case) == 1 and (shape := known_shapes(case)) is not None]
+    alike = (float(likeness(shape, shapes.shades[number], shapes.stretch[number]).max()) for shape in known)
     return max(alike, default=-1.0)
 
 
-def _likeness(known: _Shapes, shade: "Floats", stretch: "Floats") -> "Floats":
+def likeness(known: Shapes, shade: "Floats", stretch: "Floats") -> "Floats":
     """Return how much a glyph resembles each of some: the correlation of their shades, less where one is much wider."""
     import numpy as np
 
     unlike_width = np.clip(np.abs(known.stretch - stretch) - _STRETCH, 0, 1)
-    likeness: Floats = known.shades @ shade - _STRETCH_COST * unlike_width
-    return likeness
+    found: Floats = known.shades @ shade - _STRETCH_COST * unlike_width
+    return found
 
 
 @dataclass(frozen=True)
@@ -295,39 +311,54 @@ class _Letters:
     """The letters of a script in the known fonts."""
 
     names: tuple[str, ...]  # both cases of a letter are one name
-    shapes: _Shapes  # those of one letter follow each other
+    shapes: Shapes  # those of one letter follow each other
     starts: "NDArray[np.int64]"  # where each letter's begin
 
 
 @cache
-def _letters(script: str) -> _Letters:
+def letters_of(script: str) -> _Letters:
+    """Return the letters of a key of `_SCRIPTS`."""
     import numpy as np
 
     names, parts, starts = [], [], [0]
     for name in _SCRIPTS[script]:
-        found = [shape for case in name if (shape := _known_shapes(case)) is not None]
+        found = [shape for case in name if (shape := known_shapes(case)) is not None]
         if found:
             names.append(name)
             parts.extend(found)
             starts.append(starts[-1] + sum(len(shape.stretch) for shape in found))
-    joined = (np.concatenate([getattr(part, field) for part in parts]) for field in ("shades", "stretch", "height"))
-    return _Letters(tuple(names), _Shapes(*joined), np.asarray(starts[:-1]))
+    return _Letters(tuple(names), joined(parts), np.asarray(starts[:-1]))
+
+
+def part(shapes: Shapes, first: int, end: int | None) -> Shapes:
+    """Return some shapes of many."""
+    return Shapes(shapes.shades[first:end], shapes.stretch[first:end], shapes.height[first:end])
+
+
+def joined(parts: Sequence[Shapes]) -> Shapes:
+    """Return shapes behind each other."""
+    import numpy as np
+
+    return Shapes(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("shades", "stretch", "height"))
+    )
 
 
 @lru_cache(maxsize=8192)
-def _known_shapes(character: str) -> _Shapes | None:
+def known_shapes(character: str) -> Shapes | None:
     """Return a character as the known fonts have it; None if they do not."""
-    names = _LETTER_FONTS if ord(character) < 0x2E80 else ()
+    names = _LETTER_FONTS if ord(character) < 0x2E80 or character in "ﬀﬁﬂ" else ()
     wanted = [(name, character) for name in names]
     if character in _OTHER_FORMS:
         wanted.append(("cjk", _OTHER_FORMS[character]))
-    glyphs = [_glyph(name, form) for name, form in wanted if _font(name).has_glyph(ord(form))]
+    glyphs = [known_glyph(name, form) for name, form in wanted if _font(name).has_glyph(ord(form))]
     if not glyphs and _font("cjk").has_glyph(ord(character)):
-        glyphs = [_glyph("cjk", character)]
+        glyphs = [known_glyph("cjk", character)]
     return _drawn(glyphs) if glyphs else None
 
 
-def _glyph(name: str, character: str) -> tuple[Any, int, int]:
+def known_glyph(name: str, character: str) -> Glyph:
+    """Return a character's glyph in one of MuPDF's own fonts."""
     font = _font(name)
     return font.this, font.has_glyph(ord(character)), ord(character)
 
@@ -339,19 +370,29 @@ def _font(name: str) -> Any:
     return pymupdf.Font(name)
 
 
-def _drawn(glyphs: Sequence[tuple[Any, int, int]], scale: float = 1.0) -> _Shapes:
-    """Draw glyphs, given as (font, number, character), by a scale."""
+def _drawn(glyphs: Sequence[Glyph], scale: Scale = _AS_IT_IS) -> Shapes:
+    """Draw glyphs by a scale."""
+    return drawn([(glyph,) for glyph in glyphs], scale)
+
+
+def drawn(words: Sequence[Sequence[Glyph]], scale: Scale = _AS_IT_IS) -> Shapes:
+    """Draw words by a scale, each of one glyph or of some side by side, no wider than one em and a quarter."""
     import numpy as np
     from pymupdf import mupdf
 
-    count = len(glyphs)
+    count = len(words)
+    wider, taller = scale
     pixmap = mupdf.FzPixmap(mupdf.fz_device_gray(), mupdf.FzIrect(0, 0, _CELL, count * _CELL), mupdf.FzSeparations(), 0)
     mupdf.fz_clear_pixmap_with_value(pixmap, 255)
     device = mupdf.fz_new_draw_device(mupdf.FzMatrix(), pixmap)
     text = mupdf.FzText()
-    for number, (font, glyph, character) in enumerate(glyphs):
-        place = mupdf.FzMatrix(scale * _EM, 0, 0, -scale * _EM, _LEFT, number * _CELL + _BASELINE)
-        mupdf.fz_show_glyph(text, font, place, glyph, character, 0, 0, mupdf.FZ_BIDI_LTR, mupdf.FZ_LANG_UNSET)
+    for number, word in enumerate(words):
+        x = float(_LEFT)
+        for font, glyph, character in word:
+            place = mupdf.FzMatrix(wider * _EM, 0, 0, -taller * _EM, x, number * _CELL + _BASELINE)
+            mupdf.fz_show_glyph(text, font, place, glyph, character, 0, 0, mupdf.FZ_BIDI_LTR, mupdf.FZ_LANG_UNSET)
+            if len(word) > 1:
+                x += wider * _EM * mupdf.fz_advance_glyph(font, glyph, 0)
     mupdf.fz_fill_text(device, text, mupdf.FzMatrix(), mupdf.fz_device_gray(), [0.0], 1.0, mupdf.FzColorParams())
     mupdf.fz_close_device(device)
     samples = np.asarray(mupdf.fz_pixmap_samples_memoryview(pixmap), np.uint8).reshape(count, _CELL, _CELL)
@@ -372,7 +413,7 @@ def _drawn(glyphs: Sequence[tuple[Any, int, int]], scale: float = 1.0) -> _Shape
         shade -= shade.mean()
         length = float(np.linalg.norm(shade))
         shades[number] = shade / length if length > 1e-6 else 0.0
-    return _Shapes(shades, stretch, heights)
+    return Shapes(shades, stretch, heights)
 
 
 @cache

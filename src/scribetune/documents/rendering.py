@@ -15,7 +15,7 @@ from typing import Any
 from scribetune.core import files, isolation, layout
 from scribetune.core.errors import DiskFullError
 from scribetune.core.progress import bar, counting
-from scribetune.documents import drawn_page, page_images, page_trees, text_layer_checks
+from scribetune.documents import ligatures, page_images, page_trees, text_layer_checks
 from scribetune.documents.inputs import Document, DocumentStatus
 from scribetune.record import reuse
 
@@ -281,10 +281,9 @@ def render_page(document: str, number: int, page: Any, settings: RenderSettings)
         TooLargeError: An image on it has too many pixels.
         Exception: Whatever MuPDF meets.
     """
-    shown = page.get_displaylist()
-    spans = text_layer_checks.extract(shown)
     # Resources may be shared by all pages: what counts is what is drawn on this one.
-    drawn = drawn_page.read(shown)
+    shown, drawn = ligatures.displayed(page)
+    spans = text_layer_checks.extract(shown)
     page_images.check_pixels(((one.width_px, one.height_px) for one in drawn.images), settings.max_megapixels)
     image = page_images.render(page, shown, settings.long_side_px, settings.color)
     layer = text_layer_checks.measure(spans, drawn, image)

@@ -11,7 +11,7 @@ see `experts`.
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from transformers import DynamicCache
@@ -28,6 +28,17 @@ StepMode = Literal["eager", "graphs", "compiled"]
 _VIEW_STEP = 512
 """On a GPU the look-back grows by so many tokens: a graph each."""
 _ROW_BUCKETS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128)
+
+
+class Written(NamedTuple):
+    """Tokens (rows, steps), and the natural logarithm of the probability that the model gave each, in float32.
+
+    The probability is the model's own: the guard and the temperature, which may choose another token than the most
+    probable one, are not in it.
+    """
+
+    tokens: torch.Tensor
+    log_probabilities: torch.Tensor
 
 
 class Decoder:
@@ -69,6 +80,7 @@ class Decoder:
         self._rows = torch.arange(slots, device=device)
         self._columns = torch.arange(capacity, device=device)
         self._tokens = torch.zeros(slots, dtype=torch.long, device=device)
+        self._log_probabilities = torch.zeros(slots, device=device)
         self._lengths = torch.zeros(slots, dtype=torch.long, device=device)
         self._positions = torch.zeros(slots, dtype=torch.long, device=device)
         self._recent = torch.full((slots, window), NOTHING, dtype=torch.long, device=device)
@@ -79,8 +91,8 @@ class Decoder:
 
     def prefill(
         self, slots: Sequence[int], inputs: Mapping[str, torch.Tensor], seeds: Sequence[int] | None = None
-    ) -> list[int]:
-        """Read prompts of one length into free rows and return the first token of each answer.
+    ) -> Written:
+        """Read prompts of one length into free rows and return the first token of each answer: (rows, 1).
 
         The inputs are `inputs_embeds` (rows, length, hidden size), perhaps `position_ids` (…, rows, length); seeds, one
         per row, are for draws.
@@ -105,24 +117,30 @@ class Decoder:
         self._lengths[where] = length
         self._positions[where] = length if positions is None else positions[:, -1] + 1
         self._recent[where] = NOTHING
-        tokens = self._choose(output.logits[:, -1].float(), self._recent[where], slots)
+        scores = output.logits[:, -1].float()
+        tokens = self._choose(scores, self._recent[where], slots)
         self._tokens[where] = tokens
+        self._log_probabilities[where] = _log_probabilities(scores, tokens)
         self._recent[where, -1] = tokens
-        return [int(token) for token in tokens.tolist()]
+        return Written(tokens[:, None], self._log_probabilities[where][:, None])
 
-    def advance(self, count: int, steps: int) -> torch.Tensor:
+    def advance(self, count: int, steps: int) -> Written:
         """Write `steps` tokens in each of the first `count` rows; return them (count, steps), on the model's device.
 
         Nothing is waited for: the tokens are there when they are asked for. Rows that have ended write on, and are cut
         by the caller.
         """
-        written = torch.empty((count, steps), dtype=torch.long, device=self._rows.device)
+        written = Written(
+            torch.empty((count, steps), dtype=torch.long, device=self._rows.device),
+            torch.empty((count, steps), device=self._rows.device),
+        )
         for step in range(steps):
             rows, view = self._shape(count)
             self._step(rows, view)
             for slot in range(rows):
                 self._longest[slot] = min(self._longest[slot] + 1, self.capacity - 1)
-            written[:, step].copy_(self._tokens[:count])
+            written.tokens[:, step].copy_(self._tokens[:count])
+            written.log_probabilities[:, step].copy_(self._log_probabilities[:count])
         return written
 
     def move(self, source: int, target: int) -> None:
@@ -130,7 +148,7 @@ class Decoder:
         if self._cache is None:
             raise RuntimeError("move before prefill")
         self._cache.move(source, target, self._longest[source])
-        for state in (self._tokens, self._lengths, self._positions, self._recent):
+        for state in (self._tokens, self._log_probabilities, self._lengths, self._positions, self._recent):
             state[target] = state[source].clone()
         self._longest[target] = self._longest[source]
         self._draws[target] = self._draws[source]
@@ -169,7 +187,7 @@ class Decoder:
 
     def _record(self, rows: int, view: int) -> Any:
         """Record the step; what its rehearsal wrote is taken back (the cache gets the same values again)."""
-        state = (self._tokens, self._lengths, self._positions, self._recent)
+        state = (self._tokens, self._log_probabilities, self._lengths, self._positions, self._recent)
         before = [tensor.clone() for tensor in state]
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
@@ -198,6 +216,7 @@ class Decoder:
         tokens = self._choose(scores, self._recent[:rows], range(rows))
         self._recent[:rows] = torch.cat((self._recent[:rows, 1:], tokens[:, None]), dim=1)
         self._tokens[:rows] = tokens
+        self._log_probabilities[:rows] = _log_probabilities(scores, tokens)
         self._lengths[:rows] = (self._lengths[:rows] + 1).clamp(max=self.capacity - 1)
         self._positions[:rows] += 1
 
@@ -237,3 +256,9 @@ class Decoder:
             noise = -torch.log(-torch.log(uniform.clamp_(min=1e-300)))
             scores = scores.double() / self._temperature + noise.to(scores.device)
         return scores.argmax(dim=-1)
+
+
+def _log_probabilities(scores: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Return the logarithm of each token's probability (rows) under scores (rows, vocabulary)."""
+    chosen = scores.gather(1, tokens[:, None])[:, 0]
+    return chosen - scores.logsumexp(dim=-1)

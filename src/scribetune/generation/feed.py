@@ -52,13 +52,16 @@ class Feed:
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="encode")
         # The encoder computes while the steps wait for memory: a stream of its own.
         self._stream = torch.cuda.Stream() if cuda else None  # type: ignore[no-untyped-call]
+        self._encoding_lasts = contextlib.ExitStack()
 
     def __enter__(self) -> "Feed":
+        self._encoding_lasts.enter_context(self._family.encoding(self._model))
         self._encode_ahead()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._encoding_lasts.close()
 
     @property
     def left(self) -> int:

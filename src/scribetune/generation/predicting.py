@@ -49,7 +49,7 @@ def predict(
     pages = [page for pages in by_set.values() for page in pages]
     images = [sha256_file(page.image) for page in pages]
     name = next((target.stem for target in sets.values()), "none")
-    path = work / f"{name}-{_decisive(config, reader, code)[:16]}.jsonl"
+    path = work / f"{name}-{decisive_digest(config, reader, code)[:16]}.jsonl"
     with Journal(path) as journal:
         _read_missing(reader, pages, images, journal, work / f"{name}.timings.csv")
         found = [_prediction(page, journal.answers[image]) for page, image in zip(pages, images, strict=True)]
@@ -106,7 +106,7 @@ def _prediction(page: Page, answer: Answer) -> Prediction:
     )
 
 
-def _decisive(config: Config, reader: Reader, code: str) -> str:
+def decisive_digest(config: Config, reader: Reader, code: str) -> str:
     """Return the hash of all that decides about an answer, apart from the page: model, prompt, settings, code."""
     settings = config.generate.decisive()
     texts = {path.name: sha256_file(path) for path in sorted(reader.folder.glob("*.json"))}

@@ -1,9 +1,10 @@
 """A model that reads pages: many at once, each as if it were alone, with a stop reason for every page."""
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -36,6 +37,14 @@ _GPU_GROUP = 8
 
 
 @dataclass(frozen=True)
+class Confidence:
+    """How sure a model was of the tokens of an answer, the end token included."""
+
+    mean: float  # probability of a token: geometric mean over the answer
+    least: float  # probability of the token that it was least sure of
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a model read on a page."""
 
@@ -62,6 +71,8 @@ class Tally:
     rows: int = 0
     seconds: float = 0.0
     seconds_by_page: dict[str, float] = field(default_factory=dict)
+    confidence_by_page: dict[str, Confidence] = field(default_factory=dict)
+    """No part of a prediction either: how pages share a device moves its last digits."""
 
     def __str__(self) -> str:
         seconds = max(self.seconds, 1e-9)
@@ -79,7 +90,14 @@ class _Row:
     index: int
     limit: int
     ids: list[int]
+    log_probabilities: list[float]
     started: float
+
+    @property
+    def confidence(self) -> Confidence:
+        """How sure the model was."""
+        logs = self.log_probabilities
+        return Confidence(math.exp(sum(logs) / len(logs)), math.exp(min(logs)))
 
 
 class _NoMemoryError(Exception):
@@ -149,7 +167,9 @@ class Reader:
         found = dict(self.stream(pages))
         return [found[index] for index in range(len(pages))]
 
-    def stream(self, pages: Sequence[Page], limits: Sequence[int] | None = None) -> Iterator[tuple[int, Prediction]]:
+    def stream(
+        self, pages: Sequence[Page], limits: Sequence[int] | None = None, *, shows_progress: bool = True
+    ) -> Iterator[tuple[int, Prediction]]:
         """Yield (place in `pages`, prediction) as pages come to their end; `limits` may shorten answers further.
 
         Pages with as many image tokens go together, those with the largest image files (the most text) first: the long
@@ -165,7 +185,8 @@ class Reader:
         waiting = dict.fromkeys(order)
         most = len(pages)
         began = time.perf_counter()
-        with progress.bar("Reading", len(pages), "pages") as advance, _attention_that_takes_masks(self.model):
+        shown = progress.bar("Reading", len(pages), "pages") if shows_progress else nullcontext(_unseen)
+        with shown as advance, _attention_that_takes_masks(self.model):
             while waiting:
                 run = _Run(self, pages, [tokens for tokens, _ in costs], list(waiting), limits, most, advance)
                 try:
@@ -277,6 +298,7 @@ class _Run:
                 tally.pages += 1
                 tally.tokens += len(row.ids)
                 tally.seconds_by_page[page.id] = time.perf_counter() - row.started
+                tally.confidence_by_page[page.id] = row.confidence
                 yield row.index, self._reader._prediction(page, row.ids, stopped)
             if not self._active and (self._feed is None or not self._feed.left):
                 return
@@ -305,9 +327,11 @@ class _Run:
         self._reader.tally.steps += self._steps
         self._reader.tally.row_steps += self._steps * len(self._active)
         self._advance(0)  # pages that are read together end late: it goes on
-        for row, tokens in zip(list(self._active), written.tolist(), strict=True):
-            for token in tokens:
+        told = zip(written.tokens.tolist(), written.log_probabilities.tolist(), strict=True)
+        for row, answers in zip(list(self._active), told, strict=True):
+            for token, log_probability in zip(*answers, strict=True):
                 row.ids.append(token)
+                row.log_probabilities.append(log_probability)
                 stopped = self._reader._stopped(row)
                 if stopped:
                     finished.append((row, stopped))
@@ -329,10 +353,11 @@ class _Run:
             slots = range(len(self._active), len(self._active) + len(taken))
             first = self._decoder.prefill(slots, self._inputs(taken), self._seeds(taken))
             now = time.perf_counter()
-            for page, token in zip(taken, first, strict=True):
+            told = zip(first.tokens.tolist(), first.log_probabilities.tolist(), strict=True)
+            for page, (tokens, log_probabilities) in zip(taken, told, strict=True):
                 wanted = None if self._limits is None else self._limits[page.index]
                 limit = self._reader.limit(len(page.prompt_ids), wanted)
-                self._active.append(_Row(page.index, limit, [token], now))
+                self._active.append(_Row(page.index, limit, tokens, log_probabilities, now))
             self._reader.tally.row_steps += len(taken)
             self._reader.tally.rows = max(self._reader.tally.rows, len(self._active))
             for slot in reversed(slots):
@@ -388,6 +413,10 @@ class _Run:
         if self._reader._settings.temperature == 0:
             return None
         return [int(sha256_file(self._pages[page.index].image)[:15], 16) for page in taken]
+
+
+def _unseen(steps: int = 1, note: str = "") -> None:
+    """Advance nothing: who reads shows progress of its own."""
 
 
 @contextmanager

@@ -5,6 +5,8 @@ reader           one page: by its tags (`structure`), as running text (`plain_pa
 rows             the rows of data/manifests/labels, whoever or whatever labelled the page
 corrections      labels that people, or another model, wrote: they take the place of the machine's
 coverage         what a label has of its text layer, word by word and by place: recall and precision
+placed_words     a label's words, each put where the page has it, without knowing how the label was made
+witnesses        what a page says against its label: places where it cannot be what is read there
 agreement        who reads page images to see whether labels are right, and how far Tesseract agrees
 image_witness    what the page image says against the text layer: fonts that lie, lines that it lacks
 image_reading    text read off an image: where its lines stand, and what each says
@@ -29,11 +31,16 @@ characters       the characters of a page: which words are turned, and where a w
 line_ends        what stands between two lines of a text: a blank, nothing, or a hyphen that goes
 equal_widths     equally wide characters: code, or a font that is so by nature
 text_pages       MuPDF's text pages, read without decoding the images on them, text drawn several times once
+accents          accents drawn as characters of their own, put on their letters
 covered_text     words under dark bars, which nobody sees
 form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
-heading_levels   levels of headings in the whole document, from a sample of its pages
+sampled_pages    a few pages of a document, which say what is usual in it
+running_lines    headers and feet of its pages, told by standing where others stand
+heading_levels   levels of headings in the whole document
 reading_order    columns one after another, what runs across them between
+names_and_values names beside their values, read row by row
+line_room        how far a line could have gone: which ones end on purpose
 line_numbers     numbers that count the lines beside them
 paragraphs       which lines of a column belong together, told by what is measured on the page
 line_glyphs      glyphs by their places: letters with their marks, ligatures with their letters

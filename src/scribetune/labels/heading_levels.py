@@ -1,25 +1,22 @@
 """Levels of headings in the whole document: by the sizes of their fonts on a sample of its pages, and by their numbers.
 
-Labels are written page by page, in any order: what is largest on a page may be the least in its document. So a few
-pages, always the same, are looked at once; what stands on them decides about all.
+What is largest on a page may be the least in its document: what stands on the sampled pages decides about all.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from scribetune.labels.page_blocks import Kind, PageBlock
+from scribetune.labels.sampled_pages import SampledPage
 
-_SAMPLED = 10  # pages
 _DEEPEST = 6
 _LARGER = 1.15
 _SAME = 0.98
 _ALIKE = 0.5  # points
 _MOST_WORDS = 16
 _EDGE = 0.085  # of the page's height: running headers stand there
-_BOLD = 16  # span flag of MuPDF
 _DECIMAL = re.compile(r"(\d{1,2}(?:\.\d{1,2})*)\.?\s")
 _FAMILIES = (
     tuple(map(re.compile, (r"第[一二三四五六七八九十百\d]+[章编篇部]", r"第[一二三四五六七八九十百\d]+[节條条]"))),
@@ -57,13 +54,13 @@ class Levels:
         return min(rank, _DEEPEST)
 
 
-def of_document(pdf: Any) -> Levels:
-    """Look at a sample of a document's pages (a pymupdf.Document of more than one)."""
-    count = int(pdf.page_count)
-    if count < 2:
-        return Levels()
-    taken = min(count, _SAMPLED)
-    pages = [list(_lines(pdf[number * count // taken])) for number in range(taken)]
+def of_sample(sample: Sequence[SampledPage]) -> Levels:
+    """Look at a sample of a document's pages."""
+    # Running headers stand at the edges, and are none of the headings.
+    pages = [
+        [(line.text, line.size, line.bold) for line in page.lines if _EDGE < line.box[1] / page.height < 1 - _EDGE]
+        for page in sample
+    ]
     lines = [line for page in pages for line in page]
     if not lines:
         return Levels()
@@ -163,17 +160,3 @@ def _may_head(text: str) -> bool:
 
 def _rounded(size: float) -> float:
     return round(size * 2) / 2
-
-
-def _lines(page: Any) -> Iterator[tuple[str, float, bool]]:
-    """Yield (text, size, bold) of a page's lines of one style, without those at its upper and lower edge."""
-    import pymupdf
-
-    found = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_IMAGES)
-    for block in found["blocks"]:
-        for line in block.get("lines", []):
-            spans = [span for span in line["spans"] if span["text"].strip()]
-            if not spans or not _EDGE < line["bbox"][1] / found["height"] < 1 - _EDGE:
-                continue
-            text = " ".join(span["text"].strip() for span in spans)
-            yield text, max(span["size"] for span in spans), all(span["flags"] & _BOLD for span in spans)

@@ -8,15 +8,18 @@ a block of its own, where it stands.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from scribetune.labels import layout_model, line_numbers, paragraphs, plain_pages, reading_order, right_to_left
 from scribetune.labels.characters import characters_of
 from scribetune.labels.layout_model import Region
+from scribetune.labels.line_room import LineRoom
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
+from scribetune.labels.reading_order import Column
 from scribetune.labels.ruling_lines import Rules
-from scribetune.labels.tables import cell_words, repair
+from scribetune.labels.running_lines import Apart, RunningLines
+from scribetune.labels.tables import cell_words, repair, sections
 from scribetune.labels.tables.between_rules import tables_between
 from scribetune.labels.tables.cells import Box, PageTable, Word, holds, union
 from scribetune.labels.tables.ruled import RuledTable
@@ -36,56 +39,109 @@ _KINDS = {
 _MOSTLY_PICTURE = 0.4
 _COLUMN_LINES = 3
 _MANY_FRAMES = 6
+_NOTHING_RUNS = RunningLines()
+_DIVIDED = (Kind.TEXT, Kind.LIST, Kind.HEADING)
 _NO_TEXT = ("table", "picture", "formula")
 _COVERED = 0.6
 _MUCH = 0.3
+_INSIDE = 0.95
+_PART = 0.7
 
 
-def blocks_of(page: Any, layer: TextLayer, rules: Rules, framed: Sequence[RuledTable] = ()) -> list[PageBlock]:
+def blocks_of(
+    page: Any,
+    layer: TextLayer,
+    rules: Rules,
+    framed: Sequence[RuledTable] = (),
+    running: RunningLines = _NOTHING_RUNS,
+) -> list[PageBlock]:
     """Return the blocks of a page in reading order, the tables that lines frame among them.
 
-    It is a pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`).
+    It is a pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`), on
+    whose pages `running` runs along.
     """
-    regions = _around(framed, layout_model.regions_of(page), layer.words)
+    is_first = page.number == 0
+    regions = layout_model.regions_of(page)
+    framed = [one for one in framed if not _is_in_picture(one.table.box, regions)]
+    regions = _around(framed, [_drawn(region, rules) for region in regions], layer.words)
     straight = _straight(page, layer)
     taken = [_area_of(region) for region in regions if region.kind in _NO_TEXT]
     unfound = [RuledTable(table, ()) for table in tables_between(straight, rules, taken)]
-    regions = _around(unfound, regions, layer.words)
+    regions = sections.apart(_around(unfound, regions, layer.words), layer.lines, straight, rules)
     blocks = [_block(region, layer, straight, rules) for region in regions]
     if sum(block.kind is Kind.TABLE and not _is_table(block) for block in blocks) >= _MANY_FRAMES:
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.
-        return plain_pages.blocks_of(layer)
+        return plain_pages.blocks_of(layer, running, is_first=is_first)
     areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
     lines, numbers = line_numbers.apart(layer.lines)
-    held, rest = _assigned(lines, blocks, areas)
-    order = _order(blocks, areas, held)
-    blocks, held = [blocks[number] for number in order], [held[number] for number in order]
+    edges, blocks, held, rest = _divided(lines, blocks, areas, running, layer.height)
+    blocks, held, columns = _in_order(blocks, areas, held)
+    room = LineRoom(lines, columns)
     filled: list[PageBlock] = []
-    running: list[tuple[PageBlock, list[Line]]] = []
+    texts: list[tuple[PageBlock, list[Line]]] = []
     for block, lines in zip(blocks, held, strict=True):
         if block.kind in (Kind.TEXT, Kind.LIST):
-            running.append((block, lines))
+            texts.append((block, lines))
             continue
-        filled.extend(_running_text(running, layer.lines))
-        running = []
-        filled.extend(_filled(block, lines, layer))
+        filled.extend(_running_text(texts, layer.lines, room))
+        texts = []
+        filled.extend(_filled(block, lines, layer, room))
         if block.kind is Kind.TABLE and _is_table(block):
             table = next((table for table in framed if table.table is block.tables[0]), None)
             rest.extend(missing_from(block, lines, layer.words) if table is None else _left_out(table.left_out, lines))
-    filled.extend(_running_text(running, layer.lines))
-    filled = plain_pages.joined_headings([_at_the_edge(block, layer.height) for block in filled])
-    merged = plain_pages.merged(plain_pages.over_columns(filled), _of_nobody(rest))
-    return [*merged, *plain_pages.numbered(numbers)]
+    filled.extend(_running_text(texts, layer.lines, room))
+    body = paragraphs.body_size(layer.lines) if layer.lines else 0.0
+    headings = plain_pages.heading_body(layer.lines)
+    filled = [plain_pages.unless_paired(_at_the_edge(block, layer.height), headings, room) for block in filled]
+    filled = plain_pages.joined_headings(filled, body, room)
+    filled = plain_pages.edges_apart(plain_pages.over_columns(filled))
+    tables = [block.box for block in filled if block.kind is Kind.TABLE]
+    merged = plain_pages.merged(filled, _of_nobody(rest, room, tables))
+    header = plain_pages.edge_blocks(edges.header, Kind.HEADER, room, headings if is_first else float("inf"))
+    foot = plain_pages.edge_blocks(edges.foot, Kind.FOOTER, room)
+    return [*header, *merged, *foot, *plain_pages.numbered(numbers)]
+
+
+def _divided(
+    lines: Sequence[Line], blocks: Sequence[PageBlock], areas: Sequence[Box], running: RunningLines, height: float
+) -> tuple[Apart, list[PageBlock], list[list[Line]], list[Line]]:
+    """Give lines to the header or the foot of the page, to blocks, or to nobody: (edges, blocks, held, rest).
+
+    What the model takes for a header below the one that runs along on all pages, is text.
+    """
+    held, rest = _assigned(lines, blocks, areas)
+    outside = [line for block, some in zip(blocks, held, strict=True) if not _is_table(block) for line in some]
+    edges = running.apart([*outside, *rest], height)
+    gone = {id(line) for line in (*edges.header, *edges.foot)}
+    held = [[line for line in some if id(line) not in gone] for some in held]
+    rest = [line for line in rest if id(line) not in gone]
+    known = {Kind.HEADER: bool(edges.header), Kind.FOOTER: bool(edges.foot)}
+    return (
+        edges,
+        [replace(block, kind=Kind.TEXT) if known.get(block.kind) else block for block in blocks],
+        held,
+        rest,
+    )
 
 
 def _at_the_edge(block: PageBlock, height: float) -> PageBlock:
-    """Return a block, a footer where it is a heading at the lower edge of the page: below it nothing stands."""
+    """Return a block, a footer where it is a heading at the lower edge of the page: below it nothing stands.
+
+    So is what runs up a page's margin: the stamp of an archive.
+    """
+    if block.kind is Kind.HEADER and not any(line.horizontal for line in block.lines):
+        return replace(block, kind=Kind.FOOTER)
     is_last = block.kind is Kind.HEADING and block.box[1] > (1 - plain_pages.MARGIN) * height
     return replace(block, kind=Kind.FOOTER) if is_last else block
 
 
-def _order(blocks: Sequence[PageBlock], areas: Sequence[Box], held: Sequence[Sequence[Line]]) -> list[int]:
-    """Return the numbers of blocks in the order in which they are read: column by column, told by their lines."""
+def _in_order(
+    blocks: Sequence[PageBlock], areas: Sequence[Box], held: Sequence[Sequence[Line]]
+) -> tuple[list[PageBlock], list[list[Line]], list[Column]]:
+    """Return blocks and their lines in the order in which they are read: column by column, told by their lines.
+
+    A block of text over several columns (names and values, the model may see both as one) is divided among them.
+    """
     pieces: list[Line] = []
     owners: dict[Box, int] = {}
     for number, (block, area, lines) in enumerate(zip(blocks, areas, held, strict=True)):
@@ -97,19 +153,48 @@ def _order(blocks: Sequence[PageBlock], areas: Sequence[Box], held: Sequence[Seq
             owners.setdefault(piece.box, number)
     text = [line for line in pieces if line.block >= 0]
     if not text:
-        return list(range(len(blocks)))
+        return list(blocks), [list(lines) for lines in held], []
     is_rtl = right_to_left.is_right_to_left("".join(line.text for line in text))
-    columns = reading_order.columns(pieces, paragraphs.body_size(text), right_to_left=is_rtl)
-    places: dict[int, tuple[int, float, float]] = {}
-    for column, lines in enumerate(columns):
-        for line in lines:
-            number = owners[line.box]
-            place = (column, line.box[1], line.box[0])
-            places[number] = min(places.get(number, place), place)
-    return sorted(range(len(blocks)), key=lambda number: (*places[number], number))
+    columns = reading_order.bounded_columns(pieces, paragraphs.body_size(text), right_to_left=is_rtl)
+    parts: dict[int, dict[int, list[Line]]] = {}
+    for number, column in enumerate(columns):
+        texts = [n for n in (owners[line.box] for line in column.lines) if blocks[n].kind in _DIVIDED and held[n]]
+        for line in column.lines:
+            # A name is one text, whoever the model gave its lines to.
+            owner = owners[line.box]
+            owner = min(texts) if column.is_name and owner in texts else owner
+            parts.setdefault(owner, {}).setdefault(number, []).append(line)
+    placed: list[tuple[tuple[int, float, float, int], PageBlock, list[Line]]] = []
+    for owner, by_column in parts.items():
+        block = blocks[owner]
+        is_divided = block.kind in _DIVIDED and bool(held[owner])
+        groups = _together(sorted(by_column), columns) if is_divided else [sorted(by_column)]
+        for group in groups:
+            lines = [line for number in group for line in by_column[number]]
+            place = (group[0], *min((line.box[1], line.box[0]) for line in by_column[group[0]]), owner)
+            if len(groups) == 1:
+                placed.append((place, block, lines if is_divided else list(held[owner])))
+                continue
+            kind = Kind.TEXT if block.kind is Kind.LIST and group is not groups[0] else block.kind
+            placed.append((place, replace(block, kind=kind, box=union([line.box for line in lines])), lines))
+    placed.sort(key=lambda part: part[0])
+    return [block for _, block, _ in placed], [lines for _, _, lines in placed], columns
 
 
-def _running_text(regions: Sequence[tuple[PageBlock, Sequence[Line]]], everything: Sequence[Line]) -> list[PageBlock]:
+def _together(numbers: Sequence[int], columns: Sequence[Column]) -> list[list[int]]:
+    """Divide the columns of one block at names and their values."""
+    groups = [[numbers[0]]]
+    for before, number in pairwise(numbers):
+        if any(column.is_name or column.is_value for column in (columns[before], columns[number])):
+            groups.append([number])
+        else:
+            groups[-1].append(number)
+    return groups
+
+
+def _running_text(
+    regions: Sequence[tuple[PageBlock, Sequence[Line]]], everything: Sequence[Line], room: LineRoom
+) -> list[PageBlock]:
     """Return the paragraphs and list items of regions that follow each other, which the model may have cut anywhere."""
     columns: list[list[Line]] = []
     starts: list[list[Line]] = []
@@ -130,7 +215,7 @@ def _running_text(regions: Sequence[tuple[PageBlock, Sequence[Line]]], everythin
                 listed.add((len(columns) - 1, first))
     body = plain_pages.heading_body(everything)
     blocks = []
-    for paragraph in paragraphs.of_columns(columns, starts):
+    for paragraph in paragraphs.of_columns(columns, starts, room):
         first = paragraph.lines[0]
         is_listed = any(
             number == paragraph.number and first.box[1] <= line.middle[1] <= first.box[3] for number, line in listed
@@ -155,7 +240,14 @@ def _around(framed: Sequence[RuledTable], regions: Sequence[Region], words: Sequ
     for found in framed:
         box = found.table.box
         covered = [region for region in kept if _share_within(region.box, box) > _COVERED]
-        tables = [r for r in kept if r.tables and r not in covered and _share_within(box, _area_of(r)) > _COVERED]
+        its = [word for word in words if holds(box, word.centre)]
+        tables = [
+            region
+            for region in kept
+            if region.tables
+            and region not in covered
+            and sum(holds(_area_of(region), word.centre) for word in its) > _COVERED * len(its)
+        ]
         if any(_has_more(_area_of(region), framed, words) for region in tables):
             continue  # one of white space, with lines in it
         at = min((kept.index(region) for region in (*covered, *tables)), default=None)
@@ -165,6 +257,21 @@ def _around(framed: Sequence[RuledTable], regions: Sequence[Region], words: Sequ
         kept.insert(at, made)
         kept = [region for region in kept if region not in covered and region not in tables]
     return kept
+
+
+def _is_in_picture(box: Box, regions: Sequence[Region]) -> bool:
+    """Whether frames stand in a picture, with more of it around them: boxes of a diagram."""
+    return any(
+        region.kind == "picture" and _share_within(box, region.box) > _INSIDE and _share_within(region.box, box) < _PART
+        for region in regions
+    )
+
+
+def _drawn(region: Region, rules: Rules) -> Region:
+    """Return a region, as a picture where strokes slope among few texts."""
+    texts = sum(len(found.table.cells) for found in region.tables)
+    is_drawing = region.kind == "table" and bool(texts) and rules.is_drawing(region.box, texts)
+    return replace(region, kind="picture", tables=()) if is_drawing else region
 
 
 def _area_of(region: Region) -> Box:
@@ -202,13 +309,11 @@ def _left_out(words: Sequence[Word], lines: Sequence[Line]) -> list[Line]:
     return found
 
 
-def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageBlock]:
+def _filled(block: PageBlock, lines: list[Line], layer: TextLayer, room: LineRoom) -> list[PageBlock]:
     """Return a block with its text; several where its box holds more than one."""
-    if block.kind is Kind.TABLE and _is_table(block):
-        return [block]
-    as_text = plain_pages.blocks_of_lines(lines, layer.width, layer.height)
+    as_text = plain_pages.blocks_of_lines(lines, layer.width, layer.height, room)
     if block.kind is Kind.TABLE:
-        return as_text
+        return [block] if _is_table(block) else as_text
     if block.kind is Kind.FIGURE:
         x0, y0, x1, y1 = block.box
         shown = [block] if (x1 - x0) * (y1 - y0) >= plain_pages.FIGURE_SHARE * layer.width * layer.height else []
@@ -217,14 +322,33 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer) -> list[PageB
             return [*shown, *(replace(b, kind=Kind.TEXT) if b.kind is Kind.HEADING else b for b in as_text)]
     elif not lines:
         return []
-    elif block.kind is Kind.HEADING and is_caption(lines):
-        block = replace(block, kind=Kind.TEXT)
+    elif block.kind in (Kind.HEADER, Kind.FOOTER, Kind.HEADING):
+        is_heading = block.kind is Kind.HEADING
+        return _headings(lines, layer, room) if is_heading else plain_pages.edge_blocks(lines, block.kind, room)
     return [replace(block, lines=tuple(visual_lines(lines)))]
+
+
+def _headings(lines: list[Line], layer: TextLayer, room: LineRoom) -> list[PageBlock]:
+    """Return the headings that a region of one holds, and what else stands in it."""
+    body = plain_pages.heading_body(layer.lines)
+    parts: list[list[Line]] = []
+    for line in visual_lines(lines):
+        if parts and plain_pages.is_one_heading(parts[-1][-1], line, body, room):
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    found = []
+    for part in parts:
+        alike = abs(part[0].size - parts[0][0].size) < 0.05 * part[0].size and part[0].bold == parts[0][0].bold
+        is_caption_first = is_caption(parts[0])
+        kind = Kind.HEADING if not is_caption_first and (alike or plain_pages.is_heading(part, body)) else Kind.TEXT
+        found.append(PageBlock(kind, union([line.box for line in part]), tuple(part)))
+    return found
 
 
 def _is_table(block: PageBlock) -> bool:
     """Whether there is more to a table than one row or one column."""
-    return any(table.rows > 1 and table.columns > 1 for table in block.tables)
+    return any((table.rows > 1 or table.may_have_one_row) and table.columns > 1 for table in block.tables)
 
 
 def _straight(page: Any, layer: TextLayer) -> Sequence[Word]:
@@ -375,12 +499,16 @@ def _as_code(block: PageBlock) -> list[PageBlock]:
     return [block]
 
 
-def _of_nobody(lines: Sequence[Line]) -> list[PageBlock]:
-    """Make paragraphs of lines that no region holds."""
-    if not lines:
-        return []
-    columns = reading_order.columns(paragraphs.with_marks(lines), paragraphs.body_size(lines))
-    return [
-        plain_pages.block_of(paragraph, Kind.LIST if paragraph.is_item else Kind.TEXT)
-        for paragraph in paragraphs.of_columns(columns)
-    ]
+def _of_nobody(lines: Sequence[Line], room: LineRoom, tables: Sequence[Box]) -> list[PageBlock]:
+    """Make paragraphs of lines that no region holds; none goes on below a table."""
+    blocks: list[PageBlock] = []
+    above: dict[int, list[Line]] = {}
+    for line in lines:
+        above.setdefault(sum(box[1] < line.middle[1] for box in tables), []).append(line)
+    for some in above.values():
+        columns = reading_order.columns(paragraphs.with_marks(some), paragraphs.body_size(some))
+        blocks.extend(
+            plain_pages.block_of(paragraph, Kind.LIST if paragraph.is_item else Kind.TEXT)
+            for paragraph in paragraphs.of_columns(columns, room=room)
+        )
+    return blocks

@@ -1,7 +1,7 @@
 """The blocks of a page, and the Markdown that each becomes: headings, paragraphs, lists, code, footnotes, figures."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby, pairwise
@@ -21,6 +21,11 @@ _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)])\s+(?=\S)")
 _MARK = re.compile(r"^\s*(\d{1,3}|[*†‡§¶#]{1,3}|[a-z])\s*")
 _CAPTION = re.compile(
     r"(?:Tab(?:le|\.|elle|leau|la)|Fig(?:ure|\.|ura)|Abb(?:ildung|\.)|Exhibit|Chart|表格?|[图圖図])\s{0,3}(?:[A-Z]?\d|[IVX]+\b)",
+    re.IGNORECASE,
+)
+_SECTION = re.compile(
+    r"(?:\d{1,2}(?:\.\d{1,2}){1,3}\.?|(?:Abschnitt|Section|Rubrique|Sezione|Sección|Seção|Kapitel|Chapter)\s\d{1,2}\W*)"
+    r"\s+(?=[^\W\d])",
     re.IGNORECASE,
 )
 _TAKEN_FOR_MARKUP = re.compile(r"^(\d*)(#{1,6}(?=\s|$)|>|[-+*](?=\s)|[.)](?=\s)|```|~~~|\|)")
@@ -75,12 +80,17 @@ def in_order(blocks: Sequence[PageBlock], *, keep_headers: bool) -> list[PageBlo
     return [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
 
 
-def unicode_formulas(blocks: Sequence[PageBlock]) -> int:
-    """Count the formulas of a page that are nothing but characters: blocks of them, and lines of them in other text."""
-    return sum(
-        1 if block.kind is Kind.FORMULA else sum(line.is_formula for line in block.lines)
+def unicode_formulas(blocks: Sequence[PageBlock], known: Collection[str] = ()) -> int:
+    """Count the formulas of a page that are nothing but characters: blocks of them, and lines of them in other text.
+
+    `known` are words that stand for formulas with LaTeX: their lines do not count.
+    """
+    counts = [
+        sum(line.is_formula and not any(word in line.text for word in known) for line in block.lines)
         for block in blocks
-        if block.lines
+    ]
+    return sum(
+        min(count, 1) if block.kind is Kind.FORMULA else count for block, count in zip(blocks, counts, strict=True)
     )
 
 
@@ -136,31 +146,35 @@ class _Writer:
                 spaced.append(replace(span, text=" " + span.text) if needs_blank(previous, span) else span)
             pieces.extend(spaced)
             before = line.text
-        text = self._styled(pieces) if emphasis else "".join(span.text for span in pieces)
+        if not emphasis:
+            pieces = [replace(span, bold=False, italic=False, mono=False) for span in pieces]
+        text = self._styled(pieces)
         return " ".join(text.replace("\u00ad", "").split())
 
     def _styled(self, spans: Sequence[Span]) -> str:
         """Return spans with marks for bold, italic, raised and code, each around as many words as it holds for."""
-        runs: list[tuple[tuple[bool, bool, bool, bool], str]] = []
+        runs: list[tuple[tuple[bool, bool, bool, bool, bool], str]] = []
         bold = "".join(span.text for span in spans if span.bold)
         # Bold Chinese is drawn with a second stroke, which no font tells: figures in it are not bold for themselves.
         among_cjk = any(is_cjk(character) for span in spans for character in span.text)
         has_bold = not among_cjk or any(map(str.isalpha, bold))
         for span in spans:
-            style = (span.bold and has_bold, span.italic, span.mono, span.raised)
+            style = (span.bold and has_bold, span.italic, span.mono, span.raised, span.lowered)
             if runs and (runs[-1][0] == style or not span.text.strip()):
                 runs[-1] = (runs[-1][0], runs[-1][1] + span.text)
             else:
                 runs.append((style, span.text))
         return "".join(self._marked(text, *style) for style, text in runs)
 
-    def _marked(self, text: str, bold: bool, italic: bool, mono: bool, raised: bool) -> str:
+    def _marked(self, text: str, bold: bool, italic: bool, mono: bool, raised: bool, lowered: bool) -> str:
         inner = text.strip()
         if not inner:
             return text
         before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
         if raised:
             return f"{before}[^{inner}]{after}" if inner in self._marks else f"{before}<sup>{inner}</sup>{after}"
+        if lowered:
+            return f"{before}<sub>{inner}</sub>{after}"
         # Marks around punctuation alone are none that a reader sees, and Markdown would not read them.
         if not any(character.isalnum() for character in inner):
             return text
@@ -202,6 +216,11 @@ def is_caption(lines: Sequence[Line]) -> bool:
 def begins_caption(text: str) -> bool:
     """Whether a text begins as the caption of a table or a figure does: with its number."""
     return bool(_CAPTION.match(text))
+
+
+def begins_section(text: str) -> bool:
+    """Whether a text begins as the heading of a numbered section does: "6.2 Water", "SECTION 7: Storage"."""
+    return bool(_SECTION.match(text))
 
 
 def list_marker(text: str) -> str:

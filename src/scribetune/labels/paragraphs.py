@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
+from scribetune.labels.line_room import LineRoom
 from scribetune.labels.page_blocks import list_marker, marker_length
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.tables.cells import Box, union
@@ -25,6 +26,7 @@ _SAME_SIZE = 0.12
 _GUESSED = 0.4
 _EXACT = 0.003
 _EXACT_SIZE = 0.03
+_FEW_LINES = 3
 _MANY_LINES = 8
 _MANY_SIZES = 6
 _INDENT = 0.7  # sizes of the font, the least by which a line stands further in
@@ -44,6 +46,8 @@ _LEADERS = re.compile(r"(?:[.·•…_]\s?){4,}\s*[\divxlcIVXLC\-–.]{0,9}$")
 _PAGE_NUMBER = re.compile(r"\d{1,4}|[ivxlc]{1,6}")
 _ENTRY_GAP = 2.5
 _BRACKETED = re.compile(r"^\[[\w+\-.]{1,12}\]\s*\S")
+_NARROW, _NARROW_LINE = 0.65, 0.75  # of the room that there is: of lines, of one alone
+_MANY_FILLED = 4
 _WORDS_ALONE = frozenset("AIOYEUÀÉÓ")
 
 
@@ -163,23 +167,26 @@ def with_marks(lines: Sequence[Line]) -> list[Line]:
     return [*(taken.get(number, line) for number, line in enumerate(others)), *alone]
 
 
-def of_columns(columns: Sequence[Sequence[Line]], starts: Sequence[Sequence[Line]] = ()) -> list[Paragraph]:
+def of_columns(
+    columns: Sequence[Sequence[Line]], starts: Sequence[Sequence[Line]] = (), room: LineRoom | None = None
+) -> list[Paragraph]:
     """Divide the lines of columns (in reading order) into paragraphs.
 
     `starts` are lines of each column with which, somebody else says, something new begins; it is believed where the
-    sentence before does not surely go on.
+    sentence before does not surely go on. `room` is that on the page, where there is more than these columns.
     """
     page = [_rows(column) for column in columns]
+    room = room or LineRoom([line for column in columns for line in column])
     heights = [[line.middle[1] for line in some] for some in starts] or [[] for _ in page]
     return [
         replace(paragraph, number=number)
         for number, rows in enumerate(page)
-        for paragraph in (_Column(rows, page, heights[number]).paragraphs() if rows else ())
+        for paragraph in (_Column(rows, page, heights[number], room).paragraphs() if rows else ())
     ]
 
 
 def _rows(lines: Sequence[Line]) -> list[_Row]:
-    """Return the rows of a column from top to bottom, a dropped capital at the head of its first."""
+    """Return the rows of a column downwards, a dropped capital at the head of its first."""
     right_to_left = is_right_to_left("".join(line.text for line in lines))
     whole, beside = _with_capitals([part for line in lines for part in _without_capital(line)])
     rows = []
@@ -272,8 +279,11 @@ def _is_word(capital: str, rest: str, lines: Sequence[Line]) -> bool:
 class _Column:
     """A column, with what is usual in it."""
 
-    def __init__(self, rows: list[_Row], page: Sequence[Sequence[_Row]], starts: Sequence[float]) -> None:
+    def __init__(
+        self, rows: list[_Row], page: Sequence[Sequence[_Row]], starts: Sequence[float], room: LineRoom
+    ) -> None:
         self._rows = rows
+        self._room = room
         self._starts = {
             next((n for n, row in enumerate(rows) if row.line.box[1] <= y <= row.line.box[3]), 0) for y in starts
         }
@@ -284,6 +294,7 @@ class _Column:
         self._end = self._usual_end(rows)
         self._start = self._usual_start(rows)
         self._going_on = self._pairs_that_go_on(rows)
+        self._listed: set[int] = set()
         self._edges = self._edges_of_runs()
 
     def paragraphs(self) -> list[Paragraph]:
@@ -373,14 +384,14 @@ class _Column:
         return min(usual) if usual and min(usual) < 1.6 * size else 1.45 * size
 
     def _edges_of_runs(self) -> list[float]:
-        """Return for each row where its line could have ended, told by the rows that follow each other around it."""
+        """Return for each row where its line could have ended, told by the rows around it."""
         edges = [self._end] * len(self._rows)
         run: list[int] = []
         for number in range(len(self._rows) + 1):
             if run and (number == len(self._rows) or self._is_other(number)):
                 edge = self._edge(run)
                 for at in run:
-                    edges[at] = edge
+                    edges[at] = self._edge([at]) if len(run) < _FEW_LINES else edge
                 run = []
             run.append(number)
         return edges
@@ -395,19 +406,26 @@ class _Column:
 
     def _edge(self, run: Sequence[int]) -> float:
         rows = [self._rows[number] for number in run]
-        if len(rows) < 3:
-            return self._end
-        size = rows[0].size
-        most = max(row.end for row in rows)
+        size, most = rows[0].size, max(row.end for row in rows)
+        end, room = self._end, self._end
+        if rows[0].start >= 0 and not any(row.mark for row in rows):
+            room = min(self._room.of(row.line) for row in rows)
+            end, room = min(end, room), max(end, room)
+        is_narrow = most - rows[0].start < (_NARROW if len(rows) > 1 else _NARROW_LINE) * (room - rows[0].start)
+        if len(rows) < _FEW_LINES:
+            return room if is_narrow else end
         ends: Counter[int] = Counter(round(row.end) for row in rows)
         place = max(ends, key=lambda end: (ends[end] + ends[end + 1] + ends[end - 1], end))
         if ends[place] + ends[place + 1] + ends[place - 1] >= max(3, 0.4 * len(rows)):
             return float(place)  # justified
         filled = [row.end + 0.3 * size + after.word > most for row, after in pairwise(rows)]
-        if sum(filled) >= 0.7 * len(filled):
+        flows = sum(after.goes_on_small and not row.ends_sentence for row, after in pairwise(rows)) >= 0.5 * len(filled)
+        if sum(filled) >= 0.7 * len(filled) and (len(filled) >= _MANY_FILLED or flows or not is_narrow):
             return most
-        # Names, addresses, verses: no line ends because it is full.
-        return self._end if sum(filled) >= 0.4 * len(filled) else max(self._end, most + 4 * size)
+        if sum(filled) >= 0.4 * len(filled) and not is_narrow:
+            return end
+        self._listed.update(run)  # names, addresses, verses: no line ends because it is full
+        return max(room, most + 4 * size)
 
     # Where paragraphs begin
 
@@ -465,9 +483,9 @@ class _Column:
         if is_apart or rows[part[0]].mark:
             return is_apart or self._leaves_item(part, number)
         if self._is_short(number - 1, row):
-            room = self._edges[number - 1] - before.end
+            end = self._edges[number - 1] if number - 1 in self._listed else self._end
             goes_on = row.goes_on_small and not before.ends_sentence
-            return not goes_on or room > 0.4 * (self._end - self._start)
+            return not goes_on or end - before.end > 0.4 * (self._end - self._start)
         step = (row.start - before.start) / row.size
         if step >= _INDENT:
             return self._is_stepped_in(part, number)

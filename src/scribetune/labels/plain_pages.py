@@ -11,13 +11,15 @@ from dataclasses import replace
 from itertools import pairwise
 
 from scribetune.labels import line_numbers, paragraphs, reading_order
+from scribetune.labels.line_room import LineRoom
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_marker
 from scribetune.labels.paragraphs import Paragraph
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rule, Rules
+from scribetune.labels.running_lines import RunningLines
 from scribetune.labels.tables.cells import Box, Word, union
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure, lines_of
-from scribetune.labels.text_layer import Line, TextLayer
+from scribetune.labels.text_layer import Line, TextLayer, visual_lines
 
 _MAX_SHAPES = 60
 HOPELESS_SHAPES = 10_000
@@ -40,6 +42,13 @@ _STRETCHED_BLANKS = 4
 _APART = 40.0  # points between two columns of figures
 _ONE_LINE = 6.0  # points between the strokes of a double line
 _STRETCH = 1.6
+_NOTHING_RUNS = RunningLines()
+_ONE_ROW = 0.5  # heights of a line
+_STACK = 3  # lines
+_CELL_GAP = 4.0  # sizes of the font, between cells of a running header
+_LARGER = 1.15  # sizes of the body: headings are
+_TITLE = 1.3  # sizes of the body: titles are broken anywhere
+_CENTRED = 0.7  # sizes of the font
 _ROMAN_CAPITALS = re.compile(r"[IVX]{1,5}\.\s+[A-ZÀ-Þ][^a-zà-ÿ]{3,}")
 _SECTION_NUMBER = re.compile(r"(?:[A-Z]\.|\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.)\s+")
 _NUMBERED = re.compile(r"(?:\d{1,3}\.)+\d{0,3}\.?")
@@ -137,21 +146,77 @@ def _is_stretched(row: TableLine) -> bool:
     return gaps[-1] <= max(_STRETCH * gaps[len(gaps) // 2], gaps[len(gaps) // 2] + 0.25 * row.height)
 
 
-def blocks_of(layer: TextLayer) -> list[PageBlock]:
-    """Cut a page of running text into blocks, in reading order."""
+def blocks_of(layer: TextLayer, running: RunningLines = _NOTHING_RUNS, *, is_first: bool = False) -> list[PageBlock]:
+    """Cut a page of running text into blocks, in reading order.
+
+    `running` is what runs along on the document's pages; the first may have its title there.
+    """
     figures = [
         PageBlock(Kind.FIGURE, image)
         for image in layer.images
         if (image[2] - image[0]) * (image[3] - image[1]) >= FIGURE_SHARE * layer.width * layer.height
     ]
     beside: list[Line] = []
-    running: list[Line] = []
+    upright: list[Line] = []
     lines, numbers = line_numbers.apart(layer.lines)
     for line in reading_order.over_pictures(lines, layer.images):
-        (beside if _beside_page(line, layer) else running).append(line)
-    blocks = blocks_of_lines(running, layer.width, layer.height)
+        (beside if _beside_page(line, layer) else upright).append(line)
+    parts = running.apart(upright, layer.height)
+    blocks = blocks_of_lines(parts.body, layer.width, layer.height)
     blocks = merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
-    return [*blocks, *numbered(numbers), *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
+    headings = heading_body(layer.lines) if is_first else float("inf")
+    room = LineRoom(upright)
+    header = edge_blocks(parts.header, Kind.HEADER, room, headings)
+    foot = edge_blocks(parts.foot, Kind.FOOTER, room)
+    others = [*numbered(numbers), *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
+    return [*header, *blocks, *foot, *others]
+
+
+def edge_blocks(lines: Sequence[Line], kind: Kind, room: LineRoom, headings: float = float("inf")) -> list[PageBlock]:
+    """Return what runs along at an edge of a page as blocks, row by row; what is larger than `headings` heads it."""
+    if not lines:
+        return []
+    is_rtl = is_right_to_left("".join(line.text for line in lines))
+    found = reading_order.columns(lines, paragraphs.body_size(lines), right_to_left=is_rtl)
+    # Addresses side by side; fewer lines are cells of rows.
+    parts = found if min(len(_rows(some)) for some in found) >= _STACK else [lines]
+    columns: list[list[Line]] = []
+    for some in parts:
+        is_single = False
+        for row in _rows(some):
+            cells = _cells(row)
+            if len(cells) == 1 and is_single:
+                columns[-1].extend(cells)
+            else:
+                columns.extend([cell] for cell in cells)
+            is_single = len(cells) == 1
+    return [
+        block_of(part, Kind.HEADING if is_heading(part.lines, headings) else kind)
+        for part in paragraphs.of_columns(columns, room=room)
+    ]
+
+
+def _rows(lines: Sequence[Line]) -> list[list[Line]]:
+    """Return lines in rows of one height, from top to bottom."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: line.middle[1]):
+        if rows and line.middle[1] - rows[-1][0].middle[1] < _ONE_ROW * rows[-1][0].height:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return rows
+
+
+def _cells(row: Sequence[Line]) -> list[Line]:
+    """Join the lines of a row that stand near each other; return its cells in the order in which they are read."""
+    cells: list[list[Line]] = []
+    for line in sorted(row, key=lambda line: line.box[0]):
+        if cells and line.box[0] - cells[-1][-1].box[2] < _CELL_GAP * line.size:
+            cells[-1].append(line)
+        else:
+            cells.append([line])
+    joined = [line for cell in cells for line in visual_lines(cell)]
+    return joined[::-1] if is_right_to_left("".join(line.text for line in row)) else joined
 
 
 def numbered(numbers: Sequence[Line]) -> list[PageBlock]:
@@ -180,17 +245,40 @@ def merged(blocks: Sequence[PageBlock], others: Sequence[PageBlock]) -> list[Pag
     return result
 
 
-def blocks_of_lines(lines: Sequence[Line], width: float, height: float) -> list[PageBlock]:
-    """Cut lines (the page in points) into headings, paragraphs, lists, code and notes by fonts and white space."""
+def blocks_of_lines(
+    lines: Sequence[Line], width: float, height: float, room: LineRoom | None = None
+) -> list[PageBlock]:
+    """Cut lines (the page in points) into headings, paragraphs, lists, code and notes by fonts and white space.
+
+    `room` is that on the page, where these are not all of its lines. Headers come first and feet last.
+    """
     if not lines:
         return []
     body = paragraphs.body_size(lines)
     right_to_left = is_right_to_left("".join(line.text for line in lines))
-    columns = reading_order.columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
-    parts = paragraphs.of_columns(columns)
+    columns = reading_order.bounded_columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
+    room = room or LineRoom(lines, columns)
+    parts = paragraphs.of_columns([column.lines for column in columns], room=room)
     headings = heading_body(lines)
     blocks = [block_of(part, _kind(part.lines, body, headings, width, height)) for part in parts]
-    return over_columns(joined_headings(blocks))
+    blocks = [unless_paired(block, headings, room) for block in blocks]
+    return edges_apart(over_columns(joined_headings(blocks, body, room)))
+
+
+def unless_paired(block: PageBlock, body: float, room: LineRoom) -> PageBlock:
+    """Return a block, text where it is a name or a value in the size of the body (in points) and no heading."""
+    is_paired = (
+        block.kind is Kind.HEADING
+        and bool(block.lines)
+        and room.is_in_pair(block.lines[0])
+        and block.lines[0].size < _LARGER * body
+    )
+    return replace(block, kind=Kind.TEXT) if is_paired else block
+
+
+def edges_apart(blocks: Sequence[PageBlock]) -> list[PageBlock]:
+    """Return blocks with headers first and feet last, so that none divides what goes on from column to column."""
+    return sorted(blocks, key=lambda block: (block.kind is Kind.FOOTER) - (block.kind is Kind.HEADER))
 
 
 def block_of(part: Paragraph, kind: Kind) -> PageBlock:
@@ -234,7 +322,7 @@ def is_heading(part: Sequence[Line], body: float) -> bool:
         return False
     words = len(text.split())
     is_sentence = text.endswith((".", ":")) and words > _SENTENCE_WORDS
-    larger = min(line.size for line in part) >= 1.15 * body and not is_sentence
+    larger = min(line.size for line in part) >= _LARGER * body and not is_sentence
     strong = all(line.bold for line in part) and not text.endswith((".", ":")) and words <= _HEADING_WORDS
     bold = strong and part[0].size >= 0.98 * body and not list_marker(part[0].text).startswith("-")
     return larger or bold or _is_numbered_heading(part, text)
@@ -265,31 +353,62 @@ def heading_body(lines: Sequence[Line]) -> float:
     return max(much) * (_GUESSED if paragraphs.has_guessed_sizes(lines) else 1.0)
 
 
-def joined_headings(blocks: Sequence[PageBlock]) -> list[PageBlock]:
-    """Put the lines of a heading together that stand below each other in one font."""
+def joined_headings(blocks: Sequence[PageBlock], body: float, room: LineRoom) -> list[PageBlock]:
+    """Put the lines of a heading together that stand below each other in one font, beside text of size `body`.
+
+    So does a bold item that goes on in what looks like a heading: its line had no room for the next word.
+    """
     made: list[PageBlock] = []
     for block in blocks:
         before = made[-1] if made else None
-        if before is not None and before.kind is block.kind is Kind.HEADING and _is_one_heading(before, block):
+        if before is not None and block.kind is Kind.HEADING and _goes_on_in(before, block, body, room):
             made[-1] = replace(before, lines=(*before.lines, *block.lines), box=union([before.box, block.box]))
         else:
             made.append(block)
     return made
 
 
-def _is_one_heading(before: PageBlock, after: PageBlock) -> bool:
-    last, first = before.lines[-1], after.lines[0]
-    gap = first.box[1] - last.box[3]
+def _goes_on_in(before: PageBlock, heading: PageBlock, body: float, room: LineRoom) -> bool:
+    if not before.lines or len(before.lines) + len(heading.lines) > 4:
+        return False
+    last, first = before.lines[-1], heading.lines[0]
+    is_item = before.kind is Kind.LIST and last.spans[-1].bold and not _ends_early(last, first, room)
+    return (
+        (before.kind is Kind.HEADING or is_item)
+        and before.box[0] < heading.box[2]
+        and heading.box[0] < before.box[2]
+        and -0.5 < (first.box[1] - last.box[3]) / first.size < 0.45
+        and is_one_heading(last, first, body, room)
+    )
+
+
+def is_one_heading(last: Line, first: Line, body: float, room: LineRoom) -> bool:
+    """Whether a line below another in one heading goes on with it, beside text of size `body` in points."""
     return (
         abs(last.size - first.size) < 0.05 * last.size
-        and last.bold == first.bold
-        and len(before.lines) + len(after.lines) <= 4
-        and -0.5 * first.size < gap < 0.45 * first.size
-        and before.box[0] < after.box[2]
-        and after.box[0] < before.box[2]
+        and _mainly_bold(last) == _mainly_bold(first)
+        and (first.box[0] > last.box[0] - _CENTRED * first.size or _is_centred(last, first))
         and not list_marker(first.text)
         and not _SECTION_NUMBER.match(first.text)
+        and not (first.size < _TITLE * body and _ends_early(last, first, room))
     )
+
+
+def _ends_early(last: Line, first: Line, room: LineRoom) -> bool:
+    """Whether the first word of a heading's line had found room on the one before, and both begin at one place."""
+    if _is_centred(last, first):
+        return False
+    word = len(first.text.split(maxsplit=1)[0]) / max(len(first.text), 1) * (first.box[2] - first.box[0])
+    return last.box[2] + 0.8 * first.size + word < room.of(last)
+
+
+def _mainly_bold(line: Line) -> bool:
+    return max(line.spans, key=lambda span: len(span.text)).bold
+
+
+def _is_centred(line: Line, below: Line) -> bool:
+    middle, start = abs(line.middle[0] - below.middle[0]), abs(line.box[0] - below.box[0])
+    return middle < _CENTRED * below.size < start
 
 
 def _kind(part: Sequence[Line], body: float, headings: float, width: float, height: float) -> Kind:

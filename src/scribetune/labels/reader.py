@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.documents import drawn_page, glyph_shapes, page_images, text_layer_checks
+from scribetune.documents import drawn_page, glyph_shapes, ligatures, page_images, text_layer_checks
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
@@ -23,13 +23,17 @@ from scribetune.labels import (
     page_blocks,
     plain_pages,
     ruling_lines,
+    running_lines,
+    sampled_pages,
     structure,
     tag_tree,
     text_layer,
+    witnesses,
 )
 from scribetune.labels.characters import characters_of
-from scribetune.labels.formulas import placing
+from scribetune.labels.formulas import drawn, on_layer, placing
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
+from scribetune.labels.tables import agreement as table_agreement
 from scribetune.labels.tables import ruled
 from scribetune.labels.tables.cells import Box, overlap
 from scribetune.labels.text_layer import TextLayer
@@ -53,6 +57,8 @@ class LabelSettings:
     code: str
     agreement: str = "none"
     agreement_languages: str = "eng"
+    table_agreement: str = "use"
+    witnesses: str = "ask"
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,10 @@ class PageText:
     formulas_unicode: int = 0
     agreement: float = agreement.UNKNOWN
     ocr_seconds: float = 0.0
+    tables: tuple[table_agreement.TableReading, ...] = ()  # as two readings have them
     disagreements: tuple[image_witness.Disagreement, ...] = ()
+    is_tagged: bool = False  # its tags say what is on it
+    findings: tuple[witnesses.Finding, ...] | None = None  # what the page says against its label; None: not asked
 
 
 class PageReader:
@@ -93,7 +102,19 @@ class PageReader:
 
     @cached_property
     def _levels(self) -> heading_levels.Levels:
-        return heading_levels.of_document(self._pdf)
+        return heading_levels.of_sample(self._sample)
+
+    @cached_property
+    def _running(self) -> running_lines.RunningLines:
+        return running_lines.of_sample(self._sample)
+
+    @cached_property
+    def _sample(self) -> list[sampled_pages.SampledPage]:
+        return sampled_pages.of_document(self._pdf)
+
+    @property
+    def _asks(self) -> bool:
+        return self._settings.witnesses == "ask"
 
     def _read_tags(self) -> tag_tree.TagTree:
         """Return what the structure tree says; where it is damaged, the document is one without tags from then on."""
@@ -119,7 +140,7 @@ class PageReader:
 
         Where a part of its text layer is seen by nobody (`has_unseen`), that is left out of the label.
         """
-        page = self._pdf[index]
+        page = self._page(index)
         # Tags do not say where a text stands that they name, nor whether it is seen.
         if has_unseen or not self._is_tagged or _has_bars(page):
             read = self._analysed(page, unmapped_share(page), has_unseen=has_unseen)
@@ -134,6 +155,15 @@ class PageReader:
             return replace(read, agreement=said.agreement, ocr_seconds=said.seconds, disagreements=said.disagreements)
         reading = agreement.of_page(page, read.text, self._settings.agreement_languages)
         return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
+
+    def _page(self, index: int) -> Any:
+        """Return a page, once the fonts of both documents say of ligatures what they are."""
+        page = self._pdf[index]
+        if ligatures.may_be_in(_text_of(page)):
+            meanings = ligatures.of_page(page, drawn_page.read(page.get_displaylist()).fonts)
+            for pdf in (self._pdf, self._for_analysis) if meanings else ():
+                ligatures.mend(pdf, meanings)
+        return page
 
     def _read(self, page: Any) -> PageText:
         unmapped = unmapped_share(page)
@@ -157,7 +187,9 @@ class PageReader:
             return None
         if tagged is None:
             return None
-        read = _from_tags(page, tagged, unmapped)
+        read = _from_tags(page, tagged, unmapped, asks=self._asks)
+        if self._settings.table_agreement == "use" and count_tables(read.text):
+            read = replace(read, tables=_tagged_tables(page, read.text))
         if read.word_recall < _MIN_TAG_COVERAGE:
             logger.info("page %d: tags are not used: they cover %.3f of its words", page.number + 1, read.word_recall)
             return None
@@ -180,11 +212,12 @@ class PageReader:
         layer = _seen(changed, layer, bars, has_unseen=has_unseen)
         layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
+        layer, drawn_formulas = self._with_drawn_formulas(changed, layer, rules)
         framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
         if not framed and plain_pages.is_plain(layer, rules, len(drawings)):
-            blocks = plain_pages.blocks_of(layer)
+            blocks = plain_pages.blocks_of(layer, self._running, is_first=page.number == 0)
         else:
-            blocks = layout_analysis.blocks_of(changed, layer, rules, framed)
+            blocks = layout_analysis.blocks_of(changed, layer, rules, framed, self._running)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
             if page.number == 0:
                 blocks = heading_levels.without_authors(blocks, self._levels)
@@ -200,17 +233,39 @@ class PageReader:
             text = ""
         pieces = {word: parts for table in framed for word, parts in table.cut.items()}
         layer = replace(layer, words=tuple(part for word in layer.words for part in pieces.get(word, (word,))))
-        covered = coverage.of_blocks(blocks, layer, text, keep_headers=self._settings.headers_footers == "keep")
+        keep = self._settings.headers_footers == "keep"
+        covered = coverage.of_blocks(blocks, layer, text, keep_headers=keep)
+        shown = page_blocks.in_order(blocks, keep_headers=keep)
         filled, misplaced = tokens.fill(text)
+        left_out = [line for block in blocks if block not in shown for line in block.lines]
+        filled, read, unplaced = drawn_formulas.fill(filled, left_out)
         return PageText(
             markdown.normalise(filled),
             covered.recall,
             unmapped,
-            len(found) - misplaced,
-            placed.lost + misplaced,
+            len(found) - misplaced + read,
+            placed.lost + misplaced + unplaced,
             covered.precision,
-            page_blocks.unicode_formulas(blocks),
+            page_blocks.unicode_formulas(blocks, drawn_formulas.formulas) + drawn_formulas.unknown,
+            tables=self._read_again(blocks, layer, rules),
+            findings=witnesses.of_page(text, layer.words, [line.box for line in left_out]) if self._asks else None,
         )
+
+    def _with_drawn_formulas(
+        self, page: Any, layer: TextLayer, rules: ruling_lines.Rules
+    ) -> tuple[TextLayer, on_layer.Stand]:
+        """Return a layer with words for the formulas that a page draws, as long as it is asked for them."""
+        if self._settings.formulas != "alt":
+            return layer, on_layer.Stand()
+        return on_layer.put(page, layer, drawn.on_page(page, layer, rules))
+
+    def _read_again(
+        self, blocks: Sequence[page_blocks.PageBlock], layer: TextLayer, rules: ruling_lines.Rules
+    ) -> tuple[table_agreement.TableReading, ...]:
+        if self._settings.table_agreement != "use":
+            return ()
+        tables = [table for block in blocks for table in block.tables if block.kind is page_blocks.Kind.TABLE]
+        return tuple(table_agreement.of_tables(tables, layer.words, rules))
 
 
 def _has_bars(page: Any) -> bool:
@@ -237,7 +292,7 @@ class UnreadablePdfError(Exception):
     """A PDF that was rendered can no longer be opened."""
 
 
-def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> PageText:
+def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float, *, asks: bool) -> PageText:
     text = markdown.normalise(tagged.text)
     if not markdown.words(text.replace(markdown.FIGURE, "")):
         text = ""
@@ -254,7 +309,20 @@ def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float) -> Page
         0,
         covered.precision,
         tagged.formulas_unicode + untagged,
+        is_tagged=True,
+        findings=_against(text, layer, tagged) if asks else None,
     )
+
+
+def _tagged_tables(page: Any, text: str) -> tuple[table_agreement.TableReading, ...]:
+    drawings = page.get_cdrawings()
+    rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
+    return tuple(table_agreement.of_text(text, text_layer.read(page).words, rules))
+
+
+def _against(text: str, layer: TextLayer, tagged: structure.TaggedPage) -> tuple[witnesses.Finding, ...]:
+    left_out = [piece.box for piece in tagged.pieces if isinstance(piece, coverage.Piece) and not piece.is_wanted]
+    return witnesses.of_page(text, layer.words, left_out, has_latex=bool(tagged.latex))
 
 
 def _without(parts: Sequence[str], text: str) -> str:
@@ -273,15 +341,19 @@ def unmapped_share(page: Any) -> float:
     The default flags hide this: MuPDF puts the glyph's number in place of an unknown character. Leaders and rules are
     no letters.
     """
-    import pymupdf
-
-    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
-    glyphs = [c for c in text if not c.isspace()]
+    glyphs = [c for c in _text_of(page) if not c.isspace()]
     unmapped = sum(map(text_layer_checks.is_unmapped, glyphs))
     if not unmapped:
         return 0.0
     leaders = glyph_shapes.leaders(drawn_page.read(page.get_displaylist()).fonts, text_layer_checks.is_unmapped)
     return max(0, unmapped - leaders) / len(glyphs)
+
+
+def _text_of(page: Any) -> str:
+    import pymupdf
+
+    text: str = page.get_text("text", flags=pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE)
+    return text
 
 
 @dataclass(frozen=True)
@@ -340,8 +412,11 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         formulas_lost=read.formulas_lost,
         formulas_unicode=read.formulas_unicode,
         agreement=read.agreement,
+        tables_read=read.tables,
         disagreements=image_witness.to_json(read.disagreements),
         message=image_witness.in_words(read.disagreements, page),
+        is_tagged=read.is_tagged,
+        findings=read.findings,
     )
 
 

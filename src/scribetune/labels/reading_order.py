@@ -2,14 +2,17 @@
 
 A gutter is where most lines have a gap beside them at the same place. Lines that run across it (a title, a wide
 caption) divide the page into bands; in each band the columns are read one after another, and may be divided again.
+Names beside values (`names_and_values`) are no columns: they are read row by row.
 """
 
+import math
 import re
 from bisect import bisect
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from scribetune.labels import names_and_values
 from scribetune.labels.tables.cells import Box, union
 from scribetune.labels.text_layer import Line
 
@@ -22,12 +25,25 @@ _FEW_ROWS = 2
 _MANY_ROWS = 6
 _WIDE_GAP = 2.5  # sizes of the body's font
 _ON_LINE, _TALLEST = 0.5, 2.5  # of the height of a line
-_LEAST_PAIRS = 2
-_COLONS = (":", "：")
-_NAMES = 0.3  # of the lines of a side of names end with a colon
-_AT_ONE_HEIGHT = 0.4  # of the height of a line
 _SCANNED = 80  # lines looked at to the right of one for its neighbour
 _FIGURES = re.compile(r"[\W\d]*|[\divxlcIVXLC.\-–]{1,7}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """Lines that are read one after the other.
+
+    Attributes:
+        lines: In no order.
+        bound: Where what stands beside them begins, in points from the left of the page; infinite at its right end.
+        is_name: They are a name whose value stands beside it.
+        is_value: They are the value of a name.
+    """
+
+    lines: list[Line]
+    bound: float = math.inf
+    is_name: bool = False
+    is_value: bool = False
 
 
 def columns(pieces: Sequence[Line], body: float, *, right_to_left: bool = False) -> list[list[Line]]:
@@ -35,7 +51,12 @@ def columns(pieces: Sequence[Line], body: float, *, right_to_left: bool = False)
 
     `body` is the size of the page's font in points; `right_to_left`: the first column is the rightmost.
     """
-    return _cut(list(pieces), body, right_to_left, 0)
+    return [column.lines for column in bounded_columns(pieces, body, right_to_left=right_to_left)]
+
+
+def bounded_columns(pieces: Sequence[Line], body: float, *, right_to_left: bool = False) -> list[Column]:
+    """Do the same, and return how far each column reaches."""
+    return _cut(Column(list(pieces)), body, right_to_left, 0)
 
 
 def over_pictures(lines: Sequence[Line], pictures: Sequence[Box]) -> list[Line]:
@@ -66,20 +87,21 @@ def _joins(left: Line, picture: Box, right: Line) -> bool:
     return is_between and y0 < (low + high) / 2 < y1
 
 
-def _cut(lines: list[Line], body: float, right_to_left: bool, depth: int) -> list[list[Line]]:
+def _cut(whole: Column, body: float, right_to_left: bool, depth: int) -> list[Column]:
+    lines = whole.lines
     if len(lines) < 4 or depth > _MAX_DEPTH:
-        return [lines] if lines else []
+        return [whole] if lines else []
     for gutter in _gutters(lines, body):
-        bands = _bands(lines, gutter, body)
+        bands = _bands(whole, gutter, body, right_to_left)
         if len(bands) == 1 and len(bands[0]) == 1:
             continue
-        result: list[list[Line]] = []
+        result: list[Column] = []
         for band in bands:
             sides = band[::-1] if right_to_left else band
             for side in sides:
                 result.extend(_cut(side, body, right_to_left, depth + 1))
         return result
-    return [lines]
+    return [whole]
 
 
 def _gutters(lines: Sequence[Line], body: float) -> list[float]:
@@ -132,63 +154,56 @@ def _near(downwards: Sequence[Line], number: int) -> list[Line]:
     return found
 
 
-def _bands(lines: Sequence[Line], gutter: float, body: float) -> list[list[list[Line]]]:
+def _bands(whole: Column, gutter: float, body: float, right_to_left: bool) -> list[list[Column]]:
     """Divide lines into bands from top to bottom: of one part where they run across the gutter, of two beside it."""
     across: list[Line] = []
     beside: list[Line] = []
-    for line in lines:
+    for line in whole.lines:
         runs_across = line.box[0] < gutter - 2 * body and line.box[2] > gutter + 2 * body
         (across if runs_across else beside).append(line)
     across.sort(key=lambda line: line.middle[1])
     heights = [line.middle[1] for line in across]
     between: list[tuple[list[Line], list[Line]]] = [([], []) for _ in range(len(across) + 1)]
+    with_across: list[list[Line]] = [[line] for line in across]
     for line in beside:
         x, y = line.middle
-        between[bisect(heights, y)][x >= gutter].append(line)
-    bands: list[list[list[Line]]] = []
+        number = bisect(heights, y)
+        row = next((n for n in (number - 1, number) if 0 <= n < len(across) and _on_one_row(line, across[n])), None)
+        # The number of a heading that runs across.
+        (between[number][x >= gutter] if row is None else with_across[row]).append(line)
+    by_rows = names_and_values.are_beside([both for both in between if all(both)], body, right_to_left)
+    bands: list[list[Column]] = []
     for number, (left, right) in enumerate(between):
-        alone = across[number - 1 : number] if number else []
-        are_columns = _are_columns(left, right, body)
+        alone = with_across[number - 1] if number else []
+        pairs = names_and_values.pairs(left, right, body, right_to_left) if by_rows else []
+        are_columns = bool(pairs) or _are_columns(left, right, body)
         if not are_columns:
             alone = [*alone, *left, *right]
-        if alone and bands and len(bands[-1]) == 1:
-            bands[-1][0].extend(alone)
+        if alone and bands and len(bands[-1]) == 1 and not bands[-1][0].is_name:
+            bands[-1][0].lines.extend(alone)
         elif alone:
-            bands.append([alone])
+            bands.append([replace(whole, lines=alone)])
         if are_columns:
-            bands.extend(_pairs(left, right) or [[left, right]])
+            bands.extend(_side_by_side(sides, whole, bool(pairs)) for sides in pairs or [[left, right]])
     return bands
 
 
-def _pairs(left: Sequence[Line], right: Sequence[Line]) -> list[list[list[Line]]]:
-    """Return names with a colon and what stands beside each, a band a pair; none where the sides are columns of text.
+def _side_by_side(sides: Sequence[list[Line]], whole: Column, by_rows: bool) -> list[Column]:
+    if len(sides) < 2:
+        return [replace(whole, lines=lines) for lines in sides]
+    left, right = sides
+    bound = min(line.box[0] for line in right)
+    return [
+        Column(left, min(whole.bound, bound), by_rows, whole.is_value),
+        replace(whole, lines=right, is_value=whole.is_value or by_rows),
+    ]
 
-    A pair begins where a line of both sides has one height; its name, and its value, may be several lines.
-    """
-    colons = sum(line.text.endswith(_COLONS) for line in left)
-    if colons < _LEAST_PAIRS or colons < _NAMES * _rows(left):
-        return []
-    tops = sorted(
-        line.box[1]
-        for line in left
-        if any(abs(line.middle[1] - other.middle[1]) < _AT_ONE_HEIGHT * line.height for other in right)
-    )
-    if len(tops) < _LEAST_PAIRS or len(tops) < 0.5 * colons:
-        return []
-    bands: list[list[list[Line]]] = [[[], []] for _ in range(len(tops) + 1)]
-    for side, lines in enumerate((left, right)):
-        for line in lines:
-            bands[bisect(tops, line.box[1] + _AT_ONE_HEIGHT * line.height)][side].append(line)
-    found: list[list[list[Line]]] = []
-    for names, values in bands:
-        # What begins below a value, when the name has ended, is no part of it.
-        end = max((line.box[3] for line in values), default=float("inf"))
-        ordered = sorted(names, key=lambda line: line.middle[1])
-        named = next((n for n, line in enumerate(ordered) if line.text.endswith(_COLONS)), len(ordered))
-        below = [line for line in ordered[named + 1 :] if line.box[1] >= end - 0.5 * line.height]
-        above = [line for line in names if line not in below]
-        found += [[side for side in (above, values) if side], [below]]
-    return [band for band in found if any(band)]
+
+def _on_one_row(line: Line, other: Line) -> bool:
+    if min(line.block, other.block) < 0:
+        return False  # a table, a picture
+    common = min(line.box[3], other.box[3]) - max(line.box[1], other.box[1])
+    return common > _ON_LINE * max(line.height, other.height)
 
 
 def _are_columns(left: Sequence[Line], right: Sequence[Line], body: float) -> bool:

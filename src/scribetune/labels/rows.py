@@ -1,10 +1,13 @@
 """The rows of data/manifests/labels: one for each page that has an image, whoever or whatever labelled it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from scribetune.core import files, layout
-from scribetune.labels import agreement
+from scribetune.labels import agreement, witnesses
+from scribetune.labels.tables import agreement as table_agreement
+from scribetune.labels.witnesses import Finding
 
 
 class LabelStatus(StrEnum):
@@ -39,8 +42,14 @@ class LabelRow:
         formulas_unicode: Lines of formulas whose LaTeX is not known: characters, in no order that means anything.
         agreement: With what was read off the page image, 0 to 1; -1 where it was not.
         disagreements: What the image clearly says otherwise, with words and places, as JSON; "" where nothing is.
+        table_trust: Of the table that is trusted least, 0 to 1; -1 where there is none, or none was read twice.
+        table_readings: Each table as both readings have it (JSON; `tables.agreement`).
         status: A `LabelStatus`.
-        message: Why, in plain words.
+        message: Why, in plain words; of a label that can be used, which of its tables are doubted.
+        is_tagged: Whether tags of the PDF say what is on the page.
+        words_lost: Words of the page that the label has nowhere. This and the next twelve are counts of `witnesses`,
+            which say what they mean; -1 where they were not asked.
+        findings: Some of these places, as `witnesses.as_text` writes them.
     """
 
     document: str
@@ -58,9 +67,26 @@ class LabelRow:
     formulas_lost: int
     formulas_unicode: int
     agreement: float
+    table_trust: float
+    table_readings: str
     disagreements: str
     status: str
     message: str
+    is_tagged: bool = False
+    words_lost: int = -1
+    words_surplus: int = -1
+    words_cut: int = -1
+    phrases_torn: int = -1
+    lines_torn: int = -1
+    order_breaks: int = -1
+    lines_woven: int = -1
+    values_parted: int = -1
+    cells_astray: int = -1
+    cells_merged: int = -1
+    columns_split: int = -1
+    headings_in_tables: int = -1
+    marks_in_words: int = -1
+    findings: str = ""
 
 
 def row_of(
@@ -78,8 +104,11 @@ def row_of(
     formulas_lost: int = 0,
     formulas_unicode: int = 0,
     agreement: float = agreement.UNKNOWN,
+    tables_read: Sequence[table_agreement.TableReading] = (),
     disagreements: str = "",
     message: str = "",
+    is_tagged: bool = False,
+    findings: Sequence[Finding] | None = None,
 ) -> LabelRow:
     """Return the row of a label, which lies, or will lie, below data/labels; `empty` says why it may have no text."""
     return LabelRow(
@@ -98,16 +127,40 @@ def row_of(
         formulas_lost=formulas_lost,
         formulas_unicode=formulas_unicode,
         agreement=round(agreement, 6),
+        table_trust=table_agreement.least(tables_read),
+        table_readings=table_agreement.as_json(tables_read),
         disagreements=disagreements,
         status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
-        message=message if text else empty,
+        message="; ".join(filter(None, [message, *table_agreement.in_words(tables_read)])) if text else empty,
+        is_tagged=is_tagged,
+        **({} if findings is None else witnesses.counts(findings)),
+        findings=witnesses.as_text(findings or ()),
     )
 
 
 def row_without_label(document: str, page: int, status: LabelStatus, message: str) -> LabelRow:
     """Return the row of a page that could not be labelled."""
     return LabelRow(
-        document, page, "", "", "machine", "", 0, 0.0, 0.0, 0.0, 0, 0, 0, 0, agreement.UNKNOWN, "", status, message
+        document=document,
+        page=page,
+        label="",
+        label_sha256="",
+        label_source="machine",
+        reviewer="",
+        characters=0,
+        word_recall=0.0,
+        word_precision=0.0,
+        unmapped_share=0.0,
+        tables=0,
+        formulas=0,
+        formulas_lost=0,
+        formulas_unicode=0,
+        agreement=agreement.UNKNOWN,
+        table_trust=table_agreement.UNKNOWN,
+        table_readings="",
+        disagreements="",
+        status=status,
+        message=message,
     )
 
 

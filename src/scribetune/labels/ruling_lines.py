@@ -11,6 +11,8 @@ _THICK = 6.0
 _WHITE = 0.97
 _TOUCHING = 1.0
 _MANY_BOXES = 1_000
+_SLOPE = 8.0  # points, both ways: less is a sign in a cell, or a rounded corner
+_STROKES = 0.3  # for each text
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Rules:
     edges: tuple[Rule, ...]  # upper and lower edges of filled boxes: shading, which says less than a line
     lines: Walls = field(default=Walls())  # lines that are seen, and frames of boxes
     shading: Walls = field(default=Walls())  # all edges of coloured boxes, and white lines, which divide these
+    sloping: tuple[Box, ...] = ()  # the boxes of strokes that slope or bend: of drawings
 
     def within(self, box: Box) -> "Rules":
         """Return what lies in, or on the border of, a box; `lines` are all there are."""
@@ -49,6 +52,12 @@ class Rules:
             tuple(r for r in self.edges if y0 - 3 <= r.at <= y1 + 3 and min(r.end, x1) - max(r.start, x0) > 2),
             self.lines,
         )
+
+    def is_drawing(self, box: Box, texts: int) -> bool:
+        """Whether strokes slope in a box as often as a diagram of a few texts has it: no table does."""
+        x0, y0, x1, y1 = box
+        inside = sum(x0 <= (b[0] + b[2]) / 2 <= x1 and y0 <= (b[1] + b[3]) / 2 <= y1 for b in self.sloping)
+        return inside > _STROKES * texts
 
 
 def rules_of(drawings: Iterable[Mapping[str, Any]]) -> Rules:
@@ -68,15 +77,20 @@ def rules_of(drawings: Iterable[Mapping[str, Any]]) -> Rules:
             (horizontal if drawn else edges).extend((Rule(x0, x1, y0), Rule(x0, x1, y1)))
             vertical.extend((Rule(y0, y1, x0), Rule(y0, y1, x1)))
 
+    sloping: list[Box] = []
     for path in drawings:
         drawn = path.get("color") is not None and "s" in path["type"]
         for item in path["items"]:
+            if item[0] in ("l", "c") and drawn:
+                corners = _box_of(item[1:])
+                if min(corners[2] - corners[0], corners[3] - corners[1]) > _SLOPE:
+                    sloping.append(corners)
             if item[0] == "l" and drawn:
                 add(*_box_of(item[1:3]), is_box=False)
             elif item[0] in ("re", "qu"):
                 add(*_box_of(item), is_box=True, drawn=drawn)
         _add_walls(path, lines, shading)
-    return Rules(tuple(horizontal), tuple(vertical), tuple(edges), lines.walls(), shading.walls())
+    return Rules(tuple(horizontal), tuple(vertical), tuple(edges), lines.walls(), shading.walls(), tuple(sloping))
 
 
 def _box_of(item: Sequence[Any]) -> Box:

@@ -25,8 +25,8 @@ from scribetune.labels.coverage import Piece
 from scribetune.labels.formulas import sources as formula_sources
 from scribetune.labels.nested_tables import SubGrid
 from scribetune.labels.page_blocks import list_marker, marker_length
-from scribetune.labels.tables.cells import Box, PageTable
-from scribetune.labels.tag_tree import ROW_GROUPS, TagTree
+from scribetune.labels.tables.cells import Box, PageTable, union
+from scribetune.labels.tag_tree import ROW_GROUPS, TagCell, TagTree
 from scribetune.labels.tagged_order import NO_STRUCTURE, rows_of
 from scribetune.labels.tagged_text import BREAK, TextUnderWay, share_line
 from scribetune.text.markdown import FIGURE
@@ -101,7 +101,7 @@ class _Writer:
     def blocks(self, elements: list[dict[str, Any]]) -> list[str]:
         """Return the Markdown blocks of sibling elements."""
         written: list[str] = []
-        for element in tagged_order.in_paragraphs(self._with_listings(tagged_order.by_place(elements))):
+        for element in tagged_order.in_paragraphs(self._with_listings(_with_rows(tagged_order.by_place(elements)))):
             if self._is_margin(element):
                 written.extend(self._margin(element))
                 continue
@@ -357,7 +357,7 @@ class _Writer:
             shown = [cell for row in in_rows for cell in (reversed(row) if leftwards else row)]
             texts = {cell["xref"]: self._inline(cell, emphasis=False, in_cell=True) for cell in shown}
             boxes: dict[int, Box] = {cell["xref"]: tuple(cell["bbox"]) for cell in shown}
-            found = tagged_tables.grid_of(self.tags.rows(table["xref"]), texts, boxes)
+            found = tagged_tables.grid_of(self._tagged_rows(table), texts, boxes)
             if found is None and any(texts.values()):
                 raise UnusableTagsError("a table whose cells the structure tree does not have")
             if found is None or found.columns < 2:
@@ -372,6 +372,10 @@ class _Writer:
             grid = PageTable(tuple(table["bbox"]), found.rows, found.columns, found.cells)
         below = [self._inline(child, emphasis=True, in_cell=True) for child in beside if child["bbox"][1] >= top]
         return [*above, grid.markdown(always_html=self.html_tables), *below]
+
+    def _tagged_rows(self, table: dict[str, Any]) -> list[tuple[int, tuple[TagCell, ...]]]:
+        """Return the rows of a table, or of several that are one."""
+        return [row for xref in table.get("parts", [table["xref"]]) for row in self.tags.rows(xref)]
 
     def _grid(self, table: dict[str, Any]) -> SubGrid:
         """Return a table that may have others in its cells as one grid."""
@@ -460,6 +464,35 @@ def _headings(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if _HEADING.fullmatch(child.get("std") or "") or child.get("std") == "Table":
             yield child
         yield from _headings(child)
+
+
+def _with_rows(elements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put tables together that are rows of one."""
+    made: list[dict[str, Any]] = []
+    for element in elements:
+        before = made[-1] if made else None
+        if before is None or {before.get("std"), element.get("std")} != {"Table"}:
+            made.append(element)
+            continue
+        try:
+            goes_on = tagged_tables.go_on(_cell_boxes(before), _cell_boxes(element))
+        except tagged_tables.EmptyCellsError as error:
+            raise UnusableTagsError("a table whose rows are tables of their own, without empty cells") from error
+        if goes_on and not any(map(any, (_tables(before), _tables(element)))):
+            made[-1] = {
+                **before,
+                "bbox": union([tuple(before["bbox"]), tuple(element["bbox"])]),
+                "blocks": [*before["blocks"], *element["blocks"]],
+                "parts": [*before.get("parts", [before["xref"]]), element["xref"]],
+            }
+        else:
+            made.append(element)
+    return made
+
+
+def _cell_boxes(table: dict[str, Any]) -> list[list[Box]]:
+    rows = ([cell for cell in row.get("blocks", []) if cell.get("xref")] for row in _rows(table))
+    return [[tuple(cell["bbox"]) for cell in cells] for cells in rows if cells]
 
 
 def _tables(element: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from scribetune.labels.tag_tree import TagCell
 from scribetune.text.grids import Cell
 
 _MOST_COLUMNS = 1_000
+_NEAR_ROWS = 12.0  # points between the texts of two rows
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,34 @@ def stands_as_said(grid: Grid) -> bool:
     leftwards = [(cell.column, cell.column_span, -box[2], -box[0]) for cell, box in shown]
     down = [(cell.row, cell.row_span, box[1], box[3]) for cell, box in shown]
     return _follow(grid.rows, down) and (_follow(grid.columns, across) or _follow(grid.columns, leftwards))
+
+
+def go_on(upper: Sequence[Sequence[Box]], lower: Sequence[Sequence[Box]]) -> bool:
+    """Whether two tables that follow each other in the tags are rows of one: programs that guess write them so.
+
+    Args:
+        upper: Where the cells of each row of the upper table stand.
+        lower: The same of the lower one.
+
+    Raises:
+        EmptyCellsError: They are, and cells that are empty are in neither.
+    """
+    if not upper or not lower or min(len(upper), len(lower)) > 1:
+        return False
+    above, below = max(upper, key=len), lower[0]
+    gap = min(box[1] for box in below) - max(box[3] for box in upper[-1])
+    if not 0 <= gap < _NEAR_ROWS:
+        return False
+    places = [[n for n, box in enumerate(above) if box[0] < other[2] and other[0] < box[2]] for other in below]
+    if any(len(place) != 1 for place in places) or len({place[0] for place in places}) < len(places):
+        return False
+    if len(below) < len(above) and len(below) > 1:
+        raise EmptyCellsError
+    return len(below) == len(above)
+
+
+class EmptyCellsError(Exception):
+    """The empty cells of a table are not tagged, so that those behind them would move to other columns."""
 
 
 def _follow(count: int, cells: Sequence[tuple[int, int, float, float]]) -> bool:

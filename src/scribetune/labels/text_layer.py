@@ -7,7 +7,7 @@ sees of a layer that can, `without_unseen` takes out.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -36,10 +36,15 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffd]")
 _WORDS_AT_ONCE = 64  # compared with the boxes near them
 _NOTE_MARK = re.compile(r"\s*(?:\d{1,3}|[a-z]|[*†‡§¶#]{1,3})\s*")
 _SUPERSCRIPT = re.compile(r"\s*(?:[^\s]{1,12}|[^\s]{1,4}(?:[,;]?\s[^\s]{1,4}){1,5})\s*")
+_SUBSCRIPT = re.compile(r"[^\W_]{1,6}\s?")
 _MARK_SIZE = 0.85
+_DEEPEST = 0.5  # below the line, as a share of its size
 _LOWEST, _CLEARLY, _HIGHEST = 0.1, 0.2, 0.75  # above the line, as shares of its size
 _FULL_WIDTH = re.compile("[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff60]+")
 _QUARTER_BLANK = 0.35
+_LEAST_SIZE = 0.3  # of a span's height
+_READABLE = 0.0015  # of the longer side of a page: four dots of an image that a model sees
+_NEAR = 0.7  # of a line's height: no wider is a blank
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Span:
     mono: bool  # all characters of the font are equally wide
     raised: bool  # above the line, like the mark of a footnote
     math: bool = False  # the font is one for formulas
+    lowered: bool = False  # below the line, like the figure of a chemical formula; in no formula's letters
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,8 @@ def read(page: Any) -> TextLayer:
             seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
             made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             (lines if seen else hidden).append(made)
+    if not ordered and any(_has_no_size(span) for block in found["blocks"] for span in _spans_of(block)):
+        lines = _with_pieces_joined(lines)
     found_words = ordered.words if ordered else [Word(*_box(w[:4]), w[4]) for w in textpage.extractWORDS()]
     shown = lines or hidden
     if again:
@@ -156,7 +164,9 @@ def read(page: Any) -> TextLayer:
         words = tuple(
             replace(word, text=line_ends.with_drawn_hyphens([word.text], are_hyphens=are_hyphens)[0]) for word in words
         )
-    return TextLayer(tuple(shown), words, tuple(images), found["width"], found["height"])
+    layer = TextLayer(tuple(shown), words, tuple(images), found["width"], found["height"])
+    smallest = _READABLE * max(layer.width, layer.height)
+    return _of_spans(layer, lambda span: span.size >= smallest)
 
 
 def _with_drawn_hyphens(line: Line, *, are_hyphens: bool) -> Line:
@@ -208,16 +218,23 @@ def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLaye
     Spans without any contrast (`is_seen` of their box) go, their words to `unseen`. Those without a letter or a digit
     stay: a row of underscores lies at the edge of its box.
     """
+    return _of_spans(layer, lambda span: not any(map(str.isalnum, span.text)) or is_seen(span.box))
+
+
+def _of_spans(layer: TextLayer, is_shown: Callable[[Span], bool]) -> TextLayer:
+    """Return a text layer with the spans that are shown alone; the words of the others are `unseen`."""
     lines: list[Line] = []
     gone: list[Box] = []
     for line in layer.lines:
-        kept = [span for span in line.spans if not any(map(str.isalnum, span.text)) or is_seen(span.box)]
+        kept = [span for span in line.spans if is_shown(span)]
         if len(kept) == len(line.spans):
             lines.append(line)
             continue
         gone.extend(span.box for span in line.spans if span not in kept)
         if any(span.text.strip() for span in kept):
             lines.append(replace(line, spans=tuple(kept), box=union([span.box for span in kept])))
+    if not gone:
+        return layer
     shown = [span.box for line in lines for span in line.spans]
     is_gone = [
         in_gone and not in_shown
@@ -225,7 +242,7 @@ def without_unseen(layer: TextLayer, is_seen: Callable[[Box], bool]) -> TextLaye
     ]
     words = tuple(word for word, gone in zip(layer.words, is_gone, strict=True) if not gone)
     unseen = tuple(word for word, gone in zip(layer.words, is_gone, strict=True) if gone)
-    return replace(layer, lines=tuple(lines), words=words, unseen=unseen)
+    return replace(layer, lines=tuple(lines), words=words, unseen=(*layer.unseen, *unseen))
 
 
 def _are_in(words: Sequence[Word], boxes: Sequence[Box]) -> list[bool]:
@@ -268,6 +285,26 @@ def _raised(spans: Sequence[dict[str, Any]]) -> list[bool]:
     return [is_raised(span["text"], span["size"], baseline - span["origin"][1], size) for span in spans]
 
 
+def _lowered(spans: Sequence[dict[str, Any]]) -> list[bool]:
+    """Return which spans of a line stand below what they follow, and are smaller: the figure of CO₂, an index.
+
+    Indices of letters in fonts of formulas are a matter of LaTeX.
+    """
+    found = [False] * len(spans)
+    for number, (before, span) in enumerate(pairwise(spans), 1):
+        below = span["origin"][1] - before["origin"][1]
+        found[number] = (
+            _LOWEST * before["size"] <= below <= _DEEPEST * before["size"]
+            and span["size"] <= _MARK_SIZE * before["size"]
+            and span["bbox"][0] - before["bbox"][2] < _CLEARLY * before["size"]
+            and before["text"][-1:].isalnum()
+            and bool(_SUBSCRIPT.fullmatch(span["text"]))
+            and not _MATH_FONT.search(before["font"])
+            and not _MATH_FONT.search(span["font"])
+        )
+    return found
+
+
 def is_raised(text: str, size: float, above: float, main_size: float) -> bool:
     """Whether a text stands so far above a line whose characters have `main_size` as an exponent, or a mark, does."""
     if not _LOWEST * main_size <= above <= _HIGHEST * main_size or not text.strip():
@@ -277,8 +314,41 @@ def is_raised(text: str, size: float, above: float, main_size: float) -> bool:
     return bool(_NOTE_MARK.fullmatch(text)) and above >= _CLEARLY * main_size
 
 
+def _spans_of(block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for line in block.get("lines", ()):
+        if abs(line["dir"][0]) > _HORIZONTAL:
+            yield from line["spans"]
+
+
+def _has_no_size(span: Mapping[str, Any]) -> bool:
+    """Whether a font's em is one dot, as where its glyphs are drawings: MuPDF takes each gap for a column's."""
+    return bool(span["size"] < _LEAST_SIZE * (span["bbox"][3] - span["bbox"][1]))
+
+
+def _with_size(span: dict[str, Any]) -> dict[str, Any]:
+    """Return a span of a line across the page with the size that is seen."""
+    return {**span, "size": span["bbox"][3] - span["bbox"][1]} if _has_no_size(span) else span
+
+
+def _with_pieces_joined(lines: Sequence[Line]) -> list[Line]:
+    """Join lines that follow each other with no more than a blank between them."""
+    made: list[Line] = []
+    for line in lines:
+        last = made[-1] if made else None
+        if last is not None and last.horizontal and line.horizontal:
+            near = _NEAR * min(last.height, line.height)
+            if abs(line.box[3] - last.box[3]) < near and -near < line.box[0] - last.box[2] < near:
+                made[-1] = replace(last, spans=(*last.spans, *line.spans), box=union([last.box, line.box]))
+                continue
+        made.append(line)
+    return made
+
+
 def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> Line:
+    if horizontal:
+        spans = [_with_size(span) for span in spans]
     raised = _raised(spans) if horizontal else [False] * len(spans)
+    lowered = _lowered(spans) if horizontal else [False] * len(spans)
     made = tuple(
         Span(
             _readable(_without_quarter_blank(span, span["text"])),
@@ -289,6 +359,7 @@ def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> L
             bool(span["flags"] & _MONO),
             raised[number],
             bool(_MATH_FONT.search(span["font"])),
+            lowered[number],
         )
         for number, span in enumerate(spans)
     )

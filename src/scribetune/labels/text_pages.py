@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from scribetune.labels import accents
 from scribetune.labels.tables.cells import Box
 
 _NEXT = 8  # texts of the same words that are compared: those next below
@@ -25,7 +26,7 @@ _LEADER = re.compile("([\ue000-\uf8ff\ufffd])\\1{5,}")
 
 def text_page(page: Any, flags: int) -> Any:
     """Return a pymupdf.Page's text, by PyMuPDF's TEXT_… flags, without the data of images."""
-    return without_image_data(page.get_textpage(flags=flags))
+    return prepared(page.get_textpage(flags=flags))
 
 
 def text_page_once(page: Any, flags: int) -> Any:
@@ -40,7 +41,7 @@ def text_page_once(page: Any, flags: int) -> Any:
     words = [(word[4], word[:4]) for word in found.extractWORDS()]
     if len(words) <= _MOST_WORDS and doubled(words):
         found = page.get_textpage(flags=flags | pymupdf.TEXT_COLLECT_STYLES)
-    return without_image_data(found)
+    return prepared(found)
 
 
 def doubled(texts: Sequence[tuple[str, Box]]) -> set[int]:
@@ -106,6 +107,12 @@ def _overlap(box: Box, other: Box) -> float:
     if across <= 0 or down <= 0:
         return 0.0
     return across * down / min((part[2] - part[0]) * (part[3] - part[1]) for part in (box, other))
+
+
+def prepared(found: Any) -> Any:
+    """Return a pymupdf.TextPage with accents on their letters, whose dictionaries give images without their data."""
+    accents.compose(found)
+    return without_image_data(found)
 
 
 def without_image_data(found: Any) -> Any:

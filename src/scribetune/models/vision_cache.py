@@ -29,6 +29,8 @@ from scribetune.models.processes import ALONE, Group
 logger = logging.getLogger(__name__)
 
 _CHECK = "sha256"
+_ENCODING = 2
+"""Counts the ways in which families' encoders have been run: another one gives other last digits."""
 _MOST_MAPPED = 30_000
 """Files that a process maps into its memory at once; Linux allows for 65,530 mappings."""
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json")
@@ -123,6 +125,7 @@ def model_key(folder: Path, base_digest: str, dtype: torch.dtype, device: str, *
     """
     facts = {
         "of_front": of_front,
+        "encoding": _ENCODING,
         "weights": base_digest,
         "files": {
             name: sha256_file(folder / name) for name in ("config.json", *_PROCESSOR_FILES) if (folder / name).is_file()
@@ -210,7 +213,8 @@ def compute(
     mine = missing[group.rank :: group.size] if shared else missing
     pixels = _Pixels(family, processor, [examples[index] for index in mine], dtype)
     encode = family.front_features if of_front else family.vision_features
-    with progress.bar("Vision features", len(examples) - len(missing) + len(mine), "pages") as advance:
+    shown = progress.bar("Vision features", len(examples) - len(missing) + len(mine), "pages")
+    with shown as advance, family.encoding(model):
         advance(len(examples) - len(missing), note)
         for index, seen in zip(mine, _encoded(model, pixels, encode, workers), strict=True):
             if len(seen.features) != expected[index]:

@@ -2,6 +2,7 @@
 
 page               the report: one HTML file that opens from disk and needs no network
 data               what it is made of: the build's result files, read and joined into frozen records
+label_trust        how far labels can be trusted, and where page and label read otherwise
 tables             its tables; the names of metrics are in templates/measures.json
 plots              its plots as Plotly figures in JSON, drawn in the reader's colour scheme
 index              its index of test pages, which filters and orders them

@@ -21,6 +21,7 @@ from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
 from scribetune.evaluation.gate import Verdict
 from scribetune.record.remembered import COMMAND
+from scribetune.report import label_trust
 from scribetune.text import sharegpt
 from scribetune.text.language import Language, chosen
 
@@ -180,6 +181,7 @@ class ReportData:
     metrics: Mapping[str, Mapping[str, float | None]]
     verdict: Verdict | None
     label_quality: tuple[LabelQuality, ...]
+    label_trust: label_trust.LabelTrust
     documents: tuple[Document, ...]
     refused_pages: Mapping[str, int]
     accepted_pages: int
@@ -207,6 +209,7 @@ def read(inputs: ReportInputs) -> ReportData:
         metrics=_metrics(inputs.metrics_json),
         verdict=_verdict(inputs.metrics_json),
         label_quality=_label_quality(inputs.label_csvs),
+        label_trust=label_trust.of(selection, [row for path in inputs.label_csvs for row in _rows(path, ("status",))]),
         documents=_documents(inputs.documents_csv),
         refused_pages=MappingProxyType(refused),
         accepted_pages=accepted,

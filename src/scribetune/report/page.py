@@ -145,9 +145,8 @@ def render(inputs: ReportInputs) -> str:
         _packed_pages(made, _page_views(inputs, data.pages, words)) if is_packed else ((), tuple(map(_indexed, views)))
     )
     measures = page_measures(data.pages)
-    return made.get_template(
-        "report.html.j2"
-    ).render(
+    template = made.get_template("report.html.j2")
+    return template.render(
         title=_title(inputs, data.lineage, words),
         corpus=inputs.corpus or words("Sample corpus"),
         adapter=adapter_name(data.lineage),
@@ -188,6 +187,7 @@ def render(inputs: ReportInputs) -> str:
         refused_pages=data.refused_pages,
         refused_count=sum(data.refused_pages.values()),
         label_quality=data.label_quality,
+        label_trust=data.label_trust,
         splits=data.splits,
         spot_checks=spot_check.checks(inputs.spot_checks),
         spot_check_sentence=spot_check.sentence,

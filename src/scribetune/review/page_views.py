@@ -6,13 +6,12 @@ from pathlib import Path
 
 from scribetune.core import csv_files, layout
 from scribetune.core.errors import UserError
+from scribetune.dataset import trust
 from scribetune.record import remembered
 
 SELECTION = Path(layout.MANIFESTS, "selection", "all.csv")
 OF_NO_USE = frozenset({"duplicate", "withdrawn", "image_failed", "blank"})
 """Reasons of refusal that no label can mend."""
-_FORMULA_TRUST = 0.5
-_TEACHER_TRUST = 0.5
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,8 @@ class ReviewPage:
     """One page that a person may look at.
 
     `label` is "" where the machine wrote none; `label_reviewer` wrote the correction, or is the model; `reason` is why
-    the build does not use the page; `trust` is from 0 to 1, see `trust_of`.
+    the build does not use the page; `trust` is the probability that the label is right, `doubts` what speaks against
+    it, the weightiest first (`dataset.trust`).
     """
 
     document: str
@@ -35,6 +35,7 @@ class ReviewPage:
     document_sha256: str
     tables: int
     trust: float
+    doubts: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -45,27 +46,6 @@ class ReviewPage:
     def can_be_used(self) -> bool:
         """Whether a good label makes the build use the page."""
         return self.reason not in OF_NO_USE
-
-
-def trust_of(row: Mapping[str, str]) -> float:
-    """Return how far a label can be trusted, from what was measured when it was made.
-
-    The product of word recall and precision, the share of glyphs that map to a character, and the agreement with OCR
-    where it was measured; half of it where a formula is lost or its LaTeX unknown; half of it where a model wrote
-    the label. A person's label has 1, a label that failed has 0. It orders a queue; it is no probability.
-    """
-    if row["label_source"] == "correction":
-        return 1.0
-    if row["status"] != "ok":
-        return 0.0
-    agreement = float(row["agreement"])
-    words = float(row["word_recall"]) * float(row.get("word_precision") or 1)
-    trust = words * (1 - float(row["unmapped_share"])) * (agreement if agreement >= 0 else 1)
-    if float(row["formulas_lost"]) > 0 or float(row["formulas_unicode"]) > 0:
-        trust *= _FORMULA_TRUST
-    if row["label_source"] == "teacher":
-        trust *= _TEACHER_TRUST
-    return min(max(trust, 0.0), 1.0)
 
 
 def read(folder: Path) -> dict[str, ReviewPage]:
@@ -82,9 +62,8 @@ def read(folder: Path) -> dict[str, ReviewPage]:
             todo=f"select them first: {remembered.command(folder, 'labels')}; or name the build's folder with --folder",
         )  # fmt: skip
     try:
-        trusts = {(row["document"], int(row["page"])): trust_of(row) for row in _rows(manifests / "labels")}
         digests = {row["document"]: row["sha256"] for row in _rows(manifests / "documents")}
-        found = [_page(row, digests, trusts) for row in _rows(manifests / "selection")]
+        found = [_page(row, digests) for row in _rows(manifests / "selection")]
     except (KeyError, ValueError) as error:
         raise UserError(
             f"A manifest in {manifests} is not one of this version ({type(error).__name__}: {error})",
@@ -93,7 +72,7 @@ def read(folder: Path) -> dict[str, ReviewPage]:
     return {page.id: page for page in sorted(found, key=lambda page: page.id) if page.image and page.can_be_used}
 
 
-def _page(row: Mapping[str, str], digests: Mapping[str, str], trusts: Mapping[tuple[str, int], float]) -> ReviewPage:
+def _page(row: Mapping[str, str], digests: Mapping[str, str]) -> ReviewPage:
     document, number = row["document"], int(row["page"])
     if Path(document).name != document or document in ("", ".", ".."):
         raise ValueError(f"{document!r} is no document id")  # it becomes part of paths that are written to
@@ -109,7 +88,8 @@ def _page(row: Mapping[str, str], digests: Mapping[str, str], trusts: Mapping[tu
         reason=row["reason"],
         document_sha256=digests[document],
         tables=int(row["tables"]),
-        trust=trusts.get((document, number), 0.0),
+        trust=float(row["trust"]),
+        doubts=trust.parted(row["trust_reasons"]),
     )
 
 

@@ -368,6 +368,7 @@ class ReviewSession:
             "accepted": page.accepted,
             "reason": page.reason,
             "trust": page.trust,
+            "doubts": page.doubts,
             "version": self._version(page),
             "review": asdict(review) if review else None,
             "draft": asdict(draft) if draft else None,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,8 +58,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Page]:
     return found
 
 
-def alone(reading: Reader, page: Page, limit: int) -> list[int]:
-    """What transformers' own `generate` writes for one page."""
+def scores_and_tokens(reading: Reader, page: Page, limit: int) -> tuple[tuple[torch.Tensor, ...], list[int]]:
+    """What transformers' own `generate` writes for one page: the model's scores before each token, and the tokens."""
     encoded = reading.family.encode(reading.processor, [load_image(page.image)], reading.prompt)
     ids = torch.tensor(encoded.prompt_ids)
     guard = reading.guard(ids.shape[1])
@@ -71,9 +72,16 @@ def alone(reading: Reader, page: Page, limit: int) -> list[int]:
             max_new_tokens=limit,
             do_sample=False,
             logits_processor=LogitsProcessorList([guard] if guard else []),
+            return_dict_in_generate=True,
+            output_logits=True,
         )
-    row: list[int] = output[0, ids.shape[1] :].tolist()
-    return row
+    row: list[int] = output.sequences[0, ids.shape[1] :].tolist()
+    return output.logits, row
+
+
+def alone(reading: Reader, page: Page, limit: int) -> list[int]:
+    """What transformers' own `generate` writes for one page."""
+    return scores_and_tokens(reading, page, limit)[1]
 
 
 def texts(found: Sequence[Prediction]) -> list[tuple[str, int, str]]:
@@ -101,6 +109,20 @@ def test_every_page_gets_the_tokens_that_generate_writes_for_it_alone(
     assert texts(in_order(reading.stream(pages, LIMITS))) == expected
     assert reading.tally.rows == batch and reading.tally.pages == len(pages)
     assert len({text for text, _, _ in expected}) > 3, "the pages read alike and so show nothing"
+
+
+@pytest.mark.slow
+def test_a_page_tells_how_sure_the_model_was_of_its_tokens(pages: list[Page]) -> None:
+    reading = make_reader(stand_in.folder(), batch=3)
+    found = in_order(reading.stream(pages, LIMITS))
+    for page, prediction, limit in list(zip(pages, found, LIMITS, strict=True))[:3]:
+        logs = [
+            torch.log_softmax(scores[0].float(), -1)[token].item()
+            for scores, token in zip(*scores_and_tokens(reading, page, limit), strict=True)
+        ]
+        told = reading.tally.confidence_by_page[prediction.id]
+        assert told.mean == pytest.approx(math.exp(sum(logs) / len(logs)), rel=1e-4)
+        assert told.least == pytest.approx(math.exp(min(logs)), rel=1e-4)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Promises about names with a colon and values beside them: a value follows its name; columns of text stay columns."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scribetune.labels import reading_order
 from scribetune.labels.text_layer import Line, Span
@@ -48,3 +49,52 @@ def test_columns_of_text_with_a_colon_are_read_one_after_the_other() -> None:
         for number, text in enumerate(["It stands", "by the lake", "since 1900", "or so"])
     ]
     assert order([*left, *right]) == [one.text for one in (*left, *right)]
+
+
+def bold(one: Line) -> Line:
+    return replace(one, spans=tuple(replace(span, bold=True) for span in one.spans))
+
+
+def test_bold_names_without_a_colon_are_followed_by_their_values() -> None:
+    names = [("After breathing", 100), ("On the skin", 128), ("In the eyes", 156)]
+    values = [("Fresh air.", 100), ("Then ask a doctor.", 113), ("Wash it.", 128), ("Rinse well.", 156), ("Ask.", 169)]
+    lines = [*(bold(line(text, 50, y)) for text, y in names), *(line(text, 250, y) for text, y in values)]
+    assert order(lines) == [
+        "After breathing",
+        "Fresh air.",
+        "Then ask a doctor.",
+        "On the skin",
+        "Wash it.",
+        "In the eyes",
+        "Rinse well.",
+        "Ask.",
+    ]
+
+
+def test_a_name_of_two_lines_stays_whole() -> None:
+    lines = [
+        bold(line("14.1 Number", 50, 100)),
+        bold(line("14.2 The name that is used for", 50, 116)),
+        bold(line("transport on the roads", 50, 129)),
+        bold(line("14.3 Class", 50, 150)),
+        line("not of use", 220, 100),
+        line("not of use", 220, 116),
+        line("not of use", 220, 150),
+    ]
+    assert order(lines) == [
+        "14.1 Number",
+        "not of use",
+        "14.2 The name that is used for",
+        "transport on the roads",
+        "not of use",
+        "14.3 Class",
+        "not of use",
+    ]
+
+
+def test_sentences_that_go_on_from_row_to_row_are_columns() -> None:
+    left = ["The house was built of stone", "that came from over the sea,", "as did the wood of its roof"]
+    right = ["which is blue and as old as", "the well that nobody uses", "since it fell dry in a war"]
+    lines = [bold(line(text, 50, 100 + 14 * number)) for number, text in enumerate(left)]
+    lines += [line(text, 250, 100 + 14 * number) for number, text in enumerate(right)]
+    assert order(lines) == [*left, *right]

@@ -10,10 +10,10 @@ from scribetune.text.markdown import FIGURE
 
 
 def line(*texts: str, y: float = 0.0, x: float = 0.0, **styles: bool) -> Line:
-    """A line of spans one after another; a text may start with *, _ or ^ for bold, italic and raised."""
+    """A line of spans one after another; a text may start with *, _, ^ or ~ for bold, italic, raised and lowered."""
     spans, left = [], x
     for text in texts:
-        mark = text[0] if text[:1] in "*_^" and len(text) > 1 else ""
+        mark = text[0] if text[:1] in "*_^~" and len(text) > 1 else ""
         plain = text[len(mark) :]
         width = 5.0 * len(plain)
         spans.append(
@@ -25,6 +25,7 @@ def line(*texts: str, y: float = 0.0, x: float = 0.0, **styles: bool) -> Line:
                 mark == "_",
                 styles.get("mono", False),
                 mark == "^",
+                lowered=mark == "~",
             )
         )
         left += width
@@ -128,3 +129,10 @@ def test_a_figure_is_a_mark_with_the_words_that_stand_in_it() -> None:
 def test_list_marks_are_told_from_words() -> None:
     assert [list_marker(text) for text in ("• a", "- a", "1. a", "(b) a", "iv) a")] == ["-", "-", "1.", "(b)", "iv)"]
     assert [list_marker(text) for text in ("A sentence. B", "1.5 million", "-5 degrees", "2010 was")] == [""] * 4
+
+
+def test_lowered_characters_are_marked_and_headings_keep_raised_and_lowered_ones() -> None:
+    assert written(block(Kind.TEXT, line("levels of CO", "~2", " in air"))) == "levels of CO<sub>2</sub> in air"
+    assert written(block(Kind.HEADING, line("*TLA", "^+", "*, and CO", "~2"), level=2)) == (
+        "## TLA<sup>+</sup>, and CO<sub>2</sub>"
+    )

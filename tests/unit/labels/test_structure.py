@@ -239,3 +239,16 @@ def cells(*rows: str) -> Any:
 def test_cells_that_tags_put_into_other_columns_are_found_out() -> None:
     assert tagged_tables.stands_as_said(cells("name  one   two", "a     1     2  ", "wide name  11"))
     assert not tagged_tables.stands_as_said(cells("name  one  two  three", "a              3"))
+
+
+def test_rows_that_are_tables_of_their_own_are_one_table() -> None:
+    def row(top: float, *places: float) -> list[tuple[float, float, float, float]]:
+        return [(x, top, x + 50, top + 10) for x in places]
+
+    assert tagged_tables.go_on([row(0, 0, 100, 200)], [row(15, 0, 110, 200)])
+    assert tagged_tables.go_on([row(0, 0, 100), row(15, 0, 100)], [row(30, 0, 100)])
+    assert not tagged_tables.go_on([row(0, 0, 100)], [row(40, 0, 100)])  # text between
+    assert not tagged_tables.go_on([row(0, 0, 100)], [row(15, 0, 200)])  # other columns
+    assert not tagged_tables.go_on([row(0, 0, 100), row(15, 0, 100)], [row(30, 0, 100), row(45, 0, 100)])
+    with pytest.raises(tagged_tables.EmptyCellsError):
+        tagged_tables.go_on([row(0, 0, 100, 200)], [row(15, 0, 200)])

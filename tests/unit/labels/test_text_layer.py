@@ -7,6 +7,7 @@ import pytest
 
 from scribetune.labels import text_layer
 from scribetune.labels.text_layer import Line, Span
+from support.bitmap_font import page_of_bitmaps
 from support.font_claims import with_claims
 
 
@@ -88,3 +89,43 @@ def test_a_line_drawn_again_in_parts_is_read_once() -> None:
     layer = text_layer.read(pymupdf.open(stream=made.tobytes(), filetype="pdf")[0])
     assert [line.text for line in layer.lines] == [text, "Corn"]
     assert [word.text for word in layer.words] == [*text.split(), "Corn"]
+
+
+def test_words_of_a_font_without_a_size_are_one_line() -> None:
+    document = page_of_bitmaps(("the quick brown fox", "jumps over the dog"), {})
+    layer = text_layer.read(document[0])
+    assert [line.text for line in layer.lines] == ["the quick brown fox", "jumps over the dog"]
+    assert all(8 < line.size < 30 for line in layer.lines)
+
+
+def test_letters_that_are_too_small_to_be_read_are_in_no_label() -> None:
+    page = pymupdf.open().new_page()
+    page.insert_text((72, 100), "The text of the page", fontsize=4)
+    page.insert_text((0, 842), "42.0.1", fontsize=1)
+    layer = text_layer.read(page)
+    assert [line.text for line in layer.lines] == ["The text of the page"]
+    assert [word.text for word in layer.words] == ["The", "text", "of", "the", "page"]
+    assert [word.text for word in layer.unseen] == ["42.0.1"]
+
+
+def lowered_of(pieces: list[tuple[str, float, float, str]]) -> str:
+    """A page's line of pieces (text, size, by how much it is lowered, font), lowered ones between underscores."""
+    page = pymupdf.open().new_page()
+    x = 72.0
+    for text, size, below, font in pieces:
+        page.insert_text((x, 100 + below), text, fontsize=size, fontname=font)
+        x += pymupdf.get_text_length(text, fontname=font, fontsize=size)
+    return "".join(
+        f"_{span.text}_" if span.lowered else span.text for line in text_layer.read(page).lines for span in line.spans
+    )
+
+
+def test_what_stands_below_its_line_and_is_smaller_is_lowered() -> None:
+    formula = [("levels of CO", 12, 0, "helv"), ("2", 8, 2, "helv"), (" and H", 12, 0, "helv"), ("2", 8, 2, "helv")]
+    assert lowered_of([*formula, ("O", 12, 0, "helv")]) == "levels of CO_2_ and H_2_O"
+    assert lowered_of([("LD", 12, 0, "helv"), ("50", 8, 3, "helv"), (" oral", 12, 0, "helv")]) == "LD_50_ oral"
+
+
+@pytest.mark.parametrize(("size", "below"), [(12, 3), (8, 0), (8, 9)])
+def test_other_sizes_and_places_are_not_lowered(size: float, below: float) -> None:
+    assert "_" not in lowered_of([("levels of CO", 12, 0, "helv"), ("2", size, below, "helv")])

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,9 @@ class Encoder:
     calls: int = 0
     tokens: int = TOKENS
     seen: list[float] = field(default_factory=list)
+
+    def encoding(self, model: Any) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def encode(self, processor: Any, images: list[Image.Image], prompt: str) -> EncodedPages:
         grey = torch.tensor([float(images[0].getpixel((0, 0))[0])])  # type: ignore[index]

@@ -15,9 +15,11 @@ from jinja2.ext import extract_from_ast
 
 from scribetune.core.config import Gate
 from scribetune.core.package import PACKAGE_FOLDER, package_file, package_files
+from scribetune.dataset import trust
 from scribetune.dataset.selection import Reason
 from scribetune.documents.inputs import DocumentStatus, DocumentUse
 from scribetune.evaluation import gate
+from scribetune.labels.witnesses import Doubt
 from scribetune.report import public_benchmarks
 from scribetune.report.environment import Wording
 from scribetune.report.page import render
@@ -68,6 +70,7 @@ def in_tables() -> Iterator[str]:
     yield from (row[1] for row in (*PUBLISHED, *COMPARED, *MORE_PAGE_SCORES))
     yield from (meaning for _, meaning in FILES)
     yield from public_benchmarks.NAMES.values()
+    yield from (part.reason for part in trust.PARTS if part.name in set(Doubt))
     yield from public_benchmarks.KINDS.values()
     yield from (str(column["name"]) for column in COLUMNS)
     for kind in (DocumentStatus, DocumentUse, Reason):

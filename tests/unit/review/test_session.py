@@ -85,24 +85,10 @@ def test_scans_can_be_typed_by_a_person(folder: Path) -> None:
     assert ids(at) == []
 
 
-@pytest.mark.parametrize(
-    ("change", "trust"),
-    [
-        ({}, 1.0),
-        ({"word_recall": "0.9", "unmapped_share": "0.5"}, 0.45),
-        ({"agreement": "0.7"}, 0.7),
-        ({"formulas_unicode": "2"}, 0.5),
-        ({"label_source": "teacher"}, 0.5),
-        ({"status": "timed_out"}, 0.0),
-        ({"label_source": "correction", "word_recall": "0.1"}, 1.0),
-    ],
-)
-def test_trust_falls_with_everything_that_was_measured(change: dict[str, str], trust: float) -> None:
-    row = {
-        "label_source": "machine", "status": "ok", "agreement": "-1.0", "word_recall": "1.0", "unmapped_share": "0.0",
-        "formulas_lost": "0", "formulas_unicode": "0",
-    }  # fmt: skip
-    assert page_views.trust_of(row | change) == pytest.approx(trust)
+def test_a_page_says_what_speaks_against_its_label(folder: Path) -> None:
+    page = session(folder).open(MEMO, "Ada")
+    assert page["trust"] < 1
+    assert page["doubts"] == ("words of the page are not in the label: 2", "two readings of a table differ: 9 %")
 
 
 def test_without_a_build_the_message_says_what_to_run(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Which words of the page each cell of a table took: by what the cell says, and where the cell must stand."""
 
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from scribetune.labels.tables.cells import PageTable, Word
 from scribetune.text.characters import dense
 
 _FAR = 1e6
+_BESIDE = 3.0  # times as far: a word beside its column
 _LINE = 0.5  # of a word's height: what lies less apart is on one line
 
 
@@ -19,6 +21,8 @@ class _Text:
     tokens: list[str]  # its words, without blanks
     row: int  # -1 above the grid, the number of rows below it
     column: int
+    row_span: int = 1
+    column_span: int = 1
     taken: list[int] = field(default_factory=list)  # words, in the order in which it has them
     left: str = ""  # characters that no word explains
 
@@ -29,12 +33,13 @@ class CellWords:
 
     in_order: tuple[int, ...]  # as the table is read: lines above it, cells row by row, lines below it
     left: tuple[int, ...]  # words that no text took
+    by_cell: tuple[tuple[int, ...], ...] = ()  # those of each cell, in the order of the table's cells
 
 
 def of_table(table: PageTable, words: Sequence[Word]) -> CellWords:
     """Give each word to one text of a table at most, where the texts say it, and nearest to where they stand."""
     texts = [_Text(_tokens(line), -1, 0) for line in table.above]
-    texts += [_Text(_tokens(cell.text), cell.row, cell.column) for cell in table.cells]
+    texts += [_Text(_tokens(cell.text), cell.row, cell.column, cell.row_span, cell.column_span) for cell in table.cells]
     texts += [_Text(_tokens(line), table.rows, 0) for line in table.below]
     giving = _Giving(words)
     giving.anchor(texts)
@@ -42,7 +47,8 @@ def of_table(table: PageTable, words: Sequence[Word]) -> CellWords:
         giving.give(text)
     left = [place for place in range(len(words)) if not giving.is_taken[place]]
     left = [place for place in left if not _is_divided(giving.texts[place], place, texts)]
-    return CellWords(tuple(place for text in texts for place in text.taken), tuple(left))
+    by_cell = tuple(tuple(text.taken) for text in texts[len(table.above) : len(table.above) + len(table.cells)])
+    return CellWords(tuple(place for text in texts for place in text.taken), tuple(left), by_cell)
 
 
 def _is_divided(word: str, place: int, texts: Sequence[_Text]) -> bool:
@@ -68,6 +74,21 @@ def _is_divided(word: str, place: int, texts: Sequence[_Text]) -> bool:
 
 def _tokens(text: str) -> list[str]:
     return [token for part in text.split() if (token := dense(part))]
+
+
+def _between(known: dict[int, float], texts: Sequence[_Text], *, by_row: bool) -> dict[int, float]:
+    """Add rows, or columns, that have no word of their own: evenly between those that have, and on beyond them."""
+    if len(known) < 2:
+        return known
+    numbers = sorted(known)
+    found = dict(known)
+    for text in texts:
+        number = text.row if by_row else text.column
+        at = min(max(bisect(numbers, number), 1), len(numbers) - 1)
+        first, last = numbers[at - 1], numbers[at]
+        step = (known[last] - known[first]) / (last - first)
+        found.setdefault(number, known[first] + (number - first) * step)
+    return found
 
 
 class _Giving:
@@ -97,10 +118,13 @@ class _Giving:
             places = self._by_text.get(token, ())
             if len(found) == len(places) == 1:
                 x, y = self.centres[places[0]]
-                rows[found[0].row].append(y)
-                columns[found[0].column].append(x)
-        self._rows = {row: median(found) for row, found in rows.items()}
-        self._columns = {column: median(found) for column, found in columns.items()}
+                # What stands in the middle of several says where none of them is.
+                if found[0].row_span == 1:
+                    rows[found[0].row].append(y)
+                if found[0].column_span == 1:
+                    columns[found[0].column].append(x)
+        self._rows = _between({row: median(found) for row, found in rows.items()}, texts, by_row=True)
+        self._columns = _between({column: median(found) for column, found in columns.items()}, texts, by_row=False)
 
     def give(self, text: _Text) -> None:
         """Give a text the words that it consists of; a hyphen at a line's end may be gone from it."""
@@ -138,7 +162,10 @@ class _Giving:
         if len(places) < 2:
             return places[0] if places else None
         if text.taken:
-            return min(places, key=lambda place: (self._distance(text.taken[-1], place), place))
+            return min(
+                places,
+                key=lambda place: (self._distance(text.taken[-1], place) + _BESIDE * self._beside(text, place), place),
+            )
         row, column = self._rows.get(text.row), self._columns.get(text.column)
         return min(
             places,
@@ -148,6 +175,16 @@ class _Giving:
                 place,
             ),
         )
+
+    def _beside(self, text: _Text, place: int) -> float:
+        """Return how far a word is from where the columns of its text are, halfway to those beside."""
+        if text.column not in self._columns:
+            return 0.0
+        last = text.column + text.column_span - 1
+        start, end = self._columns[text.column], self._columns.get(last, self._columns[text.column])
+        low = (self._columns.get(text.column - 1, start - _FAR) + start) / 2
+        high = (self._columns.get(last + 1, end + _FAR) + end) / 2
+        return max(low - self.centres[place][0], self.centres[place][0] - high, 0.0)
 
     def _distance(self, before: int, place: int) -> float:
         """Return how far a word is from where the one that follows another in a cell would stand."""

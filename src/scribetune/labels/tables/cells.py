@@ -65,6 +65,7 @@ class PageTable:
     cells: tuple[Cell, ...]  # its cells, in reading order; slots that none covers are empty
     above: tuple[str, ...] = field(default=())  # lines inside the box that are no part of the table: its caption
     below: tuple[str, ...] = field(default=())  # the same below it: its notes
+    may_have_one_row: bool = False  # it was one of several, or a part of a larger one
 
     def markdown(self, *, always_html: bool = False) -> str:
         """Write it down: a Markdown table, or HTML where a cell spans, or always.

@@ -7,9 +7,10 @@ from statistics import median
 
 from scribetune.labels.tables.cells import Box, PageTable, Word
 from scribetune.labels.tables.grid import Grid
-from scribetune.labels.tables.lines import TIGHT, TableLine, is_figure, is_leader
+from scribetune.labels.tables.lines import FLUSH, TIGHT, TableLine, is_currency, is_figure, is_leader
 
 _CORRIDOR = 0.5
+_MOSTLY = 0.6
 _FIRST_DIGITS = re.compile(r"[-+−(]?\d{1,3}")
 _NEXT_DIGITS = re.compile(r"\d{3}(?:[.,]\d+)?\)?")
 
@@ -80,6 +81,18 @@ def _side_of(grid: Grid, header: Sequence[TableLine], left: float, right: float)
         gaps.append((min(after, default=1e9), 1))
     gap, side = min(gaps)
     return side if gap < TIGHT * grid.height * 1.6 else None
+
+
+def flush_starts(grid: Grid, body: Sequence[TableLine]) -> list[float]:
+    """Return where columns after the first begin, if most of their lines do: names may reach up to there."""
+    found = []
+    for number in range(1, len(grid.edges) - 1):
+        inside = ([word.x0 for word in line.words if grid.column_at(word.centre[0]) == number] for line in body)
+        firsts = [starts[0] for starts in inside if starts]
+        common = [start for start in firsts if abs(start - median(firsts)) < FLUSH]
+        if len(common) >= max(3, _MOSTLY * len(firsts)):
+            found.append(min(common))
+    return found
 
 
 def column_cores(grid: Grid, body: Sequence[TableLine]) -> list[tuple[float, float]]:
@@ -154,9 +167,10 @@ def _corridor_at(rows: Sequence[Sequence[Word]], x: float, width: float) -> tupl
 
 
 def _goes_with(before: str, after: str) -> bool:
-    """Whether a figure can be part of the one before it: its share in brackets, its error, its next three digits."""
+    """Whether a figure goes with what is before it: a currency, or a figure whose share, error or digits it is."""
     return (
-        after.startswith(("(", "[", "±", "–"))
+        is_currency(before)
+        or after.startswith(("(", "[", "±", "–"))
         or before.endswith(("±", "–", "<", ">", "="))
         or bool(_FIRST_DIGITS.fullmatch(before) and _NEXT_DIGITS.fullmatch(after))
     )

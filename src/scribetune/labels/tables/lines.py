@@ -9,7 +9,9 @@ from statistics import median
 from scribetune.labels.tables.cells import Word
 
 TIGHT = 0.42
+FLUSH = 1.0  # points between the left edges of words that begin at one place
 """Words whose gap is below this share of their height belong together (a blank is about a fifth of it)."""
+_CURRENCY = re.compile(r"[$€£¥₹₽₩₺₴฿]|EUR|USD|GBP|CHF|INR|JPY|Rs\.?")
 _DOTS = re.compile(r"[.,…·\s]*")
 
 
@@ -92,16 +94,19 @@ def lines_of(words: Sequence[Word]) -> list[TableLine]:
 
 
 def cut(words: Sequence[Word], limit: float, bounds: Sequence[float] = ()) -> list[Segment]:
-    """Cut a line where words stand apart by `limit` or more; between columns by less, and between figures always."""
+    """Cut a line where words stand apart by `limit` or more; between columns by less: behind colons always."""
     segments: list[Segment] = []
     end = 0.0
     for word in words:
         gap = word.x0 - end
-        if segments and any(end - 1 <= bound <= word.x0 + 1 for bound in bounds):
-            figures = is_figure(segments[-1].words[-1].text) and is_figure(word.text)
-            apart = gap >= (0.3 if figures else 0.8) * limit
-        else:
-            apart = gap >= limit
+        apart = gap >= limit
+        bound = next((bound for bound in bounds if end - 1 <= bound <= word.x0 + 1), None) if segments else None
+        if bound is not None:
+            before = segments[-1].words[-1].text
+            figures = is_figure(before) and is_figure(word.text) and not is_currency(before)
+            is_sure = figures or before.endswith(":")
+            is_flush = word.x0 - bound < FLUSH
+            apart = gap >= (0.3 if is_sure else 0.7 if is_flush else 0.8) * limit
         if segments and not apart:
             segments[-1].words.append(word)
             end = max(end, word.x1)
@@ -127,6 +132,11 @@ def blank_limit(lines: Sequence[TableLine]) -> float:
 def is_leader(text: str) -> bool:
     """Whether a text is nothing but dots, which lead from a name to its figures."""
     return bool(_DOTS.fullmatch(text))
+
+
+def is_currency(text: str) -> bool:
+    """Whether a text is the sign of a currency alone, which belongs to the amount beside it."""
+    return bool(_CURRENCY.fullmatch(text))
 
 
 def is_figure(text: str) -> bool:

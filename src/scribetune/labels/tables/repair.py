@@ -20,7 +20,7 @@ from scribetune.labels.ruling_lines import Rule, Rules
 from scribetune.labels.tables import direction
 from scribetune.labels.tables.body import body_cells
 from scribetune.labels.tables.cells import Box, PageTable, Word
-from scribetune.labels.tables.columns import column_cores, detected_columns, merge_columns, split_columns
+from scribetune.labels.tables.columns import column_cores, detected_columns, flush_starts, merge_columns, split_columns
 from scribetune.labels.tables.grid import Grid, drawn_edges
 from scribetune.labels.tables.header import header_cells, within_columns
 from scribetune.labels.tables.lines import TableLine, blank_limit, cut, lines_of
@@ -157,8 +157,9 @@ class _Rebuilding:
             return self.found
         split_columns(self.grid, body)
         merge_columns(self.grid, header, body)
+        bounds = [*flush_starts(self.grid, body), *self.grid.edges[1:-1]]
         for line in body:
-            line.segments = cut(line.words, self.grid.limit, self.grid.edges[1:-1])
+            line.segments = cut(line.words, self.grid.limit, bounds)
         for line in header:
             line.segments = within_columns(self.grid, line.segments)
         self.grid.cores = column_cores(self.grid, body)
@@ -168,13 +169,14 @@ class _Rebuilding:
         width = len(self.grid.edges) - 1
         if width < 2 or self._lost(cells):
             return self.found
-        return PageTable(
-            self.found.box,
-            levels + len(rows),
-            width,
-            tuple(sorted(cells, key=lambda cell: (cell.row, cell.column))),
-            tuple(self.above),
-            tuple(self.below),
+        return replace(
+            self.found,
+            rows=levels + len(rows),
+            columns=width,
+            cells=tuple(sorted(cells, key=lambda cell: (cell.row, cell.column))),
+            above=tuple(self.above),
+            below=tuple(self.below),
+            may_have_one_row=self.found.may_have_one_row or self.found.rows > 1,
         )
 
     def _lost(self, cells: Sequence[Cell]) -> bool:
@@ -203,7 +205,14 @@ class _Rebuilding:
         return starts_left and crossed >= min(2, len(self.grid.edges) - 2)
 
     def _body_start(self) -> int:
-        """Return the index of the first line of the body."""
+        """Return the index of the first line of the body.
+
+        Of two columns no heading spans some: there headings are a row like others. Names with a colon are of rows.
+        """
+        start = self._header_end() if len(self.grid.edges) > 3 else 0
+        return 0 if sum(line.segments[0].text.endswith(":") for line in self.lines[:start]) > 1 else start
+
+    def _header_end(self) -> int:
         middles = [line.middle for line in self.lines]
         figures = next((i for i, line in enumerate(self.lines) if self.grid.is_data(line)), None)
         rules = [rule for rule in self.grid.wide_rules() if middles[0] < rule < middles[-1]]

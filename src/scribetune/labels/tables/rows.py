@@ -9,15 +9,21 @@ highest sum is taken (dynamic programming). What counts, in the manner of log od
 - of the run: rules and edges of bands through it, and whether it has a name in the first column.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from scribetune.labels.page_blocks import list_marker
 from scribetune.labels.tables.grid import Grid
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure
 
 _MOST_LINES = 14  # of a row
 _WORST = -1e9
+_NOUNS = 0.35  # of the words within lines
+_LEAST_MARKS = 2  # colons before the values of a form: each begins a row
+_NUMBER = re.compile(r"(?:\d{1,2}\.){2,4}")  # of a section
+_NUMBERED = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d]")
 _CJK = ("\u3040", "\u9fff")
 
 
@@ -32,6 +38,7 @@ class _Piece:
     first: float  # the width of its first word
     is_figure: bool
     is_wide: bool  # whether it stands over other columns too
+    item: float | None  # where its text begins, if a list's mark stands before it
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,14 @@ class RowDivision:
         wide = sum(pitch > 1.15 * self._tight for pitch in near)
         self._has_gaps = wide >= max(1, len(near) // 10)
         self._rules = [rule for rule in grid.wide_rules() if body[0].middle < rule < body[-1].middle]
+
+        words = [word for line in self._pieces for piece in line.values() for word in piece.text.split()[1:]]
+        letters = [word[0] for word in words if len(word) > 1 and word[0].isalpha()]
+        # German writes all nouns with a capital: it says nothing there.
+        self._capital = 0.0 if sum(map(str.isupper, letters)) > _NOUNS * len(letters) else -0.7
         self._is_banded = len(self._rules) >= 2 and len(self._rules) >= 0.3 * (len(body) - 1)
+        marks = [any(piece.text.startswith(":") for piece in line.values()) for line in self._pieces]
+        self._marks = marks if marks[0] and sum(marks) >= _LEAST_MARKS else []
 
     def rows(self) -> list[list[TableLine]]:
         """Return the lines of each row."""
@@ -87,18 +101,11 @@ class RowDivision:
                     joined += self._joined(index, columns)
                 for column, piece in self._pieces[index].items():
                     columns.setdefault(column, []).append(piece)
-                runs.append(joined + self._named(columns) + self._cut(start))
+                runs.append(joined + self._named(columns, start))
                 if joined < -40:
                     break
             found.append(runs)
         return found
-
-    def _cut(self, start: int) -> float:
-        """Score a row that begins with a line: where rules divide rows, one begins below a rule."""
-        if not start or not self._is_banded:
-            return 0.0
-        upper, lower = self._body[start - 1].middle, self._body[start].middle
-        return 0.0 if any(upper < rule < lower for rule in self._rules) else -4.0
 
     def _joined(self, index: int, columns: Mapping[int, Sequence[_Piece]]) -> float:
         """Score a line as part of the row above it."""
@@ -109,6 +116,8 @@ class RowDivision:
         if not set(self._pieces[index]) & set(self._pieces[index - 1]):
             beside = gap < 0.75 * self._grid.height
             score += 4.0 if beside else -1.0 - 2.0 * (gap > 1.15 * self._tight)
+        if self._marks and (self._marks[index] or gap < 1.5 * self._tight):
+            score += -6.0 if self._marks[index] else 5.0
         if len(shared) > 1 and len(shared) == len(columns):
             score -= 1.0 * len(shared)  # that all cells of a row are broken is rare
         return score + sum(
@@ -134,24 +143,39 @@ class RowDivision:
             score += 1.5
         if its.flush == "left" and lower.x0 < upper.x0 - 0.25 * self._grid.height:
             score -= 2.5  # a paragraph may hang, but not the other way round
-        start, end = lower.text[0], upper.text[-1]
+        if upper.item is not None and its.flush == "left":
+            # What goes on with an item stands below its text; what stands further right is of a row of its own.
+            score += 4.0 if abs(lower.x0 - upper.item) < 0.15 * self._grid.height else -2.5
+        return score + self._worded(upper.text, lower.text, its.capitals)
+
+    def _worded(self, upper: str, lower: str, capitals: float) -> float:
+        """Score the same by how the upper text ends and the lower begins; `capitals` is the column's share of them."""
+        score = -4.0 * bool(_NUMBERED.match(lower))
+        start, end = lower[0], upper[-1]
         if start.islower():
-            score += 2.0 * min(1.0, 2 * its.capitals)
-        elif start.isupper() or start.isdigit():
+            score += 2.0 * min(1.0, 2 * capitals)
+        elif start.isupper():
+            score += self._capital
+        elif start.isdigit():
             score -= 0.7
-        if end in "-‐\u00ad" or upper.text.count("(") > upper.text.count(")"):
+        if end in "-‐\u00ad" or upper.count("(") > upper.count(")"):
             score += 2.5
-        elif end in ",/&–" or upper.text.endswith((" and", " of", " or", " the")):
+        elif end in ",/&–" or upper.endswith((" and", " of", " or", " the")):
             score += 1.5
-        elif end in ":.;":
+        elif end in ":.;" and not _NUMBER.fullmatch(upper):
             score -= 1.0
         return score
 
-    def _named(self, columns: Mapping[int, Sequence[_Piece]]) -> float:
-        """Score a row by its cells: one has a name in the first column, and more than a name."""
+    def _named(self, columns: Mapping[int, Sequence[_Piece]], start: int) -> float:
+        """Score a row by its cells: one has a name in the first column, and more than a name.
+
+        Where rules divide rows, one without a name begins below a rule.
+        """
         if 0 in columns or all(piece.is_wide for pieces in columns.values() for piece in pieces):
             return 0.0
-        return -1.5 - 1.0 * (len(columns) == 1)
+        upper, lower = self._body[max(0, start - 1)].middle, self._body[start].middle
+        is_cut = self._is_banded and not any(upper < rule < lower for rule in self._rules)
+        return -1.5 - 1.0 * (len(columns) == 1) - 4.0 * (start > 0 and is_cut)
 
 
 def _best_division(scores: Sequence[Sequence[float]]) -> list[int]:
@@ -181,7 +205,13 @@ def _pieces(grid: Grid, line: TableLine) -> dict[int, _Piece]:
         x0, x1 = segments[0].x0, segments[-1].x1
         reach = 0.5 * grid.height
         is_wide = grid.column_at(x0 + reach) != grid.column_at(max(x0, x1 - reach))
-        found[column] = _Piece(x0, x1, line.middle, text, first, is_figure(text), is_wide)
+        if is_wide and column == 0 and grid.cores:
+            # A name may reach up to where the words of the next column begin.
+            is_wide = x1 - reach > grid.cores[1][0]
+        rest = segments[0].words[1:]
+        item = rest[0].x0 if rest and list_marker(f"{word.text} x") == "-" else None
+        is_word = bool(_NUMBER.fullmatch(text)) or not is_figure(text)
+        found[column] = _Piece(x0, x1, line.middle, text, first, not is_word, is_wide, item)
     return found
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 
 from scribetune.labels.characters import Characters
-from scribetune.labels.page_blocks import begins_caption
+from scribetune.labels.page_blocks import begins_caption, begins_section
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rules, Walls
 from scribetune.labels.tables.cell_text import text_of
@@ -36,7 +36,7 @@ _LEAST_WORDS = 3
 _NESTED = 0.5  # of the page's height: the most of a cell that holds a table
 _SPREAD = 0.34  # of the rows
 _THIN_ROW = 0.75  # of the height of most words
-_THIN_COLUMN = 0.4
+_THIN_COLUMN = 0.6
 _NOTE = re.compile(
     r"(?:Notes?|Sources?|Anmerkung(?:en)?|Quellen?|Hinweise?|Remarques?|Nota|Notas|Fuentes?|Fonte|注|资料来源|資料來源|出典)\s*[:：]"
     r"|[*†‡§]\s?\w",
@@ -63,6 +63,7 @@ class Filled:
     height: float  # of most words
     left_out: tuple[Word, ...]
     cut: Mapping[Word, tuple[Word, ...]] = field(default_factory=dict)  # words over lines, in pieces
+    is_part: bool = False
 
 
 def tables_of(layer: TextLayer, rules: Rules, characters: Callable[[], Characters]) -> list[RuledTable]:
@@ -74,13 +75,14 @@ def tables_of(layer: TextLayer, rules: Rules, characters: Callable[[], Character
         for other in _tables(layer, both, characters, is_shaded=True):
             if not any(overlap(other.table.box, one.table.box) for one in found):
                 found.append(other)
+    found = [one for one in found if not rules.is_drawing(one.table.box, len(one.table.cells))]
     return sorted(found, key=lambda one: (one.table.box[1], one.table.box[0]))
 
 
 def _tables(
     layer: TextLayer, walls: Walls, characters: Callable[[], Characters], *, is_shaded: bool
 ) -> list[RuledTable]:
-    found = []
+    found: list[RuledTable] = []
     for lattice in lattices_of(walls.across, walls.down, _NESTED * layer.height):
         pieces = sum(not face.is_whole for face in lattice.faces)
         if len(lattice.xs) < 3 or len(lattice.ys) < 3 or pieces > (0 if is_shaded else _PIECES * len(lattice.faces)):
@@ -94,7 +96,7 @@ def _tables(
         if runs_on(filled.lattice, layer.words, filled.height):
             continue
         if explains(filled.lattice, filled.words, filled.height, is_shaded=is_shaded):
-            found.append(replace(_table(filled, layer.words, characters()), cut=filled.cut))
+            found.extend(_table(part, layer.words, characters()) for part in _parts(filled))
     return found
 
 
@@ -186,6 +188,82 @@ def _spread(lattice: Lattice, face: Face, words: Sequence[Word], height: float) 
         return {}
     parts.update({(column, column): [] for column in range(face.column, end) if column not in taken})
     return parts
+
+
+def _parts(filled: Filled) -> list[Filled]:
+    """Cut a lattice where a row is the heading of a section, or blank before a title or other columns.
+
+    Forms frame page by page, and a lattice is whatever touches. What is in no part is text.
+    """
+    lattice = filled.lattice
+    rows = range(len(lattice.ys) - 1)
+    texts: list[str] = [""] * len(rows)
+    counts = [0] * len(rows)
+    for face, words in zip(lattice.faces, filled.words, strict=True):
+        for row in range(face.row, face.row + face.row_span):
+            counts[row] += 1 if face.row_span == 1 else 2
+            texts[row] += " " + " ".join(word.text for word in words)
+    least = 1 if len(lattice.xs) == 3 else 2
+    full = [count <= least for count in counts]
+    walls = [frozenset(f.column for f in lattice.faces if f.row <= row < f.row + f.row_span) for row in rows]
+
+    def ends(row: int) -> bool:
+        if not full[row]:
+            return False
+        if texts[row].strip():
+            return bool(begins_section(texts[row].strip()))
+        after = next((other for other in rows[row + 1 :] if texts[other].strip()), row)
+        before = next((other for other in rows[:row][::-1] if not full[other]), row)
+        return full[after] or walls[after] != walls[before]
+
+    runs: list[list[int]] = [[]]
+    for row in rows:
+        if ends(row):
+            runs.append([])
+        elif runs[-1] or not full[row] or not texts[row].rstrip().endswith("."):
+            runs[-1].append(row)
+    if len(runs) == 1:
+        return [filled]
+    parts = (_part(filled, run[0], run[-1] + 1) for run in runs if not all(full[row] for row in run))
+    return [_without_gaps(part) for part in parts]
+
+
+def _part(filled: Filled, first: int, last: int) -> Filled:
+    """Return some rows of a lattice, with the columns that they have."""
+    lattice = filled.lattice
+    held = [(face, words) for face, words in zip(lattice.faces, filled.words, strict=True) if first <= face.row < last]
+    columns = sorted({side for face, _ in held for side in (face.column, face.column + face.column_span)})
+    faces = tuple(
+        replace(
+            face,
+            row=face.row - first,
+            column=columns.index(face.column),
+            column_span=columns.index(face.column + face.column_span) - columns.index(face.column),
+        )
+        for face, _ in held
+    )
+    words = tuple(words for _, words in held)
+    faces, words = _titled(faces, words)
+    pieces = {word for some in words for word in some}
+    return replace(
+        filled,
+        lattice=Lattice(tuple(lattice.xs[column] for column in columns), lattice.ys[first : last + 1], faces),
+        words=words,
+        left_out=tuple(word for word in filled.left_out if lattice.ys[first] <= word.centre[1] <= lattice.ys[last]),
+        cut={word: parts for word, parts in filled.cut.items() if pieces.intersection(parts)},
+        is_part=True,
+    )
+
+
+def _titled(
+    faces: tuple[Face, ...], words: tuple[tuple[Word, ...], ...]
+) -> tuple[tuple[Face, ...], tuple[tuple[Word, ...], ...]]:
+    """Let the title of a part reach over what is blank beside it."""
+    top = [number for number, face in enumerate(faces) if face.row == 0]
+    if len(top) != 2 or not words[0] or words[1] or any(faces[number].row_span > 1 for number in top):
+        return faces, words
+    title = replace(faces[0], column_span=faces[0].column_span + faces[1].column_span)
+    return (title, *faces[2:]), (words[0], *words[2:])
 
 
 def _size(word: Word, characters: Characters) -> float:
@@ -303,7 +381,7 @@ def _table(filled: Filled, words: Sequence[Word], characters: Characters) -> Rul
             for cell in with_signs_first(table.cells)
         )
         table = replace(table, cells=tuple(sorted(turned, key=lambda cell: (cell.row, cell.column))))
-    return RuledTable(_without_captions(table), filled.left_out)
+    return RuledTable(replace(_without_captions(table), may_have_one_row=filled.is_part), filled.left_out, filled.cut)
 
 
 def _without_captions(table: PageTable) -> PageTable:

@@ -19,6 +19,8 @@ _COLUMN_GAP = 1.5  # times the height of words
 _ROWS_IN_FACE = 3
 _ALIGNED = 0.3
 _IN_ROWS = 0.6
+_HALF = 0.5
+_MANY_BREAKS = 8  # from line to line, of all faces of a row
 _MOST = 0.5
 _REGULAR = 0.25
 _SECTION = 150  # words
@@ -103,7 +105,10 @@ def _has_rows(lattice: Lattice, lines: Sequence[Sequence[TableLine]]) -> bool:
             if face.row <= row < face.row + face.row_span and len(lines[index]) >= least
         ]
         faces = [(lattice.box_of(lattice.faces[index]), lines[index]) for index in beside]
-        if len(beside) > 1 and _are_aligned(faces) and _are_broken(faces):
+        most = max((len(found) for _, found in faces), default=0)
+        # One long text beside short ones is a row; of several, two cells or more have half of the lines.
+        full = sum(len(found) >= _HALF * most for _, found in faces)
+        if full > 1 and _are_aligned(faces) and (_are_broken(faces) or _are_as_many(faces)):
             several.update(beside)
     return sum(len(lines[index]) for index in several) > _MOST * sum(map(len, lines))
 
@@ -123,6 +128,12 @@ def _are_aligned(faces: Sequence[tuple[Box, Sequence[TableLine]]]) -> bool:
         total += len(other)
         matched += sum(any(abs(line.middle - one.middle) < _ALIGNED * line.height for one in first) for line in other)
     return matched >= 0.7 * total
+
+
+def _are_as_many(faces: Sequence[tuple[Box, Sequence[TableLine]]]) -> bool:
+    """Whether three faces or more have as many lines each, and many: wrapped texts are of different lengths."""
+    counts = {len(lines) for _, lines in faces}
+    return len(faces) > 2 and len(counts) == 1 and len(faces) * (counts.pop() - 1) >= _MANY_BREAKS
 
 
 def _are_broken(faces: Sequence[tuple[Box, Sequence[TableLine]]]) -> bool:

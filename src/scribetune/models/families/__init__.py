@@ -6,6 +6,7 @@ then the repository); a hub id needs the revision of the repository, so that a r
 interface       what a model family has to say: the one class that a new family fills in
 native          what families with a native transformers class have in common
 deepseek_ocr2   DeepSeek-OCR-2 (model_type `deepseek_ocr2`)
+sam_encoder     SAM, the first part of its encoder, without gradients: quicker on a GPU
 qwen_vl         Qwen2.5-VL and Qwen3-VL (dense, and mixture of experts)
 qwen_processor  the part of the Qwen processors that pages need
 folders         folders and hub repositories that base models lie in
@@ -118,7 +119,12 @@ def local_folder(name: str, revision: str | None) -> Path:
 
 
 def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> str:
-    """Return the prompt of a task for the chosen base model, without loading it.
+    """Return the prompt of a task for the chosen base model: see `asked_of`."""
+    return asked_of(choice, task, search)[1]
+
+
+def asked_of(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> tuple[Family, str]:
+    """Return the family of the chosen base model and its prompt of a task, without loading it.
 
     A hub id's family is read off its config.json, which is the only file fetched for it.
 
@@ -133,7 +139,7 @@ def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> st
         fetched = folders.fetch_config(where, choice.revision) if folder is None else folder
         family = family_of(fetched)
         unfit.refuse_quantized(fetched, choice.name)
-    return prompt_of(family, task)
+    return family, prompt_of(family, task)
 
 
 def prompt_of(family: Family, task: str) -> str:

@@ -6,16 +6,21 @@ A page is one square global view and, where the processor crops, up to six 768 p
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from scribetune.models.families.interface import EncodedPages, ImageTokenError, PageCost, Scope, Scopes, TaskName
 from scribetune.models.families.native import NativeFamily, native, scatter
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 _ATTENTION = r"self_attn\.(?:q|k|v|o)_proj"
@@ -28,11 +33,23 @@ _EXPERTS = ("mlp.experts.gate_up_proj", "mlp.experts.down_proj")
 _FRONT, _FRONT_ROWS = "front", "front_rows"
 """What SAM made of pages, and how many rows each has, in the place of pixels."""
 _VIEWS_AT_ONCE = 3
+_VIEWS_AT_ONCE_QUICKLY = 9
 _PIXELS_PER_TOKEN_SIDE = 64  # 16 px patches, downsampled by 4
+
+
+@dataclass(frozen=True)
+class _Quick:
+    """How parts of the encoder are run while `DeepseekOcr2.encoding` lasts."""
+
+    front: "Callable[[torch.Tensor], torch.Tensor]"  # SAM: views to features
+    query: "Callable[[torch.Tensor], torch.Tensor]"  # query encoder and projector: rows of pages to image tokens
 
 
 class DeepseekOcr2(NativeFamily):
     """DeepSeek-OCR-2, of any size."""
+
+    def __init__(self) -> None:
+        self._quick: WeakKeyDictionary[Any, _Quick] = WeakKeyDictionary()
 
     model_type: ClassVar[str] = "deepseek_ocr2"
     title: ClassVar[str] = "DeepSeek-OCR-2"
@@ -91,13 +108,17 @@ class DeepseekOcr2(NativeFamily):
         settings = processor.image_processor
         # Named explicitly: called without them, the processor crops whatever its own saved settings say.
         cropping = {key: getattr(settings, key) for key in ("crop_to_patches", "min_patches", "max_patches")}
+        levels = _levels(settings)
+        as_bytes = {} if levels is None else {"do_rescale": False, "do_normalize": False}
         batch = processor(
-            images=list(images), text=[prompt] * len(images), return_tensors="pt", padding=True, **cropping
+            images=list(images), text=[prompt] * len(images), return_tensors="pt", padding=True, **cropping, **as_bytes
         )
         ids, mask = batch.pop("input_ids"), batch.pop("attention_mask")
         pixels = {
             key: batch[key] for key in ("pixel_values", "pixel_values_local", "num_local_patches") if key in batch
         }
+        if levels is not None:
+            pixels = {key: _at_levels(value, levels) if value.ndim == 4 else value for key, value in pixels.items()}
         rows = tuple(tuple(row[kept.bool()].tolist()) for row, kept in zip(ids, mask, strict=True))
         local = pixels.get("pixel_values_local")
         tiles_made = 0 if local is None else len(local)
@@ -140,6 +161,8 @@ class DeepseekOcr2(NativeFamily):
         import torch
 
         weights = native(model).model
+        quick = self._quick.get(weights)
+        query = quick.query if quick else functools.partial(_query, weights)
         if _FRONT in pixels:
             given = pixels[_FRONT].to(weights.view_separator.device, weights.view_separator.dtype)
             rows = list(torch.split(given, list(pixels[_FRONT_ROWS])))
@@ -148,7 +171,7 @@ class DeepseekOcr2(NativeFamily):
         made: dict[int, torch.Tensor] = {}
         for length in dict.fromkeys(len(page) for page in rows):
             alike = [number for number, page in enumerate(rows) if len(page) == length]
-            found = _query(weights, torch.stack([rows[number] for number in alike]))
+            found = query(torch.stack([rows[number] for number in alike]))
             made |= dict(zip(alike, found, strict=True))
         return [made[number] for number in range(len(rows))]
 
@@ -158,13 +181,17 @@ class DeepseekOcr2(NativeFamily):
 
         weights = native(model).model
         dtype, device = weights.view_separator.dtype, weights.view_separator.device
+        quick = self._quick.get(weights)
 
         def rows(views: "torch.Tensor") -> "torch.Tensor":
-            # A few views at a time: the position bias of a global layer takes 0.13 GB for a tile of 768 px.
-            seen = [
-                weights.vision_tower.sam_encoder(part.to(device, dtype)).last_hidden_state
-                for part in torch.split(views, _VIEWS_AT_ONCE)
-            ]
+            if quick:
+                seen = [quick.front(part.to(device, dtype)) for part in torch.split(views, _VIEWS_AT_ONCE_QUICKLY)]
+            else:
+                # A few views at a time: the position bias of a global layer takes 0.13 GB for a tile of 768 px.
+                seen = [
+                    weights.vision_tower.sam_encoder(part.to(device, dtype)).last_hidden_state
+                    for part in torch.split(views, _VIEWS_AT_ONCE)
+                ]
             return torch.cat(seen).flatten(2).transpose(1, 2)
 
         whole = rows(pixels["pixel_values"])
@@ -174,6 +201,20 @@ class DeepseekOcr2(NativeFamily):
         return [
             torch.cat([part.flatten(0, 1), page]) for part, page in zip(torch.split(tiles, counts), whole, strict=True)
         ]
+
+    @contextmanager
+    def encoding(self, model: Any) -> "Iterator[None]":
+        """On a GPU, run SAM without its bias in memory and the whole encoder as recorded graphs; see `Family`."""
+        from scribetune.models.families.sam_encoder import Front, Recorded
+
+        weights = native(model).model
+        if weights.view_separator.device.type == "cuda":
+            front = Front(weights.vision_tower.sam_encoder)
+            self._quick[weights] = _Quick(Recorded(front), Recorded(functools.partial(_query, weights)))
+        try:
+            yield
+        finally:
+            self._quick.pop(weights, None)
 
     def front_pixels(self, features: "torch.Tensor") -> "dict[str, Any]":
         """Mark SAM's output as such; see `Family.front_pixels`."""
@@ -191,6 +232,37 @@ class DeepseekOcr2(NativeFamily):
         """Scatter features over the image tokens' embeddings; see `Family.embed`."""
         base = native(model)
         return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, features)
+
+
+def _levels(settings: Any) -> "NDArray[np.float32] | None":
+    """Return what an image processor makes of each value of a byte, (channels, 256); None where it works otherwise.
+
+    Its own rescaling and normalising of whole views, in float64, take most of the time of preparing a page; a byte has
+    256 values. The processor for torchvision works on tensors, and is quick.
+    """
+    import numpy as np
+
+    if not type(settings).__name__.endswith("Pil"):
+        return None
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, None], len(settings.image_mean), axis=0)
+    if settings.do_rescale:
+        ramp = settings.rescale(ramp, settings.rescale_factor)
+    if settings.do_normalize:
+        ramp = settings.normalize(ramp, settings.image_mean, settings.image_std)
+    return np.ascontiguousarray(ramp[:, 0], np.float32)
+
+
+def _at_levels(views: "torch.Tensor", levels: "NDArray[np.float32]") -> "torch.Tensor":
+    """Return views (number, channels, height, width) of bytes as the numbers that the table has for them."""
+    import numpy as np
+    import torch
+
+    given = views.numpy()
+    made = np.empty(given.shape, np.float32)
+    for view, numbers in zip(given, made, strict=True):
+        for values, written, table in zip(view, numbers, levels, strict=True):
+            np.take(table, values, out=written, mode="clip")  # any other mode fills a buffer of its own first
+    return torch.from_numpy(made)
 
 
 def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":

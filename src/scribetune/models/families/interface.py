@@ -7,6 +7,7 @@ load or run a model, so that a dry run of the build never pays for them.
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -158,6 +159,13 @@ class Family(ABC):
             NotImplementedError: The family has no front.
         """
         raise NotImplementedError(f"{self.title} has no front")
+
+    def encoding(self, model: Any) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Return a context in which many pages go through the encoder, without gradients and with weights that stay.
+
+        A family may prepare what makes that quicker, such as recorded graphs; they go with the context.
+        """
+        return nullcontext()
 
     def front_pixels(self, features: "torch.Tensor") -> "dict[str, Any]":
         """Return what `vision_features` takes in the place of a page's pixels, of its (front tokens, front width).

@@ -14,8 +14,37 @@ const REFUSED = {
   label_failed: "labelling failed", no_text: "no text", garbage_text: "garbage text", low_recall: "words missing",
   low_precision: "words that the page has not",
   formula_lost: "formula lost", formula: "formula without LaTeX", review: "formula to be reviewed",
+  table_doubtful: "table doubtful",
+  low_trust: "label in doubt",
   low_agreement: "the image says otherwise", too_short: "too short", too_long: "too long", rejected: "rejected",
 };
+// What speaks against a label, as dataset/trust.py says it; behind a colon stand how much of it there is, and where.
+const DOUBTS = [
+  "words of the page are not in the label",
+  "words of the label are not on the page, or not so often",
+  "words joined or divided otherwise than on the page",
+  "words close together on a line are apart in the label",
+  "lines that go on below are apart in the label",
+  "lines stand before what is above them, or to their left",
+  "paragraphs go over the gap between columns and back",
+  "values are parted from the names beside them",
+  "cells stand in another row or column on the page",
+  "cells have two columns of the page",
+  "headings are rows of a table",
+  "headings of a table stand beside their columns",
+  "words have marks among their letters",
+  "words of the text layer are missing, by place",
+  "words are not where the text layer has them",
+  "characters are drawn as others than the PDF says",
+  "glyphs map to no character",
+  "rows of text are seen that the text layer has not",
+  "formulas are characters without LaTeX",
+  "LaTeX of formulas found no place",
+  "the page has tables, and neither tags nor a second reading confirm them",
+  "two readings of a table differ",
+  "the reading of the image has other words",
+  "a model wrote the label from the image",
+];
 const UNREACHABLE = "The server cannot be reached. Start `scribetune review` again; this page goes on then.";
 const SAVE_AFTER_MS = 500;
 const RETRY_AFTER_MS = 2000;
@@ -295,6 +324,12 @@ function show(opened) {
     link.textContent = t("in the report");
     $("about").append(" · ", link);
   }
+  $("doubts").replaceChildren(...(page.source === "correction" ? [] : page.doubts).map((doubt) => {
+    const item = document.createElement("li");
+    const [what, ...more] = doubt.split(": ");
+    item.textContent = [DOUBTS.includes(what) ? t(what) : what, ...more].join(": ");
+    return item;
+  }));
   changed();
   refreshList();
 }

@@ -212,3 +212,61 @@ def test_leaders_make_no_column() -> None:
     lines = {14.0 * row: [(0, f"Region{row} . . . . ."), (120, f"4{row}.1"), (200, f"{row}12")] for row in range(1, 6)}
     table = repaired({0.0: [(0, "Name"), (120, "Rate"), (200, "All")], **lines}, [0.0, 48.0, 110.0, 180.0, 240.0])
     assert table.columns == 3
+
+
+def test_headings_of_two_columns_are_a_row_like_others() -> None:
+    lines = {
+        10.0: [(0, "Form"), (100, "Solid")],
+        24.0: [(0, "Colour"), (100, "White")],
+        38.0: [(0, "Odour"), (100, "None")],
+        58.0: [(0, "Acidity"), (100, "Unknown")],
+    }
+    table = repaired(lines, [0, 95, 200], across((0, 200, 52), (0, 200, 72)))
+    assert [(cell.row, cell.text) for cell in table.cells if cell.column == 1] == [
+        (0, "Solid"), (1, "White"), (2, "None"), (3, "Unknown")
+    ]  # fmt: skip
+
+
+def test_a_name_may_reach_up_to_where_the_next_column_begins() -> None:
+    lines = {
+        10.0: [(0, "Number"), (100, "1987"), (200, "1988")],
+        24.0: [(0, "A name as long as"), (100, "III"), (200, "IV")],
+        38.0: [(0, "Partition of water:"), (100, "None"), (200, "Any")],
+        52.0: [(0, "Danger"), (100, "None"), (200, "None")],
+    }
+    table = repaired(lines, [0, 99, 198, 260])
+    assert [cell.text for cell in table.cells if cell.column == 1] == ["1987", "III", "None", "None"]
+
+
+def test_the_sign_of_a_currency_is_no_column() -> None:
+    lines = {
+        10.0: [(0, "Net"), (100, "€"), (107, "717,97")],
+        24.0: [(0, "Tax"), (100, "€"), (107, "917,97")],
+        38.0: [(0, "Fee"), (100, "€"), (107, "817,97")],
+        52.0: [(0, "Sum"), (100, "€"), (107, "617,97")],
+        66.0: [(0, "Due"), (100, "€"), (107, "517,97")],
+    }
+    table = repaired(lines, [0, 60, 140])
+    assert [cell.text for cell in table.cells if cell.column == 1] == [
+        "€ 717,97", "€ 917,97", "€ 817,97", "€ 617,97", "€ 517,97"
+    ]  # fmt: skip
+
+
+def test_strokes_that_slope_among_few_texts_make_a_drawing() -> None:
+    arrow = {"type": "s", "color": (0, 0, 0), "items": [("l", (10, 10), (60, 40))]}
+    corner = {"type": "s", "color": (0, 0, 0), "items": [("c", (10, 10), (11, 10), (12, 11), (12, 12))]}
+    assert rules_of([arrow]).is_drawing((0, 0, 100, 100), 3)
+    assert not rules_of([arrow]).is_drawing((0, 0, 100, 100), 4)
+    assert not rules_of([arrow]).is_drawing((0, 50, 100, 100), 1)
+    assert not rules_of([corner]).is_drawing((0, 0, 100, 100), 1)
+
+
+def test_names_with_colons_above_a_rule_are_no_heading() -> None:
+    lines = {
+        10.0: [(0, "Form:"), (100, "Solid"), (180, "seen")],
+        24.0: [(0, "Colour:"), (100, "White")],
+        38.0: [(0, "Odour:"), (100, "None"), (180, "smelt")],
+        58.0: [(0, "Acidity:"), (100, "Unknown")],
+    }
+    table = repaired(lines, [0, 95, 175, 240], across((0, 240, 52), (0, 240, 72)))
+    assert [cell.text for cell in table.cells if cell.column == 0] == ["Form:", "Colour:", "Odour:", "Acidity:"]

@@ -87,3 +87,46 @@ def test_rows_end_at_rules_that_divide_the_others() -> None:
     }
     divided = rows(texts, [Rule(0, 280, 23), Rule(0, 280, 48)])
     assert divided == ["One first a second", "Two third b more fourth", "Three fifth c"]
+
+
+def test_a_number_of_a_section_goes_on_with_its_name() -> None:
+    texts = {
+        0.0: [(0, "1.1 Origin"), (100, "1987")],
+        20.0: [(0, "1.2"), (100, "3")],
+        32.0: [(0, "Transportclasses")],
+    }
+    assert rows({**texts, 52.0: [(0, "1.3 Group"), (100, "4")]})[1] == "1.2 3 Transportclasses"
+
+
+def test_where_all_nouns_have_capitals_a_capital_begins_no_row() -> None:
+    names = {0.0: [(0, "Für Notfall geschultes"), (120, "Schutz der Augen")], 11.0: [(0, "Personal")]}
+    assert rows({**names, 22.0: [(0, "Hilfe"), (120, "Schutz der Hände")]}, edges=[0, 115, 280])[0] == (
+        "Für Notfall geschultes Schutz der Augen Personal"
+    )
+
+
+def test_a_colon_before_a_value_begins_a_row() -> None:
+    values = {0.0: [(0, "Products"), (100, ": All of these:")], 11.0: [(100, "Oxides")], 22.0: [(100, "Carbon")]}
+    assert rows({**values, 33.0: [(0, "Other"), (100, ": None")]}) == [
+        "Products : All of these: Oxides Carbon",
+        "Other : None",
+    ]
+
+
+def test_what_stands_below_the_text_of_an_item_goes_on_with_it() -> None:
+    texts = {
+        0.0: [(0, "· Solubility in water and"), (150, "none")],
+        11.0: [(7, "Alcohol")],
+        22.0: [(0, "· Limits"), (150, "below")],
+        33.0: [(20, "Lower"), (150, "1.5")],
+    }
+    assert rows(texts, edges=[0, 140, 280]) == [
+        "· Solubility in water and none Alcohol",
+        "· Limits below",
+        "Lower 1.5",
+    ]
+
+
+def test_the_number_of_a_section_begins_a_row() -> None:
+    groups = {0.0: [(0, "14.4 Packing group"), (100, "Not at all")], 11.0: [(0, "14.5 Nature"), (100, "Not at all")]}
+    assert len(rows({**groups, 40.0: [(0, "14.6 Users"), (100, "None")]})) == 3

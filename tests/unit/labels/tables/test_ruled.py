@@ -360,3 +360,47 @@ def test_right_to_left_tables_begin_at_the_right_and_signs_are_read_first() -> N
             page.insert_text((x + 3, y + 12), text, fontsize=10, fontname="dejavu", fontfile=str(FONT))
     found = only(page).table.markdown().splitlines()
     assert [line.split(" | ")[-1] for line in found[2:]] == ["-7.7 |", "+12.5 |"]
+
+
+def test_boxes_of_a_diagram_are_no_table() -> None:
+    page = new_page()
+    lines(page, XS, YS)
+    fill(page, XS, YS, [["Client", "", ""], ["", "Server", ""], ["", "", "Store"]])
+    assert len(found_on(page)) == 1
+    for x in (100, 130, 200):
+        page.draw_line((x, 110), (x + 40, 140))
+    assert not found_on(page)
+
+
+def test_as_many_lines_in_all_cells_beside_each_other_are_rows() -> None:
+    page = new_page()
+    lines(page, XS, [100, 118, 180])
+    full = ["Municipal library", "Regional archives", "Northern museums", "Harbour authority"]
+    sums = ["twelve hundred", "seven thousand", "eight thousand", "three hundred"]
+    fill(page, XS, [100, 118], [ROWS[0], ["|".join(full), "|".join(full[::-1]), "|".join(sums)]])
+    assert not found_on(page)
+    short = new_page()
+    lines(short, XS, [100, 118, 180])
+    fill(short, XS, [100, 118], [ROWS[0], ["|".join(full), "|".join(full[:2]), "|".join(sums)]])
+    assert len(found_on(short)) == 1
+
+
+def test_the_heading_of_a_section_ends_a_table_that_touches_it() -> None:
+    page = new_page()
+    ys = [100.0, 118.0, 136.0, 154.0, 172.0, 190.0]
+    for y in ys:
+        page.draw_line((60, y), (340, y))
+    for x in (60, 340):
+        page.draw_line((x, 100), (x, 190))
+    for top, bottom, xs in ((100, 136, (160, 260)), (154, 190, (120, 220))):
+        for x in xs:
+            page.draw_line((x, top), (x, bottom))
+    fill(page, XS, ys[:2], ROWS[:2])
+    page.insert_text((63, 148), "SECTION 12: Water")
+    fill(page, [60, 120, 220], ys[3:5], [["Lake", "Deep", "Salt"], ["Aral", "None", "Much"]])
+    tables = [found.table for found in found_on(page)]
+    assert [[cell.text for cell in table.cells] for table in tables] == [
+        ["Name", "Town", "Sum", "Meier", "Bern", "12.50"],
+        ["Lake", "Deep", "Salt", "Aral", "None", "Much"],
+    ]
+    assert [(table.rows, table.columns) for table in tables] == [(2, 3), (2, 3)]

@@ -1,0 +1,562 @@
+"""What a page says against its label: places where the label cannot be what is read there.
+
+The words of the label are put where the page has them (`placed_words`), and what everybody reads alike is asked of
+them, whatever made the label: words close together on a line follow each other; a line that begins in lower case goes
+on with the one above it; what stands above is read before what stands below, and left before right; a value follows the
+name beside it; a column of a table is a column on the page, a row a row. Every word is there once.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+from statistics import median
+
+from scribetune.labels.placed_words import PlacedLabel, Shown, Slot, place, runs_leftwards
+from scribetune.labels.tables.cells import Box, Word, union
+
+_TIGHT = 0.42  # of a line's height: no gap between columns is as narrow
+_PHRASE = 1.0  # of a line's height: words this near are one segment of a line
+_FEW = 10  # words, one of which runs leftwards: a page of such a script
+_GUTTER = 1.5  # of a line's height: a gap that running text has not
+_PITCH = 2.1  # of a line's height, from a line to the next one of its text
+_NEXT_LINE = 1.8  # of a line's height, to the next line of one text
+_FLUSH = 0.3  # of a line's height
+_FAR = 8.0  # of a line's height: from a paragraph to the next
+_SAME_SIZE = 1.15
+_OVERLAPS = 0.5  # of the narrower of two segments
+_LEVEL = 0.5  # of a line's height
+_LIKE_SLOT = 1.0  # of a line's height that a cell may stand off its row
+_MANY = 5  # rows of names without colons: fewer may be two texts side by side
+_SHORT = 0.7  # of the way to the value beside it, that a name fills at most
+_MOSTLY = 0.7
+_MARK_IN_WORD = re.compile(r"^[^\W\d_]*[a-z][!\"#$%}{\u21b5][a-z]{2}|^[\"!#$][a-z]{2,}$|[a-z]\u21b5")
+_GUESS = 3.0  # heights of a line: how far the place of a word within text without blanks may be off
+_LEAST_ROWS = 3
+_OFF = 0.7  # of a line's height: further from the next row than any row of the table
+_SECTION = re.compile(r"(?:ABSCHNITT|SECTION|RUBRIQUE)?\s*\d{1,2}(?: \d{1,2}){1,2} [^\W\d_]{3}")
+_SIZES = 1.8  # times as high: no line of the same text
+_LARGER = 1.2  # times the height of the other cells
+_MOST_BETWEEN = 8  # written words: what stands between two close words on the page is short
+_MOST_QUOTED = 40  # characters
+_MOST_TOLD = 3  # findings of a kind
+_SENTENCE_ENDS = ".:;!?。：；！？"
+
+
+class Doubt(StrEnum):
+    """What a page says against its label; the name of its count in the manifest."""
+
+    LOST = "words_lost"
+    SURPLUS = "words_surplus"
+    CUT = "words_cut"
+    TORN = "phrases_torn"
+    FLOW = "lines_torn"
+    ORDER = "order_breaks"
+    WOVEN = "lines_woven"
+    PARTED = "values_parted"
+    ASTRAY = "cells_astray"
+    MERGED = "cells_merged"
+    SPLIT = "columns_split"
+    HEADING = "headings_in_tables"
+    MARKS = "marks_in_words"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One place that speaks against a label."""
+
+    doubt: Doubt
+    page: str  # what the page reads there
+    label: str  # what the label has instead, "" where it has nothing
+    box: Box  # in points of the page
+
+
+def of_page(
+    label: str, words: Sequence[Word], left_out: Sequence[Box] = (), *, has_latex: bool = False
+) -> tuple[Finding, ...]:
+    """Return all that the words of a page say against its label.
+
+    Words in boxes of what settings leave out are not asked for; with `has_latex`, neither are formulas of the label.
+    """
+    placed = place(label, words, left_out, has_latex=has_latex)
+    if not placed.shown or not placed.written:
+        return ()
+    witness = _Witness(placed)
+    found = [
+        *(finding for finding in (*witness.lost(), *witness.surplus()) if not _touches(finding.box, left_out)),
+        *witness.cut(),
+        *witness.torn(),
+        *witness.lines_torn(),
+        *witness.order_breaks(),
+        *witness.woven(),
+        *witness.parted(),
+    ]
+    for table in _Tables(placed).all():
+        found += [*table.astray(), *table.merged(), *table.split(), *table.headings()]
+    return (*found, *_marks_in(words))
+
+
+def _marks_in(words: Sequence[Word]) -> Iterator[Finding]:
+    """Yield words with marks among their letters that no writing has there: ligatures that a font calls so."""
+    for word in words:
+        if _MARK_IN_WORD.search(word.text):
+            yield Finding(Doubt.MARKS, word.text, word.text, word.box)
+
+
+def counts(findings: Sequence[Finding]) -> dict[str, int]:
+    """Return how many findings there are of each kind, by its column in the manifest."""
+    found = Counter(finding.doubt for finding in findings)
+    return {doubt.value: found[doubt] for doubt in Doubt}
+
+
+def as_text(findings: Sequence[Finding]) -> str:
+    """Write the first findings of each kind down: a JSON list of [kind, page, label, x0, y0, x1, y1], "" for none."""
+    kept = [f for doubt in Doubt for f in [f for f in findings if f.doubt is doubt][:_MOST_TOLD]]
+    told = [[f.doubt.value, f.page[:_MOST_QUOTED], f.label[:_MOST_QUOTED], *map(round, f.box)] for f in kept]
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")) if told else ""
+
+
+def _touches(box: Box, others: Sequence[Box]) -> bool:
+    """Whether a word stands at one of the boxes: where no blanks are, its own place is a guess."""
+    near = _GUESS * (box[3] - box[1])
+    return any(box[0] - near < b[2] and b[0] < box[2] + near and box[1] < b[3] and b[1] < box[3] for b in others)
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """Words that stand close together on one line."""
+
+    words: tuple[int, ...]
+    box: Box
+    table: int  # of the label, that most of them are in; 0 for none
+    at: float  # where the label has them: the middle of their positions
+
+    @property
+    def height(self) -> float:
+        return self.box[3] - self.box[1]
+
+    @property
+    def middle(self) -> float:
+        return (self.box[1] + self.box[3]) / 2
+
+
+class _Witness:
+    def __init__(self, placed: PlacedLabel) -> None:
+        self._placed = placed
+        self._shown, self._written, self._at = placed.shown, placed.written, placed.position
+        self._is_leftwards = _FEW * sum(runs_leftwards(word.text) for word in self._shown) > len(self._shown)
+        self._often = Counter(word.text for word in self._shown)
+        self._segments = list(self._made())
+        self._below = self._next_below(_PITCH)
+        self._beside = self._next_beside()
+
+    # ---- words
+
+    def lost(self) -> Iterator[Finding]:
+        """Words of the page that the label has nowhere."""
+        for number, word in enumerate(self._shown):
+            if number not in self._at:
+                yield Finding(Doubt.LOST, word.text, "", word.box)
+
+    def surplus(self) -> Iterator[Finding]:
+        """Words of the label that the page has not, or not so often."""
+        for number, places in enumerate(self._placed.places):
+            if not places:
+                yield Finding(Doubt.SURPLUS, "", self._written[number].text, self._near(number))
+
+    def cut(self) -> Iterator[Finding]:
+        """Words that the label joins or divides, and the page does not."""
+        for number in (*self._placed.joined, *self._placed.cut):
+            boxes = [self._shown[at].box for at in self._placed.places[number]]
+            page = " ".join(self._shown[at].text for at in self._placed.places[number])
+            yield Finding(Doubt.CUT, page, self._written[number].text, union(boxes))
+
+    def _near(self, number: int) -> Box:
+        for step in range(1, len(self._written)):
+            for other in (number - step, number + step):
+                if 0 <= other < len(self._written) and self._placed.places[other]:
+                    return self._shown[self._placed.places[other][0]].box
+        return 0.0, 0.0, 0.0, 0.0
+
+    # ---- lines
+
+    def torn(self) -> Iterator[Finding]:
+        """Words close together on a line that do not follow each other in the label."""
+        for before, after in self._placed.right.items():
+            left, right = self._shown[before], self._shown[after]
+            gap = right.box[0] - left.box[2]
+            height = min(left.height, right.height)
+            if gap > _TIGHT * height or max(left.height, right.height) > _SAME_SIZE * height:
+                continue
+            if abs(left.middle - right.middle) > 0.25 * height:
+                continue
+            first, last = self._at.get(before), self._at.get(after)
+            if first is None or last is None:
+                continue
+            slots = self._written[first].slot, self._written[last].slot
+            if slots[0] != slots[1] and all(slots):
+                continue  # columns may stand close
+            if slots[0] == slots[1] and self._follows(first, last, union([left.box, right.box])):
+                continue
+            yield self._finding(Doubt.TORN, before, after, first, last)
+
+    def _follows(self, first: int, last: int, around: Box) -> bool:
+        """Whether a written word comes next to another, but for what stands between them on the page."""
+        low, high = min(first, last), max(first, last)
+        if high - low <= 1:
+            return True
+        if any(word.after_gap for word in self._written[low + 1 : high + 1]):
+            return True
+        if high - low > _MOST_BETWEEN:
+            return False
+        height = around[3] - around[1]
+        for number in range(low + 1, high):
+            for at in self._placed.places[number]:
+                box = self._shown[at].box
+                if not (
+                    around[0] - height <= box[0]
+                    and box[2] <= around[2] + height
+                    and around[1] <= self._shown[at].middle <= around[3]
+                ):
+                    return False
+        return True
+
+    def lines_torn(self) -> Iterator[Finding]:
+        """Lines that begin in lower case and do not follow the line above them."""
+        for number, below in self._below.items():
+            above, under = self._segments[number], self._segments[below]
+            last, first = above.words[-1], under.words[0]
+            goes_on = self._shown[first].text[0].islower()
+            is_flush = abs(above.box[0] - under.box[0]) < _FLUSH * above.height and (
+                under.middle - above.middle < _NEXT_LINE * above.height
+            )
+            if above.table or under.table or not (goes_on or is_flush):
+                continue
+            if goes_on and self._shown[last].ends in _SENTENCE_ENDS and self._shown[last].ends:
+                continue
+            if max(above.height, under.height) > _SAME_SIZE * min(above.height, under.height):
+                continue
+            if goes_on and (number in self._beside or self._is_value(below)):
+                continue
+            ends, begins = self._at.get(last), self._at.get(first)
+            if ends is None or begins is None or self._written[ends].is_code:
+                continue
+            around = union([above.box, under.box])
+            is_apart = not self._follows(ends, begins, around) if goes_on else self._is_left(ends, begins, around)
+            if is_apart:
+                yield self._finding(Doubt.FLOW, last, first, ends, begins)
+
+    def _is_left(self, first: int, last: int, around: Box) -> bool:
+        """Whether the label leaves two lines for what stands above or below both, before it comes to the second."""
+        height = (around[3] - around[1]) / 2
+        return last > first and any(
+            not around[1] - height < self._shown[at].middle < around[3] + height
+            for number in range(first + 1, last)
+            for at in self._placed.places[number]
+        )
+
+    def _is_value(self, number: int) -> bool:
+        """Whether a segment stands beside a name, or close to what is to its left."""
+        segment = self._segments[number]
+        before = self._placed.left.get(segment.words[0])
+        if before is None:
+            return False
+        names = (other for other, beside in self._beside.items() if beside == number)
+        return segment.box[0] - self._shown[before].box[2] < 3 * segment.height or any(map(self._is_name, names))
+
+    def order_breaks(self) -> Iterator[Finding]:
+        """Pieces of lines that the label has before what stands right above them, or to their left."""
+        for pairs, is_column in ((self._next_below(_FAR), True), (self._beside, False)):
+            if not is_column and self._is_leftwards:
+                continue
+            for first, second in pairs.items():
+                one, other = self._segments[first], self._segments[second]
+                if self._is_anywhere(one) or self._is_anywhere(other):
+                    continue
+                if other.at < one.at and (is_column or one.table == other.table):
+                    a, b = self._at[one.words[0]], self._at[other.words[0]]
+                    yield self._finding(Doubt.ORDER, one.words[0], other.words[0], a, b)
+
+    def _is_anywhere(self, segment: _Segment) -> bool:
+        """Whether a segment is a number, of the page or the line, or one word that the page has elsewhere too."""
+        text = self._shown[segment.words[0]].text
+        return len(segment.words) == 1 and (self._often[text] > 1 or text.isdecimal())
+
+    def woven(self) -> Iterator[Finding]:
+        """Paragraphs that go over a gap between columns, and over it again on another line."""
+        crossed: dict[int, list[tuple[int, int, Box]]] = defaultdict(list)
+        for number in range(1, len(self._written)):
+            before, after = self._written[number - 1], self._written[number]
+            if before.paragraph != after.paragraph or after.slot is not None or after.is_code or after.after_gap:
+                continue
+            places = self._placed.places[number - 1], self._placed.places[number]
+            if not all(places):
+                continue
+            left, right = self._shown[places[0][-1]], self._shown[places[1][0]]
+            height = min(left.height, right.height)
+            if abs(left.middle - right.middle) < _LEVEL * height and right.box[0] - left.box[2] > _GUTTER * height:
+                gap = left.box[2], left.middle - height / 2, right.box[0], left.middle + height / 2
+                crossed[after.paragraph].append((number - 1, number, gap))
+        for crossings in crossed.values():
+            for first, last, gap in crossings:
+                if not any(_is_gutter(gap, other) for _, _, other in crossings):
+                    continue
+                at = self._placed.places[first][-1], self._placed.places[last][0]
+                yield self._finding(Doubt.WOVEN, *at, first, last)
+
+    def parted(self) -> Iterator[Finding]:
+        """Names whose values the label has not beside them but after other names: with colons, or many of them."""
+        bare: list[Finding] = []
+        for number, beside in self._beside.items():
+            name, value = self._segments[number], self._segments[beside]
+            if name.table or value.table or value.at < name.at:
+                continue
+            below = self._below.get(number)
+            first, last = self._at[name.words[-1]], self._at[value.words[0]]
+            if abs(first - last) <= 1 or self._follows(first, last, union([name.box, value.box])):
+                continue
+            has_colon = self._shown[name.words[-1]].ends == ":" and not self._has_text_below(number)
+            if has_colon and (below is None or self._segments[below].at < value.at):
+                yield self._finding(Doubt.PARTED, name.words[-1], value.words[0], first, last)
+            elif (
+                below is not None
+                and name.at < self._segments[below].at < value.at
+                and self._is_name(number)
+                and self._is_name(below)
+                and self._has_names(number)
+            ):
+                bare.append(self._finding(Doubt.PARTED, name.words[-1], value.words[0], first, last))
+        if len(bare) >= _MANY:
+            yield from bare
+
+    def _has_text_below(self, number: int) -> bool:
+        """Whether what stands below is no name itself: the colon announces it."""
+        below = self._below.get(number)
+        if (
+            below is None
+            or self._segments[below].middle - self._segments[number].middle > 1.5 * self._segments[number].height
+        ):
+            return False
+        return below not in self._beside and self._shown[self._segments[below].words[-1]].ends != ":"
+
+    def _has_names(self, number: int) -> bool:
+        """Whether most texts of the page that begin where a segment does, and have one beside them, are short."""
+        segment = self._segments[number]
+        column = [
+            other for other in self._beside
+            if abs(self._segments[other].box[0] - segment.box[0]) < _LEVEL * segment.height
+        ]  # fmt: skip
+        return sum(map(self._is_name, column)) > _MOSTLY * len(column)
+
+    def _is_name(self, number: int) -> bool:
+        """Whether a segment ends far before the one beside it, and is no sentence that goes on below."""
+        below = self._below.get(number)
+        goes_on = below is not None and self._shown[self._segments[below].words[0]].text[0].islower()
+        if number not in self._beside or goes_on:
+            return False
+        name, value = self._segments[number], self._segments[self._beside[number]]
+        return name.box[2] - name.box[0] < _SHORT * (value.box[0] - name.box[0])
+
+    # ---- segments
+
+    def _made(self) -> Iterator[_Segment]:
+        """Yield chains of close words that the label has."""
+        right = self._placed.right
+        for start, word in enumerate(self._shown):
+            before = self._placed.left.get(start)
+            if word.is_turned or (before is not None and self._is_close(before, start)):
+                continue
+            chain = [start]
+            while chain[-1] in right and self._is_close(chain[-1], right[chain[-1]]):
+                chain.append(right[chain[-1]])
+            known = [self._at[at] for at in chain if at in self._at]
+            if self._at.get(chain[0]) is None or self._at.get(chain[-1]) is None:
+                continue
+            slots = [slot.table for number in known if (slot := self._written[number].slot) is not None]
+            table = slots[0] if 2 * len(slots) > len(known) else 0
+            yield _Segment(tuple(chain), union([self._shown[at].box for at in chain]), table, median(known))
+
+    def _is_close(self, before: int, after: int) -> bool:
+        left, right = self._shown[before], self._shown[after]
+        return right.box[0] - left.box[2] <= _PHRASE * min(left.height, right.height)
+
+    def _next_below(self, pitch: float) -> dict[int, int]:
+        """Return segment → the nearest below it that shares most of its width, so many heights away at most."""
+        by_height = sorted(range(len(self._segments)), key=lambda n: self._segments[n].middle)
+        found: dict[int, int] = {}
+        for at, number in enumerate(by_height):
+            one = self._segments[number]
+            for other in by_height[at + 1 :]:
+                two = self._segments[other]
+                down = two.middle - one.middle
+                if max(one.height, two.height) > _SIZES * min(one.height, two.height):
+                    continue
+                if down > pitch * one.height:
+                    break
+                if down < _LEVEL * min(one.height, two.height):
+                    continue
+                shared = min(one.box[2], two.box[2]) - max(one.box[0], two.box[0])
+                if shared >= _OVERLAPS * min(one.box[2] - one.box[0], two.box[2] - two.box[0]):
+                    found[number] = other
+                    break
+        return found
+
+    def _next_beside(self) -> dict[int, int]:
+        starts = {segment.words[0]: number for number, segment in enumerate(self._segments)}
+        found = {}
+        for number, segment in enumerate(self._segments):
+            after = self._placed.right.get(segment.words[-1])
+            if (
+                after is not None
+                and after in starts
+                and abs(self._shown[after].middle - segment.middle) < (_LEVEL * segment.height)
+            ):
+                found[number] = starts[after]
+        return found
+
+    def _finding(self, doubt: Doubt, before: int, after: int, first: int, last: int) -> Finding:
+        page = f"{self._phrase(before, -1)} {self._phrase(after, 1)}"
+        low = min(first, last)
+        context = " ".join(word.text for word in self._written[low : low + 4])
+        return Finding(doubt, page, context[:_MOST_QUOTED], union([self._shown[before].box, self._shown[after].box]))
+
+    def _phrase(self, at: int, step: int) -> str:
+        beside = self._placed.right if step > 0 else self._placed.left
+        other = beside.get(at)
+        texts = [self._shown[at].text]
+        if other is not None and self._is_close(*((at, other) if step > 0 else (other, at))):
+            texts.append(self._shown[other].text)
+        return " ".join(texts[::step])
+
+
+def _is_gutter(gap: Box, other: Box) -> bool:
+    """Whether two gaps are one above the other."""
+    shared = min(gap[2], other[2]) - max(gap[0], other[0])
+    is_apart = gap[3] <= other[1] + 0.5 or other[3] <= gap[1] + 0.5
+    return is_apart and shared > _OVERLAPS * min(gap[2] - gap[0], other[2] - other[0])
+
+
+@dataclass(frozen=True)
+class _Cell:
+    slot: Slot
+    words: tuple[Shown, ...]
+    box: Box
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+    @property
+    def height(self) -> float:
+        return median(word.height for word in self.words)
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)[:_MOST_QUOTED]
+
+    def gaps(self) -> Iterator[Box]:
+        """Yield the gaps in its lines that are wider than blanks."""
+        for left, right in pairwise(self.words):
+            height = min(left.height, right.height)
+            if abs(left.middle - right.middle) < _LEVEL * height and right.box[0] - left.box[2] > _PHRASE * height:
+                yield left.box[2], left.box[1], right.box[0], left.box[3]
+
+
+class _Tables:
+    """The tables of a label, with the places of their cells."""
+
+    def __init__(self, placed: PlacedLabel) -> None:
+        self._held: dict[Slot, list[Shown]] = defaultdict(list)
+        for word, places in zip(placed.written, placed.places, strict=True):
+            if word.slot is not None:
+                self._held[word.slot].extend(placed.shown[at] for at in places)
+
+    def all(self) -> Iterator["_Table"]:
+        """Yield each table that has cells on the page."""
+        tables: dict[int, list[_Cell]] = defaultdict(list)
+        for slot, words in self._held.items():
+            if words:
+                tables[slot.table].append(_Cell(slot, tuple(words), union([word.box for word in words])))
+        for cells in tables.values():
+            yield _Table(cells)
+
+
+class _Table:
+    def __init__(self, cells: Sequence[_Cell]) -> None:
+        self._cells = cells
+
+    def astray(self) -> Iterator[Finding]:
+        """Cells that the page has in another row or column."""
+        rows: dict[int, list[_Cell]] = defaultdict(list)
+        columns: dict[int, list[_Cell]] = defaultdict(list)
+        for cell in self._cells:
+            if cell.slot.rows == 1:
+                rows[cell.slot.row].append(cell)
+            if cell.slot.columns == 1:
+                columns[cell.slot.column].append(cell)
+        found: dict[Slot, tuple[_Cell, _Cell]] = {}
+        for line in rows.values():
+            for cell, other in pairwise(sorted(line, key=lambda cell: cell.slot.column)):
+                is_beside = cell.box[2] <= other.box[0] + 0.3 * cell.height
+                is_level = min(cell.box[3], other.box[3]) - max(cell.box[1], other.box[1]) > -0.2 * cell.height
+                if not is_level or not (is_beside or self._is_leftwards):
+                    found.setdefault(other.slot, (cell, other))
+        for line in columns.values():
+            for cell, other in pairwise(sorted(line, key=lambda cell: cell.slot.row)):
+                if cell.slot.row + cell.slot.rows > other.slot.row:
+                    continue
+                if other.middle[1] - cell.middle[1] < _LEVEL * min(cell.height, other.height):
+                    found.setdefault(other.slot, (cell, other))
+        for cell, other in found.values():
+            yield Finding(Doubt.ASTRAY, other.text, f"{cell.text} | {other.text}", other.box)
+
+    @property
+    def _is_leftwards(self) -> bool:
+        return any(runs_leftwards(word.text) for cell in self._cells for word in cell.words)
+
+    def merged(self) -> Iterator[Finding]:
+        """Cells of one column with the same gap in each: two columns of the page."""
+        columns: dict[int, list[tuple[_Cell, Box]]] = defaultdict(list)
+        for cell in self._cells:
+            if cell.slot.columns == 1:
+                columns[cell.slot.column].extend((cell, gap) for gap in cell.gaps())
+        for found in columns.values():
+            for cell, gap in found:
+                rows = {other.slot.row for other, its in found if _is_gutter(gap, its)}
+                if rows - {cell.slot.row}:
+                    yield Finding(Doubt.MERGED, cell.text, cell.text, cell.box)
+
+    def split(self) -> Iterator[Finding]:
+        """Headings with nothing below them, over cells that the label has in the column beside."""
+        columns: dict[int, list[_Cell]] = defaultdict(list)
+        for cell in self._cells:
+            columns[cell.slot.column].append(cell)
+        first = min(cell.slot.row for cell in self._cells)
+        for number, cells in columns.items():
+            if len(cells) > 1 or cells[0].slot.row != first or cells[0].slot.columns > 1:
+                continue
+            for beside in (columns.get(number - 1, []), columns.get(number + 1, [])):
+                x0, x1 = cells[0].box[0], cells[0].box[2]
+                has_heading = any(cell.slot.row == first for cell in beside)
+                if not has_heading and sum(x0 < cell.middle[0] < x1 for cell in beside) > 1:
+                    yield Finding(Doubt.SPLIT, cells[0].text, cells[0].text, cells[0].box)
+
+    def headings(self) -> Iterator[Finding]:
+        """First and last rows of one text that is set larger than the others, or stands further off, or is numbered."""
+        rows: dict[int, list[_Cell]] = defaultdict(list)
+        for cell in self._cells:
+            rows[cell.slot.row].append(cell)
+        order = [rows[row] for row in sorted(rows)]
+        gaps = [min(c.box[1] for c in after) - max(c.box[3] for c in before) for before, after in pairwise(order)]
+        if len(order) < _LEAST_ROWS:
+            return
+        for cells, gap, others in ((order[0], gaps[0], gaps[1:]), (order[-1], gaps[-1], gaps[:-1])):
+            rest = [cell.height for cell in self._cells if cell.slot.row != cells[0].slot.row]
+            is_larger = cells[0].height > _LARGER * median(rest)
+            is_off = gap > max(others) + _OFF * median(rest)
+            is_numbered = bool(_SECTION.match(cells[0].text))
+            if len(cells) == 1 and (is_larger or is_off or is_numbered):
+                yield Finding(Doubt.HEADING, cells[0].text, cells[0].text, cells[0].box)
