@@ -2,7 +2,7 @@
 
 Usage: python measurements/image_witness.py PDF …
 
-Each PDF is read as it is, and with the /ToUnicode maps of its fonts changed: every letter said to be the next one; `e`
+Each PDF is read as it is, and with the /ToUnicode maps of its fonts changed, or made: every letter said to be the next one; `e`
 and `o` exchanged; `3` and `8`. A change counts where a page that is read shows one of the changed characters in at
 least two words of one font. Processor time is set beside that of labelling without a witness.
 """
@@ -47,6 +47,8 @@ def with_lies(path: Path, says: Callable[[str], str]) -> Any:
     pdf = pymupdf.open(path)
     for xref in range(1, pdf.xref_length()):
         kind, value = pdf.xref_get_key(xref, "ToUnicode")
+        if kind != "xref" and pdf.xref_get_key(xref, "Subtype")[1] in ("/Type1", "/TrueType"):
+            _claim(pdf, xref, says)
         if kind != "xref":
             continue
         number = int(value.split()[0])
@@ -55,6 +57,20 @@ def with_lies(path: Path, says: Callable[[str], str]) -> Any:
         changed = "".join(_changed(part, says) if part.startswith("beginbf") else part for part in parts)
         pdf.update_stream(number, changed.encode("latin-1"))
     return pymupdf.open(stream=pdf.tobytes(), filetype="pdf")
+
+
+def _claim(pdf: Any, font: int, says: Callable[[str], str]) -> None:
+    """Give a font without a map one for ASCII, which most such fonts are coded in."""
+    rows = "".join(f"<{code:02X}> <{ord(says(chr(code))):04X}>\n" for code in range(0x21, 0x7F))
+    number = pdf.get_new_xref()
+    pdf.update_object(number, "<<>>")
+    pdf.update_stream(
+        number,
+        b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def\n"
+        b"1 begincodespacerange <00> <ff> endcodespacerange\n"
+        + f"94 beginbfchar\n{rows}endbfchar\nendcmap end end".encode(),
+    )
+    pdf.xref_set_key(font, "ToUnicode", f"{number} 0 R")
 
 
 def _changed(block: str, says: Callable[[str], str]) -> str:
