@@ -2,9 +2,9 @@
 
 Usage: python measurements/image_witness.py PDF …
 
-Each PDF is read as it is, and with the /ToUnicode maps of its fonts changed, or made: every letter said to be the next one; `e`
-and `o` exchanged; `3` and `8`. A change counts where a page that is read shows one of the changed characters in at
-least two words of one font. Processor time is set beside that of labelling without a witness.
+Each PDF is read as it is, and with the /ToUnicode maps of its fonts changed, or made: every letter said to be the next
+one; `e` and `o` exchanged; `3` and `8`. A change counts where words of a page that is read differ by it, two at least.
+Processor time is set beside that of labelling without a witness.
 """
 
 import argparse
