@@ -26,5 +26,6 @@ def advice(refused: Mapping[str, int]) -> str:
     one = found.total() == 1
     return (
         f"{found.total()} page{'' if one else 's'} can be read but {'has' if one else 'have'} no usable text layer "
-        f"({counts}): `scribetune teach MODEL` lets a model label such pages, `scribetune review --unlabelled` lets you"
+        f"({counts}): `scribetune teach MODEL` lets a model label such pages "
+        "(rapidocr for MODEL: two readers, no model), `scribetune review --unlabelled` lets you"
     )

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_PAGES_SHARE = 0.1  # of a document's pages, and one more: so many are read at most
-_WORDS = 24  # of a page are read, more or fewer as it has fonts
-_LEAST_OF_FONT, _MOST_OF_FONT = 3, 12
+_PAGES_SHARE = 0.05  # of a document's pages, and one more: so many are read at most
+_WORDS = 16  # of a page are read, more or fewer as it has fonts
+_LEAST_OF_FONT, _MOST_OF_FONT = 2, 12
 _NARROWED = 0.7  # of its width: what a PDF draws is read as well, in less time
 _LEAST_LETTERS, _MOST_LETTERS = 3, 14
 _LEAST_SIZE = 5.0  # points

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
 BY_TWO, BY_ONE = "rapidocr and tesseract", "rapidocr, twice"
 """Who read a page."""
 _CERTAIN = 0.95
-_BESIDE = 1.5  # of a line's height: a colon may stand so far behind it
+_BESIDE = 2.5  # of a line's height: a colon may stand so far behind it
 _AROUND = 0.12  # of its height
 _MARGIN_PX = 12
 _TIMEOUT_S = 600
+_END_MARKS = ":.,;"  # that may stand a little apart from a line
 _BESIDES = 0.2  # of their heights that two lines at one height share
 _SAME_ROW = 0.4
 
@@ -88,6 +90,8 @@ def lines_of(image: "Image", languages: str) -> list[DoublyRead]:
         text, others = first[number].text.strip(), [second[number]]
         if number in at:
             with_ends = first[at[number]].text.strip()
+            if Counter(_letters(with_ends)) - Counter(_letters(text)) - Counter(_END_MARKS * len(with_ends)):
+                with_ends = text  # a rule read as a 1, or another line's letters
             # What stands beside it is a part of the line where the first reader says so, else dirt.
             others = [second[at[number]], *others] if _letters(with_ends) == _letters(text) else [second[at[number]]]
             text = with_ends

@@ -47,7 +47,9 @@ def test_a_mark_that_stands_apart_belongs_to_its_line_where_both_see_it(monkeypa
     assert line.agrees is False
     (line,) = read_as(monkeypatch, drawn((132,)), ["Total", "Total"], ["Total", "Total ~"])  # dirt
     assert (line.text, line.agrees) == ("Total", True)
-    (line,) = read_as(monkeypatch, drawn((200,)), ["Total", "never asked"], ["Total"])  # too far off
+    (line,) = read_as(monkeypatch, drawn((132,)), ["24.00", "124.00"], ["24.00", "124.00"])  # a rule
+    assert (line.text, line.agrees) == ("24.00", True)
+    (line,) = read_as(monkeypatch, drawn((250,)), ["Total", "never asked"], ["Total"])  # too far off
     assert line.text == "Total"
 
 

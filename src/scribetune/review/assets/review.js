@@ -16,7 +16,7 @@ const REFUSED = {
   formula_lost: "formula lost", formula: "formula without LaTeX", review: "formula to be reviewed",
   table_doubtful: "table doubtful",
   low_trust: "label in doubt",
-  low_agreement: "OCR reads other words", too_short: "too short", too_long: "too long", rejected: "rejected",
+  low_agreement: "the image says otherwise", too_short: "too short", too_long: "too long", rejected: "rejected",
 };
 // What speaks against a label, as dataset/trust.py says it; behind a colon stand how much of it there is, and where.
 const DOUBTS = [
