@@ -37,7 +37,6 @@ covered_text     words under dark bars, which nobody sees
 form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables
 sampled_pages    a few pages of a document, which say what is usual in it
-running_lines    headers and feet of its pages, told by standing where others stand
 heading_levels   levels of headings in the whole document
 reading_order    columns one after another, what runs across them between
 running_heads    running heads, feet and page numbers: what repeats over the pages of a document

@@ -28,7 +28,6 @@ from scribetune.labels.page_blocks import Kind, PageBlock, is_caption
 from scribetune.labels.reading_order import Column
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.running_heads import NO_HEADS, Heads
-from scribetune.labels.running_lines import Apart, RunningLines
 from scribetune.labels.tables import cell_words, repair, sections
 from scribetune.labels.tables.between_rules import tables_between
 from scribetune.labels.tables.cells import Box, PageTable, Word, holds, union
@@ -49,7 +48,6 @@ _KINDS = {
 _MOSTLY_PICTURE = 0.4
 _COLUMN_LINES = 3
 _MANY_FRAMES = 6
-_NOTHING_RUNS = RunningLines()
 _DIVIDED = (Kind.TEXT, Kind.LIST, Kind.HEADING)
 _NO_TEXT = ("table", "picture", "formula")
 _COVERED = 0.6
@@ -63,20 +61,19 @@ def blocks_of(
     layer: TextLayer,
     rules: Rules,
     framed: Sequence[RuledTable] = (),
-    running: RunningLines = _NOTHING_RUNS,
     heads: Heads = NO_HEADS,
 ) -> list[PageBlock]:
     """Return the blocks of a page in reading order, the tables that lines frame among them, running heads around them.
 
     It is a pymupdf.Page that is not rotated, of a document without structure tree (`layout_model.without_tags`), on
-    whose pages `running` runs along.
+    whose pages `heads` run along.
     """
     found = layout_model.regions_of(page)
     tables = [table.table.box for region in found for table in region.tables]
     heads = running_heads.without_tables(heads, tables, layer.lines)
     layer, outside = running_heads.apart(layer, heads)
     kept = [region for region in found if not (region.kind == "table" and heads.hold(_area_of(region)))]
-    blocks = _of_regions(kept, layer, rules, framed, running, page)
+    blocks = _of_regions(kept, layer, rules, framed, page)
     return running_heads.around(blocks, outside)
 
 
@@ -85,11 +82,9 @@ def _of_regions(
     layer: TextLayer,
     rules: Rules,
     framed: Sequence[RuledTable],
-    running: RunningLines,
     page: Any,
 ) -> list[PageBlock]:
     """Return the blocks of a page from the regions that the model found."""
-    is_first = page.number == 0
     framed = [one for one in framed if not _is_in_picture(one.table.box, regions)]
     regions = _around(framed, [_drawn(region, rules) for region in regions], layer.words)
     straight = _straight(page, layer)
@@ -99,10 +94,10 @@ def _of_regions(
     blocks = [_block(region, layer, straight, rules) for region in regions]
     if sum(block.kind is Kind.TABLE and not _is_table(block) for block in blocks) >= _MANY_FRAMES:
         # Words or lines of running text framed one by one: the table finder cut the page to pieces.
-        return plain_pages.blocks_of(layer, running, is_first=is_first)
+        return plain_pages.blocks_of(layer)
     areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
     lines, numbers = line_numbers.apart(layer.lines)
-    edges, blocks, held, rest = _divided(lines, blocks, areas, running, layer.height)
+    held, rest = _assigned(lines, blocks, areas)
     blocks, held, columns = _in_order(blocks, areas, held)
     blocks = [_or_program(block, lines) for block, lines in zip(blocks, held, strict=True)]
     room = LineRoom([line for some in (*held, rest) for line in some], columns)
@@ -127,31 +122,7 @@ def _of_regions(
     tables = [block.box for block in filled if block.kind is Kind.TABLE]
     merged = plain_pages.merged(filled, _of_nobody(rest, room, tables))
     room = LineRoom(layer.lines)
-    header = plain_pages.edge_blocks(edges.header, Kind.HEADER, room, headings if is_first else float("inf"))
-    foot = plain_pages.edge_blocks(edges.foot, Kind.FOOTER, room)
-    return [*header, *merged, *foot, *plain_pages.numbered(numbers)]
-
-
-def _divided(
-    lines: Sequence[Line], blocks: Sequence[PageBlock], areas: Sequence[Box], running: RunningLines, height: float
-) -> tuple[Apart, list[PageBlock], list[list[Line]], list[Line]]:
-    """Give lines to the header or the foot of the page, to blocks, or to nobody: (edges, blocks, held, rest).
-
-    What the model takes for a header below the one that runs along on all pages, is text.
-    """
-    held, rest = _assigned(lines, blocks, areas)
-    outside = [line for block, some in zip(blocks, held, strict=True) if not _is_table(block) for line in some]
-    edges = running.apart([*outside, *rest], height)
-    gone = {id(line) for line in (*edges.header, *edges.foot)}
-    held = [[line for line in some if id(line) not in gone] for some in held]
-    rest = [line for line in rest if id(line) not in gone]
-    known = {Kind.HEADER: bool(edges.header), Kind.FOOTER: bool(edges.foot)}
-    return (
-        edges,
-        [replace(block, kind=Kind.TEXT) if known.get(block.kind) else block for block in blocks],
-        held,
-        rest,
-    )
+    return [*merged, *plain_pages.numbered(numbers)]
 
 
 def _or_program(block: PageBlock, lines: Sequence[Line]) -> PageBlock:

@@ -16,7 +16,6 @@ from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_mark
 from scribetune.labels.paragraphs import Paragraph
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rule, Rules
-from scribetune.labels.running_lines import RunningLines
 from scribetune.labels.tables.cells import Box, Word, union
 from scribetune.labels.tables.lines import Segment, TableLine, is_figure, lines_of
 from scribetune.labels.text_layer import Line, TextLayer, visual_lines
@@ -42,7 +41,6 @@ _STRETCHED_BLANKS = 4
 _APART = 40.0  # points between two columns of figures
 _ONE_LINE = 6.0  # points between the strokes of a double line
 _STRETCH = 1.6
-_NOTHING_RUNS = RunningLines()
 _ONE_ROW = 0.5  # heights of a line
 _STACK = 3  # lines
 _CELL_GAP = 4.0  # sizes of the font, between cells of a running header
@@ -147,11 +145,8 @@ def _is_stretched(row: TableLine) -> bool:
     return gaps[-1] <= max(_STRETCH * gaps[len(gaps) // 2], gaps[len(gaps) // 2] + 0.25 * row.height)
 
 
-def blocks_of(layer: TextLayer, running: RunningLines = _NOTHING_RUNS, *, is_first: bool = False) -> list[PageBlock]:
-    """Cut a page of running text into blocks, in reading order.
-
-    `running` is what runs along on the document's pages; the first may have its title there.
-    """
+def blocks_of(layer: TextLayer) -> list[PageBlock]:
+    """Cut a page of running text into blocks, in reading order."""
     figures = [
         PageBlock(Kind.FIGURE, image)
         for image in layer.images
@@ -162,19 +157,13 @@ def blocks_of(layer: TextLayer, running: RunningLines = _NOTHING_RUNS, *, is_fir
     lines, numbers = line_numbers.apart(layer.lines)
     for line in reading_order.over_pictures(lines, layer.images):
         (beside if _beside_page(line, layer) else upright).append(line)
-    parts = running.apart(upright, layer.height)
-    blocks = blocks_of_lines(parts.body, layer.width, layer.height)
+    blocks = blocks_of_lines(upright, layer.width, layer.height)
     blocks = merged(blocks, [figure for figure in figures if not _behind_text(figure.box, layer.lines)])
-    headings = heading_body(layer.lines) if is_first else float("inf")
-    room = LineRoom(upright)
-    header = edge_blocks(parts.header, Kind.HEADER, room, headings)
-    foot = edge_blocks(parts.foot, Kind.FOOTER, room)
-    others = [*numbered(numbers), *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
-    return [*header, *blocks, *foot, *others]
+    return [*blocks, *numbered(numbers), *(PageBlock(Kind.FOOTER, line.box, (line,)) for line in beside)]
 
 
-def edge_blocks(lines: Sequence[Line], kind: Kind, room: LineRoom, headings: float = float("inf")) -> list[PageBlock]:
-    """Return what runs along at an edge of a page as blocks, row by row; what is larger than `headings` heads it."""
+def edge_blocks(lines: Sequence[Line], kind: Kind, room: LineRoom) -> list[PageBlock]:
+    """Return what runs along at an edge of a page as blocks, row by row."""
     if not lines:
         return []
     is_rtl = is_right_to_left("".join(line.text for line in lines))
@@ -191,10 +180,7 @@ def edge_blocks(lines: Sequence[Line], kind: Kind, room: LineRoom, headings: flo
             else:
                 columns.extend([cell] for cell in cells)
             is_single = len(cells) == 1
-    return [
-        block_of(part, Kind.HEADING if is_heading(part.lines, headings) else kind)
-        for part in paragraphs.of_columns(columns, room=room)
-    ]
+    return [block_of(part, kind) for part in paragraphs.of_columns(columns, room=room)]
 
 
 def _rows(lines: Sequence[Line]) -> list[list[Line]]:

@@ -26,7 +26,6 @@ from scribetune.labels import (
     plain_pages,
     ruling_lines,
     running_heads,
-    running_lines,
     sampled_pages,
     structure,
     tag_tree,
@@ -112,10 +111,6 @@ class PageReader:
     @cached_property
     def _levels(self) -> heading_levels.Levels:
         return heading_levels.of_sample(self._sample)
-
-    @cached_property
-    def _running(self) -> running_lines.RunningLines:
-        return running_lines.of_sample(self._sample)
 
     @cached_property
     def _sample(self) -> list[sampled_pages.SampledPage]:
@@ -235,10 +230,10 @@ class PageReader:
         body, outside = running_heads.apart(layer, heads)
         framed = [found for found in framed if not heads.hold(found.table.box)]
         if not framed and is_plain:
-            blocks = plain_pages.blocks_of(body, self._running, is_first=page.number == 0)
+            blocks = plain_pages.blocks_of(body)
             blocks = running_heads.around(blocks, outside)
         else:
-            blocks = layout_analysis.blocks_of(changed, layer, rules, framed, self._running, heads)
+            blocks = layout_analysis.blocks_of(changed, layer, rules, framed, heads)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
             if page.number == 0:
                 blocks = heading_levels.without_authors(blocks, self._levels)

@@ -1,7 +1,7 @@
 """A sample of a document's pages, always the same: what stands on them says what is usual in the document.
 
-Labels are written page by page, in any order: what a page alone does not tell (how large headings are, which lines run
-along at the edges of all pages) a few pages do, looked at once.
+Labels are written page by page, in any order: what a page alone does not tell (how large headings are) a few pages do,
+looked at once.
 """
 
 import logging
