@@ -42,7 +42,7 @@ def test_every_command_about_a_build_takes_its_folder_by_the_same_names(name: st
 
 def test_the_first_help_says_what_the_tool_is_for_and_groups_the_commands() -> None:
     said = invoked("--help")
-    assert "From a folder of PDFs to a document-OCR model" in said
+    assert "From a folder of PDFs and page images to a document-OCR model" in said
     assert "─ Build ─" in said and "─ Labels ─" in said and "─ What made what ─" in said
     assert "--install-completion" in said
     assert said.index("build ") < said.index("review ") < said.index("whence ")

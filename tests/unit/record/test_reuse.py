@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +25,9 @@ CORRECTIONS = Path("data/corrections")
 class Reader:
     """Stands in for `reader.PageReader`, whose layout models are slow to load: the text layer as it is."""
 
-    def __init__(self, path: str, password: str, settings: reader.LabelSettings) -> None:
+    def __init__(
+        self, path: str, password: str, settings: reader.LabelSettings, readable: Collection[int] | None = None
+    ) -> None:
         self._pdf = rendering.open_pdf(path, password)[0]
 
     def read(self, index: int, *, has_unseen: bool = False) -> reader.PageText:
