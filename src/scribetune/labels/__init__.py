@@ -33,6 +33,7 @@ line_ends        what stands between two lines of a text: a blank, nothing, or a
 equal_widths     equally wide characters: code, or a font that is so by nature
 text_pages       MuPDF's text pages, read without decoding the images on them, text drawn several times once
 accents          accents drawn as characters of their own, put on their letters
+underscores      underscores drawn as rules, made characters of the words that they join
 covered_text     words under dark bars, which nobody sees
 form_fields      values of form fields, put beside their labels
 ruling_lines     the straight lines drawn on a page: what frames and divides its tables

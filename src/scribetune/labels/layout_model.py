@@ -134,9 +134,9 @@ def _extract_once(page: Any) -> None:
         heights = bool(pymupdf.TOOLS.set_small_glyph_heights())
         key = (None if clip is None else tuple(clip), flags, heights, bool(pymupdf.TOOLS.unset_quad_corrections()))
         if matrix is not None:
-            return text_pages.prepared(extract(clip=clip, flags=flags, matrix=matrix))
+            return text_pages.prepared(extract(clip=clip, flags=flags, matrix=matrix), None)  # drawn elsewhere
         if key not in texts:
-            texts[key] = text_pages.prepared(extract(clip=clip, flags=flags))
+            texts[key] = text_pages.prepared(extract(clip=clip, flags=flags), page)
         return texts[key]
 
     drawn: dict[bool, Sequence[Mapping[str, Any]]] = {}

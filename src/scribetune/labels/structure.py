@@ -48,7 +48,6 @@ _OF_CELLS = frozenset(
 _HELD = frozenset({"L", "Table", "TOC", "Div", "H1", "H2", "H3", "H4", "H5", "H6"})
 Place = tuple[int, int, int, int]
 """A box in whole points."""
-_MONO = 8  # span flag of MuPDF
 _PAGE_NUMBER = re.compile(r"(?:\d|\b[ivxlc]+)$", re.IGNORECASE)
 _NOTES = frozenset({"Note", "FENote"})
 _MARKER = re.compile(r"\(?(?:\w{1,4}|\d{1,2}(?:\.\d{1,2})+)[.)]")
@@ -443,7 +442,7 @@ def _place(box: Sequence[float]) -> Place:
 
 
 def _has_equal_widths(block: dict[str, Any]) -> bool:
-    return any(span["flags"] & _MONO for line in block.get("lines", []) for span in line["spans"]) or any(
+    return any(text_layer.is_mono(span) for line in block.get("lines", []) for span in line["spans"]) or any(
         map(_has_equal_widths, block.get("blocks", []))
     )
 

@@ -31,6 +31,7 @@ _MATH_FONT = re.compile(
 _MATH_CHARACTER = re.compile(
     "[\u2200-\u2211\u2213-\u2218\u221a-\u2263\u2266-\u22ef\u27c0-\u27ef\u2a00-\u2aff\U0001d400-\U0001d7ff]"
 )
+_MONO_FONT = re.compile(r"Nimbus ?Mon|Courier|CMTT|SFTT|LMMono")  # not all say so of themselves
 _UNKNOWN = "\ufffd"
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff\ufffd]")
 _WORDS_AT_ONCE = 64  # compared with the boxes near them
@@ -357,7 +358,7 @@ def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> L
             span["size"],
             bool(span["flags"] & _BOLD),
             bool(span["flags"] & _ITALIC),
-            bool(span["flags"] & _MONO),
+            is_mono(span),
             raised[number],
             bool(_MATH_FONT.search(span["font"])),
             lowered[number],
@@ -365,6 +366,11 @@ def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> L
         for number, span in enumerate(spans)
     )
     return Line(made, union([span.box for span in made]), block, horizontal)
+
+
+def is_mono(span: Mapping[str, Any]) -> bool:
+    """Whether the characters of a span's font, of a dictionary of MuPDF's, are equally wide."""
+    return bool(span["flags"] & _MONO or _MONO_FONT.search(span["font"]))
 
 
 def _without_quarter_blank(span: Mapping[str, Any], text: str) -> str:

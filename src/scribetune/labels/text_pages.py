@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from scribetune.labels import accents
+from scribetune.labels import accents, underscores
 from scribetune.labels.tables.cells import Box
 
 _NEXT = 8  # texts of the same words that are compared: those next below
@@ -26,7 +26,7 @@ _LEADER = re.compile("([\ue000-\uf8ff\ufffd])\\1{5,}")
 
 def text_page(page: Any, flags: int) -> Any:
     """Return a pymupdf.Page's text, by PyMuPDF's TEXT_… flags, without the data of images."""
-    return prepared(page.get_textpage(flags=flags))
+    return prepared(page.get_textpage(flags=flags), page)
 
 
 def text_page_once(page: Any, flags: int) -> Any:
@@ -41,7 +41,7 @@ def text_page_once(page: Any, flags: int) -> Any:
     words = [(word[4], word[:4]) for word in found.extractWORDS()]
     if len(words) <= _MOST_WORDS and doubled(words):
         found = page.get_textpage(flags=flags | pymupdf.TEXT_COLLECT_STYLES)
-    return prepared(found)
+    return prepared(found, page)
 
 
 def doubled(texts: Sequence[tuple[str, Box]]) -> set[int]:
@@ -109,9 +109,14 @@ def _overlap(box: Box, other: Box) -> float:
     return across * down / min((part[2] - part[0]) * (part[3] - part[1]) for part in (box, other))
 
 
-def prepared(found: Any) -> Any:
-    """Return a pymupdf.TextPage with accents on their letters, whose dictionaries give images without their data."""
+def prepared(found: Any, page: Any) -> Any:
+    """Return a page's pymupdf.TextPage with accents on their letters and underscores that are drawn.
+
+    Its dictionaries give images without their data. Without a page (None) there are no drawings.
+    """
     accents.compose(found)
+    if page is not None:
+        underscores.compose(found, page)
     return without_image_data(found)
 
 

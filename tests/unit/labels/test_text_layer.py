@@ -140,3 +140,18 @@ def test_lines_of_characters_without_a_meaning_are_none() -> None:
     page.insert_text((72, 140), "seen", fontsize=12, fontname="F0")
     said = {known.has_glyph(ord(letter)): "\ufffd" if letter in "xy" else letter for letter in "xyseen"}
     assert [line.text for line in text_layer.read(with_claims(made, said)[0]).lines] == ["seen"]
+
+
+@pytest.mark.parametrize(
+    ("font", "flags", "mono"),
+    [
+        ("NimbusMonL-Regu", 4, True),  # TeX's Courier, which does not say so
+        ("Courier-Bold", 16, True),
+        ("CMTT10", 4, True),
+        ("Menlo", 8, True),
+        ("NimbusRomNo9L-Regu", 4, False),
+        ("CMTI10", 2, False),
+    ],
+)
+def test_fonts_of_equal_widths_are_known_by_flag_or_name(font: str, flags: int, mono: bool) -> None:
+    assert text_layer.is_mono({"font": font, "flags": flags}) is mono
