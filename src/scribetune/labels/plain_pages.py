@@ -201,10 +201,13 @@ def across(row: Sequence[Line]) -> list[Line]:
 
 
 def cells_of(row: Sequence[Line]) -> list[Line]:
-    """Join the lines of a row that stand near each other; return its cells in the order in which they are read."""
+    """Join the lines of a row that stand near each other, or are a name and its value; return its cells as read."""
     cells: list[list[Line]] = []
     for line in sorted(row, key=lambda line: line.box[0]):
-        if cells and line.box[0] - cells[-1][-1].box[2] < _CELL_GAP * min(line.size, cells[-1][-1].size):
+        before = cells[-1][-1] if cells else None
+        if before is not None and (
+            line.box[0] - before.box[2] < _CELL_GAP * min(line.size, before.size) or before.text.endswith(":")
+        ):
             cells[-1].append(line)
         else:
             cells.append([line])

@@ -173,16 +173,14 @@ def on_pages(*lines: tuple[float, float, str]) -> pymupdf.Document:
 
 
 def test_rows_are_read_one_by_one_and_their_parts_apart(tmp_path: Path) -> None:
-    """So they are where a row has one part less, and where a part is the larger one of its row."""
-    pdf = on_pages(
-        (40, 60, "Old houses"), (300, 60, "Version seven"), (40, 74, "of the valley"), (300, 74, "Print two")
-    )
+    """A name stays with its value; a part of a row may be larger than the others."""
+    pdf = on_pages((40, 60, "Old houses"), (300, 60, "Version seven"), (40, 74, "Kind:"), (300, 74, "Print two"))
     for number, page in enumerate(pdf):
         page.insert_text((80, 571), "Meadow Press", fontsize=16)
         page.insert_text((40, 568), str(number + 1), fontsize=9)
         page.insert_text((320, 583), "A-1907", fontsize=7)
     paragraphs = label(pdf, tmp_path, 2, "keep").strip().split("\n\n")
-    assert paragraphs[:4] == ["Old houses", "Version seven", "of the valley", "Print two"]
+    assert paragraphs[:3] == ["Old houses", "Version seven", "Kind: Print two"]
     assert paragraphs[-3:] == ["3", "Meadow Press", "A-1907"]
 
 
