@@ -43,7 +43,7 @@ _ONE_LINE = 6.0  # points between the strokes of a double line
 _STRETCH = 1.6
 _ONE_ROW = 0.5  # heights of a line
 _STACK = 3  # lines
-_CELL_GAP = 4.0  # sizes of the font, between cells of a running header
+_CELL_GAP = 2.5  # sizes of the smaller font, between cells of a running header
 _LARGER = 1.15  # sizes of the body: headings are
 _TITLE = 1.3  # sizes of the body: titles are broken anywhere
 _SLACK = 2.5  # sizes of the font, by which headings are broken before their line is full
@@ -169,12 +169,12 @@ def edge_blocks(lines: Sequence[Line], kind: Kind, room: LineRoom) -> list[PageB
     is_rtl = is_right_to_left("".join(line.text for line in lines))
     found = reading_order.columns(lines, paragraphs.body_size(lines), right_to_left=is_rtl)
     # Addresses side by side; fewer lines are cells of rows.
-    parts = found if min(len(_rows(some)) for some in found) >= _STACK else [lines]
+    parts = found if min(len(in_rows(some)) for some in found) >= _STACK else [lines]
     columns: list[list[Line]] = []
     for some in parts:
         is_single = False
-        for row in _rows(some):
-            cells = _cells(row)
+        for row in in_rows(some):
+            cells = cells_of(row)
             if len(cells) == 1 and is_single:
                 columns[-1].extend(cells)
             else:
@@ -183,7 +183,7 @@ def edge_blocks(lines: Sequence[Line], kind: Kind, room: LineRoom) -> list[PageB
     return [block_of(part, kind) for part in paragraphs.of_columns(columns, room=room)]
 
 
-def _rows(lines: Sequence[Line]) -> list[list[Line]]:
+def in_rows(lines: Sequence[Line]) -> list[list[Line]]:
     """Return lines in rows of one height, from top to bottom."""
     rows: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: line.middle[1]):
@@ -194,16 +194,24 @@ def _rows(lines: Sequence[Line]) -> list[list[Line]]:
     return rows
 
 
-def _cells(row: Sequence[Line]) -> list[Line]:
-    """Join the lines of a row that stand near each other; return its cells in the order in which they are read."""
+def across(row: Sequence[Line]) -> list[Line]:
+    """Return the lines of a row in the order in which they are read."""
+    is_rtl = is_right_to_left("".join(line.text for line in row))
+    return sorted(row, key=lambda line: line.box[0], reverse=is_rtl)
+
+
+def cells_of(row: Sequence[Line]) -> list[Line]:
+    """Join the lines of a row that stand near each other, or are a name and its value; return its cells as read."""
     cells: list[list[Line]] = []
     for line in sorted(row, key=lambda line: line.box[0]):
-        if cells and line.box[0] - cells[-1][-1].box[2] < _CELL_GAP * line.size:
+        before = cells[-1][-1] if cells else None
+        if before is not None and (
+            line.box[0] - before.box[2] < _CELL_GAP * min(line.size, before.size) or before.text.endswith(":")
+        ):
             cells[-1].append(line)
         else:
             cells.append([line])
-    joined = [line for cell in cells for line in visual_lines(cell)]
-    return joined[::-1] if is_right_to_left("".join(line.text for line in row)) else joined
+    return across([line for cell in cells for line in visual_lines(cell)])
 
 
 def numbered(numbers: Sequence[Line]) -> list[PageBlock]:

@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any
 
 from scribetune.core import isolation
+from scribetune.labels import plain_pages
 from scribetune.labels.page_blocks import Kind, PageBlock
 from scribetune.labels.tables.cells import Box, union
 from scribetune.labels.text_layer import Line, TextLayer
@@ -33,6 +34,7 @@ _FORM = 0.5  # of a page's lines: where more are the same on another page, both 
 _FEW_ROWS = 5
 _WIDE = 2.0  # times a line's height: a gap that divides it
 _NEAR = 2.0  # times a line's height, to the next line of a table
+_EDGES = (Kind.HEADER, Kind.FOOTER)
 _NUMBERS = re.compile(r"(\d+)")
 _ROMAN = re.compile(r"[ivxl]{1,7}", re.IGNORECASE)
 _ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10, "l": 50}
@@ -163,7 +165,7 @@ class RunningHeads:
         top, bottom = Heads().top, Heads().bottom
         for number, (row, count) in enumerate(zip(page.rows, counts, strict=True)):
             in_margin = row.box[3] < _MARGIN * page.height
-            if row.box[3] > _HEAD * page.height:
+            if row.box[1] > _HEAD * page.height:
                 break
             if is_running(row, count, in_margin):
                 if _heads_table(page.rows, number):
@@ -223,35 +225,49 @@ def apart(layer: TextLayer, heads: Heads) -> tuple[TextLayer, list[PageBlock]]:
         lines=tuple(line for line in layer.lines if id(line) not in gone),
         words=tuple(word for word in layer.words if not any(_is_in(word.centre, line.box) for line in running)),
     )
-    return rest, [_block(row, heads) for row in _lines_in_rows(running)]
+    return rest, [block for row in plain_pages.in_rows(running) for block in _blocks(row, heads)]
 
 
-def _block(row: Sequence[Line], heads: Heads) -> PageBlock:
-    box = union([line.box for line in row])
-    if box[1] >= heads.top:
-        return PageBlock(Kind.FOOTER, box, tuple(row))
+def _blocks(row: Sequence[Line], heads: Heads) -> list[PageBlock]:
+    """Return a row of running heads as blocks, one for each of its parts that stand far from each other."""
+    cells = plain_pages.cells_of(row)
+    if min(line.box[1] for line in row) >= heads.top:
+        return [PageBlock(Kind.FOOTER, cell.box, (cell,)) for cell in cells]
     is_title = len(row) == 1 and row[0].size > heads.title and any(map(str.isalpha, row[0].text))
-    return PageBlock(Kind.HEADING if is_title else Kind.HEADER, box, tuple(row))
+    return [PageBlock(Kind.HEADING if is_title else Kind.HEADER, cell.box, (cell,)) for cell in cells]
 
 
 def around(blocks: Sequence[PageBlock], running: Sequence[PageBlock]) -> list[PageBlock]:
-    """Return the blocks of a page between its running heads and feet, which are never between parts of its text."""
+    """Return the blocks of a page between its running heads and feet, those found another way among them, by place."""
+    body = [block for block in blocks if block.kind not in _EDGES]
+    first = min((block.box[1] for block in body), default=float("inf"))
+    last = max((block.box[3] for block in body), default=float("-inf"))
     heads = [block for block in running if block.kind is not Kind.FOOTER]
-    return [*heads, *blocks, *(block for block in running if block.kind is Kind.FOOTER)]
+    feet = [block for block in running if block.kind is Kind.FOOTER]
+    for block in (block for block in blocks if block.kind in _EDGES):
+        # The layout model takes a page number below the text for a head now and then.
+        is_foot = block.box[1] >= last if block.kind is Kind.HEADER else block.box[3] > first or not body
+        (feet if is_foot else heads).append(replace(block, kind=Kind.FOOTER if is_foot else Kind.HEADER))
+    # What runs up the page, or counts its lines, stands in no row.
+    beside = [block for block in feet if not _is_level(block)]
+    numbers = [block for block in feet if _is_level(block) and block.box[1] < last and block not in running]
+    level = [block for block in feet if block not in beside and block not in numbers]
+    return [*by_rows(heads), *body, *beside, *by_rows(level), *numbers]
+
+
+def _is_level(block: PageBlock) -> bool:
+    return all(line.horizontal for line in block.lines)
+
+
+def by_rows(blocks: Sequence[PageBlock]) -> list[PageBlock]:
+    """Return blocks in the order of the rows that they begin in, from above, and in each as they are."""
+    first = {id(block.lines[0]): block for block in blocks if block.lines}
+    rows = plain_pages.in_rows([block.lines[0] for block in first.values()])
+    return [first[id(line)] for row in rows for line in plain_pages.across(row)]
 
 
 def _is_in(point: tuple[float, float], box: Box) -> bool:
     return box[0] - 1 <= point[0] <= box[2] + 1 and box[1] <= point[1] <= box[3]
-
-
-def _lines_in_rows(lines: Sequence[Line]) -> list[list[Line]]:
-    rows: list[list[Line]] = []
-    for line in sorted(lines, key=lambda line: line.middle[1]):
-        if rows and abs(rows[-1][0].middle[1] - line.middle[1]) < 0.5 * min(rows[-1][0].height, line.height):
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    return [sorted(row, key=lambda line: line.box[0]) for row in rows]
 
 
 def _rows(pieces: Sequence[_Piece]) -> tuple[_Row, ...]:

@@ -134,7 +134,8 @@ class _Writer:
         _, top, _, bottom = element["bbox"]
         if element.get("std") in _MAY_RUN and self.is_running(element["bbox"]):
             return True
-        untagged = not element.get("std") and not element.get("blocks") and 0 < len(element.get("lines", ())) <= 2
+        is_short = "is_cell" in element or 0 < len(element.get("lines", ())) <= 2
+        untagged = not element.get("std") and not element.get("blocks") and is_short
         return untagged and (bottom < _MARGIN * self.height or top > (1 - _MARGIN) * self.height)
 
     def _is_large(self, element: dict[str, Any]) -> bool:
@@ -559,7 +560,7 @@ def read(
     writer = _Writer(tags, page.xref, seen, code, are_hyphens, width, height, latex, html_tables, keep_headers)
     writer.is_running = is_running
     try:
-        placed = tagged_order.with_loose_text(tagged_order.without_artifacts(blocks), height, _MARGIN)
+        placed = tagged_order.with_loose_text(tagged_order.without_artifacts(blocks), height, _MARGIN, is_running)
     except tagged_order.LooseTextError as error:
         raise UnusableTagsError("text without a tag in a table") from error
     written = writer.blocks(placed)

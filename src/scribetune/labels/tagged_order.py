@@ -4,9 +4,10 @@ Producers leave the pieces of a paragraph beside each other (browsers), text wit
 into a form), or the items of a list together that others stand between.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.tagged_text import share_line
 
 Element = dict[str, Any]
@@ -17,6 +18,9 @@ _IN_ONE_LINE = frozenset({"P", "Span", "Formula"})
 _GAP_IN_LINE = 6.0  # heights of a line: what is further to the right stands in another column
 _GAP_IN_TEXT = 1.5
 _LEADING = 0.6  # of a line's height: more between two lines is a paragraph's end
+_CELL_GAP = 2.0  # heights of a line, between the cells of a running head
+_EDGE = 0.13  # of a page's height
+_WHOLE = frozenset({"Table", "TOC", "Formula"})  # keep what other pages have too
 _HOLDERS = frozenset({"Document", "Part", "Art", "Sect", "Div", "NonStruct", NO_STRUCTURE, "DocumentFragment"})
 
 
@@ -47,6 +51,8 @@ def in_paragraphs(elements: Iterable[Element]) -> Iterator[Element]:
 
 
 def _belongs(before: Element, after: Element) -> bool:
+    if before.get("is_cell") or after.get("is_cell"):  # of a running head
+        return False
     kinds = (before.get("std") or "", after.get("std") or "")
     if "Formula" in kinds:
         return _IN_ONE_LINE.issuperset(kinds) and _goes_on(before, after, _GAP_IN_LINE)
@@ -107,26 +113,86 @@ def without_artifacts(blocks: Sequence[Element]) -> list[Element]:
     return [*walk(blocks, is_artifact=False), *loose]
 
 
-def with_loose_text(blocks: Sequence[Element], height: float, margin: float) -> list[Element]:
+def with_loose_text(
+    blocks: Sequence[Element], height: float, margin: float, is_running: Callable[[Sequence[float]], bool] | None = None
+) -> list[Element]:
     """Return the blocks of a page with those that have no tag among the others, by their place.
+
+    First and last stand, row by row, what its margins (a share of its height) hold of them, what other pages have too
+    (`is_running`), tagged or not, and further loose text at both edges of the page that all tagged text stands between.
 
     Raises:
         LooseTextError: One stands in a table.
     """
-    tagged = [block for block in blocks if block.get("std")]
-    above: list[Element] = []
-    below: list[Element] = []
-    for block in blocks:
-        if block.get("std") or block.get("type") == 1:
-            continue
+    found = [_without_running(block, is_running) for block in blocks] if is_running else [(b, []) for b in blocks]
+    edge = [line for _, lines in found for line in lines]
+    tagged = [block for block, _ in found if block.get("std")]
+    extents = [box for block in tagged for box, text in rows_of(block) if text.strip()]
+    first, last = min((b[1] for b in extents), default=0.0), max((b[3] for b in extents), default=height)
+    top, bottom = (
+        max(margin, min(_EDGE, first / height)) * height,
+        (1 - max(margin, min(_EDGE, 1 - last / height))) * height,
+    )
+    for block in (block for block, _ in found if not block.get("std") and block.get("type") != 1):
         for piece in _pieces_of(block):
-            if piece["bbox"][3] < margin * height:
-                above.append(piece)
-            elif piece["bbox"][1] > (1 - margin) * height:
-                below.append(piece)
+            if piece["bbox"][3] <= top or piece["bbox"][1] >= bottom:
+                edge.extend(piece["lines"])
             elif any(text.strip() for _, text in rows_of(piece)):
                 tagged = _inserted(tagged, piece)
-    return [*above, *tagged, *below]
+    cells = list(_cells([line for line in edge if _text_of(line).strip()]))
+    above = [cell for cell in cells if cell["bbox"][1] + cell["bbox"][3] < height]
+    return [*above, *tagged, *cells[len(above) :]]
+
+
+def _without_running(
+    element: Element, is_running: Callable[[Sequence[float]], bool]
+) -> tuple[Element, list[dict[str, Any]]]:
+    """Return an element without the lines of running heads that paragraphs in it hold, and these lines."""
+    if element.get("std") in _WHOLE or str(element.get("std")).startswith("H"):
+        return element, []
+    lines = [line for line in element.get("lines", []) if is_running(line["bbox"])]
+    found = [_without_running(child, is_running) for child in element.get("blocks", [])]
+    inner = [line for _, some in found for line in some]
+    if not lines and not inner:
+        return element, []
+    kept = {**element}
+    if "lines" in element:
+        kept["lines"] = [line for line in element["lines"] if line not in lines]
+    if "blocks" in element:
+        kept["blocks"] = [child for child, _ in found if child.get("lines") or child.get("blocks") or "raw" in child]
+    left = [*kept.get("lines", []), *kept.get("blocks", [])]
+    return {**kept, "bbox": _around(left)} if left else kept, [*lines, *inner]
+
+
+def _text_of(line: Element) -> str:
+    return "".join(span["text"] for span in line["spans"])
+
+
+def _cells(lines: Sequence[Element]) -> Iterator[Element]:
+    """Yield lines at the edges of a page as elements without a tag: row by row, those far from each other apart."""
+    rows: list[list[Element]] = []
+    for line in sorted(lines, key=lambda line: line["bbox"][1] + line["bbox"][3]):
+        if rows and share_line(rows[-1][0]["bbox"], line["bbox"]):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    for row in rows:
+        cells: list[list[Element]] = []
+        for line in sorted(row, key=lambda line: line["bbox"][0]):
+            if cells and _is_in_cell(cells[-1][-1], line):
+                cells[-1].append(line)
+            else:
+                cells.append([line])
+        is_rtl = is_right_to_left("".join(map(_text_of, row)))
+        for cell in cells[::-1] if is_rtl else cells:
+            yield {"type": 0, "is_cell": True, "lines": cell[::-1] if is_rtl else cell, "bbox": _around(cell)}
+
+
+def _is_in_cell(before: Element, line: Element) -> bool:
+    """Whether what stands on one line is near, or a name and its value."""
+    one, other = before["bbox"], line["bbox"]
+    gap = _CELL_GAP * min(one[3] - one[1], other[3] - other[1])
+    return bool(other[0] - one[2] < gap) or _text_of(before).rstrip().endswith(":")
 
 
 def _pieces_of(block: Element) -> Iterator[Element]:

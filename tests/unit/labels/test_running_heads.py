@@ -166,3 +166,37 @@ def test_a_title_that_is_also_a_running_head_stays_a_heading_on_the_first_page(t
     assert "## On the harbour" in first
     assert "## On the meadow" in third
     assert not any("The old houses" in line for line in third)
+
+
+def on_pages(*lines: tuple[float, float, str]) -> pymupdf.Document:
+    return document(*[[(x, y, line.format(n)) for x, y, line in lines] for n in range(1, 6)])
+
+
+def test_rows_are_read_one_by_one_and_their_parts_apart(tmp_path: Path) -> None:
+    """A name stays with its value; a part of a row may be larger than the others."""
+    pdf = on_pages((40, 60, "Old houses"), (300, 60, "Version seven"), (40, 74, "Kind:"), (300, 74, "Print two"))
+    for number, page in enumerate(pdf):
+        page.insert_text((80, 571), "Meadow Press", fontsize=16)
+        page.insert_text((40, 568), str(number + 1), fontsize=9)
+        page.insert_text((320, 583), "A-1907", fontsize=7)
+    paragraphs = label(pdf, tmp_path, 2, "keep").strip().split("\n\n")
+    assert paragraphs[:3] == ["Old houses", "Version seven", "Kind: Print two"]
+    assert paragraphs[-3:] == ["3", "Meadow Press", "A-1907"]
+
+
+def test_heads_that_only_the_layout_model_sees_stand_by_their_place_among_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names parts of a foot in any order, and one of them a head."""
+    pdf = document([(40, 560, "2"), (80, 560, "Meadow Press"), (300, 575, "A-1907"), (40, 60, "Old houses")])
+    boxes = {
+        "page-header": (300.0, 565.0, 360.0, 580.0),
+        "page-footer": (80.0, 550.0, 150.0, 565.0),
+        "caption": (40.0, 140.0, 390.0, 270.0),
+    }
+    regions = [layout_model.Region(kind, box) for kind, box in boxes.items()]
+    regions.append(layout_model.Region("page-footer", (38.0, 550.0, 48.0, 565.0)))
+    monkeypatch.setattr(layout_model, "regions_of", lambda _: regions)
+    monkeypatch.setattr(plain_pages, "is_plain", lambda *_: False)
+    paragraphs = label(pdf, tmp_path, 0, "keep").strip().split("\n\n")
+    assert paragraphs[-3:] == ["2", "Meadow Press", "A-1907"]

@@ -1,5 +1,6 @@
 """Promises about tagged PDFs: what the author marked is what the label says, and doubtful tags are not used."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,30 @@ def test_text_without_a_tag_stands_where_the_page_has_it_and_in_no_table() -> No
         tagged_order.with_loose_text(
             [loose(120), element("Table", 100, element("TR", 100), element("TR", 140))], 800, 0.1
         )
+
+
+def test_running_heads_are_read_row_by_row_whatever_tag_holds_them() -> None:
+    """The foot's rows lie in a paragraph, and without a tag just above the margin; a heading of the page stays."""
+
+    def line(text: str, left: float, top: float) -> dict[str, Any]:
+        return {"bbox": (left, top, left + 40, top + 10), "spans": [{"text": text}]}
+
+    def leaf(*lines: dict[str, Any]) -> dict[str, Any]:
+        boxes = [one["bbox"] for one in lines]
+        return {"type": 0, "lines": list(lines), "bbox": (0, boxes[0][1], 300, boxes[-1][3])}
+
+    def texts(elements: Sequence[dict[str, Any]]) -> list[str]:
+        return [" ".join(text for _, text in tagged_order.rows_of(one)) for one in elements]
+
+    head = leaf(line("Old", 0, 20), line("houses", 45, 20), line("Sheet 2", 240, 21), line("Mill", 0, 34))
+    title = element("H1", 90, leaf(line("Title", 0, 90)))
+    body = element("P", 120, leaf(line("text", 0, 120), line("A-1907", 240, 760)))
+    document = element("Document", 90, title, body)
+    press = leaf(line("2", 0, 715), line("Press", 100, 715))
+    found = tagged_order.with_loose_text([press, head, document], 800, 0.085, lambda box: box[1] > 755 or box[1] == 90)
+    assert texts(found) == ["Old houses", "Sheet 2", "Mill", "Title text", "2", "Press", "A-1907"]
+    ordered = list(tagged_order.in_paragraphs(found))
+    assert texts(ordered) == texts(found)
 
 
 def test_what_is_marked_as_no_content_has_no_tag() -> None:
