@@ -20,6 +20,7 @@ tagged_text      running text of a tagged page under way: pieces joined by where
 tagged_tables    the grid of a tagged table on a page
 plain_pages      pages of running text: told from others by cheap tests, and cut into blocks without a layout model
 layout_analysis  pages with tables or drawings: blocks by a layout model, tables repaired, no word lost
+drawings         words that belong to a drawing, which its mark stands for
 layout_model     PyMuPDF's layout model and table finder, called for what labels need of them and nothing else
 page_blocks      the blocks of a page, and the Markdown that each becomes
 tables/          tables of born-digital pages, found by the library and repaired

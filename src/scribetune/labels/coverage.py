@@ -98,7 +98,8 @@ def of_blocks(blocks: Sequence[PageBlock], layer: TextLayer, label: str, *, keep
     parts: list[Piece | PageTable] = []
     shown = in_order(blocks, keep_headers=keep_headers)
     number = 0
-    for block in [*shown, *(block for block in blocks if not keep_headers and block.kind in _RUNNING)]:
+    unwritten = [block for block in blocks if block not in shown]
+    for number_of_block, block in enumerate([*shown, *unwritten]):
         parts.extend(block.tables)
         for line in block.lines:
             number += 1
@@ -110,14 +111,11 @@ def of_blocks(blocks: Sequence[PageBlock], layer: TextLayer, label: str, *, keep
                         span.box,
                         number,
                         is_listed=block.kind is Kind.LIST,
-                        is_wanted=keep_headers or block.kind not in _RUNNING,
+                        is_wanted=number_of_block < len(shown),
                         is_needed=not sloping or len(span.text) < 3,
                     )
                 )
     return of_pieces(parts, layer.words, label)
-
-
-_RUNNING = (Kind.HEADER, Kind.FOOTER)
 
 
 def of_pieces(parts: Sequence[Piece | PageTable], words: Sequence[Word], label: str) -> Coverage:

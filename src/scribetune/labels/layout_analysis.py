@@ -12,6 +12,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from scribetune.labels import (
+    drawings,
     equal_widths,
     layout_model,
     line_numbers,
@@ -101,14 +102,27 @@ def _of_regions(
     blocks, held, columns = _in_order(blocks, areas, held)
     blocks = [_or_program(block, lines) for block, lines in zip(blocks, held, strict=True)]
     room = LineRoom([line for some in (*held, rest) for line in some], columns)
+    pictures = [n for n, block in enumerate(blocks) if _is_figure(block, layer)]
+    drawn = drawings.labels_of(
+        [(blocks[n].box, held[n]) for n in pictures],
+        layer.lines,
+        rules,
+        layer.images,
+        paragraphs.body_size(layer.lines) if layer.lines else 0.0,
+        (layer.width, layer.height),
+    )
+    labels = dict(zip(pictures, drawn, strict=True))
     filled: list[PageBlock] = []
     texts: list[tuple[PageBlock, list[Line]]] = []
-    for block, lines in zip(blocks, held, strict=True):
+    for number, (block, lines) in enumerate(zip(blocks, held, strict=True)):
         if block.kind in (Kind.TEXT, Kind.LIST):
             texts.append((block, lines))
             continue
         filled.extend(_running_text(texts, layer.lines, room))
         texts = []
+        if labels.get(number):
+            filled.extend(_drawing(block, lines, labels[number], layer, room))
+            continue
         filled.extend(_filled(block, lines, layer, room))
         if block.kind is Kind.TABLE and _is_table(block):
             table = next((table for table in framed if table.table is block.tables[0]), None)
@@ -322,8 +336,7 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer, room: LineRoo
     if block.kind is Kind.TABLE:
         return [block] if _is_table(block) else as_text
     if block.kind is Kind.FIGURE:
-        x0, y0, x1, y1 = block.box
-        shown = [block] if (x1 - x0) * (y1 - y0) >= plain_pages.FIGURE_SHARE * layer.width * layer.height else []
+        shown = [block] if _is_figure(block, layer) else []
         if not shown or _characters(lines) > _MOSTLY_PICTURE * _characters(layer.lines):
             # The words of a drawing are large here and small there, and head nothing.
             return [*shown, *(replace(b, kind=Kind.TEXT) if b.kind is Kind.HEADING else b for b in as_text)]
@@ -333,6 +346,30 @@ def _filled(block: PageBlock, lines: list[Line], layer: TextLayer, room: LineRoo
         is_heading = block.kind is Kind.HEADING
         return _headings(lines, layer, room) if is_heading else plain_pages.edge_blocks(lines, block.kind, room)
     return [replace(block, lines=tuple(visual_lines(lines)))]
+
+
+def _is_figure(block: PageBlock, layer: TextLayer) -> bool:
+    """Whether a block is a picture that is large enough for a mark."""
+    x0, y0, x1, y1 = block.box
+    least = plain_pages.FIGURE_SHARE * layer.width * layer.height
+    return block.kind is Kind.FIGURE and (x1 - x0) * (y1 - y0) >= least
+
+
+def _drawing(
+    block: PageBlock, lines: Sequence[Line], labels: Sequence[Line], layer: TextLayer, room: LineRoom
+) -> list[PageBlock]:
+    """Return a figure, its own words, which are not written, and the text that stands above and below these."""
+    top = min(line.box[1] for line in labels)
+    texts = [line for line in lines if line not in labels]
+    above = [line for line in texts if line.middle[1] < top]
+    below = [line for line in texts if line.middle[1] >= top]
+    before, after = (
+        plain_pages.blocks_of_lines(part, layer.width, layer.height, room) if part else [] for part in (above, below)
+    )
+    own = PageBlock(Kind.DRAWN, union([line.box for line in labels]), tuple(labels))
+    found = [*before, block, own, *after]
+    # The words of a drawing are large here and small there, and head nothing.
+    return [replace(b, kind=Kind.TEXT) if b.kind is Kind.HEADING else b for b in found]
 
 
 def _headings(lines: list[Line], layer: TextLayer, room: LineRoom) -> list[PageBlock]:

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     FOOTNOTE = "footnote"
     TABLE = "table"
     FIGURE = "figure"
+    DRAWN = "drawn"  # words that belong to a drawing: a label has the mark of its figure for them
     FORMULA = "formula"
     HEADER = "header"
     FOOTER = "footer"
@@ -82,7 +83,8 @@ def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool)
 
 def in_order(blocks: Sequence[PageBlock], *, keep_headers: bool) -> list[PageBlock]:
     """Return the blocks that are written down."""
-    return [block for block in blocks if keep_headers or block.kind not in (Kind.HEADER, Kind.FOOTER)]
+    unwritten = (Kind.DRAWN,) if keep_headers else (Kind.DRAWN, Kind.HEADER, Kind.FOOTER)
+    return [block for block in blocks if block.kind not in unwritten]
 
 
 def unicode_formulas(blocks: Sequence[PageBlock], known: Collection[str] = ()) -> int:

@@ -24,6 +24,8 @@ _MAX_SHAPES = 60
 HOPELESS_SHAPES = 10_000
 """A map, a plan: the table finder would take minutes, and find none. Its lines need not be known."""
 _MAX_RULES = 3
+_STROKES, _LETTERED = 4, 3  # of a drawing, and lines of text at them
+_NEAR = 15.0  # points
 FIGURE_SHARE = 0.01
 """A picture that covers less of the page leaves no mark: an icon, a bullet."""
 MARGIN = 0.085
@@ -62,6 +64,8 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
         return True
     if shapes > _MAX_SHAPES or any(not (line.horizontal or _beside_page(line, layer)) for line in layer.lines):
         return False
+    if _is_drawn_among(layer.lines, rules.sloping):
+        return False
     underlines = [(line.box[0], line.box[2], line.box[3]) for line in layer.lines]
     across = [
         rule
@@ -75,6 +79,20 @@ def is_plain(layer: TextLayer, rules: Rules, shapes: int) -> bool:
     upright = len(places) - sum(after - before < _ONE_LINE for before, after in pairwise(places))
     framed = len(across) + len(rules.edges) // 2 > _MAX_RULES and upright > 2 and len(across) > 1
     return not framed and not _is_between_rules(layer, across) and not _has_aligned_entries(layer)
+
+
+def _is_drawn_among(lines: Sequence[Line], strokes: Sequence[Box]) -> bool:
+    """Whether several strokes slope with several lines of text at them: a drawing with its words."""
+    if len(strokes) < _STROKES:
+        return False
+    at = sum(
+        any(
+            x0 - _NEAR <= line.middle[0] <= x1 + _NEAR and y0 - _NEAR <= line.middle[1] <= y1 + _NEAR
+            for x0, y0, x1, y1 in strokes
+        )
+        for line in lines
+    )
+    return at >= _LETTERED
 
 
 def _is_between_rules(layer: TextLayer, across: Sequence[Rule]) -> bool:

@@ -13,6 +13,7 @@ _TOUCHING = 1.0
 _MANY_BOXES = 1_000
 _SLOPE = 8.0  # points, both ways: less is a sign in a cell, or a rounded corner
 _STROKES = 0.3  # for each text
+_SLANT = 0.7  # points, both ways: the head of an arrow
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Rules:
     lines: Walls = field(default=Walls())  # lines that are seen, and frames of boxes
     shading: Walls = field(default=Walls())  # all edges of coloured boxes, and white lines, which divide these
     sloping: tuple[Box, ...] = ()  # the boxes of strokes that slope or bend: of drawings
+    slanted: tuple[
+        Box, ...
+    ] = ()  # the boxes of paths with a line that slopes, or with nothing but curves: arrows, dots
 
     def within(self, box: Box) -> "Rules":
         """Return what lies in, or on the border of, a box; `lines` are all there are."""
@@ -78,6 +82,7 @@ def rules_of(drawings: Iterable[Mapping[str, Any]]) -> Rules:
             vertical.extend((Rule(y0, y1, x0), Rule(y0, y1, x1)))
 
     sloping: list[Box] = []
+    slanted: list[Box] = []
     for path in drawings:
         drawn = path.get("color") is not None and "s" in path["type"]
         for item in path["items"]:
@@ -89,8 +94,25 @@ def rules_of(drawings: Iterable[Mapping[str, Any]]) -> Rules:
                 add(*_box_of(item[1:3]), is_box=False)
             elif item[0] in ("re", "qu"):
                 add(*_box_of(item), is_box=True, drawn=drawn)
+        if _is_slanted(path):
+            slanted.append(path["rect"])
         _add_walls(path, lines, shading)
-    return Rules(tuple(horizontal), tuple(vertical), tuple(edges), lines.walls(), shading.walls(), tuple(sloping))
+    walls = (lines.walls(), shading.walls())
+    return Rules(tuple(horizontal), tuple(vertical), tuple(edges), *walls, tuple(sloping), tuple(slanted))
+
+
+def _is_slanted(path: Mapping[str, Any]) -> bool:
+    """Whether a path is no frame: a line slopes in it, or it is nothing but curves; frames have round corners at most.
+
+    A path without its box is a clipping one.
+    """
+    items = path["items"]
+    if "rect" not in path or not items:
+        return False
+    if all(item[0] == "c" for item in items):
+        return True
+    lines = (_box_of(item[1:3]) for item in items if item[0] == "l")
+    return any(min(x1 - x0, y1 - y0) > _SLANT for x0, y0, x1, y1 in lines)
 
 
 def _box_of(item: Sequence[Any]) -> Box:
