@@ -39,6 +39,8 @@ COEFFICIENTS = MappingProxyType(
     }
 )
 _DOUBT_OF_TAGS = 0.4  # of the doubt in a table whose cells the author named
+_DOUBT_OF_LINES = 0.2  # of the doubt where lines frame the cells, and each word stands in its own
+_FRAMED = 0.9  # of the borders between rows and columns are drawn: those within spans are not
 _SHOWN = 0.9  # tables that are trusted less keep their second reading, to be seen beside the first
 
 
@@ -58,7 +60,14 @@ class TableReading:
 
 def trust_of(witness: Witness) -> float:
     """Return the trust that what was seen of a table deserves, within 0 and 1."""
-    return 1 / (1 + exp(-INTERCEPT - sum(weight * getattr(witness, name) for name, weight in COEFFICIENTS.items())))
+    trust = 1 / (1 + exp(-INTERCEPT - sum(weight * getattr(witness, name) for name, weight in COEFFICIENTS.items())))
+    return 1 - _DOUBT_OF_LINES * (1 - trust) if _lines_decide(witness) else trust
+
+
+def _lines_decide(witness: Witness) -> bool:
+    """Whether a table is as its lines are: white space, by which the second reading goes, says less than they do."""
+    in_place = witness.walls == witness.order == witness.held == witness.whole == 1
+    return in_place and witness.ruled >= _FRAMED
 
 
 def of_tables(tables: Sequence[PageTable], words: Sequence[Word], rules: Rules) -> list[TableReading]:
