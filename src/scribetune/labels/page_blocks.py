@@ -17,7 +17,7 @@ from scribetune.labels.text_layer import (
 )
 from scribetune.text.markdown import FIGURE, is_cjk
 
-_BULLET = re.compile(r"^([•‣▪●○◦■□❑➢✓·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
+_BULLET = re.compile(r"^([•‣▪●○◦■□❑❒❖◆★➢➔⇨☞✓✗·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
 _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)])\s+(?=\S)")
 _MARK = re.compile(r"^\s*(\d{1,3}|[*†‡§¶#]{1,3}|[a-z])\s*")
 _CAPTION = re.compile(

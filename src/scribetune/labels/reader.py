@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.documents import drawn_page, glyph_shapes, ligatures, page_images, text_layer_checks
+from scribetune.documents import drawn_page, glyph_shapes, ligatures, page_images, symbol_fonts, text_layer_checks
 from scribetune.documents.inputs import is_image
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
@@ -105,6 +105,7 @@ class PageReader:
         self._is_tagged = layout_model.without_tags(self._for_analysis)
         self._tags = self._read_tags()
         self._settings = settings
+        self._symbol_fonts = symbol_fonts.SymbolFonts()
         self._heads = running_heads.RunningHeads(self._pdf, readable)
         self._witness = image_witness.Witness(self._pdf)
 
@@ -161,8 +162,11 @@ class PageReader:
         return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
 
     def _page(self, index: int) -> Any:
-        """Return a page, once the fonts of both documents say of ligatures what they are."""
+        """Return a page, once the fonts of both documents say of symbols and ligatures what they are."""
         page = self._pdf[index]
+        meanings = self._symbol_fonts.of_page(page)
+        for pdf in (self._pdf, self._for_analysis) if meanings else ():
+            ligatures.mend(pdf, meanings)
         if ligatures.may_be_in(ligatures.text_of(page)):
             meanings = ligatures.of_page(page, drawn_page.read(page.get_displaylist()).fonts)
             for pdf in (self._pdf, self._for_analysis) if meanings else ():

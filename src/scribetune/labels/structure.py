@@ -544,7 +544,7 @@ def read(
     """
     import pymupdf
 
-    flags = pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE
+    flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_COLLECT_STRUCTURE
     textpage = text_pages.text_page(page, flags)
     ordered = right_to_left.in_order(textpage)
     blocks = ordered.blocks if ordered else textpage.extractDICT()["blocks"]
