@@ -67,9 +67,14 @@ class PageBlock:
     continues: bool = False  # its first line can be the rest of what another column ended with
 
 
-def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool) -> str:
-    """Write the blocks of a page down, in their order; tables as Markdown where it holds them, unless `always_html`."""
-    seen = line_ends.words_within(line.text for block in blocks for line in block.lines)
+def write(
+    blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool, elsewhere: Collection[str] = frozenset()
+) -> str:
+    """Write the blocks of a page down, in their order; tables as Markdown where it holds them, unless `always_html`.
+
+    `elsewhere` are words of the document's other pages, that say how words go on at the ends of lines.
+    """
+    seen = line_ends.words_within(line.text for block in blocks for line in block.lines).union(elsewhere)
     marks = {mark for block in blocks if block.kind is Kind.FOOTNOTE for mark in _marks_of(block)}
     writer = _Writer(seen, marks, always_html=always_html)
     shown = in_order(blocks, keep_headers=keep_headers)

@@ -22,6 +22,7 @@ from scribetune.labels import (
     image_witness,
     layout_analysis,
     layout_model,
+    line_ends,
     page_blocks,
     plain_pages,
     ruling_lines,
@@ -117,6 +118,11 @@ class PageReader:
     def _sample(self) -> list[sampled_pages.SampledPage]:
         return sampled_pages.of_document(self._pdf)
 
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """What stands within the lines of the sample, of whose words some are divided on other pages."""
+        return frozenset().union(*(line_ends.words_within(line.text for line in page.lines) for page in self._sample))
+
     @property
     def _asks(self) -> bool:
         return self._settings.witnesses == "ask"
@@ -191,7 +197,13 @@ class PageReader:
         try:
             heads = self._heads.on_page(page.number)
             tagged = structure.read(
-                page, self._tags, latex=latex, html_tables=html, keep_headers=keep, is_running=heads.hold
+                page,
+                self._tags,
+                latex=latex,
+                html_tables=html,
+                keep_headers=keep,
+                is_running=heads.hold,
+                elsewhere=self._words,
             )
         except structure.UnusableTagsError as error:
             logger.info("page %d: tags are not used: %s", page.number + 1, error)
@@ -247,6 +259,7 @@ class PageReader:
                 blocks,
                 always_html=self._settings.tables == "html",
                 keep_headers=self._settings.headers_footers == "keep",
+                elsewhere=self._words,
             )
         )
         if not markdown.words(text.replace(markdown.FIGURE, "")):
