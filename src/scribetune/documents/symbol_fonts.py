@@ -45,7 +45,8 @@ class SymbolFonts:
         found: dict[int, Mapping[int, str]] = {}
         doubtful: set[int] = set()
         for number, _, kind, name, *_ in page.get_fonts(full=True):
-            if number in self._known or kind not in _SIMPLE:
+            # A font written down in the page's resources has no number, and cannot be mended.
+            if number < 1 or number in self._known or kind not in _SIMPLE:
                 continue
             self._known.add(number)
             if _BARCODES.search(name):
@@ -102,13 +103,10 @@ def _in_row(rows: Mapping[str, str], code: int) -> str:
 
 def _by_names(pdf: Any, font: int) -> dict[int, str]:
     """Return what the names in a font's /Differences mean, by code."""
-    kind, value = pdf.xref_get_key(font, "Encoding")
-    if kind == "xref":
-        value = pdf.xref_object(int(value.split()[0]), compressed=True)
-    listed = re.search(r"/Differences\s*\[([^\]]*)\]", value)
+    kind, listed = pdf.xref_get_key(font, "Encoding/Differences")
     found: dict[int, str] = {}
     code = 0
-    for number, name in re.findall(r"(?<![\w/.])(\d+)|/([^\s/\[\]<>()]+)", listed.group(1) if listed else ""):
+    for number, name in re.findall(r"(?<![\w/.])(\d+)|/([^\s/\[\]<>()]+)", listed if kind == "array" else ""):
         if number:
             code = int(number)
             continue
