@@ -170,7 +170,7 @@ class PageReader:
     def _page(self, index: int) -> Any:
         """Return a page, once the fonts of both documents say of symbols and ligatures what they are."""
         page = self._pdf[index]
-        meanings = self._symbol_fonts.of_page(page)
+        meanings = self._symbols(page)
         for pdf in (self._pdf, self._for_analysis) if meanings else ():
             ligatures.mend(pdf, meanings)
         if ligatures.may_be_in(ligatures.text_of(page)):
@@ -178,6 +178,18 @@ class PageReader:
             for pdf in (self._pdf, self._for_analysis) if meanings else ():
                 ligatures.mend(pdf, meanings)
         return page
+
+    def _symbols(self, page: Any) -> ligatures.Meanings:
+        """Return what fonts of symbols mean; of damaged ones nothing, and the log says why."""
+        import pymupdf
+
+        try:
+            return self._symbol_fonts.of_page(page)
+        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+            if isolation.is_memory_error(error):
+                raise
+            logger.info("page %d: what its fonts of symbols mean is not asked: %s", page.number + 1, error)
+            return {}
 
     def _read(self, page: Any) -> PageText:
         unmapped = unmapped_share(page)

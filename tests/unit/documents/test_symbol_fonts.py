@@ -69,6 +69,16 @@ def test_letters_that_are_drawn_as_pictures_are_left_out(tmp_path: Path) -> None
     assert read.word_recall == 1.0
 
 
+def test_a_damaged_font_costs_no_text(tmp_path: Path) -> None:
+    document = with_letters("123", "123", "helv", "CMSY9")
+    (font,) = (xref for xref, *_ in document[0].get_fonts() if "CMSY9" in document.xref_object(xref))
+    document.xref_set_key(
+        font, "Encoding", "<</Type/Encoding/Differences[33/mapsto 99999 0 R/latticetop <</A [7]>> -5/minus]>>"
+    )
+    document.save(tmp_path / "a.pdf")
+    assert "Labels for danger" in PageReader(str(tmp_path / "a.pdf"), "", SETTINGS).read(0).text
+
+
 def test_letters_of_a_symbolic_font_that_are_drawn_as_letters_stay() -> None:
     document = with_letters("dxg", "dxg", "tiro")
     assert symbol_fonts.SymbolFonts().of_page(document[0]) == {}
