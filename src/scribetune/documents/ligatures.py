@@ -69,7 +69,7 @@ def of_page(page: Any, uses: Sequence[FontUse]) -> Meanings:
         found = {code: letters for code, (sign, letters) in alike.items() if _is_in_words(sign, text_of(page))}
         if found:
             told[int(use.font.m_internal.this)] = found
-    return _by_object(page, told) if told else {}
+    return by_object(page, told) if told else {}
 
 
 def text_of(page: Any) -> str:
@@ -202,7 +202,7 @@ def _told(use: FontUse, places: Sequence[int], names: Sequence[str], references:
     return found
 
 
-def _by_object(page: Any, told: Mapping[int, dict[int, str]]) -> dict[int, dict[int, str]]:
+def by_object(page: Any, told: Mapping[int, Mapping[int, str]]) -> dict[int, Mapping[int, str]]:
     """Return what is told of fonts, given by their addresses, by the numbers of their objects."""
     import pymupdf
     from pymupdf import mupdf

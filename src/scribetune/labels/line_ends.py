@@ -37,7 +37,15 @@ _LAST_SYLLABLES = frozenset(re.findall(r"\w+", "or to et ou y o e u ni ed od en 
 """Of these, what words of other languages end in."""
 _LITTLE = frozenset(re.findall(r"\w+", "a an and at by de du for in la le of on or the to up"))
 _FIRST_PARTS = frozenset({"self"})
-_LAST_PARTS = frozenset({"based", "related", "oriented"})
+_LAST_PARTS = frozenset({"based", "related", "oriented", "directed", "driven", "aware", "specific"})
+_FRONTS = frozenset(
+    re.findall(
+        r"\w+",
+        "un re in inter mis de dis cor per out over under with some any every there where here for fore further up",
+    )
+)
+"""What words are one with, that are words as well or not: unrelated, outside, performing, anytime."""
+_ENDINGS = frozenset(re.findall(r"\w+", "ing ings ment ments able ful less ness tion tions"))
 _WORD_BY_ITSELF = 3  # letters
 
 _HAN = "[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
@@ -173,8 +181,14 @@ def _is_divided(before: str, after: str, seen: Collection[str]) -> bool:
     if before.endswith("\u00ad"):
         return True
     a, b = first.casefold(), second.casefold()
-    is_compound = len(a) == 1 or a in _FIRST_PARTS or b in _LAST_PARTS or (a in _LITTLE and outer.endswith("-"))
+    is_compound = (
+        len(a) == 1
+        or a in _FIRST_PARTS
+        or (b in _LAST_PARTS and a not in _FRONTS)
+        or (a in _LITTLE and outer.endswith("-"))
+    )
     are_words = min(len(a), len(b)) >= _WORD_BY_ITSELF and a in seen and b in seen
+    are_words = are_words and a not in _FRONTS and b not in _ENDINGS
     return not is_compound and not are_words
 
 

@@ -17,7 +17,7 @@ from scribetune.labels.text_layer import (
 )
 from scribetune.text.markdown import FIGURE, is_cjk
 
-_BULLET = re.compile(r"^([•‣▪●○◦■□❑➢✓·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
+_BULLET = re.compile(r"^([•‣▪●○◦■□❑❒❖◆★➢➔⇨☞✓✗·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
 _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)])\s+(?=\S)")
 _MARK = re.compile(r"^\s*(\d{1,3}|[*†‡§¶#]{1,3}|[a-z])\s*")
 _CAPTION = re.compile(
@@ -68,9 +68,14 @@ class PageBlock:
     continues: bool = False  # its first line can be the rest of what another column ended with
 
 
-def write(blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool) -> str:
-    """Write the blocks of a page down, in their order; tables as Markdown where it holds them, unless `always_html`."""
-    seen = line_ends.words_within(line.text for block in blocks for line in block.lines)
+def write(
+    blocks: Sequence[PageBlock], *, always_html: bool, keep_headers: bool, elsewhere: Collection[str] = frozenset()
+) -> str:
+    """Write the blocks of a page down, in their order; tables as Markdown where it holds them, unless `always_html`.
+
+    `elsewhere` are words of the document's other pages, that say how words go on at the ends of lines.
+    """
+    seen = line_ends.words_within(line.text for block in blocks for line in block.lines).union(elsewhere)
     marks = {mark for block in blocks if block.kind is Kind.FOOTNOTE for mark in _marks_of(block)}
     writer = _Writer(seen, marks, always_html=always_html)
     shown = in_order(blocks, keep_headers=keep_headers)

@@ -8,7 +8,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.documents import drawn_page, glyph_shapes, ligatures, page_images, text_layer_checks
+from scribetune.documents import drawn_page, glyph_shapes, ligatures, page_images, symbol_fonts, text_layer_checks
 from scribetune.documents.inputs import is_image
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
@@ -22,6 +22,7 @@ from scribetune.labels import (
     image_witness,
     layout_analysis,
     layout_model,
+    line_ends,
     page_blocks,
     plain_pages,
     ruling_lines,
@@ -105,6 +106,7 @@ class PageReader:
         self._is_tagged = layout_model.without_tags(self._for_analysis)
         self._tags = self._read_tags()
         self._settings = settings
+        self._symbol_fonts = symbol_fonts.SymbolFonts()
         self._heads = running_heads.RunningHeads(self._pdf, readable)
         self._witness = image_witness.Witness(self._pdf)
 
@@ -115,6 +117,11 @@ class PageReader:
     @cached_property
     def _sample(self) -> list[sampled_pages.SampledPage]:
         return sampled_pages.of_document(self._pdf)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """What stands within the lines of the sample, of whose words some are divided on other pages."""
+        return frozenset().union(*(line_ends.words_within(line.text for line in page.lines) for page in self._sample))
 
     @property
     def _asks(self) -> bool:
@@ -161,13 +168,28 @@ class PageReader:
         return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
 
     def _page(self, index: int) -> Any:
-        """Return a page, once the fonts of both documents say of ligatures what they are."""
+        """Return a page, once the fonts of both documents say of symbols and ligatures what they are."""
         page = self._pdf[index]
+        meanings = self._symbols(page)
+        for pdf in (self._pdf, self._for_analysis) if meanings else ():
+            ligatures.mend(pdf, meanings)
         if ligatures.may_be_in(ligatures.text_of(page)):
             meanings = ligatures.of_page(page, drawn_page.read(page.get_displaylist()).fonts)
             for pdf in (self._pdf, self._for_analysis) if meanings else ():
                 ligatures.mend(pdf, meanings)
         return page
+
+    def _symbols(self, page: Any) -> ligatures.Meanings:
+        """Return what fonts of symbols mean; of damaged ones nothing, and the log says why."""
+        import pymupdf
+
+        try:
+            return self._symbol_fonts.of_page(page)
+        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
+            if isolation.is_memory_error(error):
+                raise
+            logger.info("page %d: what its fonts of symbols mean is not asked: %s", page.number + 1, error)
+            return {}
 
     def _read(self, page: Any) -> PageText:
         unmapped = unmapped_share(page)
@@ -187,7 +209,13 @@ class PageReader:
         try:
             heads = self._heads.on_page(page.number)
             tagged = structure.read(
-                page, self._tags, latex=latex, html_tables=html, keep_headers=keep, is_running=heads.hold
+                page,
+                self._tags,
+                latex=latex,
+                html_tables=html,
+                keep_headers=keep,
+                is_running=heads.hold,
+                elsewhere=self._words,
             )
         except structure.UnusableTagsError as error:
             logger.info("page %d: tags are not used: %s", page.number + 1, error)
@@ -243,6 +271,7 @@ class PageReader:
                 blocks,
                 always_html=self._settings.tables == "html",
                 keep_headers=self._settings.headers_footers == "keep",
+                elsewhere=self._words,
             )
         )
         if not markdown.words(text.replace(markdown.FIGURE, "")):

@@ -61,7 +61,8 @@ def of_document(pdf: Any) -> list[SampledPage]:
 def _read(page: Any, number: int) -> SampledPage:
     import pymupdf
 
-    found = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_IMAGES)
+    left_out = pymupdf.TEXT_PRESERVE_IMAGES | pymupdf.TEXT_PRESERVE_LIGATURES
+    found = page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT & ~left_out)
     lines = []
     for block in found["blocks"]:
         for line in block.get("lines", []):

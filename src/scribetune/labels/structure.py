@@ -528,6 +528,7 @@ def read(
     html_tables: bool = False,
     keep_headers: bool = True,
     is_running: Callable[[Sequence[float]], bool] = lambda _: False,
+    elsewhere: Collection[str] = frozenset(),
 ) -> TaggedPage | None:
     """Write a pymupdf.Page down from its tags; None where it has none.
 
@@ -538,13 +539,14 @@ def read(
         html_tables: Tables as HTML instead of Markdown.
         keep_headers: Whether running headers, footers and page numbers are part of the text.
         is_running: Whether a box is of a header or footer that other pages have too, tagged or not.
+        elsewhere: Words of the document's other pages, that say how words go on at the ends of lines.
 
     Raises:
         UnusableTagsError: The tags do not say enough.
     """
     import pymupdf
 
-    flags = pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE
+    flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_COLLECT_STRUCTURE
     textpage = text_pages.text_page(page, flags)
     ordered = right_to_left.in_order(textpage)
     blocks = ordered.blocks if ordered else textpage.extractDICT()["blocks"]
@@ -554,7 +556,7 @@ def read(
     texts = [text for block in blocks for text in text_pages.texts_of(block)]
     are_hyphens = line_ends.are_hyphens(texts)
     shown = ("".join(line_ends.with_drawn_hyphens([text], are_hyphens=are_hyphens)) for text in texts)
-    seen = line_ends.words_within(shown)
+    seen = line_ends.words_within(shown).union(elsewhere)
     width, height = page.rect.width, page.rect.height
     code = _code_on(page) if any(_has_equal_widths(block) for block in blocks) else frozenset()
     writer = _Writer(tags, page.xref, seen, code, are_hyphens, width, height, latex, html_tables, keep_headers)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from scribetune.documents import symbol_fonts
 from scribetune.labels import accents, underscores
 from scribetune.labels.tables.cells import Box
 
@@ -20,7 +21,7 @@ _NEAR = 0.15  # of a word's height
 _ROW = 16.0  # points: lines are looked up by rows of this height
 _SAME_ROW = 0.25  # of a line's height
 _MOST_WORDS = 4000  # more are a map: a second of time
-_IMAGE, _GROUP, _DRAWING = 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_IMAGE, _STRUCT, _VECTOR
+_TEXT, _IMAGE, _GROUP, _DRAWING = 0, 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_TEXT, _IMAGE, _STRUCT, _VECTOR
 _LEADER = re.compile("([\ue000-\uf8ff\ufffd])\\1{5,}")
 
 
@@ -114,10 +115,30 @@ def prepared(found: Any, page: Any) -> Any:
 
     Its dictionaries give images without their data. Without a page (None) there are no drawings.
     """
+    _say_symbols(found)
     accents.compose(found)
     if page is not None:
         underscores.compose(found, page)
     return without_image_data(found)
+
+
+def _say_symbols(found: Any) -> None:
+    """Change a pymupdf.TextPage: symbols that its fonts have in private places become their characters."""
+    from pymupdf import mupdf
+
+    if not symbol_fonts.MAYBE.search(found.extractText()):
+        return
+    at = mupdf.ll_fz_stext_page_block_iterator_begin_dfs(found.this.m_internal)
+    while not mupdf.ll_fz_stext_page_block_iterator_eod_dfs(at):
+        if at.block.type == _TEXT:
+            for line in mupdf.FzStextBlock(at.block):
+                char = line.m_internal.first_char
+                while char:
+                    written = symbol_fonts.meaning(mupdf.ll_fz_font_name(char.font), chr(char.c))
+                    if ord(written) != char.c:
+                        char.c = ord(written)
+                    char = char.next
+        at = mupdf.ll_fz_stext_page_block_iterator_next_dfs(at)
 
 
 def without_image_data(found: Any) -> Any:

@@ -33,7 +33,8 @@ _LIKE_SLOT = 1.0  # of a line's height that a cell may stand off its row
 _MANY = 4  # rows of names without colons: fewer may be two texts side by side
 _SHORT = 0.7  # of the way to the value beside it, that a name fills at most
 _MOSTLY = 0.7
-_MARK_IN_WORD = re.compile(r"^[^\W\d_]*[a-z][!\"#$%}{\u21b5][a-z]{2}|^[\"!#$][a-z]{2,}$|[a-z]\u21b5")
+_MARK_IN_WORD = re.compile(r"^[^\W\d_]*[a-z][!\"#$%}{\u21b5][a-z]{2}|^[\"!#$][a-z]{2,}$|[a-z]\u21b5|\w\u2032?¿\w")
+_PRIVATE = re.compile("[\ue000-\uf8ff]")
 _GUESS = 3.0  # heights of a line: how far the place of a word within text without blanks may be off
 _LEAST_ROWS = 3
 _OFF = 0.7  # of a line's height: further from the next row than any row of the table
@@ -96,13 +97,18 @@ def of_page(
     ]
     for table in _Tables(placed).all():
         found += [*table.astray(), *table.merged(), *table.split(), *table.headings()]
-    return (*found, *_marks_in(words))
+    return (*found, *_marks_in(words, label))
 
 
-def _marks_in(words: Sequence[Word]) -> Iterator[Finding]:
-    """Yield words with marks among their letters that no writing has there: ligatures that a font calls so."""
+def _marks_in(words: Sequence[Word], label: str) -> Iterator[Finding]:
+    """Yield words with marks among their letters that no writing has there, and those with private characters.
+
+    These come of fonts that call ligatures and symbols something else. A private character that the label lacks was a
+    bullet.
+    """
     for word in words:
-        if _MARK_IN_WORD.search(word.text):
+        private = _PRIVATE.search(word.text)
+        if _MARK_IN_WORD.search(word.text) or (private and private.group() in label):
             yield Finding(Doubt.MARKS, word.text, word.text, word.box)
 
 

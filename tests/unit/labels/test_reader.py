@@ -190,3 +190,17 @@ def test_a_document_that_was_given_up_still_has_a_row_for_each_page() -> None:
     assert [one.row.status for one in label_shard._labelled("a", [1, 2], [lost])] == ["timed_out", "timed_out"]
     unreadable = label_shard._labelled("a", [4], [isolation.Outcome("encrypted: it needs a password")])
     assert [(one.row.status, one.row.message) for one in unreadable] == [("error", "encrypted: it needs a password")]
+
+
+@pytest.mark.parametrize(("elsewhere", "shown"), [("the short-lived kind", "a short-lived"), ("it", "a shortlived")])
+def test_words_of_other_pages_say_how_a_word_goes_on(tmp_path: Path, elsewhere: str, shown: str) -> None:
+    document = pymupdf.open()
+    for lines in (
+        ("this is not about a short-", "lived word at the end of a line"),
+        ("this is about", f"so {elsewhere} of"),
+    ):
+        page = document.new_page()
+        for number, line in enumerate(lines):
+            page.insert_text((72, 100 + 14 * number), line, fontsize=11)
+    document.save(tmp_path / "a.pdf")
+    assert shown in read(tmp_path / "a.pdf").text

@@ -143,7 +143,7 @@ def test_a_heading_beside_its_column_is_seen() -> None:
     assert kinds(label, words) == {Doubt.SPLIT: 1}
 
 
-@pytest.mark.parametrize("word", ["di!erent", '"rst', "e↵orts", 'simpli"ed'])
+@pytest.mark.parametrize("word", ["di!erent", '"rst', "e↵orts", 'simpli"ed', "h′¿h", "2\ue0123"])
 def test_ligatures_that_a_font_calls_marks_are_seen(word: str) -> None:
     assert kinds(f"{word}\n", page((0, 0, word)))[Doubt.MARKS] == 1
     assert not kinds("don't O'Neill x!= R&D 5% e-mail\n", page((0, 0, "don't O'Neill x!= R&D 5% e-mail")))

@@ -41,7 +41,7 @@ def on_page(page: Any, tags: TagTree) -> Placed:
     held = tags.formulas.get(page.xref, {})
     if not any(tag.has_latex for tag in held.values()):
         return Placed()
-    flags = pymupdf.TEXTFLAGS_DICT | pymupdf.TEXT_COLLECT_STRUCTURE
+    flags = pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_LIGATURES | pymupdf.TEXT_COLLECT_STRUCTURE
     blocks = text_pages.text_page(page, flags).extractDICT()["blocks"]
     tags.name(blocks)
     found = [

@@ -12,6 +12,7 @@ from scribetune.labels.reader import LabelSettings, PageReader
 from scribetune.labels.ruling_lines import Rule, Rules, Walls
 from scribetune.labels.tables import agreement
 from scribetune.labels.tables.cells import PageTable, Word, union
+from scribetune.labels.tables.witness import Witness
 from scribetune.text.grids import Cell
 from support import table_words
 
@@ -119,3 +120,13 @@ def test_the_tables_of_a_page_are_read_twice_unless_that_is_ignored(tmp_path: Pa
     assert "| 1990 | 12 | 7 |" in read.text
     assert len(read.tables) == tables
     assert all(reading.trust > LEAST for reading in read.tables)
+
+
+def test_lines_around_every_cell_say_more_than_white_space() -> None:
+    seen = {"columns": 1.0, "body": 0.1, "ruled": 1.0, "walls": 1.0, "whole": 1.0, "apart": 0.2}
+    rest = {"order": 1.0, "named": 1.0, "filled": 0.9, "head": 1.0, "kinds": 1.0, "held": 1.0}
+    framed = Witness(**seen, **rest)
+    assert agreement.trust_of(framed) > 0.8
+    # A word in another cell than its own, a line through a cell, or borders that are not drawn: no longer.
+    for other in ({"order": 0.5}, {"walls": 0.5}, {"ruled": 0.3}):
+        assert agreement.trust_of(Witness(**{**seen, **rest, **other})) < 0.3
