@@ -62,7 +62,16 @@ def build(raw: Path) -> dict[str, dict[str, str]]:
     )
     refused = Withdrawn(frozenset(made.refused["documents"]), frozenset(made.refused["labels"]))
     select_pages.main(
-        documents_of, pages_of, labels_of, {}, Selection(), refused, {}, Path("selection.csv"), Path("documents.csv")
+        documents_of,
+        pages_of,
+        labels_of,
+        {},
+        Selection(),
+        refused,
+        {},
+        {},
+        Path("selection.csv"),
+        Path("documents.csv"),
     )
     with Path("documents.csv").open(encoding="utf-8") as stream:
         return {row["document"]: row for row in csv.DictReader(stream)}
