@@ -108,7 +108,7 @@ class PageReader:
         self._settings = settings
         self._symbol_fonts = symbol_fonts.SymbolFonts()
         self._heads = running_heads.RunningHeads(self._pdf, readable)
-        self._witness = image_witness.Witness(self._pdf)
+        self._witness = image_witness.Witness(self._pdf, image_witness.SHORT)
 
     @cached_property
     def _levels(self) -> heading_levels.Levels:
