@@ -626,7 +626,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "of a document is taken over", _both(_pdf("report-8", 8), _pdf("report-9", 9)), from_pages(*MORE_SHARDS),
     ),
     Mutation(
-        DATA, "a file that is no PDF", "only *.pdf is read", _create("data/raw/notes.txt"), NOTHING,
+        DATA, "a file that is no document", "reports/documents.csv names it; splits that stay the same train nothing",
+        _create("data/raw/notes.txt"), FROM_SELECTION, "splits",
     ),
     Mutation(DATA, "add a correction", "labels of its shard", _correction("report-2"), from_labels(SECOND)),
     Mutation(DATA, "change a correction", "labels of its shard", _correction("report-6"), from_labels(FIRST)),
