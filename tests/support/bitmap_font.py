@@ -21,7 +21,7 @@ def page_of_bitmaps(lines: Sequence[str], codes: Mapping[str, int], font: str = 
     shapes = " ".join(f"/{_name(code[letter])} {_bitmap(made, known, letter)} 0 R" for letter in letters)
     widths = {code[letter]: round(EM * known.glyph_advance(ord(letter))) for letter in letters}
     first, last = min(widths), max(widths)
-    number = made.get_new_xref()
+    number = int(made.get_new_xref())
     in_order = " ".join(str(widths.get(n, 0)) for n in range(first, last + 1))
     made.update_object(
         number,
@@ -73,4 +73,4 @@ def _bitmap(made: pymupdf.Document, known: pymupdf.Font, letter: str) -> int:
     side, width, height = 2 * EM, round(EM * known.glyph_advance(ord(letter))), top - bottom
     image = f"q {side} 0 0 {height} 0 {bottom} cm BI /W {side} /H {height} /BPC 1 /IM true ID "
     made.update_stream(number, f"{width} 0 0 {bottom} {side} {top} d1 {image}".encode() + bits + b" EI Q")
-    return number
+    return int(number)

@@ -215,7 +215,7 @@ def test_without_memory_fewer_pages_are_read_at_once_with_the_same_text(
     expected = make_reader(stand_in.folder(), batch=1, max_new_tokens=8).read(pages)
     advance = Decoder.advance
 
-    def cramped(self: Decoder, count: int, steps: int) -> torch.Tensor:
+    def cramped(self: Decoder, count: int, steps: int) -> decoding.Written:
         if count > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return advance(self, count, steps)

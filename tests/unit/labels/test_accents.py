@@ -24,7 +24,7 @@ def page_of(pieces: Sequence[Piece]) -> pymupdf.Page:
 
 def over(accent: str, letter: str, x: float, font: pymupdf.Font = ROMAN) -> float:
     """Where an accent begins whose middle is that of a letter at x."""
-    return x + (font.text_length(letter, SIZE) - ROMAN.text_length(accent, SIZE)) / 2
+    return x + float(font.text_length(letter, SIZE) - ROMAN.text_length(accent, SIZE)) / 2
 
 
 def word(before: str, accent: str, letter: str, after: str, *, accent_first: bool, raised: float = 0.0) -> list[Piece]:

@@ -78,7 +78,11 @@ def test_lines_between_rules_of_a_grid_are_one_row() -> None:
 
 def test_a_line_drawn_between_words_that_stand_close_parts_them() -> None:
     rules = Rules((), (), (), Walls((), (Rule(-5, 60, 31),)))
-    lines = {0: [(0, "wool"), (32, "12")], 14: [(0, "coal 1"), (32, "9")], 28: [(0, "coke 2"), (32, "8")]}
+    lines = {
+        0.0: [(0.0, "wool"), (32.0, "12")],
+        14.0: [(0.0, "coal 1"), (32.0, "9")],
+        28.0: [(0.0, "coke 2"), (32.0, "8")],
+    }
     assert grid(lines, rules)[1] == ["coal 1", "9"]
 
 

@@ -16,20 +16,20 @@ from scribetune.labels.tables.witness import Witness
 from scribetune.text.grids import Cell
 from support import table_words
 
-LINES = {
+LINES: dict[float, list[tuple[float, str]]] = {
     100: [(0, "Year"), (120, "Wool"), (190, "Coal"), (250, "Remark")],
     114: [(0, "first half"), (125, "12"), (195, "7"), (250, "late harvest")],
     128: [(0, "second half"), (120, "144"), (190, "78")],
     142: [(0, "third quarter"), (120, "190"), (190, "31"), (250, "two strikes")],
     156: [(0, "fourth quarter"), (120, "201"), (190, "64"), (250, "none at all")],
 }
-TEXT = {
+TEXT: dict[float, list[tuple[float, str]]] = {
     10: [(0, "The trade of the county grew in each of the years that are told of here and")],
     24: [(0, "fell in none of them, which the board had not thought likely when it met in")],
     38: [(0, "the spring of that year to speak about the price of wool, and of coal, and of")],
     52: [(0, "all that had been sent down the river in the winter before it was frozen over")],
 }
-WORDS = table_words.words({**TEXT, 88: [(0, "Trade of the county")], **LINES})
+WORDS = table_words.words(TEXT | {88.0: [(0.0, "Trade of the county")]} | LINES)
 NOTHING = Rules((), (), ())
 LEAST = Selection().min_table_trust
 
