@@ -43,7 +43,13 @@ def make_pdf(path: Path, pages: int) -> None:
 def call(pdf: Path, output: Path, model: str, tokens: int) -> "subprocess.Popen[str]":
     """Start `scribetune convert`."""
     words = ["convert", str(pdf), "-o", str(output), "--model", model, "--set", f"generate.max_new_tokens={tokens}"]
-    return subprocess.Popen([sys.executable, "-c", _CALL, *words], stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    return subprocess.Popen(
+        [sys.executable, "-c", _CALL, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
 
 
 def rows(output: Path) -> list[dict[str, object]]:
