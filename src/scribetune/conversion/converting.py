@@ -26,7 +26,7 @@ from scribetune.documents.rendering import DocumentRow, PageStatus, RenderSettin
 logger = logging.getLogger(__name__)
 
 LEAST_MEAN_PROBABILITY = 0.9
-"""A page whose tokens have a lower mean probability is `unsure`; docs/conversion.md says what was seen on either side."""
+"""A page whose tokens have a lower mean probability is `unsure`; docs/conversion.md says what was seen."""
 _SHOWN = 10
 _MARK = re.compile(r"<\|ref\|>(.*?)<\|/ref\|><\|det\|>.*?<\|/det\|>\n?", re.DOTALL)
 
