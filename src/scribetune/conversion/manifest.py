@@ -4,18 +4,16 @@ While pages are read, rows are added to pages.jsonl; a call that was stopped goe
 manifest.csv too, in the documents' order.
 """
 
-import fcntl
 import json
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from scribetune.core import csv_files, files
 from scribetune.core.errors import UserError
+from scribetune.core.line_journal import LineJournal
 
 logger = logging.getLogger(__name__)
 
@@ -54,49 +52,29 @@ _KINDS: Mapping[str, Any] = {
 _COLUMNS = tuple(field.name for field in fields(PageResult) if field.name != "made_by")
 
 
-class Journal:
+class Journal(LineJournal):
     """Rows of a conversion as they come; a context manager that keeps other processes out of the output folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._path = folder, folder / JOURNAL
-        self._handle: int | None = None
+        super().__init__(folder / JOURNAL)
+        self._folder = folder
         self.rows: dict[tuple[str, int], PageResult] = {}
 
-    def __enter__(self) -> "Journal":
-        """Open the journal and read it.
+    def in_use(self) -> UserError:
+        """Return what is said where another conversion writes into the folder."""
+        return UserError(
+            "Another conversion writes into this folder",
+            value=str(self._folder),
+            todo="wait for it or end it, or name another folder (-o)",
+        )
 
-        Raises:
-            UserError: Another conversion writes into the folder.
-        """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise UserError(
-                "Another conversion writes into this folder", value=str(self._folder),
-                todo="wait for it or end it, or name another folder (-o)",
-            ) from None  # fmt: skip
-        self._handle = handle
-        data = self._path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):  # killed while it wrote
-            os.ftruncate(handle, whole)
-        for line in data[:whole].splitlines():
-            row = _parsed(line)
-            if row is None:
-                logger.warning("%s: a line that is no row; its page is read again", self._path)
-            else:
-                self.rows[row.document, row.page] = row
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+    def read_line(self, number: int, line: bytes) -> None:
+        """Take up a row."""
+        row = _parsed(line)
+        if row is None:
+            logger.warning("%s:%d is no row; its page is read again", self.path, number)
+        else:
+            self.rows[row.document, row.page] = row
 
     def finished(self, document: str, page: int, document_sha256: str, made_by: str) -> bool:
         """Whether a page was read before from the same document, by the same model and settings, and its text is there.
@@ -115,12 +93,7 @@ class Journal:
 
     def add(self, row: PageResult) -> None:
         """Write a row; it is on the disk when this returns."""
-        if self._handle is None:
-            raise RuntimeError("the journal is not open")
-        data = (json.dumps(asdict(row), ensure_ascii=True, sort_keys=True) + "\n").encode()
-        while data:
-            data = data[os.write(self._handle, data) :]
-        os.fsync(self._handle)
+        self.write_line(json.dumps(asdict(row), ensure_ascii=True, sort_keys=True))
         self.rows[row.document, row.page] = row
 
     def write_manifest(self, order: Iterable[tuple[str, int]]) -> None:

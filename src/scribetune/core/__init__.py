@@ -10,6 +10,7 @@ manifests    the CSV tables that are the edges between rules, one row per docume
 user_text    texts that people write: one reader for encodings, byte-order marks and line ends
 csv_files    CSV files that people open in spreadsheets, which obey no cell of them
 files        content hashes, and writes that are either whole or absent
+line_journal lines that one process at a time adds to: what is left of its work after a kill
 disk_space   how a full disk is told from other errors, and what is said of it
 file_hashes  SHA-256 of files, remembered from one command to the next, as git's index remembers them
 isolation    work on untrusted documents in worker processes with limits of time and memory
