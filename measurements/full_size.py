@@ -1,4 +1,4 @@
-"""DeepSeek-OCR-2 of full size with random weights, and pages of its full resolution: what measurements run on.
+"""The three DeepSeek models of full size, random weights, pages of full resolution: what measurements run on.
 
     python measurements/full_size.py FOLDER      # writes the model (6.8 GB in bfloat16) and its processor
 
@@ -25,6 +25,14 @@ from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import
 )
 
 from scribetune.core.files import write_jsonl  # noqa: E402
+from scribetune.models.families import (  # noqa: E402
+    deepseek_ocr,
+    deepseek_ocr_model,
+    deepseek_vl2,
+    deepseek_vl2_config,
+    deepseek_vl2_model,
+)
+from scribetune.models.families.deepseek_ocr_processor import Processor  # noqa: E402
 from tiny_pretraining import tiny_model  # noqa: E402
 
 VOCABULARY = 129_280
@@ -33,34 +41,60 @@ ANSWER_TOKENS = 611
 WORDS = ("revenue", "total", "report", "12,345", "quarterly", "income", "+15%", "balance", "notes", "section", "of")
 
 
-def model_and_processor(device: str, dtype: torch.dtype, seed: int = 0) -> tuple[Any, Any]:
-    """Make the model (3.39 B parameters) on a device, and its processor."""
+TEXT = {
+    "vocab_size": VOCABULARY, "hidden_size": 1280, "intermediate_size": 6848, "num_hidden_layers": 12,
+    "num_attention_heads": 10, "num_key_value_heads": 10, "moe_intermediate_size": 896, "n_routed_experts": 64,
+    "n_shared_experts": 2, "num_experts_per_tok": 6, "max_position_embeddings": 8192,
+    "mlp_layer_types": ["dense"] + ["sparse"] * 11, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2,
+}  # fmt: skip
+"""The language model, which all three have."""
+SAM = {"initializer_range": 0.02}  # its default of 1e-10 would make all pages alike
+QUERY_ENCODER = {
+    "hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2,
+    "intermediate_size": 4864,
+}  # fmt: skip
+
+
+def configuration(family: str = "deepseek_ocr2", image_token_id: int = 3) -> Any:
+    """Return a family's configuration (3.39 B parameters; deepseek_ocr 3.34 B, deepseek_vl2 3.37 B)."""
+    ids: dict[str, Any] = {"image_token_id": image_token_id, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+    first: Any = deepseek_ocr_model.DeepseekOcrConfig
+    if family == "deepseek_ocr":
+        return first(text_config=TEXT, vision_config={"sam_config": SAM}, **ids)
+    if family == "deepseek_vl2":
+        chats: Any = deepseek_vl2_model.DeepseekVl2Config
+        sizes = [list(size) for size in deepseek_vl2_config.RELEASED_RESOLUTIONS]
+        return chats(text_config=TEXT, vision_config={}, projector_config={}, candidate_resolutions=sizes, **ids)
+    vision = {"sam_config": SAM, "encoder_config": QUERY_ENCODER}
+    return DeepseekOcr2Config(text_config=TEXT, vision_config=vision, **ids)
+
+
+def model_and_processor(
+    device: str, dtype: torch.dtype, seed: int = 0, family: str = "deepseek_ocr2"
+) -> tuple[Any, Any]:
+    """Make a family's model on a device, and its processor."""
     words = tiny_model.tokenizer()
     words.add_tokens([f"[{number}]" for number in range(len(words), VOCABULARY)])  # ids show in the text
-    text = {
-        "vocab_size": VOCABULARY, "hidden_size": 1280, "intermediate_size": 6848, "num_hidden_layers": 12,
-        "num_attention_heads": 10, "num_key_value_heads": 10, "moe_intermediate_size": 896, "n_routed_experts": 64,
-        "n_shared_experts": 2, "num_experts_per_tok": 6, "max_position_embeddings": 8192,
-        "mlp_layer_types": ["dense"] + ["sparse"] * 11, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2,
-    }  # fmt: skip
-    vision = {
-        "sam_config": {"initializer_range": 0.02},  # its default of 1e-10 would make all pages alike
-        "encoder_config": {"hidden_size": 896, "num_hidden_layers": 24, "num_attention_heads": 14,
-                           "num_key_value_heads": 2, "intermediate_size": 4864},
-    }  # fmt: skip
-    ids = {"image_token_id": words.convert_tokens_to_ids(tiny_model.IMAGE), "bos_token_id": 0, "eos_token_id": 1}
-    settings = DeepseekOcr2Config(text_config=text, vision_config=vision, pad_token_id=2, **ids)
+    settings = configuration(family, words.convert_tokens_to_ids(tiny_model.IMAGE))
+    made: Any = {
+        "deepseek_ocr": deepseek_ocr_model.DeepseekOcrForConditionalGeneration,
+        "deepseek_vl2": deepseek_vl2_model.DeepseekVl2ForConditionalGeneration,
+    }.get(family, DeepseekOcr2ForConditionalGeneration)
     torch.manual_seed(seed)
     torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
-            model = DeepseekOcr2ForConditionalGeneration(settings)
+            model = made(settings)
     finally:
         torch.set_default_dtype(torch.float32)
     for weight in model.parameters():
         if not torch.isfinite(weight).all():
             weight.data.normal_(0.0, 0.02)
     model.generation_config.update(bos_token_id=0, eos_token_id=1, pad_token_id=2)
+    if family == "deepseek_ocr":
+        return model.eval(), Processor(words, deepseek_ocr.MODES["gundam"])
+    if family == "deepseek_vl2":
+        return model.eval(), Processor(words, deepseek_vl2.Tiling(deepseek_vl2_config.RELEASED_RESOLUTIONS))
     return model.eval(), DeepseekOcr2Processor(image_processor=DeepseekOcr2ImageProcessorPil(), tokenizer=words)
 
 

@@ -152,6 +152,7 @@ def main() -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", type=Path, help="folder of a model")
     which.add_argument("--full-size", action="store_true", help="DeepSeek-OCR-2 of full size, random weights")
+    parser.add_argument("--family", choices=("deepseek_ocr2", "deepseek_ocr"), default="deepseek_ocr2")
     parser.add_argument("--pages", type=int, default=32)
     parser.add_argument("--alone-pages", type=int, help="read only so many pages one at a time (default: all)")
     parser.add_argument("--new-tokens", type=int, default=611, help="mean length of the answers")
@@ -168,8 +169,8 @@ def main() -> None:
     batch = given.batch if given.batch == "auto" else int(given.batch)
     settings = config.load({"generate": {"max_new_tokens": longest, "batch": batch}})
     if given.full_size:
-        family = families.FAMILIES["deepseek_ocr2"]
-        model, processor = full_size.model_and_processor(placement.device, placement.dtype, given.seed)
+        family = families.FAMILIES[given.family]
+        model, processor = full_size.model_and_processor(placement.device, placement.dtype, given.seed, given.family)
     else:
         family = families.family_of(given.model)
         processor = family.load_processor(given.model)

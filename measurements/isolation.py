@@ -42,7 +42,7 @@ class NoWorkers:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def run_steps(self, tasks: Sequence[isolation.Task]) -> Iterator[tuple[isolation.Outcome, ...]]:
+    def run_steps(self, tasks: Sequence[isolation.Task], *_: object) -> Iterator[tuple[isolation.Outcome, ...]]:
         """Run tasks one after the other."""
         for task in tasks:
             yield tuple(isolation.Outcome(value) for value in task.function(*task.arguments, first=0))

@@ -6,6 +6,11 @@
 Pages are timed one by one in one process (processor time: other work on the machine does not count), those read by
 tags, those read as running text and those that went through layout analysis apart. `--cores 2` labels all documents
 twice through the build's own `label_shard`, with one worker and with two, and compares seconds on the clock.
+
+    python measurements/labels.py --checks --most-pages 20 PDF …
+
+What all checks cost together, and each: whole documents (of so many pages at most), since of each only a sample of page
+images is read, labelled without any check, with each alone, and with all; processor time, opening included.
 """
 
 import argparse
@@ -16,14 +21,14 @@ import os
 import tempfile
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pymupdf
 
 from scribetune.documents.inputs import Document
-from scribetune.labels import layout_analysis
+from scribetune.labels import image_witness, layout_analysis
 from scribetune.labels import reader as label_reader
 from scribetune.labels import rows as label_rows
 from scribetune.labels import shard as label_shard
@@ -123,6 +128,44 @@ def clock(paths: list[Path], workers: int) -> float:
             os.chdir(here)
 
 
+CHECKS = {
+    "no check": {"agreement": "none", "table_agreement": "ignore", "witnesses": "none"},
+    "page image (labels.agreement)": {"agreement": "rapidocr", "table_agreement": "ignore", "witnesses": "none"},
+    "tables twice (labels.table_agreement)": {"agreement": "none", "table_agreement": "use", "witnesses": "none"},
+    "words by place (labels.witnesses)": {"agreement": "none", "table_agreement": "ignore", "witnesses": "ask"},
+    "all of them": {"agreement": "rapidocr", "table_agreement": "use", "witnesses": "ask"},
+}
+"""Settings under which labels are timed."""
+
+
+def checks(paths: list[Path], most: int) -> None:
+    """Time documents with no check, each, and all, in turns; print seconds and what is added."""
+    seconds: dict[str, float] = dict.fromkeys(CHECKS, 0.0)
+    pages = read = documents = 0
+    for turn, path in enumerate(paths):
+        with pymupdf.open(path) as pdf:
+            if not pdf.is_pdf or pdf.needs_pass or not 0 < pdf.page_count <= most:
+                continue
+            if not any(page.get_text().strip() for page in pdf):
+                continue
+            count = pdf.page_count
+            read += len(image_witness.Witness(pdf, image_witness.SHORT).sample)
+        names = list(CHECKS)
+        # Each comes first in its turn: what one leaves warm for the next is shared out.
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            began = time.process_time()
+            reader = label_reader.PageReader(str(path), "", replace(SETTINGS, **CHECKS[name]))
+            for number in range(count):
+                with contextlib.suppress(Exception):  # what a build refuses costs what it costs
+                    reader.read(number)
+            seconds[name] += time.process_time() - began
+        pages += count
+        documents += 1
+    print(f"{documents} documents, {pages} pages, {read} page images read")
+    for name, spent in seconds.items():
+        print(f"{name:40} {spent:8.2f} s {1000 * spent / pages:7.1f} ms a page {spent / seconds['no check'] - 1:+7.1%}")
+
+
 def main() -> None:
     """Read the arguments and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -130,6 +173,8 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=1_000_000, help="pages of each PDF, at most")
     parser.add_argument("--skip-library", action="store_true", help="leave pymupdf4llm out")
     parser.add_argument("--cores", type=int, default=0, help="compare one worker with so many")
+    parser.add_argument("--checks", action="store_true", help="time the checks, each and all")
+    parser.add_argument("--most-pages", type=int, default=20, help="with --checks: longer documents are left out")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     pymupdf.TOOLS.mupdf_display_errors(False)
@@ -138,11 +183,16 @@ def main() -> None:
         one, many = clock(arguments.pdfs, 1), clock(arguments.pdfs, arguments.cores)
         print(f"1 worker {one:.1f} s, {arguments.cores} workers {many:.1f} s: {one / many:.2f} times as fast")
         return
+    if arguments.checks:
+        image_witness.read_page(pymupdf.open(arguments.pdfs[0])[0])  # the models load once per process
     # The models load once per process, not once per page.
     warm = label_reader.PageReader(str(arguments.pdfs[0]), "", SETTINGS)
     layout_analysis.blocks_of(
         warm._for_analysis[0], layout_analysis.TextLayer((), (), (), 1, 1), layout_analysis.Rules((), (), ())
     )
+    if arguments.checks:
+        checks(arguments.pdfs, arguments.most_pages)
+        return
     tallies: dict[str, Tally] = defaultdict(Tally)
     theirs = Tally()
     for path in arguments.pdfs:

@@ -9,6 +9,12 @@ in the PDF, whose text layer then says what the page does not show. What is aske
 (word recall, word precision) stays as it was for the whole label: only witnesses that know nothing of the reader may
 see what is planted there. Weights are fitted on the pages with even numbers, figures reported on the others. --judged
 names rows of real pages that people read (the half `even` is fitted); --fit prints the weights for `dataset/trust.py`.
+
+    PYTHONPATH=tests python measurements/planted_defects.py --images            # with the page image as a witness
+
+plants in PDFs alone, two of the four ways in each, lets the page image be read, and reports how many pages fall below
+with that reading and without it; in the last column as a build samples its pages: short documents one in eight, and
+pages that draw letters without words.
 """
 
 import argparse
@@ -22,6 +28,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pymupdf
 
@@ -32,7 +39,7 @@ from planted import defects, fitting, pages  # noqa: E402
 
 from scribetune.core.config import Selection  # noqa: E402  the folder above comes first
 from scribetune.dataset import trust  # noqa: E402
-from scribetune.labels import witnesses  # noqa: E402
+from scribetune.labels import doubts, image_witness, outlined_text, text_layer, witnesses  # noqa: E402
 
 Row = dict[str, Any]
 
@@ -58,7 +65,7 @@ def planted(page: pages.ReadPage, number: int, rng: random.Random, folder: Path)
         found = witnesses.of_page(wrong, *rest, has_latex=page.has_latex)
         yield Case(
             number, page.source, name,
-            page.row | witnesses.counts(found) | {"findings": witnesses.as_text(found)},
+            page.row | doubts.counts(found) | {"findings": doubts.as_text(found)},
         )  # fmt: skip
     if page.row["page"] != 1:
         return
@@ -71,6 +78,61 @@ def planted(page: pages.ReadPage, number: int, rng: random.Random, folder: Path)
         for read in pages.read(path, page.source):
             if read.row["page"] == 1:
                 yield Case(number, page.source, name, read.row)
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """A page, right or damaged in its PDF, whose image was read."""
+
+    defect: str  # "" for none
+    row: Row
+    is_sampled: bool  # by a build too
+
+
+def witnessed(
+    page: pages.ReadPage, number: int, rng: random.Random, folder: Path, only: str = ""
+) -> Iterator[Witnessed]:
+    """Yield the first page of a document as it is, and with two of the defects that images show, each read by all.
+
+    Or with one alone, where it is named.
+    """
+    with pymupdf.open(page.path) as pdf:
+        is_sampled = 0 in image_witness.Witness(pdf, image_witness.SHORT).sample
+    names = [name for at, name in enumerate(defects.SEEN_IN_IMAGES) if at % 2 == number % 2]
+    for name in ["", *([only] if only else names)]:
+        path = folder / "seen.pdf"
+        with pymupdf.open(page.path) as pdf:
+            if name and not defects.SEEN_IN_IMAGES[name](pdf, rng):
+                continue
+            pdf.save(path)
+        with mock.patch.object(image_witness, "SHORT", 1):  # it is looked at in any case
+            for read in pages.read(path, page.source, "rapidocr"):
+                if read.row["page"] == 1:
+                    yield Witnessed(name, read.row, is_sampled or _has_outlines(path))
+
+
+def _has_outlines(path: Path) -> bool:
+    with pymupdf.open(path) as pdf:
+        return outlined_text.is_on(pdf[0].get_cdrawings(), text_layer.read(pdf[0]).words)
+
+
+def report_images(cases: Sequence[Witnessed], least: float) -> None:
+    """Print how many pages are refused, or below the least trust, with the image's reading and without it."""
+    by_defect: dict[str, list[tuple[bool, bool, bool]]] = defaultdict(list)
+    for case in cases:
+        with_image = _is_kept_out(case.row, least)
+        without = _is_kept_out(case.row | {"agreement": -1.0}, least)
+        found = with_image, without, with_image if case.is_sampled else without
+        for name in (case.defect or "right", *(["all damaged"] if case.defect else [])):
+            by_defect[name].append(found)
+    for name, found_all in sorted(by_defect.items()):
+        shown = (f"{sum(column) / len(found_all):6.1%}" for column in zip(*found_all, strict=True))
+        print(f"{name:24} {len(found_all):4} pages, with {{}}, without {{}}, as sampled {{}}".format(*shown))
+
+
+def _is_kept_out(row: Row, least: float) -> bool:
+    refused = row["status_page"] != "ok" or 0 <= row["agreement"] < Selection().min_agreement
+    return refused or trust.of(row).value < least
 
 
 def shares(cases: Sequence[Case], values: Sequence[float], least: float) -> None:
@@ -97,6 +159,22 @@ def curve(values: Sequence[float], is_right: Sequence[bool], counts: Sequence[fl
     return rows
 
 
+def gates(rows: Sequence[Row], values: Sequence[float]) -> None:
+    """Print how many real pages both gates keep, and how many of these teach something false."""
+    for reading in sorted({row["reading"] for row in rows}):
+        own = [(row, value) for row, value in zip(rows, values, strict=True) if row["reading"] == reading]
+        print(f"  read {reading}: {len(own)} pages, {sum(row['verdict'] == 'false' for row, _ in own)} false")
+        for least in (0.6, 0.7, 0.8, 0.85, 0.9):
+            for least_table in (0.6, 0.7, 0.8):
+                kept = [
+                    row
+                    for row, value in own
+                    if value >= least and not 0 <= float(row["table_trust"] or -1) < least_table
+                ]
+                false = sum(row["verdict"] == "false" for row in kept)
+                print(f"    min_trust {least} min_table_trust {least_table}: kept {len(kept)}, false {false}")
+
+
 def judged(path: Path | None) -> list[Row]:
     """Return the rows of real pages that people read; their column `verdict` is right, small or false."""
     if path is None:
@@ -116,7 +194,9 @@ def main() -> None:
     parser.add_argument("--min-trust", type=float, default=Selection().min_trust)
     parser.add_argument("--judged", type=Path, help="rows of real pages, with verdicts")
     parser.add_argument("--fit", action="store_true", help="fit the weights first, and print them")
-    parser.add_argument("--csv", type=Path, help="write the curve of the fresh judged pages there")
+    parser.add_argument("--images", action="store_true", help="defects that page images show, which are then read")
+    parser.add_argument("--only", choices=("", *defects.SEEN_IN_IMAGES), default="", help="with --images: one defect")
+    parser.add_argument("--csv", type=Path, help="write the curve of the odd half of the judged pages there")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     pymupdf.TOOLS.mupdf_display_errors(False)
@@ -124,6 +204,15 @@ def main() -> None:
     rng = random.Random(arguments.seed)  # noqa: S311  no secret
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if arguments.images:
+            firsts = (page for page in pages.good(folder, arguments.count, arguments.seed) if page.row["page"] == 1)
+            found = [
+                case
+                for number, page in enumerate(firsts)
+                for case in witnessed(page, number, rng, folder, arguments.only)
+            ]
+            report_images(found, arguments.min_trust)
+            return
         cases = [
             case
             for number, page in enumerate(pages.good(folder, arguments.count, arguments.seed))
@@ -150,14 +239,15 @@ def report(cases: Sequence[Case], real: Sequence[Row], arguments: argparse.Names
         print(f"base {base:.2f}", *(f"{name} {weight:.2f}" for name, weight in weights.items()), sep="\n  ")
     reported = [case for case in cases if case.number % 2]
     shares(reported, list(fitting.trusts([case.row for case in reported], base, weights)), arguments.min_trust)
-    for half in ("even", "odd", "fresh") if real else ():
+    for half in sorted({row["half"] for row in real}):
         rows = [row for row in real if row["half"] == half]
         values = list(fitting.trusts(rows, base, weights))
         found = curve(values, [row["verdict"] != "false" for row in rows], [1.0] * len(rows))
         print(f"real pages, {half} half: {len(rows)}")
         for point in found:
             print("  {min_trust:5.2f} coverage {coverage:6.3f} precision {precision:6.3f}".format(**point))
-        if arguments.csv and half == "fresh":
+        gates(rows, values)
+        if arguments.csv and half == "odd":
             with arguments.csv.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, found[0], lineterminator="\n")
                 writer.writeheader()

@@ -28,6 +28,7 @@ from scribetune.core import layout
 from scribetune.review import server
 from scribetune.review.session import Choice, ReviewSession
 from scribetune.text.language import Language
+from scribetune.web import local_server
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 WIDTHS_PX = (400, 900, 1400)
@@ -75,7 +76,7 @@ def write_report(folder: Path, language: Language) -> None:
 def reviewed(folder: Path, language: Language) -> Iterator[str]:
     """Serve the review page of a build, and give its address; the server ends with this process."""
     session = ReviewSession(folder, Path("data/corrections"), Choice())
-    listener, token = server.listen(0), server.token_of(folder)
+    listener, token = local_server.listen(0), server.token_of(folder)
     threading.Thread(target=server.serve, args=(session, listener, token, language), daemon=True).start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}"
 

@@ -37,7 +37,7 @@ from scribetune.labels import coverage, layout_model, ruling_lines  # noqa: E402
 from scribetune.labels import reader as label_reader  # noqa: E402
 from scribetune.labels.tables import agreement  # noqa: E402
 from scribetune.labels.tables.cells import PageTable  # noqa: E402
-from scribetune.labels.tables.witness import compare  # noqa: E402
+from scribetune.labels.tables.witness import Witness, compare  # noqa: E402
 from scribetune.metrics import adjacency  # noqa: E402
 from scribetune.samples.typesetting import Typesetter  # noqa: E402
 from scribetune.text.grids import Cell, Table, table  # noqa: E402
@@ -155,8 +155,7 @@ def fitted(known: Sequence[Case]) -> tuple[float, dict[str, float]]:
 
 def trust(case: Case) -> float:
     """Return the trust that the package gives a table."""
-    weights = np.array([agreement.COEFFICIENTS[name] for name in NAMES])
-    return float(1 / (1 + np.exp(-agreement.INTERCEPT - np.array(case.seen) @ weights)))
+    return agreement.trust_of(Witness(**dict(zip(NAMES, case.seen, strict=True))))
 
 
 def show(known: Sequence[Case], least: float) -> None:

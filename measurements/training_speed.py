@@ -118,10 +118,31 @@ def notebook(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
     return {"trainable": trainable, "before_s": starts[0] - began, "total_s": starts[-1] - began, "starts": starts}
 
 
-def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
-    """Train with this project's own code."""
+def wait() -> None:
+    """Wait for the GPU, where there is one."""
     import torch
 
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def peak_gb() -> float:
+    """Return the most memory that torch has held on the GPU since `forget_peak`; 0 without one."""
+    import torch
+
+    return torch.cuda.max_memory_allocated() / 1e9 if torch.cuda.is_available() else 0.0
+
+
+def forget_peak() -> None:
+    """Begin to look for the peak anew."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
+    """Train with this project's own code."""
     from scribetune import training
     from scribetune.core import config, files
     from scribetune.models import vision_cache
@@ -131,7 +152,7 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
     real = page_trainer.PageTrainer.get_batch_samples
 
     def clocked(self: Any, *arguments: Any) -> Any:
-        torch.cuda.synchronize()
+        wait()
         starts.append(time.perf_counter())
         return real(self, *arguments)
 
@@ -141,14 +162,16 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
         since = time.perf_counter()
         found = compute(*arguments, **named)
         seen[0] = time.perf_counter() - since
-        peaks.append(torch.cuda.max_memory_allocated() / 1e9)
-        torch.cuda.reset_peak_memory_stats()
+        peaks.append(peak_gb())
+        forget_peak()
         return found
 
     peaks: list[float] = []
     vision_cache.compute = timed
     page_trainer.PageTrainer.get_batch_samples = clocked  # type: ignore[method-assign]
     if "cap_gb" in case:
+        import torch
+
         total = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(case["cap_gb"] * 1e9 / total)
         from scribetune.training import memory
@@ -167,7 +190,7 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
                 "optimization": {"optimizer": case.get("optimizer", "adamw")},
                 "checkpoints": {"steps": 10_000, "minutes": 0},
                 "machine": {
-                    "backend": case.get("backend", "peft"), "micro_batch": case["batch"], "precision": "bfloat16",
+                    "backend": case.get("backend", "peft"), "micro_batch": case["batch"], "precision": "auto",
                     "gradient_checkpointing": True, "compile": False, "vision_disk_gb": 0.0,
                     **{name: case[name] for name in _OF_MACHINE if name in case},
                 },
@@ -175,11 +198,11 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
         }
     )  # fmt: skip
     began = time.perf_counter()
-    torch.cuda.reset_peak_memory_stats()
+    forget_peak()
     result = training.train(
         settings, str(base), work / "train.jsonl", work / "validation.jsonl", work / "adapter", work / "checkpoints"
     )
-    torch.cuda.synchronize()
+    wait()
     ended = time.perf_counter()
     return {
         "trainable": sum(result.trainable.values()), "before_s": starts[0] - began, "total_s": ended - began,

@@ -59,11 +59,12 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=64)
+    parser.add_argument("--family", choices=("deepseek_ocr2", "deepseek_ocr"), default="deepseek_ocr2")
     parser.add_argument("--workers", type=int, nargs="+", default=[8, 15])
     parser.add_argument("--only", choices=("native", "quick"), nargs="+", default=["native", "quick"])
     asked = parser.parse_args()
-    family = families.FAMILIES["deepseek_ocr2"]
-    model, processor = full_size.model_and_processor("cuda", torch.bfloat16)
+    family = families.FAMILIES[asked.family]
+    model, processor = full_size.model_and_processor("cuda", torch.bfloat16, family=asked.family)
     prompt = families.prompt_of(family, "free_ocr")
     print(torch.cuda.get_device_name(), "torch", torch.__version__)
     with tempfile.TemporaryDirectory() as made:

@@ -31,7 +31,7 @@ rule write_lineage:
             ),
             "data/manifests/selection/all.csv",
             "data/manifests/splits/all.csv",
-            "data/retention/pages.jsonl",
+            plan.retention,
             *expand(
                 "reports/predictions/{model}{pages}.jsonl",
                 model=["base", "tuned"],
@@ -51,7 +51,7 @@ rule write_lineage:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=plan.memory_mb(1000),
     params:
         **plan.reuse("write_lineage"),
         settings=plan.settings("generate"),
@@ -75,6 +75,7 @@ use rule write_adapter_card as write_model_card with:
         "benchmarks/jobs/write_model_card.tsv"
     params:
         **plan.reuse("write_model_card", script="write_card"),
+        base_path=plan.model.path,
 
 
 rule write_crate:
@@ -96,7 +97,7 @@ rule write_crate:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=plan.memory_mb(1000),
     params:
         **plan.reuse("write_crate"),
         descriptions=build_steps.descriptions,

@@ -27,7 +27,7 @@ rule prepare_benchmark:
         "../envs/cpu.yaml"
     threads: 64
     resources:
-        mem_mb=2000,
+        mem_mb=plan.memory_mb(2000),
     params:
         **plan.reuse(
             "prepare_benchmark",
@@ -97,7 +97,7 @@ rule score_benchmark:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=plan.memory_mb(2000),
     params:
         **plan.reuse("score_benchmark"),
         settings=plan.settings("selection.duplicate_similarity"),

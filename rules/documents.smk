@@ -20,7 +20,7 @@ if plan.documents.sample_specs:
         conda:
             "../envs/cpu.yaml"
         resources:
-            mem_mb=1000,
+            mem_mb=plan.memory_mb(1000),
         params:
             **plan.reuse("make_samples"),
             settings=plan.settings("samples"),

@@ -2,6 +2,7 @@
 Predictions and scores.
 
 REQUIRED INPUTS: data/splits/test.jsonl, the base model, models/merged/
+                 the PDFs of retention.folder, where one is named
 OUTPUTS: data/retention/ (pages.jsonl and images), reports/predictions/{base,tuned}.jsonl (test pages),
          reports/predictions/{base,tuned}_retention.jsonl, reports/samples.csv, reports/metrics.json
 TARGET:  gate (fails where the tuned model is not promoted)
@@ -19,7 +20,7 @@ rule make_retention:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=plan.memory_mb(1000),
     params:
         **plan.reuse("make_retention", folder="data/retention"),
         settings=plan.settings("retention", "pages.long_side_px"),
@@ -28,10 +29,41 @@ rule make_retention:
         "../scripts/make_retention.py"
 
 
+rule read_retention:
+    """Take pages of the user's own PDFs that nobody trains on, so that forgetting shows."""
+    input:
+        pdfs=plan.retention_pdfs,
+    output:
+        records="data/retention/own/pages.jsonl",
+    log:
+        "logs/read_retention.log",
+    benchmark:
+        "benchmarks/jobs/read_retention.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 64
+    resources:
+        mem_mb=plan.memory_mb(2000),
+    params:
+        **plan.reuse("read_retention", folder="data/retention/own"),
+        settings=plan.settings(
+            "retention.folder",
+            "retention.count",
+            "pages.long_side_px",
+            "labels.tables",
+            "labels.formulas",
+            "labels.tags",
+            "documents.timeout_s_per_page",
+        ),
+        prompt=plan.model.prompt,
+    script:
+        "../scripts/read_retention.py"
+
+
 rule predict_base:
     """Read the test pages with the base model."""
     input:
-        records=["data/splits/test.jsonl", "data/retention/pages.jsonl"],
+        records=["data/splits/test.jsonl", plan.retention],
         base=plan.model.files,
     output:
         # update: answers that took hours stay until the new ones are whole.
@@ -48,7 +80,7 @@ rule predict_base:
     threads: plan.config.train.machine.cpu_threads
     resources:
         gpu=1,
-        mem_mb=plan.model.memory_mb(1500),  # measured: 1,205 MB
+        mem_mb=plan.memory_mb(plan.model.memory_mb(1500)),  # measured: 1,205 MB
     params:
         **plan.reuse("predict_base", script="predict"),
         settings=plan.settings(
@@ -67,7 +99,7 @@ rule predict_base:
 use rule predict_base as predict_tuned with:
     """Read the test pages with the merged model, in the same way."""
     input:
-        records=["data/splits/test.jsonl", "data/retention/pages.jsonl"],
+        records=["data/splits/test.jsonl", plan.retention],
         proof="models/merged/merge_proof.json",
     output:
         predictions=[
@@ -89,7 +121,7 @@ rule score_predictions:
         test="data/splits/test.jsonl",
         base="reports/predictions/base.jsonl",
         tuned="reports/predictions/tuned.jsonl",
-        retention="data/retention/pages.jsonl",
+        retention=plan.retention,
         base_retention="reports/predictions/base_retention.jsonl",
         tuned_retention="reports/predictions/tuned_retention.jsonl",
     output:
@@ -114,7 +146,7 @@ rule score_predictions:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=plan.memory_mb(1000),
     params:
         **plan.reuse("score_predictions"),
         settings=plan.settings("gate"),
@@ -133,7 +165,7 @@ rule gate:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=500,
+        mem_mb=plan.memory_mb(500),
     params:
         **plan.reuse("gate"),
     script:

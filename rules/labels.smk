@@ -5,7 +5,7 @@ REQUIRED INPUTS: data/manifests/{documents,pages}/<shard>.csv, data/corrections/
          rejected (data/corrections/reviews.csv) are a parameter, since other decisions change nothing. The documents are read too;
          the edge is the documents' manifest, which has the hash of each: 10,000 more edges make every start slower
 OUTPUTS: data/manifests/labels/<shard>.csv (labels lie in data/labels), data/manifests/selection/all.csv,
-         reports/documents.csv
+         reports/documents.csv; data/manifests/blocks/<shard>.jsonl where answers have boxes
 """
 
 
@@ -25,14 +25,44 @@ rule label_pages:
         "../envs/cpu.yaml"
     threads: 64
     resources:
-        mem_mb=4000,
+        mem_mb=plan.memory_mb(4000),
     params:
         **plan.reuse("label_pages", folder="data/labels", column="label"),
-        settings=plan.settings("labels", "documents.timeout_s_per_page"),
+        settings=plan.settings(
+            "labels",
+            "documents.timeout_s_per_page",
+            # Where a page can be cut, its words say.
+            *plan.of_long_pages("selection.long_pages", "selection.max_characters"),
+        ),
         documents=lambda wildcards: plan.documents.identities(wildcards.shard),
         raw=plan.documents.raw_folder,
     script:
         "../scripts/label_pages.py"
+
+
+rule place_blocks:
+    """Say where the blocks of each label stand on its page; only where answers have boxes, or for the target `blocks`."""
+    input:
+        documents="data/manifests/documents/{shard}.csv",
+        labels="data/manifests/labels/{shard}.csv",
+    output:
+        blocks="data/manifests/blocks/{shard}.jsonl",
+    log:
+        "logs/place_blocks/{shard}.log",
+    benchmark:
+        "benchmarks/jobs/place_blocks/{shard}.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    threads: 64
+    resources:
+        mem_mb=plan.memory_mb(2000),
+    params:
+        **plan.reuse("place_blocks"),
+        settings=plan.settings("documents.timeout_s_per_page"),
+        documents=lambda wildcards: plan.documents.identities(wildcards.shard),
+        raw=plan.documents.raw_folder,
+    script:
+        "../scripts/place_blocks.py"
 
 
 rule select_pages:
@@ -58,7 +88,7 @@ rule select_pages:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=plan.memory_mb(2000),
     params:
         **plan.reuse("select_pages"),
         settings=plan.settings("selection"),
@@ -67,6 +97,13 @@ rule select_pages:
         rejected=dict(plan.documents.rejected),
     script:
         "../scripts/select_pages.py"
+
+
+rule blocks:
+    """Target: where the blocks of every label stand on its page."""
+    input:
+        expand("data/manifests/blocks/{shard}.jsonl", shard=plan.shards),
+    localrule: True
 
 
 rule labels:

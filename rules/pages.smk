@@ -21,7 +21,7 @@ rule render_pages:
         "../envs/cpu.yaml"
     threads: 64
     resources:
-        mem_mb=2000,
+        mem_mb=plan.memory_mb(2000),
     params:
         **plan.reuse("render_pages", folder="data/pages", column="image"),
         settings=plan.settings(

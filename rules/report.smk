@@ -3,7 +3,9 @@ The report.
 
 REQUIRED INPUTS: predictions, scores, splits, documents, the adapter's log and lineage, the merge proof;
          data/corrections/spot_check-*.json where people have judged a sample of labels;
-         reports/benchmarks/<name>/scores.json of the public benchmarks that are configured
+         reports/leakage.json; reports/benchmarks/<name>/scores.json of the public benchmarks that are configured;
+         reports/parity.json where the target parity was asked for, reports/learning_curve.json likewise;
+         models/quantized/<name>/scores.json where `scribetune quantize` made smaller variants
 OUTPUTS: reports/index.html
 """
 
@@ -29,6 +31,12 @@ rule write_report:
         proof="models/merged/merge_proof.json",
         spot_checks=plan.documents.spot_checks,
         benchmarks=plan.benchmarks.scores,
+        leakage="reports/leakage.json",
+        retention=[
+            plan.retention,
+            "reports/predictions/base_retention.jsonl",
+            "reports/predictions/tuned_retention.jsonl",
+        ],
     output:
         html=report(
             "reports/index.html",
@@ -44,11 +52,16 @@ rule write_report:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=plan.memory_mb(1000),
     params:
         **plan.reuse("write_report"),
         settings=plan.settings("report"),
         corpus=plan.documents.name,
+        # No input: the report of a new build must not start vLLM.
+        parity=plan.parity,
+        learning_curve=plan.learning_curve,
+        # No input either: they are made from the finished build, by hand.
+        variants=plan.variants,
     script:
         "../scripts/write_report.py"
 

@@ -2,8 +2,36 @@
 LoRA training.
 
 REQUIRED INPUTS: data/splits/{train,validation}.jsonl, the base model
-OUTPUTS: models/adapter/ (PEFT adapter, training_log.csv, lineage.json, README.md)
+OUTPUTS: data/replay/ where train.replay asks for it (pages.jsonl and images)
+         models/adapter/ (PEFT adapter, training_log.csv, lineage.json, README.md)
 """
+
+
+rule make_replay:
+    """Set plain-text pages that are learned along, so that less is forgotten; none of them is in the retention set."""
+    input:
+        train="data/splits/train.jsonl",
+    output:
+        records="data/replay/pages.jsonl",
+    log:
+        "logs/make_replay.log",
+    benchmark:
+        "benchmarks/jobs/make_replay.tsv"
+    conda:
+        "../envs/cpu.yaml"
+    resources:
+        mem_mb=plan.memory_mb(1000),
+    params:
+        **plan.reuse("make_replay", folder="data/replay"),
+        settings=plan.settings(
+            "train.replay",
+            "retention.seed",
+            "retention.languages",
+            "pages.long_side_px",
+        ),
+        prompt=plan.model.prompt,
+    script:
+        "../scripts/make_replay.py"
 
 
 rule train_adapter:
@@ -19,6 +47,7 @@ rule train_adapter:
         selection="data/manifests/selection/all.csv",
         documents=expand("data/manifests/documents/{shard}.csv", shard=plan.shards),
         base=plan.model.files,
+        replay=plan.replay,
     output:
         # update: Snakemake leaves the adapter there is until a new one takes its place, whole (core.files.in_place_of).
         weights=update("models/adapter/adapter_model.safetensors"),
@@ -35,8 +64,10 @@ rule train_adapter:
     resources:
         gpu=plan.gpus(workflow.global_resources),
         # Measured: 821 to 1,780 MB; several GPUs have a process each.
-        mem_mb=plan.model.memory_mb(
-            2000 * plan.gpus(workflow.global_resources), features=True
+        mem_mb=plan.memory_mb(
+            plan.model.memory_mb(
+                2000 * plan.gpus(workflow.global_resources), features=True
+            )
         ),
     params:
         **plan.reuse("train_adapter"),
@@ -46,7 +77,11 @@ rule train_adapter:
         ),
         base_path=plan.model.path,
         codes=plan.codes(
-            "render_pages", "label_pages", "select_pages", "split_documents"
+            "render_pages",
+            "label_pages",
+            *plan.of_boxes("place_blocks"),
+            "select_pages",
+            "split_documents",
         ),
     script:
         "../scripts/train_adapter.py"
@@ -69,9 +104,10 @@ rule write_adapter_card:
     conda:
         "../envs/cpu.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=plan.memory_mb(1000),
     params:
         **plan.reuse("write_adapter_card", script="write_card"),
+        base_path=plan.model.path,
     script:
         "../scripts/write_card.py"
 

@@ -75,6 +75,7 @@ if __name__ == "__main__":
                 config.labels.agreement_languages,
                 config.labels.table_agreement,
                 config.labels.witnesses,
+                config.selection.max_characters if "selection" in snakemake.params.settings else 0,
             ),
             snakemake.threads,
             Path(snakemake.output.labels),

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scribetune.core.config import Retention, restrict
+from scribetune.core.config import restrict
+from scribetune.core.config_studies import Retention
 from scribetune.record.jobs import rule_job
 from scribetune.samples import retention
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scribetune.build import leftovers
 from scribetune.core import manifests
 from scribetune.core.config import Selection, restrict
-from scribetune.dataset import selection
+from scribetune.dataset import long_pages, selection
 from scribetune.documents.inputs import SheetRow
 from scribetune.documents.withdrawals import Withdrawn
 from scribetune.record import listings
@@ -37,7 +37,10 @@ def main(
     pages = manifests.read(map(Path, page_manifests), selection.PAGE_TEXT_COLUMNS)
     labels = manifests.read(map(Path, label_manifests), selection.LABEL_TEXT_COLUMNS)
     texts = selection.label_texts(labels, lambda path: Path(path).read_text(encoding="utf-8"))
-    selected = selection.select(documents, pages, labels, texts, sheet, limits, withdrawn, rejected)
+    selected = selection.select(
+        documents, pages, labels, texts, sheet, limits, withdrawn, rejected,
+        long_pages.cutter(limits) if limits.long_pages == "split" else None,
+    )  # fmt: skip
     manifests.write(
         selection_manifest, [asdict(page) for page in selected], manifests.columns_of(selection.SelectedPage)
     )

@@ -1,5 +1,6 @@
 """Split documents into train, validation and test; write ShareGPT records and who went where."""
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from scribetune.core import files, manifests
 from scribetune.core.config import Splits, restrict
-from scribetune.dataset import selection, splits, unlabelled
+from scribetune.dataset import long_pages, questions, selection, splits, unlabelled
 from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def main(
     document_manifests: Sequence[str],
     pins: Mapping[str, Sequence[str]],
     settings: Splits,
-    prompt: str,
+    asked: questions.Questions,
     split_files: Mapping[str, Path],
     assignment_manifest: Path,
 ) -> None:
@@ -39,7 +40,9 @@ def main(
         unlabelled.advice(Counter(row["reason"] for row in rows)),
     )
     texts = {row["label"]: Path(row["label"]).read_text(encoding="utf-8") for row in accepted}
-    records = splits.records(accepted, assignments, texts, prompt)
+    shutil.rmtree(long_pages.FOLDER, ignore_errors=True)
+    records = splits.records(accepted, assignments, texts, asked)
+    questions.tell(asked, records)
     splits.tell_of_escapes(records)
     for name, path in split_files.items():
         files.write_jsonl(path, records[name])
@@ -53,7 +56,13 @@ if __name__ == "__main__":
             snakemake.input.documents,
             snakemake.params.pins,
             restrict(snakemake.params.settings).splits,
-            snakemake.params.prompt,
+            questions.of_build(
+                snakemake.params.prompts,
+                restrict(snakemake.params.settings).task if "task" in snakemake.params.settings else None,
+                restrict(snakemake.params.settings).splits.seed,
+                map(Path, snakemake.input.blocks),
+                map(Path, snakemake.input.answers),
+            ),
             {name: Path(snakemake.output[name]) for name in splits.NAMES},
             Path(snakemake.output.assignments),
         )

@@ -8,8 +8,8 @@ from scribetune import training
 from scribetune.audit import lineage
 from scribetune.core import files, layout, manifests
 from scribetune.core.config import Config, restrict
-from scribetune.dataset import selection
-from scribetune.record import provenance
+from scribetune.dataset import replay, selection
+from scribetune.record import provenance, trackers
 from scribetune.record.jobs import rule_job
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def main(
     history: Mapping[str, Any],
     adapter_folder: Path,
     gpus: int,
+    replayed: Path | None = None,
 ) -> None:
     """Train, then write down what the adapter was made from.
 
@@ -43,6 +44,7 @@ def main(
         history: "configuration", "code" and "environment" of this stage and those before it.
         adapter_folder: Where the adapter goes: an empty folder.
         gpus: Most GPUs to train on.
+        replayed: Records of pages outside the domain that are learned along.
     """
     pages = manifests.rows(manifests.read([selection_manifest], selection.SELECTION_TEXT_COLUMNS))
     sources = lineage.Sources(
@@ -56,17 +58,29 @@ def main(
         lock=provenance.lock_in_use().name,
         base=lineage.base_model(config.base_model.name, config.base_model.revision, map(Path, base_files)),
     )
-    result = training.train(
-        config,
-        base_path,
-        split_files["train"],
-        split_files["validation"],
-        adapter_folder,
-        training.WorkFolders(checkpoint_folder(sources, config), Path(layout.VISION), curves_folder(sources, config)),
-        processes=training.number_of_processes(config.train, gpus),
+    work = training.WorkFolders(
+        checkpoint_folder(sources, config),
+        Path(layout.VISION),
+        curves_folder(sources, config),
+        _name(sources, config) if config.report.trackers else "",
     )
+    with replay.mixed_in(split_files["train"], replayed, work.checkpoints.parent) as learned:
+        result = training.train(
+            config,
+            base_path,
+            learned,
+            split_files["validation"],
+            adapter_folder,
+            work,
+            processes=training.number_of_processes(config.train, gpus),
+        )
+    if config.report.trackers:
+        trackers.note_run(adapter_folder / "adapter_model.safetensors", _name(sources, config))
     made = [path for path in sorted(adapter_folder.iterdir()) if path.name not in ("lineage.json", "README.md")]
     record = lineage.of_adapter(sources, lineage.training_facts(result), made)
+    if replayed is not None:
+        count = len(files.read_jsonl(replayed))
+        record["replay"] = {"share": config.train.replay, "pages": count, "sha256": files.sha256_file(replayed)}
     files.write_json(adapter_folder / "lineage.json", record)
 
 
@@ -113,4 +127,5 @@ if __name__ == "__main__":
             },
             adapter_folder=new_folder,
             gpus=snakemake.resources.gpu,
+            replayed=next(map(Path, snakemake.input.replay), None),
         )

@@ -1,5 +1,6 @@
-"""Write the adapter's model card, with scores where its lineage has them."""
+"""Write the adapter's model card, with scores where its lineage has them, or the merged model's beside its lineage."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 
 if __name__ == "__main__":
     with rule_job(snakemake):
+        proof = snakemake.input.get("proof")
         model_card.write(
             Path(snakemake.input.lineage),
             Path(snakemake.input.documents),
             {split: Path(snakemake.input[split]) for split in model_card.SPLITS},
             Path(snakemake.output.card),
+            base=snakemake.params.base_path,
+            proof=Path(proof) if proof else None,
         )
+        if proof:
+            shutil.copyfile(snakemake.input.lineage, snakemake.output.lineage)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scribetune.core import layout
 from scribetune.core.config import restrict
 from scribetune.record.jobs import rule_job
 from scribetune.report import page
@@ -21,6 +22,7 @@ def main(inputs: page.ReportInputs, html: Path) -> None:
 if __name__ == "__main__":
     with rule_job(snakemake):
         settings = restrict(snakemake.params.settings).report
+        pages, base, tuned = map(Path, snakemake.input.retention)
         main(
             page.ReportInputs(
                 samples_csv=Path(snakemake.input.samples),
@@ -42,6 +44,11 @@ if __name__ == "__main__":
                 language=settings.language,
                 embed_pages=settings.embed_pages,
                 benchmark_scores=tuple(map(Path, snakemake.input.benchmarks)),
+                variant_scores=tuple(map(Path, snakemake.params.variants)),
+                parity_json=Path(layout.PARITY) if snakemake.params.parity else None,
+                retention_files=(pages, base, tuned),
+                learning_curve_json=Path(layout.LEARNING_CURVE) if snakemake.params.learning_curve else None,
+                leakage_json=Path(snakemake.input.leakage),
                 label_csvs=tuple(Path(path) for path in snakemake.input.labels),
             ),
             Path(snakemake.output.html),

@@ -25,8 +25,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "commit.gpgsign", "GIT_CONFIG_VALUE_0": "false"}
 
 _LONGEST_FIRST = (
-    "test_mutations.py", "test_dvc.py", "test_build.py", "test_sharded_training.py", "test_several_processes.py",
-    "workflow", "integration", "browser", "pretraining", "conformance", "unit",
+    "test_mutations.py", "test_serving.py", "test_dvc.py", "test_build.py", "test_sharded_training.py",
+    "test_several_processes.py", "workflow", "integration", "browser", "pretraining", "conformance", "unit",
 )  # fmt: skip
 """Modules and folders in the order in which several processes take their tests: what is left at the end is short.
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise, zip_longest
 from typing import Any
 
+import pymupdf
+
 _LINE = 9  # words: about a line of a column
 _HEADING = 12  # words, at most
 _ROW = re.compile(r"\|(?!---).*\|")
@@ -230,6 +232,56 @@ def figures_exchanged(pdf: Any, rng: random.Random) -> bool:
     return _exchange_claims(pdf, rng, str.isdigit)
 
 
+def two_letters_exchanged(pdf: Any, rng: random.Random) -> bool:
+    """Let every font say one letter for another, and the other way round: two that are frequent and round."""
+    one, other = rng.choice((("e", "o"), ("a", "e"), ("n", "u"), ("t", "f"), ("3", "8")))
+    return _claim(pdf, {one: other, other: one})
+
+
+def _claim(pdf: Any, says: Mapping[str, str]) -> bool:
+    """Change what fonts say of some characters; returns whether one of them said anything of these."""
+    done = False
+    for xref in range(1, pdf.xref_length()):
+        kind, value = pdf.xref_get_key(xref, "ToUnicode")
+        if kind != "xref":
+            continue
+        stream = int(value.split()[0])
+        text = pdf.xref_stream(stream).decode("latin-1")
+
+        def changed(match: re.Match[str]) -> str:
+            return f"<{match[1]}> <{ord(says.get(chr(int(match[2], 16)), chr(int(match[2], 16)))):04X}>"
+
+        parts = re.split(r"(beginbfchar.*?endbfchar)", text, flags=re.DOTALL)
+        lying = "".join(_PAIR.sub(changed, part) if part.startswith("beginbf") else part for part in parts)
+        if "".join(lying.split()).upper() != "".join(text.split()).upper():
+            pdf.update_stream(stream, lying.encode("latin-1"))
+            done = True
+    return done
+
+
+def lines_as_outlines(pdf: Any, rng: random.Random, count: int = 3) -> bool:
+    """Draw three lines, or so many, of the first page as outlines: they are seen as before, and no text any more."""
+    page = pdf[0]
+    lines = [
+        pymupdf.Rect(line["bbox"])
+        for block in page.get_text("dict", flags=pymupdf.TEXTFLAGS_DICT & ~pymupdf.TEXT_PRESERVE_IMAGES)["blocks"]
+        for line in block["lines"]
+        if sum(character.isalnum() for span in line["spans"] for character in span["text"]) >= 20
+    ]
+    if len(lines) < 6:
+        return False
+    at = rng.randrange(len(lines) - count + 1)
+    drawn = pymupdf.open("pdf", pymupdf.open("svg", page.get_svg_image(text_as_path=True).encode()).convert_to_pdf())
+    for line in lines[at : at + count]:
+        page.add_redact_annot(
+            pymupdf.Rect(line.x0, line.y0 + line.height / 4, line.x1, line.y1 - line.height / 4), fill=False
+        )
+    page.apply_redactions(images=pymupdf.PDF_REDACT_IMAGE_NONE, graphics=pymupdf.PDF_REDACT_LINE_ART_NONE)
+    for line in lines[at : at + count]:
+        page.show_pdf_page(line, drawn, 0, clip=line)
+    return True
+
+
 def _exchange_claims(pdf: Any, rng: random.Random, is_meant: Callable[[str], bool]) -> bool:
     done = False
     for xref in range(1, pdf.xref_length()):
@@ -256,3 +308,10 @@ IN_LAYERS: Mapping[str, Callable[[Any, random.Random], bool]] = {
     "figures exchanged": figures_exchanged,
 }
 """How a text layer can lie."""
+
+SEEN_IN_IMAGES: Mapping[str, Callable[[Any, random.Random], bool]] = {
+    **IN_LAYERS,
+    "two letters exchanged": two_letters_exchanged,
+    "lines as outlines": lines_as_outlines,
+}
+"""What a reader of page images can see."""

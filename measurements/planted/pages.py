@@ -16,6 +16,7 @@ from zoo.styles import TABLES, TEXTS
 from scribetune.core.config import Config
 from scribetune.documents import rendering
 from scribetune.labels import shard, witnesses
+from scribetune.labels.doubts import Finding
 from scribetune.labels.reader import LabelSettings, label_document
 from scribetune.samples import corpus
 from scribetune.samples.typesetting import Typesetter
@@ -35,8 +36,11 @@ class ReadPage:
     has_latex: bool
 
 
-def read(path: Path, source: str) -> Iterator[ReadPage]:
-    """Read a PDF with the default configuration, one page after the other; what is refused is left out."""
+def read(path: Path, source: str, image_reader: str = "none") -> Iterator[ReadPage]:
+    """Read a PDF with the default configuration, one page after the other; what is refused is left out.
+
+    Page images are read by nobody, unless it is said by whom.
+    """
     config = Config()
     most, limit_s = config.selection, 60.0
     limits = rendering.LayerLimits(most.max_unmapped_share, most.max_invisible_share, most.max_hidden_share)
@@ -45,11 +49,13 @@ def read(path: Path, source: str) -> Iterator[ReadPage]:
         config.pages.long_side_px, config.pages.color, limit_s, "", images.memory_mb, images.max_megapixels,
         images.max_pages, limits,
     )  # fmt: skip
-    labelling = LabelSettings(own.headers_footers, own.tables, own.formulas, own.tags, limit_s, "")
+    labelling = LabelSettings(
+        own.headers_footers, own.tables, own.formulas, own.tags, limit_s, "", agreement=image_reader
+    )
     calls: list[tuple[tuple[Any, ...], bool]] = []
     original = witnesses.of_page
 
-    def noted(*arguments: Any, has_latex: bool = False) -> tuple[witnesses.Finding, ...]:
+    def noted(*arguments: Any, has_latex: bool = False) -> tuple[Finding, ...]:
         calls.append((arguments, has_latex))
         return original(*arguments, has_latex=has_latex)
 

@@ -90,7 +90,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def _draw(path: Path, text: str) -> None:
-    image = Image.new("L", (620, 800), 255)
+    image = Image.new("L", (640, 880), 255)
     ImageDraw.Draw(image).multiline_text((60, 60), re.sub(r"[#|]|-{3}", "", text), fill=0, font_size=24, spacing=12)
     image.save(path)
 
@@ -294,7 +294,7 @@ def test_no_image_is_shown_before_there_is_one(server: Server, context: Any) -> 
     sync_api.expect(page.locator("#image-note")).to_contain_text("There is no image of this page")
     sync_api.expect(page.locator("#image")).to_be_hidden()
     page.press("body", "j")
-    sync_api.expect(page.locator("#image")).to_have_js_property("naturalHeight", 800)
+    sync_api.expect(page.locator("#image")).to_have_js_property("naturalHeight", 880)
     sync_api.expect(page.locator("#image-note")).to_be_hidden()
 
 
@@ -368,6 +368,7 @@ def test_axe_finds_nothing_grave_and_in_chinese_all_is_chinese(server: Server, c
         page.click(button)
         look(button)
         page.keyboard.press(key)
+    sync_api.expect(page.locator("#reviewer")).to_contain_text("李雷")  # under the dialog nothing can be typed
     page.fill("#editor", "# Memo\n\nMeet at ten.")
     (server.folder / layout.page_label("memo", 1)).write_text("# Memo\n\nMeet at 9.\n", encoding="utf-8")
     page.press("#editor", "Control+Enter")
@@ -410,7 +411,7 @@ def test_from_the_report_to_the_review_of_a_page_and_back(server: Server, contex
     sync_api.expect(back.locator("a.small")).to_have_count(2)
     image = back.locator("#page-1 .image img")
     image.scroll_into_view_if_needed()
-    sync_api.expect(image).to_have_js_property("naturalHeight", 800)
+    sync_api.expect(image).to_have_js_property("naturalHeight", 880)
     assert image.get_attribute("src") == "../data/pages/invoice/p0002.png", "not embedded: served by the page's id"
     sync_api.expect(back.locator("#resources-note")).to_contain_text("Measured on the machine")
     assert problems == []
@@ -425,3 +426,21 @@ def _with_report(folder: Path) -> None:
     report_resources.write_page(folder)
     for path, content in kept.items():
         path.write_bytes(content)
+
+
+def test_both_readings_of_a_doubted_table_are_shown_and_framed_on_the_image(server: Server, context: Any) -> None:
+    page = context.new_page()
+    page.goto(server.start() + "#invoice/p0002")
+    _at(page, "invoice/p0002")
+    page.click("#tab-both")
+    sync_api.expect(page.locator("#both")).to_contain_text("A second reading of the table")
+    assert page.locator("#both mark").all_text_contents() == ["0.10", "<b>0.70</b>"]
+    mark = page.locator("#marks div")
+    sync_api.expect(mark).to_be_visible()
+    image, framed = page.locator("#image").bounding_box(), mark.bounding_box()
+    assert framed["x"] - image["x"] == pytest.approx(image["width"] / 4, abs=3)
+    assert framed["y"] - image["y"] == pytest.approx(image["height"] / 4, abs=3)
+    page.click("#next")
+    sync_api.expect(page.locator("#tab-both")).to_be_hidden()
+    sync_api.expect(page.locator("#both")).to_be_hidden()
+    sync_api.expect(page.locator("#preview")).to_be_visible()

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from scribetune.models import adapters, lora_layers
+from scribetune.models.families.deepseek_ocr2 import numbers_of
 from scribetune.training.host_embedding import move_to_host
 from scribetune.training.loss import token_loss, without
 from support.training_pages import FAMILY, TINY, settings
@@ -90,7 +91,7 @@ def test_all_views_of_a_page_in_one_sequence_give_what_the_native_class_gives(si
     images = [Image.effect_noise(size, 90).convert("RGB") for size in sizes]
     pixels = FAMILY.encode(processor, images, "<image>\nFree OCR. ").pixels
     with torch.no_grad():
-        expected = model.model.get_image_features(**pixels).pooler_output
+        expected = model.model.get_image_features(**numbers_of(pixels)).pooler_output
         found = FAMILY.vision_features(model, pixels)
         fronts = [FAMILY.front_pixels(rows) for rows in FAMILY.front_features(model, pixels)]
         known: dict[str, Any] = {

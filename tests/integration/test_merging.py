@@ -25,7 +25,7 @@ from scribetune.merging.checkpoint import Checkpoint, ShardWriter
 from scribetune.merging.layouts import Layouts, ModelFiles
 from scribetune.merging.proof import MergeError
 from scribetune.models import adapters, families
-from scribetune.models.families import native
+from scribetune.models.families import authors_config, native
 from support import stand_in
 from tiny_pretraining import tiny_model
 
@@ -162,6 +162,7 @@ def test_the_merged_model_is_what_peft_merges_in_float32_rounded_once(
 def test_the_proof_says_what_was_compared(adapter: Path, tmp_path: Path) -> None:
     found = merge(adapter, tmp_path / "merged", layout="original")
     assert found["base"]["layout"] == "transformers" and found["merged"]["layout"] == "original"
+    assert found["merged"]["configuration"] == "native"  # the stand-in's encoder is not the released one
     tensors = found["tensors"]
     for finding in ("missing", "unexpected", "reshaped", "reformatted", "unknown_to_the_model", "tied"):
         assert tensors[finding] == []
@@ -202,6 +203,27 @@ def test_the_round_trip_between_the_layouts_is_exact(adapter: Path, original: Pa
     assert "model.layers.1.mlp.experts.3.gate_proj.weight" in keys["native", "original"]
     assert "model.sam_model.blocks.0.attn.qkv.weight" in keys["native", "original"]
     assert "model.view_seperator" in keys["native", "original"]
+
+
+def test_the_original_layout_has_the_authors_configuration_and_is_read_back_without_their_code(
+    adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = native.configuration(TINY).to_dict()["vision_config"]
+    encoder = about["encoder_config"] | {"rope_theta": about["encoder_config"]["rope_parameters"]["rope_theta"]}
+    for name, had in (("_SAM", about["sam_config"]), ("_ENCODER", encoder)):  # the stand-in's encoder as if released
+        wanted = {key: had[key] for key in getattr(authors_config, name)}
+        monkeypatch.setattr(authors_config, name, wanted)
+    found = merge(adapter, tmp_path / "merged", layout="original")
+    assert found["merged"]["configuration"] == "authors"
+    assert found["logits"]["on_disk_differs_by_rms"] <= found["logits"]["allowed_rms"]
+    settings = json.loads((tmp_path / "merged" / "config.json").read_text(encoding="utf-8"))
+    assert settings["architectures"] == ["DeepseekOCR2ForCausalLM"] and settings["torch_dtype"] == "bfloat16"
+    # What was merged is a base like any other, and comes back in the native form.
+    back = merge(adapter, tmp_path / "back", base=tmp_path / "merged", precision="float32")
+    assert (back["base"]["layout"], back["merged"]["configuration"]) == ("original", "native")
+    settings = json.loads((tmp_path / "back" / "config.json").read_text(encoding="utf-8"))
+    assert (settings["model_type"], settings["dtype"]) == ("deepseek_ocr2", "float32")
+    assert set(Checkpoint(tmp_path / "back").entries) == set(Checkpoint(TINY).entries)
 
 
 @pytest.mark.usefixtures("without_logits")
@@ -263,8 +285,28 @@ def test_every_file_of_the_base_comes_along_but_no_weights(adapter: Path, tmp_pa
     }  # fmt: skip
     own, copied = (json.loads((one / "config.json").read_text(encoding="utf-8")) for one in (base, tmp_path / "merged"))
     assert (own.pop("dtype"), copied.pop("dtype")) == ("bfloat16", "float32") and own == copied
-    for name in found - {"config.json", "merge_proof.json", "model.safetensors"}:
+    for name in found - {"config.json", "generation_config.json", "merge_proof.json", "model.safetensors"}:
         assert (tmp_path / "merged" / name).read_bytes() == (base / name).read_bytes()
+
+
+@pytest.mark.usefixtures("without_logits")
+def test_a_merged_model_decodes_greedily_and_has_room_for_a_long_page(adapter: Path, tmp_path: Path) -> None:
+    from transformers import GenerationConfig
+
+    base = tmp_path / "base"
+    shutil.copytree(TINY, base)
+    about = json.loads((base / "generation_config.json").read_text(encoding="utf-8"))
+    write_json(
+        base / "generation_config.json", {**about, "do_sample": True, "temperature": 0.6, "repetition_penalty": 1.05}
+    )
+    merge(adapter, tmp_path / "merged", base=base)
+    found = json.loads((tmp_path / "merged" / "generation_config.json").read_text(encoding="utf-8"))
+    assert found == {**about, "do_sample": False, "max_new_tokens": 4096}  # the stand-in has 4,096 positions
+    GenerationConfig.from_pretrained(tmp_path / "merged").save_pretrained(tmp_path / "again")  # refuses what is at odds
+    (base / "generation_config.json").unlink()
+    merge(adapter, tmp_path / "other", base=base)
+    found = json.loads((tmp_path / "other" / "generation_config.json").read_text(encoding="utf-8"))
+    assert found == {"do_sample": False, "max_new_tokens": 4096}
 
 
 def test_logits_are_compared_on_pages_of_the_first_split_that_has_any(adapter: Path, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from scribetune.core.files import read_jsonl, sha256_file, write_jsonl
 from scribetune.merging import merged_model
 from scribetune.models import adapters, collation
 from scribetune.models.examples import SkippedPage, load_image, make_examples, read_pages
-from scribetune.training import checkpoints
+from scribetune.models.families.deepseek_ocr2 import numbers_of
+from support import interruptions
+from support.interruptions import InterruptedRunError
 from support.train_keys import diverging, grouped
 from support.training_pages import ANSWERS, FAMILY, PROMPT, TINY, write_split
 from tiny_pretraining import tiny_model
@@ -85,7 +87,7 @@ def page_logits(model: Any, processor: Any, data: Path) -> torch.Tensor:
         encoded = FAMILY.encode(processor, [load_image(page.image)], PROMPT)
         ids = torch.tensor([[*encoded.prompt_ids[0], *FAMILY.answer_ids(processor, "Total 12,345")]])
         with torch.inference_mode():
-            rows.append(model(input_ids=ids, **encoded.pixels).logits)
+            rows.append(model(input_ids=ids, **numbers_of(encoded.pixels)).logits)
     return torch.cat(rows)
 
 
@@ -173,26 +175,9 @@ def test_merging_twice_gives_the_same_bytes_and_keeps_the_precision_of_the_base(
     assert json.loads((tmp_path / "one" / "config.json").read_text(encoding="utf-8"))["dtype"] == "bfloat16"
 
 
-class InterruptedRunError(Exception):
-    pass
-
-
 @pytest.fixture
-def interrupt_after(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
-    writing = checkpoints.writing
-
-    def arm(step: int) -> None:
-        @contextmanager
-        def written(folder: Path, at_step: int, mark: str) -> Iterator[Path]:
-            with writing(folder, at_step, mark) as staged:
-                yield staged
-            if at_step == step:
-                monkeypatch.setattr(checkpoints, "writing", writing)
-                raise InterruptedRunError
-
-        monkeypatch.setattr(checkpoints, "writing", written)
-
-    return arm  # type: ignore[return-value]
+def interrupt_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    return partial(interruptions.interrupt_after, monkeypatch)
 
 
 def test_two_trainings_and_an_interrupted_one_give_the_same_adapter(

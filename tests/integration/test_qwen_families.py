@@ -8,73 +8,37 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
 from scribetune import generation, training
 from scribetune.core import config
 from scribetune.core.errors import UserError
-from scribetune.core.files import read_jsonl, write_jsonl
+from scribetune.core.files import read_jsonl
 from scribetune.merging import merged_model
 from scribetune.models import adapters, families
 from scribetune.models.collation import pad_rows
-from scribetune.models.families import qwen_vl
+from scribetune.models.families import token_grid
 from scribetune.models.families.interface import Scopes
 from support import stand_in, tiny_qwen
-from support.train_keys import grouped
+from support.numbered_pages import page_image, write_pages
+from support.train_keys import grouped, quick_training
 
 KINDS = pytest.mark.parametrize("kind", tiny_qwen.KINDS)
 SIZES = ((200, 150), (90, 300))
 
 
 def configuration(kind: str, layout: str = "transformers", **train: Any) -> config.Config:
-    settings = {
-        "backend": "peft",
-        "learning_rate": 1e-2,
-        "epochs": 1,
-        "effective_batch": 2,
-        "micro_batch": 2,
-        "gradient_checkpointing": False,
-        "dropout": 0.0,
-        "rank": 4,
-        "alpha": 8,
-        **train,
-    }
-    return config.load(
-        {
-            "base_model": {"name": str(tiny_qwen.folder(kind))},
-            "train": grouped(**settings),
-            "merge": {"precision": "float32", "layout": layout},
-            "generate": {"max_new_tokens": 8, "batch": 2},
-        }
-    )
-
-
-def page(number: int, size: tuple[int, int]) -> Image.Image:
-    image = Image.new("RGB", size, "white")
-    ImageDraw.Draw(image).text((5, 5), f"page {number} {'x' * number}", fill="black", font_size=30)
-    return image
+    return quick_training(tiny_qwen.folder(kind), layout, **train)
 
 
 def write_split(folder: Path, name: str, kind: str, pages: int) -> Path:
-    rows = []
-    for number in range(pages):
-        path = folder / f"{name}-{number}.png"
-        page(number, SIZES[number % 2]).save(path)
-        prompt = tiny_qwen.family(kind).prompts["free_ocr"]
-        talk = [{"from": "human", "value": prompt}, {"from": "gpt", "value": f"Total {number}: 季度"}]
-        rows.append(
-            {
-                "id": f"{name}-{number}/p0001",
-                "document": f"{name}-{number}",
-                "page": 1,
-                "conversations": talk,
-                "images": [str(path)],
-            }
-        )
-    write_jsonl(folder / f"{name}.jsonl", rows)
-    return folder / f"{name}.jsonl"
+    return write_pages(folder, name, tiny_qwen.family(kind).prompts["free_ocr"], pages, SIZES)
+
+
+def images() -> list[Image.Image]:
+    return [page_image(number, size) for number, size in enumerate(SIZES)]
 
 
 def load(kind: str, folder: Path | None = None) -> Any:
@@ -89,7 +53,7 @@ def batch(kind: str, *, left: bool) -> tuple[torch.Tensor, torch.Tensor, Any, An
     """Two pages of unlike shape with answers of unlike length, padded."""
     family = tiny_qwen.family(kind)
     processor = family.load_processor(tiny_qwen.folder(kind))
-    encoded = family.encode(processor, [page(n, size) for n, size in enumerate(SIZES)], family.prompts["free_ocr"])
+    encoded = family.encode(processor, images(), family.prompts["free_ocr"])
     rows = [
         [*row, *family.answer_ids(processor, text)]
         for row, text in zip(encoded.prompt_ids, ("Total 1", "x"), strict=True)
@@ -116,22 +80,21 @@ def test_a_page_costs_what_its_scaled_size_calls_for(kind: str, size: tuple[int,
 def test_a_page_that_was_shrunk_is_noticed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     family = tiny_qwen.family(kind)
     processor = family.load_processor(tiny_qwen.folder(kind))
-    images = processor.image_processor
-    original = images.__class__.__call__
+    original = processor.image_processor.__class__.__call__
 
     def shrinking(self: Any, pages: list[Image.Image], **named: Any) -> Any:
         return original(self, [image.resize((100, 100)) for image in pages], **named)
 
-    monkeypatch.setattr(images.__class__, "__call__", shrinking)
-    with pytest.raises(families.ImageTokenError, match=r"calls for .* image tokens, but the processor wrote"):
-        family.encode(processor, [page(0, (200, 150))], family.prompts["free_ocr"])
+    monkeypatch.setattr(processor.image_processor.__class__, "__call__", shrinking)
+    with pytest.raises(families.ImageTokenError, match=r"calls for .* image tokens, but the processor made"):
+        family.encode(processor, [page_image(0, (200, 150))], family.prompts["free_ocr"])
 
 
 @KINDS
 def test_the_prompt_goes_through_the_models_own_chat_template(kind: str) -> None:
     family = tiny_qwen.family(kind)
     processor = family.load_processor(tiny_qwen.folder(kind))
-    (row,) = family.encode(processor, [page(0, (200, 150))], "<image>Read.").prompt_ids
+    (row,) = family.encode(processor, [page_image(0, (200, 150))], "<image>Read.").prompt_ids
     text = processor.tokenizer.decode([token for token in row if token != processor.image_token_id])
     system = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n" if kind == "qwen2_5_vl" else ""
     asked = "<|im_start|>user\n<|vision_start|><|vision_end|>Read.<|im_end|>\n"
@@ -189,15 +152,15 @@ def test_features_survive_a_narrow_number_format(kind: str) -> None:
     with torch.inference_mode():
         features = torch.cat(tiny_qwen.family(kind).vision_features(model, pixels))
     image = ids == model.config.image_token_id
-    exact = qwen_vl.positions(image, mask, features[:, -1])
-    assert torch.equal(qwen_vl.positions(image, mask, features.bfloat16()[:, -1]), exact)
+    exact = token_grid.positions(image, mask, features[:, -1])
+    assert torch.equal(token_grid.positions(image, mask, features.bfloat16()[:, -1]), exact)
 
 
 @KINDS
 def test_generation_from_kept_features_writes_what_generation_from_pixels_writes(kind: str) -> None:
     family, model = tiny_qwen.family(kind), load(kind)
     processor = family.load_processor(tiny_qwen.folder(kind))
-    encoded = family.encode(processor, [page(n, size) for n, size in enumerate(SIZES)], family.prompts["free_ocr"])
+    encoded = family.encode(processor, images(), family.prompts["free_ocr"])
     ids = pad_rows(encoded.prompt_ids, processor.tokenizer.pad_token_id, left=True)
     mask = pad_rows([[1] * len(row) for row in encoded.prompt_ids], 0, left=True)
     how: dict[str, Any] = {"max_new_tokens": 12, "do_sample": False, "eos_token_id": None}
@@ -333,7 +296,7 @@ def test_a_scope_that_a_family_lacks_is_refused_with_the_reason(kind: str, scope
 
 def test_a_scope_that_finds_no_layer_of_a_group_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     family = tiny_qwen.family("qwen3_vl")
-    blind = families.Scope(qwen_vl._ATTENTION, (), frozenset({"attention", "mlp"}), True, True)
+    blind = families.Scope(token_grid.ATTENTION, (), frozenset({"attention", "mlp"}), True, True)
     monkeypatch.setattr(type(family), "scopes", Scopes("Qwen3-VL", {"language": blind}))
     settings = config.Train.model_validate(grouped(scope="language", dropout=0.0))
     with pytest.raises(adapters.AdapterError, match=r"stands for \['attention', 'mlp'\], but names layers of"):
@@ -366,7 +329,7 @@ def test_code_in_a_models_folder_is_never_run(kind: str, tmp_path: Path) -> None
     family = families.family_of(Path(families.resolve(choice, [tmp_path])))
     model = family.load_model(folder, dtype=torch.float32, device="cpu")
     processor = family.load_processor(folder)
-    assert family.encode(processor, [page(0, (64, 64))], family.prompts["free_ocr"]).prompt_ids
+    assert family.encode(processor, [page_image(0, (64, 64))], family.prompts["free_ocr"]).prompt_ids
     assert type(model).__module__.startswith("transformers.models.")
     assert not marker.exists()
     # Transformers imports a folder's code under `transformers_modules.` with the file's own name at the end.

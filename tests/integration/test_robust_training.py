@@ -287,7 +287,7 @@ def test_long_pages_are_validated_by_their_beginning(
 ) -> None:
     limits: list[int] = []
 
-    def read(native: Any, prompt: Any, draft: Sequence[int], *, end: int, limit: int, guard: Any) -> list[int]:
+    def read(native: Any, prompt: Any, draft: Sequence[int], *, ends: Any, limit: int, guard: Any) -> list[int]:
         limits.append(limit)
         return list(draft[:limit]) if reads else list(draft[limit : 2 * limit])
 

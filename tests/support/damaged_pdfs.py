@@ -349,7 +349,7 @@ def _kinds() -> dict[str, tuple[bytes, Expected]]:
             _PAGE.replace(b"[3 0 R] /Count 1", b"[" + b"3 0 R " * 100_000 + b"] /Count 100000"),
             _readable(),
         ),
-        "many_pages": (_many_pages(100_000), _refused("too_large", says="documents.max_pages")),
+        "many_pages": (_many_pages(20_000), _refused("too_large", says="documents.max_pages")),
     }
 
 

@@ -23,20 +23,32 @@ DECLARED = {
     r"hf (download|upload)( .*)?|git clone ADDRESS .*": NETWORK,
     r"sudo apt-get .*|pip config set .*|scribetune --install-completion": "changes the machine",
     r"ssh -L .*": "needs a second machine",
+    r"make storage-env": "tests/workflow/test_object_storage.py runs with it, where an S3 server is installed",
+    r"scribetune track .*": "tests/integration/test_trackers.py runs it, where trackers are installed",
     r"dvc remote modify .*": "needs an account with S3",
+    r"(SCRIBETUNE_DATASET_READERS=.*|python -m venv .* && .* install .*)": NETWORK,
+    r"git clone \. (planted|next) && .*": "builds the sample corpus twice: the command of a figure",
+    r"(snakemake|scribetune build) suspects.*": "reads every training page with a second reader",
+    r"snakemake learning_curve .*": "ten trainings",
+    r"scribetune build reports/predictions/tuned_train.jsonl": "of the build that the command before it makes",
     r"python measurements/.*": "takes hours, gigabytes or a GPU: the command of a figure",
-    r"pytest tests/conformance/.*": "is a test",
+    r"(SCRIBETUNE_\w+=1 )?pytest tests/(conformance|integration|unit)/.*": "is a test",
+    r"make serving-env|scribetune (serve|convert .*--endpoint)( .*)?|(snakemake|scribetune build) parity.*": (
+        "tests/integration/test_serving.py runs it, where vLLM is installed"
+    ),
+    r"scribetune build --profile .*": "tests/workflow/test_slurm.py runs it, where Slurm is installed",
     r"snakemake --config … labels|snakemake --resources gpu=1 labels": "is a mistake, shown as one",
     r"git (clone|pull)|git pull && dvc pull|dvc gc|ssh-keygen -Y": "is the name of a command, without its arguments",
 }
 """Pattern of the whole command: why it is not run."""
 
-_OTHER_BUILD = r"--raw |--(?:folder|directory) (?:elsewhere|another-folder)|epochs"
+_OTHER_BUILD = r"--raw |--(?:folder|directory) (?:elsewhere|another-folder)|epochs|task\.prompt"
 
 SUBSTITUTES = {
     r"^make build": BUILD,
     r"/path/to/pdfs": "{folder}/pdfs",
-    r"/models/DeepSeek-OCR-2": "{project}/models/tiny",
+    r"/models/(DeepSeek-OCR-2|GLM-OCR)": "{project}/models/tiny",
+    r"\btomorrow\.pdf\b": "{folder}/pdfs/a.pdf",
     r"/data/OmniDocBench/OmniDocBench\.json": "{folder}/truth.jsonl",
     r"\b(REV|v[12])\b": "HEAD",
     r"\bMODEL\b": "models/tiny",
@@ -56,7 +68,7 @@ SUBSTITUTES = {
     # The other build of an example is not here; what is asked about it is asked about this one.
     r"^(scribetune (?:summary|verify|review) )--folder elsewhere": r"\1--folder .",
     # A page that is served until Ctrl-C is ended as soon as it says where.
-    r"^(scribetune review.*)": r"served \1 --port 0",
+    r"^(scribetune (?:review|demo).*)": r"served \1 --port 0",
     # Another corpus or other settings are planned, not built; so is a full-size model, which is not here.
     rf"^(scribetune build\b.*(?:{_OTHER_BUILD}).*)": r"\1 --dry-run",
     r"^(scribetune build\b.*config/deepseek-ocr-2\.yaml.*)": r"\1 --folder full-size --dry-run",

@@ -39,9 +39,9 @@ MORE_SHARDS = ("002-of-008", "003-of-008", "004-of-008", "006-of-008")
 """The shards once "report-9" is added too: nine documents are too many for four shards of about two."""
 TARGETS = frozenset({"all", "pages", "labels", "splits", "adapter", "merged", "report", "audit", "benchmarks"})
 STAGES = (
-    "make_retention", "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter",
-    "write_adapter_card", "merge_adapter", "predict_base", "predict_tuned", "score_predictions", "write_report",
-    "write_lineage", "write_model_card", "write_crate",
+    "make_retention", "render_pages", "label_pages", "select_pages", "split_documents", "measure_leakage",
+    "train_adapter", "write_adapter_card", "merge_adapter", "write_merged_card", "predict_base", "predict_tuned",
+    "score_predictions", "write_report", "write_lineage", "write_model_card", "write_crate",
 )  # fmt: skip
 """Every rule of a build of PDFs of one's own."""
 BENCHMARK_STAGES = ("prepare_benchmark", "predict_benchmark_base", "predict_benchmark_tuned", "score_benchmark")
@@ -69,9 +69,9 @@ NOTHING: Jobs = frozenset()
 CRATE = jobs("write_crate")
 FROM_SCORES = jobs("write_report", "write_lineage", "write_model_card", "write_crate")
 FROM_TUNED = FROM_SCORES | jobs("predict_tuned", "score_predictions")
-FROM_MERGING = FROM_TUNED | jobs("merge_adapter")
+FROM_MERGING = FROM_TUNED | jobs("merge_adapter", "write_merged_card")
 FROM_TRAINING = FROM_MERGING | jobs("train_adapter", "write_adapter_card")
-FROM_SPLITS = FROM_TRAINING | jobs("split_documents", "predict_base")
+FROM_SPLITS = FROM_TRAINING | jobs("split_documents", "measure_leakage", "predict_base")
 FROM_SELECTION = FROM_SPLITS | jobs("select_pages")
 EVERYTHING = jobs(*STAGES)
 
@@ -521,9 +521,9 @@ MUTATIONS: tuple[Mutation, ...] = (
         jobs("write_report", "write_crate"), builds="all",
     ),
     Mutation(
-        CODE, "a class that three stages use", "how measures are named is in the report and on both cards",
+        CODE, "a class that several stages use", "how measures are named is in the report and in the code of the cards",
         _definition("scribetune/report/tables.py", "Measure"),
-        jobs("write_report", "write_adapter_card", "write_model_card", "write_crate"),
+        jobs("write_report", "write_adapter_card", "write_merged_card", "write_model_card", "write_crate"),
     ),
     Mutation(
         CODE, "a function that four stages use", "labels, selection, splits and training read manifests with it",
@@ -539,9 +539,9 @@ MUTATIONS: tuple[Mutation, ...] = (
         jobs("write_report", "write_crate"),
     ),
     Mutation(
-        CODE, "the wording of the model cards", "both cards are written by rules of their own, so nothing trains anew",
+        CODE, "the wording of the model cards", "cards are written by rules of their own, so nothing trains anew",
         _comment("src/scribetune/report/templates/model_card.md.j2", "\nOne more line.\n"),
-        jobs("write_adapter_card", "write_model_card", "write_crate"), builds="all",
+        jobs("write_adapter_card", "write_merged_card", "write_model_card", "write_crate"), builds="all",
     ),
     Mutation(
         CODE, "a comment in a rule file", "the crate holds the workflow's text",
@@ -578,6 +578,10 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         KEYS, "learning rate", "another adapter; data and the base's predictions stay",
         _keys(train={"optimization": {"learning_rate": 0.001}}), FROM_TRAINING,
+    ),
+    Mutation(
+        KEYS, "how the base model sees pages (its mode)", "page images stay; everything that loads the model",
+        _keys(base_model={"mode": "base"}), FROM_TRAINING | jobs("predict_base"),
     ),
     Mutation(
         KEYS, "number of GPUs, checkpoints, memory for features, pages read at once",

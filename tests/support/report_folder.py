@@ -13,6 +13,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from scribetune.dataset import leakage
 from scribetune.report.data import ReportInputs
 
 HOSTILE = (
@@ -157,6 +158,19 @@ def record(sample: Sample) -> dict[str, Any]:
     }
 
 
+def _write_leakage(root: Path, test: list[dict[str, Any]], train: list[dict[str, Any]]) -> None:
+    """Write reports/leakage.json; the training pages of this build have no images."""
+
+    def thumbnail(record: Mapping[str, Any]) -> Any:
+        path = root / str(record["images"][0])
+        return leakage.thumbnail_of(path) if path.is_file() else leakage.blank()
+
+    limits = leakage.Limits(text=0.9, image=0.995)
+    known = leakage.report(leakage.nearest(test, train, thumbnail), limits)
+    (root / "reports").mkdir(parents=True, exist_ok=True)
+    (root / "reports/leakage.json").write_text(json.dumps(known), encoding="utf-8")
+
+
 def average(values: Sequence[float | None]) -> float | None:
     counted = [value for value in values if value is not None]
     return sum(counted) / len(counted) if counted else None
@@ -178,6 +192,7 @@ def inputs_of(root: Path, **changes: Any) -> ReportInputs:
         lineage_json=root / "models/adapter/lineage.json",
         merge_proof_json=root / "models/merged/merge_proof.json",
         working_directory=root,
+        leakage_json=root / "reports/leakage.json",
         title="Finance & forms <b>2024</b>",
         embed_pages=200,
     )
@@ -201,6 +216,7 @@ def build(root: Path, samples: Sequence[Sample] = SAMPLES, **changes: Any) -> Re
     others = [Sample(f"train-{number}", 1, MEMO, "", "") for number in range(9)]
     jsonl(root / "data/splits/train.jsonl", [record(sample) for sample in others[:7]])
     jsonl(root / "data/splits/validation.jsonl", [record(sample) for sample in others[7:]])
+    _write_leakage(root, [record(sample) for sample in samples], [record(sample) for sample in others[:7]])
     for model in ("base", "tuned"):
         jsonl(
             root / f"reports/predictions/{model}.jsonl",

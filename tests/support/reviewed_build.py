@@ -10,6 +10,7 @@ from PIL import Image
 from scribetune.core import files, layout, manifests
 from scribetune.dataset.selection import SelectedPage
 from scribetune.labels.rows import LabelRow
+from scribetune.labels.tables import agreement
 
 HOSTILE = (
     "# <script>alert(1)</script>\n\n[click](javascript:alert(1)) <img src=x onerror=alert(1)> \u202egnp.exe\n\n"
@@ -27,6 +28,13 @@ RECALL = {("memo", 1): 0.96, ("invoice", 1): 0.99}
 """Word recall of labels that are not perfect, and the trust in them; memo/p0001 is the least trusted."""
 DOUBTS = {("memo", 1): "words of the page are not in the label: 2; two readings of a table differ: 9 %"}
 """What speaks against labels."""
+
+
+READ_OTHERWISE = agreement.TableReading(
+    0.31, (80.0, 110.0, 160.0, 220.0), 2, 2, 2, 2, "",
+    (("item", "price"), ("nail", "<b>0.70</b>")), (("item", "price"), ("nail", "0.10")),
+)  # fmt: skip
+"""The table of invoice/p0002 as two readers have it; the page is 320 by 440 points."""
 
 
 def make(folder: Path, texts: Mapping[tuple[str, int], str] | None = None, *, images: bool = True) -> Path:
@@ -84,7 +92,8 @@ def _label(document: str, page: int, name: str, text: str) -> dict[str, Any]:
         "reviewer": "", "characters": len(text), "word_recall": RECALL.get((document, page), 1.0),
         "word_precision": 1.0, "unmapped_share": 0.0, "tables": int("|" in text), "formulas": 0, "formulas_lost": 0,
         "formulas_unicode": 0, "agreement": -1.0,
-        "status": "ok" if text else "no_text", "message": "",
+        "status": "ok" if text else "no_text", "message": "", "width_pt": 320.0, "height_pt": 440.0,
+        "table_readings": agreement.as_json([READ_OTHERWISE] if (document, page) == ("invoice", 2) else []),
     }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def one_training(group: processes.Group, folder: str, name: str, tried: trial.Tr
         (splits / "train.jsonl", splits / "validation.jsonl"),
         here / name,
         training.WorkFolders(here / f"{name}-checkpoints", here / "vision"),
-        tried or trial.Trial(config.train.machine.micro_batch),
+        tried or trial.first(config.train),
     )
 
 

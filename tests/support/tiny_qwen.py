@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,18 +36,20 @@ _TEMPLATE = (
 
 def tokenizer() -> Any:
     """One token per byte, and the control tokens, as the full-size tokenizers have them."""
+    return byte_tokenizer(CONTROL, end="<|im_end|>", padding="<|endoftext|>")
+
+
+def byte_tokenizer(control: Sequence[str], *, end: str, padding: str) -> Any:
+    """One token per byte, and control tokens."""
     from tokenizers import AddedToken
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import Qwen2Tokenizer
 
     letters = sorted(ByteLevel.alphabet())
     made = Qwen2Tokenizer(
-        vocab={letter: number for number, letter in enumerate(letters)},
-        merges=[],
-        eos_token="<|im_end|>",  # noqa: S106 (a token of text)
-        pad_token="<|endoftext|>",  # noqa: S106
+        vocab={letter: number for number, letter in enumerate(letters)}, merges=[], eos_token=end, pad_token=padding
     )
-    made.add_tokens([AddedToken(token, special=True, normalized=False) for token in CONTROL], special_tokens=True)
+    made.add_tokens([AddedToken(token, special=True, normalized=False) for token in control], special_tokens=True)
     return made
 
 

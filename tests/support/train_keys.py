@@ -1,8 +1,11 @@
 """Keys of `train` by their own names, whatever group they are in: tests say `learning_rate=1e-3`."""
 
+from pathlib import Path
 from typing import Any
 
-from scribetune.core.config import Config, Section, Train
+from scribetune.core import config
+from scribetune.core.config import Config, Train
+from scribetune.core.config_section import Section
 
 
 def grouped(**keys: Any) -> dict[str, Any]:
@@ -28,3 +31,27 @@ def diverging(config: Config) -> Config:
     rates = {"learning_rate": 1e30, "warmup_share": 0.0, "max_gradient_norm": 1e30}
     train = config.train.model_copy(update={"optimization": config.train.optimization.model_copy(update=rates)})
     return config.model_copy(update={"train": train})
+
+
+def quick_training(base: Path, layout: str, **train: Any) -> config.Config:
+    """Return the configuration of a short training of a small model in the folder `base`, its merge and reading."""
+    settings = {
+        "backend": "peft",
+        "learning_rate": 1e-2,
+        "epochs": 1,
+        "effective_batch": 2,
+        "micro_batch": 2,
+        "gradient_checkpointing": False,
+        "dropout": 0.0,
+        "rank": 4,
+        "alpha": 8,
+        **train,
+    }
+    return config.load(
+        {
+            "base_model": {"name": str(base)},
+            "train": grouped(**settings),
+            "merge": {"precision": "float32", "layout": layout},
+            "generate": {"max_new_tokens": 8, "batch": 2},
+        }
+    )

@@ -39,6 +39,10 @@ def test_lines_of_the_readmes_are_short() -> None:
     assert not long, f"longer than {WIDTH} characters; shorten a table's cells: {long}"
 
 
+def test_no_page_has_both_sides_of_a_merge() -> None:
+    assert not [page for page in PAGES if re.search(r"^(?:<<<<<<<|>>>>>>>)", text_of(page), re.MULTILINE)]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_relative_link_leads_to_a_file_and_its_heading(page: str) -> None:
     broken = []

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -214,7 +215,7 @@ def test_mirrors_that_pip_knows_are_passed_on(project: Project) -> None:
     assert "--default-index file:///main --index file:///one --index file:///two --find-links /wheels" in install
 
 
-@pytest.mark.parametrize("kind", ["cpu", "gpu", "dev"])
+@pytest.mark.parametrize("kind", ["cpu", "gpu", "dev", "serving-cpu", "serving"])
 def test_a_lock_holds_pins_for_every_python_and_no_address(kind: str) -> None:
     lines = (package.REPOSITORY / "envs" / f"{kind}.txt").read_text(encoding="utf-8").splitlines()
     odd = [line for line in lines if not re.fullmatch(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[\w.]+ +# via [^;:]+", line)]
@@ -228,3 +229,27 @@ def test_the_version_is_one() -> None:
     citation = yaml.safe_load((package.REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
     assert project["version"] == scribetune.__version__ == citation["version"]
     assert project["license"] == citation["license"]
+
+
+def test_a_start_of_snakemake_loads_no_pandas_and_numpy_for_the_slurm_executor() -> None:
+    """It takes half a second and 80 MB, at every start and so in every job of a build that uses no Slurm."""
+    program = (
+        "import sys, snakemake.cli; print('pandas' in sys.modules, 'numpy' in sys.modules);"
+        "from snakemake_executor_plugin_slurm import efficiency_report as report;"
+        "print(report.parse_reqmem('2G'), report.np.inf)"
+    )
+    command = [sys.executable, "-c", f"import scribetune_slurm.late_pandas; {program}"]
+    paths = os.pathsep.join(filter(None, [str(package.REPOSITORY / "src"), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": paths})
+    assert done.stdout.split() == ["False", "False", "2048.0", "inf"], done.stdout + done.stderr
+
+
+def test_every_start_of_an_environment_imports_what_it_has_to(project: Project) -> None:
+    packages = project.venv / "lib" / "python3.11" / "site-packages"
+    python = project.python("3.11")
+    project.install(python)
+    packages.mkdir(parents=True)
+    (project.venv / "scribetune-environment").unlink()
+    assert project.install(python).returncode == 0
+    text = (packages / "scribetune_slurm_late_pandas.pth").read_text(encoding="utf-8")
+    assert text == "import scribetune_slurm.late_pandas\n"

@@ -22,9 +22,11 @@ from support.build import REPOSITORY, attempt, planned_jobs, snakemake
 pytestmark = pytest.mark.slow
 
 AFTER_SCORING = {"write_report", "write_lineage", "write_model_card", "write_crate"}
-AFTER_TRAINING = AFTER_SCORING | {"merge_adapter", "predict_tuned", "score_predictions"}
+MERGING = {"merge_adapter", "write_merged_card"}
+AFTER_TRAINING = AFTER_SCORING | MERGING | {"predict_tuned", "score_predictions"}
 EVERYTHING = AFTER_TRAINING | {
-    "make_samples", "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter",
+    "make_samples", "render_pages", "label_pages", "select_pages", "split_documents", "measure_leakage",
+    "train_adapter",
     "write_adapter_card", "predict_base", "make_retention",
 }  # fmt: skip
 
@@ -33,6 +35,7 @@ def test_every_output_of_the_contract_is_there(small_build: Path) -> None:
     for name in (
         "models/adapter/adapter_model.safetensors", "models/adapter/adapter_config.json", "models/adapter/lineage.json",
         "models/adapter/training_log.csv", "models/adapter/README.md", "models/merged/merge_proof.json",
+        "models/merged/README.md", "models/merged/lineage.json",
         "reports/metrics.json", "reports/index.html", "reports/documents.csv", "reports/samples.csv",
         "reports/lineage.json", "reports/model_card.md", "reports/predictions/base.jsonl",
         "reports/predictions/tuned.jsonl",
@@ -98,7 +101,7 @@ def test_touching_every_file_re_runs_nothing(small_build: Path) -> None:
     ("change", "jobs"),
     [
         ("train={learning_rate: 0.0005}", AFTER_TRAINING | {"train_adapter", "write_adapter_card"}),
-        ("generate={max_new_tokens: 25}", {"predict_base", *AFTER_TRAINING} - {"merge_adapter"}),
+        ("generate={max_new_tokens: 25}", {"predict_base", *AFTER_TRAINING} - MERGING),
         ("report={title: Another}", {"write_report", "write_crate"}),
         ("merge={precision: bfloat16}", AFTER_TRAINING),
         (
@@ -107,7 +110,7 @@ def test_touching_every_file_re_runs_nothing(small_build: Path) -> None:
         ),
         ("labels={tables: html}", EVERYTHING - {"make_samples", "render_pages", "make_retention"}),
         ("pages={long_side_px: 700}", EVERYTHING - {"make_samples"}),
-        ("retention={seed: 12}", {"make_retention", "predict_base", *AFTER_TRAINING} - {"merge_adapter"}),
+        ("retention={seed: 12}", {"make_retention", "predict_base", *AFTER_TRAINING} - MERGING),
         ("samples={count: 8}", set()),
     ],
 )
@@ -134,7 +137,7 @@ def test_why_names_the_key_and_what_follows_from_it(small_build: Path) -> None:
 
     assert why() == why("models/adapter") == []
     jobs = {row["job"]: row for row in why("--set", "generate.max_new_tokens=25")}
-    assert set(jobs) == {"predict_base", *AFTER_TRAINING} - {"merge_adapter"}
+    assert set(jobs) == {"predict_base", *AFTER_TRAINING} - MERGING
     cause = {"kind": "key", "name": "generate.max_new_tokens", "change": "24 → 25"}
     assert jobs["predict_tuned"]["causes"] == [cause]
     assert jobs["score_predictions"]["causes"] == []

@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ import yaml
 
 from scribetune.build import dvc_commit
 from scribetune.core.config import flatten
-from support import forked_jobs, forked_snakemake
+from support import forked_jobs, forked_snakemake, object_storage
 from support.build import REPOSITORY, SMALL
 from support.pdf_factory import healthy
 
@@ -293,9 +294,19 @@ def test_pdfs_in_data_raw_are_seen_by_dvc_repro_and_travel_with_a_push(pulled: P
 
 @pytest.fixture
 def s3() -> Iterator[dict[str, str]]:
-    """An S3 server on this machine: {"endpoint": its address, and credentials as environment variables}."""
-    pytest.importorskip("moto", reason="envs/dev.txt is not installed")
+    """An S3 server on this machine: {"endpoint": its address, and credentials as environment variables}.
+
+    SeaweedFS where it is installed, else one that plays S3.
+    """
     pytest.importorskip("dvc_s3", reason="envs/dev.txt is not installed")
+    if not object_storage.missing():
+        place = Path(tempfile.mkdtemp(prefix="s3-"))  # a socket's path is short
+        with object_storage.server(place) as running:
+            variables = object_storage.credentials(running.port)
+            yield {"endpoint": variables.pop("AWS_ENDPOINT_URL"), **variables}
+        shutil.rmtree(place)
+        return
+    pytest.importorskip("moto", reason="envs/dev.txt is not installed")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -342,7 +353,9 @@ def test_a_build_travels_through_s3(clone: Path, tmp_path: Path, s3: dict[str, s
     assert "fetched" in run(other, "dvc", "pull", "--remote", "s3", environment=s3)
     assert_both_agree(other)
     assert "Everything is up to date" in run(clone, "dvc", "push", "--remote", "s3", environment=s3)
-    # No credentials and no address of this machine in what git has.
-    assert "testing" not in git(clone, "grep", "-h", "-e", "", "--", ".dvc")
+    # No credentials and no address of this machine in what git has, and no secret anywhere.
+    assert s3["AWS_ACCESS_KEY_ID"] not in git(clone, "grep", "-h", "-e", "", "--", ".dvc")
+    if (secret := s3["AWS_SECRET_ACCESS_KEY"]) == object_storage.SECRET:
+        assert not [*object_storage.files_with(other, secret), *object_storage.files_with(clone / ".dvc", secret)]
     assert git(other, "status", "--porcelain") == ""
     run(clone, "dvc", "remote", "remove", "--local", "s3")

@@ -27,7 +27,7 @@ def test_a_withdrawal_re_runs_what_read_the_document_and_an_empty_list_nothing(
     line = withdrawals.Withdrawal(named.sha256, document="another-name", bytes=named.bytes)
     withdrawals.write(copy / layout.WITHDRAWN, [line])
     assert planned_jobs(snakemake(copy, "--dry-run")) == {
-        "render_pages", "label_pages", "select_pages", "split_documents", "train_adapter", "merge_adapter",
-        "predict_base", "predict_tuned", "score_predictions", "write_lineage", "write_report",
-        "write_adapter_card", "write_model_card", "write_crate",
+        "render_pages", "label_pages", "select_pages", "split_documents", "measure_leakage", "train_adapter",
+        "merge_adapter", "predict_base", "predict_tuned", "score_predictions", "write_lineage", "write_report",
+        "write_adapter_card", "write_merged_card", "write_model_card", "write_crate",
     }  # fmt: skip

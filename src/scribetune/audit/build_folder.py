@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core import csv_files, layout
+from scribetune.core.config_documents import stored
 from scribetune.core.errors import UserError
 from scribetune.documents.inputs import is_document
 from scribetune.record import remembered
@@ -26,8 +27,16 @@ def configured(folder: Path, section: str, key: str | None = None) -> Any:
 
 
 def raw(folder: Path) -> Path:
-    """Return the folder of input documents that a build was configured with, relative to the build's folder."""
-    return Path(str(configured(folder, "documents", "raw") or layout.RAW))
+    """Return the folder of input documents that a build was configured with, relative to the build's folder.
+
+    Where documents lie in object storage, that is the folder of their copies.
+    """
+    given = str(configured(folder, "documents", "raw") or layout.RAW)
+    try:
+        place = stored(given)
+    except ValueError:
+        place = None  # Snakemake complains about it
+    return Path(given if place is None else place.folder)
 
 
 def raw_folders(folder: Path) -> list[Path]:

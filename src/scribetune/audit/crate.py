@@ -84,6 +84,7 @@ _DESCRIPTIONS = {
     _REPORT: "The report people read",
     f"{layout.REPORTS}/model_card.md": "Hugging Face model card of the adapter, with scores",
     f"{layout.ADAPTER}/README.md": "Hugging Face model card of the adapter, without scores",
+    f"{layout.MERGED}/README.md": "Hugging Face model card of the merged model",
 }
 
 

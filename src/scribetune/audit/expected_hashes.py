@@ -30,6 +30,7 @@ class Kind(StrEnum):
     MANIFEST = "manifest"
     SPLIT = "split"
     RETENTION = "retention page"
+    REPLAY = "replayed page"
     BENCHMARK = "benchmark page"
     BASE_MODEL = "base model"
     ADAPTER = "adapter"
@@ -48,6 +49,7 @@ _KINDS: Mapping[str, Kind] = {
     layout.MANIFESTS: Kind.MANIFEST,
     layout.SPLITS: Kind.SPLIT,
     layout.RETENTION: Kind.RETENTION,
+    layout.REPLAY: Kind.REPLAY,
     layout.BENCHMARKS: Kind.BENCHMARK,
     layout.ADAPTER: Kind.ADAPTER,
     layout.MERGED: Kind.MERGED,
@@ -128,7 +130,9 @@ def gather(folder: Path, raw: Path | None, allowed_signers: Path | None, *, with
     _documents(found, raw)
     _pages(found)
     _lineages(found)
-    _page_records(found, Kind.RETENTION, f"{layout.RETENTION}/pages.jsonl")
+    for name in ("pages.jsonl", "own/pages.jsonl"):
+        _page_records(found, Kind.RETENTION, f"{layout.RETENTION}/{name}")
+    _page_records(found, Kind.REPLAY, f"{layout.REPLAY}/pages.jsonl")
     for records in sorted((folder / layout.BENCHMARKS / "records").glob("*.jsonl")):
         _page_records(found, Kind.BENCHMARK, records.relative_to(folder).as_posix())
     _receipts(found)
@@ -285,7 +289,7 @@ def _splits(found: ExpectedHashes, lineage: Lineage) -> None:
 
 def _answers_its_label(record: Mapping[str, Any]) -> bool:
     """Say whether the text that is learned is the label whose hash is recorded (a label ends in a line break)."""
-    answer = sharegpt.said(record, "gpt") or ""
+    answer = sharegpt.label(record) or ""
     hashes = {hashlib.sha256(text.encode()).hexdigest() for text in (answer, f"{answer}\n")}
     return record["label_sha256"] in hashes
 

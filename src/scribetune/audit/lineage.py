@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scribetune import __version__
 from scribetune.core import files
+from scribetune.dataset import long_pages
 
 if TYPE_CHECKING:
     from scribetune.training import TrainingResult
@@ -60,7 +61,7 @@ def of_adapter(sources: Sources, training: Mapping[str, Any], adapter_files: Ite
             "image_sha256": record["image_sha256"],
             "label_sha256": record["label_sha256"],
             "label_source": record["label_source"],
-            "reviewer": sources.reviewers.get(record["id"], ""),
+            "reviewer": sources.reviewers.get(long_pages.page_of(record["id"]), ""),
         }
         for split, records in sources.records.items()
         for record in records

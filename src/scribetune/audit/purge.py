@@ -35,7 +35,8 @@ def plan_purge(folder: Path, named: Iterable[Named], labels: Iterable[str]) -> P
         paths |= {root / row.document for root in places if (root / row.document).is_dir()}
     paths |= {row.file for row in wanted if row.file is not None and not _is_sample(folder, row.file)}
     # Nothing says which of their files are of these documents: they go as a whole.
-    paths |= {folder / cache for cache in layout.CACHES if (folder / cache).is_dir()}
+    mixed = (*layout.CACHES, str(build_folder.configured(folder, "dataset", "folder") or layout.DATASET))
+    paths |= {folder / cache for cache in mixed if (folder / cache).is_dir()}
     return Purge(tuple(sorted(paths)), tuple(sorted(_objects(folder, wanted, set(labels)))))
 
 

@@ -29,7 +29,13 @@ _SWEPT: Mapping[str, Kind] = {
 }
 """Folders that hold nothing but what the build recorded, and the kind of what lies there."""
 
-_UNHASHED = (f"{layout.ADAPTER}/README.md", f"{layout.ADAPTER}/{lineage_reader.FILE_NAME}", PROOF)
+_UNHASHED = (
+    f"{layout.ADAPTER}/README.md",
+    f"{layout.ADAPTER}/{lineage_reader.FILE_NAME}",
+    f"{layout.MERGED}/README.md",
+    f"{layout.MERGED}/{lineage_reader.FILE_NAME}",
+    PROOF,
+)
 """Results whose hash a record may lack, since they are that record or are written after it."""
 
 

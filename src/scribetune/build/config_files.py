@@ -4,6 +4,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -11,8 +12,9 @@ from pydantic.fields import FieldInfo
 
 from scribetune.build.refusals import refusals
 from scribetune.core import files
-from scribetune.core.config import TINY_PRESET, Config, Section, decides, flatten, keys
+from scribetune.core.config import TINY_PRESET, Config, flatten, keys
 from scribetune.core.config_messages import accepted
+from scribetune.core.config_section import Section, decides
 from scribetune.core.errors import UserError
 from scribetune.core.old_names import with_new_names
 from scribetune.core.yaml_files import read_values
@@ -89,6 +91,18 @@ def _values_in(path: Path) -> dict[str, Any]:
         return {}
 
 
+VL2_TINY_PRESET: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "pages": {"long_side_px": 3508},
+        "base_model": {"name": "deepseek-ai/deepseek-vl2-tiny"},
+        "task": {"prompt": "markdown"},
+        "train": {"max_tokens": 4096, "lora": {"scope": "experts"}},
+        "generate": {"max_new_tokens": 4096},
+    }
+)
+"""What a full-size DeepSeek-VL2-tiny needs otherwise than the defaults."""
+
+
 def rendered(folder: Path, *, keep_values: bool = False) -> dict[Path, str]:
     """Return {file: what it should hold} for every generated file below a configuration folder.
 
@@ -98,6 +112,7 @@ def rendered(folder: Path, *, keep_values: bool = False) -> dict[Path, str]:
     """
     readme = folder / "README.md"
     config, full_size = folder / "config.yaml", folder / "deepseek-ocr-2.yaml"
+    small_talk = folder / "deepseek-vl2-tiny.yaml"
     return {
         config: preset_yaml(
             "The build's configuration: the preset for the embedded model, on one CPU core.",
@@ -109,6 +124,14 @@ def rendered(folder: Path, *, keep_values: bool = False) -> dict[Path, str]:
             "Set base_model.name to a local folder, or keep the hub id and pin base_model.revision to a commit.",
             {},
             _values_in(full_size) if keep_values else {},
+        ),
+        small_talk: preset_yaml(
+            "DeepSeek-VL2-tiny on a GPU: snakemake --configfile config/deepseek-vl2-tiny.yaml …\n"
+            "Set base_model.name to a local folder, or keep the hub id and pin base_model.revision to a commit. Scope\n"
+            "experts is q, k, v, o, gate, up and down of each layer, routed experts too. 3508 px: A4 at 300 dpi. The\n"
+            "model was trained for 4096 tokens: page, prompt and answer; its prompt is Chinese.",
+            VL2_TINY_PRESET,
+            _values_in(small_talk) if keep_values else {},
         ),
         folder / "schema.json": json.dumps(Config.model_json_schema(), indent=2, ensure_ascii=False) + "\n",
         readme: with_key_table(readme.read_text(encoding="utf-8") if readme.exists() else ""),

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from scribetune.core import layout
 from scribetune.core.config import Config
 from scribetune.core.errors import UserError
 from scribetune.core.file_hashes import FileHashes
-from scribetune.documents import withdrawals
+from scribetune.documents import object_storage, withdrawals
 from scribetune.documents.inputs import (
     Document,
     Folder,
@@ -19,6 +19,7 @@ from scribetune.documents.inputs import (
     assign_shards,
     find_documents,
     kept_by_dvc,
+    not_read,
     read_sheet,
 )
 from scribetune.documents.withdrawals import Withdrawal
@@ -48,7 +49,7 @@ class InputDocuments:
     @property
     def raw_folder(self) -> str:
         """The folder that the documents' relative paths count from."""
-        return layout.SAMPLES if self.sample_specs else self.config.documents.raw
+        return layout.SAMPLES if self.sample_specs else self.config.documents.folder
 
     @property
     def name(self) -> str:
@@ -66,13 +67,22 @@ class InputDocuments:
 
     def identities(self, shard: str) -> dict[str, list[str]]:
         """Return {document id: what its job must know} of a shard; see `inputs.identify`."""
+        return self._identities[shard]
+
+    @cached_property
+    def _identities(self) -> Mapping[str, dict[str, list[str]]]:
+        """Shard → its identities: two rules are told of them."""
+        no_row = SheetRow()
         return {
-            document.id: [
-                document.relative_path,
-                self.sheet.get(document.id, SheetRow()).password_variable,
-                *filter(None, [document.fault]),
-            ]
-            for document in self.shards[shard]
+            shard: {
+                document.id: [
+                    document.relative_path,
+                    self.sheet.get(document.id, no_row).password_variable,
+                    *filter(None, [document.fault]),
+                ]
+                for document in members
+            }
+            for shard, members in self.shards.items()
         }
 
     def sheet_cells(self, *columns: str) -> dict[str, list[str]]:
@@ -82,6 +92,8 @@ class InputDocuments:
 
     def withdrawn_in(self, shard: str) -> dict[str, str]:
         """Return {document id: sha256} of a shard's withdrawn documents: a withdrawal re-runs their shards alone."""
+        if not self.withdrawn:
+            return {}
         return {
             document.id: self.withdrawn[document.id] for document in self.shards[shard] if document.id in self.withdrawn
         }
@@ -94,6 +106,8 @@ class InputDocuments:
 
     def corrections(self, shard: str) -> list[str]:
         """Return the human labels for a shard's documents."""
+        if not self._corrections:
+            return []
         return [path for document in self.shards[shard] for path in self._corrections.get(document.id, ())]
 
     @cached_property
@@ -103,6 +117,12 @@ class InputDocuments:
         for path in sorted(Path(self.config.labels.corrections).glob("*/p[0-9]*.md")):
             paths.setdefault(path.parent.name, []).append(path.as_posix())
         return paths
+
+    def answers(self) -> list[str]:
+        """Return people's answers to the prompts that training pages draw; [] where none is drawn."""
+        names = sorted(self.config.task.mix.weights)
+        folder = Path(self.config.labels.corrections) / layout.ANSWERS
+        return [path.as_posix() for name in names for path in sorted((folder / name).glob("*/p[0-9]*.md"))]
 
     def require_own_corrections(self) -> None:
         """Check that each human label is a file of the folder of corrections: what a link names, may be anybody's.
@@ -158,12 +178,16 @@ class InputDocuments:
         """The listing of files that are no documents, as an input of what tells of them; [] where there are none."""
         return [listings.UNREAD.as_posix()] if self.others else []
 
-    def write_listings(self) -> None:
-        """Bring the listings of the user's documents up to date, shard by shard, and that of what is not read."""
+    def write_listings(self, *, unread: Collection[str] = ()) -> None:
+        """Bring the listings of the user's documents up to date, shard by shard, and that of what is not read.
+
+        `unread` are shards whose documents need not be read for it; see `listings.write`.
+        """
         listings.write_unread(self.others)
         if not self.sample_specs:
             listings.write(
-                {shard: [each.path for each in members if not each.fault] for shard, members in self.shards.items()}
+                {shard: [each.path for each in members if not each.fault] for shard, members in self.shards.items()},
+                unread=unread,
             )
 
 
@@ -173,9 +197,11 @@ def input_documents(config: Config) -> InputDocuments:
     Raises:
         UserError: There is no document, what is said of the documents cannot be read, or a human label is not to be.
     """
-    raw = Path(config.documents.raw)
+    raw = Path(config.documents.folder)
     is_default = config.documents.raw.rstrip("/") == layout.RAW
     there = Folder((), {}) if is_default and not raw.exists() else find_documents(raw)
+    if stored_others := object_storage.others(config.documents.raw):
+        there = Folder(there.documents, not_read(stored_others))
     documents: Iterable[Document] = there.documents
     specs: tuple[corpus.SampleSpec, ...] = ()
     if not documents and is_default:

@@ -38,6 +38,11 @@ class BaseModel:
         with refusals():
             return prompts.prompt(self.config, self.roots)
 
+    def prompts(self, _wildcards: object) -> dict[str, str]:
+        """Params function: what the pages of the splits are asked, by name, the prompt of the task first."""
+        with refusals():
+            return prompts.prompts(self.config, self.roots)
+
     def memory_mb(self, process_mb: int, *, features: bool = False) -> int:
         """Return the main memory that a job with the base model may need, in MB, for a rule's `mem_mb`.
 

@@ -114,9 +114,7 @@ def explain(
     """
     folder = folder.resolve()
     known = receipts.read(folder)
-    wanted = as_outputs(folder, known.values(), targets)
-    values = remembered.with_values(config or {}, {"results": {"replace": consent.everything(folder)}})
-    with remembered.called_from_here(), _planned(folder, wanted, config_files, values) as dag:
+    with remembered.called_from_here(), planned_build(folder, targets, config_files, config or {}) as dag:
         notes: list[str] = []
         configuration.load(dag.workflow.config, say=notes.append)
         read = dag.workflow.globals
@@ -180,6 +178,27 @@ def as_outputs(folder: Path, known: Iterable[Receipt], targets: Sequence[str]) -
 
 def _name(job: "Job") -> str:
     return receipts.job_name(job.rule.name, dict(job.wildcards_dict))
+
+
+@contextmanager
+def planned_build(
+    folder: Path, targets: Sequence[str], config_files: Sequence[Path], config: Mapping[str, Any]
+) -> Iterator["DAG"]:
+    """Have Snakemake plan the build of targets, silently, whatever results it would replace.
+
+    Args:
+        folder: Working directory of the build.
+        targets: Rules, files and folders; none for everything.
+        config_files: Of --configfile.
+        config: Nested values of --config.
+
+    Raises:
+        UserError: The workflow cannot be planned: a target nobody makes, a missing input, a wrong configuration.
+    """
+    wanted = as_outputs(folder, receipts.read(folder).values(), targets)
+    values = remembered.with_values(config, {"results": {"replace": consent.everything(folder)}})
+    with _planned(folder, wanted, config_files, values) as dag:
+        yield dag
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What happens when a build starts, before its first job, and when it has ended well: results are kept, not lost."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,10 +70,12 @@ def _left_over(processes: list[running.Process]) -> str:
     words = ", ".join(process.words() for process in processes)
     if any(process.name == "build" for process in processes):
         return f"Another build is at work in this folder: {words}. Wait for it to end, or stop it (Ctrl-C there)"
-    pids = " ".join(str(process.pid) for process in processes)
+    commands = [process.stop() for process in processes]
+    kill = "kill " + " ".join(command.removeprefix("kill ") for command in commands if command.startswith("kill "))
+    ways = "; ".join(dict.fromkeys(kill if command.startswith("kill ") else command for command in commands))
     return (
         f"The last build in this folder was killed, and its job goes on: {words}.\n"
-        f"  Wait for it to end (its result is taken up), or stop it: kill {pids}"
+        f"  Wait for it to end (its result is taken up), or stop it: {ways}"
     )
 
 
@@ -84,6 +87,8 @@ def finish(plan: Plan) -> None:
     resources.write_page(Path(), plan.shards)
     if (Path(layout.REPORTS) / "documents.csv").exists():
         sys.stderr.write(summary.text(Path()))
+    if plan.config.report.trackers and (Path(layout.REPORTS) / "metrics.json").exists():
+        _track(plan.config.report.trackers)
     for copy in replaced.tidy(plan.config.results.keep_gb * _GIGABYTE):
         sys.stderr.write(f"removed    {copy.path}: more than results.keep_gb were kept\n")
     if kept := replaced.copies():
@@ -91,3 +96,14 @@ def finish(plan: Plan) -> None:
         names = ", ".join(copy.path.name for copy in kept[-3:])
         sys.stderr.write(f"kept       {layout.REPLACED}: {names}{', …' if len(kept) > 3 else ''} ({size:.0f} MB; "
                          "`scribetune clean` removes what builds replaced)\n")  # fmt: skip
+
+
+def _track(names: Sequence[str]) -> None:
+    """Tell trackers of a finished build; where one cannot be told, say so: the build itself is whole."""
+    from scribetune.report import tracking
+
+    try:
+        for line in tracking.publish(names):
+            sys.stderr.write(f"tracked    {line}\n")
+    except UserError as error:
+        sys.stderr.write(f"\n{error}\n")

@@ -1,15 +1,17 @@
 """The closing summary of a build, from the files it left; no data frame needed."""
 
 import json
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from scribetune.core import csv_files, files
+from scribetune.core import csv_files, files, layout
 from scribetune.core.errors import UserError
 from scribetune.dataset import unlabelled
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
+from scribetune.labels import agreement
 from scribetune.record import receipts, remembered
 from scribetune.report import public_benchmarks
 from scribetune.text import sharegpt
@@ -32,10 +34,12 @@ def text(folder: Path) -> str:
         )  # fmt: skip
     lines = [
         *_documents(csv_files.read(documents)),
+        *_unchecked(folder),
         *_splits(folder),
         *_scores(folder),
         *_benchmarks(folder),
         *_places(folder),
+        *_use(folder),
     ]
     lines.append(f"again      {remembered.command(folder)}")
     return "\n".join(["", *lines, ""])
@@ -59,6 +63,19 @@ def _documents(rows: list[dict[str, str]]) -> list[str]:
     if sum(reasons[reason] for reason in unlabelled.READABLE) > accepted:
         lines.append(f"advice     {unlabelled.advice(reasons)}")
     return lines
+
+
+def _unchecked(folder: Path) -> list[str]:
+    """Say, once for the whole build, that page images were not read because nothing is installed that could."""
+    for path in sorted((folder / layout.MANIFESTS / "labels").glob("*.csv")):
+        readers = (row.get("image_reader", "") for row in csv_files.read(path))
+        if next(filter(None, readers), "") == agreement.ABSENT:  # one job labels a shard, in one environment
+            return [
+                "unchecked  labels.agreement: the package rapidocr is not installed, so no label is compared with what "
+                "its page image shows (wrong letters of a font, text that is in no text layer).",
+                "           What to do: make env, or set labels.agreement: none",
+            ]
+    return []
 
 
 def _splits(folder: Path) -> list[str]:
@@ -130,6 +147,14 @@ def _places(folder: Path) -> list[str]:
             note = " (of an earlier build)" if any(_is_stale(folder, rule, path) for rule, path in reads) else ""
             lines.append(f"{title:<10} {place}{note}")
     return lines
+
+
+def _use(folder: Path) -> list[str]:
+    """Say how documents are read with the merged model, where there is one."""
+    if not (folder / "models" / "merged" / "merge_proof.json").exists():
+        return []
+    where = "" if folder.resolve() == Path.cwd() else f" --folder {shlex.quote(str(folder))}"
+    return [f"use        scribetune convert FILE -o converted{where} (PDFs, images, folders of them)"]
 
 
 def _is_stale(folder: Path, rule: str, path: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from scribetune.build import reasons
+from scribetune.build import reasons, slurm_jobs
 from scribetune.core import progress
 from scribetune.record import receipts
 
@@ -30,6 +30,9 @@ _NOT_SAID = (
     "Assuming unrestricted shared filesystem usage", "Conda environments: ignored", "Config file ", "Group jobs: ",
     "Reasons:\n", "Select jobs to execute", "Singularity containers: ignored", "Using shell: ",
     "Some jobs were triggered by provenance information",
+    # Of the Slurm executor, which looks for an account whatever the profile says.
+    "No SLURM account given", "No account was given", "Unable to guess SLURM account", "Cleaning up SLURM log files",
+    "MinJobAge ",
 )  # fmt: skip
 """How messages begin that say nothing about this build; Snakemake gives them no event."""
 _DROPPED = {LogEvent.WORKFLOW_STARTED, LogEvent.RESOURCES_INFO, LogEvent.JOB_STARTED}
@@ -124,8 +127,9 @@ class Short(logging.Formatter):
     def _failure(self, record: Any) -> str:
         lines = [f"{_clock()} failed: {self._with_time(record.jobid)}"]
         if record.log:
-            lines[0] += f"; its log is {', '.join(record.log)}"
-            lines += _last_words([Path(path) for path in record.log])
+            lines[0] += f"; its log is {', '.join(map(_from_here, record.log))}"
+            on_slurm = slurm_jobs.failure(record.rule_msg, record.log)
+            lines += on_slurm.lines() if on_slurm else _last_words([Path(path) for path in record.log])
         return "\n".join(lines)
 
     def _error(self, record: Any) -> str:

@@ -1,7 +1,8 @@
 """The console script `scribetune`.
 
 building   `scribetune build`
-planning   `scribetune why`
+planning   `scribetune why` and `plan`: what would run and why, and what it will take
+watching   `scribetune status`: how far a build is, from another shell
 recording  `scribetune summary` and `commit`: what the last build came to, and its record for DVC and git
 queries    `scribetune whence`, `touched-by` and `log`
 checks     `scribetune verify`, `forget` and `reproduce`: they act on what was recorded
@@ -11,6 +12,11 @@ scores     `scribetune score`: scores of anybody's predictions, without a build 
 reviewing  `scribetune review`: the page where labels are reviewed
 teaching   `scribetune teach`: labels by a teacher model
 converting `scribetune convert`: PDFs into Markdown with the tuned model
+tracking   `scribetune track`: tells experiment trackers of a build
+exporting  `scribetune export-adapter`: the adapter under the names that vLLM applies
+quantizing `scribetune quantize`: smaller variants of the merged model, with their scores
+demonstrating  `scribetune demo`: the page to try a model
+serving    `scribetune serve`: the tuned model behind OpenAI's interface, by vLLM
 cleaning   `scribetune clean`: removes results that builds have replaced
 generating `scribetune config`: the files that are generated from the configuration model
 options    options that commands share: the build's folder, its configuration, `--set`
@@ -18,7 +24,8 @@ messages   what commands say: mistakes in words, and nothing of other people's t
 """
 
 import sys
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -28,21 +35,28 @@ from scribetune.cli import (
     cleaning,
     comparing,
     converting,
+    demonstrating,
+    exporting,
     generating,
     planning,
+    quantizing,
     queries,
     recording,
     reviewing,
     scores,
+    serving,
     signing,
     teaching,
+    tracking,
+    watching,
 )
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-_PANELS = {
-    "Build": (building.build, planning.why, recording.summary, recording.commit, cleaning.clean),
-    "Use": (converting.convert,),
+_AFTER_A_BUILD = (recording.summary, recording.commit, tracking.track, cleaning.clean)
+_PANELS: Mapping[str, tuple[Callable[..., Any], ...]] = {
+    "Build": (building.build, planning.plan, planning.why, watching.status, *_AFTER_A_BUILD),
+    "Use": (converting.convert, demonstrating.demo, serving.serve, exporting.export_adapter, quantizing.quantize),
     "Labels": (reviewing.review, teaching.teach),
     "Scores": (comparing.compare, scores.score),
     "What made what": (queries.whence, queries.touched_by, queries.log, checks.verify, signing.sign),

@@ -18,12 +18,17 @@ from scribetune.core.errors import UserError
 
 _RULE = re.compile(r"^\s*(?:rule|checkpoint|use rule \w+ as)\s+(\w+)", re.MULTILINE)
 _PATH = re.compile(r'"([\w./{}-]+[./][\w./{}-]*)"')
+_STORED = re.compile(r"s3:/+(.*)")  # as a path, in which two slashes are one
+_EXECUTOR = re.compile(r"^executor: *([\w-]+)", re.MULTILINE)
 _INSTEAD = {
     "--resources": "--gpus N stands for --resources gpu=N",
     "--config": "--set SECTION.KEY=VALUE stands for --config",
     "-c": "--cores N stands for -c",
 }
-_TARGETS = ("all", "pages", "labels", "splits", "adapter", "merged", "report", "audit", "benchmarks", "gate")
+_TARGETS = (
+    "all", "pages", "labels", "splits", "adapter", "merged", "report", "audit", "benchmarks", "gate", "parity",
+    "learning_curve",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Call:
     gpus: int | None = None
     dry_run: bool = False
     replace: Sequence[str] = ()  # names of what may be replaced
+    profile: str = ""  # of the workflow: a name in profiles/, or a folder
 
 
 def build(
@@ -53,7 +59,9 @@ def build(
     settings: Settings = None,
     raw: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of your PDFs and images: --set documents.raw=…", show_default=False),
+        typer.Option(
+            metavar="DIR", help="Folder (or s3://…) of your PDFs and images: documents.raw.", show_default=False
+        ),
     ] = None,
     directory: Folder = Path(),
     config_files: Annotated[
@@ -67,6 +75,13 @@ def build(
         list[str] | None,
         typer.Option(metavar="NAME", help="Let this build replace what a message has named; may be given again."),
     ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="Where jobs run: slurm, kubernetes, or a folder with config.yaml.",
+        ),
+    ] = "",
 ) -> None:
     """Build what is asked for, and what it needs; only what changed runs again.
 
@@ -76,7 +91,7 @@ def build(
         _refuse_other_options(targets or ())
         call = Call(
             targets or (), nested(settings or ()), raw, directory, config_files or (), cores, gpus, dry_run,
-            replace or (),
+            replace or (), profile,
         )  # fmt: skip
         words = arguments(call)
     sys.stderr.write(shlex.join(["snakemake", *words]) + "\n")
@@ -100,6 +115,7 @@ def arguments(call: Call) -> list[str]:
     words += [] if here else ["--snakefile", str(repository / "Snakefile")]
     if call.directory.resolve() != Path.cwd():
         words += ["--directory", str(call.directory)]
+    words += ["--workflow-profile", _profile(call.profile, repository)] if call.profile else []
     words += ["--cores", str(call.cores)] if call.cores else []
     words += ["--dry-run"] if call.dry_run else []
     words += ["--resources", f"gpu={call.gpus}"] if call.gpus else []
@@ -115,6 +131,33 @@ def arguments(call: Call) -> list[str]:
     if call.replace:
         settings = remembered.with_values(settings, {"results": {"replace": list(call.replace)}})
     return words + remembered.flags(remembered.Remembered(tuple(map(str, call.config_files)), settings))
+
+
+def _profile(name: str, repository: Path) -> str:
+    """Return the folder of a workflow profile.
+
+    Raises:
+        UserError: There is none, or what it needs is not installed.
+    """
+    from importlib.util import find_spec
+
+    ours = repository / "profiles"
+    folder = Path(name) if (Path(name) / "config.yaml").is_file() else ours / name
+    if not (folder / "config.yaml").is_file():
+        there = ", ".join(sorted(path.parent.name for path in ours.glob("*/config.yaml")))
+        raise UserError(
+            "There is no such profile", value=name, accepted=f"{there}, or a folder with a config.yaml of Snakemake's",
+            todo="copy profiles/slurm and change it, for a cluster of yours",
+        )  # fmt: skip
+    found = _EXECUTOR.search((folder / "config.yaml").read_text(encoding="utf-8"))
+    name = found[1] if found else "local"
+    if name not in ("local", "dryrun") and not find_spec(f"snakemake_executor_plugin_{name.replace('-', '_')}"):
+        raise UserError(
+            "What starts jobs there is not installed", value=f"executor: {name}",
+            accepted=f"the package snakemake-executor-plugin-{name}",
+            todo=f"pip install snakemake-executor-plugin-{name}, or another executor in the profile",
+        )  # fmt: skip
+    return str(folder)
 
 
 def _refuse_other_options(targets: Sequence[str]) -> None:
@@ -135,6 +178,8 @@ def _raw(raw: Path, directory: Path) -> str:
     Raises:
         UserError: There is no such folder.
     """
+    if (found := _STORED.match(str(raw))) and not raw.exists():
+        return f"s3://{found[1]}"
     if not raw.is_dir():
         raise UserError(
             "There is no such folder of documents", value=str(raw),
@@ -172,7 +217,8 @@ def _checked(targets: Sequence[str], repository: Path, directory: Path) -> list[
         elif is_made.fullmatch(os.path.normpath(target)):
             found.append(target)
         else:
-            close = difflib.get_close_matches(target, sorted({*_TARGETS, *rules, *files}), n=1)
+            known = [] if "=" in target else sorted({*_TARGETS, *rules, *files})  # a setting is no target, misspelt
+            close = difflib.get_close_matches(target, known, n=1)
             raise UserError(
                 "There is no such target", value=target,
                 accepted=f"{', '.join(_TARGETS)}, or a file that the build makes, such as reports/index.html",

@@ -13,6 +13,13 @@ from scribetune.core.errors import UserError
 if TYPE_CHECKING:
     from scribetune.record.remembered import Remembered
 
+Model = Annotated[
+    str, typer.Option(help="Folder of a model; with --endpoint its name there. Default: the build's merged model.")
+]
+Endpoint = Annotated[
+    str, typer.Option(metavar="URL", help="Read through a server with OpenAI's interface (http://127.0.0.1:8000/v1).")
+]
+Concurrency = Annotated[int, typer.Option(min=1, max=1024, help="Pages that an endpoint is asked for at a time.")]
 Folder = Annotated[
     Path, typer.Option("--folder", "--directory", metavar="DIR", help="The build's folder (snakemake --directory).")
 ]

@@ -20,6 +20,9 @@ def review(
     worst: Annotated[
         int | None, typer.Option(min=1, help="So many test pages that the tuned model read worst.")
     ] = None,
+    by_gain: Annotated[
+        bool, typer.Option("--next", help="By what a correction may be worth, as the tuned model's readings tell.")
+    ] = False,
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="Pages without a usable label, such as scans.")
     ] = False,
@@ -37,11 +40,11 @@ def review(
     next build takes them up and runs again only what they touch. Stop with Ctrl-C; nothing is lost.
     """
     with errors_in_words():
-        chosen = [name for name, given in _orders(spot_check, worst, unlabelled).items() if given]
+        chosen = [name for name, given in _orders(spot_check, worst, by_gain, unlabelled).items() if given]
         if len(chosen) > 1:
             raise UserError(
                 "One queue at a time", value=" ".join(chosen),
-                accepted="one of --spot-check, --worst, --unlabelled, or none",
+                accepted="one of --spot-check, --worst, --next, --unlabelled, or none",
                 todo="start again with one of them; pages already decided on stay decided",
             )  # fmt: skip
 
@@ -50,6 +53,7 @@ def review(
         from scribetune.review import server
         from scribetune.review.session import Choice, ReviewSession
         from scribetune.text import language
+        from scribetune.web import local_server
 
         settings = config.load(remembered.values(folder, config_files or ()))
         if spot_check:
@@ -57,10 +61,10 @@ def review(
         elif worst:
             choice = Choice("worst", worst)
         else:
-            choice = Choice("unlabelled" if unlabelled else "trust")
+            choice = Choice("next" if by_gain else "unlabelled" if unlabelled else "trust")
         session = ReviewSession(folder, Path(settings.labels.corrections), choice)
         place = f"#{quote(session.page_id(page))}" if page else ""
-        listener = server.listen(port)
+        listener = local_server.listen(port)
         token = server.token_of(session.folder)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}{place}"
         queue = session.queue()
@@ -76,5 +80,7 @@ def review(
         sys.stdout.write(f"Stopped. {session.queue()['left']} pages left in this queue.\n")
 
 
-def _orders(spot_check: int | None, worst: int | None, unlabelled: bool) -> dict[str, bool]:
-    return {"--spot-check": bool(spot_check), "--worst": bool(worst), "--unlabelled": unlabelled}
+def _orders(spot_check: int | None, worst: int | None, by_gain: bool, unlabelled: bool) -> dict[str, bool]:
+    return {
+        "--spot-check": bool(spot_check), "--worst": bool(worst), "--next": by_gain, "--unlabelled": unlabelled,
+    }  # fmt: skip

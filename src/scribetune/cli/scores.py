@@ -19,9 +19,18 @@ _SHOWN = (
     *("pages", "cer_mean", "cer_median", "cer_p90", "cer_corpus", "cer_share_above_1", "wer_mean", "bleu", "rougeL"),
     *("rougeL_char", "tables", "table_f1", "table_struct_f1", "table_adj_f1", "teds", "teds_s", "formulas"),
     *("formula_exact", "odb.text_edit", "odb.formula_edit", "odb.table_teds", "odb.reading_order"),
-    *("odb.overall_no_cdm", "hallucination_rate", "loop_rate", "empty_rate", "truncated_rate"),
+    *(
+        "odb.overall_no_cdm",
+        "boxes",
+        "box_f1",
+        "box_iou",
+        "hallucination_rate",
+        "loop_rate",
+        "empty_rate",
+        "truncated_rate",
+    ),
 )
-_COUNTS = ("pages", "tables", "formulas", "facts")
+_COUNTS = ("pages", "tables", "formulas", "boxes", "facts")
 _LABELS = {"odb.overall_no_cdm": "odb.overall (no CDM)"}
 
 
@@ -85,7 +94,8 @@ def _samples(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def _lines(aggregate: Mapping[str, float], wanted: "EvaluationSet") -> list[str]:
-    keys = list(aggregate) if wanted.facts else [key for key in _SHOWN if key in aggregate]
+    by_kind = [key for key in aggregate if key.startswith(("box_f1.", "box_iou."))]
+    keys = list(aggregate) if wanted.facts else [key for key in (*_SHOWN, *by_kind) if key in aggregate]
     names = {key: _LABELS.get(key, key) for key in keys}
     width = max(map(len, names.values()), default=0)
     return [f"{shown(names[key]):<{width}}  {aggregate[key]:{'.0f' if key in _COUNTS else '.4f'}}\n" for key in keys]

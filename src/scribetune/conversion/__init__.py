@@ -6,5 +6,6 @@ pages       pages of documents as images, some ahead of the reader, in worker pr
 readers     who reads pages: a model folder in this process
 endpoint    or a server with OpenAI's interface
 manifest    a row for each page, on the disk before the next page is waited for
+joining     a document's pages as one text: tables that go on over pages are written once
 written     what people get: a file for each document as Markdown, HTML or JSON, and tables as CSV
 """

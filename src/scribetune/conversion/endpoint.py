@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ _CONNECT_S, _READ_S = 10.0, 900.0
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _STOP_REASONS: Mapping[str, str] = {"stop": "eos", "length": "length"}
 _SHOWN = 200
+_MOST_MADE_TOGETHER = 16
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class EndpointReader:
         url: Address of the interface, such as http://127.0.0.1:8000/v1.
         model: Name of the model there; "" where it serves one.
         asked: What is asked of each page.
-        at_once: Requests under way at a time.
+        concurrency: Requests under way at a time.
         client: For tests; else one is made.
 
     Raises:
@@ -61,19 +62,19 @@ class EndpointReader:
     """
 
     def __init__(
-        self, url: str, model: str, asked: Asked, at_once: int = 8, client: httpx.Client | None = None
+        self, url: str, model: str, asked: Asked, concurrency: int = 8, client: httpx.Client | None = None
     ) -> None:
         key = os.environ.get(KEY_VARIABLE, "")
-        self._url, self._asked, self.at_once = url.rstrip("/"), asked, at_once * 4
-        self._threads = at_once
+        self._url, self._asked, self._threads = url.rstrip("/"), asked, concurrency
         self._stopped = threading.Event()
         self._client = client or httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(_READ_S, connect=_CONNECT_S),
-            limits=httpx.Limits(max_connections=at_once),
+            limits=httpx.Limits(max_connections=concurrency),
         )
         self._model, is_vllm = self._served(model)
-        self._extra = asked.guard if is_vllm else {}
+        # Tokens of table cells may be special ones, which vLLM would leave out of the text.
+        self._extra = {**asked.guard, "skip_special_tokens": False} if is_vllm else {}
         self.made_by = sha256_json(
             {
                 "url": self._url,
@@ -84,15 +85,30 @@ class EndpointReader:
             }
         )[:32]
 
-    def read(self, images: Sequence[Path]) -> Iterator[tuple[int, Reading]]:
-        """Yield (place in `images`, reading) as answers come; a page that is not answered has a failure."""
+    def open(self) -> int:
+        """Return how many pages are to be made together: the others are asked for meanwhile."""
+        return max(4, min(self._threads, _MOST_MADE_TOGETHER))
+
+    def read(self, images: Iterable[Path]) -> Generator[tuple[int, Reading], None, None]:
+        """Yield (place in `images`, reading) as answers come; a page that is not answered has a failure.
+
+        The next image is asked for as a request ends, and as many wait as are under way: no request waits for the end
+        of another, and no more images are there than that.
+        """
+        self._stopped.clear()
+        left: Iterator[tuple[int, Path | None]] = enumerate(images)
+        waiting: dict[Future[Reading], int] = {}
         with ThreadPoolExecutor(self._threads, thread_name_prefix="endpoint") as pool:
-            waiting: dict[Future[Reading], int] = {
-                pool.submit(self._read_page, image): index for index, image in enumerate(images)
-            }
             try:
-                while waiting:
-                    done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                is_more = True
+                while is_more or waiting:
+                    if is_more and len(waiting) < 2 * self._threads:
+                        index, image = next(left, (0, None))
+                        is_more = image is not None
+                        if image is not None:
+                            waiting[pool.submit(self._read_page, image)] = index
+                    is_full = not is_more or len(waiting) >= 2 * self._threads
+                    done, _ = wait(waiting, None if is_full else 0, FIRST_COMPLETED)
                     for future in done:
                         yield waiting.pop(future), future.result()
             finally:

@@ -8,7 +8,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,12 @@ class Renderer:
             for document in self.documents
         ]
 
-    def batches(self, wanted: Sequence[tuple[str, int]], at_once: int) -> Iterator[list[RenderedPage]]:
+    def batches(
+        self, wanted: Sequence[tuple[str, int]], at_once: Callable[[], int]
+    ) -> Generator[list[RenderedPage], None, None]:
         """Yield pages, given as (document id, number), in batches of `at_once`; one is made while another is read.
+
+        `at_once` is asked for each batch.
 
         What goes wrong in the thread that renders is raised here.
         """
@@ -84,10 +88,11 @@ class Renderer:
 
         def work() -> None:
             try:
-                for start in range(0, len(wanted), at_once):
-                    if ended.is_set():
-                        return
-                    put(self._rendered(wanted[start : start + at_once]))
+                start = 0
+                while start < len(wanted) and not ended.is_set():
+                    end = start + at_once()
+                    put(self._rendered(wanted[start:end]))
+                    start = end
                 put(None)
             except BaseException as error:  # raised again where it is waited for
                 put(error)

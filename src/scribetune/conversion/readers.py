@@ -1,13 +1,23 @@
 """Who reads pages: a model folder in this process, with the build's own generation code."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from scribetune import __version__
 from scribetune.core.config import Config
+from scribetune.core.file_hashes import FileHashes
+from scribetune.core.files import sha256_json
 from scribetune.metrics.loops import has_loop
+from scribetune.models import families
+from scribetune.models.families import folders
+from scribetune.text import grounding
+
+if TYPE_CHECKING:
+    from scribetune.generation.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class Reading:
         """Return the status of its page (see `manifest.PageResult`), and why, in words."""
         if self.failure:
             return "error", self.failure
-        if self.stop_reason == "loop" or has_loop(self.text):
+        if self.stop_reason == "loop" or has_loop(grounding.plain(self.text)):
             return "loop", "the text repeats itself"
         if self.stop_reason == "length":
             return "cut", "the text was cut at its greatest length (generate.max_new_tokens)"
@@ -39,47 +49,90 @@ class PageReader(Protocol):
     """Reads page images."""
 
     made_by: str
-    """Digest of all that decides about a text, apart from the page."""
-    at_once: int
-    """How many pages it wants to be given together."""
+    """Digest of all that decides about a text, apart from the page; known before anything is loaded."""
 
-    def read(self, images: Sequence[Path]) -> Iterator[tuple[int, Reading]]:
-        """Yield (place in `images`, reading) as pages come to their end."""
+    def open(self) -> int:
+        """Make ready to read, which may take long the first time; returns how many pages it wants made together."""
+        ...
+
+    def read(self, images: Iterable[Path]) -> Generator[tuple[int, Reading], None, None]:
+        """Yield (place in `images`, reading) as pages come to their end; images are asked for as they are needed."""
         ...
 
 
 class ModelReader:
-    """A model folder, read in this process.
+    """A model folder, read in this process; it is loaded when the first page is to be read.
+
+    Args:
+        config: Of it `task`, `generate`, and precision and threads of `train` are used.
+        model: A folder, or a hub id.
+        memory: A folder that remembers the hashes of the model's files from one call to the next.
+        is_watched: Somebody waits for each page: few at a time, so that the first ones come first.
 
     Raises:
         UserError: No usable model there, or no prompt for the task.
     """
 
-    def __init__(self, config: Config, model: str) -> None:
-        from scribetune.generation.predicting import decisive_digest
-        from scribetune.generation.reader import Reader
+    def __init__(self, config: Config, model: str, memory: Path, *, is_watched: bool = False) -> None:
+        self._config, self._is_watched = config, is_watched
+        self._folder = families.local_folder(model, config.base_model.revision)
+        family = families.family_of(self._folder, config.base_model.family)
+        with FileHashes(memory) as hashes:
+            files = {path.name: hashes.sha256(str(path.absolute())) for path in folders.model_files(self._folder)}
+        machine = config.train.machine
+        self.made_by = sha256_json(
+            {
+                "files": files,
+                "prompt": families.prompt_of(family, config.task.prompt, config.task.term),
+                "mode": config.base_model.mode,
+                "generate": config.generate.decisive(),
+                # As configured: what `auto` comes to is known once torch is loaded, which takes long.
+                "machine": [machine.precision, machine.cpu_threads],
+                "code": __version__,
+                "libraries": {name: version(name) for name in ("torch", "transformers", "tokenizers", "pillow")},
+            }
+        )[:32]
+        self._reader: Reader | None = None
 
-        self._reader = Reader(config, model)
-        self.made_by = decisive_digest(config, self._reader, __version__)[:32]
+    def open(self) -> int:
+        """Load the model, unless it is there."""
         # On a GPU pages share every step: as many as its memory may hold. On a CPU they gain nothing from each other.
-        self.at_once = 256 if self._reader.device.startswith("cuda") else 16
+        on_gpu = self._loaded().device.startswith("cuda")
+        if self._is_watched:
+            return 8 if on_gpu else 1
+        return 256 if on_gpu else 16
 
-    def read(self, images: Sequence[Path]) -> Iterator[tuple[int, Reading]]:
+    def _loaded(self) -> "Reader":
+        if self._reader is None:
+            from scribetune.generation.reader import Reader
+
+            self._reader = Reader(self._config, str(self._folder))
+        return self._reader
+
+    def read(self, images: Iterable[Path]) -> Generator[tuple[int, Reading], None, None]:
         """Yield (place in `images`, reading) as pages come to their end."""
-        from scribetune.models.examples import Page
+        left, done = iter(images), 0
+        for first in left:
+            batch = [first, *islice(left, self.open() - 1)]
+            for index, reading in _read(self._loaded(), batch):
+                yield done + index, reading
+            done += len(batch)
 
-        reader = self._reader
-        pages = [Page(str(number), "", number, image, reader.prompt, "") for number, image in enumerate(images)]
-        for index, prediction in reader.stream(pages, shows_progress=False):
-            confidence = reader.tally.confidence_by_page[prediction.id]
-            yield (
-                index,
-                Reading(
-                    prediction.text,
-                    prediction.stop_reason,
-                    prediction.tokens,
-                    round(reader.tally.seconds_by_page[prediction.id], 3),
-                    round(confidence.mean, 6),
-                    round(confidence.least, 6),
-                ),
-            )
+
+def _read(reader: "Reader", images: Iterable[Path]) -> Iterator[tuple[int, Reading]]:
+    from scribetune.models.examples import Page
+
+    pages = [Page(str(number), "", number, image, reader.prompt, "") for number, image in enumerate(images)]
+    for index, prediction in reader.stream(pages, shows_progress=False):
+        confidence = reader.tally.confidence_by_page[prediction.id]
+        yield (
+            index,
+            Reading(
+                prediction.text,
+                prediction.stop_reason,
+                prediction.tokens,
+                round(reader.tally.seconds_by_page[prediction.id], 3),
+                round(confidence.mean, 6),
+                round(confidence.least, 6),
+            ),
+        )

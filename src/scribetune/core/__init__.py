@@ -1,6 +1,10 @@
 """The ground: errors, files, processes, the configuration. It imports no other room.
 
 config       the configuration: one model with types, defaults and descriptions
+config_documents what the section `documents` says, and where they lie: in a folder, or in object storage
+config_section   what its sections are: immutable, closed, with keys that decide or do not
+config_task      what a model is asked, as the configuration says it
+config_studies   its sections about forgetting and the learning curve
 config_messages  what a key accepts, and what is wrong with a configuration, in words
 yaml_files   configuration files as they are on disk, and where in one a slip is
 old_names    old names of configuration keys, accepted for one release

@@ -5,72 +5,27 @@
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-from scribetune.core import old_names
+from scribetune.core import layout, old_names
+from scribetune.core.config_documents import Documents
 from scribetune.core.config_messages import findings
+from scribetune.core.config_section import FREE, Fraction, Place, Section, Seed, Tokens, decides
+from scribetune.core.config_studies import LearningCurve, Retention
+from scribetune.core.config_task import Task
 from scribetune.core.errors import UserError
 
 ONLY_DECLARES = True
 
 logger = logging.getLogger(__name__)
 
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Tokens = Annotated[int, Field(ge=1, le=1_048_576)]
-Place = Annotated[str, AfterValidator(os.path.expanduser)]
-FREE: dict[str, Any] = {"decides": False}
-"""Marks the field of a key that decides about no result (`json_schema_extra`): changing it re-runs nothing."""
-
-
-def decides(field: FieldInfo) -> bool:
-    """Tell whether a key decides about a result; those that do not are marked with `FREE` where they are declared."""
-    return field.json_schema_extra != FREE
-
-
-class Section(BaseModel):
-    """A group of keys: immutable, and closed to unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
-
-    def decisive(self) -> dict[str, Any]:
-        """Return the keys that decide about a result, as JSON."""
-        values = self.model_dump(mode="json")
-        for key, field in type(self).model_fields.items():
-            if not decides(field):
-                values.pop(key, None)
-            elif isinstance(held := self.__dict__.get(key), Section):
-                values[key] = held.decisive()
-        return {key: value for key, value in values.items() if value != {}}
-
-
 _S = TypeVar("_S", bound=Section)
-
-
-class Documents(Section):
-    """Which documents are read, and how they are grouped into jobs."""
-
-    raw: Place = "data/raw"
-    """Folder of PDFs and images, at any depth. While data/raw holds none, a sample corpus is built and used instead."""
-    sheet: Place = "config/documents.csv"
-    """Optional CSV: path (relative to raw), category, language, licence, split, password_variable."""
-    per_shard: int = Field(default=250, ge=1, le=100_000)
-    """About how many documents one job works on."""
-    timeout_s_per_page: float = Field(default=30.0, gt=0, le=3600)
-    """A page that takes more processor time, or does nothing for ten times as long, is given up, with a row that says
-    so; after three such pages its document is."""
-    memory_mb: int = Field(default=1536, ge=256, le=1_048_576)
-    """Most memory, in MiB, that a document may take (Linux); with libraries a worker process stays below 2 GiB."""
-    max_megapixels: float = Field(default=250.0, gt=0, le=10_000)
-    """A page with an image of more million pixels on it is not rendered, and has a row that says so."""
-    max_pages: int = Field(default=10_000, ge=1, le=1_000_000)
-    """A document with more pages is not read, and has a row that says so."""
 
 
 class Samples(Section):
@@ -125,7 +80,9 @@ class Selection(Section):
     min_characters: int = Field(default=20, ge=1, le=1_000_000)
     """Pages whose label has fewer characters are refused."""
     max_characters: int = Field(default=12000, ge=1, le=1_000_000)
-    """Pages whose label has more characters are refused."""
+    """Pages whose label has more characters are refused, or cut (long_pages)."""
+    long_pages: Literal["refuse", "split"] = "refuse"
+    """split: a page with more characters is cut between blocks, where its image is white; refuse: it is left out."""
     min_word_recall: Fraction = 0.95
     """Least share of the text layer's words that must be in the label (human labels are exempt)."""
     min_word_precision: Fraction = 0.95
@@ -134,7 +91,7 @@ class Selection(Section):
     """Least agreement of a label with the OCR of its page, where labels.agreement measured it (people are exempt)."""
     min_table_trust: Fraction = 0.8
     """Least trust of each of a page's tables, where labels.table_agreement measured it (human labels are exempt)."""
-    min_trust: Fraction = 0.7
+    min_trust: Fraction = 0.85
     """Least trust in a label: the probability that it is right, from all that was checked (people are exempt)."""
     unicode_formulas: Literal["keep", "refuse", "review"] = "keep"
     """Pages with formulas whose LaTeX is not known: kept as characters, refused, or refused with the reason review."""
@@ -179,17 +136,6 @@ class Splits(Section):
         return self
 
 
-class Retention(Section):
-    """Plain-text pages outside the user's domain, never trained on, scored beside the test pages: forgetting shows."""
-
-    count: int = Field(default=12, ge=1, le=10_000)
-    """Number of pages."""
-    seed: Seed = 11
-    """Seed of their content."""
-    languages: tuple[Literal["en", "zh"], ...] = Field(default=("en", "zh"), min_length=1)
-    """Languages, in turn."""
-
-
 class BaseModelChoice(Section):
     """The model that is fine-tuned. Python code in its folder is never run."""
 
@@ -197,15 +143,21 @@ class BaseModelChoice(Section):
     """A folder (looked up in the working directory, then in the repository) or a hub id such as owner/name."""
     revision: str | None = None
     """Commit of the hub repository (40 hex digits). Required for a hub id, so that a rebuild gets the same model."""
-    family: Literal["auto", "deepseek_ocr2", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe"] = "auto"
+    family: Literal[
+        "auto",
+        "deepseek_ocr2",
+        "deepseek_ocr",
+        "deepseek_vl2",
+        "qwen2_5_vl",
+        "qwen3_vl",
+        "qwen3_vl_moe",
+        "paddleocr_vl",
+        "glm_ocr",
+        "lighton_ocr",
+    ] = "auto"
     """Which module of families/ handles it; auto reads it off the model's config.json."""
-
-
-class Task(Section):
-    """What the model is asked to do."""
-
-    prompt: Literal["free_ocr", "markdown"] = "free_ocr"
-    """The family's prompt for the task; one string in training, evaluation and serving."""
+    mode: Literal["auto", "tiny", "small", "base", "large", "gundam"] = "auto"
+    """How it sees a page, where it has modes (docs/models.md): one view, or with tiles; auto: as its folder says."""
 
 
 class Lora(Section):
@@ -271,8 +223,9 @@ class Machine(Section):
     """auto: peft, the faster one as measured (docs/benchmarks.md); unsloth needs CUDA and its package."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 on a GPU that has it, else float32."""
-    micro_batch: int = Field(default=1, ge=1, le=4096)
-    """Pages per forward pass; must divide effective_batch. Halved, and said aloud, where memory runs out."""
+    micro_batch: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
+    """Pages per forward pass; must divide effective_batch. Halved, and said aloud, where memory runs out. auto: on a
+    GPU as many as fit by forecast, up to 8, with the same effective batch; 1 on a CPU."""
     gradient_checkpointing: bool | Literal["auto"] = "auto"
     """Recompute activations to save memory; auto: where the forecast says that they would not fit."""
     quantization: Literal["none", "4bit"] = "none"
@@ -304,6 +257,8 @@ class Train(Section):
     """Pages per optimiser step."""
     max_tokens: int = Field(default=8192, ge=64, le=1_048_576)
     """Longest sequence (image and text tokens); longer pages are left out, counted and listed, never cut."""
+    replay: float = Field(default=0.0, ge=0.0, le=0.5)
+    """Share of the pages of a batch that are plain text outside the domain, so that less is forgotten; 0: none."""
     augmentation: Literal["none", "scan"] = "none"
     """scan: pages look printed and scanned, differently in every epoch (vision features are then never kept)."""
     tensorboard: bool = Field(default=True, json_schema_extra=FREE)
@@ -319,7 +274,7 @@ class Train(Section):
     @model_validator(mode="after")
     def micro_batch_divides(self) -> "Train":
         """Refuse a micro batch that the effective batch is not a multiple of."""
-        if self.effective_batch % self.machine.micro_batch:
+        if self.machine.micro_batch != "auto" and self.effective_batch % self.machine.micro_batch:
             divisors = [str(n) for n in range(1, self.effective_batch + 1) if self.effective_batch % n == 0]
             raise ValueError(
                 f"train.machine.micro_batch = {self.machine.micro_batch} does not divide train.effective_batch = "
@@ -332,7 +287,7 @@ class Merge(Section):
     """The merged model."""
 
     layout: Literal["transformers", "original"] = "transformers"
-    """Names of the tensors on disk: as in the family's models for transformers, or the original ones vLLM reads."""
+    """Names of the tensors and form of config.json: those of transformers, or the authors', which vLLM reads."""
     precision: Literal["base", "float32", "bfloat16"] = "base"
     """Number format of the merged weights; base: as in the base model."""
     shard_gb: float = Field(default=5.0, gt=0.0, le=50.0)
@@ -369,6 +324,15 @@ class Gate(Section):
     """Most that the share of pages on which the model repeats itself may rise."""
     max_retention_cer_rise: float = Field(default=0.03, ge=0.0, le=100.0)
     """Most that the mean CER on the retention pages (outside the domain) may rise."""
+
+
+class Parity(Section):
+    """What `snakemake parity` compares: the test pages read by the build and through vLLM (docs/serving.md)."""
+
+    max_difference: Fraction = 0.0
+    """Most that the texts may differ: edits per character in the mean over pages. 0 asks for equal texts."""
+    at_once: int = Field(default=4, ge=1, le=1024)
+    """Pages that are asked for at a time."""
 
 
 class Benchmark(Section):
@@ -413,6 +377,36 @@ class Report(Section):
     """Language of report and review page; auto: Chinese where most letters of the labels are Chinese characters."""
     embed_pages: int = Field(default=200, ge=0, le=100_000)
     """Up to this many page images are embedded in the file; the rest are links to data/pages."""
+    max_text_similarity: float = Field(default=0.9, gt=0.0, le=1.01)
+    """The build fails where a test page's text is so similar to a training page's (Jaccard of three words in a row)."""
+    max_image_similarity: float = Field(default=0.995, gt=0.0, le=1.01)
+    """The same of their images (correlation at 64 by 64 pixels); 1.01 switches either off."""
+    trackers: tuple[Literal["mlflow", "wandb", "tensorboard"], ...] = Field(default=(), json_schema_extra=FREE)
+    """Experiment trackers that are told of trainings, scores and adapters (docs/trackers.md)."""
+
+
+class Dataset(Section):
+    """Labels and images as a dataset for others: the target `dataset` (docs/dataset.md)."""
+
+    name: str = Field(default="pages", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """What it is called: on its card, and in LLaMA-Factory as NAME_train."""
+    folder: str = layout.DATASET
+    """Where it is written, below the folder of the build; what is there is replaced as a whole."""
+    formats: tuple[Literal["parquet", "sharegpt", "trl", "swift", "llamafactory"], ...] = Field(
+        default=("parquet", "sharegpt", "trl", "swift", "llamafactory"), min_length=1
+    )
+    """The forms it is written in. All but parquet share a copy of the page images; llamafactory reads sharegpt's."""
+    shard_mb: int = Field(default=500, ge=1, le=100_000)
+    """About how many megabytes of images one Parquet file holds."""
+
+    @field_validator("folder")
+    @classmethod
+    def is_its_own(cls, folder: str) -> str:
+        """Refuse a folder that is not below the build's, or that holds other results."""
+        path = PurePosixPath(folder)
+        if path.is_absolute() or ".." in path.parts or path.parts[:1] != ("reports",) or len(path.parts) < 2:
+            raise ValueError(f"dataset.folder = {folder} is not below reports/ (accepted: such as reports/dataset)")
+        return path.as_posix()
 
 
 class Results(Section):
@@ -440,8 +434,11 @@ class Config(Section):
     merge: Merge = Merge()
     generate: Generate = Generate()
     gate: Gate = Gate()
+    parity: Parity = Parity()
     evaluation: Evaluation = Evaluation()
+    learning_curve: LearningCurve = LearningCurve()
     report: Report = Report()
+    dataset: Dataset = Dataset()
     results: Results = Results()
 
 

@@ -17,7 +17,8 @@ _INDEX = Path(".snakemake/file-hashes.sqlite")
 class FileHashes:
     """SHA-256 of files below a folder, remembered until size, times or inode of a file change.
 
-    The memory is a cache in .snakemake/ that git does not track; where it cannot be used, files are read.
+    The memory is a cache in .snakemake/ that git does not track, read when the first file is asked for; where it cannot
+    be used, files are read. Names of one file (hard links) are one file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,9 +26,17 @@ class FileHashes:
         self._database: sqlite3.Connection | None = None
         self._known: dict[str, tuple[str, str]] = {}
         self._new: dict[str, tuple[str, str]] = {}
+        self._is_asked = True
+        self._of_file: dict[tuple[int, str], str] = {}  # (device, state) → SHA-256, of what was read just now
 
     def __enter__(self) -> Self:
-        """Open the memory."""
+        """Begin; see the class."""
+        self._is_asked = False
+        return self
+
+    def _remember(self) -> None:
+        """Read the memory, once: most who open it ask for no file."""
+        self._is_asked = True
         path = self._folder / _INDEX
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +47,6 @@ class FileHashes:
         except (sqlite3.Error, OSError) as error:
             logger.info("Hashes of files are not remembered (%s): %s", path, error)
             self._database = None
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Write down what was new."""
@@ -61,11 +69,15 @@ class FileHashes:
         Raises:
             OSError: It cannot be read.
         """
+        if not self._is_asked:
+            self._remember()
         full = f"{self._folder}/{path}" if not path.startswith("/") else path
         stat = os.stat(full)  # noqa: PTH116  every input of every job, whenever the Snakefile is read
         state = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
         if self._known.get(path, ("", ""))[0] != state:
-            self._known[path] = self._new[path] = (state, files.sha256_file(Path(full)))
+            sha256 = self._of_file.get((stat.st_dev, state)) or files.sha256_file(Path(full))
+            self._known[path] = self._new[path] = (state, sha256)
+            self._of_file[stat.st_dev, state] = sha256
         return self._known[path][1]
 
     def find(self, path: str) -> str:

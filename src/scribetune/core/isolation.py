@@ -141,6 +141,7 @@ class Workers:
         self._count = max(1, count)
         self._setting = (memory_mb, prepare)
         self._heard: Callable[[Any], None] = lambda _value: None
+        self._ended: Callable[[int], None] = lambda _number: None
         # spawn: forking a process that has threads (onnxruntime, pandas) can deadlock.
         self._context = get_context("spawn")
         self._workers: list[_Worker] = []
@@ -167,16 +168,22 @@ class Workers:
             yield outcomes[0]
 
     def run_steps(
-        self, tasks: Sequence[Task], heard: Callable[[Any], None] | None = None
+        self,
+        tasks: Sequence[Task],
+        heard: Callable[[Any], None] | None = None,
+        ended: Callable[[int], None] | None = None,
     ) -> Iterator[tuple[Outcome, ...]]:
         """Run tasks step by step, each step under the time limit, and yield their outcomes in the order of the tasks.
 
-        `heard` is called with the value of each step as it comes, in whatever order: a task may take long. After a step
+        `heard` is called with the value of each step as it comes, and `ended` with the number of each task that has
+        ended, in whatever order: heavy tasks begin first, and their outcomes wait for those before them. After a step
         that failed the work goes on with the next one. Where the first fails, or `GIVE_UP_AFTER` of them were lost to
         time, memory or a crash, the task ends there, and its last outcome is a failure.
         """
         if heard is not None:
             self._heard = heard
+        if ended is not None:
+            self._ended = ended
         yield from self._run([_Job(task, by_steps=True) for task in tasks])
 
     def _run(self, jobs: Sequence[_Job]) -> Iterator[tuple[Outcome, ...]]:
@@ -185,7 +192,9 @@ class Workers:
         for number, job in enumerate(jobs):
             while number not in done:
                 self._hand_out(jobs, waiting)
-                done.update(self._receive(jobs, waiting))
+                for ended in self._receive(jobs, waiting):
+                    done.add(ended)
+                    self._ended(ended)
             yield tuple(job.outcomes)
 
     def _hand_out(self, jobs: Sequence[_Job], waiting: deque[int]) -> None:

@@ -1,29 +1,24 @@
 """Page selection: which pages are good enough, with a reason for every one that is not, and near-duplicate clusters."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from scribetune.core import layout, manifests
 from scribetune.core.config import Selection
 from scribetune.dataset import trust
+from scribetune.dataset.near_duplicates import near_duplicates
 from scribetune.documents.inputs import DocumentStatus, DocumentUse, SheetRow, document_id
 from scribetune.documents.rendering import UNREADABLE_PAGE, PageStatus
 from scribetune.documents.withdrawals import Withdrawn
 
-if TYPE_CHECKING:
-    from datasketch import MinHash
-
 NOTHING_WITHDRAWN = Withdrawn()
 NOTHING_REJECTED: Mapping[str, str] = MappingProxyType({})
-_SHINGLE_CHARACTERS = 8
-_PERMUTATIONS = 128
 
 
 class Reason(StrEnum):
@@ -57,12 +52,12 @@ class Reason(StrEnum):
 PAGE_TEXT_COLUMNS = ("document", "image", "image_sha256", "mode", "status", "message")
 LABEL_TEXT_COLUMNS = (
     "document", "label", "label_sha256", "label_source", "reviewer", "table_readings", "disagreements", "findings",
-    "status", "message", "continues",
+    "status", "message", "continues", "image_reader", "cuts",
 )  # fmt: skip
 DOCUMENT_TEXT_COLUMNS = ("document", "path", "sha256", "status", "message")
 SELECTION_TEXT_COLUMNS = (
     "document", "image", "image_sha256", "label", "label_sha256", "label_source", "reviewer", "reason",
-    "document_cluster", "page_cluster", "category", "language", "trust_reasons", "continues",
+    "document_cluster", "page_cluster", "category", "language", "trust_reasons", "continues", "parts",
 )  # fmt: skip
 
 
@@ -72,7 +67,8 @@ class SelectedPage:
 
     `continues` is the table of the page before that its first one goes on with ("p0002-t1"), "" where there is none.
     `document_cluster` and `page_cluster` name the smallest document (page) id of a group of near-duplicates. `trust` is
-    the probability that the label is right, `trust_reasons` what speaks against it, in words (`dataset.trust`).
+    the probability that the label is right, `trust_reasons` what speaks against it, in words (`dataset.trust`). `parts`
+    is where a long page is cut (`dataset.long_pages`), "" for a page that is used whole.
     """
 
     document: str
@@ -95,6 +91,7 @@ class SelectedPage:
     trust: float
     trust_reasons: str
     continues: str = ""
+    parts: str = ""
 
 
 def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
@@ -130,57 +127,6 @@ def refuse(row: Mapping[str, Any], limits: Selection) -> Reason:
     return next((reason for failed, reason in gates if failed), Reason.ACCEPTED)
 
 
-class Sketches(dict[str, "tuple[frozenset[bytes], MinHash]"]):
-    """Text → its shingles and their MinHash, each made once: a document of one page is asked for as both."""
-
-    def __missing__(self, text: str) -> "tuple[frozenset[bytes], MinHash]":
-        """Make them of a text that was not asked for before."""
-        from datasketch import MinHash
-
-        shingles = _shingles(text)
-        sketch = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=_hash32)
-        sketch.update_batch(sorted(shingles))
-        self[text] = shingles, sketch
-        return self[text]
-
-
-def near_duplicates(texts: Mapping[str, str], similarity: float, sketches: Sketches | None = None) -> dict[str, str]:
-    """Cluster texts by Jaccard similarity over character 8-grams; returns name → smallest name of its cluster.
-
-    White space and case do not count. MinHash with 128 permutations finds candidates (Broder 1997; datasketch's LSH);
-    each pair found is checked against the exact similarity, so that no chance collision joins two texts. `sketches` has
-    those of earlier calls; this call's are added.
-    """
-    from datasketch import MinHashLSH
-    from scipy.cluster.hierarchy import DisjointSet
-
-    known = Sketches() if sketches is None else sketches
-    clusters = DisjointSet(texts)
-    index = MinHashLSH(threshold=min(similarity, 0.99) * 0.9, num_perm=_PERMUTATIONS)
-    sets: dict[str, frozenset[bytes]] = {}
-    for name in sorted(texts):
-        shingles, sketch = known[texts[name]]
-        if not shingles:
-            continue
-        for other in sorted(index.query(sketch)):
-            shared = len(shingles & sets[other])
-            if shared / (len(shingles) + len(sets[other]) - shared) >= similarity:
-                clusters.merge(name, other)
-        index.insert(name, sketch)
-        sets[name] = shingles
-    return {name: min(cluster) for cluster in clusters.subsets() for name in cluster}
-
-
-def _shingles(text: str) -> frozenset[bytes]:
-    dense = "".join(text.lower().split())
-    count = max(1, len(dense) - _SHINGLE_CHARACTERS + 1) if dense else 0
-    return frozenset(dense[i : i + _SHINGLE_CHARACTERS].encode() for i in range(count))
-
-
-def _hash32(data: bytes) -> int:
-    return int.from_bytes(hashlib.blake2b(data, digest_size=4).digest(), "little")
-
-
 def select(
     documents: pd.DataFrame,
     pages: pd.DataFrame,
@@ -190,12 +136,14 @@ def select(
     limits: Selection,
     withdrawn: Withdrawn = NOTHING_WITHDRAWN,
     rejected: Mapping[str, str] = NOTHING_REJECTED,
+    cut: Callable[[Mapping[str, Any], str], str] | None = None,
 ) -> list[SelectedPage]:
     """Decide on every page: one row per page, sorted. Of documents with the same bytes only the first is kept.
 
     `documents`, `pages` and `labels` are these manifests, all shards; `texts` is (document, page) → label, of pages
     that have one; `sheet` goes by document id. `withdrawn` is refused whatever else holds of it. `rejected` is page id
-    → sha256 of the PDF, of pages that people rejected; it holds while the PDF is the same.
+    → sha256 of the PDF, of pages that people rejected; it holds while the PDF is the same. `cut` returns of
+    a joined row and its text where a page that is too long is cut, "" where it cannot be; without it none is.
     """
     copies = duplicate_documents(documents)
     gone = withdrawn_documents(documents, withdrawn)
@@ -211,6 +159,7 @@ def select(
         if column in joined:
             joined[column] = pd.to_numeric(joined[column]).fillna(unknown)
     decided = []
+    parts: dict[str, str] = {}
     for row in manifests.rows(joined.sort_values(keys)):
         if row["document"] in gone or row["label_sha256"] in withdrawn.labels:
             reason = Reason.WITHDRAWN
@@ -220,20 +169,27 @@ def select(
             reason = Reason.REJECTED
         else:
             reason = refuse(row, limits)
+        if reason == Reason.TOO_LONG and cut is not None:
+            page = page_id(row["document"], int(row["page"]))
+            parts[page] = cut(row, texts[row["document"], int(row["page"])])
+            reason = Reason.ACCEPTED if parts[page] else reason
         decided.append((row, reason))
     accepted = {
         (row["document"], int(row["page"])): texts[row["document"], int(row["page"])]
         for row, reason in decided
         if reason == Reason.ACCEPTED
     }
-    whole: dict[str, str] = {}
+    texts_of: dict[str, list[str]] = {}
     for (document, _), text in sorted(accepted.items()):
-        whole[document] = whole.get(document, "") + text
+        texts_of.setdefault(document, []).append(text)
+    whole = {document: "".join(pages_of) for document, pages_of in texts_of.items()}
     by_page = {page_id(document, page): text for (document, page), text in accepted.items()}
-    sketches = Sketches()
-    document_clusters = near_duplicates(whole, limits.duplicate_similarity, sketches)
-    page_clusters = near_duplicates(by_page, limits.duplicate_similarity, sketches)
-    return [_selected(row, reason, document_clusters, page_clusters, sheet) for row, reason in decided]
+    document_clusters = near_duplicates(whole, limits.duplicate_similarity)
+    page_clusters = near_duplicates(by_page, limits.duplicate_similarity)
+    return [
+        replace(page, parts=parts.get(page_id(page.document, page.page), ""))
+        for page in (_selected(row, reason, document_clusters, page_clusters, sheet) for row, reason in decided)
+    ]
 
 
 def page_id(document: str, page: int) -> str:

@@ -4,10 +4,14 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from scribetune.core.config import Splits
 from scribetune.core.errors import UserError
+from scribetune.dataset import long_pages
+from scribetune.dataset.questions import AskedPage, Questions
 from scribetune.text import sharegpt
 
 logger = logging.getLogger(__name__)
@@ -45,7 +49,7 @@ def assign(
     the validation split empty, the training cluster with the lowest hash is moved there ("quota").
 
     Args:
-        clusters: Document → cluster (see `selection.near_duplicates`).
+        clusters: Document → cluster (see `near_duplicates`).
         contents: Document → SHA-256 of its PDF.
         pins: Document → split that the sheet asks for.
         settings: Shares and seed.
@@ -108,14 +112,19 @@ def _fill(name: str, chosen: dict[str, tuple[str, str]], places: Mapping[str, fl
 
 
 def records(
-    pages: Sequence[Mapping[str, Any]], assignments: Sequence[Assignment], texts: Mapping[str, str], prompt: str
+    pages: Sequence[Mapping[str, Any]],
+    assignments: Sequence[Assignment],
+    texts: Mapping[str, str],
+    questions: Questions,
+    parts: Path = Path(long_pages.FOLDER),
 ) -> dict[str, list[dict[str, Any]]]:
     """Build the ShareGPT records of each split, in order of document and page, from accepted rows of the selection.
 
     A validation or test page that is a near-duplicate of a training page (the same cover, the same terms) is left
     out, so that nothing that was learned is asked again. `texts` is path of a label → its content; answers are labels
-    without their final newline, escaped where trainers would take them for images (`text.sharegpt`). `prompt` is what
-    the person says, with the image placeholder.
+    without their final newline, or what `questions` makes of them, escaped where trainers would take them for images
+    (`text.sharegpt`). Pages that are cut become a record for each part, whose images are written below the folder
+    `parts`.
     """
     split_of = {assignment.document: assignment.split for assignment in assignments}
     trained = {row["page_cluster"] for row in pages if split_of[row["document"]] == "train"}
@@ -124,25 +133,35 @@ def records(
         split = split_of[row["document"]]
         if split != "train" and row["page_cluster"] in trained:
             continue
-        result[split].append(
-            {
-                "id": f"{row['document']}/p{int(row['page']):04d}",
-                "document": row["document"],
-                "page": int(row["page"]),
-                "image_sha256": row["image_sha256"],
-                "label_sha256": row["label_sha256"],
-                "label_source": row["label_source"],
-                "category": row["category"],
-                "language": row["language"],
-                "continues": row.get("continues", ""),
-                **sharegpt.answered(prompt, texts[row["label"]].rstrip("\n")),
-                "images": [row["image"]],
-            }
-        )
+        name = f"{row['document']}/p{int(row['page']):04d}"
+        whole = {
+            "id": name,
+            "document": row["document"],
+            "page": int(row["page"]),
+            "image_sha256": row["image_sha256"],
+            "label_sha256": row["label_sha256"],
+            "label_source": row["label_source"],
+            "category": row["category"],
+            "language": row["language"],
+            "continues": row.get("continues", ""),
+            "images": [row["image"]],
+        }
+        label = texts[row["label"]]
+        page = AskedPage(
+            name, row["image_sha256"], row["label_sha256"], label.rstrip("\n"),
+            is_learned=split == "train", is_tested=split == "test",
+        )  # fmt: skip
+        cell = row.get("parts", "")
+        if cell:
+            result[split] += long_pages.records(whole, label, cell, partial(questions.of_part, page), parts)
+        elif spoken := questions.of_page(page):
+            images = whole.pop("images")
+            result[split].append({**whole, **spoken, "images": images})
     for name, rows in result.items():
         if not rows:
             raise UserError(
-                f"The {name} split would be empty: all its pages are near-duplicates of training pages",
+                f"The {name} split would be empty: all its pages are near-duplicates of training pages"
+                f"{questions.left_out_in_words()}",
                 accepted="documents that differ",
                 todo="add documents, or raise selection.duplicate_similarity",
             )

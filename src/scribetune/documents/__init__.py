@@ -1,6 +1,7 @@
 """PDFs and image files in, page images out.
 
 inputs             which documents there are, what they are called, their shards, what the optional sheet says
+object_storage     documents in S3: copies of them, brought up to date when a build is planned
 rendering          a shard's documents, page by page in workers: an image, what the text layer is worth, what went wrong
 page_trees         page trees that lie or run in circles, put right in memory
 page_images        one page as a lossless PNG of a fixed long side, the same bytes every time

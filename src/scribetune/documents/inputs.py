@@ -196,7 +196,7 @@ def find_documents(folder: Path) -> Folder:
         for name in names:
             if is_document(name):
                 found.append(inner + name)
-            elif not _IGNORED.fullmatch(name):
+            else:
                 others.append(inner + name)
         folders_called_so += [inner + name for name in folders if name.lower().endswith(_PDF)]
     found += [
@@ -205,7 +205,7 @@ def find_documents(folder: Path) -> Folder:
         if not any(file.startswith(f"{path}/") and file.lower().endswith(_PDF) for file in found)
     ]
     documents = sorted((_document(folder, path, name) for path, name in _unique_ids(found).items()), key=_ID)
-    return Folder(tuple(documents), {shown_path(path): _todo(path) for path in sorted(others)})
+    return Folder(tuple(documents), not_read(others))
 
 
 def is_document(name: str) -> bool:
@@ -219,6 +219,12 @@ def is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in _IMAGES  # noqa: PTH122  as above
 
 
+def not_read(paths: Iterable[str]) -> dict[str, str]:
+    """Return {path: what can be done about it} of files that are no documents, sorted; what desktops leave aside."""
+    kept = (path for path in sorted(paths) if not _IGNORED.fullmatch(path.rpartition("/")[2]))
+    return {shown_path(path): _todo(path) for path in kept}
+
+
 def _todo(path: str) -> str:
     """Return what can be done about a file that is no input document."""
     suffix = path[path.rfind(".") + 1 :].lower() if "." in path.rpartition("/")[2] else ""
@@ -228,7 +234,7 @@ def _todo(path: str) -> str:
 
 def _document(folder: Path, relative_path: str, name: str) -> Document:
     shown = shown_path(relative_path)
-    return Document(name, Path(folder, relative_path), shown, "" if shown == relative_path else _NOT_UTF_8)
+    return Document(name, folder / relative_path, shown, "" if shown == relative_path else _NOT_UTF_8)
 
 
 def shown_path(path: str) -> str:

@@ -480,6 +480,7 @@ def render_shard(
                 for d, digest, password, _ in waiting
             ],
             counting(advance, PageRow, "pages"),
+            lambda number: advance(note=waiting[number][0].id),
         )
         for (document, digest, password, key), steps in zip(waiting, outcomes, strict=True):
             result = _result(document, digest, steps)
@@ -489,7 +490,6 @@ def render_shard(
             files.keep_only(folder, "p*.png", {row.image for row in result.pages})
             files.keep_only(folder, ".p*.tmp", ())  # of workers that were killed while they wrote
             results[document.id] = result
-            advance(note=document.id)
     if waiting:
         os.sync()
     judged = [_judged(results[document.id], settings.limits, variables) for document in documents]

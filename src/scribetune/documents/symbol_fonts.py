@@ -20,6 +20,7 @@ _TABLE: Mapping[str, Any] = MappingProxyType(json.loads(package_file("symbol_fon
 _SYMBOL = re.compile(r"^(?:[A-Z]{6}\+)?Symbol(?!\w*Std)", re.IGNORECASE)
 _WINGDINGS = re.compile(r"Wingdings(?![- ]?[23])", re.IGNORECASE)
 _DINGBATS = re.compile(r"Wingdings|Webdings", re.IGNORECASE)
+_EXTRA = re.compile(r"^(?:[A-Z]{6}\+)?MT[- ]?Extra", re.IGNORECASE)
 _ICONS = re.compile(r"awesome|ico(?:n|moon)|glyphicon|fontello", re.IGNORECASE)
 _BARCODES = re.compile(
     r"(?:code|c)[- _]?(?:39|128)|3[- _]?of[- _]?9|2[- _]?of[- _]?5|barcode|^(?:\w+\+)?EAN[- _]?\d*", re.I
@@ -29,7 +30,7 @@ _SIMPLE = ("Type1", "TrueType")
 _SYMBOLIC = 4  # of a font descriptor's /Flags
 _LETTERS = 6  # of a font that are looked at
 _NOT_ITSELF, _NO_LETTER = 0.4, 0.8  # likeness; letters of common typefaces are like themselves by about 0.9
-_SMALL_FORMS = range(0xF721, 0xF800)  # Adobe's small capitals and old-style figures: Latin-1, moved
+_SMALL_FORMS = range(0xF721, 0xF800)  # Adobe's small capitals, seen as capitals, and old-style figures: Latin-1, moved
 _OF_ONE_BYTE = range(0xF020, 0xF100)
 MAYBE = re.compile("[\ue000-\uf8ff]")
 
@@ -85,7 +86,14 @@ def meaning(font: str, character: str) -> str:
         return _in_row(_TABLE["symbol"], code - 0xF000) or character
     if _DINGBATS.search(font):
         return _dingbat(font, code - 0xF000) or character
-    return chr(code - 0xF700) if code in _SMALL_FORMS else _in_row(_TABLE["private"], code) or character
+    if _EXTRA.search(font):
+        return str(_TABLE["extra"].get(f"{code - 0xF000:02x}", character))
+    return chr(code - 0xF700).upper() if code in _SMALL_FORMS else _in_row(_TABLE["private"], code) or character
+
+
+def is_of_pictures(font: str) -> bool:
+    """Whether a font by this name has icons, dingbats or barcodes, which are no text."""
+    return bool(_ICONS.search(font) or _DINGBATS.search(font) or _BARCODES.search(font))
 
 
 def _dingbat(font: str, code: int) -> str:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from scribetune.core import csv_files, files
 from scribetune.core.errors import UserError
 from scribetune.evaluation import gate
-from scribetune.metrics import loops, olmocr, paired, text_scores
+from scribetune.metrics import boxes, loops, olmocr, paired, text_scores
 from scribetune.metrics.markdown import formula_exact
 from scribetune.metrics.omnidocbench import ground_truth, page_scores
 from scribetune.metrics.omnidocbench.page_scores import overall_without_cdm
 from scribetune.metrics.tables import page_tables
 from scribetune.record.remembered import COMMAND
-from scribetune.text import sharegpt
+from scribetune.text import grounding, sharegpt
 from scribetune.text.markdown import plain_text
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ METRICS = (
     *("cer", "cer_normalised", "wer", "ned", "bleu", "rouge1", "rouge2", "rougeL"),
     *("rouge1_char", "rouge2_char", "rougeL_char", "table_f1", "table_struct_f1", "table_adj_f1", "teds", "teds_s"),
     *("formula_exact", "odb.text_edit", "odb.formula_edit", "odb.table_teds", "odb.reading_order", "hallucination"),
-    *("loop", "loop_olmocr", "empty", "truncated", "tokens"),
+    *("box_f1", "box_iou", "loop", "loop_olmocr", "empty", "truncated", "tokens"),
 )
 """Metrics of samples.csv in the order of their columns, each as `<metric>_base` and `<metric>_tuned`."""
 SAMPLE_COLUMNS = (*PAGE_COLUMNS, *(f"{metric}_{model}" for metric in METRICS for model in MODELS))
@@ -60,7 +60,7 @@ _MEANS = {
     "cer_normalised": "cer_normalised_mean",
     "wer": "wer_mean",
     "ned": "ned_mean",
-    **{name: name for name in METRICS if name.startswith(("rouge", "table_", "teds", "formula_", "odb."))},
+    **{name: name for name in METRICS if name.startswith(("rouge", "table_", "teds", "formula_", "odb.", "box_"))},
     "hallucination": "hallucination_rate",
 }
 _COMPARED = {"cer": True, "wer": True, "bleu": False, "rougeL_char": False, "table_f1": False, "loop": True}
@@ -76,8 +76,11 @@ def score_page(
     """Return every metric of one page by the name of its column; None where it does not apply ("not counted").
 
     docs/metrics.md defines them. Flags (loop, loop_olmocr, empty, truncated) are True or False. `stop_reason` is "eos"
-    or "length", None where unknown; without a page's annotations (`page`) the label's blocks are taken for such.
+    or "length", None where unknown; without a page's annotations (`page`) the label's blocks are taken for such. Boxes
+    are scored where the reference has some; all else is on the text alone.
     """
+    placed = _boxes(reference, hypothesis)
+    reference, hypothesis = grounding.plain(reference), grounding.plain(hypothesis)
     page = ground_truth.page_from_markdown(reference) if page is None else page
     structure = page_scores.page_scores(page_scores.page_elements(page, hypothesis))
     words, characters = text_scores.rouge(reference, hypothesis), text_scores.rouge_characters(reference, hypothesis)
@@ -94,6 +97,8 @@ def score_page(
         "formula_exact": formula_exact(reference, hypothesis),
         **{f"odb.{name}": getattr(structure, name) for name in _OF_STRUCTURE},
         "hallucination": structure.hallucination,
+        "box_f1": placed.f1() if placed else None,
+        "box_iou": placed.mean_iou() if placed else None,
         # A page full of rules is no failure.
         "loop": loops.has_loop(hypothesis) and not loops.has_loop(reference),
         "loop_olmocr": loops.has_olmocr_loop(hypothesis),
@@ -102,17 +107,33 @@ def score_page(
     }
 
 
+def _boxes(reference: str, hypothesis: str) -> boxes.BoxScore | None:
+    """Return the scores of a page's boxes; None where the reference has none."""
+    if not grounding.has_marks(reference):
+        return None
+    return boxes.score(grounding.read(reference).blocks, grounding.read(hypothesis).blocks)
+
+
 def reference_text(record: Mapping[str, Any]) -> str:
-    """Return the label of a ShareGPT record: what "gpt" says.
+    """Return the label of a ShareGPT record, without marks and boxes: what "gpt" says.
 
     Raises:
         UserError: The record has no answer.
     """
-    text = sharegpt.said(record, "gpt")
-    if text is None:
+    return grounding.plain(reference_answer(record))
+
+
+def reference_answer(record: Mapping[str, Any]) -> str:
+    """Return what "gpt" says in a ShareGPT record, with marks and boxes where it has some.
+
+    Raises:
+        UserError: The record has no answer.
+    """
+    answer = sharegpt.said(record, "gpt")
+    if answer is None:
         accepted = "a turn from 'gpt' in 'conversations'"
         raise UserError("A test record has no label", value=record.get("id"), accepted=accepted, todo=REDO)
-    return text
+    return answer
 
 
 def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataFrame":
@@ -132,7 +153,7 @@ def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataF
     }
     rows = []
     for index, record in enumerate(references):
-        reference = reference_text(record)
+        reference = reference_answer(record)
         images = record.get("images") or [""]
         row: dict[str, Any] = {
             "index": index,
@@ -142,7 +163,7 @@ def score_pages(references: Records, base: Records, tuned: Records) -> "pd.DataF
             "image": str(images[0]),
             "category": str(record.get("category") or ""),
             "language": str(record.get("language") or ""),
-            "reference_characters": len(reference.strip()),
+            "reference_characters": len(grounding.plain(reference).strip()),
         }
         for model, predictions in by_model.items():
             prediction = predictions[index]
@@ -173,7 +194,7 @@ def score_records(
         page_id, reference = str(record["id"]), str(record["text"])
         page = (annotations or {}).get(page_id)
         scores = score_page(reference, str(prediction["text"]), prediction.get("stop_reason"), page)
-        length = {"reference_characters": len(reference.strip())}
+        length = {"reference_characters": len(grounding.plain(reference).strip())}
         rows.append({"id": page_id, **length, **scores, "tokens": prediction.get("tokens")})
     return _typed(pd.DataFrame(rows, columns=["id", "reference_characters", *METRICS]))
 
@@ -188,7 +209,7 @@ def score_facts(wanted: "EvaluationSet", predictions: Records) -> dict[str, Any]
     Raises:
         UserError: Page ids repeat in the predictions, or none is of a page of the set.
     """
-    texts = {str(record["id"]): str(record["text"]) for record in predictions}
+    texts = {str(record["id"]): grounding.plain(str(record["text"])) for record in predictions}
     if len(texts) != len(predictions):
         raise UserError(
             "Page ids repeat in the predictions", value=_repeated(predictions), accepted="each id once",
@@ -234,8 +255,9 @@ def aggregate(frame: "pd.DataFrame", references: Records, base: Records, tuned: 
     wer_mean, wer_corpus, ned_mean, bleu (corpus, 0 to 100), rouge1, rouge2, rougeL and their `_char` variants (mean F),
     table_f1, table_struct_f1, table_adj_f1, teds, teds_s, tables (pages counted by them), formula_exact, formulas
     (pages counted by it), odb.text_edit, odb.formula_edit, odb.table_teds, odb.reading_order, odb.overall_no_cdm (0 to
-    100, see `runs`), hallucination_rate, loop_rate, loop_olmocr_rate, empty_rate, truncated_rate, tokens (sum). Means
-    run over the pages that are counted.
+    100, see `runs`), box_f1, box_iou (means over pages), boxes (pages counted by them), box_f1.<kind> and
+    box_iou.<kind> (over all boxes of a kind), hallucination_rate, loop_rate, loop_olmocr_rate, empty_rate,
+    truncated_rate, tokens (sum). Means run over the pages that are counted.
 
     `change` compares page by page over the pages counted for both models: for each of cer, wer, bleu (sentence),
     rougeL_char, table_f1 and loop the keys `<metric>_gain` (mean; positive where tuned is better), `_gain_low`,
@@ -252,7 +274,7 @@ def aggregate(frame: "pd.DataFrame", references: Records, base: Records, tuned: 
         raise UserError(
             "The scores are of other pages than the test set", value=_some(set(ids) ^ set(frame["id"])), todo=REDO
         )
-    texts = [reference_text(record) for record in references]
+    texts = [reference_answer(record) for record in references]
     result: dict[str, Numbers] = {}
     for model, records in (("base", base), ("tuned", tuned)):
         matched = _matched(references, records, f"the {model} model's predictions")
@@ -264,6 +286,8 @@ def aggregate(frame: "pd.DataFrame", references: Records, base: Records, tuned: 
 
 def _aggregate(frame: "pd.DataFrame", references: Sequence[str], hypotheses: Sequence[str]) -> Numbers:
     """Aggregate one model; `frame` has one column per metric and one row per page."""
+    placed = [score for score in map(_boxes, references, hypotheses) if score is not None]
+    references, hypotheses = [grounding.plain(text) for text in references], [grounding.plain(t) for t in hypotheses]
     cer = frame["cer"]
     bleu = text_scores.corpus_bleu(references, hypotheses)
     LOGGER.info("BLEU %.2f: %s", bleu.score, "; ".join(bleu.signatures))
@@ -284,9 +308,23 @@ def _aggregate(frame: "pd.DataFrame", references: Sequence[str], hypotheses: Seq
             numbers[key] = float(counted.mean())
     if {"odb.text_edit", "odb.table_teds"} <= numbers.keys():
         numbers["odb.overall_no_cdm"] = overall_without_cdm(numbers["odb.text_edit"], numbers["odb.table_teds"])
+    numbers |= _of_boxes(placed)
     if frame["tokens"].count():
         numbers["tokens"] = int(frame["tokens"].sum())
     return {key: value for key, value in numbers.items() if math.isfinite(value)}
+
+
+def _of_boxes(placed: Sequence[boxes.BoxScore]) -> dict[str, float]:
+    """Return pages with boxes, and by kind of block F1 and mean IoU of all their boxes; {} where no page has any."""
+    if not placed:
+        return {}
+    total = sum(placed, boxes.BoxScore())
+    numbers: dict[str, float] = {"boxes": len(placed)}
+    for kind in total.kinds:
+        for name, value in (("f1", total.f1(kind)), ("iou", total.mean_iou(kind))):
+            if value is not None:
+                numbers[f"box_{name}.{kind}"] = value
+    return numbers
 
 
 def compared(frame: "pd.DataFrame", metrics: Mapping[str, bool]) -> Iterator[tuple[str, paired.PairedStatistics]]:
@@ -408,7 +446,11 @@ class PredictedSet:
         ]
         models = (self.base, self.tuned)
         return PredictedSet(
-            references, *([{**record, "text": plain_text(record["text"])} for record in records] for records in models)
+            references,
+            *(
+                [{**record, "text": plain_text(grounding.plain(record["text"]))} for record in records]
+                for records in models
+            ),
         )
 
 

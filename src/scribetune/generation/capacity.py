@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-MOST_ON_A_GPU = 128
+MOST_ON_A_GPU = 256
 MOST_ON_A_CPU = 16
 """A CPU computes, more than it waits for memory: more rows make no page faster."""
 _USED_SHARE_OF_A_GPU = 0.85

@@ -27,7 +27,7 @@ StepMode = Literal["eager", "graphs", "compiled"]
 
 _VIEW_STEP = 512
 """On a GPU the look-back grows by so many tokens: a graph each."""
-_ROW_BUCKETS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128)
+_ROW_BUCKETS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256)
 
 
 class Written(NamedTuple):
@@ -192,8 +192,9 @@ class Decoder:
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         try:
-            with torch.cuda.stream(stream):
-                self._compute(rows, view)
+            if not self._graphs:  # what is set up at its first use must not be set up while recording
+                with torch.cuda.stream(stream):
+                    self._compute(rows, view)
             torch.cuda.current_stream().wait_stream(stream)
             for tensor, value in zip(state, before, strict=True):
                 tensor.copy_(value)

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +14,8 @@ from scribetune.models.examples import Page, load_image
 from scribetune.models.families import Family
 from scribetune.models.families.interface import EncodedPages
 
-_MOST_WORKERS = 4
-"""Encoded pages wait in main memory, a full-size page with some 50 MB."""
+_MOST_WORKERS = 8
+"""Encoded pages wait in main memory, a full-size page with 14 MB."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class Ready:
     index: int  # its place among the pages asked for
     prompt_ids: tuple[int, ...]  # token ids of its prompt, image tokens included
     features: torch.Tensor  # (image tokens, width) on the model's device
-    computed: Any  # CUDA event after which the features may be read; None on a CPU
 
 
 class Feed:
@@ -50,8 +49,6 @@ class Feed:
         cuda = device.startswith("cuda")
         self._workers = max(1, min(_MOST_WORKERS, (os.cpu_count() or 2) // 2)) if cuda else 1
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="encode")
-        # The encoder computes while the steps wait for memory: a stream of its own.
-        self._stream = torch.cuda.Stream() if cuda else None  # type: ignore[no-untyped-call]
         self._encoding_lasts = contextlib.ExitStack()
 
     def __enter__(self) -> "Feed":
@@ -80,17 +77,10 @@ class Feed:
         if not (wait or encoding.done()):
             return
         encoded = encoding.result()
-        with torch.inference_mode(), self._beside():
+        with torch.inference_mode():
             features = self._family.vision_features(self._model, encoded.pixels)
-            computed = None
-            if self._stream is not None:
-                computed = torch.cuda.Event()  # type: ignore[no-untyped-call]
-                computed.record(self._stream)
         self._encoding.popleft()
-        self._ready.extend(
-            Ready(index, ids, feature, computed)
-            for index, ids, feature in zip(indices, encoded.prompt_ids, features, strict=True)
-        )
+        self._ready.extend(map(Ready, indices, encoded.prompt_ids, features))
         self._encode_ahead()
 
     def peek(self) -> Ready:
@@ -110,11 +100,7 @@ class Feed:
         length = len(self.peek().prompt_ids)
         taken: list[Ready] = []
         while len(taken) < most and self._ready and len(self._ready[0].prompt_ids) == length:
-            page = self._ready.popleft()
-            if page.computed is not None:
-                torch.cuda.current_stream().wait_event(page.computed)
-                page.features.record_stream(torch.cuda.current_stream())
-            taken.append(page)
+            taken.append(self._ready.popleft())
         return taken
 
     def _encode_ahead(self) -> None:
@@ -125,12 +111,3 @@ class Feed:
     def _encode(self, indices: Sequence[int]) -> EncodedPages:
         images = [load_image(self._pages[index].image) for index in indices]
         return self._family.encode(self._processor, images, self._prompt)
-
-    @contextlib.contextmanager
-    def _beside(self) -> Iterator[None]:
-        """Launch on the encoder's stream, where there is one."""
-        if self._stream is None:
-            yield
-            return
-        with torch.cuda.stream(self._stream):
-            yield

@@ -23,6 +23,8 @@ class Answer:
     text: str
     tokens: int  # tokens it wrote, the end token included
     stop_reason: StopReason
+    confidence: float = -1.0  # geometric mean of the tokens' probabilities
+    least: float = -1.0  # probability of the token that the model was least sure of
 
 
 class Journal(LineJournal):

@@ -5,15 +5,16 @@ import io
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from scribetune.core import layout
+from scribetune.core import csv_files, layout
 from scribetune.core.config import Config
 from scribetune.core.files import sha256_file, sha256_json, write_jsonl, write_text
 from scribetune.generation.journal import Answer, Journal
 from scribetune.generation.reader import Prediction, Reader
+from scribetune.models import families
 from scribetune.models.adapters import base_digest
 from scribetune.models.examples import Page, read_pages
 
@@ -32,7 +33,8 @@ def predict(
 
     Answers go to a journal as they come. It is taken up again after an interruption by the same model, settings and
     code, and removed when the predictions are written. `<first prediction>.timings.csv` stays beside it: seconds per
-    page are no part of what the build hashes.
+    page are no part of what the build hashes. Nor is `confidence.csv` with how sure the model was of each page's
+    tokens: how pages share a device moves its last digits.
 
     Of the configuration `task`, `generate`, and precision and threads of `train` are used.
 
@@ -44,7 +46,12 @@ def predict(
             memory for a single page.
     """
     reader = Reader(config, model_path)
-    by_set = {records: read_pages(records, reader.prompt) for records in sets}
+    # Whatever a training page was asked, it is read as all others are.
+    others = tuple(families.prompts_of(reader.family, config.task).values())
+    by_set = {
+        records: [replace(page, prompt=reader.prompt) for page in read_pages(records, reader.prompt, others)]
+        for records in sets
+    }
     # All sets in one go: fewer pages are waited for alone.
     pages = [page for pages in by_set.values() for page in pages]
     images = [sha256_file(page.image) for page in pages]
@@ -67,6 +74,14 @@ def predict(
                     "from them counts as errors: raise it where labels are that long",
                     records, stops["length"], len(rows), config.generate.max_new_tokens,
                 )  # fmt: skip
+        sure = {page.id: journal.answers[image] for page, image in zip(pages, images, strict=True)}
+        write_text(
+            work / f"{name}.confidence.csv",
+            csv_files.text_of(
+                ("id", "mean", "least"),
+                ((id_, f"{one.confidence:.4f}", f"{one.least:.4f}") for id_, one in sorted(sure.items())),
+            ),
+        )
     # Journals of other settings too: nothing goes on from them, and they hold texts of documents.
     for left in work.glob(f"{name}-{'[0-9a-f]' * 16}.jsonl"):
         left.unlink(missing_ok=True)
@@ -82,7 +97,10 @@ def _read_missing(reader: Reader, pages: Sequence[Page], images: Sequence[str], 
     keys = list(missing)
     rows: list[tuple[str, int, str]] = []
     for index, prediction in reader.stream(list(missing.values())):
-        journal.add(Answer(keys[index], prediction.text, prediction.tokens, prediction.stop_reason))
+        sure = reader.tally.confidence_by_page[prediction.id]
+        journal.add(
+            Answer(keys[index], prediction.text, prediction.tokens, prediction.stop_reason, sure.mean, sure.least)
+        )
         rows.append((prediction.id, prediction.tokens, prediction.stop_reason))
     if rows:
         logger.info("%s", reader.tally)
@@ -115,6 +133,7 @@ def decisive_digest(config: Config, reader: Reader, code: str) -> str:
             "weights": base_digest(reader.folder),
             "texts": texts,
             "prompt": reader.prompt,
+            "mode": config.base_model.mode,
             "generate": settings,
             "precision": str(reader.dtype),
             "device": reader.device,

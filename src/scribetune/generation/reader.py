@@ -22,7 +22,7 @@ from scribetune.generation.slots import kv_bytes_per_token
 from scribetune.metrics.loops import find_loop
 from scribetune.models import backends, families
 from scribetune.models.examples import Page
-from scribetune.models.families.native import native
+from scribetune.models.families.native import end_tokens, native
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Reader:
         placement = backends.place(config.train.machine.precision, config.train.machine.cpu_threads)
         folder = families.local_folder(model_path, config.base_model.revision)
         family = families.family_of(folder, config.base_model.family)
-        processor = family.load_processor(folder)
+        processor = families.load_processor(family, folder, config.base_model.mode)
         model = family.load_model(folder, dtype=placement.dtype, device=placement.device)
         self._set_up(config, family, processor, model, placement.device)
         self.folder = folder
@@ -130,7 +130,7 @@ class Reader:
 
     def _set_up(self, config: Config, family: families.Family, processor: Any, model: Any, device: str) -> None:
         self.family, self.processor, self.model, self.device = family, processor, model, device
-        self.prompt = families.prompt_of(family, config.task.prompt)
+        self.prompt = families.prompt_of(family, config.task.prompt, config.task.term)
         self.tally = Tally()
         self.step_mode: StepMode = "graphs"
         """How steps are launched on a GPU; on a CPU always as they are."""
@@ -138,7 +138,7 @@ class Reader:
         tokenizer = processor.tokenizer
         vocabulary = tokenizer.get_vocab()
         self._exempt = [vocabulary[token] for token in family.guard_exempt_tokens if token in vocabulary]
-        self._end: int = tokenizer.eos_token_id
+        self._ends = frozenset(end_tokens(model, tokenizer))
         self._text_config = model.config.get_text_config()
         self._longest = int(self._text_config.max_position_embeddings)
         self._on_gpu = device.startswith("cuda")
@@ -230,7 +230,7 @@ class Reader:
 
     def _stopped(self, row: _Row) -> StopReason | None:
         """Tell what stops a page after its last token, or None."""
-        if row.ids[-1] == self._end:
+        if row.ids[-1] in self._ends:
             return "eos"
         if len(row.ids) >= row.limit:
             return "length"
@@ -322,12 +322,13 @@ class _Run:
         if not self._active or self._decoder is None:
             return finished
         written = self._decoder.advance(len(self._active), self._steps)
-        # The device is busy: the next pages are made ready meanwhile.
+        told = list(zip(written.tokens.tolist(), written.log_probabilities.tolist(), strict=True))
+        # The device encodes the next pages while the tokens are looked at here. On a stream of its own the encoder was
+        # slower than in turn with the steps: either fills the device.
         self._feed.prepare(wait=False)
         self._reader.tally.steps += self._steps
         self._reader.tally.row_steps += self._steps * len(self._active)
         self._advance(0)  # pages that are read together end late: it goes on
-        told = zip(written.tokens.tolist(), written.log_probabilities.tolist(), strict=True)
         for row, answers in zip(list(self._active), told, strict=True):
             for token, log_probability in zip(*answers, strict=True):
                 row.ids.append(token)

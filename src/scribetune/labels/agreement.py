@@ -5,7 +5,6 @@ samples by place; Tesseract reads whole pages, whose words are compared as a mul
 columns in another order.
 """
 
-import logging
 import os
 import shutil
 import subprocess
@@ -18,10 +17,11 @@ from scribetune.core.errors import UserError
 from scribetune.labels import image_models
 from scribetune.text import markdown
 
-logger = logging.getLogger(__name__)
-
 UNKNOWN = -1.0
 """Agreement of a page that was not read by OCR."""
+ABSENT = "absent"
+"""Who reads page images where somebody should, and is not installed: nobody."""
+NOBODY = ("none", ABSENT)
 _DPI = 200
 _TIMEOUT_S = 1200
 """Time on the clock, for a hang alone: the worker's limit of processor time counts Tesseract's too."""
@@ -29,20 +29,13 @@ _LONGEST_PX = 6000
 
 
 def reader_of(setting: str) -> str:
-    """Return who reads images where `labels.agreement` is `setting`: "rapidocr", "tesseract" or "none".
+    """Return who reads images where `labels.agreement` is `setting`: "rapidocr", "tesseract", "none" or `ABSENT`.
 
-    Where nobody does although somebody would, the log says what is not checked.
+    It stands in the manifest of labels, from which a build's summary says, once, what is not checked.
     """
     if setting != "auto":
         return setting
-    if image_models.is_installed():
-        return "rapidocr"
-    logger.warning(
-        "labels.agreement: the package rapidocr is not installed, so no label is compared with what its page image "
-        "shows (wrong letters of a font, text that is in no text layer). What to do: make env, or set "
-        "labels.agreement: none"
-    )
-    return "none"
+    return "rapidocr" if image_models.is_installed() else ABSENT
 
 
 def require(reader: str, languages: str) -> None:

@@ -8,6 +8,7 @@ are none.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from scribetune.labels.text_layer import Line, Span
 from scribetune.text.markdown import is_cjk
@@ -19,8 +20,10 @@ _KEYWORD = re.compile(
     r"^\s*(?:def|return|import|from|class|for|while|if|else|elif|end|begin|function|void|int|var|let|const|print|public|"
     r"private|static|echo|sudo|pip|git|npm|make|cd|ls|select|insert|update|package|include|use|module|try|except)\b"
 )
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S*$")
 _SENTENCE = re.compile(r"[^\W\d_]{2,}[,;:]? [^\W\d_]{2,}[,;:]? [^\W\d_]{2,}[,;:]? [^\W\d_]{2,}")
 _MANY_MARKS = 0.04  # of the characters
+_FEW_MARKS = 0.3  # of the characters of a line
 _WORDS_AROUND = 2
 _STATEMENT = re.compile(r"//|:=|;\s*$|[{}]|==|->|[A-Za-z_]\w*\(|^\s*#")
 _MANY_STATEMENTS = 0.4
@@ -38,10 +41,14 @@ def code_alone(lines: Sequence[Line]) -> tuple[Line, ...]:
     among_han = [line for line in others if _has_han(line)]
     proportional, equal = _latin(among_han)
     half_width = bool(among_han) and equal >= proportional
-    spans = (
-        line.spans if number in listings else _in_line(line, typewriter=typewriter, half_width=half_width)
+    spans = [
+        _as_listing(line) if number in listings else _in_line(line, typewriter=typewriter, half_width=half_width)
         for number, line in enumerate(lines)
-    )
+    ]
+    for number, (before, after) in enumerate(pairwise(spans), 1):
+        # The rest of an address on the net is set as its beginning is, be it figures alone.
+        if before[-1].mono and _ADDRESS.search(before[-1].text) and lines[number].spans[0].mono:
+            spans[number] = (replace(after[0], mono=True), *after[1:])
     return tuple(replace(line, spans=shown) for line, shown in zip(lines, spans, strict=True))
 
 
@@ -49,6 +56,10 @@ def is_program(lines: Sequence[Line]) -> bool:
     """Whether lines are code that no table is: statements, whatever stands in columns beside them."""
     found = sum(bool(_STATEMENT.search(line.text)) for line in lines)
     return found > _MANY_STATEMENTS * len(lines) and all(line.mono for line in lines)
+
+
+def _as_listing(line: Line) -> tuple[Span, ...]:
+    return tuple(replace(span, mono=span.mono or _is_mark(span)) for span in line.spans)
 
 
 def _has_han(line: Line) -> bool:
@@ -78,7 +89,15 @@ def _is_equal(line: Line) -> bool:
         return False
     first, *others = seen
     is_counted = bool(others) and first.text.strip().isdigit()
-    return all(span.mono for span in (others if is_counted else [first, *others]))
+    told = others if is_counted else [first, *others]
+    # TeX has no braces in some of these fonts: marks of another one among them.
+    marks = sum(len(span.text.strip()) for span in told if not span.mono)
+    characters = sum(len(span.text.strip()) for span in told)
+    return marks <= _FEW_MARKS * characters and all(span.mono or _is_mark(span) for span in told)
+
+
+def _is_mark(span: Span) -> bool:
+    return not any(map(str.isalnum, span.text))
 
 
 def _is_code(run: Sequence[Line], *, alone: bool) -> bool:

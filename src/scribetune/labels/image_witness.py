@@ -48,6 +48,10 @@ _ALWAYS = 2  # times a letter is read as another, and never as itself
 _SEARCHED_PX = 704  # long side of the image in which lines without words are looked for
 _COVERED = 0.15  # of a line, by words
 _LOST_LETTERS, _LOST_LINES, _MOST_LOST = 12, 2, 6
+_MOSTLY_LINES = 0.5  # of a picture
+_BESIDE = 1.5  # heights of a lost line: text above it, or below, that it is one with
+_SIZES = 1.8  # times larger or smaller than that
+_WORDS_BESIDE = 2
 _LEAST_UNDRAWN, _UNDRAWN_SHARE = 3, 0.02
 _LONG_SIDE_PX = 1728
 _ALIKE_LETTERS = ("o0", "l|ı1!i", "s5$", "z2", ",‚", "'‘’`´", '"“”„', "-–—−‐‑", ".·•∙")
@@ -92,6 +96,15 @@ class _FontWord:
     box: Box
 
 
+@dataclass(frozen=True)
+class _PageReading:
+    """What was read on one page: what is said of its fonts and words, and the lines that it has without words."""
+
+    against: tuple[Disagreement, ...]
+    lost: tuple[Reading, ...]
+    words: tuple[Box, ...]
+
+
 class Witness:
     """Reads a sample of the pages of one PDF: a pymupdf.Document, which is left as it is.
 
@@ -101,7 +114,7 @@ class Witness:
 
     def __init__(self, pdf: Any, short: int = 1) -> None:
         self._pdf, self._short = pdf, short
-        self._found: dict[int, tuple[Disagreement, ...]] = {}
+        self._found: dict[int, _PageReading] = {}
 
     @cached_property
     def _fonts(self) -> list[frozenset[int]]:
@@ -126,15 +139,22 @@ class Witness:
                 known |= new
         return chosen
 
-    def of_page(self, index: int, *, has_unseen: bool = False) -> Testimony | None:
+    def of_page(
+        self, index: int, *, has_unseen: bool = False, has_outlines: bool = False, pictures: Sequence[Box] = ()
+    ) -> Testimony | None:
         """Return what speaks against a page, counted from 0; None where nothing was read and nothing is known.
 
-        It is read if it is in the sample, or if it has text that nobody sees (which its label has not). What was found
-        out about its fonts on other pages counts here too.
+        It is read if it is in the sample, or if it has text that nobody sees (which its label has not), or draws what
+        may be letters (`outlined_text`). Lines in `pictures` are not asked for. What was found out about its fonts on
+        other pages counts here too.
         """
         began = time.perf_counter()
-        is_read = index in self.sample or has_unseen
-        against = [one for one in (self._read(index) if is_read else ()) if not (has_unseen and one.kind == "undrawn")]
+        is_read = index in self.sample or has_unseen or has_outlines
+        against: list[Disagreement] = []
+        if is_read:
+            read = self._read(index)
+            against = [one for one in read.against if not (has_unseen and one.kind == "undrawn")]
+            against += _lost(read, pictures)
         elsewhere = [one for one in self._elsewhere(index) if one.font not in {known.font for known in against}]
         if elsewhere:
             words, _ = _words_of(self._pdf[index].get_displaylist())
@@ -151,13 +171,13 @@ class Witness:
             if other == index or not fonts & self._fonts[index]:
                 continue
             try:
-                yield from (one for one in self._read(other) if one.font)
+                yield from (one for one in self._read(other).against if one.font)
             except (RuntimeError, ValueError) as error:  # page `other` is refused for it, and this one is not
                 logger.info("page %d: its image says nothing about fonts: %s", other + 1, error)
 
-    def _read(self, index: int) -> tuple[Disagreement, ...]:
+    def _read(self, index: int) -> _PageReading:
         if index not in self._found:
-            self._found[index] = read_page(self._pdf[index])
+            self._found[index] = _read_all(self._pdf[index])
         return self._found[index]
 
 
@@ -174,16 +194,21 @@ def in_words(disagreements: Sequence[Disagreement], page: int) -> str:
 
 def read_page(page: Any) -> tuple[Disagreement, ...]:
     """Read words of each font of a pymupdf.Page, and lines where it has no words; return what clearly differs."""
+    read = _read_all(page)
+    return (*read.against, *_lost(read))
+
+
+def _read_all(page: Any) -> _PageReading:
     from PIL import Image
 
     shown = page.get_displaylist()
     rendered = page_images.render(page, shown, _LONG_SIDE_PX, "gray")
     image = Image.fromarray(rendered.pixels)
-    words, pictures = _words_of(shown)
+    words, images = _words_of(shown)
     found = list(_unlike_fonts(_sampled(words), image, rendered.scale))
     found += _undrawn([word for word in words if not is_seen(word.box, rendered)], len(words))
-    found += _lost([word.box for word in words], pictures, image, rendered.scale)
-    return tuple(found)
+    boxes = tuple(word.box for word in words)
+    return _PageReading(tuple(found), tuple(_without_words(boxes, images, image, rendered.scale)), boxes)
 
 
 def _words_of(shown: Any) -> tuple[list[_FontWord], list[Box]]:
@@ -328,14 +353,13 @@ def _undrawn(words: Sequence[_FontWord], of: int) -> list[Disagreement]:
     return [Disagreement("undrawn", what, round(1 - len(undrawn) / of, 6), tuple(undrawn))]
 
 
-def _lost(words: Sequence[Box], pictures: Sequence[Box], image: "Image", scale: float) -> list[Disagreement]:
-    """Read lines where no word stands, nor a picture; return them if they are several and say something."""
+def _without_words(words: Sequence[Box], images: Sequence[Box], image: "Image", scale: float) -> Iterator[Reading]:
+    """Read lines where no word stands, nor an image; yield those that say something."""
     import numpy as np
 
     small = image.resize([max(1, round(side * _SEARCHED_PX / max(image.size))) for side in image.size])
     by = max(image.size) / _SEARCHED_PX
-    covering = np.array([*words, *pictures], float).reshape(-1, 4)
-    lost: list[Reading] = []
+    covering = np.array([*words, *images], float).reshape(-1, 4)
     tried = 0
     for corners in image_reading.find(small, 1):
         x0, y0, x1, y1 = (value * by / scale for value in image_reading.around(corners))
@@ -348,13 +372,47 @@ def _lost(words: Sequence[Box], pictures: Sequence[Box], image: "Image", scale: 
         if read.score >= _CERTAIN and (
             letters >= _LOST_LETTERS or (letters >= _LOST_LETTERS / 3 and is_cjk(read.text))
         ):
-            lost.append(Reading("", read.text, box))
-    if len(lost) < _LOST_LINES:
+            yield Reading("", read.text, box)
+
+
+def _lost(read: _PageReading, pictures: Sequence[Box] = ()) -> list[Disagreement]:
+    """Return lines without words that lie in no picture, if they are several, or one with the text beside it."""
+    import numpy as np
+
+    drawn = np.array([box for box in pictures if not _is_of_lines(box, read.lost)], float).reshape(-1, 4)
+    lost = [one for one in read.lost if _covered(one.box, drawn) <= _COVERED]
+    if len(lost) < _LOST_LINES and not any(_is_in_text(one.box, read.words) for one in lost):
         return []
     shown = ", ".join(f"“{one.image}” at {_place(one.box)}" for one in lost[:3])
-    share = len(lost) / (len(lost) + max(1, len(words) / 10))
-    what = f"{len(lost)} lines are seen where the text layer has no words: {shown}"
+    share = len(lost) / (len(lost) + max(1, len(read.words) / 10))
+    many = "1 line is" if len(lost) == 1 else f"{len(lost)} lines are"
+    what = f"{many} seen where the text layer has no words: {shown}"
     return [Disagreement("lost", what, round(1 - share, 6), tuple(lost))]
+
+
+def _is_of_lines(picture: Box, lines: Sequence[Reading]) -> bool:
+    """Whether a picture is nothing but lines of text that are drawn."""
+    x0, y0, x1, y1 = picture
+    inside = [
+        max(0.0, min(x1, line.box[2]) - max(x0, line.box[0])) * max(0.0, min(y1, line.box[3]) - max(y0, line.box[1]))
+        for line in lines
+    ]
+    is_several = sum(area > 0 for area in inside) >= _LOST_LINES
+    return is_several and sum(inside) >= _MOSTLY_LINES * (x1 - x0) * (y1 - y0)
+
+
+def _is_in_text(box: Box, words: Sequence[Box]) -> bool:
+    """Whether words of a line's size stand right above it, or below: no title of a drawing, nor a trade mark."""
+    x0, y0, x1, y1 = box
+    height = y1 - y0
+    beside = [
+        word
+        for word in words
+        if min(x1, word[2]) > max(x0, word[0])
+        and height / _SIZES <= word[3] - word[1] <= height * _SIZES
+        and min(abs(word[3] - y0), abs(word[1] - y1)) <= _BESIDE * height
+    ]
+    return len(beside) >= _WORDS_BESIDE
 
 
 def _covered(box: Box, words: "NDArray[np.float64]") -> float:

@@ -12,10 +12,13 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from scribetune.labels import (
+    column_notes,
     drawings,
     equal_widths,
     layout_model,
     line_numbers,
+    list_items,
+    page_drawings,
     paragraphs,
     plain_pages,
     reading_order,
@@ -86,6 +89,7 @@ def _of_regions(
     page: Any,
 ) -> list[PageBlock]:
     """Return the blocks of a page from the regions that the model found."""
+    regions = _side_by_side(regions, layer, page)
     framed = [one for one in framed if not _is_in_picture(one.table.box, regions)]
     regions = _around(framed, [_drawn(region, rules) for region in regions], layer.words)
     straight = _straight(page, layer)
@@ -99,6 +103,11 @@ def _of_regions(
     areas = [_area(block, region) for block, region in zip(blocks, regions, strict=True)]
     lines, numbers = line_numbers.apart(layer.lines)
     held, rest = _assigned(lines, blocks, areas)
+    for number, block in enumerate(blocks):
+        found = drawings.continued(held[number], held) if block.kind is Kind.FIGURE else None
+        if found is not None and blocks[found[1]].kind not in (Kind.TABLE, Kind.FIGURE):
+            held[found[1]] = visual_lines([*found[0], *held[found[1]]])
+            held[number] = [line for line in held[number] if line not in found[0]]
     blocks, held, columns = _in_order(blocks, areas, held)
     blocks = [_or_program(block, lines) for block, lines in zip(blocks, held, strict=True)]
     room = LineRoom([line for some in (*held, rest) for line in some], columns)
@@ -110,6 +119,7 @@ def _of_regions(
         layer.images,
         paragraphs.body_size(layer.lines) if layer.lines else 0.0,
         (layer.width, layer.height),
+        _drawn_on(page, layer),
     )
     labels = dict(zip(pictures, drawn, strict=True))
     filled: list[PageBlock] = []
@@ -131,12 +141,30 @@ def _of_regions(
     body = paragraphs.body_size(layer.lines) if layer.lines else 0.0
     headings = plain_pages.heading_body(layer.lines)
     filled = [plain_pages.unless_paired(_at_the_edge(block, layer.height), headings, room) for block in filled]
-    filled = plain_pages.joined_headings(filled, body, room)
-    filled = plain_pages.edges_apart(plain_pages.over_columns(filled))
+    filled = plain_pages.joined_headings(list_items.told(filled), body, room)
+    filled = plain_pages.edges_apart(plain_pages.over_columns(column_notes.after_columns(filled)))
     tables = [block.box for block in filled if block.kind is Kind.TABLE]
     merged = plain_pages.merged(filled, _of_nobody(rest, room, tables))
     room = LineRoom(layer.lines)
     return [*merged, *plain_pages.numbered(numbers)]
+
+
+def _side_by_side(regions: Sequence[Region], layer: TextLayer, page: Any) -> list[Region]:
+    """Divide pictures into drawings that stand side by side, each over a caption."""
+    drawn = _drawn_on(page, layer)
+    return [
+        replace(region, box=part)
+        for region in regions
+        for part in (
+            drawings.side_by_side(region.box, layer.lines, drawn) if region.kind == "picture" else [region.box]
+        )
+    ]
+
+
+def _drawn_on(page: Any, layer: TextLayer) -> list[Box]:
+    """Return the boxes of a page's paths and images."""
+    paths = page_drawings.of_page(page)
+    return [*(path["rect"] for path in paths if "rect" in path and path["items"]), *layer.images]
 
 
 def _or_program(block: PageBlock, lines: Sequence[Line]) -> PageBlock:
@@ -169,7 +197,7 @@ def _in_order(
         # Tables and pictures are one piece, whatever stands in them.
         whole = block.kind in (Kind.TABLE, Kind.FIGURE) or not lines
         span = Span("x", area, 10.0, False, False, False, False)
-        for piece in [Line((span,), area, -1)] if whole else paragraphs.with_marks(lines):
+        for piece in [Line((span,), area, -1)] if whole else list_items.with_marks(lines):
             pieces.append(piece)
             owners.setdefault(piece.box, number)
     text = [line for line in pieces if line.block >= 0]
@@ -221,7 +249,7 @@ def _running_text(
     starts: list[list[Line]] = []
     listed: set[tuple[int, Line]] = set()
     for region, held in regions:
-        lines = paragraphs.with_marks(held)
+        lines = list_items.with_marks(held)
         parts = reading_order.columns(lines, paragraphs.body_size(lines)) if _has_columns(lines) else [lines]
         for part in filter(None, parts):
             first = min(part, key=lambda line: line.box[1])
@@ -360,7 +388,7 @@ def _drawing(
 ) -> list[PageBlock]:
     """Return a figure, its own words, which are not written, and the text that stands above and below these."""
     top = min(line.box[1] for line in labels)
-    texts = [line for line in lines if line not in labels]
+    texts = drawings.in_reading([line for line in lines if line not in labels])
     above = [line for line in texts if line.middle[1] < top]
     below = [line for line in texts if line.middle[1] >= top]
     before, after = (
@@ -455,6 +483,9 @@ def _assigned(
                 -1,
             )
             pieces.setdefault(owner, []).append(span)
+        if line.mono and not any(blocks[i].kind in (Kind.TABLE, Kind.FIGURE) for i in pieces if i >= 0):
+            # A remark beside code is read with it.
+            pieces = {max(pieces, key=lambda i: i >= 0): list(line.spans)}
         for owner, spans in pieces.items():
             if any(span.text.strip() for span in spans):
                 piece = replace(line, spans=tuple(spans), box=union([span.box for span in spans]))
@@ -550,7 +581,7 @@ def _of_nobody(lines: Sequence[Line], room: LineRoom, tables: Sequence[Box]) -> 
     for line in lines:
         above.setdefault(sum(box[1] < line.middle[1] for box in tables), []).append(line)
     for some in above.values():
-        columns = reading_order.columns(paragraphs.with_marks(some), paragraphs.body_size(some))
+        columns = reading_order.columns(list_items.with_marks(some), paragraphs.body_size(some))
         blocks.extend(
             plain_pages.block_of(paragraph, Kind.LIST if paragraph.is_item else Kind.TEXT)
             for paragraph in paragraphs.of_columns(columns, room=room)

@@ -20,6 +20,8 @@ _JOINT = re.compile(rf"\w[{_HYPHENS}]$")
 _DASH = re.compile(r"\S[—–]$|\w/$")
 _OPENING_DASH = re.compile(r"(?:^|\s)[—–]\S")
 _ADDRESS = re.compile(r"[/@_#]|www\.")
+_ADDRESS_END = re.compile(r"(?:https?://|www\.|doi\.org/)\S*([/_=?&%.~#])$")
+_ADDRESS_REST = re.compile(r"\d[\d.]*\w*|[a-z0-9_-]+[./]\S+")
 _OPENING = "\"'“‘«„([¿¡"
 _CAPITALS = re.compile(r"[^\W\d_a-zß-öø-ÿ]{2,}")
 _CONJUNCTIONS = frozenset(
@@ -37,7 +39,13 @@ _LAST_SYLLABLES = frozenset(re.findall(r"\w+", "or to et ou y o e u ni ed od en 
 """Of these, what words of other languages end in."""
 _LITTLE = frozenset(re.findall(r"\w+", "a an and at by de du for in la le of on or the to up"))
 _FIRST_PARTS = frozenset({"self"})
-_LAST_PARTS = frozenset({"based", "related", "oriented", "directed", "driven", "aware", "specific"})
+_LAST_PARTS = frozenset({"based", "related", "oriented", "directed", "driven", "aware", "specific", "resistant"})
+_WHOLE_WORDS = frozenset(re.findall(r"\w+", "well high low long short open cross full half real large fine"))
+"""What English compounds begin with (open-source, well-typed), whose own endings are `_TAILS`."""
+_TAILS = re.compile(
+    r"[a-z]{1,3}|i[a-z]*|e[nrs][a-z]*|(?:light|way|ward|over|hand|word|road|come|coming|loc|time|cut|stand)[a-z]*|"
+    r"ness|land|fold|ball|screen|tude|being|range|spread|stack|flow"
+)
 _FRONTS = frozenset(
     re.findall(
         r"\w+",
@@ -45,6 +53,10 @@ _FRONTS = frozenset(
     )
 )
 """What words are one with, that are words as well or not: unrelated, outside, performing, anytime."""
+_NUMERALS = frozenset(re.findall(r"\w+", "one two three four five"))
+_PREFIXES = frozenset(re.findall(r"\w+", "non pseudo semi anti quasi post"))
+"""What some write with a hyphen, and then do so always."""
+_AFTER_IN = frozenset(re.findall(r"\w+", "memory place depth house order kernel flight"))
 _ENDINGS = frozenset(re.findall(r"\w+", "ing ings ment ments able ful less ness tion tions"))
 _WORD_BY_ITSELF = 3  # letters
 
@@ -64,6 +76,7 @@ class Joint(Enum):
 def words_within(lines: Iterable[str]) -> frozenset[str]:
     """Return what stands within lines, in small letters: words, compounds with their hyphens, and the parts of these.
 
+    The first part of a compound is also given with its hyphen: "non-".
     The first and the last word of a line may be a piece of one, and count only where no hyphen says so.
     """
     found: set[str] = set()
@@ -75,7 +88,10 @@ def words_within(lines: Iterable[str]) -> frozenset[str]:
         for word in words[was_divided : len(words) - divided]:
             plain = word.replace("\u00ad", "-").replace("\u2010", "-")
             found.add(plain)
-            found.update(part for part in plain.split("-") if len(part) >= _WORD_BY_ITSELF)
+            parts = plain.split("-")
+            found.update(part for part in parts if len(part) >= _WORD_BY_ITSELF)
+            if len(parts) > 1:
+                found.add(f"{parts[0]}-")
     return frozenset(found)
 
 
@@ -90,8 +106,8 @@ def joint(before: str, after: str, seen: Collection[str] = ()) -> Joint:
     if is_cjk(before[-1]) or is_cjk(after[0]):
         return _beside_han(before, after)
     if not _JOINT.search(before):
-        attached = _DASH.search(before) and after[0].isalnum()
-        return Joint.CLOSED if attached and not _closes_insertion(before) else Joint.OPEN
+        attached = _DASH.search(before) and after[0].isalnum() and not _closes_insertion(before)
+        return Joint.CLOSED if attached or _goes_on_in_address(before, after) else Joint.OPEN
     if _is_conjunction(after, seen):
         return Joint.OPEN if not _stands(before, after, "", seen) else Joint.DIVIDED
     if not after[0].isalnum():
@@ -149,6 +165,12 @@ def are_hyphens(lines: Iterable[str]) -> bool:
     return not any(re.search(r"[^\W_][-\u2010][^\W_]", line) for line in lines)
 
 
+def _goes_on_in_address(before: str, after: str) -> bool:
+    """Whether a line ends within an address on the net, at one of its marks; a stop may end the sentence as well."""
+    end = _ADDRESS_END.search(before)
+    return end is not None and (end.group(1) != "." or bool(_ADDRESS_REST.match(after)))
+
+
 def _is_conjunction(after: str, seen: Collection[str]) -> bool:
     """Whether a line begins with a word that joins two others, in a language of the page."""
     start = re.match(r"[(\[]?([^\W\d_]+)\b(?![-\u2010/'’])", after)
@@ -171,7 +193,7 @@ def _is_divided(before: str, after: str, seen: Collection[str]) -> bool:
     end, start = _LAST_PART.search(before), _FIRST_WORD.match(after)
     if end is None or start is None or _ADDRESS.search(end.group(1)):
         return False
-    outer, first, second = end.group(1), end.group(2), start.group(1)
+    outer, first, second, rest = end.group(1), end.group(2), start.group(1), start.group(2)
     if not second[0].islower() and not _are_capitals(before, after, first, second):
         return False
     if f"{first}{second}".casefold() in seen:
@@ -185,11 +207,17 @@ def _is_divided(before: str, after: str, seen: Collection[str]) -> bool:
         len(a) == 1
         or a in _FIRST_PARTS
         or (b in _LAST_PARTS and a not in _FRONTS)
+        or (a in _WHOLE_WORDS and not outer and not _TAILS.fullmatch(b))
         or (a in _LITTLE and outer.endswith("-"))
+        or (len(a) > 1 and first.isupper() and second.islower() and len(b) > _WORD_BY_ITSELF)
+        or (a in _NUMERALS and not _TAILS.fullmatch(b))
+        or (a in _PREFIXES and f"{a}-" in seen)
+        or (a == "in" and b in _AFTER_IN)
+        or (b in _LITTLE and bool(rest))
     )
     are_words = min(len(a), len(b)) >= _WORD_BY_ITSELF and a in seen and b in seen
     are_words = are_words and a not in _FRONTS and b not in _ENDINGS
-    return not is_compound and not are_words
+    return not (is_compound or are_words)
 
 
 def _are_capitals(before: str, after: str, first: str, second: str) -> bool:

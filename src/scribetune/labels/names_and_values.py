@@ -78,6 +78,8 @@ def are_beside(parts: Sequence[Sides], body: float, right_to_left: bool) -> bool
         for some in rows
         for _, value in some.pairs
     )
+    if _are_sentences(rows, body, right_to_left):
+        return False
     alone = sum(_alone(some, body, right_to_left) for some in rows)
     most_broken = _BROKEN_BY_COLONS if colons > 0.5 * len(pairs) else _BROKEN
     if broken > most_broken * len(pairs) or alone > _MOST_ALONE * len(pairs):
@@ -89,6 +91,17 @@ def are_beside(parts: Sequence[Sides], body: float, right_to_left: bool) -> bool
     continued = sum(some.continued() for some in rows)
     is_form = len(pairs) > _LEAST and continued >= max(_LEAST, 0.2 * len(pairs))
     return gap > _WIDE_GAP * body and (is_form or sum(bool(some.pairs) for some in rows) >= _PARTS)
+
+
+def _are_sentences(rows: Sequence[_Rows], body: float, right_to_left: bool) -> bool:
+    """Whether what would be names is a column of text, whose sentences go on beside other text."""
+    names = [name for some in rows for name in some.names]
+    end = max(_end(name, right_to_left) for name in names)
+    if end - min(_start(name, right_to_left) for name in names) <= _WIDE * body:
+        return False
+    found = [(some.names[name - 1], some.names[name]) for some in rows for name, _ in some.pairs if name]
+    broken = sum(_goes_on(before, name, end, right_to_left) for before, name in found)
+    return broken > _BROKEN * sum(len(some.pairs) for some in rows)
 
 
 def _begin_together(values: Sequence[Line], body: float, right_to_left: bool) -> bool:
@@ -116,10 +129,30 @@ def pairs(left: Sequence[Line], right: Sequence[Line], body: float, right_to_lef
             found.append([[*some_left, *some_right]])
             continue
         names, values = (some_right, some_left) if right_to_left else (some_left, some_right)
+        end = _end_of_value(names, values, body, right_to_left)
+        later = [line for line in values if line.middle[1] >= end]
+        values = [line for line in values if line.middle[1] < end]
         above, below = _name(names, values, body, right_to_left)
         sides = (values, above) if right_to_left else (above, values)
-        found += [[list(side) for side in sides if side], [below]]
+        found += [[list(side) for side in sides if side], [[*below, *later]]]
     return [band for band in found if any(band)]
+
+
+def _end_of_value(names: Sequence[Line], values: Sequence[Line], body: float, right_to_left: bool) -> float:
+    """Return where the value of the first name ends: below it stands a heading, and then what that is over."""
+    if not names or not values:
+        return float("inf")
+    edge = min(_start(line, right_to_left) for line in values) - body
+    rows = [
+        row
+        for name, row in pairwise(visual_lines(names))
+        if not row.text[:1].islower() and not _is_one_name(name, row, edge, right_to_left)
+    ]
+    for before, after in pairwise(visual_lines(values)):
+        far = after.middle[1] - before.middle[1] > _NEXT * max(before.height, after.height)
+        if far and any(before.box[3] <= row.box[1] and row.box[3] <= after.box[1] + 1 for row in rows):
+            return before.box[3]
+    return float("inf")
 
 
 def _name(

@@ -17,7 +17,7 @@ from scribetune.labels.text_layer import (
 )
 from scribetune.text.markdown import FIGURE, is_cjk
 
-_BULLET = re.compile(r"^([•‣▪●○◦■□❑❒❖◆★➢➔⇨☞✓✗·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
+_BULLET = re.compile(r"^([•‣▪●○◦■□❑❒❖◆★➢➔⇨☞✓✗✔►▶▸♦➤▫·∙⁃\uf020-\uf0ff]|[-–—*](?=\s)|o(?=\s{1,3}\S))\s*")
 _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})[.)])\s+(?=\S)")
 _MARK = re.compile(r"^\s*(\d{1,3}|[*†‡§¶#]{1,3}|[a-z])\s*")
 _CAPTION = re.compile(
@@ -34,6 +34,7 @@ _CONTINUED = re.compile(
 )
 _TAKEN_FOR_MARKUP = re.compile(r"^(\d*)(#{1,6}(?=\s|$)|>|[-+*](?=\s)|[.)](?=\s)|```|~~~|\|)")
 _CODE_BLANK = 0.5  # of a character's width: a gap between pieces of code is one
+_CODE_GAP = 2.0  # characters
 _EMPTY_LINE = 1.6
 _INDENT = 8.0  # points between the levels of a list
 
@@ -303,7 +304,10 @@ def _code(lines: Sequence[Line]) -> str:
         row, end = "", left
         for span in line.spans:
             apart = (span.box[0] - end) / width
-            row += " " * round(apart) * (apart > _CODE_BLANK) + span.text
+            row += " " * round(apart) * (apart > _CODE_BLANK)
+            if apart > _CODE_GAP:  # what is below each other stays so, however wide the letters before it are
+                row = row.rstrip().ljust(round((span.box[0] - left) / width) - 1) + " "
+            row += span.text
             end = span.box[2]
         rows.append(row.rstrip())
     return "```\n" + "\n".join(rows) + "\n```"

@@ -12,9 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from statistics import median
 
+from scribetune.labels import dropped_capitals
 from scribetune.labels.line_room import LineRoom
 from scribetune.labels.page_blocks import list_marker, marker_length
 from scribetune.labels.right_to_left import is_right_to_left
@@ -31,24 +32,27 @@ _MANY_LINES = 8
 _MANY_SIZES = 6
 _INDENT = 0.7  # sizes of the font, the least by which a line stands further in
 _DEEPEST = 7.0  # the same, beyond which it is something else
+_NAME = re.compile(r"[A-ZÀ-Þ][\w./&-]*(?: [\w./&-]+){0,2}:(?=\s|$)")
+_ADDRESS = re.compile(r"\S+@\S|(?:www\.|https?:)\S")
+_FORMULA = re.compile(r"qz\d+x")  # a word that stands for one, which may be displayed
+_NAMED_WORDS = 6  # in bold at the head of a paragraph, or of a name below the heading of a section
 _WIDER = 1.25  # times the usual pitch is white space between paragraphs
 _A_LITTLE_WIDER = 1.15  # the same, where a sentence ends
 _STRETCHED = 1.6  # the same, where a sentence goes on: a formula takes more room
+_MOST = 0.6  # of a column's width, that a line has which ends where the next word found no room
+_UNENDED = re.compile(r"[a-zß-öø-ÿ,]$")
 _NEAR_PAIRS = 8
 _NEAR_ROWS = 12
-_DROPPED = 1.8
 _SCRIPT = 0.75
-_BESIDE = 4.0
-_MARK_GAP = 5.0
 _ENDED = re.compile(r"""[.!?:;。！？：；…؟۔]["'”’»)\]）」』]*$""")
 _HYPHEN = re.compile(r"\w[-\u00ad\u2010]$")
 _LEADERS = re.compile(r"(?:[.·•…_]\s?){4,}\s*[\divxlcIVXLC\-–.]{0,9}$")
+_VALUE = re.compile(r"(?:[.·•…]\s?){8,}\s*[^\s.·•…].{0,40}$")
 _PAGE_NUMBER = re.compile(r"\d{1,4}|[ivxlc]{1,6}")
 _ENTRY_GAP = 2.5
 _BRACKETED = re.compile(r"^\[[\w+\-.]{1,12}\]\s*\S")
 _NARROW, _NARROW_LINE = 0.65, 0.75  # of the room that there is: of lines, of one alone
 _MANY_FILLED = 4
-_WORDS_ALONE = frozenset("AIOYEUÀÉÓ")
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,8 @@ class _Row:
 
     @property
     def goes_on_small(self) -> bool:
-        """Whether it begins with a small letter, or with a mark that nothing begins with."""
-        return self.text[:1].islower() or self.text[:1] in ",;)]%"
+        """Whether it begins with a small letter, or with a mark that nothing begins with; addresses begin so."""
+        return (self.text[:1].islower() or self.text[:1] in ",;)]%") and not _ADDRESS.match(self.text)
 
     @property
     def is_caseless(self) -> bool:
@@ -116,8 +120,11 @@ def body_size(lines: Sequence[Line]) -> float:
 
 
 def is_entry(line: Line) -> bool:
-    """Whether a line is one of a table of contents: dots, or much room, from a title to the number of a page."""
-    if _LEADERS.search(line.text):
+    """Whether a line is an entry: dots lead from a title to the number of a page, from a name to its value.
+
+    To the number of a page there may be room alone.
+    """
+    if _LEADERS.search(line.text) or _VALUE.search(line.text):
         return True
     if len(line.spans) < 2 or not _PAGE_NUMBER.fullmatch(line.spans[-1].text.strip()):
         return False
@@ -133,38 +140,6 @@ def has_guessed_sizes(lines: Sequence[Line]) -> bool:
     sizes = [line.size for line in lines]
     differ = sum(abs(first - second) > _EXACT * first for first, second in pairwise(sizes))
     return differ > 0.5 * len(sizes) and len({round(size, 1) for size in sizes}) >= max(_MANY_SIZES, 0.2 * len(sizes))
-
-
-def with_marks(lines: Sequence[Line]) -> list[Line]:
-    """Put marks of lists that were drawn for themselves to the text beside them, so that they make no column."""
-    marks = [line for line in lines if len(line.text) <= 6 and list_marker(f"{line.text} x") and line.horizontal]
-    if not marks:
-        return list(lines)
-    is_mark = {id(line) for line in marks}
-    others = [line for line in lines if id(line) not in is_mark]
-    taken: dict[int, Line] = {}
-    alone = []
-    for mark in marks:
-        room = _MARK_GAP * mark.size
-        beside = [
-            (min(abs(line.box[0] - mark.box[2]), abs(mark.box[0] - line.box[2])), number)
-            for number, line in enumerate(others)
-            if number not in taken and abs(line.middle[1] - mark.middle[1]) < 0.5 * max(line.height, mark.height)
-        ]
-        within = [
-            (distance, number)
-            for distance, number in beside
-            if distance <= room and (others[number].box[0] >= mark.box[2] - 1) != is_right_to_left(others[number].text)
-        ]
-        if within:
-            number = min(within)[1]
-            other = others[number]
-            taken[number] = replace(
-                other, spans=(*mark.spans, *other.spans), box=union([mark.box, other.box]), block=other.block
-            )
-        else:
-            alone.append(mark)
-    return [*(taken.get(number, line) for number, line in enumerate(others)), *alone]
 
 
 def of_columns(
@@ -188,7 +163,7 @@ def of_columns(
 def _rows(lines: Sequence[Line]) -> list[_Row]:
     """Return the rows of a column downwards, a dropped capital at the head of its first."""
     right_to_left = is_right_to_left("".join(line.text for line in lines))
-    whole, beside = _with_capitals([part for line in lines for part in _without_capital(line)])
+    whole, beside = dropped_capitals.joined(lines)
     rows = []
     for line in _with_scripts(visual_lines(whole)):
         main = max(line.spans, key=lambda span: len(span.text))
@@ -197,7 +172,7 @@ def _rows(lines: Sequence[Line]) -> list[_Row]:
             if (
                 line.box[1] < capital[3]
                 and capital[1] < line.middle[1]
-                and 0 <= x0 - capital[2] + 0.3 * main.size < _BESIDE * main.size
+                and 0 <= x0 - capital[2] + 0.3 * main.size < dropped_capitals.BESIDE * main.size
             ):
                 x0 = capital[0]
         text = line.text
@@ -226,54 +201,6 @@ def _with_scripts(lines: Sequence[Line]) -> list[Line]:
         else:
             made.append(line)
     return made
-
-
-def _without_capital(line: Line) -> list[Line]:
-    """Return a line without the dropped capital at its start, and that."""
-    first, *others = line.spans
-    if not others or len(first.text.strip()) > 2 or first.size < _DROPPED * others[0].size:
-        return [line]
-    return [
-        replace(line, spans=tuple(spans), box=union([span.box for span in spans])) for spans in ([first], list(others))
-    ]
-
-
-def _with_capitals(lines: list[Line]) -> tuple[list[Line], list[Box]]:
-    """Put each dropped capital to the line that it begins; also return their boxes, which lines stand beside."""
-    sizes = [line.size for line in lines]
-    usual = median(sizes) if sizes else 0.0
-    found: list[Box] = []
-    for capital in [line for line in lines if len(line.text) <= 2 and line.size >= _DROPPED * usual]:
-        if not capital.text[-1:].isalpha():
-            continue
-        x0, _, x1, bottom = capital.box
-        box = (x0, bottom - 1.05 * capital.size, x1, bottom - 0.1 * capital.size)
-        beside = [
-            line
-            for line in lines
-            if line.size < capital.size / _DROPPED + 0.1
-            and 0 <= line.box[0] - x1 + 0.3 * line.size < _BESIDE * line.size
-            and box[1] < line.middle[1] < box[3]
-        ]
-        if not beside:
-            continue
-        first = min(beside, key=lambda line: line.middle[1])
-        span = first.spans[0]
-        text = capital.text + (" " if _is_word(capital.text, first.text, lines) else "")
-        made = replace(span, text=text, box=(x0, span.box[1], span.box[0], span.box[3]))
-        joined_line = replace(first, spans=(made, *first.spans), box=union([made.box, first.box]))
-        lines = [joined_line if line is first else line for line in lines if line is not capital]
-        found.append(box)
-    return lines, found
-
-
-def _is_word(capital: str, rest: str, lines: Sequence[Line]) -> bool:
-    """Whether a dropped capital is a word by itself, as far as other words of the column tell."""
-    first = re.match(r"\w+", rest)
-    if rest[:1].isspace() or capital[-1] not in _WORDS_ALONE or first is None:
-        return False
-    words = {word.lower() for line in lines for word in re.findall(r"\w+", line.text)[line.text == rest :]}
-    return first.group().lower() in words and (capital + first.group()).lower() not in words
 
 
 class _Column:
@@ -312,13 +239,14 @@ class _Column:
         first, last = rows[0], rows[-1]
         hyphen = bool(_HYPHEN.search(last.text))
         full = last.end > self._end - 1.5 * last.size or (len(rows) == 1 and last.end > self._end - 4 * last.size)
+        is_ragged = last.end - self._start > _MOST * (self._end - self._start) and _UNENDED.search(last.text)
         in_line = abs(first.start - self._start) < _INDENT * first.size
         return Paragraph(
             tuple(row.line for row in rows),
             max(first.start - min(row.start for row in self._rows), 0.0),
             bool(first.mark),
-            hyphen or (full and not last.ends_sentence),
-            not first.mark and in_line and (first.goes_on_small or first.is_caseless),
+            hyphen or bool((full or is_ragged) and not last.ends_sentence),
+            not first.mark and (first.goes_on_small or (in_line and first.is_caseless)),
         )
 
     # What is usual
@@ -448,8 +376,7 @@ class _Column:
         """Return how much, around a row, first lines stand out (above 0) or in (below 0), counted in paragraphs."""
         votes = 0.0
         rows = self._rows
-        low, high = max(1, number - _NEAR_ROWS), min(len(rows) - 1, number + _NEAR_ROWS)
-        for at in range(low, high):
+        for at in self._near(number):
             row, after = rows[at], rows[at + 1]
             if row.mark or row.line.mono or self._is_wide(at + 1):
                 continue
@@ -461,6 +388,20 @@ class _Column:
             step = (after.start - row.start) / row.size
             votes += (step >= _INDENT) - (step <= -_INDENT)
         return votes
+
+    def _near(self, number: int) -> range:
+        """Return rows around one, as far as no heading stands between."""
+        low = high = number
+        while low > 1 and low > number - _NEAR_ROWS and not self._is_other_kind(low):
+            low -= 1
+        last = min(len(self._rows) - 1, number + _NEAR_ROWS)
+        while high < last and not (high > number and self._is_other_kind(high)):
+            high += 1
+        return range(max(low, 1), high)
+
+    def _is_other_kind(self, number: int) -> bool:
+        before, row = self._rows[number - 1], self._rows[number]
+        return abs(before.size - row.size) > self._same_size * row.size or before.line.bold != row.line.bold
 
     def _begins(self, parts: Sequence[Sequence[int]], number: int) -> bool:
         """Whether a row begins a paragraph, and does not go on with the last of `parts`."""
@@ -479,16 +420,40 @@ class _Column:
             or (number in self._starts and not (row.goes_on_small and not before.ends_sentence))
             or (bool(row.mark or _BRACKETED.match(row.text)) and self._is_mark(parts, number))
         )
-        if is_apart or rows[part[0]].mark:
-            return is_apart or self._leaves_item(part, number)
+        if is_apart or self._goes_on(number):
+            return is_apart
+        if rows[part[0]].mark:
+            return self._leaves_item(part, number)
         if self._is_short(number - 1, row):
-            end = self._edges[number - 1] if number - 1 in self._listed else self._end
             goes_on = row.goes_on_small and not before.ends_sentence
+            end = self._edges[number - 1] if number - 1 in self._listed else self._end
             return not goes_on or end - before.end > 0.4 * (self._end - self._start)
+        return self._is_named(part, number) or self._is_stepped(part, number)
+
+    def _goes_on(self, number: int) -> bool:
+        """Whether a row goes on, wherever it stands, with the sentence of a full one."""
+        before, row = self._rows[number - 1], self._rows[number]
+        is_small = row.goes_on_small and not _FORMULA.match(row.text)
+        return is_small and not before.ends_sentence and not self._is_short(number - 1, row)
+
+    def _is_stepped(self, part: Sequence[int], number: int) -> bool:
+        """Whether a row after a full one begins a paragraph, told by where both stand."""
+        before, row = self._rows[number - 1], self._rows[number]
         step = (row.start - before.start) / row.size
         if step >= _INDENT:
             return self._is_stepped_in(part, number)
         return self._is_stepped_out(part, number) if step <= -_INDENT else self._is_one_line(part, number)
+
+    def _is_named(self, part: Sequence[int], number: int) -> bool:
+        """Whether a row, below a full one, bears a name of its own: bold at the head of a text, or before a colon."""
+        before, row = self._rows[number - 1], self._rows[number]
+        bold = "".join(span.text for span in takewhile(lambda span: span.bold, row.line.spans)).strip()
+        if not bold[:1].isupper() or len(bold.split()) > _NAMED_WORDS:
+            bold = ""
+        if bold.endswith((".", ":")) and before.ends_sentence and not before.line.spans[-1].bold:
+            return True
+        is_listed = len(part) == 1 and not before.ends_sentence and before.text[-1:] not in ",-"
+        return is_listed and bool(_NAME.match(before.text) and _NAME.match(row.text))
 
     def _is_other_font(self, part: Sequence[int], number: int) -> bool:
         before, row = self._rows[number - 1].line, self._rows[number].line
@@ -496,12 +461,20 @@ class _Column:
         if abs(before.size - row.size) > self._same_size * before.size and not (
             before.spans[-1].raised or row.spans[0].raised
         ):
-            return True
+            return not (self._goes_on(number) and self._have_one_size(before, row))
         if before.bold != row.bold and (len(part) == 1 or first.bold != row.bold) and (row.bold or before.bold):
             return not (self._rows[number].goes_on_small and not self._is_short(number - 1, self._rows[number]))
         if row.mono not in (before.mono, first.mono):
             return first.mono or self._is_short(number - 1, self._rows[number])
         return False
+
+    def _have_one_size(self, before: Line, row: Line) -> bool:
+        """Whether some words of a line are as large as most of the other: names of code, say, are smaller."""
+        return any(
+            abs(span.size - size) <= self._exact_size * size and len(span.text.strip()) > 1
+            for line, size in ((before, row.size), (row, before.size))
+            for span in line.spans
+        )
 
     def _is_mark(self, parts: Sequence[Sequence[int]], number: int) -> bool:
         """Whether what looks like the mark of a list is one, and no word that came to stand at the start of a row."""
@@ -517,6 +490,9 @@ class _Column:
             and after.start - row.start > _INDENT * row.size
             and abs(after.start - _text_start(row)) < row.size
         )
+        if row.text[0] in "-–—" and not (follows or before.ends_sentence or self._is_short(number - 1, row)):
+            # A dash within a sentence.
+            return any(other.text[:2] == row.text[:2] for other in rows[number + 1 : number + _NEAR_ROWS])
         return (
             (row.mark == "-" and row.text[0] not in "-–—*o")
             or before.ends_sentence
@@ -579,7 +555,7 @@ class _Column:
     def _is_one_line(self, part: Sequence[int], number: int) -> bool:
         """Whether a row, below a full one that begins a paragraph, begins the next, as the one after it tells."""
         before, row, after = self._rows[number - 1], self._rows[number], self._after(number)
-        if len(part) > 1:
+        if len(part) > 1 or before.text.endswith(","):
             return False
         hangs = self._hangs(number)
         if hangs < 0:

@@ -29,6 +29,7 @@ _NOTE = re.compile(r"\[\^([^\]\s]+)\]:?")
 _RAISED = re.compile(r"</?su[pb]>")
 _DELIMITER = re.compile(r"\|(?:---\|)+")
 _HTML_TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
+_MARKED = re.compile(r"\s*(?:#{1,6}\s|[-+>]\s|\(?\w{1,3}[.)]\s|\x00|\[)")  # begins a heading, an item, a picture
 _BAND = 12.0  # points
 _LEVEL = 0.5  # of the lower one's height, that two words on one line share
 _TURNED = 1.6  # times as high as wide
@@ -61,6 +62,7 @@ class Written:
     slot: Slot | None = None
     is_code: bool = False
     after_gap: bool = False  # a formula, or a picture, stands before it
+    is_running: bool = False  # of plain text: no heading, item, note with its mark, cell or code
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,11 @@ def place(label: str, words: Sequence[Word], left_out: Sequence[Box] = (), *, ha
     return _Placing(written, shown).done()
 
 
+def count(label: str, *, has_latex: bool = False) -> int:
+    """Return how many words a label, or the beginning of one, has."""
+    return sum(1 for _ in _written(label, has_latex=has_latex))
+
+
 def _written(label: str, *, has_latex: bool) -> Iterator[Written]:
     text = _RAISED.sub("", _NOTE.sub(r"\1", label.replace(FIGURE, " \x00 ")))
     if has_latex:
@@ -152,7 +159,8 @@ def _written(label: str, *, has_latex: bool) -> Iterator[Written]:
                 continue
             row = -1
             paragraph += 1
-            yield from _units(line, paragraph, None, is_code=is_code)
+            is_running = not is_code and not _MARKED.match(line)
+            yield from _units(line, paragraph, None, is_code=is_code, is_running=is_running)
 
 
 def _html_cells(source: str, table: int) -> Iterator[tuple[Slot, str]]:
@@ -166,11 +174,13 @@ def _html_cells(source: str, table: int) -> Iterator[tuple[Slot, str]]:
             yield Slot(table, row, column, cell.rows, cell.columns), html.unescape(cell.text)
 
 
-def _units(text: str, paragraph: int, slot: Slot | None, *, is_code: bool = False) -> Iterator[Written]:
+def _units(
+    text: str, paragraph: int, slot: Slot | None, *, is_code: bool = False, is_running: bool = False
+) -> Iterator[Written]:
     for number, part in enumerate(text.split("\x00")):
         is_first = number > 0
         for unit in _UNIT.findall(_bare(part)):
-            yield Written(unit, paragraph, slot, is_code, after_gap=is_first)
+            yield Written(unit, paragraph, slot, is_code, after_gap=is_first, is_running=is_running)
             is_first = False
 
 

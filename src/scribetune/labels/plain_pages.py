@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from scribetune.labels import line_numbers, paragraphs, reading_order
+from scribetune.labels import column_notes, line_numbers, list_items, paragraphs, reading_order
 from scribetune.labels.line_room import LineRoom
 from scribetune.labels.page_blocks import Kind, PageBlock, is_caption, list_marker
 from scribetune.labels.paragraphs import Paragraph
@@ -48,6 +48,7 @@ _STACK = 3  # lines
 _CELL_GAP = 2.5  # sizes of the smaller font, between cells of a running header
 _LARGER = 1.15  # sizes of the body: headings are
 _TITLE = 1.3  # sizes of the body: titles are broken anywhere
+_NAME_WORDS = 3  # of a name that ends with a colon
 _SLACK = 2.5  # sizes of the font, by which headings are broken before their line is full
 _CENTRED = 0.7  # the same
 _ROMAN_CAPITALS = re.compile(r"[IVX]{1,5}\.\s+[A-ZÀ-Þ][^a-zà-ÿ]{3,}")
@@ -269,13 +270,14 @@ def blocks_of_lines(
         return []
     body = paragraphs.body_size(lines)
     right_to_left = is_right_to_left("".join(line.text for line in lines))
-    columns = reading_order.bounded_columns(paragraphs.with_marks(lines), body, right_to_left=right_to_left)
+    columns = reading_order.bounded_columns(list_items.with_marks(lines), body, right_to_left=right_to_left)
     room = room or LineRoom(lines, columns)
     parts = paragraphs.of_columns([column.lines for column in columns], room=room)
     headings = heading_body(lines)
     blocks = [block_of(part, _kind(part.lines, body, headings, width, height)) for part in parts]
     blocks = [unless_paired(block, headings, room) for block in blocks]
-    return edges_apart(over_columns(joined_headings(blocks, body, room)))
+    blocks = joined_headings(list_items.told(blocks), body, room)
+    return edges_apart(over_columns(column_notes.after_columns(blocks)))
 
 
 def unless_paired(block: PageBlock, body: float, room: LineRoom) -> PageBlock:
@@ -399,6 +401,7 @@ def is_one_heading(last: Line, first: Line, body: float, room: LineRoom) -> bool
     """Whether a line below another in one heading goes on with it, beside text of size `body` in points."""
     return (
         abs(last.size - first.size) < 0.05 * last.size
+        and not (first.size < _TITLE * body and last.text.endswith(":") and len(last.text.split()) <= _NAME_WORDS)
         and _mainly_bold(last) == _mainly_bold(first)
         and (first.box[0] > last.box[0] - _CENTRED * first.size or _is_centred(last, first))
         and not list_marker(first.text)

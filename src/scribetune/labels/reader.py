@@ -2,28 +2,35 @@
 
 import logging
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.documents import drawn_page, glyph_shapes, ligatures, page_images, symbol_fonts, text_layer_checks
+from scribetune.documents import drawn_page, glyph_shapes, ligatures, page_images, text_layer_checks
 from scribetune.documents.inputs import is_image
 from scribetune.documents.rendering import open_pdf
 from scribetune.labels import (
     agreement,
+    code_rows,
     continued_tables,
     coverage,
     covered_text,
+    cuts,
     equal_widths,
+    figure_witness,
     form_fields,
     heading_levels,
     image_witness,
     layout_analysis,
     layout_model,
     line_ends,
+    mended_fonts,
+    outlined_text,
     page_blocks,
+    page_drawings,
+    pictures,
     plain_pages,
     ruling_lines,
     running_heads,
@@ -35,7 +42,9 @@ from scribetune.labels import (
 )
 from scribetune.labels.characters import characters_of
 from scribetune.labels.continued_tables import PageEnds
-from scribetune.labels.formulas import drawn, on_layer, placing
+from scribetune.labels.cuts import Cut
+from scribetune.labels.doubts import Finding
+from scribetune.labels.formulas import drawn, on_layer, placing, unread
 from scribetune.labels.rows import LabelRow, LabelStatus, count_tables, row_of, row_without_label
 from scribetune.labels.tables import agreement as table_agreement
 from scribetune.labels.tables import ruled
@@ -63,6 +72,7 @@ class LabelSettings:
     agreement_languages: str = "eng"
     table_agreement: str = "use"
     witnesses: str = "ask"
+    cuts_over: int = 0  # of labels with more characters it is asked where their pages can be cut; 0: of none
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,12 @@ class PageText:
     tables: tuple[table_agreement.TableReading, ...] = ()  # as two readings have them
     disagreements: tuple[image_witness.Disagreement, ...] = ()
     is_tagged: bool = False  # its tags say what is on it
-    findings: tuple[witnesses.Finding, ...] | None = None  # what the page says against its label; None: not asked
+    findings: tuple[Finding, ...] | None = None  # what the page says against its label; None: not asked
+    not_said: tuple[unread.Unread, ...] = ()  # what no text layer says; among the formulas that are lost
+    size_pt: tuple[float, float] = (0.0, 0.0)  # width and height of the page that places are in
+    cuts: tuple[Cut, ...] = ()  # where it can be cut across
+    has_outlines: bool = False  # it draws what may be letters, where it has no words
+    pictures: tuple[Box, ...] = ()  # that it shows; not said of pages that are turned
 
 
 class PageReader:
@@ -106,7 +121,7 @@ class PageReader:
         self._is_tagged = layout_model.without_tags(self._for_analysis)
         self._tags = self._read_tags()
         self._settings = settings
-        self._symbol_fonts = symbol_fonts.SymbolFonts()
+        self._fonts = mended_fonts.MendedFonts((self._pdf, self._for_analysis))
         self._heads = running_heads.RunningHeads(self._pdf, readable)
         self._witness = image_witness.Witness(self._pdf, image_witness.SHORT)
 
@@ -151,45 +166,25 @@ class PageReader:
 
         Where a part of its text layer is seen by nobody (`has_unseen`), that is left out of the label.
         """
-        page = self._page(index)
+        page = self._fonts.page(index)
         # Tags do not say where a text stands that they name, nor whether it is seen.
         if has_unseen or not self._is_tagged or _has_bars(page):
             read = self._analysed(page, unmapped_share(page), has_unseen=has_unseen)
         else:
             read = self._read(page)
-        if self._settings.agreement == "none" or not read.text:
+        if 0 < self._settings.cuts_over < len(read.text):
+            read = replace(read, cuts=cuts.of_label(read.text, text_layer.read(page).words))
+        if self._settings.agreement in agreement.NOBODY or not read.text:
             return read
         if self._settings.agreement == "rapidocr":
-            said = self._witness.of_page(index, has_unseen=has_unseen)
+            said = self._witness.of_page(
+                index, has_unseen=has_unseen, has_outlines=read.has_outlines, pictures=read.pictures
+            )
             if said is None:
                 return read
             return replace(read, agreement=said.agreement, ocr_seconds=said.seconds, disagreements=said.disagreements)
         reading = agreement.of_page(page, read.text, self._settings.agreement_languages)
         return replace(read, agreement=reading.agreement, ocr_seconds=reading.seconds)
-
-    def _page(self, index: int) -> Any:
-        """Return a page, once the fonts of both documents say of symbols and ligatures what they are."""
-        page = self._pdf[index]
-        meanings = self._symbols(page)
-        for pdf in (self._pdf, self._for_analysis) if meanings else ():
-            ligatures.mend(pdf, meanings)
-        if ligatures.may_be_in(ligatures.text_of(page)):
-            meanings = ligatures.of_page(page, drawn_page.read(page.get_displaylist()).fonts)
-            for pdf in (self._pdf, self._for_analysis) if meanings else ():
-                ligatures.mend(pdf, meanings)
-        return page
-
-    def _symbols(self, page: Any) -> ligatures.Meanings:
-        """Return what fonts of symbols mean; of damaged ones nothing, and the log says why."""
-        import pymupdf
-
-        try:
-            return self._symbol_fonts.of_page(page)
-        except (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError) as error:
-            if isolation.is_memory_error(error):
-                raise
-            logger.info("page %d: what its fonts of symbols mean is not asked: %s", page.number + 1, error)
-            return {}
 
     def _read(self, page: Any) -> PageText:
         unmapped = unmapped_share(page)
@@ -223,6 +218,8 @@ class PageReader:
         if tagged is None:
             return None
         read = _from_tags(page, tagged, unmapped, asks=self._asks)
+        outlines = self._has_outlines(page_drawings.of_page(page), text_layer.read(page))
+        read = replace(read, has_outlines=outlines)
         if self._settings.table_agreement == "use" and count_tables(read.text):
             read = replace(read, tables=_tagged_tables(page, read.text))
         if read.word_recall < _MIN_TAG_COVERAGE:
@@ -239,21 +236,23 @@ class PageReader:
         tokens = placing.Placeholders.put(changed, found) if found else placing.Placeholders({})
         layer = text_layer.read(changed)
         heads = self._heads.on_page(page.number)
-        if text_layer.is_sideways(layer):
+        if is_sideways := text_layer.is_sideways(layer):
             text_layer.turn_upright(changed)
             layer = text_layer.read(changed)
             heads = running_heads.Heads()
         layer = form_fields.with_values(layer, changed)
-        drawings = changed.get_cdrawings()
+        drawings = page_drawings.of_page(changed)
         bars = covered_text.bars_over(layer.words, covered_text.dark_boxes(drawings))
         layer = _seen(changed, layer, bars, has_unseen=has_unseen)
         layer = replace(layer, lines=equal_widths.code_alone(layer.lines))
         rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
-        heads = running_heads.with_own(heads, layer)
+        shown = pictures.of_page(changed, layer, rules, drawings)
+        heads = running_heads.with_own(heads, layer, rules, shown.pictures)
         # Formulas go their page's way: the layout model knows the headings of papers.
         is_plain = plain_pages.is_plain(running_heads.apart(layer, heads)[0], rules, len(drawings))
         layer, drawn_formulas = self._with_drawn_formulas(changed, layer, rules)
-        framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)))
+        places = unread.on_page(changed, layer, rules, [formula.box for formula in drawn_formulas.formulas.values()])
+        framed = ruled.tables_of(layer, rules, cache(lambda: characters_of(changed)), self._words)
         heads = running_heads.without_tables(heads, [found.table.box for found in framed], layer.lines)
         body, outside = running_heads.apart(layer, heads)
         framed = [found for found in framed if not heads.hold(found.table.box)]
@@ -262,6 +261,7 @@ class PageReader:
             blocks = running_heads.around(blocks, outside)
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules, framed, heads)
+        blocks, changed_figures = pictures.in_place(blocks, shown, layer.lines)
         if any(block.kind is page_blocks.Kind.HEADING for block in blocks):
             if page.number == 0:
                 blocks = heading_levels.without_authors(blocks, self._levels)
@@ -280,30 +280,50 @@ class PageReader:
         layer = replace(layer, words=tuple(part for word in layer.words for part in pieces.get(word, (word,))))
         keep = self._settings.headers_footers == "keep"
         covered = coverage.of_blocks(blocks, layer, text, keep_headers=keep)
-        shown = page_blocks.in_order(blocks, keep_headers=keep)
+        written = page_blocks.in_order(blocks, keep_headers=keep)
         filled, misplaced = tokens.fill(text)
-        left_out = [line for block in blocks if block not in shown for line in block.lines]
+        left_out = [line for block in blocks if block not in written for line in block.lines]
         filled, read, unplaced = drawn_formulas.fill(filled, left_out)
+        words_drawn = [block.box for block in blocks if block.kind is page_blocks.Kind.DRAWN]
+        places = [*unread.beside(places, words_drawn), *unread.in_label(filled, layer)]
         return PageText(
             markdown.normalise(filled),
             covered.recall,
             unmapped,
             len(found) - misplaced + read,
-            placed.lost + misplaced + unplaced + drawn_formulas.unknown,
+            placed.lost + misplaced + unplaced + drawn_formulas.unknown + len(places),
             covered.precision,
             page_blocks.unicode_formulas(blocks, drawn_formulas.formulas),
             tables=self._read_again(blocks, layer, rules),
-            findings=witnesses.of_page(text, layer.words, [line.box for line in left_out]) if self._asks else None,
+            findings=(
+                *_findings(text, layer, [line.box for line in left_out], shown, changed_figures),
+                *figure_witness.of_words(blocks, layer, shown, rules),
+            )
+            if self._asks
+            else None,
             ends=continued_tables.of_blocks(blocks, layer.words, layer.height),
+            not_said=tuple(places),
+            size_pt=(layer.width, layer.height),
+            has_outlines=self._has_outlines(drawings, layer),
+            pictures=() if is_sideways or page.rotation else shown.pictures,
         )
+
+    def _has_outlines(self, drawings: Sequence[Mapping[str, Any]], layer: TextLayer) -> bool:
+        """Whether a page draws what may be letters, where somebody can read its image."""
+        is_asked = self._settings.agreement == "rapidocr" and len(drawings) <= plain_pages.HOPELESS_SHAPES
+        return is_asked and outlined_text.is_on(drawings, layer.words)
 
     def _with_drawn_formulas(
         self, page: Any, layer: TextLayer, rules: ruling_lines.Rules
     ) -> tuple[TextLayer, on_layer.Stand]:
-        """Return a layer with words for the formulas that a page draws, as long as it is asked for them."""
-        if self._settings.formulas != "alt":
-            return layer, on_layer.Stand()
-        return on_layer.put(page, layer, drawn.on_page(page, layer, rules))
+        """Return a layer with words for the formulas that a page draws, as long as it is asked for them.
+
+        Rows of code are put together after them: none is a formula's.
+        """
+        stand = on_layer.Stand()
+        if self._settings.formulas == "alt":
+            layer, stand = on_layer.put(page, layer, drawn.on_page(page, layer, rules))
+        return replace(layer, lines=code_rows.joined(layer.lines)), stand
 
     def _read_again(
         self, blocks: Sequence[page_blocks.PageBlock], layer: TextLayer, rules: ruling_lines.Rules
@@ -316,7 +336,7 @@ class PageReader:
 
 def _has_bars(page: Any) -> bool:
     """Whether words of a tagged page lie under dark boxes, which may hide them."""
-    boxes = covered_text.dark_boxes(page.get_cdrawings())
+    boxes = covered_text.dark_boxes(page_drawings.of_page(page))
     return bool(boxes) and bool(covered_text.bars_over(text_layer.read(page).words, boxes))
 
 
@@ -347,29 +367,57 @@ def _from_tags(page: Any, tagged: structure.TaggedPage, unmapped: float, *, asks
     # Formulas that nobody tagged as such are told by their fonts.
     boxes = tagged.formula_boxes
     untagged = sum(line.is_formula and not any(overlap(line.box, box) for box in boxes) for line in layer.lines)
+    rules = _rules_of(page)
+    places = [*unread.on_page(page, layer, rules, tagged.formula_boxes), *unread.in_label(text, layer)]
     return PageText(
         text,
         covered.recall,
         unmapped,
         tagged.formulas,
-        0,
+        len(places),
         covered.precision,
         tagged.formulas_unicode + untagged,
         is_tagged=True,
-        findings=_against(text, layer, tagged) if asks else None,
+        findings=_against(page, text, layer, tagged) if asks else None,
         ends=continued_tables.of_text(text, tagged.table_elements),
+        not_said=tuple(places),
+        size_pt=(layer.width, layer.height),
     )
 
 
+def _rules_of(page: Any) -> ruling_lines.Rules:
+    drawings = page_drawings.of_page(page)
+    return ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
+
+
 def _tagged_tables(page: Any, text: str) -> tuple[table_agreement.TableReading, ...]:
-    drawings = page.get_cdrawings()
-    rules = ruling_lines.rules_of(drawings if len(drawings) <= plain_pages.HOPELESS_SHAPES else ())
+    rules = _rules_of(page)
     return tuple(table_agreement.of_text(text, text_layer.read(page).words, rules))
 
 
-def _against(text: str, layer: TextLayer, tagged: structure.TaggedPage) -> tuple[witnesses.Finding, ...]:
+def _against(page: Any, text: str, layer: TextLayer, tagged: structure.TaggedPage) -> tuple[Finding, ...]:
     left_out = [piece.box for piece in tagged.pieces if isinstance(piece, coverage.Piece) and not piece.is_wanted]
-    return witnesses.of_page(text, layer.words, left_out, has_latex=bool(tagged.latex))
+    shown = pictures.Shown()
+    if not page.rotation:
+        shown = pictures.of_page(page, layer, _rules_of(page), page_drawings.of_page(page))
+    # What an author leaves out as an ornament needs no mark.
+    shown = shown.at_least(plain_pages.FIGURE_SHARE * layer.width * layer.height)
+    return _findings(text, layer, left_out, shown, has_latex=bool(tagged.latex))
+
+
+def _findings(
+    text: str,
+    layer: TextLayer,
+    left_out: Sequence[Box],
+    shown: pictures.Shown,
+    changed: Sequence[Box] = (),
+    *,
+    has_latex: bool = False,
+) -> tuple[Finding, ...]:
+    return (
+        *witnesses.of_page(text, layer.words, left_out, has_latex=has_latex),
+        *figure_witness.of_page(text, layer, shown, left_out, changed, has_latex=has_latex),
+    )
 
 
 def _without(parts: Sequence[str], text: str) -> str:
@@ -439,7 +487,7 @@ def label_document(
             status = LabelStatus.TOO_LARGE if isolation.is_memory_error(error) else LabelStatus.ERROR
             yield LabelledPage(row_without_label(document, page, status, f"{type(error).__name__}: {error}"[:300]))
             continue
-        yield LabelledPage(_write_label(document, page, read), read.ends, read.ocr_seconds)
+        yield LabelledPage(_write_label(document, page, read, settings.agreement), read.ends, read.ocr_seconds)
 
 
 def _without_text(document: str, pages: Sequence[int], first: int) -> Iterator[str | LabelledPage]:
@@ -450,7 +498,7 @@ def _without_text(document: str, pages: Sequence[int], first: int) -> Iterator[s
         yield LabelledPage(_write_label(document, page, PageText("", 1.0, 0.0, 0, 0)))
 
 
-def _write_label(document: str, page: int, read: PageText) -> LabelRow:
+def _write_label(document: str, page: int, read: PageText, image_reader: str = "") -> LabelRow:
     files.write_bytes(layout.page_label(document, page), read.text.encode(), durable=False)
     return row_of(
         document,
@@ -466,9 +514,14 @@ def _write_label(document: str, page: int, read: PageText) -> LabelRow:
         agreement=read.agreement,
         tables_read=read.tables,
         disagreements=image_witness.to_json(read.disagreements),
-        message=image_witness.in_words(read.disagreements, page),
+        message="; ".join(
+            filter(None, [image_witness.in_words(read.disagreements, page), unread.in_words(read.not_said)])
+        ),
         is_tagged=read.is_tagged,
         findings=read.findings,
+        image_reader=image_reader,
+        size_pt=read.size_pt,
+        cuts=cuts.as_text(read.cuts),
     )
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scribetune.core import files, layout
-from scribetune.labels import agreement, witnesses
+from scribetune.labels import agreement, doubts
+from scribetune.labels.doubts import Finding
 from scribetune.labels.tables import agreement as table_agreement
-from scribetune.labels.witnesses import Finding
 
 
 class LabelStatus(StrEnum):
@@ -47,9 +47,14 @@ class LabelRow:
         status: A `LabelStatus`.
         message: Why, in plain words; of a label that can be used, which of its tables are doubted.
         is_tagged: Whether tags of the PDF say what is on the page.
-        words_lost: Words of the page that the label has nowhere. This and the next twelve are counts of `witnesses`,
+        words_lost: Words of the page that the label has nowhere. This and the next fourteen are counts of `witnesses`,
             which say what they mean; -1 where they were not asked.
-        findings: Some of these places, as `witnesses.as_text` writes them.
+        findings: Some of these places, as `doubts.as_text` writes them.
+        image_reader: Who reads page images of the build, or a sample of them: "rapidocr", "tesseract", "none" (it is
+            not asked for) or "absent" (rapidocr is not installed); "" where the machine wrote no label.
+        width_pt: Of the page, in points that places are in; 0 where it is not known.
+        height_pt: The same.
+        cuts: Where a long page can be cut across (`labels.cuts`); "" where it was not asked, or nowhere.
         continues: The table on the page before that the first one of this page goes on with: "p0002-t1"; "" for none.
     """
 
@@ -80,6 +85,7 @@ class LabelRow:
     phrases_torn: int = -1
     lines_torn: int = -1
     order_breaks: int = -1
+    sentences_cut: int = -1
     lines_woven: int = -1
     values_parted: int = -1
     cells_astray: int = -1
@@ -87,8 +93,13 @@ class LabelRow:
     columns_split: int = -1
     headings_in_tables: int = -1
     marks_in_words: int = -1
+    figures_astray: int = -1
     findings: str = ""
     continues: str = ""
+    image_reader: str = ""
+    width_pt: float = 0.0
+    height_pt: float = 0.0
+    cuts: str = ""
 
 
 def row_of(
@@ -111,6 +122,9 @@ def row_of(
     message: str = "",
     is_tagged: bool = False,
     findings: Sequence[Finding] | None = None,
+    image_reader: str = "",
+    size_pt: tuple[float, float] = (0.0, 0.0),
+    cuts: str = "",
 ) -> LabelRow:
     """Return the row of a label, which lies, or will lie, below data/labels; `empty` says why it may have no text."""
     return LabelRow(
@@ -135,9 +149,13 @@ def row_of(
         status=LabelStatus.OK if text else LabelStatus.NO_TEXT,
         message="; ".join(filter(None, [message, *table_agreement.in_words(tables_read)])) if text else empty,
         is_tagged=is_tagged,
-        **({} if findings is None else witnesses.counts(findings)),
-        findings=witnesses.as_text(findings or ()),
+        **({} if findings is None else doubts.counts(findings)),
+        findings=doubts.as_text(findings or ()),
         continues="",
+        image_reader=image_reader,
+        width_pt=round(size_pt[0], 2),
+        height_pt=round(size_pt[1], 2),
+        cuts=cuts,
     )
 
 

@@ -13,6 +13,7 @@ _TOUCHING = 1.0
 _MANY_BOXES = 1_000
 _SLOPE = 8.0  # points, both ways: less is a sign in a cell, or a rounded corner
 _STROKES = 0.3  # for each text
+_SHORT = 8.0  # points
 _SLANT = 0.7  # points, both ways: the head of an arrow
 
 
@@ -46,6 +47,7 @@ class Rules:
     slanted: tuple[
         Box, ...
     ] = ()  # the boxes of paths with a line that slopes, or with nothing but curves: arrows, dots
+    short: tuple[Box, ...] = ()  # the boxes of short straight strokes: ticks of axes among them
 
     def within(self, box: Box) -> "Rules":
         """Return what lies in, or on the border of, a box; `lines` are all there are."""
@@ -83,6 +85,7 @@ def rules_of(drawings: Iterable[Mapping[str, Any]]) -> Rules:
 
     sloping: list[Box] = []
     slanted: list[Box] = []
+    short: list[Box] = []
     for path in drawings:
         drawn = path.get("color") is not None and "s" in path["type"]
         for item in path["items"]:
@@ -91,14 +94,18 @@ def rules_of(drawings: Iterable[Mapping[str, Any]]) -> Rules:
                 if min(corners[2] - corners[0], corners[3] - corners[1]) > _SLOPE:
                     sloping.append(corners)
             if item[0] == "l" and drawn:
-                add(*_box_of(item[1:3]), is_box=False)
+                stroke = _box_of(item[1:3])
+                add(*stroke, is_box=False)
+                width, height = stroke[2] - stroke[0], stroke[3] - stroke[1]
+                if min(width, height) < _SLANT < max(width, height) <= _SHORT:
+                    short.append(stroke)
             elif item[0] in ("re", "qu"):
                 add(*_box_of(item), is_box=True, drawn=drawn)
         if _is_slanted(path):
             slanted.append(path["rect"])
         _add_walls(path, lines, shading)
     walls = (lines.walls(), shading.walls())
-    return Rules(tuple(horizontal), tuple(vertical), tuple(edges), *walls, tuple(sloping), tuple(slanted))
+    return Rules(tuple(horizontal), tuple(vertical), tuple(edges), *walls, tuple(sloping), tuple(slanted), tuple(short))
 
 
 def _is_slanted(path: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from scribetune.core import isolation
 from scribetune.labels import plain_pages
 from scribetune.labels.page_blocks import Kind, PageBlock
+from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables.cells import Box, union
 from scribetune.labels.text_layer import Line, TextLayer
 
@@ -34,12 +35,22 @@ _FORM = 0.5  # of a page's lines: where more are the same on another page, both 
 _FEW_ROWS = 5
 _WIDE = 2.0  # times a line's height: a gap that divides it
 _NEAR = 2.0  # times a line's height, to the next line of a table
+_BAND_ROWS = 6
+_OVERLAP = 0.3  # of a line's height
+_BAND_PIECES = 4  # in a row of it: there are more in one of a table
+_BAND_NUMBERS = 2  # in a running head: there are more at the axis of a plot
+_FROM_NUMBER = 5.0  # times a line's height, from a number to the text of a running head: a heading stands nearer
+_CELL = 0.35  # of the width of the text: a cell of a table is no wider
+_PICTURE = 0.1  # of the height of a page: a picture among the text, no logo
+_DEEP = 0.17  # of a page's height: how far such rows reach into it
+_APART = 2.0  # times the usual distance of rows
+_RULE = 0.6  # of the width of the text
 _EDGES = (Kind.HEADER, Kind.FOOTER)
 _NUMBERS = re.compile(r"(\d+)")
 _ROMAN = re.compile(r"[ivxl]{1,7}", re.IGNORECASE)
 _ROMAN_DIGITS = {"i": 1, "v": 5, "x": 10, "l": 50}
 _PAGE_NUMBER = re.compile(
-    r"(?:(?:page|pg?\.|seite|s\.|pagina|página|pág\.|str\.|стр\.)\s*)?[-–—]?\s*(?:\d{1,4}|[ivxl]{1,7})\s*[-–—]?"
+    r"(?:(?:page|pg?\.|seite|s\.|pagina|página|pág\.|str\.|стр\.)\s*:?\s*)?[-–—]?\s*(?:\d{1,4}|[ivxl]{1,7})\s*[-–—]?"
     r"(?:\s*(?:/|of|von|de|sur|di|из)\s*\d{1,4})?|第\s*\d{1,4}\s*[页頁](?:\s*[,，/]?\s*共\s*\d{1,4}\s*[页頁])?",
     re.IGNORECASE,
 )
@@ -61,6 +72,7 @@ class Heads:
 
 
 NO_HEADS = Heads()
+NO_RULES = Rules((), (), ())
 
 
 @dataclass(frozen=True)
@@ -154,8 +166,9 @@ class RunningHeads:
             for number in range(max(0, index - _REACH), min(self._pdf.page_count, index + _REACH + 1))
             if number != index and number in self._readable and _are_alike(page, other := self._page(number))
         ]
+        title = Heads().title if index else _LARGE * page.size
         if not page.rows or not near:
-            return Heads()
+            return Heads(title=title)
         counts = [sum(_repeats(row, other, distance) for distance, other in near) for row in page.rows]
         needed = 2 if len(near) >= _REACH else 1
 
@@ -181,14 +194,14 @@ class RunningHeads:
                 bottom = row.box[1]
             elif not in_margin:
                 break
-        title = Heads().title if index else _LARGE * page.size
-        return Heads(top, bottom, are_compared=True, title=title) if top < bottom else Heads()
+        return Heads(top, bottom, are_compared=True, title=title) if top < bottom else Heads(title=title)
 
 
-def with_own(heads: Heads, layer: TextLayer) -> Heads:
+def with_own(heads: Heads, layer: TextLayer, rules: Rules = NO_RULES, pictures: Sequence[Box] = ()) -> Heads:
     """Return running heads with those that the page's own text layer shows by their form.
 
-    Three pieces without a number pass for one only where there is no other page to compare this one with.
+    Text at the edge of a picture belongs to it. Three pieces without a number pass for one only where there is no other
+    page to compare this one with.
     """
     pieces = [_Piece(line.text, line.box, line.size) for line in layer.lines if line.horizontal and line.text]
     rows = _rows(pieces)
@@ -200,7 +213,121 @@ def with_own(heads: Heads, layer: TextLayer) -> Heads:
         top = max(top, rows[0].box[3])
     if rows[-1].box[1] > (1 - _ALONE) * layer.height and _stands_apart(rows[: -_FEW_ROWS - 1 : -1], size, by_number):
         bottom = min(bottom, rows[-1].box[1])
-    return replace(heads, top=top, bottom=bottom)
+    for is_head in (True, False):
+        side = _Side(rows if is_head else rows[::-1], size, layer, rules, pictures, is_head, by_number)
+        count = side.band()
+        if count and side.is_head:
+            top = max(top, *(row.box[3] for row in rows[:count]))
+        elif count:
+            bottom = min(bottom, *(row.box[1] for row in rows[-count:]))
+    return replace(heads, top=top, bottom=bottom) if top < bottom else heads
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The upper or lower end of a page by itself."""
+
+    rows: Sequence[_Row]  # from the edge inwards
+    size: float  # of the text
+    layer: TextLayer
+    rules: Rules
+    pictures: Sequence[Box]
+    is_head: bool
+    is_compared: bool  # with other pages
+
+    def band(self) -> int:
+        """Return how many rows from the edge are running heads, or feet: apart from the text, and of their form.
+
+        Heads end at the first rule below them, where there is one.
+        """
+        by_gap = 0
+        for count in range(1, min(_BAND_ROWS, len(self.rows) - _FEW_ROWS) + 1):
+            row = self.rows[count - 1]
+            depth = row.box[3] if self.is_head else self.layer.height - row.box[1]
+            if depth > _DEEP * self.layer.height or (count > 1 and self._gap(count - 1) < -_OVERLAP * row.height):
+                break  # rows that overlap are of a formula, or a plot
+            is_ruled = self._is_ruled(count)
+            is_apart = is_ruled or (not by_gap and self._gap(count) > self._far)
+            if is_apart and self._is_band(count, is_ruled=is_ruled) and not self._is_at_picture(count):
+                if is_ruled or not self.is_head:
+                    return count
+                by_gap = count
+        return by_gap
+
+    def _gap(self, count: int) -> float:
+        one, two = self.rows[count - 1], self.rows[count]
+        return two.box[1] - one.box[3] if self.is_head else one.box[1] - two.box[3]
+
+    def _is_at_picture(self, count: int) -> bool:
+        """Whether a picture that stands mostly among the text begins within or just behind the first rows."""
+        for _, y0, _, y1 in self.pictures:
+            edge = self.rows[count - 1].box[3 if self.is_head else 1]
+            gap, reach = (y0 - edge, y1 - edge) if self.is_head else (edge - y1, edge - y0)
+            if gap < self._far and reach > _PICTURE * self.layer.height:
+                return True
+        return False
+
+    @cached_property
+    def _far(self) -> float:
+        """The least distance between a band and the text: more than lines and paragraphs have between them."""
+        gaps = [self._gap(count) for count in range(1, len(self.rows))]
+        return max(_APART * median(gaps), 0.8 * median(row.height for row in self.rows))
+
+    @cached_property
+    def _text(self) -> Box:
+        return union([row.box for row in self.rows])
+
+    def _is_ruled(self, count: int) -> bool:
+        """Whether a rule across the text divides the first rows from the others."""
+        one, two = self.rows[count - 1].box, self.rows[count].box
+        low, high = (one[3], two[1]) if self.is_head else (two[3], one[1])
+        least = _RULE * (self._text[2] - self._text[0])
+        slack = 0.25 * (one[3] - one[1])
+        return any(
+            low - slack <= rule.at <= high + slack and rule.end - rule.start > least for rule in self.rules.horizontal
+        )
+
+    def _is_band(self, count: int, *, is_ruled: bool) -> bool:
+        band, others = self.rows[:count], self.rows[count : count + _FEW_ROWS - 1]
+        width = self._text[2] - self._text[0]
+        cells = [row for row in others if all(piece.box[2] - piece.box[0] < _CELL * width for piece in row.pieces)]
+        if len(band[-1].pieces) > 1 and any(_has_columns(band[-1].pieces, row.pieces) for row in cells):
+            return False
+        if any(row.size <= 1.05 * self.size and _is_filled(row, width) for row in band):
+            return False
+        if any(len(row.pieces) > _BAND_PIECES for row in band):
+            return False
+        numbers = sum(self._is_number(row, piece) for row in band for piece in row.pieces)
+        if numbers:
+            return numbers <= _BAND_NUMBERS
+        is_spread = any(len(row.pieces) > 1 and self._is_wide(row) for row in band)
+        if max(row.size for row in band) > _LARGE * self.size or not is_spread or not self._is_near_edge(band[-1]):
+            return False
+        return (is_ruled and count <= 2) or (count == 1 and not self.is_compared)
+
+    def _is_near_edge(self, row: _Row) -> bool:
+        return row.box[3] < _ALONE * self.layer.height or row.box[1] > (1 - _ALONE) * self.layer.height
+
+    def _is_wide(self, row: _Row) -> bool:
+        x0, x1 = self._text[0], self._text[2]
+        return row.box[0] - x0 < _WIDE * row.height and x1 - row.box[2] < _WIDE * row.height
+
+    def _is_number(self, row: _Row, piece: _Piece) -> bool:
+        """Whether a piece is a page's number: of others, a heading has one before it."""
+        if not _PAGE_NUMBER.fullmatch(piece.text):
+            return False
+        if not piece.text.strip("-– ").isdecimal() or len(row.pieces) == 1:
+            return True
+        if piece not in (row.pieces[0], row.pieces[-1]):
+            return False
+        other = row.pieces[1] if piece is row.pieces[0] else row.pieces[-2]
+        gap = max(other.box[0] - piece.box[2], piece.box[0] - other.box[2])
+        return not self.is_head or self._is_wide(row) or gap > _FROM_NUMBER * row.height
+
+
+def _is_filled(row: _Row, width: float) -> bool:
+    """Whether a row is a full line of text."""
+    return len(row.pieces) == 1 and row.box[2] - row.box[0] > 0.8 * width
 
 
 def without_tables(heads: Heads, tables: Iterable[Box], lines: Sequence[Line]) -> Heads:
@@ -252,7 +379,24 @@ def around(blocks: Sequence[PageBlock], running: Sequence[PageBlock]) -> list[Pa
     beside = [block for block in feet if not _is_level(block)]
     numbers = [block for block in feet if _is_level(block) and block.box[1] < last and block not in running]
     level = [block for block in feet if block not in beside and block not in numbers]
-    return [*by_rows(heads), *body, *beside, *by_rows(level), *numbers]
+    within = [block for block in body if block.kind is Kind.FIGURE and not block.lines and _is_above(block, heads)]
+    body = [block for block in body if block not in within]
+    return [*_with_pictures(by_rows(heads), within), *body, *beside, *by_rows(level), *numbers]
+
+
+def _is_above(picture: PageBlock, heads: Sequence[PageBlock]) -> bool:
+    """Whether a picture, a logo, stands no lower than running heads do."""
+    return picture.box[3] <= max((block.box[3] for block in heads), default=float("-inf"))
+
+
+def _with_pictures(heads: Sequence[PageBlock], pictures: Sequence[PageBlock]) -> list[PageBlock]:
+    """Return running heads with pictures before what stands below their middle."""
+    made = list(heads)
+    for picture in pictures:
+        middle = (picture.box[1] + picture.box[3]) / 2
+        at = next((n for n, block in enumerate(made) if block.lines and block.box[1] > middle), len(made))
+        made.insert(at, picture)
+    return made
 
 
 def _is_level(block: PageBlock) -> bool:
@@ -368,7 +512,7 @@ def _stands_apart(rows: Sequence[_Row], size: float, by_number: bool) -> bool:
     """Whether the first of some rows, the outermost of a page, is a running head or foot; `by_number` alone."""
     row, beside = rows[:2]
     pieces = row.pieces
-    if row.size > _TITLE * size:
+    if row.size > _TITLE * size or len(pieces) > _BAND_PIECES:
         return False
     if len(pieces) == 1:
         gap = max(beside.box[1] - row.box[3], row.box[1] - beside.box[3])

@@ -4,13 +4,13 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.core.progress import bar, counting
+from scribetune.core.progress import Advance, bar
 from scribetune.documents.inputs import Document, DocumentStatus
 from scribetune.labels import continued_tables, corrections
 from scribetune.labels.continued_tables import PageEnds
@@ -95,9 +95,10 @@ def _labelled_anew(
     ocr: dict[tuple[str, int], float] = {}
     with (
         isolation.Workers(min(workers, len(waiting)), prepare=prepare_worker) as started,
-        bar("Labelling", len(waiting), "documents") as advance,
+        bar("Labelling", sum(len(pages) for _, _, pages in waiting), "pages") as advance,
     ):
-        outcomes = started.run_steps(tasks, counting(advance, LabelledPage, "pages"))
+        count = _Count({document.id: len(pages) for document, _, pages in waiting}, advance)
+        outcomes = started.run_steps(tasks, count.heard, lambda number: count.ended(waiting[number][0].id))
         for (document, key, pages), steps in zip(waiting, outcomes, strict=True):
             labelled = _labelled(document.id, pages, steps)
             lost = [step for step in steps if step.failure]
@@ -110,10 +111,35 @@ def _labelled_anew(
                 logger.warning("%s: %s: %s", document.relative_path, step.failure, step.message)
             ocr.update({(document.id, page.row.page): page.ocr_seconds for page in labelled if page.ocr_seconds})
             files.keep_only(Path(layout.LABELS) / document.id, ".p*.tmp", ())  # of workers killed while they wrote
-            advance(note=document.id)
     os.sync()
     _log_ocr(ocr)
     return records
+
+
+@dataclass
+class _Count:
+    """Moves a bar of pages on as they come: documents end late, the longest begin first."""
+
+    left: dict[str, int]  # pages of each document that did not come yet
+    advance: Advance
+    documents: int = field(init=False)  # of which pages were to come
+
+    def __post_init__(self) -> None:
+        self.documents = len(self.left)
+
+    def heard(self, value: object) -> None:
+        """Count a page that was labelled."""
+        if isinstance(value, LabelledPage):
+            self.left[value.row.document] -= 1
+            self.advance(1, self._note())
+
+    def ended(self, document: str) -> None:
+        """Count the pages of a document that never came: they were lost, or it could not be opened."""
+        lost = self.left.pop(document)
+        self.advance(lost, self._note())
+
+    def _note(self) -> str:
+        return f"{self.documents - len(self.left):,} of {self.documents:,} documents"
 
 
 def _labelled(document: str, pages: Sequence[int], steps: Sequence[isolation.Outcome]) -> list[LabelledPage]:

@@ -7,13 +7,13 @@ sees of a layer that can, `without_unseen` takes out.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from scribetune.labels import line_ends, right_to_left, text_pages
+from scribetune.labels import font_widths, line_ends, right_to_left, text_pages
 from scribetune.labels.tables.cells import Box, Word, union
 from scribetune.text.markdown import is_cjk
 
@@ -141,6 +141,7 @@ def read(page: Any) -> TextLayer:
     lines: list[Line] = []
     hidden: list[Line] = []
     images: list[Box] = []
+    equal = font_widths.equally_wide(span for block in found["blocks"] for span in _spans_of(block))
     for number, block in enumerate(ordered.blocks if ordered else found["blocks"]):
         if block["type"] == 1:
             images.append(_box(block["bbox"]))
@@ -149,7 +150,7 @@ def read(page: Any) -> TextLayer:
             if not any(span["text"].strip() for span in spans):
                 continue
             seen = [s for s in spans if s.get("alpha", 255) or s["font"].startswith(_TYPE3)]
-            made = _line(seen or spans, number, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
+            made = _line(seen or spans, number, equal, horizontal=abs(line["dir"][0]) > _HORIZONTAL)
             if made.text:  # characters of no meaning are blanks
                 (lines if seen else hidden).append(made)
     if not ordered and any(_has_no_size(span) for block in found["blocks"] for span in _spans_of(block)):
@@ -346,7 +347,7 @@ def _with_pieces_joined(lines: Sequence[Line]) -> list[Line]:
     return made
 
 
-def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> Line:
+def _line(spans: Sequence[dict[str, Any]], block: int, equal: Collection[str] = (), *, horizontal: bool) -> Line:
     if horizontal:
         spans = [_with_size(span) for span in spans]
     raised = _raised(spans) if horizontal else [False] * len(spans)
@@ -358,7 +359,7 @@ def _line(spans: Sequence[dict[str, Any]], block: int, *, horizontal: bool) -> L
             span["size"],
             bool(span["flags"] & _BOLD),
             bool(span["flags"] & _ITALIC),
-            is_mono(span),
+            is_mono(span) or span["font"] in equal,
             raised[number],
             bool(_MATH_FONT.search(span["font"])),
             lowered[number],

@@ -22,6 +22,8 @@ _ROW = 16.0  # points: lines are looked up by rows of this height
 _SAME_ROW = 0.25  # of a line's height
 _MOST_WORDS = 4000  # more are a map: a second of time
 _TEXT, _IMAGE, _GROUP, _DRAWING = 0, 1, 2, 3  # MuPDF's kinds of blocks: FZ_STEXT_BLOCK_TEXT, _IMAGE, _STRUCT, _VECTOR
+_HYPHENS = re.compile("[-\u2010][-\u00ad\u2010]+")
+_NO_WIDTH = 0.01  # points
 _LEADER = re.compile("([\ue000-\uf8ff\ufffd])\\1{5,}")
 
 
@@ -116,6 +118,7 @@ def prepared(found: Any, page: Any) -> Any:
     Its dictionaries give images without their data. Without a page (None) there are no drawings.
     """
     _say_symbols(found)
+    _keep_one_hyphen(found)
     accents.compose(found)
     if page is not None:
         underscores.compose(found, page)
@@ -139,6 +142,39 @@ def _say_symbols(found: Any) -> None:
                         char.c = ord(written)
                     char = char.next
         at = mupdf.ll_fz_stext_page_block_iterator_next_dfs(at)
+
+
+def _keep_one_hyphen(found: Any) -> None:
+    """Change a pymupdf.TextPage: one hyphen where a font says of one that it is several: "-", soft and U+2010.
+
+    MuPDF gives the first its width and the others none.
+    """
+    from pymupdf import mupdf
+
+    if not _HYPHENS.search(found.extractText()):
+        return
+    at = mupdf.ll_fz_stext_page_block_iterator_begin_dfs(found.this.m_internal)
+    while not mupdf.ll_fz_stext_page_block_iterator_eod_dfs(at):
+        if at.block.type == _TEXT:
+            for line in mupdf.FzStextBlock(at.block):
+                _drop_hyphens(line.m_internal)
+        at = mupdf.ll_fz_stext_page_block_iterator_next_dfs(at)
+
+
+def _drop_hyphens(line: Any) -> None:
+    from pymupdf import mupdf
+
+    before = line.first_char
+    char = before.next if before else None
+    while char:
+        width = abs(char.quad.ur.x - char.quad.ul.x) + abs(char.quad.ur.y - char.quad.ul.y)
+        if width < _NO_WIDTH and _HYPHENS.fullmatch(chr(before.c) + chr(char.c)):
+            before.next = char.next
+            mupdf.ll_fz_drop_font(char.font)  # each character holds its font until its page goes
+        else:
+            before = char
+        char = before.next
+    line.last_char = before
 
 
 def without_image_data(found: Any) -> Any:

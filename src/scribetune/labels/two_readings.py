@@ -1,23 +1,22 @@
 """Scans read by two readers that share nothing: a line is trusted where both say the same, letter by letter.
 
-The first is `image_reading`; the second is Tesseract where it is installed, line by line, else the first once more with
-more of the page around each line, where only what is certain counts. Blanks need not be the same.
+What misleads both of them counts for nothing (`agreed_lines`). The first is `image_reading`; the second is Tesseract
+where it is installed, line by line, else the first once more with more of the page around each line, where only what is
+certain counts. Blanks need not be the same.
 """
 
-import os
 import shutil
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from scribetune.core import isolation
-from scribetune.labels import image_reading, reading_order, text_layer
-from scribetune.labels.tables.cells import Box
+from scribetune.labels import agreed_lines, image_reading, reading_order, scanned_words, text_layer
+from scribetune.labels.image_reading import ReadText
+from scribetune.labels.tables.cells import Box, Word
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +30,9 @@ BY_TWO, BY_ONE = "rapidocr and tesseract", "rapidocr, twice"
 _CERTAIN = 0.95
 _BESIDE = 2.5  # of a line's height: a colon may stand so far behind it
 _AROUND = 0.12  # of its height
+_UPRIGHT = 1.5  # higher than wide by so much: the line runs up or down
 _MARGIN_PX = 12
-_TIMEOUT_S = 600
+_COLONS = (":", "：")
 _END_MARKS = ":.,;"  # that may stand a little apart from a line
 _BESIDES = 0.2  # of their heights that two lines at one height share
 _SAME_ROW = 0.4
@@ -46,26 +46,21 @@ class DoublyRead:
     other: str  # as the second has it
     agrees: bool
     box: Box  # pixels of the image
+    words: tuple[Word, ...] = ()  # as the first reader has them, in pixels; none of lines that run up or down
+    others: tuple[Word, ...] = ()  # as the second has them
+
+
+@dataclass(frozen=True)
+class SecondText:
+    """What the second reader says of an image of a line."""
+
+    text: str  # "" where it reads nothing
+    words: tuple[tuple[float, float, str], ...] = ()  # from left to right: where each begins and ends, in pixels
 
 
 def readers() -> str:
     """Return who reads."""
     return BY_TWO if shutil.which("tesseract") else BY_ONE
-
-
-def of_file(path: str, languages: str) -> list[DoublyRead]:
-    """Read an image file; runs in a worker process.
-
-    Raises:
-        TooLargeError: It has more pixels than are decoded.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return lines_of(image.convert("RGB"), languages)
-    except Image.DecompressionBombError as error:
-        raise isolation.TooLargeError(str(error)) from error
 
 
 def lines_of(image: "Image", languages: str) -> list[DoublyRead]:
@@ -83,22 +78,67 @@ def lines_of(image: "Image", languages: str) -> list[DoublyRead]:
         more = [_wider(place, _AROUND, _AROUND, _AROUND) for place in (*found, *wider.values())]
         again = [image_reading.text_of(image_reading.cut_out(image, place)) for place in more]
         both = zip(first, again, strict=True)
-        second = [other.text if min(one.least, other.least) >= _CERTAIN else "" for one, other in both]
+        second = [SecondText(other.text if min(one.least, other.least) >= _CERTAIN else "") for one, other in both]
     at = {number: len(found) + place for place, number in enumerate(wider)}
     lines = []
+    colons = []
     for number, corners in enumerate(found):
-        text, others = first[number].text.strip(), [second[number]]
-        if number in at:
-            with_ends = first[at[number]].text.strip()
-            if Counter(_letters(with_ends)) - Counter(_letters(text)) - Counter(_END_MARKS * len(with_ends)):
-                with_ends = text  # a rule read as a 1, or another line's letters
-            # What stands beside it is a part of the line where the first reader says so, else dirt.
-            others = [second[at[number]], *others] if _letters(with_ends) == _letters(text) else [second[at[number]]]
-            text = with_ends
-        agreed = [other for other in others if _letters(other) == _letters(text)]
-        if text or any(others):
-            lines.append(DoublyRead(text, [*agreed, *others][0], bool(agreed), image_reading.around(corners)))
-    return lines
+        ends = at.get(number)
+        line = _line((first[number], second[number]), (first[ends], second[ends]) if ends is not None else None)
+        if line is not None:
+            box = image_reading.around(corners)
+            own = second[number].words, cuts[number].width
+            lines.append(_with_words(replace(line, box=box), first[number], *own, pixels))
+            colons.append(agreed_lines.colons_beside(box, *_beside(corners, found), pixels))
+    return [
+        replace(line, agrees=line.agrees and all(_is_read(place, line, lines) for place in places if place is not None))
+        for line, places in zip(lines, colons, strict=True)
+    ]
+
+
+def _line(read: "tuple[ReadText, SecondText]", with_ends: "tuple[ReadText, SecondText] | None") -> DoublyRead | None:
+    """Put the readings of a line together, those of it with what stands beside it too; None where nothing is read."""
+    (one, other), text, others = read, read[0].text.strip(), [read[1]]
+    if with_ends is not None:
+        longer = with_ends[0].text.strip()
+        if Counter(_letters(longer)) - Counter(_letters(text)) - Counter(_END_MARKS * len(longer)):
+            longer = text  # a rule read as a 1, or another line's letters
+        # What stands beside it is a part of the line where the first reader says so, else dirt.
+        others = [with_ends[1], other] if _letters(longer) == _letters(text) else [with_ends[1]]
+        one = one if longer == text else with_ends[0]
+        text = longer
+    agreed = [said for said in others if _letters(said.text) == _letters(text)]
+    if not text and not any(said.text for said in others):
+        return None
+    agrees = bool(agreed) and not agreed_lines.is_doubtful(text, one.least)
+    return DoublyRead(text, [*agreed, *others][0].text, agrees, (0.0, 0.0, 0.0, 0.0))
+
+
+def _is_read(place: float, line: DoublyRead, lines: Sequence[DoublyRead]) -> bool:
+    """Whether a colon that is seen beside a line, so far from the left, is read at the end of a text in that row."""
+    far = _BESIDE * (line.box[3] - line.box[1])
+    row = (other for other in lines if _are_beside(other.box, line.box))
+    return any(
+        (other.text[-1:] in _COLONS and other.box[0] < place < other.box[2] + far)
+        or (other.text[:1] in _COLONS and other.box[0] - far < place < other.box[2])
+        for other in row
+    )
+
+
+def _with_words(
+    line: DoublyRead,
+    read: ReadText,
+    others: Sequence[tuple[float, float, str]],
+    width: int,
+    pixels: "NDArray[np.uint8]",
+) -> DoublyRead:
+    """Return a line with the words of both readers where they stand; those of the second are on a cut of that width."""
+    x0, y0, x1, y1 = line.box
+    if y1 - y0 > _UPRIGHT * (x1 - x0) and len(line.text) > 1:
+        return line
+    scale = (x1 - x0) / max(1, width)
+    placed = (Word(x0 + left * scale, y0, x0 + right * scale, y1, text) for left, right, text in others)
+    return replace(line, words=tuple(scanned_words.of_line(read, line.box, pixels)), others=tuple(placed))
 
 
 def _letters(text: str) -> str:
@@ -113,15 +153,7 @@ def _with_ends(corners: "Corners", all_lines: Sequence["Corners"], pixels: "NDAr
     height = bottom - top
     if height >= right - left:
         return None
-    before = after = _BESIDE * height
-    for other in all_lines:
-        x0, y0, x1, y1 = image_reading.around(other)
-        if other is corners or min(bottom, y1) - max(top, y0) < _BESIDES * min(height, y1 - y0):
-            continue
-        if x0 >= right - height / 2:
-            after = min(after, max(0.0, x0 - right))
-        elif x1 <= left + height / 2:
-            before = min(before, max(0.0, left - x1))
+    before, after = _beside(corners, all_lines)
     rows = slice(max(0, int(top + height / 5)), max(1, int(bottom - height / 10)))
     inside = pixels[rows, max(0, int(left)) : int(right)]
     if not inside.size:
@@ -140,6 +172,22 @@ def _with_ends(corners: "Corners", all_lines: Sequence["Corners"], pixels: "NDAr
     )  # fmt: skip
 
 
+def _beside(corners: "Corners", all_lines: Sequence["Corners"]) -> tuple[float, float]:
+    """Return how far to the left, and to the right, of a line something may stand that belongs to it, in pixels."""
+    left, top, right, bottom = image_reading.around(corners)
+    height = bottom - top
+    before = after = _BESIDE * height
+    for other in all_lines:
+        x0, y0, x1, y1 = image_reading.around(other)
+        if other is corners or min(bottom, y1) - max(top, y0) < _BESIDES * min(height, y1 - y0):
+            continue
+        if x0 >= right - height / 2:
+            after = min(after, max(0.0, x0 - right))
+        elif x1 <= left + height / 2:
+            before = min(before, max(0.0, left - x1))
+    return before, after
+
+
 def _wider(corners: "Corners", above: float, before: float, after: float) -> "Corners":
     """Return a line with more around it, in shares of its height."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
@@ -155,8 +203,8 @@ def _wider(corners: "Corners", above: float, before: float, after: float) -> "Co
     )
 
 
-def _by_tesseract(cuts: Sequence["Image"], languages: str) -> list[str]:
-    """Read images of lines with Tesseract; "" where it reads nothing."""
+def _by_tesseract(cuts: Sequence["Image"], languages: str) -> list[SecondText]:
+    """Read images of lines with Tesseract."""
     from PIL import Image
 
     if not cuts:
@@ -168,15 +216,18 @@ def _by_tesseract(cuts: Sequence["Image"], languages: str) -> list[str]:
             framed.paste(cut.convert("L"), (_MARGIN_PX, _MARGIN_PX))
             names.append(str(Path(folder) / f"{number}.png"))
             framed.save(names[-1], compress_level=1)
-        listed = Path(folder) / "lines.txt"
-        listed.write_text("\n".join(names), encoding="utf-8")
-        read = subprocess.run(  # noqa: S603
-            ["tesseract", str(listed), "stdout", "--psm", "7", "-l", languages, "--dpi", "150"],  # noqa: S607
-            capture_output=True, timeout=_TIMEOUT_S, check=True,
-            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
-        )  # fmt: skip
-    texts = [" ".join(text.split()) for text in read.stdout.decode("utf-8", "replace").split("\f")]
-    return [*texts, *[""] * len(cuts)][: len(cuts)]
+        found = scanned_words.by_tesseract(names, languages, scanned_words.ONE_LINE)
+    said: dict[int, list[scanned_words.TesseractWord]] = {}
+    for word in found:
+        said.setdefault(word.page, []).append(word)
+    return [_said(said.get(number, ())) for number in range(1, len(cuts) + 1)]
+
+
+def _said(words: Sequence[scanned_words.TesseractWord]) -> SecondText:
+    return SecondText(
+        " ".join(word.text for word in words),
+        tuple((word.box[0] - _MARGIN_PX, word.box[2] - _MARGIN_PX, word.text) for word in words if word.is_word),
+    )
 
 
 def in_order(lines: Sequence[DoublyRead]) -> list[list[DoublyRead]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from scribetune.labels import page_drawings
 from scribetune.labels.tables.cells import Box
 
 _SYNTHETIC = 4  # MuPDF's FZ_STEXT_SYNTHETIC: a blank that it has put there
@@ -80,10 +81,10 @@ _found: WeakKeyDictionary[Any, tuple[object, ShortRules]] = WeakKeyDictionary()
 
 def _short_rules_on(page: Any) -> ShortRules:
     """Return a page's short rules, asked for once until it is turned: its text is read several times."""
-    state = (page.rotation, tuple(page.get_contents()))
+    state = page_drawings.state_of(page)
     known = _found.get(page)
     if known is None or known[0] != state:
-        known = _found[page] = (state, short_rules(page.get_cdrawings()))
+        known = _found[page] = (state, short_rules(page_drawings.of_page(page)))
     return known[1]
 
 

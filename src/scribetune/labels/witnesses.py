@@ -6,15 +6,16 @@ on with the one above it; what stands above is read before what stands below, an
 name beside it; a column of a table is a column on the page, a row a row. Every word is there once.
 """
 
-import json
+import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
+from scribetune.labels import edge_bands, order_witness
+from scribetune.labels.doubts import MOST_QUOTED, Doubt, Finding
 from scribetune.labels.placed_words import PlacedLabel, Shown, Slot, place, runs_leftwards
 from scribetune.labels.tables.cells import Box, Word, union
 
@@ -22,6 +23,10 @@ _TIGHT = 0.42  # of a line's height: no gap between columns is as narrow
 _PHRASE = 1.0  # of a line's height: words this near are one segment of a line
 _FEW = 10  # words, one of which runs leftwards: a page of such a script
 _GUTTER = 1.5  # of a line's height: a gap that running text has not
+_GUTTER_LINES = 10
+_WIDE = 1.5  # of a usual blank of the page
+_CROSSED = 0.2  # of the gaps of a gutter: lines over both columns
+_BIN = 2.0  # points
 _PITCH = 2.1  # of a line's height, from a line to the next one of its text
 _NEXT_LINE = 1.8  # of a line's height, to the next line of one text
 _FLUSH = 0.3  # of a line's height
@@ -33,46 +38,23 @@ _LIKE_SLOT = 1.0  # of a line's height that a cell may stand off its row
 _MANY = 4  # rows of names without colons: fewer may be two texts side by side
 _SHORT = 0.7  # of the way to the value beside it, that a name fills at most
 _MOSTLY = 0.7
-_MARK_IN_WORD = re.compile(r"^[^\W\d_]*[a-z][!\"#$%}{\u21b5][a-z]{2}|^[\"!#$][a-z]{2,}$|[a-z]\u21b5|\w\u2032?¿\w")
+_MARK_IN_WORD = re.compile(
+    r"^[^\W\d_]*[a-z][!\"#$%}{\u21b5][a-z]{2}|^[\"!#$][a-z]{2,}$|[a-z]\u21b5|\w\u2032?¿\w|\d[à-ž]\d|^ğ\d"
+)
+_CLOSES = re.compile(r'^[^"]+"[^\w"]*$')
+_QUOTED = 30  # words
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
+_PIECE = re.compile("[\u239b-\u23b3\u0338]")  # of a bracket over lines; a stroke through the sign beside it
 _GUESS = 3.0  # heights of a line: how far the place of a word within text without blanks may be off
 _LEAST_ROWS = 3
+_CAPTION = re.compile(r"(?:fig|abb|tab|list|chart|algo)|[图圖図表]\d?$", re.IGNORECASE)
+_AGAINST = 2  # segments: one may be a mark of a list, a label of a picture
 _OFF = 0.7  # of a line's height: further from the next row than any row of the table
 _SECTION = re.compile(r"(?:ABSCHNITT|SECTION|RUBRIQUE)?\s*\d{1,2}(?: \d{1,2}){1,2} [^\W\d_]{3}")
 _SIZES = 1.8  # times as high: no line of the same text
 _LARGER = 1.2  # times the height of the other cells
 _MOST_BETWEEN = 8  # written words: what stands between two close words on the page is short
-_MOST_QUOTED = 40  # characters
-_MOST_TOLD = 3  # findings of a kind
 _SENTENCE_ENDS = ".:;!?。：；！？"
-
-
-class Doubt(StrEnum):
-    """What a page says against its label; the name of its count in the manifest."""
-
-    LOST = "words_lost"
-    SURPLUS = "words_surplus"
-    CUT = "words_cut"
-    TORN = "phrases_torn"
-    FLOW = "lines_torn"
-    ORDER = "order_breaks"
-    WOVEN = "lines_woven"
-    PARTED = "values_parted"
-    ASTRAY = "cells_astray"
-    MERGED = "cells_merged"
-    SPLIT = "columns_split"
-    HEADING = "headings_in_tables"
-    MARKS = "marks_in_words"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One place that speaks against a label."""
-
-    doubt: Doubt
-    page: str  # what the page reads there
-    label: str  # what the label has instead, "" where it has nothing
-    box: Box  # in points of the page
 
 
 def of_page(
@@ -85,15 +67,18 @@ def of_page(
     placed = place(label, words, left_out, has_latex=has_latex)
     if not placed.shown or not placed.written:
         return ()
-    witness = _Witness(placed)
+    paragraphs = order_witness.paragraphs_of(placed)
+    witness = _Witness(placed, order_witness.notes_of(paragraphs))
     found = [
         *(finding for finding in (*witness.lost(), *witness.surplus()) if not _touches(finding.box, left_out)),
         *witness.cut(),
         *witness.torn(),
         *witness.lines_torn(),
         *witness.order_breaks(),
+        *witness.bands_torn(),
         *witness.woven(),
         *witness.parted(),
+        *order_witness.of_paragraphs(paragraphs, placed),
     ]
     for table in _Tables(placed).all():
         found += [*table.astray(), *table.merged(), *table.split(), *table.headings()]
@@ -104,25 +89,15 @@ def _marks_in(words: Sequence[Word], label: str) -> Iterator[Finding]:
     """Yield words with marks among their letters that no writing has there, and those with private characters.
 
     These come of fonts that call ligatures and symbols something else. A private character that the label lacks was a
-    bullet.
+    bullet. Pieces of brackets, and strokes through signs, are left of formulas that were not read. A quotation that is
+    closed some words later begins with a mark rightly.
     """
-    for word in words:
-        private = _PRIVATE.search(word.text)
+    for number, word in enumerate(words):
+        if word.text.startswith('"') and any(map(_CLOSES.search, (w.text for w in words[number + 1 :][:_QUOTED]))):
+            continue
+        private = _PRIVATE.search(word.text) or _PIECE.search(word.text)
         if _MARK_IN_WORD.search(word.text) or (private and private.group() in label):
             yield Finding(Doubt.MARKS, word.text, word.text, word.box)
-
-
-def counts(findings: Sequence[Finding]) -> dict[str, int]:
-    """Return how many findings there are of each kind, by its column in the manifest."""
-    found = Counter(finding.doubt for finding in findings)
-    return {doubt.value: found[doubt] for doubt in Doubt}
-
-
-def as_text(findings: Sequence[Finding]) -> str:
-    """Write the first findings of each kind down: a JSON list of [kind, page, label, x0, y0, x1, y1], "" for none."""
-    kept = [f for doubt in Doubt for f in [f for f in findings if f.doubt is doubt][:_MOST_TOLD]]
-    told = [[f.doubt.value, f.page[:_MOST_QUOTED], f.label[:_MOST_QUOTED], *map(round, f.box)] for f in kept]
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")) if told else ""
 
 
 def _touches(box: Box, others: Sequence[Box]) -> bool:
@@ -150,11 +125,13 @@ class _Segment:
 
 
 class _Witness:
-    def __init__(self, placed: PlacedLabel) -> None:
+    def __init__(self, placed: PlacedLabel, notes: Container[int] = ()) -> None:
         self._placed = placed
+        self._notes = notes  # paragraphs that may come after the text of all columns
         self._shown, self._written, self._at = placed.shown, placed.written, placed.position
         self._is_leftwards = _FEW * sum(runs_leftwards(word.text) for word in self._shown) > len(self._shown)
         self._often = Counter(word.text for word in self._shown)
+        self._gutters = self._narrow_gutters()
         self._segments = list(self._made())
         self._below = self._next_below(_PITCH)
         self._beside = self._next_beside()
@@ -283,9 +260,36 @@ class _Witness:
                 one, other = self._segments[first], self._segments[second]
                 if self._is_anywhere(one) or self._is_anywhere(other):
                     continue
+                if not is_column and self._written[self._at[one.words[0]]].paragraph in self._notes:
+                    continue
                 if other.at < one.at and (is_column or one.table == other.table):
                     a, b = self._at[one.words[0]], self._at[other.words[0]]
                     yield self._finding(Doubt.ORDER, one.words[0], other.words[0], a, b)
+
+    def bands_torn(self) -> Iterator[Finding]:
+        """Lines of a band at the upper or lower edge of the text that the label has within what it is apart from."""
+        boxes = [segment.box for segment in self._segments]
+        for is_head in () if self._is_leftwards else (True, False):
+            count, order = edge_bands.first_band(boxes, is_head=is_head)
+            band = [self._segments[number] for number in order[:count]]
+            if any(_CAPTION.match(self._shown[segment.words[0]].text) for segment in band):
+                continue  # columns that begin with pictures
+            others = [
+                self._segments[number] for number in order[count:] if not self._is_anywhere(self._segments[number])
+            ]
+            for one in (segment for segment in band if not self._is_anywhere(segment)):
+                # A column may begin beside a picture, or end with a note.
+                has_beside = is_head and any(other.box[2] < one.box[0] for other in band)
+                against = [
+                    other
+                    for other in others
+                    if (other.at < one.at if is_head else one.at < other.at)
+                    and (has_beside or (other.box[2] > one.box[0] if is_head else other.box[0] < one.box[2]))
+                ]
+                if len(against) >= _AGAINST:
+                    first, second = (one, against[0]) if is_head else (against[0], one)
+                    a, b = self._at[first.words[0]], self._at[second.words[0]]
+                    yield self._finding(Doubt.ORDER, first.words[0], second.words[0], a, b)
 
     def _is_anywhere(self, segment: _Segment) -> bool:
         """Whether a segment is a number, of the page or the line, or one word that the page has elsewhere too."""
@@ -388,7 +392,27 @@ class _Witness:
 
     def _is_close(self, before: int, after: int) -> bool:
         left, right = self._shown[before], self._shown[after]
-        return right.box[0] - left.box[2] <= _PHRASE * min(left.height, right.height)
+        is_near = right.box[0] - left.box[2] <= _PHRASE * min(left.height, right.height)
+        return is_near and self._gutters.isdisjoint(_bins(left.box[2], right.box[0]))
+
+    def _narrow_gutters(self) -> frozenset[int]:
+        """Return where columns stand as close as words may: many lines have a wide gap there, hardly one a word.
+
+        Wide beside the blanks of the page: lines of the same words have those one below the other too.
+        """
+        beside = [(self._shown[before], self._shown[after]) for before, after in self._placed.right.items()]
+        found = [(right.box[0] - left.box[2], left, right) for left, right in beside]
+        blanks = [gap for gap, left, right in found if 0.0 < gap <= _PHRASE * min(left.height, right.height)]
+        blank = median(blanks) if blanks else 0.0
+        gaps: Counter[int] = Counter()
+        for gap, left, right in found:
+            if gap > max(_TIGHT * min(left.height, right.height), _WIDE * blank):
+                gaps.update(_bins(left.box[2], right.box[0]))
+        many = {at for at, count in gaps.items() if count >= _GUTTER_LINES}
+        across: Counter[int] = Counter()
+        for word in self._shown if many else ():
+            across.update(many.intersection(_bins(word.box[0], word.box[2])))
+        return frozenset(at for at in many if across[at] <= _CROSSED * gaps[at])
 
     def _next_below(self, pitch: float) -> dict[int, int]:
         """Return segment → the nearest below it that shares most of its width, so many heights away at most."""
@@ -428,7 +452,7 @@ class _Witness:
         page = f"{self._phrase(before, -1)} {self._phrase(after, 1)}"
         low = min(first, last)
         context = " ".join(word.text for word in self._written[low : low + 4])
-        return Finding(doubt, page, context[:_MOST_QUOTED], union([self._shown[before].box, self._shown[after].box]))
+        return Finding(doubt, page, context[:MOST_QUOTED], union([self._shown[before].box, self._shown[after].box]))
 
     def _phrase(self, at: int, step: int) -> str:
         beside = self._placed.right if step > 0 else self._placed.left
@@ -437,6 +461,11 @@ class _Witness:
         if other is not None and self._is_close(*((at, other) if step > 0 else (other, at))):
             texts.append(self._shown[other].text)
         return " ".join(texts[::step])
+
+
+def _bins(start: float, end: float) -> range:
+    """Return the numbers of the places, a point or two wide, that lie between two."""
+    return range(math.ceil(start / _BIN), math.floor(end / _BIN) + 1)
 
 
 def _is_gutter(gap: Box, other: Box) -> bool:
@@ -462,7 +491,7 @@ class _Cell:
 
     @property
     def text(self) -> str:
-        return " ".join(word.text for word in self.words)[:_MOST_QUOTED]
+        return " ".join(word.text for word in self.words)[:MOST_QUOTED]
 
     def gaps(self) -> Iterator[Box]:
         """Yield the gaps in its lines that are wider than blanks."""

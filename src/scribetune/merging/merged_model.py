@@ -6,7 +6,6 @@ everything there is proved does it take the merged model's name.
 
 import copy
 import importlib.metadata
-import json
 import logging
 import platform
 import resource
@@ -22,11 +21,11 @@ import torch
 from scribetune.core.config import Config
 from scribetune.core.errors import UserError
 from scribetune.core.files import in_place_of, sha256_file, write_json
-from scribetune.merging import deltas, proof, streaming
+from scribetune.merging import companions, deltas, proof, streaming
 from scribetune.merging.checkpoint import Checkpoint, dtype_name, file_errors_explained
 from scribetune.merging.layouts import Layouts, ModelFiles
 from scribetune.models import adapters, families
-from scribetune.models.families import native
+from scribetune.models.families import modes, native
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +34,6 @@ PROOF_NAME = "merge_proof.json"
 _GIGABYTE = 1_000_000_000
 _SLACK_BYTES = 50_000_000  # headers, tokenizer and configuration files, the proof
 _PACKAGES = ("peft", "safetensors", "torch", "transformers")
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx")
-_NOT_COPIED = ("README.md", "config.json", PROOF_NAME)
 
 
 def merge(
@@ -44,10 +41,10 @@ def merge(
 ) -> None:
     """Merge the adapter into the base model, write it in the configured layout, and prove it.
 
-    The merged folder gets the weights, config.json, every other file of the base model's folder as it is (processor,
-    tokenizer, chat template, generation configuration), and merge_proof.json: the comparison of all tensors with the
-    base's, the change of every adapted one, and the logits of the merged model, loaded from disk, beside those of
-    base + adapter on sample pages. Sums are computed in float32 and rounded once.
+    The merged folder gets the weights, config.json and generation_config.json (see `companions`), every other file of
+    the base model's folder as it is (processor, tokenizer, chat template), and merge_proof.json: the comparison of all
+    tensors with the base's, the change of every adapted one, and the logits of the merged model, loaded from disk,
+    beside those of base + adapter on sample pages. Sums are computed in float32 and rounded once.
 
     Memory holds one tensor of the base (one layer's experts) while merging, and one model at a time while comparing
     logits. An interrupted merge leaves a hidden folder, which the next one clears away.
@@ -77,7 +74,7 @@ def merge(
     base = ModelFiles(Checkpoint(folder), Layouts(skeleton))
     hashes = adapters.base_hashes(folder)
     adapters.check_base(adapter_folder, folder, hashes)
-    prompt = families.prompt_of(family, config.task.prompt)
+    prompt = families.prompt_of(family, config.task.prompt, config.task.term)
     pages = proof.sample_pages(records, prompt)
     steps = streaming.plan(base, adapter, names, dtype)
     stored = _coarsest([one.dtype for step in steps for one in step.outlines])
@@ -87,13 +84,17 @@ def merge(
         changes = streaming.write(
             steps, base, adapter, staged, layout=names, shard_bytes=shard_bytes, dtype=dtype, device=device
         )
-        _copy_companions(folder, staged, dtype)
+        form = companions.write(family, folder, staged, layout=names, stored=stored, dtype=dtype)
+        if config.base_model.mode != modes.AUTO:
+            mode = family.modes[config.base_model.mode]
+            modes.write(staged, mode, family.views_of(mode))
         logger.info("Wrote %d of %d tensors adapted, %s", len(changes), len(base.natives), _memory())
         tensors = proof.check_tensors(base, ModelFiles(Checkpoint(staged), base.layouts), adapter, changes, dtype)
         logger.info("Every tensor on disk is the base's, or the base's and the adapter's sum, %s", _memory())
         logits = proof.check_logits(
             family,
             proof.Folders(folder, adapter_folder, staged),
+            mode=config.base_model.mode,
             prompt=prompt,
             pages=pages,
             stored=stored,
@@ -103,7 +104,9 @@ def merge(
         )
         hashes |= {"config.json": sha256_file(folder / "config.json")}
         origins = _origins(config, base, hashes, adapter_folder)
-        merged = {"layout": config.merge.layout, "names": names, "precision": dtype_name(stored)}
+        merged = {
+            "layout": config.merge.layout, "names": names, "configuration": form, "precision": dtype_name(stored),
+        }  # fmt: skip
         merged_files = {"merged": {**merged, "sha256": _every_hash(staged)}}
         with file_errors_explained(staged):
             write_json(staged / PROOF_NAME, {**origins, **merged_files, "tensors": tensors, "logits": logits})
@@ -163,39 +166,6 @@ def _staged(merged_folder: Path, needed: int) -> Iterator[Path]:
         yield staged
         with file_errors_explained(target):
             stack.close()
-
-
-def _copy_companions(base: Path, merged: Path, dtype: torch.dtype | None) -> None:
-    """Copy processor, tokenizer, chat template and generation files of the base as they are, config.json too.
-
-    Where the number format is another than the base's, config.json says so: loaders that ask for none take it from
-    there.
-    """
-    for path in sorted(base.iterdir()):
-        weights = path.suffix in _WEIGHTS or path.name.endswith(".index.json")
-        if path.is_file() and not weights and not path.name.startswith(".") and path.name not in _NOT_COPIED:
-            with file_errors_explained(path):
-                shutil.copyfile(path, merged / path.name)
-    with file_errors_explained(base / "config.json"):
-        if dtype is None:
-            shutil.copyfile(base / "config.json", merged / "config.json")
-            return
-        settings = json.loads((base / "config.json").read_text(encoding="utf-8"))
-        if not {"dtype", "torch_dtype"} & set(settings):
-            settings["dtype"] = None
-        write_json(merged / "config.json", _reformatted(settings, dtype_name(dtype), top=True))
-
-
-def _reformatted(settings: dict[str, Any], name: str, *, top: bool = False) -> dict[str, Any]:
-    """Name another number format wherever a configuration, or one inside it, names one."""
-    return {
-        key: _reformatted(value, name)
-        if isinstance(value, dict)
-        else name
-        if key in ("dtype", "torch_dtype") and (value is not None or top)
-        else value
-        for key, value in settings.items()
-    }
 
 
 def _coarsest(dtypes: Sequence[torch.dtype]) -> torch.dtype:

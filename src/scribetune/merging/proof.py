@@ -26,6 +26,7 @@ from scribetune.merging.deltas import Adapter, Change
 from scribetune.merging.layouts import ModelFiles
 from scribetune.models import adapters, families
 from scribetune.models.examples import load_image, read_pages
+from scribetune.models.families import modes
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +178,7 @@ def check_logits(
     family: families.Family,
     folders: Folders,
     *,
+    mode: str = modes.AUTO,
     prompt: str,
     pages: Sequence[SamplePage],
     stored: torch.dtype,
@@ -186,7 +188,9 @@ def check_logits(
 ) -> dict[str, Any]:
     """Compare the logits of the merged model, loaded from disk, with those of base + adapter, loaded by PEFT.
 
-    One model lies on the device at a time. `parameters` is how many numbers a model has, `stored` their format on disk.
+    One model lies on the device at a time. `mode` is how the adapter was trained to see pages (`base_model.mode`); the
+    merged model's folder must say it by itself. `parameters` is how many numbers a model has, `stored` their format on
+    disk.
 
     Raises:
         MergeError: The differences are larger than rounding explains, the adapter moves no logit, or the merged
@@ -194,7 +198,7 @@ def check_logits(
     """
     computed, reason = _precision(parameters, stored, device)
     logger.info("Logits are compared in %s: %s", dtype_name(computed), reason)
-    inputs = _inputs(family, family.load_processor(folders.base), prompt, pages)
+    inputs = _inputs(family, families.load_processor(family, folders.base, mode), prompt, pages)
     _check_inputs(inputs, _inputs(family, family.load_processor(folders.merged), prompt, pages))
     with _full_float32():
         model = family.load_model(folders.base, dtype=computed, device=device)

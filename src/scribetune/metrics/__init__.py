@@ -10,6 +10,7 @@ teds           two tables as trees: TEDS
 adjacency      two tables as neighbouring cells: ICDAR 2013
 omnidocbench/  whole pages: text, formulas, tables, reading order
 olmocr         olmOCR-bench: facts about a page
+boxes          boxes of blocks: intersection over union, F1
 loops          repetition, blank and truncated answers
 paired         base against tuned on the same pages
 kernels        inner loops that are compiled by numba once there is enough to do

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
+from safetensors.torch import save as save_tensors
 
 from scribetune.core.config import Train
 from scribetune.core.errors import UserError
@@ -116,6 +117,20 @@ def save(model: Any, folder: Path, *, base_name: str, base_digest: str, revision
         weights = _with_metadata((staged / WEIGHTS).read_bytes(), metadata)
     write_bytes(folder / WEIGHTS, weights)
     write_json(folder / CONFIG, settings)
+
+
+def write(
+    folder: Path, tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any], about: Mapping[str, str]
+) -> None:
+    """Write an adapter of plain tensors (not tied to each other): the same bytes for the same weights."""
+    held = {name: tensors[name].clone() for name in sorted(tensors)}  # no two of them may share memory
+    write_bytes(folder / WEIGHTS, _with_metadata(save_tensors(held), about))
+    write_json(folder / CONFIG, dict(settings))
+
+
+def metadata(folder: Path) -> dict[str, str]:
+    """Return what an adapter's file says beside its tensors, the hash of its base among it."""
+    return _header(folder / WEIGHTS)[1]
 
 
 def load(model: Any, folder: Path, *, base_folder: Path, hashes: Mapping[str, str] | None = None) -> Any:

@@ -1,7 +1,7 @@
 """Records of a split as examples: page image, prompt and answer in tokens; pages that are too long are left out."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from PIL import Image
 
 from scribetune.core.errors import UserError
 from scribetune.core.files import read_jsonl
-from scribetune.models.families import Family
+from scribetune.models.families import TERM, Family
 from scribetune.text import sharegpt
 
 logger = logging.getLogger(__name__)
@@ -55,12 +55,13 @@ class SkippedPage:
     tokens: int
 
 
-def read_pages(path: Path, prompt: str) -> list[Page]:
+def read_pages(path: Path, prompt: str, others: Collection[str] = ()) -> list[Page]:
     """Read a split (ShareGPT records, one per line).
 
     Args:
         path: data/splits/*.jsonl.
-        prompt: The family's prompt for the task, which every record must carry.
+        prompt: The family's prompt for the task, which every record must carry,
+        others: or one of these; `families.TERM` in one stands for any words.
 
     Raises:
         UserError: A record with another prompt, or one whose page image does not exist.
@@ -78,7 +79,7 @@ def read_pages(path: Path, prompt: str) -> list[Page]:
             raise ValueError(
                 f"{path}: record {number} is not one question, one answer and one image ({error!r})"
             ) from error
-        if page.prompt != prompt:
+        if page.prompt != prompt and not any(_is_of(page.prompt, other) for other in others):
             raise UserError(
                 f"{path}: the prompt of {page.id} is not the one of the task and model family",
                 value=page.prompt,
@@ -94,6 +95,11 @@ def read_pages(path: Path, prompt: str) -> list[Page]:
             )
         pages.append(page)
     return pages
+
+
+def _is_of(prompt: str, pattern: str) -> bool:
+    before, found, after = pattern.partition(TERM)
+    return prompt.startswith(before) and prompt.endswith(after) if found else prompt == pattern
 
 
 def load_image(path: Path) -> Image.Image:

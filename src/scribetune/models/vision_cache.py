@@ -113,7 +113,9 @@ def fits(needed_bytes: int, limits: Limits) -> bool:
     return needed_bytes <= max(limits.memory_bytes, on_disk)
 
 
-def model_key(folder: Path, base_digest: str, dtype: torch.dtype, device: str, *, of_front: bool = False) -> str:
+def model_key(
+    folder: Path, base_digest: str, dtype: torch.dtype, device: str, *, mode: str = "auto", of_front: bool = False
+) -> str:
     """Return a hash of everything but page and prompt that decides about features.
 
     Args:
@@ -121,10 +123,12 @@ def model_key(folder: Path, base_digest: str, dtype: torch.dtype, device: str, *
         base_digest: Hash of its weights.
         dtype: Number format that the encoder runs in.
         device: cpu or cuda.
+        mode: How pages are cut into views (`base_model.mode`).
         of_front: Whether they are those of the encoder's frozen front alone.
     """
     facts = {
         "of_front": of_front,
+        "mode": mode,
         "encoding": _ENCODING,
         "weights": base_digest,
         "files": {
@@ -141,7 +145,7 @@ class _Pixels(torch.utils.data.Dataset[tuple[tuple[int, ...], dict[str, Any]]]):
     """Pages through the processor, one at a time; what the workers of a DataLoader do."""
 
     def __init__(self, family: Family, processor: Any, examples: Sequence[Example], dtype: torch.dtype) -> None:
-        self._family, self._processor, self._examples, self._dtype = family, processor, examples, dtype
+        self._family, self._processor, self._examples, self.dtype = family, processor, examples, dtype
 
     def __len__(self) -> int:
         return len(self._examples)
@@ -151,7 +155,7 @@ class _Pixels(torch.utils.data.Dataset[tuple[tuple[int, ...], dict[str, Any]]]):
         encoded = self._family.encode(self._processor, [load_image(page.image)], page.prompt)
         # In the encoder's number format already: half as much to hand over and to copy.
         pixels = {
-            name: value.to(self._dtype) if torch.is_tensor(value) and value.is_floating_point() else value
+            name: value.to(self.dtype) if torch.is_tensor(value) and value.is_floating_point() else value
             for name, value in encoded.pixels.items()
         }
         return encoded.prompt_ids[0], pixels
@@ -266,10 +270,11 @@ def _encoded(
         # Otherwise every pass would draw from the random numbers of the training.
         generator=torch.Generator(),
     )
+    as_pixels = (torch.uint8, pages.dtype)  # numbers of views stay where they are counted
     waiting: tuple[torch.Tensor, Sequence[int]] | None = None
     for prompt_ids, pixels in loader:
         sent = {
-            name: value.to(device, non_blocking=True) if torch.is_tensor(value) and value.is_floating_point() else value
+            name: value.to(device, non_blocking=True) if torch.is_tensor(value) and value.dtype in as_pixels else value
             for name, value in pixels.items()
         }
         (feature,) = encode(model, sent)  # (image tokens, width)

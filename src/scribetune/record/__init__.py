@@ -11,5 +11,6 @@ reuse        documents that are taken as they are: what an earlier job made of o
 listings     input documents of a shard as one small file, {path: sha256}, in the place of thousands of edges
 steps        the steps of a build, read off the loaded workflow
 remembered   what a folder was last built with: corpus, base model, flags; the command that builds it again
+trackers     experiment trackers: what is installed, where it writes, which run is meant
 resources    what a build's jobs took: time, memory, pages per second
 """

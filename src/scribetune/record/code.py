@@ -22,17 +22,22 @@ from pathlib import Path
 
 from scribetune.core import files
 from scribetune.core.errors import DiskFullError
-from scribetune.core.package import PACKAGE, PACKAGE_FOLDER, SCRIPTS_FOLDER, package_files
+from scribetune.core.package import PACKAGE, PACKAGE_FOLDER, REPOSITORY, SCRIPTS_FOLDER, package_files
 from scribetune.record import definitions as taken_apart
 from scribetune.record.definitions import MODULE, WHOLE, Definition, Target, file_of
 
 _REMEMBERED = Path(".snakemake/code.json")
-"""What was found the last time, in the working directory of a build; git does not track it."""
+"""What was found the last time, in the working directory of a build, or else in the repository; git tracks neither."""
 
 
 def rule_definitions(rule: str) -> dict[str, str]:
     """Return `definitions` of a rule's script."""
     return dict(_of_rules()[rule])
+
+
+def read_all() -> None:
+    """Take every script apart, or remember what came of it: `rule_digest` then takes no time."""
+    _of_rules()
 
 
 @cache
@@ -99,24 +104,27 @@ _CONTENT = "(content)"
 def _of_rules() -> dict[str, dict[str, str]]:
     """Return {rule: definitions} of every script.
 
-    Taking a hundred modules apart costs most of a second, each time the workflow is read and after each job. So what
-    came of it is remembered, where Snakemake keeps its own records, for as long as no file changes its content.
+    Taking three hundred modules apart costs seconds, each time the workflow is read and after each job. So what
+    came of it is remembered, where Snakemake keeps its own records, for as long as no file changes its content; that of
+    the repository serves a build elsewhere, the first time too.
     """
     scripts = sorted(SCRIPTS_FOLDER.glob("*.py"))
     sources = sorted({*scripts, *(path for path in PACKAGE_FOLDER.rglob("*") if path.suffix != ".pyc")})
     listed = [f"{_shown(path)} {files.sha256_file(path)}" for path in sources if path.is_file()]
     state = files.sha256_bytes("\n".join(listed).encode())
-    try:
-        remembered = json.loads(_REMEMBERED.read_bytes())
-        if remembered["state"] == state:
-            return dict(remembered["definitions"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # never written, or not whole: it is no more than a memory
+    memories = dict.fromkeys((_REMEMBERED.absolute(), REPOSITORY / _REMEMBERED))  # one, in the repository itself
+    for memory in memories:
+        # Never written, or not whole: it is no more than a memory.
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            remembered = json.loads(memory.read_bytes())
+            if remembered["state"] == state:
+                return dict(remembered["definitions"])
     found = {script.stem: definitions(script) for script in scripts}
     taken_apart.forget()  # two hundred syntax trees, 50 MB
-    if _REMEMBERED.parent.is_dir():
-        with contextlib.suppress(OSError, DiskFullError):  # as above; whoever needs the room will say so
-            files.write_json(_REMEMBERED, {"state": state, "definitions": found})
+    for memory in memories:
+        if memory.parent.is_dir():
+            with contextlib.suppress(OSError, DiskFullError):  # as above; whoever needs the room will say so
+                files.write_json(memory, {"state": state, "definitions": found})
     return found
 
 

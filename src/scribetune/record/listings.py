@@ -6,7 +6,7 @@ that Snakemake would read as something else: braces are wildcards to it, and a l
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from scribetune.core import files
@@ -22,14 +22,28 @@ def path_of(shard: str) -> str:
     return (FOLDER / f"{shard}.json").as_posix()
 
 
-def write(shards: Mapping[str, Iterable[Path]], folder: Path = Path()) -> None:
-    """Bring the listings of the shards' documents (relative to `folder` or absolute) up to date, where they are not."""
+def write(shards: Mapping[str, Iterable[Path]], folder: Path = Path(), *, unread: Collection[str] = ()) -> None:
+    """Bring the listings of the shards' documents (relative to `folder` or absolute) up to date, where they are not.
+
+    Args:
+        shards: Shard → its documents.
+        folder: Their folder.
+        unread: Shards whose documents are not looked at, where nothing runs (a dry run): thousands take minutes to
+            read. An empty listing stands in, if there is none. Nothing may have been made of them yet; a build reads
+            them.
+    """
     with FileHashes(folder) as hashes:
         for shard, documents in shards.items():
-            listing = {path.as_posix(): _hash(hashes, path) for path in documents}
             target = folder / path_of(shard)
+            if shard in unread:
+                # A build may be at work here that has read them: what it listed stays.
+                if not target.exists():
+                    files.write_json(target, {}, durable=False)
+                continue
+            listing = {path.as_posix(): _hash(hashes, path) for path in documents}
             if read(target) != listing:
-                files.write_json(target, listing)
+                # Not waited for: what a crash leaves half written is another listing, and written again.
+                files.write_json(target, listing, durable=False)
 
 
 def write_unread(others: Mapping[str, str], folder: Path = Path()) -> None:

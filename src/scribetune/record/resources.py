@@ -5,7 +5,7 @@ Such figures differ from run to run of the same build, so no rule makes them and
 what device the job ran, and the report's room sums them up as a build ends: reports/resources.html.
 
     benchmarks/jobs/<job>.tsv     by Snakemake
-    benchmarks/jobs/<job>.json    {"receipt": sha256, "device", "gpu_peak_mb"}
+    benchmarks/jobs/<job>.json    {"receipt": sha256, "device", "gpu_peak_mb", "cpu_s": of the job and its processes}
 
 A job whose receipt is another than the one noted was not run here: its result was restored by git and `dvc pull`.
 """
@@ -13,6 +13,7 @@ A job whose receipt is another than the one noted was not run here: its result w
 import csv
 import json
 import logging
+import os
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -31,7 +32,8 @@ logger = logging.getLogger(__name__)
 FOLDER = Path("benchmarks/jobs")
 
 UNKNOWN = "not known here"
-_CPU = "CPU"
+CPU = "CPU"
+"""Device of a job that computed on no GPU."""
 _LEAST_MB = 16.0
 """Less is what Snakemake sees of a process that is just starting: such a job was over before it was measured."""
 
@@ -83,7 +85,10 @@ def note(job: str, folder: Path = Path()) -> None:
         folder: Working directory of the build.
     """
     device, gpu_peak_mb = _device()
-    record = {"receipt": files.sha256_file(_receipt(job, folder)), "device": device, "gpu_peak_mb": gpu_peak_mb}
+    # Snakemake looks every half minute, and has not seen the end of a job.
+    cpu_s = round(sum(os.times()[:4]), 2)
+    receipt = files.sha256_file(_receipt(job, folder))
+    record = {"receipt": receipt, "device": device, "gpu_peak_mb": gpu_peak_mb, "cpu_s": cpu_s}
     files.write_json(folder / FOLDER / f"{job}.json", record)
 
 
@@ -95,11 +100,11 @@ def _device() -> tuple[str, float | None]:
     """Return what this process computed on, and the greatest memory of tensors on GPUs; loads no PyTorch for that."""
     torch: Any = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
-        return _CPU, None
+        return CPU, None
     peaks = {index: torch.cuda.max_memory_allocated(index) / 2**20 for index in range(torch.cuda.device_count())}
     used = {index: peak for index, peak in peaks.items() if peak > 0}
     if not used:
-        return _CPU, None
+        return CPU, None
     return ", ".join(torch.cuda.get_device_name(index) for index in used), round(sum(used.values()), 1)
 
 
@@ -122,7 +127,7 @@ def job(name: str, folder: Path = Path()) -> Job | None:
     peak = _number(row.get("max_rss"))
     return Job(
         seconds=seconds,
-        cpu_seconds=_number(row.get("cpu_time")),
+        cpu_seconds=_number(noted.get("cpu_s", row.get("cpu_time"))),
         peak_mb=peak if peak is not None and peak >= _LEAST_MB else None,
         device=str(noted.get("device", "")),
         gpu_peak_mb=_number(noted.get("gpu_peak_mb")),
@@ -150,15 +155,24 @@ def usage_by_rule(folder: Path = Path(), shards: Collection[str] | None = None) 
     usages = []
     for rule, of_rule in by_rule.items():
         measured = [(receipt, taken) for receipt in of_rule if (taken := job(receipt.job, folder)) is not None]
-        counts = [count for receipt, _ in measured if (count := _pages(receipt, folder)) is not None]
+        counts = [count for receipt, _ in measured if (count := pages(receipt, folder)) is not None]
         jobs = tuple(_on_gpus(taken, receipt, folder) for receipt, taken in measured)
         usages.append(RuleUsage(rule, len(of_rule), jobs, sum(counts) if counts else None))
     return tuple(usages)
 
 
+def pages_and_times(folder: Path = Path()) -> dict[str, list[tuple[int, Job]]]:
+    """Return {rule: (pages, what it took) of each job that was measured here}; 0 pages where a rule works on none."""
+    by_rule: dict[str, list[tuple[int, Job]]] = {}
+    for name, receipt in sorted(receipts.read(folder).items()):
+        if (taken := job(name, folder)) is not None:
+            by_rule.setdefault(receipt.rule, []).append((pages(receipt, folder) or 0, _on_gpus(taken, receipt, folder)))
+    return by_rule
+
+
 def _on_gpus(taken: Job, receipt: Receipt, folder: Path) -> Job:
     """Return what a training took, with the GPUs that its lineage names: on several it computes in other processes."""
-    if _TRAINING_LINEAGE not in receipt.outputs or taken.device != _CPU:
+    if _TRAINING_LINEAGE not in receipt.outputs or taken.device != CPU:
         return taken
     try:
         lineage = json.loads((folder / _TRAINING_LINEAGE).read_text(encoding="utf-8"))
@@ -168,7 +182,7 @@ def _on_gpus(taken: Job, receipt: Receipt, folder: Path) -> Job:
         return taken
 
 
-def _pages(receipt: Receipt, folder: Path) -> int | None:
+def pages(receipt: Receipt, folder: Path) -> int | None:
     """Return how many pages a job worked on: the records of what it made, where it makes a record for each page.
 
     A training sees its pages in each epoch. None for a job that works on none, or where its files cannot be read.

@@ -28,11 +28,17 @@ class Process:
     name: str  # "build", or a job's name
     pid: int
     since: float  # seconds since 1970
+    slurm: str = ""  # number of the Slurm job that it is in; "" for a process of this machine
 
     def words(self) -> str:
         """Return "train_adapter (process 123, since 14:05)"."""
         since = time.strftime("%H:%M" if time.time() - self.since < 12 * 3600 else "%Y-%m-%d %H:%M", self._local())
-        return f"{self.name} (process {self.pid}, since {since})"
+        what = f"Slurm job {self.slurm}" if self.slurm else f"process {self.pid}"
+        return f"{self.name} ({what}, since {since})"
+
+    def stop(self) -> str:
+        """Return the command that stops it."""
+        return f"scancel {self.slurm}" if self.slurm else f"kill {self.pid}"
 
     def _local(self) -> time.struct_time:
         return time.localtime(self.since)
@@ -113,7 +119,8 @@ def _take(path: Path, name: str) -> IO[str] | None:
         return stream  # a file system without locks: nobody can be seen there, and nobody is in the way
     stream.seek(0)
     stream.truncate()
-    stream.write(json.dumps({"name": name, "pid": os.getpid(), "since": time.time()}))
+    slurm = os.environ.get("SLURM_JOB_ID", "")
+    stream.write(json.dumps({"name": name, "pid": os.getpid(), "since": time.time(), "slurm": slurm}))
     stream.flush()
     return stream
 
@@ -126,7 +133,8 @@ def _holder(path: Path) -> Process | None:
             except BlockingIOError:
                 values = json.loads(stream.read() or "{}")
                 known = {"name": path.stem, "pid": 0, "since": 0, **values}
-                return Process(str(known["name"]), int(known["pid"]), float(known["since"]))
+                slurm = str(known.get("slurm", ""))
+                return Process(str(known["name"]), int(known["pid"]), float(known["since"]), slurm)
     except (OSError, ValueError):  # gone meanwhile, or a file system without locks
         return None
     return None

@@ -371,4 +371,4 @@ def _jsonl(content: bytes | None) -> list[dict[str, Any]]:
 
 
 def _label(record: Mapping[str, Any]) -> str:
-    return sharegpt.said(record, "gpt") or ""
+    return sharegpt.label(record) or ""

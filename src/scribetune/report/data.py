@@ -21,8 +21,9 @@ from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
 from scribetune.evaluation.gate import Verdict
 from scribetune.record.remembered import COMMAND
-from scribetune.report import label_trust
-from scribetune.text import sharegpt
+from scribetune.report import label_trust, page_boxes
+from scribetune.text import grounding, sharegpt
+from scribetune.text.grounding import Block
 from scribetune.text.language import Language, chosen
 
 LOGGER = logging.getLogger(__name__)
@@ -60,6 +61,13 @@ class ReportInputs:
     spot_checks: tuple[Path, ...] = ()  # records of spot checks of labels by people (`scribetune.review.spot_check`)
     # scores.json of each public benchmark; without any the report has no such section
     benchmark_scores: tuple[Path, ...] = ()
+    variant_scores: tuple[Path, ...] = ()  # scores.json of each smaller variant of the merged model
+    # reports/parity.json, where the test pages were read through vLLM too
+    parity_json: Path | None = None
+    leakage_json: Path | None = None  # reports/leakage.json: the training page nearest to each test page
+    # retention pages, and what base and tuned model read on them: characters that were lost
+    retention_files: tuple[Path, Path, Path] | None = None
+    learning_curve_json: Path | None = None  # reports/learning_curve.json, where the target was asked for
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class Reading:
     loop: bool
     truncated: bool
     empty: bool
+    blocks: tuple[Block, ...] = ()  # with their boxes, where it wrote any
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,7 @@ class TestPage:
     base: Reading
     tuned: Reading
     metrics: Mapping[str, Pair]
+    blocks: tuple[Block, ...] = ()  # of the label, with their boxes, where it has any
 
 
 @dataclass(frozen=True)
@@ -208,7 +218,7 @@ def read(inputs: ReportInputs) -> ReportData:
         pages=_test_pages(inputs),
         metrics=_metrics(inputs.metrics_json),
         verdict=_verdict(inputs.metrics_json),
-        label_quality=_label_quality(inputs.label_csvs),
+        label_quality=label_quality(inputs.label_csvs),
         label_trust=label_trust.of(selection, [row for path in inputs.label_csvs for row in _rows(path, ("status",))]),
         documents=_documents(inputs.documents_csv),
         refused_pages=MappingProxyType(refused),
@@ -216,7 +226,7 @@ def read(inputs: ReportInputs) -> ReportData:
         splits=(_split("train", train), _split("validation", validation), _split("test", test)),
         overlap=_overlap(test, train + validation, selection),
         training_log=_training_log(inputs.training_log_csv),
-        language=chosen(inputs.language, (_answer(record, "gpt") for record in (*train, *validation, *test))),
+        language=chosen(inputs.language, (sharegpt.label(record) or "" for record in (*train, *validation, *test))),
         lineage=json_object(inputs.lineage_json),
         merge_proof=json_object(inputs.merge_proof_json),
     )
@@ -304,11 +314,6 @@ def _count(text: str, path: Path, column: str) -> int | None:
     return None if value is None else round(value)
 
 
-def _answer(record: Mapping[str, Any], speaker: str) -> str:
-    """Return what `speaker` ("human" or "gpt") says in a ShareGPT record."""
-    return sharegpt.said(record, speaker) or ""
-
-
 def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
     references = {str(record["id"]): record for record in _records(inputs.test_jsonl)}
     predictions = {
@@ -326,7 +331,7 @@ def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
     pages = []
     for row in rows:
         reference = references[row["id"]]
-        label = _answer(reference, "gpt")
+        label = sharegpt.label(reference) or ""
         pages.append(
             TestPage(
                 index=int(row["index"]),
@@ -337,6 +342,7 @@ def _test_pages(inputs: ReportInputs) -> tuple[TestPage, ...]:
                 script=page_kinds.script(label),
                 layout=page_kinds.layout(label),
                 reference=label,
+                blocks=page_boxes.of_text(sharegpt.said(reference, "gpt") or ""),
                 base=_reading(predictions[inputs.base_predictions][row["id"]], row, "base"),
                 tuned=_reading(predictions[inputs.tuned_predictions][row["id"]], row, "tuned"),
                 metrics=MappingProxyType(_page_metrics(row, inputs.samples_csv)),
@@ -357,10 +363,11 @@ def _reading(record: Mapping[str, Any], row: Mapping[str, str], model: str) -> R
     def flag(name: str) -> bool:
         return row.get(f"{name}_{model}", "").strip().lower() in _TRUE
 
-    tokens = record.get("tokens")
+    tokens, text = record.get("tokens"), str(record.get("text", ""))
     stop_reason = str(record.get("stop_reason", ""))
     return Reading(
-        text=str(record.get("text", "")),
+        text=grounding.plain(text),
+        blocks=page_boxes.of_text(text),
         tokens=int(tokens) if isinstance(tokens, int | float) else None,
         stop_reason=stop_reason,
         loop=flag("loop"),
@@ -392,7 +399,7 @@ def _verdict(path: Path) -> Verdict | None:
     return None if record is None else gate.read(record)
 
 
-def _label_quality(paths: Sequence[Path]) -> tuple[LabelQuality, ...]:
+def label_quality(paths: Sequence[Path]) -> tuple[LabelQuality, ...]:
     """Sum up the labels of accepted and refused pages alike, one entry per source."""
     by_source: dict[str, list[dict[str, str]]] = {}
     for path in paths:
@@ -450,7 +457,7 @@ def _split(name: str, records: Sequence[Mapping[str, Any]]) -> Split:
         name=name,
         documents=len({str(record.get("document", "")) for record in records}),
         pages=len(records),
-        characters=sum(len(_answer(record, "gpt")) for record in records),
+        characters=sum(len(sharegpt.label(record) or "") for record in records),
         corrections=sum(record.get("label_source") == "correction" for record in records),
     )
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ WEBP_QUALITY = 60
 THUMBNAIL_PX = 128
 """Longest side of the small image that stands for a page in the list: a page's layout can be told, for about 1 KB."""
 THUMBNAIL_QUALITY = 45
+SMALL_PX = 420
+"""Longest side of an image that stands beside another: large type can be read."""
+_AROUND = 0.04  # of a page's longer side: what is shown around a marked place
+_SAME_SHAPE = 0.02
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,56 @@ def page_image(working_directory: Path, image: str, *, embed: bool) -> PageImage
     if large is None:
         return PageImage(link, link, False, small[0], None, None, "")
     return PageImage(f"data:image/webp;base64,{large[0]}", link, True, small[0], *large[1:], "")
+
+
+def marked_places(
+    working_directory: Path, image: str, places: Sequence[Box], size_pt: tuple[float, float] | None
+) -> str:
+    """Return the part of a page image around places, framed in red, as a `data:` URI; "" where that cannot be shown.
+
+    `places` are left, top, right, bottom: in points of a page of `size_pt` (width, height), or in pixels of the image
+    where that is None. A page that was turned to be read has other sides than its image: its places are not on it.
+    """
+    from PIL import Image, ImageDraw
+
+    if not places:
+        return ""
+    try:
+        with Image.open(working_directory / image) as picture:
+            shown = picture.convert("RGB")
+    except (OSError, ValueError):
+        return ""  # the page itself is shown without its image too, and the log says so
+    scale = shown.width / size_pt[0] if size_pt else 1.0
+    if size_pt and abs(scale * size_pt[1] - shown.height) > _SAME_SHAPE * shown.height:
+        return ""
+    boxes = [tuple(scale * edge for edge in place) for place in places]
+    left, top, right, bottom = (around(box[n] for box in boxes) for n, around in enumerate((min, min, max, max)))
+    by = _AROUND * max(shown.size)
+    part = (
+        round(max(0, left - by)), round(max(0, top - by)),
+        round(min(shown.width, right + by)), round(min(shown.height, bottom + by)),
+    )  # fmt: skip
+    if part[0] >= part[2] or part[1] >= part[3]:
+        return ""
+    draw = ImageDraw.Draw(shown)
+    for x0, y0, x1, y1 in boxes:
+        edge = max(2, round(max(shown.size) / 500))
+        draw.rectangle(
+            (x0 - edge, y0 - edge, max(x0, x1) + edge, max(y0, y1) + edge), outline=(200, 30, 40), width=edge
+        )
+    return f"data:image/webp;base64,{_shrunk_webp(shown.crop(part), LONG_SIDE_PX, WEBP_QUALITY)[0]}"
+
+
+def small_image(working_directory: Path, image: str) -> str:
+    """Return a page image of `SMALL_PX` as a `data:` URI; "" where it cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(working_directory / image) as picture:
+            small = _shrunk_webp(picture.convert("RGB"), SMALL_PX, THUMBNAIL_QUALITY)[0]
+    except (OSError, ValueError):
+        return ""
+    return f"data:image/webp;base64,{small}"
 
 
 def embedded_image(content: bytes) -> str:

@@ -4,12 +4,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from scribetune.dataset import trust
+from scribetune.dataset.selection import Reason
+from scribetune.review import both_readings
+from scribetune.review.both_readings import BothReadings
 
 _EDGES = (0.0, 0.2, 0.5, 0.7, 0.9, 1.0)
 _MOST = 40  # disagreements that are shown
 _OF_A_PAGE = 3
+_MOST_SIDE_BY_SIDE, _OF_A_PAGE_SIDE_BY_SIDE = 24, 2  # readings that are shown beside each other
+_BY_A_SECOND_READING = (Reason.TABLE_DOUBTFUL, Reason.LOW_AGREEMENT)
 
 
 @dataclass(frozen=True)
@@ -36,27 +42,73 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
+class SideBySide:
+    """One place that two readers read otherwise, and the page that it is on."""
+
+    id: str  # of the page
+    trust: float
+    accepted: bool
+    reason: str  # why the page is not used; "" if it is
+    image: str  # of the page, relative to the working directory
+    size_pt: tuple[float, float] | None  # of the page
+    found: BothReadings
+
+
+@dataclass(frozen=True)
 class LabelTrust:
     """What the report shows of trust; no bands where no label was checked."""
 
     bands: tuple[Band, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()  # the least trusted pages first
     more: int = 0  # that are not among them
+    side_by_side: tuple[SideBySide, ...] = ()  # pages refused for it first, then the least trusted
+    more_side_by_side: int = 0
 
 
 def of(selected: Sequence[Mapping[str, str]], labels: Sequence[Mapping[str, str]]) -> LabelTrust:
     """Sum up the trust in machine labels, from the rows of the manifests of selection and of labels."""
+    by_page = {(row["document"], row["page"]): row for row in labels}
+    beside = _side_by_side(selected, by_page)
+    both: dict[str, Any] = {
+        "side_by_side": beside[:_MOST_SIDE_BY_SIDE],
+        "more_side_by_side": len(beside[_MOST_SIDE_BY_SIDE:]),
+    }
     rows = [row for row in selected if row.get("trust") and row.get("label_source") == "machine" and row.get("label")]
     if not rows:
-        return LabelTrust()
+        return LabelTrust(**both)
     bands = []
     for low, high in pairwise(_EDGES):
         inside = [row for row in rows if low <= float(row["trust"]) < high or float(row["trust"]) == high == _EDGES[-1]]
         bands.append(Band(low, high, len(inside), sum(map(_is_accepted, inside))))
-    findings = {(row["document"], row["page"]): row.get("findings", "") for row in labels}
     rows.sort(key=lambda row: (float(row["trust"]), row["document"], int(row["page"])))
-    found = [one for row in rows for one in _disagreements(row, findings.get((row["document"], row["page"]), ""))]
-    return LabelTrust(tuple(bands), tuple(found[:_MOST]), len(found[_MOST:]))
+    told = [(row, by_page.get((row["document"], row["page"]), {}).get("findings", "")) for row in rows]
+    found = [one for row, findings in told for one in _disagreements(row, findings)]
+    return LabelTrust(tuple(bands), tuple(found[:_MOST]), len(found[_MOST:]), **both)
+
+
+def _side_by_side(
+    selected: Sequence[Mapping[str, str]], labels: Mapping[tuple[str, str], Mapping[str, str]]
+) -> tuple[SideBySide, ...]:
+    """Return what two readers read otherwise, of labels that no person wrote."""
+    found = [
+        SideBySide(
+            id=_id(row),
+            trust=float(row.get("trust") or 0),
+            accepted=_is_accepted(row),
+            reason=row.get("reason", ""),
+            image=row.get("image", ""),
+            size_pt=both_readings.page_size(label),
+            found=one,
+        )
+        for row in selected
+        if row.get("label_source") != "correction" and (label := labels.get((row["document"], row["page"])))
+        for one in both_readings.of_row(label)[:_OF_A_PAGE_SIDE_BY_SIDE]
+    ]
+    return tuple(sorted(found, key=lambda one: (one.reason not in _BY_A_SECOND_READING, one.trust, one.id)))
+
+
+def _id(row: Mapping[str, str]) -> str:
+    return f"{row['document']}/p{int(row['page']):04d}"
 
 
 def _is_accepted(row: Mapping[str, str]) -> bool:
@@ -68,7 +120,7 @@ def _disagreements(row: Mapping[str, str], findings: str) -> list[Disagreement]:
     told = [entry for entry in (json.loads(findings) if findings else ()) if entry[0] in reasons]
     return [
         Disagreement(
-            id=f"{row['document']}/p{int(row['page']):04d}",
+            id=_id(row),
             trust=float(row["trust"]),
             accepted=_is_accepted(row),
             reason=reasons[kind],

@@ -1,7 +1,7 @@
-"""The adapter's Hugging Face model card: YAML header that the Hub and PEFT read, then text for people.
+"""Hugging Face model cards of the adapter and of the merged model: a YAML header that the Hub reads, text for people.
 
-It is written twice. models/adapter/README.md belongs to the training and has no scores, since there are none yet;
-reports/model_card.md is the same card with them. (dvc.yaml's stage `train` owns the folder models/adapter: a later
+The adapter's is written twice. models/adapter/README.md belongs to the training and has no scores, since there are none
+yet; reports/model_card.md is the same card with them. (dvc.yaml's stage `train` owns the folder models/adapter: a later
 stage that put scores into it would make DVC call the adapter changed.)
 """
 
@@ -15,16 +15,22 @@ from typing import Any
 
 import jinja2
 
+from scribetune.conversion.endpoint import unguarded_tokens
 from scribetune.core import csv_files, files
 from scribetune.core.config import flatten
 from scribetune.core.package import package_file
 from scribetune.evaluation import gate
-from scribetune.report import public_benchmarks
+from scribetune.models import families
+from scribetune.models.families import folders, modes
+from scribetune.report import public_benchmarks, reading_code
+from scribetune.report.reading_code import Reading
 from scribetune.report.tables import MEASURES, Measure, paired_rows
 
 SPLITS = ("train", "validation", "test")
 EVALUATED_CARD = "reports/model_card.md"
 PIPELINE_TAG = "image-text-to-text"
+MERGED_NAME = "tuned"
+"""What the merged model is called by a server that is started as its card says."""
 
 # Measures of the model-index: key in metrics.json → the Hub's name of the metric.
 _INDEXED = {
@@ -50,11 +56,15 @@ class CardSources:
         lineage: models/adapter/lineage.json, or reports/lineage.json, which has the scores too.
         documents: Rows of reports/documents.csv: licence, language and category by document.
         splits: Split → SHA-256 of its JSONL.
+        reading: How the model is asked for a page, where a few lines can ask it; None: by `scribetune convert`.
+        proof: models/merged/merge_proof.json for the merged model's card.
     """
 
     lineage: Mapping[str, Any]
     documents: Sequence[Mapping[str, str]]
     splits: Mapping[str, str]
+    reading: Reading | None = None
+    proof: Mapping[str, Any] | None = None
 
 
 def text(sources: CardSources) -> str:
@@ -76,6 +86,76 @@ def text(sources: CardSources) -> str:
     return f"---\n{data.to_yaml(line_break=chr(10))}\n---\n\n{_body(sources)}"
 
 
+def merged_text(sources: CardSources) -> str:
+    """Return the merged model's card; the same text for the same sources, everything from outside escaped.
+
+    Raises:
+        ValueError: The sources have no proof of a merge.
+    """
+    from huggingface_hub import ModelCardData
+
+    if sources.proof is None:
+        raise ValueError("a merged model's card needs its proof")
+    base = sources.lineage["base_model"]
+    proof = {**sources.proof, "merged": {"configuration": "native", **sources.proof["merged"]}}
+    served = proof["merged"]["configuration"] == "authors"
+    named = {"base_model": base["name"], "base_model_relation": "finetune"} if _is_of_hub(base) else {}
+    reading = sources.reading
+    code, way = _merged_code(reading, is_served=served)
+    library = "scribetune" if reading and reading.needs_package else "transformers"
+    data = ModelCardData(
+        **named,
+        library_name="vllm" if served else library,
+        pipeline_tag=PIPELINE_TAG,
+        license="other",
+        license_name="of-the-base-model-and-the-documents",
+        language=_codes(_sheet_values(sources, "language")) or None,
+        tags=["document-ocr", "scribetune"],
+        model_name="merged",
+    )
+    documents, pages = _counts(sources.lineage)
+    body = _template("merged_card.md.j2").render(
+        lineage=sources.lineage,
+        base=base,
+        is_of_hub=_is_of_hub(base),
+        proof=proof,
+        served=served,
+        way=way,
+        code=code,
+        guard=reading_code.SERVED_GUARD,
+        name=MERGED_NAME,
+        documents=documents,
+        pages=pages,
+        sheet={column: _sheet_values(sources, column) for column in ("language", "licence")},
+        evaluated_card=EVALUATED_CARD,
+        hashed=[
+            ("merged model", proof["merged"]["sha256"]),
+            ("adapter", sources.lineage["adapter"]),
+            ("base model", proof["base"]["sha256"]),
+        ],
+    )
+    return f"---\n{data.to_yaml(line_break=chr(10))}\n---\n\n{body}"
+
+
+def _merged_code(reading: Reading | None, *, is_served: bool) -> tuple[str, str]:
+    """Return the code of the merged model's card, and whom it asks: server, package, transformers, "" for none."""
+    if reading is None:
+        return "", ""
+    if is_served and reading.is_served:
+        return reading_code.through_a_server(reading, MERGED_NAME), "server"
+    if reading.needs_package:
+        return reading_code.with_package(reading, "models/merged"), "package"
+    return reading_code.with_transformers(reading, merged_loading_code()), "transformers"
+
+
+def _adapter_code(reading: Reading | None, lineage: Mapping[str, Any]) -> str:
+    if reading is None:
+        return loading_code(lineage)
+    if reading.needs_package:
+        return reading_code.with_package(reading, lineage["base_model"]["name"], "models/adapter")
+    return reading_code.with_transformers(reading, loading_code(lineage))
+
+
 def _body(sources: CardSources) -> str:
     lineage = sources.lineage
     metrics = lineage.get("metrics", {})
@@ -85,14 +165,15 @@ def _body(sources: CardSources) -> str:
         source: sorted({page["reviewer"] for page in rows if page["label_source"] == source} - {""})
         for source in ("correction", "teacher")
     }
-    return _template().render(
+    return _template("model_card.md.j2").render(
         lineage=lineage,
         base=lineage["base_model"],
         is_of_hub=_is_of_hub(lineage["base_model"]),
         documents=documents,
         pages=pages,
         splits=sources.splits,
-        loading_code=loading_code(lineage),
+        reading=sources.reading,
+        code=_adapter_code(sources.reading, lineage),
         label_sources=Counter(page["label_source"] for page in rows),
         authors=authors,
         limits=lineage["configuration"].get("selection", {}),
@@ -122,15 +203,22 @@ def _body(sources: CardSources) -> str:
     )
 
 
-def _template() -> jinja2.Template:
+def _template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(  # noqa: S701 - Markdown: `literal` and `code` escape
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"literal": escape, "code": _code, "number": _number, "shares": _shares, "flatten": flatten}
-    return environment.from_string(package_file("model_card.md.j2").read_text(encoding="utf-8"))
+    environment.filters |= {
+        "literal": escape,
+        "code": code_span,
+        "number": _number,
+        "shares": shares,
+        "flatten": flatten,
+    }
+    file = package_file("model_card.md.j2") if name == "model_card.md.j2" else package_file("merged_card.md.j2")
+    return environment.from_string(file.read_text(encoding="utf-8"))
 
 
 def loading_code(lineage: Mapping[str, Any]) -> str:
@@ -148,6 +236,20 @@ def loading_code(lineage: Mapping[str, Any]) -> str:
             f'base = AutoModelForImageTextToText.from_pretrained(BASE{revision}, dtype="auto")',
             "model = PeftModel.from_pretrained(base, ADAPTER).eval()",
             f"processor = AutoProcessor.from_pretrained(BASE{revision})",
+        ]
+    )
+
+
+def merged_loading_code() -> str:
+    """Return the Python lines that load the merged model; `MODEL` in them is the folder of this card."""
+    return "\n".join(
+        [
+            "from transformers import AutoModelForImageTextToText, AutoProcessor",
+            "",
+            'MODEL = "models/merged"  # or the id of the repository that this card is in',
+            "",
+            'model = AutoModelForImageTextToText.from_pretrained(MODEL, dtype="auto").eval()',
+            "processor = AutoProcessor.from_pretrained(MODEL)",
         ]
     )
 
@@ -225,21 +327,66 @@ def _number(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _shares(counts: Counter[str], unsaid: str) -> str:
+def shares(counts: Counter[str], unsaid: str) -> str:
+    """Return values with how often each is there, as Markdown; `unsaid` stands for "" and for none at all."""
     parts = [f"{escape(name) if name else unsaid} ({count})" for name, count in sorted(counts.items())]
     return ", ".join(parts) or unsaid
 
 
-def _code(value: object) -> str:
+def code_span(value: object) -> str:
     """Return a short value in a code span; a backtick would end it, and a `|` a table's cell."""
     return f"`{' '.join(re.sub('[`|]', ' ', str(value)).split()) or ' '}`"
 
 
-def write(lineage: Path, documents: Path, splits: Mapping[str, Path], card: Path) -> None:
-    """Write the card that `text` composes from a build's files, with scores where the lineage has them."""
+def write(
+    lineage: Path,
+    documents: Path,
+    splits: Mapping[str, Path],
+    card: Path,
+    *,
+    base: str = "",
+    proof: Path | None = None,
+) -> None:
+    """Write the card that `text` (with a merged model's proof: `merged_text`) composes from a build's files.
+
+    The adapter's has scores where the lineage has them. `base` is the folder or hub id of the base model; of a merged
+    model, its own folder says how it is asked.
+    """
+    record = json.loads(lineage.read_text(encoding="utf-8"))
     sources = CardSources(
-        lineage=json.loads(lineage.read_text(encoding="utf-8")),
+        lineage=record,
         documents=csv_files.read(documents),
         splits={split: files.sha256_file(path) for split, path in splits.items()},
+        reading=_reading(record, str(proof.parent) if proof else base, is_merged=proof is not None),
+        proof=json.loads(proof.read_text(encoding="utf-8")) if proof else None,
     )
-    files.write_text(card, text(sources))
+    files.write_text(card, merged_text(sources) if proof else text(sources))
+
+
+def _reading(lineage: Mapping[str, Any], model: str, *, is_merged: bool) -> Reading | None:
+    """Return how a model (folder or hub id) is asked, by its own files and the build's configuration."""
+    configuration = lineage["configuration"]
+    if not model or "task" not in configuration:
+        return None
+    folder = Path(model)
+    revision = {"revision": lineage["base_model"]["revision"]}
+    if not folder.is_dir():  # of a hub id every build has config.json at hand: the prompts go by it
+        folder = folders.fetch_config(model, lineage["base_model"]["revision"])
+    family = families.family_of(folder, configuration["base_model"]["family"])
+    if family.is_in_transformers and not family.reads_plain_prompts:
+        return None
+    mode = "auto" if is_merged else configuration["base_model"].get("mode", "auto")
+    modes.require(family.title, family.modes, mode)
+    return Reading(
+        prompt=families.prompt_of(family, configuration["task"]["prompt"], configuration["task"].get("term", "")),
+        long_side_px=int(configuration["pages"]["long_side_px"]),
+        unguarded=family.guard_exempt_tokens,
+        unguarded_ids=unguarded_tokens(folder, family.guard_exempt_tokens),
+        needs_package=not family.is_in_transformers,
+        is_served=family.reads_plain_prompts and not modes.is_unserved(family.modes, family.served_mode, folder),
+        settings={
+            "task": configuration["task"],
+            "base_model": {"mode": mode} if Path(model).is_dir() else {"mode": mode, **revision},
+        },
+        views={} if mode == "auto" else family.views_of(family.modes[mode]),
+    )

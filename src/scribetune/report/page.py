@@ -26,13 +26,26 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from scribetune.core.files import write_text
+from scribetune.core.files import sha256_file, write_text
 from scribetune.core.package import package_files
-from scribetune.report import public_benchmarks
-from scribetune.report.data import Pair, Reading, ReportInputs, TestPage, adapter_name, build_id, json_object, read
+from scribetune.evaluation import lost_characters
+from scribetune.evaluation.scoring import PredictedSet
+from scribetune.report import learning_curve, nearest_pages, page_boxes, public_benchmarks, variant_card
+from scribetune.report.data import (
+    Pair,
+    Reading,
+    ReportData,
+    ReportInputs,
+    TestPage,
+    adapter_name,
+    build_id,
+    json_object,
+    read,
+)
 from scribetune.report.environment import Wording, environment, policy
-from scribetune.report.images import PageImage, page_image
+from scribetune.report.images import PageImage, marked_places, page_image
 from scribetune.report.index import UNNAMED, IndexedPage, measure_behind, page_index, page_measures, pages_link
+from scribetune.report.label_trust import SideBySide
 from scribetune.report.outcome import outcome, sentence
 from scribetune.report.plots import plotly_javascript, plots
 from scribetune.report.tables import (
@@ -59,7 +72,7 @@ from scribetune.report.tables import (
     resource_facts,
     verdict,
 )
-from scribetune.review import spot_check
+from scribetune.review import both_readings, spot_check
 from scribetune.text.markdown_view import rendered
 from scribetune.text.text_diff import SHOWN_CHARACTERS, Difference, difference
 
@@ -99,6 +112,7 @@ class PageView:
     anchor: str  # its id in the file
     page: TestPage
     image: PageImage
+    boxes: Markup  # drawn over the image; "" where the label has none
     language_tag: str
     reference: str
     reference_omitted: int
@@ -183,10 +197,7 @@ def render(inputs: ReportInputs) -> str:
         documents=documents,
         document_count=len(data.documents),
         documents_used=sum(bool(document.accepted) for document in data.documents),
-        accepted_pages=data.accepted_pages,
-        refused_pages=data.refused_pages,
-        label_quality=data.label_quality,
-        label_trust=data.label_trust,
+        **_labels(inputs, data),
         splits=data.splits,
         spot_checks=spot_check.checks(inputs.spot_checks),
         spot_check_sentence=spot_check.sentence,
@@ -201,7 +212,88 @@ def render(inputs: ReportInputs) -> str:
         merge_proof=facts("merge proof", data.merge_proof, words) if data.merge_proof else None,
         files=FILES,
         benchmarks=[public_benchmarks.view(json_object(path)) for path in inputs.benchmark_scores],
+        parity=_parity(inputs, words),
+        variants=_variants(inputs),
+        leakage=_leakage(inputs),
+        **_studies(inputs, words),
     )
+
+
+def _labels(inputs: ReportInputs, data: ReportData) -> dict[str, Any]:
+    """Return what the template says of the labels: how many are used, and what speaks for and against them."""
+    return {
+        "accepted_pages": data.accepted_pages,
+        "refused_pages": data.refused_pages,
+        "label_quality": data.label_quality,
+        "label_trust": data.label_trust,
+        "side_by_side": [_beside(inputs.working_directory, one) for one in data.label_trust.side_by_side],
+    }
+
+
+def _parity(inputs: ReportInputs, words: Wording) -> str:
+    """Return in a sentence how the test pages were read through vLLM; "" where they were not, or of another build."""
+    if inputs.parity_json is None:
+        return ""
+    found = json_object(inputs.parity_json)
+    if found.get("predictions_sha256") != sha256_file(inputs.tuned_predictions):
+        return ""
+    difference = found.get("mean_difference")
+    return words(
+        "Served by vLLM, the merged model reads {equal} of {pages} test pages with the same text; the texts differ by "
+        "{difference} edits per character.",
+        equal=str(found.get("equal")),
+        pages=str(found.get("pages")),
+        difference=f"{difference:.4f}" if isinstance(difference, float) else "—",
+    )
+
+
+def _variants(inputs: ReportInputs) -> variant_card.Variants | None:
+    """Return the scores of the smaller variants that were made of this build; None where there are none."""
+    if not inputs.variant_scores:
+        return None
+    own = {"pages": sha256_file(inputs.test_jsonl), "predictions": sha256_file(inputs.tuned_predictions)}
+    found = [(path.parent.name, json_object(path)) for path in inputs.variant_scores]
+    return variant_card.side_by_side([(name, scores) for name, scores in found if scores.get("made_from") == own])
+
+
+def _studies(inputs: ReportInputs, words: Wording) -> dict[str, Any]:
+    """Return what the template says of more pages, and of characters that were lost; None where nobody has asked."""
+    kept = PredictedSet.read(*inputs.retention_files) if inputs.retention_files else None
+    return {"curve": _learning_curve(inputs, words), "lost": None if kept is None else lost_characters.find(kept)}
+
+
+def _learning_curve(inputs: ReportInputs, words: Wording) -> learning_curve.CurveView | None:
+    """Return what more pages would buy; None where nobody has asked, or for other records."""
+    if inputs.learning_curve_json is None:
+        return None
+    return learning_curve.of_build(inputs.learning_curve_json, inputs.train_jsonl, inputs.test_jsonl, words)
+
+
+def _leakage(inputs: ReportInputs) -> nearest_pages.LeakageView | None:
+    """Return the test pages beside their nearest training pages; None where nobody has looked for these."""
+    if inputs.leakage_json is None:
+        return None
+    return nearest_pages.of_files(inputs.leakage_json, inputs.working_directory, inputs.test_jsonl, inputs.train_jsonl)
+
+
+@dataclass(frozen=True)
+class BesideView:
+    """Two readings of one place, as shown: the record, both as HTML, the part of the page image or "", the command."""
+
+    one: SideBySide
+    label: Markup
+    other: Markup
+    image: str
+    review: str
+
+
+def _beside(working_directory: Path, one: SideBySide) -> BesideView:
+    size = None if one.found.unit == "px" else one.size_pt
+    places = () if size is None and one.found.unit == "pt" else one.found.places
+    return BesideView(
+        one, *both_readings.html_of(one.found), marked_places(working_directory, one.image, places, size),
+        _review_command(one.id),
+    )  # fmt: skip
 
 
 def _further_metrics(
@@ -310,6 +402,7 @@ def _page_views(inputs: ReportInputs, pages: Sequence[TestPage], words: Wording)
             anchor=f"page-{page.index}",
             page=page,
             image=page_image(inputs.working_directory, page.image, embed=position < inputs.embed_pages),
+            boxes=page_boxes.overlay(page.blocks, page.tuned.blocks),
             language_tag=_language_tag(page),
             reference=reference[:SHOWN_CHARACTERS],
             reference_omitted=max(0, len(reference) - SHOWN_CHARACTERS),

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from scribetune.core import csv_files, layout
+from scribetune.core import csv_files, files, layout
 from scribetune.core.errors import UserError
 from scribetune.dataset import trust
 from scribetune.record import remembered
@@ -12,6 +13,9 @@ from scribetune.record import remembered
 SELECTION = Path(layout.MANIFESTS, "selection", "all.csv")
 OF_NO_USE = frozenset({"duplicate", "withdrawn", "image_failed", "blank"})
 """Reasons of refusal that no label can mend."""
+
+
+_OF_BOTH = ("table_readings", "disagreements", "width_pt", "height_pt")
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,21 @@ def read(folder: Path) -> dict[str, ReviewPage]:
             todo=f"make them anew: {remembered.command(folder, 'labels')}",
         ) from error
     return {page.id: page for page in sorted(found, key=lambda page: page.id) if page.image and page.can_be_used}
+
+
+def read_otherwise(folder: Path) -> dict[str, Mapping[str, str]]:
+    """Return page id → its row in the manifest of labels, of pages that a second reader reads otherwise."""
+    return {
+        f"{row['document']}/{layout.page_name(int(row['page']))}": {name: row.get(name, "") for name in _OF_BOTH}
+        for row in _rows(folder / layout.MANIFESTS / "labels")
+        if row.get("table_readings") or row.get("disagreements")
+    }
+
+
+def read_blocks(folder: Path) -> dict[str, Mapping[str, Any]]:
+    """Return page id → where the blocks of its label stand (`text.placed_blocks`); {} where nobody has asked."""
+    found = sorted((folder / layout.BLOCKS).glob("*.jsonl"))
+    return {str(row["id"]): row for path in found for row in files.read_jsonl(path)}
 
 
 def _page(row: Mapping[str, str], digests: Mapping[str, str]) -> ReviewPage:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scribetune.core import csv_files
 from scribetune.core.errors import UserError
+from scribetune.dataset import long_pages
 from scribetune.record import remembered
 from scribetune.review.page_views import ReviewPage
 
@@ -49,7 +50,7 @@ def worst_predictions(pages: Mapping[str, ReviewPage], samples: Path, count: int
         UserError: There are no scores yet.
     """
     try:
-        scored = [(row["id"], row["cer_tuned"]) for row in csv_files.read(samples)]
+        scored = [(long_pages.page_of(row["id"]), row["cer_tuned"]) for row in csv_files.read(samples)]
     except (OSError, KeyError, csv.Error) as error:
         raise UserError(
             "There are no scored predictions to review", value=str(samples), accepted="the scores of a build",
@@ -57,13 +58,18 @@ def worst_predictions(pages: Mapping[str, ReviewPage], samples: Path, count: int
         ) from error  # fmt: skip
     known = [(float(cer), id_) for id_, cer in scored if cer and id_ in pages and not math.isnan(float(cer))]
     known.sort(key=lambda entry: (-entry[0], entry[1]))
-    return Queue("worst", tuple(id_ for _, id_ in known[:count]), keeps_done=True)
+    ids = tuple(dict.fromkeys(id_ for _, id_ in known))  # a page once, by its worst part
+    return Queue("worst", ids[:count], keeps_done=True)
 
 
 def report_places(samples: Path) -> dict[str, str]:
-    """Return page id → its place in the report ("page-7"), of the pages in samples.csv; {} without that file."""
+    """Return page id → its place in the report ("page-7"), of the pages in samples.csv; {} without that file.
+
+    A page that was cut is where its first part is.
+    """
     try:
-        return {row["id"]: f"page-{int(row['index'])}" for row in csv_files.read(samples)}
+        places = [(long_pages.page_of(row["id"]), f"page-{int(row['index'])}") for row in csv_files.read(samples)]
+        return dict(reversed(places))
     except (OSError, KeyError, ValueError, csv.Error):
         return {}
 

@@ -1,7 +1,5 @@
 """The review server: a Starlette application on 127.0.0.1, run by uvicorn."""
 
-import contextlib
-import errno
 import os
 import secrets
 import socket
@@ -20,18 +18,38 @@ from starlette.routing import Route
 from scribetune.core import layout
 from scribetune.core.errors import UserError
 from scribetune.review.decisions import WORK, Verdict
-from scribetune.review.guard import REPORT, RESOURCES, Guard
 from scribetune.review.refusals import ConflictError, RefusedError, ReviewError, UnknownPageError
 from scribetune.review.session import COMPARED_CHARACTERS, ReviewSession, deceptive
 from scribetune.text.language import Language, Words
 from scribetune.text.markdown_view import RENDERED_CHARACTERS, rendered
 from scribetune.text.text_diff import difference
+from scribetune.web import local_server
+from scribetune.web.guard import Guard, Rules
 
 ASSETS = Path(__file__).parent / "assets"
 CATALOGUE = ASSETS / "review.zh.json"
 _ASSET_TYPES = {"review.js": "text/javascript", "review.css": "text/css", CATALOGUE.name: "application/json"}
 _TOKEN = WORK / "token"
 _BEFORE_DIFFERENCE_CHARACTERS = 200
+_REPORT = f"/{layout.REPORTS}/index.html"
+_RESOURCES = f"/{layout.REPORTS}/resources.html"
+_RULES = Rules(
+    "scribetune review",
+    {
+        _REPORT: {
+            "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+            "img-src 'self' data: blob:; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        },
+        _RESOURCES: {
+            "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts",
+            "x-frame-options": "SAMEORIGIN",
+        },
+    },
+)
+"""With headers of the build's own pages. The report has a policy in itself, in which scripts are allowed by hash: of
+both the narrower holds. Neither page may ask this server for anything but images and, the report, the page of
+resources."""
 
 
 class _Body(BaseModel):
@@ -136,7 +154,7 @@ def application(session: ReviewSession, token: str, port: int, language: Languag
             Route("/api/draft", draft, methods=["PUT"]),
             Route("/api/verdict", verdict, methods=["POST"]),
         ],
-        middleware=[Middleware(Guard, token=token, port=port, words=words)],
+        middleware=[Middleware(Guard, token=token, port=port, words=words, rules=_RULES)],
         exception_handlers=_errors(words),
     )
 
@@ -149,7 +167,7 @@ def _build_files(session: ReviewSession) -> list[Route]:
         return FileResponse(path, media_type="image/png")
 
     async def report(request: Request) -> Response:
-        path = await run_in_threadpool(session.report, is_resources=request.url.path == RESOURCES)
+        path = await run_in_threadpool(session.report, is_resources=request.url.path == _RESOURCES)
         return FileResponse(path, media_type="text/html")
 
     async def report_image(request: Request) -> Response:
@@ -159,8 +177,8 @@ def _build_files(session: ReviewSession) -> list[Route]:
 
     return [
         Route("/image", image),
-        Route(REPORT, report),
-        Route(RESOURCES, report),
+        Route(_REPORT, report),
+        Route(_RESOURCES, report),
         Route(f"/{layout.PAGES}/{{page_id:path}}.png", report_image),
     ]
 
@@ -237,35 +255,6 @@ def token_of(folder: Path) -> str:
     return token
 
 
-def listen(port: int) -> socket.socket:
-    """Return a socket on 127.0.0.1; port 0 takes a free one.
-
-    Raises:
-        UserError: The port is taken, or may not be used.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen()  # from now on a browser waits; whoever opens the address at once is not refused
-    except OSError as error:
-        listener.close()
-        taken = error.errno == errno.EADDRINUSE
-        raise UserError(
-            "Another program listens on this port" if taken else f"The port cannot be used ({error.strerror})",
-            value=port, accepted="a free port from 1024 to 65535, or 0 for any",
-            todo="name another with --port, or open the review page that is running already",
-        ) from error  # fmt: skip
-    return listener
-
-
 def serve(session: ReviewSession, listener: socket.socket, token: str, language: Language = "en") -> None:
     """Serve until the process is interrupted; Ctrl-C is how it is meant to end."""
-    import uvicorn
-
-    app = application(session, token, listener.getsockname()[1], language)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=5
-    )
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+    local_server.run(application(session, token, listener.getsockname()[1], language), listener)

@@ -14,13 +14,27 @@ from typing import Any
 
 from scribetune.core import files, layout
 from scribetune.core.errors import UserError
+from scribetune.dataset import long_pages
 from scribetune.labels.corrections import read_correction
-from scribetune.review import decisions, drafts, page_views, queues, reviewers, spot_check
+from scribetune.record import remembered
+from scribetune.review import (
+    both_readings,
+    decisions,
+    drafts,
+    gain,
+    page_views,
+    queues,
+    readings,
+    reviewers,
+    spot_check,
+)
 from scribetune.review.decisions import Review, Verdict
+from scribetune.review.gain import Gain
 from scribetune.review.page_views import ReviewPage
 from scribetune.review.queues import Queue
+from scribetune.review.readings import Reading
 from scribetune.review.refusals import ConflictError, RefusedError, UnknownPageError
-from scribetune.text import markdown
+from scribetune.text import markdown, placed_blocks
 from scribetune.text.text_diff import difference
 from scribetune.text.visible_text import visible_everything
 
@@ -33,14 +47,16 @@ _QUEUE_LIMIT = 500
 _MOST_REASON = 500
 _REPORT = Path(layout.REPORTS, "index.html")
 _RESOURCES = Path(layout.REPORTS, "resources.html")
-_TUNED = Path(layout.PREDICTIONS, "tuned.jsonl")
+_NEW_OF = 1000
+"""Pages of the queue `next` whose novelty is asked after each decision."""
 
 
 @dataclass(frozen=True)
 class Choice:
     """Which pages are shown first.
 
-    The order is "trust", "unlabelled", "worst" or "spot_check"; the two last have `count` pages, a spot check a seed.
+    The order is "trust", "next", "unlabelled", "worst" or "spot_check"; the two last have `count` pages, a spot check a
+    seed.
     """
 
     order: str = "trust"
@@ -70,10 +86,13 @@ class ReviewSession:
         self.corrections = self.folder / corrections
         self.choice = choice
         self._state: tuple[object, dict[str, ReviewPage]] = (None, {})
-        self._read: tuple[object, dict[str, str]] = (None, {})
+        self._read: tuple[object, dict[str, Reading]] = (None, {})
+        self._promised: tuple[object, dict[str, Gain]] = (None, {})
         self._reported: tuple[object, dict[str, str]] = (None, {})
         self._reviews_read: tuple[object, tuple[Review, ...]] = (None, ())
         self._ordered: tuple[object, Queue] = (None, Queue("", ()))
+        self._doubted: tuple[object, dict[str, Mapping[str, str]]] = (None, {})
+        self._placed: tuple[object, dict[str, Mapping[str, Any]]] = (None, {})
         self._hashes: dict[str, tuple[object, str]] = {}
         self.reviews_path = decisions.path_in(self.corrections)
         self._proposed = reviewers.proposed(self.folder)
@@ -123,14 +142,15 @@ class ReviewSession:
         }
 
     def page_id(self, asked: str) -> str:
-        """Return the id of a page that a person has named.
+        """Return the id of a page that a person has named, or of the page whose part they have.
 
         Raises:
             UserError: The build has no such page.
         """
         known = self.pages()
-        if asked in known:
-            return asked
+        for id_ in (asked, long_pages.page_of(asked)):
+            if id_ in known:
+                return id_
         import difflib
 
         close = difflib.get_close_matches(asked, known, n=3)
@@ -374,6 +394,8 @@ class ReviewSession:
             "draft": asdict(draft) if draft else None,
             "others": ["" if reviewers.is_unnamed(name) else name for name in others],
             "reading": self._reading(page, label),
+            "both": self._both(page, label),
+            "blocks": self._blocks(page, label),
             "report": self._place_in_report(page),
         }
 
@@ -387,14 +409,84 @@ class ReviewSession:
 
     def _reading(self, page: ReviewPage, label: _Label) -> str:
         """Return the tuned model's reading, compared with the label, as safe HTML; "" where it read no such page."""
-        path = self.folder / _TUNED
-        if not path.exists():
-            return ""
-        if self._read[0] != _signature(path):
-            texts = {str(row["id"]): str(row["text"]) for row in files.read_jsonl(path)}
-            self._read = (_signature(path), texts)
-        text = self._read[1].get(page.id)
-        return "" if text is None else str(difference(label.text, text, COMPARED_CHARACTERS).html)
+        found = self._readings().get(page.id)
+        return "" if found is None else str(difference(label.text, found.text, COMPARED_CHARACTERS).html)
+
+    def _readings(self) -> dict[str, Reading]:
+        """Return page id → what the tuned model reads, again after each build."""
+        signature = tuple(map(_signature, readings.paths(self.folder)))
+        if self._read[0] != signature:
+            self._read = (signature, readings.read(self.folder))
+        return self._read[1]
+
+    def _by_gain(self, known: Mapping[str, ReviewPage]) -> Queue:
+        """Return the pages by what their correction may be worth, as new as they are after what was decided by now.
+
+        Raises:
+            UserError: The tuned model has read no page.
+        """
+        read = self._readings()
+        if not read:
+            raise UserError(
+                "The tuned model has read no page of this build yet", value=str(self.folder / layout.PREDICTIONS),
+                accepted="predictions of test pages (any build has them), of all pages after `suspects`",
+                todo=f"let it read them: {remembered.command(self.folder, 'suspects')}; or review by trust",
+            )  # fmt: skip
+        signature = (_signature(self.folder / page_views.SELECTION), self._read[0])
+        if self._promised[0] != signature:
+            labelled = (page for page in known.values() if page.label)
+            found = gain.of_pages(((page, self._label(page).text) for page in labelled), read)
+            self._promised = (signature, {one.page: one for one in found})
+        promised = self._promised[1]
+        decided = set(decisions.newest(self._reviews()))
+        decided |= {page.id for page in known.values() if page.label_source == "correction"}
+        corrected = [promised[id_].runs for id_ in sorted(decided) if id_ in promised]
+        waiting = [one for one in promised.values() if known[one.page].label_source != "correction"]
+        return Queue("next", tuple(one.page for one in gain.ordered(waiting, corrected, most=_NEW_OF)))
+
+    def _both(self, page: ReviewPage, label: _Label) -> list[dict[str, Any]]:
+        """Return what a second reader reads otherwise than the label, unless a person wrote that.
+
+        Returns:
+            [{"kind": a key of `both_readings.WITNESSES`, "trust": of a table, or None, "place": in words, "label" and
+            "other": both readings as safe HTML, "places": left, top, width and height as shares of the image}].
+        """
+        if label.source == "correction":
+            return []
+        signature = _signature(self.folder / page_views.SELECTION)
+        if self._doubted[0] != signature:
+            self._doubted = (signature, page_views.read_otherwise(self.folder))
+        row = self._doubted[1].get(page.id)
+        shown = []
+        for found in both_readings.of_row(row) if row else ():
+            ours, theirs = both_readings.html_of(found)
+            places = both_readings.shares(found, both_readings.page_size(row or {}), self._image_size(page))
+            told = {"kind": found.kind, "trust": found.trust, "place": found.place, "places": places}
+            shown.append({**told, "label": str(ours), "other": str(theirs)})
+        return shown
+
+    def _blocks(self, page: ReviewPage, label: _Label) -> list[dict[str, Any]]:
+        """Return kind and box (left, top, right, bottom, in thousandths of the page) of each block of a label.
+
+        [] where nobody has asked for them, or for a label that they are not of.
+        """
+        signature = tuple(map(_signature, sorted((self.folder / layout.BLOCKS).glob("*.jsonl"))))
+        if self._placed[0] != signature:
+            self._placed = (signature, page_views.read_blocks(self.folder))
+        row = self._placed[1].get(page.id)
+        if row is None or row["label_sha256"] != files.sha256_bytes(label.text.encode()):
+            return []
+        blocks = placed_blocks.of_record(row).blocks
+        return [{"kind": block.kind, "box": box} for block in blocks for box in block.boxes]
+
+    def _image_size(self, page: ReviewPage) -> tuple[int, int]:
+        from PIL import Image
+
+        try:
+            with Image.open(self.image(page.id)) as image:
+                return image.size
+        except (OSError, UnknownPageError):
+            return 1, 1  # nothing is framed where nothing is shown
 
     @property
     def _queue_name(self) -> str:
@@ -407,6 +499,8 @@ class ReviewSession:
             sample = self._sample(known)
             ids = tuple(page.id for page in sample.pages if page.id in known)
             return Queue(sample.name, ids, keeps_done=True)
+        if self.choice.order == "next":
+            return self._by_gain(known)
         scores = self.folder / queues.SAMPLES
         signature = (_signature(self.folder / page_views.SELECTION), _signature(scores))
         if self._ordered[0] != signature:

@@ -18,13 +18,14 @@ from scribetune.core.config import Config
 from scribetune.core.errors import UserError
 from scribetune.core.progress import bar
 from scribetune.dataset import unlabelled
-from scribetune.labels import agreement, image_models, two_readings
+from scribetune.labels import agreement, image_models, scanned_tables, two_readings
 from scribetune.labels.corrections import read_correction, with_unsure
+from scribetune.labels.reader import prepare_worker
 from scribetune.models import families
 from scribetune.models.examples import Page
 from scribetune.record import remembered
 from scribetune.review import decisions
-from scribetune.text import markdown
+from scribetune.text import grounding, markdown
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ def _write(config: Config, model: str, folder: Path, waiting: Sequence[tuple[str
     ]
     counts: Counter[str] = Counter()
     for index, prediction in reader.stream(pages):
-        text = markdown.normalise(prediction.text)
+        text = markdown.normalise(grounding.plain(prediction.text))
         outcome = "unfinished" if prediction.stop_reason != "eos" else "written" if text else "empty"
         counts[outcome] += 1
         if outcome == "written":
@@ -156,10 +157,10 @@ def _write_twice_read(
     config: Config, model: str, folder: Path, waiting: Sequence[tuple[str, int, Path]]
 ) -> Counter[str]:
     languages, who = config.labels.agreement_languages, two_readings.readers()
-    tasks = [isolation.Task(two_readings.of_file, (str(image), languages), _S_PER_PAGE) for _, _, image in waiting]
+    tasks = [isolation.Task(scanned_tables.of_file, (str(image), languages), _S_PER_PAGE) for _, _, image in waiting]
     counts: Counter[str] = Counter()
     with (
-        isolation.Workers(min(len(tasks), os.cpu_count() or 1)) as workers,
+        isolation.Workers(min(len(tasks), os.cpu_count() or 1), prepare=prepare_worker) as workers,
         bar("Reading", len(tasks), "pages") as advance,
     ):
         for (document, number, _), outcome in zip(waiting, workers.run(tasks), strict=True):
@@ -168,9 +169,11 @@ def _write_twice_read(
                 counts["unfinished"] += 1
                 logger.warning("%s page %d: no label (%s: %s)", document, number, model, outcome.message)
                 continue
-            lines: list[two_readings.DoublyRead] = outcome.value
-            rows = [" ".join(line.text for line in row) for row in two_readings.in_order(lines)]
-            text = markdown.normalise("\n".join(row for row in rows if row))
+            scan: scanned_tables.ReadScan = outcome.value
+            lines = scan.lines
+            in_tables = {number for table in scan.tables for number in table.lines}
+            others = [line for number, line in enumerate(lines) if number not in in_tables]
+            text = markdown.normalise("\n".join(scanned_tables.rows_of(scan, two_readings.in_order(others))))
             if not text:
                 counts["empty"] += 1
                 continue

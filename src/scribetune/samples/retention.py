@@ -1,6 +1,7 @@
-"""The retention set: plain-text pages outside the user's domain, never trained on, so that forgetting shows.
+"""Plain-text pages outside the user's domain: the retention set, never trained on, and pages that trainings replay.
 
-Pages are set by the project's own page generator: lines of shuffled words and numbers, transcribed line by line.
+Pages are set by the project's own page generator: lines of shuffled words and numbers, transcribed line by line. The
+retention set shows what was forgotten; those that a training takes into its batches (`train.replay`) are against it.
 """
 
 import random
@@ -27,14 +28,14 @@ class RetentionPage:
     lines: tuple[str, ...]  # what it says
 
 
-def make_pages(count: int, seed: int, languages: Sequence[str]) -> list[RetentionPage]:
-    """Compose the pages, the languages in turn; the same arguments give the same pages."""
+def make_pages(count: int, seed: int, languages: Sequence[str], kind: str = "retention") -> list[RetentionPage]:
+    """Compose the pages, the languages in turn; the same arguments give the same pages, another kind other ones."""
     made = []
     for index in range(count):
         language = languages[index % len(languages)]
-        rng = random.Random(f"retention:{seed}:{language}:{index}")  # noqa: S311  reproducible, not secret
+        rng = random.Random(f"{kind}:{seed}:{language}:{index}")  # noqa: S311  reproducible, not secret
         style = choose_style(rng, language)
-        name = f"retention-{language}-{index + 1:03d}/p0001"
+        name = f"{kind}-{language}-{index + 1:03d}/p0001"
         made.append(RetentionPage(name, style, _lines(rng, style, _words(language))))
     return made
 
@@ -86,7 +87,7 @@ def build(pages: Sequence[RetentionPage], prompt: str, long_side_px: int, image_
                     "image_sha256": files.sha256_bytes(png),
                     "label_sha256": files.sha256_bytes(text.encode()),
                     "label_source": "generated",
-                    "category": "retention",
+                    "category": document.partition("-")[0],
                     "language": page.style.language,
                     "conversations": [{"from": "human", "value": prompt}, {"from": "gpt", "value": text}],
                     "images": [image.as_posix()],

@@ -14,6 +14,7 @@ _SHAPED = re.compile("[\ufb50-\ufbff\ufe70-\ufefc]+")
 _LONGEST_EMPHASIS = 2000
 _HEADING = re.compile(r"^(#{1,6}) +(.*)$")
 _BULLET = re.compile(r"^( *)[•‣▪–*+] +(?=\S)")
+_FENCED = re.compile(r"^(```[^\n`]*\n(?:.*\n)*?```)$", re.MULTILINE)
 _ITEM = r" *(?:-|\d{1,3}[.)]) "
 _LOOSE_ITEMS = re.compile(rf"^({_ITEM}.*)\n\n(?={_ITEM})", re.MULTILINE)
 _TAG = re.compile(
@@ -32,16 +33,20 @@ def normalise(text: str) -> str:
     NFC, and Arabic letters as such instead of the shapes that they take in a word; `\n` line ends; no blanks at line
     ends; blocks separated by one empty line; headings without emphasis marks; one blank around table cells and `---`
     separators; text found in pictures as plain lines; markers of pictures removed; `<br>` only inside tables; `-` for
-    every bullet, and no empty lines between items; one final newline.
+    every bullet, and no empty lines between items; one final newline. Code in fences stays as it is.
     """
     text = _SHAPED.sub(lambda match: unicodedata.normalize("NFKC", match.group()), text)
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", ""))
     text = _PICTURE_TEXT.sub(lambda match: _LINE_BREAK.sub("\n", match.group(1)), text)
     text = _PICTURE_MARK.sub("", text)
-    lines = [_line(line.rstrip()) for line in text.split("\n")]
-    joined = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-    joined = _LOOSE_ITEMS.sub(r"\1\n", joined)
+    parts = _FENCED.split("\n".join(line.rstrip() for line in text.split("\n")))
+    joined = "".join(part if number % 2 else _outside_code(part) for number, part in enumerate(parts)).strip()
     return joined + "\n" if joined else ""
+
+
+def _outside_code(text: str) -> str:
+    joined = re.sub(r"\n{3,}", "\n\n", "\n".join(map(_line, text.split("\n"))))
+    return _LOOSE_ITEMS.sub(r"\1\n", joined)
 
 
 def _line(line: str) -> str:

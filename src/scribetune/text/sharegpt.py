@@ -9,6 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from scribetune.text import grounding
+
+LABEL = "label"
+"""Key of a record whose answer is not the page's whole label: the label."""
 ESCAPED = "escaped"
 """Key of a record: how many placeholders its answer holds as text; absent where it holds none."""
 
@@ -35,3 +39,15 @@ def said(record: Mapping[str, Any], speaker: str) -> str | None:
     if speaker != "gpt" or not record.get(ESCAPED):
         return text
     return _ESCAPE.sub(lambda found: f"&{found[1][4:]}lt;{found[2]}>" if found[1] else f"<{found[2]}>", text)
+
+
+def label(record: Mapping[str, Any]) -> str | None:
+    """Return the label of the page that a record is of, without marks and boxes of its blocks; None where it has none.
+
+    That is its answer, but for pages that are asked for something else (`task.mix`).
+    """
+    kept = record.get(LABEL)
+    if isinstance(kept, str):
+        return kept
+    answer = said(record, "gpt")
+    return None if answer is None else grounding.plain(answer)

@@ -14,6 +14,7 @@ checkpoints     checkpoints: sealed, and used only by the very training they are
 log             everything a checkpoint holds beside weights, optimiser and random numbers
 result          what a training did, for the lineage and the log
 monitor         what a person sees: a live line, log records, TensorBoard; no result depends on it
+tracking        trackers that watch it: transformers' callbacks, kept from changing it and from ending it
 
 determinism     the same bits in every run of one machine
 compiled        compiled layers

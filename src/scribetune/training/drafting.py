@@ -6,7 +6,7 @@ reading goes on from there. The text is the model's, however wrong the draft (up
 positions at once may differ in the last bit). A model that reads well needs a small part of the passes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
@@ -26,12 +26,18 @@ def has_plain_positions(native: Any) -> bool:
 
 
 def read(
-    native: Any, prompt: torch.Tensor, draft: Sequence[int], *, end: int, limit: int, guard: Guard | None = None
+    native: Any,
+    prompt: torch.Tensor,
+    draft: Sequence[int],
+    *,
+    ends: Collection[int],
+    limit: int,
+    guard: Guard | None = None,
 ) -> list[int]:
     """Return what a model with plain positions, in evaluation mode, writes after a prompt, greedily, up to a limit.
 
-    The prompt is embedded (1, length, hidden size). The end token is part of the draft, and of what is returned where
-    the model writes it.
+    The prompt is embedded (1, length, hidden size). It stops at any of the tokens `ends`. The end token is
+    part of the draft, and of what is returned where the model writes it.
     """
     from transformers import DynamicCache
 
@@ -47,7 +53,7 @@ def read(
     place, width = 0, _FIRST_WIDTH
     while True:
         written.append(token)
-        if token == end or len(written) >= limit:
+        if token in ends or len(written) >= limit:
             return written[:limit]
         place = in_step(draft, place, written)
         guess = list(draft[place : place + width])
@@ -56,7 +62,7 @@ def read(
         likeliest = scores.argmax(-1).tolist()
         taken = 0
         token = choose(scores[0], likeliest[0])
-        while taken < len(guess) and token == guess[taken] and token != end:
+        while taken < len(guess) and token == guess[taken] and token not in ends:
             written.append(token)
             taken += 1
             token = choose(scores[taken], likeliest[taken])

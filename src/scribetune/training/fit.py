@@ -3,10 +3,12 @@
 Imported by `training.run` alone, and late: unsloth must be imported before trl and transformers' models.
 """
 
+import functools
 import json
 import logging
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,8 @@ from trl import SFTConfig  # type: ignore[attr-defined]
 
 from scribetune.models import adapters
 from scribetune.models.collation import Collator
-from scribetune.models.families.native import native
-from scribetune.training import compiled, determinism, host_embedding, monitor, sharding
+from scribetune.models.families.native import end_tokens, native
+from scribetune.training import compiled, determinism, host_embedding, monitor, sharding, tracking
 from scribetune.training.features import Loaded
 from scribetune.training.log import TrainingLog
 from scribetune.training.page_trainer import BEST, LOG, Computation, PageTrainer, Progress, Schedule, recomputing
@@ -40,7 +42,7 @@ def fit(prepared: Prepared, loaded: Loaded, resume: Path | None, trial: Trial) -
     settings, hardware, model = prepared.settings, prepared.hardware, loaded.model
     progress = _progress(prepared, resume)
     in_step = sharding.InStep(model, hardware.group) if prepared.forecast.shards > 1 else None
-    micro_batch = settings.machine.micro_batch
+    micro_batch = prepared.forecast.micro_batch
     if in_step is not None:
         # Nothing is made smaller in the midst of a sharded training, so that all batches are as small as this one.
         log = progress.log
@@ -51,8 +53,13 @@ def fit(prepared: Prepared, loaded: Loaded, resume: Path | None, trial: Trial) -
     scanned_seed = settings.seed if settings.augmentation == "scan" else None
     collator = Collator(base.family, base.processor, data.examples, loaded.features, scanned_seed)
     schedule = _schedule(prepared)
-    validator = _validator(prepared, collator, schedule, micro_batch, None if in_step is None else (in_step, trial))
+    # Before the trainer, which sets the model's own marks of the end to the tokenizer's.
+    ends = end_tokens(model, base.processor.tokenizer)
+    in_step_with = None if in_step is None else (in_step, trial)
+    validator = _validator(prepared, collator, schedule, micro_batch, ends, in_step_with)
     curves = prepared.work.tensorboard if settings.tensorboard and hardware.group.is_first else None
+    names = prepared.config.report.trackers if hardware.group.is_first and prepared.work.run else ()
+    told = tracking.callbacks(names, prepared.work.run)
     if _compiles(prepared):
         compiled.compile_layers(model)
     device = hardware.placement.device
@@ -73,10 +80,11 @@ def fit(prepared: Prepared, loaded: Loaded, resume: Path | None, trial: Trial) -
                 data_collator=collator,
                 train_dataset=Dataset.from_dict({"index": list(range(len(data.learned)))}),
                 processing_class=base.processor,
-                callbacks=[monitor.Watch(shown, resume)],
+                callbacks=[monitor.Watch(shown, resume), *told],
             )
             # With tqdm off the trainer would print every log as a bare dictionary instead.
             made.remove_callback(PrinterCallback)
+            shown.tell = functools.partial(tracking.tell, made) if told else None
             made.train(resume_from_checkpoint=str(resume) if resume else None)
     if settings.validation.keep == "best" and progress.best is not None:
         adapters.put(model, progress.best)
@@ -89,7 +97,7 @@ def _progress(prepared: Prepared, resume: Path | None) -> Progress:
     """Return how far the training is: as far as its checkpoint, or at the beginning."""
     checkpointing = prepared.forecast.checkpointing
     if resume is None:
-        return Progress(TrainingLog(prepared.settings.machine.micro_batch), None, checkpointing)
+        return Progress(TrainingLog(prepared.forecast.micro_batch), None, checkpointing)
     log = TrainingLog.from_json(json.loads((resume / LOG).read_text(encoding="utf-8")))
     best = resume / BEST
     return Progress(log, load_file(best) if best.is_file() else None, checkpointing)
@@ -114,6 +122,7 @@ def _validator(
     collator: Collator,
     schedule: Schedule,
     micro_batch: int,
+    ends: Sequence[int],
     sharded: tuple[sharding.InStep, Trial] | None,
 ) -> Validator | None:
     """Return what measures the model, and say on how many pages; None without validation pages."""
@@ -125,6 +134,7 @@ def _validator(
         prepared.base.processor,
         prepared.data.validated,
         collator,
+        ends=ends,
         offset=len(prepared.data.learned),
         read_pages=settings.pages,
         read_tokens=settings.tokens,
@@ -157,7 +167,7 @@ def _compiles(prepared: Prepared) -> bool:
         return settings.machine.compile
     if prepared.forecast.shards > 1:
         return False  # not measured yet
-    passes = len(prepared.data.learned) * settings.epochs // settings.machine.micro_batch
+    passes = len(prepared.data.learned) * settings.epochs // prepared.forecast.micro_batch
     return not hardware.on_cpu and passes >= compiled.WORTH_PASSES
 
 

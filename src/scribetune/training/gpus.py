@@ -44,19 +44,21 @@ def check_divisible(settings: Train, number: int) -> None:
             accepted="auto or peft with several GPUs",
             todo=f"set train.machine.backend to auto, or {fewer}",
         )
-    if settings.effective_batch % (settings.machine.micro_batch * number) == 0:
+    # Where the micro batch is chosen by forecast, it is chosen to divide what a process gets.
+    micro_batch = 1 if settings.machine.micro_batch == "auto" else settings.machine.micro_batch
+    if settings.effective_batch % (micro_batch * number) == 0:
         return
     each, rest = divmod(settings.effective_batch, number)
     if rest:
         larger = (each + 1) * number
         todo = f"set train.effective_batch to {larger}" + f" or {each * number}" * bool(each) + f"; or {fewer}"
     else:
-        smaller = max(pages for pages in range(1, settings.machine.micro_batch + 1) if each % pages == 0)
+        smaller = max(pages for pages in range(1, micro_batch + 1) if each % pages == 0)
         todo = f"set train.machine.micro_batch to {smaller}, with the same result; or {fewer}"
     raise UserError(
-        f"The effective batch cannot be shared by {number} GPUs in micro batches of {settings.machine.micro_batch}; "
+        f"The effective batch cannot be shared by {number} GPUs in micro batches of {micro_batch}; "
         "train.effective_batch is",
         value=settings.effective_batch,
-        accepted=f"a multiple of micro batch × GPUs, {settings.machine.micro_batch * number}",
+        accepted=f"a multiple of micro batch × GPUs, {micro_batch * number}",
         todo=todo,
     )

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Monitor:
         self._began = self._last_logged = time.monotonic()
         self._first = self._shown = 0
         self._note = ""
+        self.tell: Callable[[int, Mapping[str, float]], None] | None = None  # gets the figures of a step too
 
     def begin(self, step: int) -> None:
         """Start at a step: what an earlier process did does not count for the speed."""
@@ -89,6 +90,8 @@ class Monitor:
         if self._curves is not None:
             for name, value in figures.items():
                 self._curves.add_scalar(name, value, step)
+        if self.tell is not None:
+            self.tell(step, figures)
 
 
 class Watch(TrainerCallback):

@@ -48,6 +48,8 @@ _SHARDS_TRIED = (2, 4, 8)
 """Numbers of GPUs that are named where a model does not fit."""
 _ROOMY = 0.75
 """Share of a device's memory up to which a forecast without checkpointing is believed."""
+_MOST_AT_ONCE = 8
+"""Pages of a forward pass beyond which a GPU computes no faster."""
 _ENCODER_PASSES_PER_TOKEN = 4.0
 
 
@@ -62,10 +64,10 @@ class _Pace:
 
 
 _PACES = {
-    "H200": _Pace(1.67e14, 3.4e13, 0.01, 0.0012),
-    "H100": _Pace(1.5e14, 3.4e13, 0.01, 0.0012),
-    "A100": _Pace(8e13, 2.5e13, 0.015, 0.0012),
-    "cuda": _Pace(5e13, 2e13, 0.02, 0.0012),
+    "H200": _Pace(1.67e14, 7.8e13, 0.01, 0.0012),
+    "H100": _Pace(1.5e14, 7.8e13, 0.01, 0.0012),
+    "A100": _Pace(8e13, 5.7e13, 0.015, 0.0012),
+    "cuda": _Pace(5e13, 4.6e13, 0.02, 0.0012),
     "cpu": _Pace(4e10, 4e10, 0.02, 0.0),
 }
 """H200 from docs/benchmarks.md, cpu (per thread) from the default build, others guessed."""
@@ -99,9 +101,10 @@ class Preflight:
     longest_tokens: int  # tokens of the longest page learned from
     p95_tokens: int  # 95 % of these pages have no more
     longest_image_tokens: int  # most image tokens of a page
-    servable_as_lora: bool  # whether vLLM can load the adapter beside the base model; otherwise it must be merged
+    servable_as_lora: bool  # whether vLLM applies the exported adapter beside the base; otherwise it must be merged
     shards: int  # processes that divide the base's decoder layers among them; 1: each holds all
-    memory: MemoryForecast  # forecast of memory at `train.machine.micro_batch`, of one process
+    micro_batch: int  # pages of a forward pass: as configured, or as many as fit by forecast
+    memory: MemoryForecast  # forecast of memory with them, of one process
     checkpointing: bool  # whether activations are computed again to save memory
     cached_features_bytes: int  # vision features to be kept in main memory or on disk; 0 where they are not cached
     device_bytes: int
@@ -120,14 +123,17 @@ class Preflight:
         )
         each = f" of each of {self.shards} processes, which share the base" if self.shards > 1 else ""
         first = f", {progress.words(self.estimated_vision_seconds)} of them for vision features at the beginning"
-        served = "vLLM can load it beside the base model" if self.servable_as_lora else "merge it before serving"
+        served = "merge it before serving"
+        if self.servable_as_lora:
+            served = "vLLM applies it beside the base model after `scribetune export-adapter`"
         return [
             f"Trainable parameters: {sum(self.trainable.values()):,} ({parts}) of {self.base_parameters:,}; {served}",
             f"Tokens per page: at most {self.longest_tokens:,} ({self.longest_image_tokens:,} of them image), "
             f"95 % have no more than {self.p95_tokens:,}",
             f"Memory forecast{each}: {self.memory.total / GIGABYTE:.2f} of {self.device_bytes / GIGABYTE:.1f} GB "
             f"({memory}); cached vision features {self.cached_features_bytes / GIGABYTE:.2f} GB; activations "
-            + ("computed again in the backward pass" if self.checkpointing else "kept"),
+            + ("computed again in the backward pass" if self.checkpointing else "kept")
+            + f"; {self.micro_batch} page{'s' * (self.micro_batch > 1)} in a forward pass",
             f"Time: about {progress.words(self.estimated_seconds)} for {self.steps:,} steps, without validations"
             + (first if self.cached_features_bytes else "")
             + f" ({self.estimate_basis})",
@@ -172,14 +178,23 @@ def check(
         """Return what one page takes where memory is saved as far as the configuration allows."""
         return memory(1, shards, checkpointing=machine.gradient_checkpointing is not False).total
 
-    pages = min(machine.micro_batch, len(learned))
     shards = _shards(settings, processes, device_bytes, least)
     checkpointing = machine.gradient_checkpointing
+    room = _ROOMY * device_bytes
+    micro_batch = _micro_batch(
+        settings,
+        settings.effective_batch // processes,
+        lambda pages, again: memory(min(pages, len(learned)), shards, checkpointing=again).total <= room,
+        lambda pages, again: _time(sizes, settings, placement, learned, pages, cached=cached, checkpointing=again)[0],
+        on_cpu=placement.device == "cpu",
+        recomputing=recomputing,
+    )
+    pages = min(micro_batch, len(learned))
     if checkpointing == "auto":
         kept = memory(pages, shards, checkpointing=False)
-        checkpointing = recomputing or kept.total > _ROOMY * device_bytes > 0
+        checkpointing = recomputing or kept.total > room > 0
     seconds, vision_seconds, basis = _time(
-        sizes, settings, placement, learned, cached=cached, checkpointing=checkpointing
+        sizes, settings, placement, learned, micro_batch, cached=cached, checkpointing=checkpointing
     )
     tokens = sorted(example.tokens for example in learned)
     forecast = Preflight(
@@ -190,6 +205,7 @@ def check(
         longest_image_tokens=max(example.image_tokens for example in learned),
         servable_as_lora=family.scopes[settings.lora.scope].servable_as_lora,
         shards=shards,
+        micro_batch=micro_batch,
         memory=memory(pages, shards, checkpointing=checkpointing),
         checkpointing=checkpointing,
         cached_features_bytes=cached_features_bytes,
@@ -204,7 +220,6 @@ def check(
     _refuse_or_warn(
         forecast,
         memory(1, shards, checkpointing=checkpointing),
-        settings,
         _enough_gpus(settings, shards, device_bytes, least),
     )
     return forecast
@@ -301,7 +316,32 @@ def _shards(settings: Train, processes: int, device_bytes: int, least: Callable[
     return processes
 
 
-def _refuse_or_warn(forecast: Preflight, smallest: MemoryForecast, settings: Train, way_out: str) -> None:
+def _micro_batch(
+    settings: Train,
+    of_process: int,
+    fits: Callable[[int, bool], bool],
+    seconds: Callable[[int, bool], float],
+    *,
+    on_cpu: bool,
+    recomputing: bool,
+) -> int:
+    """Return how many of the pages that a process has in a step go through the model at once, in equal parts.
+
+    As configured, or one on a CPU, which computes one page as fast as several; else what is quickest by forecast of all
+    that fits. `fits` and `seconds` are told whether activations are computed again.
+    """
+    configured, asked = settings.machine.micro_batch, settings.machine.gradient_checkpointing
+    if configured != "auto":
+        return configured
+    if on_cpu:
+        return 1
+    ways = (True,) if asked is True or recomputing else (False, True) if asked else (False,)
+    divisors = [n for n in range(min(_MOST_AT_ONCE, of_process), 0, -1) if of_process % n == 0]
+    possible = [(pages, again) for again in ways for pages in divisors if fits(pages, again)]
+    return min(possible, key=lambda way: seconds(*way), default=(1, True))[0]
+
+
+def _refuse_or_warn(forecast: Preflight, smallest: MemoryForecast, way_out: str) -> None:
     """Stop what cannot fit one page at a time; warn where the micro batch will have to be made smaller.
 
     `smallest` is the forecast of one page at a time; `way_out` names a number of GPUs that would do, where one is
@@ -322,9 +362,9 @@ def _refuse_or_warn(forecast: Preflight, smallest: MemoryForecast, settings: Tra
         )
     if forecast.memory.total > forecast.device_bytes > 0:
         logger.warning(
-            "train.machine.micro_batch %d probably does not fit; it will be halved where memory runs out, which "
+            "%d pages in a forward pass probably do not fit; they will be halved where memory runs out, which "
             "changes no result",
-            settings.machine.micro_batch,
+            forecast.micro_batch,
         )
 
 
@@ -398,6 +438,7 @@ def _time(
     settings: Train,
     placement: Placement,
     learned: Sequence[Example],
+    micro_batch: int,
     *,
     cached: bool,
     checkpointing: bool,
@@ -418,7 +459,7 @@ def _time(
     epochs = settings.epochs
     seen_s = encoder / pace.encoder_flop_per_s / threads  # every page once
     language_s = epochs * language / pace.flop_per_s / threads
-    forward_passes = epochs * math.ceil(len(learned) / settings.machine.micro_batch)
+    forward_passes = epochs * math.ceil(len(learned) / micro_batch)
     # Computed again, activations are launched three times instead of twice.
     launched = pace.pass_s + sizes.modules * pace.module_s * (1.5 if checkpointing else 1.0)
     steps_s = language_s + forward_passes * launched + (0.0 if cached else epochs * seen_s)

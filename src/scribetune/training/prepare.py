@@ -32,6 +32,7 @@ class WorkFolders:
     checkpoints: Path  # checkpoints, kept between interrupted calls
     vision: Path | None = None  # vision features, kept between trainings; None: not on disk
     tensorboard: Path | None = None  # curves; None: none
+    run: str = ""  # name of this training for trackers; "": they are told nothing
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,13 @@ def prepare(
     family = families.family_of(folder, config.base_model.family)
     unfit.refuse_quantized(folder, config.base_model.name)
     _ = family.scopes[settings.lora.scope]  # or refused, before anything is read
-    prompt = families.prompt_of(family, config.task.prompt)
+    prompts = families.prompts_of(family, config.task)
+    refuse_foreign_class(hardware, family)
     logger.info("Backend %s: %s", hardware.backend.name, hardware.backend.reason)
     logger.info("Precision %s", hardware.placement.reason)
 
-    processor = family.load_processor(folder)
-    data = _read(family, processor, splits, prompt, settings.max_tokens)
+    processor = families.load_processor(family, folder, config.base_model.mode)
+    data = _read(family, processor, splits, tuple(prompts.values()), settings.max_tokens)
     features = _kept_features(hardware, family, folder, data, settings, work.vision)
     # Hashing a large model takes its time, and all read the same disk.
     base = BaseModel(folder, family, processor, group.from_first(lambda: adapters.base_digest(folder)))
@@ -161,7 +163,8 @@ def prepare(
     fingerprint = sha256_json(
         {
             "train": settings.decisive(),
-            "prompt": prompt,
+            "prompt": next(iter(prompts.values())),
+            "mode": config.base_model.mode,
             "base": base.digest,
             "splits": [sha256_file(path) for path in splits],
             "backend": hardware.backend.name,
@@ -184,15 +187,31 @@ def _hardware(group: Group, settings: Train) -> Hardware:
     return Hardware(group, backend, placement)
 
 
+def refuse_foreign_class(hardware: Hardware, family: families.Family) -> None:
+    """Refuse a backend that loads classes of transformers alone for a family that has another.
+
+    Raises:
+        UserError: It is one.
+    """
+    if not (hardware.is_peft or family.is_in_transformers):
+        raise UserError(
+            f"Unsloth loads classes of transformers, which has none for {family.title}; train.machine.backend is",
+            value=hardware.backend.name, accepted="peft or auto", todo="set train.machine.backend to auto",
+        )  # fmt: skip
+
+
 def _read(
-    family: families.Family, processor: Any, splits: tuple[Path, Path], prompt: str, max_tokens: int
+    family: families.Family, processor: Any, splits: tuple[Path, Path], prompts: Sequence[str], max_tokens: int
 ) -> TrainingData:
     """Read the pages of both splits; those that are too long are left out, and it is said.
+
+    The first of the prompts is the task's; training pages may have others.
 
     Raises:
         UserError: There is no page to train on.
     """
-    learned, too_long = make_examples(family, processor, read_pages(splits[0], prompt), max_tokens)
+    prompt, *others = prompts
+    learned, too_long = make_examples(family, processor, read_pages(splits[0], prompt, others), max_tokens)
     validated, too_long_to_validate = make_examples(family, processor, read_pages(splits[1], prompt), max_tokens)
     data = TrainingData(tuple(learned), tuple(validated), (*too_long, *too_long_to_validate))
     _report_skipped(data.skipped, len(data.examples), max_tokens)

@@ -13,6 +13,7 @@ from scribetune.core.files import write_text
 from scribetune.models import adapters
 from scribetune.models.processes import ALONE, Group, launch
 from scribetune.training import checkpoints, features, gpus, sharding
+from scribetune.training import trial as trials
 from scribetune.training.log import LOG_NAME, TrainingLog, log_csv
 from scribetune.training.prepare import Prepared, WorkFolders, prepare
 from scribetune.training.result import TrainingResult
@@ -50,7 +51,7 @@ def train(
     folders = WorkFolders(work) if isinstance(work, Path) else work
     sharding.check_possible(config.train)
     given = (config, base_path, (train_jsonl, validation_jsonl), adapter_folder, folders)
-    trial = Trial(config.train.machine.micro_batch)
+    trial = trials.first(config.train)
     if processes == 1:
         return train_in_group(ALONE, *given, trial)
     gpus.check_divisible(config.train, processes)

@@ -20,11 +20,17 @@ READ_AT_ONCE = 8
 class Trial:
     """How much is tried at once."""
 
-    micro_batch: int  # most pages of a forward pass
+    micro_batch: int  # most pages of a forward pass; the forecast may choose fewer
     read_batch: int = READ_AT_ONCE  # validation pages that are read at once
     recomputing: bool = False  # whether activations are computed again whatever the forecast says
     strict: bool = True  # whether only deterministic kernels are used where they are asked for
     memory_events: tuple[MemoryEvent, ...] = ()  # what became of earlier trials
+
+
+def first(settings: Train) -> Trial:
+    """Return what is tried first: as many pages at once as the configuration allows."""
+    configured = settings.machine.micro_batch
+    return Trial(settings.effective_batch if configured == "auto" else configured)
 
 
 class AgainError(UserError):

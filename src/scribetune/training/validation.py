@@ -18,6 +18,7 @@ from scribetune.models.collation import Collator, assemble, pad_rows, target_tok
 from scribetune.models.examples import Example
 from scribetune.models.families.native import native
 from scribetune.models.processes import ALONE, Group
+from scribetune.text import grounding
 from scribetune.training import drafting, memory
 from scribetune.training.log import Validation
 from scribetune.training.loss import token_loss, without
@@ -40,6 +41,7 @@ class Validator:
         processor: Its processor.
         examples: Validation pages.
         collator: Gives page `offset + i` of the training for `examples[i]`.
+        ends: Tokens that end an answer; see `native.end_tokens`.
         offset: See `collator`.
         read_pages: Up to this many pages are read for the CER.
         read_tokens: Up to this many tokens of each: a model that does not read yet writes token by token.
@@ -57,6 +59,7 @@ class Validator:
         examples: Sequence[Example],
         collator: Collator,
         *,
+        ends: Sequence[int],
         offset: int,
         read_pages: int,
         read_tokens: int,
@@ -81,6 +84,7 @@ class Validator:
         vocabulary = tokenizer.get_vocab()
         self._exempt = [vocabulary[token] for token in family.guard_exempt_tokens if token in vocabulary]
         self._end: int = tokenizer.eos_token_id
+        self._ends = tuple(ends)
         self._pad: int = tokenizer.pad_token_id
         self._guard = Generate()
         self._goes_on: Callable[[], None] = lambda: None
@@ -178,7 +182,7 @@ class Validator:
             if texts is None:
                 self._read_batch = self._smaller(len(part), step, reading=True)
                 continue
-            rates |= {i: cer(self._compared(i), text) for i, text in zip(part, texts, strict=True)}
+            rates |= {i: cer(self._compared(i), grounding.plain(text)) for i, text in zip(part, texts, strict=True)}
             place += len(part)
             self._goes_on()
         return rates
@@ -187,8 +191,8 @@ class Validator:
         """Return what a page's text is compared with: its label, or as much of it as is read."""
         example = self._examples[index]
         if len(example.answer_ids) <= self._read_tokens:
-            return example.page.answer
-        return self._family.decode(self._processor, example.answer_ids[: self._read_tokens])
+            return grounding.plain(example.page.answer)
+        return grounding.plain(self._family.decode(self._processor, example.answer_ids[: self._read_tokens]))
 
     def _mine(self, pages: Sequence[int]) -> Sequence[int]:
         """Return this process's part of pages that are sorted by length: long and short ones for each."""
@@ -253,7 +257,12 @@ class Validator:
         embedded = inputs["inputs_embeds"]  # (1, tokens, width)
         limit = self._limit(base, embedded.shape[1], len(answer))
         return drafting.read(
-            base, embedded, (*answer, self._end), end=self._end, limit=limit, guard=self._without_loops
+            base,
+            embedded,
+            (*answer, self._end),
+            ends=self._ends,
+            limit=limit,
+            guard=self._without_loops,
         )
 
     def _without_loops(self, written: Sequence[int], scores: torch.Tensor) -> torch.Tensor:
@@ -277,7 +286,7 @@ class Validator:
             **inputs,
             attention_mask=mask,
             max_new_tokens=self._limit(base, length, max(len(self._examples[index].answer_ids) for index in part)),
-            eos_token_id=self._end,
+            eos_token_id=list(self._ends),
             pad_token_id=self._pad,
             logits_processor=LogitsProcessorList([guard]),
             do_sample=False,
@@ -289,7 +298,8 @@ class Validator:
         return rows
 
     def _text(self, row: list[int]) -> str:
-        return self._family.decode(self._processor, row[: row.index(self._end)] if self._end in row else row)
+        ended = next((place for place, token in enumerate(row) if token in self._ends), len(row))
+        return self._family.decode(self._processor, row[:ended])
 
 
 def on_device(inputs: dict[str, Any], device: torch.device) -> dict[str, Any]:

@@ -41,3 +41,10 @@ def test_documents_without_a_page_in_a_split_are_left_out(tmp_path: Path) -> Non
     assert record["adapter"] == {"adapter_model.safetensors": files.sha256_bytes(b"weights")}
     assert record["environment"]["libraries"]["torch"] != "not installed"
     assert record == lineage.of_adapter(sources(), TRAINING, [weights])
+
+
+def test_a_part_of_a_long_page_has_the_reviewer_of_its_page(tmp_path: Path) -> None:
+    (record,) = sources().records["train"]
+    parts = [{**record, "id": f"a/p0001-{number}"} for number in (1, 2)]
+    made = lineage.of_adapter(sources(records={"train": parts, "validation": [], "test": []}), TRAINING, [])
+    assert [page["reviewer"] for page in made["pages"]] == ["Ada", "Ada"]

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,7 +10,8 @@ import pytest
 
 from scribetune.build import prompts
 from scribetune.core import package
-from scribetune.core.config import BaseModelChoice, Config, Task
+from scribetune.core.config import BaseModelChoice, Config
+from scribetune.core.config_task import Task
 from scribetune.core.errors import UserError
 from scribetune.models import families
 
@@ -111,7 +111,10 @@ def test_pointers_of_git_lfs_are_told_from_what_they_stand_for(name: str, tmp_pa
 
 def test_an_unsupported_family_is_refused_with_the_list(tmp_path: Path) -> None:
     make_model(tmp_path / "mine", "resnet")
-    with pytest.raises(UserError, match=r"'resnet'(?s:.*)Accepted: deepseek_ocr2 \(DeepSeek-OCR-2\), qwen2_5_vl"):
+    with pytest.raises(
+        UserError,
+        match=r"'resnet'(?s:.*)Accepted: deepseek_ocr \(DeepSeek-OCR\), deepseek_ocr2 \(DeepSeek-OCR-2\), d",
+    ):
         families.resolve(BaseModelChoice(name="mine"), [tmp_path])
 
 
@@ -136,22 +139,11 @@ def test_nothing_outside_the_families_knows_one_by_name() -> None:
     assert named == []
 
 
-DEEPSEEK_OCR = ("deepseek_vl_v2", "DeepseekOCRForCausalLM", "DeepSeek-OCR")
-DEEPSEEK_VL2 = ("deepseek_vl_v2", "DeepseekVLV2ForCausalLM", "DeepSeek-VL2")
-ORIGINAL = ("deepseek_vl_v2", "DeepseekOCR2ForCausalLM", "DeepSeek-OCR-2 in its original layout")
-
-
-@pytest.mark.parametrize(("model_type", "architecture", "title"), [DEEPSEEK_OCR, DEEPSEEK_VL2, ORIGINAL])
-def test_models_with_code_of_their_own_are_known_by_name_and_told_what_they_need(
-    model_type: str, architecture: str, title: str, tmp_path: Path
-) -> None:
-    auto_map = {"AutoModel": f"modeling.{architecture}"}
-    make_model(tmp_path / "mine", model_type, architectures=[architecture], auto_map=auto_map)
-    here, needed = rf"transformers {version('transformers')}", r"published for (?s:.*)transformers 4\.\d+"
-    refusal = rf"^{title} \(in (?s:.*){here}(?s:.*){needed}(?s:.*)not run(?s:.*){architecture}"
-    for revision in (None, REVISION):
-        with pytest.raises(UserError, match=refusal):
-            families.resolve(BaseModelChoice(name="mine", revision=revision), [tmp_path])
+def test_a_deepseek_vl2_with_a_compressed_cache_is_refused_in_words_before_any_job(tmp_path: Path) -> None:
+    language = {"hidden_size": 2048, "kv_lora_rank": 512, "num_attention_heads": 16}  # as the small size has it
+    make_model(tmp_path / "mine", "deepseek_vl_v2", architectures=["DeepseekVLV2ForCausalLM"], language_config=language)
+    with pytest.raises(UserError, match=r"compressed cache \(MLA\)(?s:.*)only the tiny size(?s:.*)vl2-tiny"):
+        families.resolve(BaseModelChoice(name="mine", revision=REVISION), [tmp_path])
 
 
 def test_unknown_code_is_not_run(tmp_path: Path) -> None:

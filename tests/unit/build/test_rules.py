@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from scribetune.build import plan_model
+from scribetune.build import plan, plan_model
 from scribetune.core import config, layout, package
+from scribetune.dataset import long_pages
 from scribetune.record import code, steps
 
 # What works with a model (these and `models` alone import torch): a rule whose script calls one must ask for the GPU.
-_RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation"))
+_ALL_CORES = 64
+_RUNS_MODELS = tuple(f"scribetune.{module}" for module in ("training", "merging", "generation", "serving.environment"))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_every_rule_says_what_it_does(rules: dict[str, Any]) -> None:
 def test_every_rule_has_a_log_and_a_benchmark_of_its_name(rules: dict[str, Any]) -> None:
     for name, rule in rules.items():
         wildcards = "|".join(sorted(rule.wildcard_names))
-        assert wildcards in ("", "shard", "benchmark"), f"{name} has wildcards {wildcards}"
+        assert wildcards in ("", "shard", "benchmark", "point"), f"{name} has wildcards {wildcards}"
         part = f"/{{{wildcards}}}" if wildcards else ""
         assert [_plain(path) for path in rule.log] == [f"logs/{name}{part}.log"], name
         assert rule.benchmark, f"{name} has no benchmark"
@@ -81,7 +84,9 @@ def _plain(path: object) -> str:
 def test_every_rule_says_how_much_memory_it_needs(rules: dict[str, Any]) -> None:
     _all_named(rules, {name: [] if "mem_mb" in rule.resources else ["mem_mb"] for name, rule in rules.items()})
     for name, rule in rules.items():
-        assert rule.resources["mem_mb"].value >= 500, name
+        once, again = (rule.resources["mem_mb"].evaluate({}, attempt=attempt).value for attempt in (1, 2))
+        assert once >= 500, name
+        assert again == 2 * once, f"{name}: a job that was killed for its memory is given no more of it"
 
 
 def test_rules_that_run_models_ask_for_the_gpu_and_no_others_do(rules: dict[str, Any]) -> None:
@@ -100,6 +105,15 @@ def _runs_models(script: str) -> bool:
         for alias in node.names
     }
     return any(module.startswith(part) for module in imported for part in _RUNS_MODELS)
+
+
+@pytest.mark.parametrize("name", ["slurm", "kubernetes"])
+def test_no_job_of_a_cluster_waits_for_as_many_cores_as_no_node_has(rules: dict[str, Any], name: str) -> None:
+    """A rule that takes all the cores of the machine asks for 64, which Snakemake cuts to those of one machine."""
+    profile = yaml.safe_load((package.REPOSITORY / "profiles" / name / "config.yaml").read_text(encoding="utf-8"))
+    greedy = {rule.name for rule in rules.values() if rule.resources["_cores"].value == _ALL_CORES}
+    assert greedy
+    assert {rule: threads for rule, threads in profile["set-threads"].items() if threads <= 8}.keys() == greedy
 
 
 def test_every_rule_names_its_conda_environment(rules: dict[str, Any]) -> None:
@@ -132,7 +146,11 @@ def test_files_that_snakemake_does_not_know_lie_where_the_rule_says(rules: dict[
         "label_pages": layout.LABELS,
         "merge_adapter": layout.MERGED,
         "make_retention": layout.RETENTION,
+        "read_retention": f"{layout.RETENTION}/own",
+        "make_replay": layout.REPLAY,
         "prepare_benchmark": f"{layout.BENCHMARKS}/images/facts",
+        "split_documents": long_pages.FOLDER,
+        "write_dataset": layout.DATASET,
     }
     assert columns == {"render_pages": "image", "label_pages": "label", "prepare_benchmark": "image"}
 
@@ -164,3 +182,23 @@ def test_memory_asked_for_grows_with_the_base_model(tmp_path: Path) -> None:
     assert asked(str(tmp_path)) == 7000
     assert asked("models/tiny") < 1100
     assert asked("owner/name") > 10_000  # not looked at yet
+
+
+@pytest.mark.parametrize(
+    ("task", "needed"),
+    [({}, False), ({"prompt": "grounding"}, True), ({"mix": {"free_ocr": 1.0, "locate": 1.0}}, True),
+     ({"mix": {"free_ocr": 1.0, "describe": 1.0}}, False)],
+)  # fmt: skip
+def test_blocks_are_placed_only_where_answers_have_boxes(
+    task: dict[str, Any], needed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = Path("data/corrections/answers/describe/memo/p0001.md")
+    answer.parent.mkdir(parents=True)
+    answer.write_text("A memo.", encoding="utf-8")
+    made = plan.make_plan({"base_model": {"name": "models/tiny"}, "task": task})
+    assert made.blocks() == [f"{layout.BLOCKS}/{shard}.jsonl" for shard in made.shards if needed]
+    assert made.of_boxes("place_blocks") == (("place_blocks",) if needed else ())
+    assert made.documents.answers() == ([answer.as_posix()] if "describe" in task.get("mix", {}) else [])
+    assert made.of_questions("task") == (("task",) if task else ())
+    assert list(made.model.prompts(None)) == [made.config.task.prompt, *sorted(set(task.get("mix", {})) - {"free_ocr"})]

@@ -28,6 +28,17 @@ def test_it_counts_documents_pages_and_reasons(tmp_path: Path) -> None:
     assert "CER" not in text
 
 
+def test_it_says_once_what_is_not_checked_because_nothing_reads_images(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/documents.csv").write_text(HEADER, encoding="utf-8")
+    (tmp_path / "data/manifests/labels").mkdir(parents=True)
+    for reader, times in (("absent", 1), ("rapidocr", 0), ("none", 0)):
+        for shard in ("000-of-002", "001-of-002"):
+            rows = f"document,page,image_reader\na,1,\nb,1,{reader}\nb,2,{reader}\n"
+            (tmp_path / f"data/manifests/labels/{shard}.csv").write_text(rows, encoding="utf-8")
+        assert summary.text(tmp_path).count("the package rapidocr is not installed") == times
+
+
 def test_a_folder_of_scans_is_told_who_can_label_them(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     rows = "a,a.pdf,x,1,ok,5,0,5,scan 4; blank 1,,,,\n", "b,b.pdf,y,1,ok,9,9,0,,,,,\n"

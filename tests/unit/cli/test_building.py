@@ -91,6 +91,12 @@ def test_raw_counts_from_where_it_is_typed(
     assert ("--directory" in words) == (directory != ".")
 
 
+def test_raw_may_be_a_place_in_object_storage(ran: list[str]) -> None:
+    """As a path it has one slash less."""
+    words = called(ran, "--raw", "s3://bucket/reports/2024")
+    assert parse_config(words[words.index("--config") + 1 :]) == {"documents": {"raw": "s3://bucket/reports/2024"}}
+
+
 def test_consent_to_replace_is_passed_on_by_name(ran: list[str]) -> None:
     words = called(ran, "--replace", "corpus", "--replace", "base model", "--set", "report.title='Two words: and more'")
     assert parse_config(words[words.index("--config") + 1 :]) == {
@@ -174,3 +180,22 @@ def test_the_command_in_messages_builds_with_the_same_configuration(
     values = remembered.with_values(read_values(Path(given[0])), parse_config(words[words.index("--config") + 1 :]))
     wanted = remembered.with_values({"train": {"epochs": 2}}, built_with)
     assert config.load(values) == config.load(wanted)
+
+
+def test_a_profile_of_ours_is_called_by_its_name_and_one_of_yours_by_its_folder(
+    ran: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours = str(package.REPOSITORY / "profiles" / "default")
+    assert called(ran, "--profile", "default")[-2:] == ["--workflow-profile", ours]
+    ran.clear()
+    files.write_text(tmp_path / "mine/config.yaml", "executor: local\njobs: 3\n")
+    assert called(ran, "--profile", "mine")[-2:] == ["--workflow-profile", "mine"]
+
+
+def test_a_profile_that_is_not_there_or_whose_executor_is_not_is_refused(tmp_path: Path) -> None:
+    assert "default, kubernetes, slurm" in refused("--profile", "slrum")
+    files.write_text(tmp_path / "config.yaml", "executor: of-tomorrow\n")
+    told = refused("--profile", str(tmp_path))
+    assert "pip install" in told
+    assert "snakemake-executor-plugin-of-tomorrow" in told

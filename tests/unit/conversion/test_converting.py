@@ -3,54 +3,22 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import pymupdf
 import pytest
 
-from scribetune.conversion import converting, given
+from scribetune.conversion import converting, given, joining
 from scribetune.conversion.converting import Conversion, Wanted
 from scribetune.conversion.manifest import Journal, PageResult
 from scribetune.conversion.readers import Reading
 from scribetune.core import config, files
 from scribetune.core.errors import UserError
+from support.scripted_reader import Scripted, make_pdf
 
 CONFIG = config.load({"pages": {"long_side_px": 320}})
 KEY = "secret"
 TABLE = "# Page\n\n| a | b |\n|---|---|\n| =1+1 | <script>alert(1)</script> |\n"
-
-
-class Scripted:
-    """Reads pages by a script: texts in the order of the calls; it may stop at a page."""
-
-    def __init__(self, readings: Sequence[Reading] = (), stop_at: int | None = None, made_by: str = "m") -> None:
-        self.made_by, self.at_once = made_by, 2
-        self.readings, self.stop_at = readings, stop_at
-        self.seen: list[str] = []
-
-    def read(self, images: Sequence[Path]) -> Iterator[tuple[int, Reading]]:
-        for index, image in enumerate(images):
-            assert image.read_bytes().startswith(b"\x89PNG")
-            if len(self.seen) == self.stop_at:
-                raise KeyboardInterrupt
-            self.seen.append(f"{image.parent.name}/{image.stem}")
-            number = len(self.seen) - 1
-            yield (
-                index,
-                self.readings[number] if number < len(self.readings) else Reading(f"text {image.stem}", "eos", 3),
-            )
-
-
-def make_pdf(path: Path, pages: int, password: str = "", blank: int = 0) -> Path:
-    document = pymupdf.open()
-    for number in range(pages):
-        document.new_page(width=200, height=280).insert_text((20, 40), f"Page {number + 1}")
-    for _ in range(blank):
-        document.new_page(width=200, height=280)
-    locked = {"encryption": pymupdf.PDF_ENCRYPT_AES_256, "user_pw": password} if password else {}
-    document.save(path, **locked)
-    return path
 
 
 def run(output: Path, inputs: Sequence[Path], reader: Scripted, **wanted: object) -> Conversion:
@@ -167,6 +135,29 @@ def test_coordinates_are_left_out_unless_they_are_wanted(tmp_path: Path) -> None
     assert (tmp_path / "places/a.md").read_text() == f"{text}\n"
 
 
+def test_boxes_that_are_wanted_stand_beside_the_texts(tmp_path: Path) -> None:
+    pdf = make_pdf(tmp_path / "a.pdf", 1)
+    text = (
+        "<|ref|>title<|/ref|><|det|>[[1, 2, 3, 4]]<|/det|>\n# <b>Title\n\n"
+        "<|ref|>table<|/ref|><|det|>[[1, 5, 3, 9]]<|/det|><|ref|>cells<|/ref|><|det|>[[1, 5, 2, 6]]<|/det|>\n"
+        "| a |\n|---|\n| b |"
+    )
+    run(tmp_path / "json", [pdf], Scripted([Reading(text, "eos", 9)]), places=True, kind="json", tables=True)
+    (page,) = json.loads((tmp_path / "json/a.json").read_text())["pages"]
+    assert page["text"] == "# <b>Title\n\n| a |\n|---|\n| b |" and page["tables"] == [[["a"], ["b"]]]
+    assert page["blocks"] == [
+        {"kind": "title", "boxes": [[1, 2, 3, 4]], "text": "# <b>Title"},
+        {"kind": "table", "boxes": [[1, 5, 3, 9]], "text": "| a |\n|---|\n| b |", "cells": [[1, 5, 2, 6]]},
+    ]
+    assert (tmp_path / "json/tables/a/p0001-1.csv").read_text().split() == ["a", "b"]
+    run(tmp_path / "html", [pdf], Scripted([Reading(text, "eos", 9)]), places=True, kind="html")
+    html = (tmp_path / "html/a.html").read_text()
+    assert '<div data-kind="title" data-boxes="[[1,2,3,4]]">' in html and "&lt;b&gt;Title" in html
+    assert 'data-kind="table" data-boxes="[[1,5,3,9]]" data-cells="[[1,5,2,6]]"' in html and "ref|" not in html
+    run(tmp_path / "plain", [pdf], Scripted([Reading(text, "eos", 9)]), kind="json")
+    assert "blocks" not in json.loads((tmp_path / "plain/a.json").read_text())["pages"][0]
+
+
 def test_wanted_pages_only(tmp_path: Path) -> None:
     pdf = make_pdf(tmp_path / "a.pdf", 6)
     out = tmp_path / "out"
@@ -219,3 +210,77 @@ def test_a_journal_that_was_cut_or_written_by_others_is_read_as_far_as_it_goes(t
     path.write_bytes(path.read_bytes() + b'{"document": "a", "page": "two"}\n[]\n{"document": "a", "pa')
     with Journal(tmp_path) as journal:
         assert journal.rows == {("a", 1): row}
+
+
+def test_a_table_that_goes_on_over_pages_is_written_once_and_others_stay(tmp_path: Path) -> None:
+    head = "| a | b |\n|---|---|\n"
+    texts = [
+        f"# Title\n\n{head}| x | 1 |",
+        f"{head}| y | 2 |",
+        f"Continued\n\n{head}| z | 3 |\n\nEnd",
+        "| c | d |\n|---|---|\n| u | 4 |",
+    ]
+    pdf = make_pdf(tmp_path / "a.pdf", 4)
+    out = tmp_path / "out"
+    readings = [Reading(text, "eos", 9) for text in texts]
+    run(out, [pdf], Scripted(readings))
+    table = f"# Title\n\n{head}| x | 1 |\n| y | 2 |\n| z | 3 |"
+    whole = f"{table}\n\nContinued\n\nEnd\n\n{texts[3]}\n"
+    assert (out / "a.md").read_text() == whole
+    run(out, [pdf], Scripted(), page_marks=True)
+    marked = f"<!-- page 1 -->\n\n{table}\n\n<!-- page 2 -->\n\n<!-- page 3 -->"
+    assert (out / "a.md").read_text().startswith(marked)
+    run(out, [pdf], Scripted(), kind="json")
+    assert [page["table_continues"] for page in json.loads((out / "a.json").read_text())["pages"]] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_table_without_header_stays_apart_and_a_very_long_one_is_begun_again(tmp_path: Path) -> None:
+    head = "| a | b |\n| --- | --- |\n"
+    pages = [("", f"{head}| x | {number} |\n") for number in range(60)]
+    parts = list(joining.joined(pages))
+    assert [part.count("\n") for part in parts] == [51, 11]
+    alone = ["| a | b |\n| --- | --- |\n| x | 1 |", "| 5 | 6 |\n| --- | --- |\n| 7 | 8 |"]
+    assert list(joining.joined([("", text) for text in alone])) == alone
+    assert len(list(joining.joined(pages, most_pages=1))) == 60
+
+
+def test_a_call_without_anything_to_read_opens_no_reader(tmp_path: Path) -> None:
+    pdf = make_pdf(tmp_path / "a.pdf", 2, blank=1)
+    blank = make_pdf(tmp_path / "blank.pdf", 0, blank=2)
+    out = tmp_path / "out"
+    assert run(out, [pdf], first := Scripted()).read == 3 and first.opened == 1
+    assert run(out, [pdf], again := Scripted()).read_before == 3 and again.opened == 0
+    assert run(out, [blank], other := Scripted()).statuses == {"blank": 2} and other.opened == 0
+
+
+class Watching:
+    """Sees what is read, and has enough after some rows."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.wanted, self.rows = most, 0, list[PageResult]()
+
+    def planned(self, pages: Sequence[tuple[str, int]]) -> None:
+        self.wanted = len(pages)
+
+    def kept(self, row: PageResult) -> None:
+        self.rows.append(row)
+
+    def goes_on(self) -> bool:
+        return len(self.rows) < self.most
+
+
+def test_a_watcher_sees_each_row_and_ends_a_conversion_with_what_was_read(tmp_path: Path) -> None:
+    pdf = make_pdf(tmp_path / "a.pdf", 5)
+    out, watcher = tmp_path / "out", Watching(2)
+    run(out, [pdf], Scripted(made_by="before"))
+    done = converting.convert([pdf], CONFIG, Wanted(out), Scripted, watcher=watcher)
+    assert watcher.wanted == 5 and [row.page for row in watcher.rows] == [1, 2]
+    assert done.is_stopped and not done.is_complete and done.statuses == {"ok": 2}
+    assert len(manifest(out)) == 2, "rows of another model are none of this call"
+    done = converting.convert([pdf], CONFIG, Wanted(out), Scripted, watcher=Watching(9))
+    assert (done.read, done.read_before, done.is_complete) == (3, 2, True)

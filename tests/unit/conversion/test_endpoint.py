@@ -3,7 +3,10 @@
 import base64
 import json
 import math
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +34,10 @@ def answered(text: str, reason: str = "stop", logs: tuple[float, ...] = (-0.1, -
 
 
 def reader(
-    answer: Callable[[dict[str, Any]], httpx.Response], models: dict[str, Any] | None = None, model: str = ""
+    answer: Callable[[dict[str, Any]], httpx.Response],
+    models: dict[str, Any] | None = None,
+    model: str = "",
+    concurrency: int = 2,
 ) -> EndpointReader:
     def handle(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("/models"):
@@ -39,7 +45,7 @@ def reader(
         return answer(json.loads(request.content))
 
     client = httpx.Client(transport=httpx.MockTransport(handle))
-    return EndpointReader(URL, model, Asked("Free OCR. ", Generate(max_new_tokens=77), (5, 6)), 2, client)
+    return EndpointReader(URL, model, Asked("Free OCR. ", Generate(max_new_tokens=77), (5, 6)), concurrency, client)
 
 
 @pytest.fixture
@@ -70,6 +76,7 @@ def test_each_page_gets_its_own_answer_with_its_probabilities(images: list[Path]
     assert found[0].mean_probability == pytest.approx(math.exp(-0.2), abs=1e-6)
     assert found[0].least_probability == pytest.approx(math.exp(-0.3), abs=1e-6)
     assert asked[0]["model"] == "tuned" and asked[0]["max_tokens"] == 77 and asked[0]["temperature"] == 0
+    assert asked[0]["skip_special_tokens"] is False
     assert asked[0]["vllm_xargs"] == {"ngram_size": 30, "window_size": 90, "whitelist_token_ids": [5, 6]}
     assert asked[0]["messages"][0]["content"][1]["text"] == "Free OCR. "
 
@@ -145,3 +152,53 @@ def test_tokens_that_the_guard_leaves_alone_are_found_by_name(tmp_path: Path) ->
     (tmp_path / "tokenizer.json").write_text(json.dumps(tokens))
     assert endpoint.unguarded_tokens(tmp_path, ("<td>", "</td>")) == (7,)
     assert endpoint.unguarded_tokens(tmp_path / "none", ("<td>",)) == ()
+
+
+def test_so_many_pages_are_asked_for_at_a_time_and_no_request_waits_for_the_slowest(tmp_path: Path) -> None:
+    lock, slow = threading.Lock(), threading.Event()
+    under_way = most = 0
+    drawn: list[int] = []
+    ended: list[int] = []
+
+    def answer(body: dict[str, Any]) -> httpx.Response:
+        nonlocal under_way, most
+        number = base64.b64decode(body["messages"][0]["content"][0]["image_url"]["url"].partition(",")[2])[0]
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        if number == 0:
+            assert slow.wait(30)
+        time.sleep(0.002)
+        with lock:
+            under_way -= 1
+        return httpx.Response(200, json=answered(f"page {number}"))
+
+    def images() -> Iterator[Path]:
+        for number in range(60):
+            drawn.append(number)
+            assert len(drawn) - len(ended) <= 2 * 4, "no more images are made than are needed soon"
+            path = tmp_path / f"{number}.png"
+            path.write_bytes(bytes([number]))
+            yield path
+
+    for index, reading in reader(answer, concurrency=4).read(images()):
+        assert reading.text == f"page {index}"
+        ended.append(index)
+        if len(ended) == 59:
+            slow.set()  # all others were read beside the first
+    assert sorted(ended) == list(range(60)) and ended[-1] == 0
+    assert most == 4
+
+
+def test_who_has_enough_ends_what_has_not_begun_and_may_read_again(images: list[Path]) -> None:
+    asked: list[int] = []
+
+    def answer(body: dict[str, Any]) -> httpx.Response:
+        asked.append(1)
+        return httpx.Response(200, json=answered("x"))
+
+    made = reader(answer, concurrency=1)
+    with closing(made.read(images)) as readings:
+        next(readings)
+    assert len(asked) < len(images)
+    assert len(list(made.read(images))) == len(images)

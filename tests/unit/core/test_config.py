@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scribetune.build import config_files
-from scribetune.core import config, old_names
+from scribetune.core import config, config_section, old_names
 from scribetune.core.errors import UserError
 from scribetune.core.package import REPOSITORY
 
@@ -43,11 +43,19 @@ def test_the_preset_names_the_default_it_departs_from() -> None:
 
 def test_the_yaml_files_load_and_fit_the_schema() -> None:
     schema = config.Config.model_json_schema()
-    for name in ("config.yaml", "deepseek-ocr-2.yaml"):
+    for name in ("config.yaml", "deepseek-vl2-tiny.yaml", "deepseek-ocr-2.yaml"):
         values = yaml.safe_load((REPOSITORY / "config" / name).read_text(encoding="utf-8"))
         jsonschema.validate(values, schema)
         config.load(values)
     assert config.load(values) == config.Config()
+
+
+def test_the_recipe_for_deepseek_vl2_is_the_practice_notes() -> None:
+    read = config.load(yaml.safe_load((REPOSITORY / "config" / "deepseek-vl2-tiny.yaml").read_text(encoding="utf-8")))
+    lora, optimization = read.train.lora, read.train.optimization
+    assert (lora.scope, lora.rank, lora.alpha, lora.dropout) == ("experts", 16, 32, 0.05)
+    assert (optimization.learning_rate, optimization.schedule, optimization.warmup_share) == (2e-4, "cosine", 0.1)
+    assert (read.train.epochs, read.train.effective_batch, read.pages.long_side_px) == (3, 8, 3508)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +94,13 @@ def test_a_rule_cannot_read_a_key_it_does_not_declare() -> None:
 FREE_KEYS = {
     "train.tensorboard", "train.checkpoints.steps", "train.checkpoints.minutes", "train.machine.gpus",
     "train.machine.sharding", "train.machine.vision_memory_gb", "train.machine.vision_disk_gb", "generate.batch",
-    "results.replace", "results.keep_gb",
+    "results.replace", "results.keep_gb", "report.trackers",
 }  # fmt: skip
 
 
 def test_keys_that_decide_about_no_result_are_in_no_params_and_reach_scripts_all_the_same() -> None:
     declared = config.keys()
-    assert {f"{section}.{key}" for section, key, field in declared if not config.decides(field)} == FREE_KEYS
+    assert {f"{section}.{key}" for section, key, field in declared if not config_section.decides(field)} == FREE_KEYS
     whole = {
         "train": {"epochs": 5, "checkpoints": {"steps": 7}, "machine": {"gpus": 2, "precision": "float32"}},
         "generate": {"batch": 3, "max_new_tokens": 9},

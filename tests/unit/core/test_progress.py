@@ -116,7 +116,7 @@ def test_a_line_is_there_at_once_where_output_goes_to_a_file_or_pipe() -> None:
         line = process.stderr.readline()  # the program waits: its buffers are not emptied by its end
         assert process.poll() is None
         process.communicate("")
-    assert line == "training, 1 of 2 steps, 0 s\n"
+    assert line.startswith("training, 1 of 2 steps, ")  # how long depends on the machine
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from scribetune.core.config import Selection
-from scribetune.dataset import selection
+from scribetune.dataset import near_duplicates, selection
 from scribetune.documents.inputs import SheetRow
 from support.pdf_factory import WORDS
 
@@ -72,13 +72,13 @@ def test_a_human_label_passes_the_gates_for_machine_labels() -> None:
 def test_near_duplicates_are_joined_and_others_are_not() -> None:
     text = prose(1)
     almost = text.replace(text.split()[3], "changed", 1)
-    clusters = selection.near_duplicates({"b": text, "a": almost, "c": prose(2), "d": text.upper()}, 0.85)
+    clusters = near_duplicates.near_duplicates({"b": text, "a": almost, "c": prose(2), "d": text.upper()}, 0.85)
     assert [clusters[name] for name in "abcd"] == ["a", "a", "c", "a"]
 
 
 def test_two_hundred_different_texts_stay_apart() -> None:
     texts = {f"t{i:03d}": prose(i) for i in range(200)}
-    clusters = selection.near_duplicates(texts, 0.85)
+    clusters = near_duplicates.near_duplicates(texts, 0.85)
     assert all(clusters[name] == name for name in texts)
 
 

@@ -11,6 +11,7 @@ from scribetune.core import files
 from scribetune.core.config import Splits
 from scribetune.core.errors import UserError
 from scribetune.dataset import splits
+from scribetune.dataset.questions import Questions
 from scribetune.evaluation import scoring
 from scribetune.models import examples
 
@@ -86,7 +87,7 @@ def test_a_test_page_that_was_trained_on_is_left_out() -> None:
     assignments = [splits.Assignment(document, split, document, "hash") for document, split in where.items()]
     pages = [page("a", "same"), page("b", "b"), page("c", "same"), page("d", "d")]
     texts = {f"{name}.md": f"# {name}\n" for name in where}
-    records = splits.records(pages, assignments, texts, "<image>\nFree OCR. ")
+    records = splits.records(pages, assignments, texts, Questions({"free_ocr": "<image>\nFree OCR. "}, "free_ocr"))
     assert [r["id"] for r in records["test"]] == ["d/p0001"]
     assert records["train"][0]["conversations"] == [
         {"from": "human", "value": "<image>\nFree OCR. "},
@@ -100,7 +101,12 @@ def test_every_record_has_as_many_image_tokens_as_images_and_its_readers_see_the
     assignments = [splits.Assignment(document, split, document, "hash") for document, split in where.items()]
     texts = {f"{name}.md": f"# {name}\n\nPut <image> and <video> before &lt;image>.\n" for name in where}
     texts["b.md"] = "# b\n"
-    records = splits.records([page(name, name) for name in where], assignments, texts, "<image>\nFree OCR. ")
+    records = splits.records(
+        [page(name, name) for name in where],
+        assignments,
+        texts,
+        Questions({"free_ocr": "<image>\nFree OCR. "}, "free_ocr"),
+    )
     for name, (record,) in records.items():
         conversation = "".join(turn["value"] for turn in record["conversations"])
         assert conversation.count("<image>") == len(record["images"]) == 1

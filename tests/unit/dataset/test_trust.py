@@ -8,9 +8,12 @@ import pytest
 
 from scribetune.core.config import Selection
 from scribetune.dataset import selection, trust
-from scribetune.labels.witnesses import Doubt
+from scribetune.labels.doubts import Doubt
 from scribetune.review import server
 
+LOST = json.dumps(
+    [{"kind": "lost", "readings": [{"label": "", "image": "a line alone", "box": [72.3, 310.2, 190, 322]}]}]
+)
 GOOD: dict[str, Any] = {
     "status_page": "ok", "status_label": "ok", "label_source": "machine", "word_recall": 1.0, "word_precision": 1.0,
     "unmapped_share": 0.0, "unlike_share": 0.0, "unread_share": 0.0, "formulas_lost": 0, "formulas_unicode": 0,
@@ -22,6 +25,7 @@ WORSE: dict[str, Any] = {
     "unmapped": {"unmapped_share": 0.04}, "unread": {"unread_share": 0.2}, "formulas": {"formulas_unicode": 3},
     "formulas lost": {"formulas_lost": 1}, "tables": {"tables": 2, "is_tagged": False},
     "table agreement": {"table_trust": 0.5}, "image": {"agreement": 0.8},
+    "lines lost": {"agreement": 0.99, "disagreements": LOST},
     **{doubt.value: {doubt.value: 4} for doubt in Doubt},
 }  # fmt: skip
 
@@ -60,6 +64,12 @@ def test_a_reason_names_what_page_and_label_read_and_where() -> None:
     for part in ("“on the page”", "“in the label”", "72 pt", "310 pt"):
         assert part in reason
     assert trust.parted(trust.joined([reason, "another: 1"])) == (reason, "another: 1")
+
+
+def test_one_line_that_the_image_shows_and_no_word_has_is_enough_to_refuse_a_page() -> None:
+    row = GOOD | {"agreement": 0.99, "disagreements": LOST}
+    assert selection.refuse(row, Selection()) == "low_trust"
+    assert "(page “a line alone”, label nothing, 72 pt from the left, 310 pt from the top)" in trust.of(row).reasons[0]
 
 
 @pytest.mark.parametrize(

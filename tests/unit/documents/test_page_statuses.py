@@ -13,7 +13,7 @@ import render_pages
 import split_documents
 from scribetune.core import manifests
 from scribetune.core.config import Selection, Splits
-from scribetune.dataset import selection, splits
+from scribetune.dataset import questions, selection, splits
 from scribetune.documents import inputs, rendering
 from scribetune.documents.inputs import DocumentStatus
 from scribetune.labels.reader import LabelSettings
@@ -135,8 +135,9 @@ def test_what_nobody_sees_reaches_no_training_set(
         tables["selection"], [asdict(row) for row in selected], manifests.columns_of(selection.SelectedPage)
     )
     split_files = {name: tmp_path / f"{name}.jsonl" for name in splits.NAMES}
+    asked = questions.Questions({"markdown": "<image>read"}, "markdown")
     split_documents.main(
-        tables["selection"], [str(tables["documents"])], {}, Splits(), "<image>read", split_files, tables["assignments"]
+        tables["selection"], [str(tables["documents"])], {}, Splits(), asked, split_files, tables["assignments"]
     )
     written = "".join(path.read_text(encoding="utf-8") for path in split_files.values())
     used = {row.document for row in selected if row.accepted}

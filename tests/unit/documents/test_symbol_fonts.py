@@ -114,8 +114,9 @@ def test_the_names_of_tex_tell_what_the_map_of_characters_tells_wrongly() -> Non
     [
         ("Symbol", "\uf8e9", "©"),
         ("Times", "\uf6da", "®"),
-        ("MinionExp", "\uf761\uf731", "a1"),
+        ("MinionExp", "\uf761\uf7e9\uf731", "AÉ1"),
         ("ABCDEF+SymbolMT", "\uf061\uf0b3", "α≥"),
+        ("MT-Extra", "\uf04c\uf04d\uf041", "⋯⋮\uf041"),
         ("Wingdings-Regular", "\uf0fc\uf0fe", "✓☑"),
         ("Wingdings3", "\uf0fc", "\uf0fc"),
         ("FontAwesome", "\uf0e0", " "),

@@ -234,3 +234,35 @@ def test_scoring_imports_no_torch() -> None:
         "assert not {'torch', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+GROUNDED = (
+    "<|ref|>title<|/ref|><|det|>[[100, 50, 900, 90]]<|/det|>\n# Report\n\n"
+    "<|ref|>text<|/ref|><|det|>[[100, 100, 900, 200]]<|/det|>\nThe total is 42."
+)
+
+
+def test_an_answer_with_boxes_is_scored_by_its_text_and_by_its_boxes() -> None:
+    half = GROUNDED.replace("[[100, 100, 900, 200]]", "[[100, 100, 900, 120]]").replace("42", "43")
+    found = scoring.score_page(GROUNDED, half, "eos")
+    plain = scoring.score_page("# Report\n\nThe total is 42.", "# Report\n\nThe total is 43.", "eos")
+    assert {**found, "box_f1": None, "box_iou": None} == plain
+    assert found["box_f1"] == 0.5
+    assert found["box_iou"] == pytest.approx(0.6)
+    without = scoring.score_page(GROUNDED, "# Report\n\nThe total is 42.", "eos")
+    assert (without["cer"], without["box_f1"], without["box_iou"]) == (0.0, 0.0, 0.0)
+    told = scoring.score_page("# Report\n\nThe total is 42.", GROUNDED, "eos")
+    assert (told["cer"], told["box_f1"], told["box_iou"]) == (0.0, None, None)
+
+
+def test_boxes_are_summed_up_by_kind_for_anybodys_predictions() -> None:
+    references = [{"id": "a", "text": GROUNDED}, {"id": "b", "text": "no boxes"}]
+    predictions_ = [{"id": "a", "text": GROUNDED.replace("title", "sub_title")}, {"id": "b", "text": "no boxes"}]
+    frame = scoring.score_records(references, predictions_)
+    numbers = scoring.aggregate_records(frame, references, predictions_)
+    assert numbers["boxes"] == 1 and numbers["cer_mean"] == 0.0 and numbers["box_f1"] == 0.5
+    by_kind = {key: value for key, value in numbers.items() if key.startswith(("box_f1.", "box_iou."))}
+    assert by_kind == {
+        "box_f1.title": 0.0, "box_iou.title": 0.0, "box_f1.sub_title": 0.0, "box_f1.text": 1.0, "box_iou.text": 1.0,
+    }  # fmt: skip
+    assert frame["reference_characters"].tolist() == [26, 8]

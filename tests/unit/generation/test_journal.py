@@ -105,7 +105,7 @@ def test_after_a_kill_only_the_missing_pages_are_read_and_the_files_are_the_same
     assert len(asked[1]) == 5 - kept
     assert outputs(sets) == outputs(sets, "whole")
     assert [row["id"] for row in read_jsonl(sets / "out" / "test.jsonl")] == [f"test-{n}/p0001" for n in range(3)]
-    assert sorted(path.name for path in (sets / "work").iterdir()) == ["test.timings.csv"]
+    assert sorted(path.name for path in (sets / "work").iterdir()) == ["test.confidence.csv", "test.timings.csv"]
 
 
 @pytest.mark.slow

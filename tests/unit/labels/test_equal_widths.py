@@ -49,6 +49,7 @@ def test_what_is_equally_wide_by_nature_is_no_code(texts: tuple[str, ...]) -> No
         (PROSE, "|pip install --upgrade thing|"),
         ("调用 print 函数与 Python 库，其他 Latin 词语", "使用|printf|输出结果"),
         (PROSE, "Die Funktion |drucke| gibt etwas aus.", PROSE),
+        (PROSE, "Look at |http://example.org/10.1103/Lett.|", "|114.110504|", PROSE),
         (PROSE, "|// Кодовая строка|", "|int x = 5;|", PROSE),
     ],
 )
@@ -73,3 +74,9 @@ def test_a_line_of_glyphs_without_characters_is_no_code() -> None:
     box = (0.0, 0.0, 10.0, 10.0)
     blank = Line((Span(" ", box, 10.0, False, False, True, False),), box, 0)
     assert [span.mono for shown in code_alone([blank]) for span in shown.spans] == [False]
+
+
+def test_braces_of_another_font_break_no_listing() -> None:
+    lines = ("FROM paper", "WHERE paper.Title = |{|[title]|}", "AND paper.Year = |{|[year]|}|;")
+    shown = code_alone([line(f"|{text}", 14.0 * n) for n, text in enumerate(lines)] + [line(PROSE, 60.0)])
+    assert [one.mono for one in shown] == [True, True, True, False]

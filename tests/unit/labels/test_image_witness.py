@@ -9,6 +9,7 @@ import pytest
 
 from scribetune.core.config import Selection
 from scribetune.core.errors import UserError
+from scribetune.dataset import trust
 from scribetune.dataset.selection import Reason, refuse
 from scribetune.labels import agreement, image_models, image_reading, image_witness, reader
 from support import pdf_factory
@@ -92,6 +93,63 @@ def test_lines_without_words_beneath_are_named() -> None:
     assert all(reading.label == "" and reading.box[3] < 200 for reading in lost.readings)
 
 
+def outlined(*at: int, far: float = 0.0) -> pymupdf.Document:
+    """Return a PDF whose lines of these numbers are drawn as outlines, and no text; the others stand so far below."""
+    svg = made(str)[0].get_svg_image(text_as_path=True)
+    drawn = pymupdf.open("pdf", pymupdf.open("svg", svg.encode()).convert_to_pdf())
+    pdf = pymupdf.open()
+    page = pdf.new_page()
+    for number, line in enumerate(LINES):
+        if number in at:
+            box = pymupdf.Rect(60, 86 + 20 * number, 500, 105 + 20 * number)
+            page.show_pdf_page(box, drawn, 0, clip=box)
+        else:
+            page.insert_text((72, 100 + 20 * number + far), line, fontname="tiro", fontsize=12)
+    return pdf
+
+
+@needs_models
+def test_one_line_within_text_is_missed_and_one_in_a_picture_or_far_from_text_is_not() -> None:
+    pdf = outlined(2)
+    assert "Four thousand" not in pdf[0].get_text()
+    witness = image_witness.Witness(pdf)
+    found = witness.of_page(0)
+    assert found is not None
+    (lost,) = found.disagreements
+    assert (lost.kind, len(lost.readings)) == ("lost", 1)
+    assert lost.what.startswith("1 line is seen where the text layer has no words: “Four thousand people")
+    in_picture = witness.of_page(0, pictures=[(0.0, 120.0, 595.0, 150.0)])
+    assert in_picture is not None
+    assert in_picture.disagreements == ()
+    alone = image_witness.Witness(outlined(2, far=300)).of_page(0)
+    assert alone is not None
+    assert alone.disagreements == ()
+
+
+@needs_models
+def test_a_picture_of_nothing_but_lines_is_text_that_nobody_wrote_down() -> None:
+    found = image_witness.Witness(outlined(1, 2)).of_page(0, pictures=[(72.0, 108.0, 400.0, 146.0)])
+    assert found is not None
+    assert [len(one.readings) for one in found.disagreements] == [2]
+
+
+@needs_models
+def test_pages_that_draw_letters_are_looked_at_outside_the_sample_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(image_witness, "SHORT", 10**9)  # no short document is in the sample
+    outlined(2).save("a.pdf")
+    _, page = reader.label_document("a", "a.pdf", "", SETTINGS, [1])
+    assert isinstance(page, reader.LabelledPage)
+    assert [one["kind"] for one in json.loads(page.row.disagreements)] == ["lost"]
+    assert trust.of({"status_label": "ok", **vars(page.row)}).value < Selection().min_trust
+    made(str).save("b.pdf")
+    _, page = reader.label_document("b", "b.pdf", "", SETTINGS, [1])
+    assert isinstance(page, reader.LabelledPage)
+    assert page.row.agreement == agreement.UNKNOWN
+
+
 @needs_models
 def test_words_where_nothing_is_seen_are_named() -> None:
     pdf = made(str)
@@ -143,12 +201,15 @@ def test_models_are_taken_by_hash_alone(tmp_path: Path, monkeypatch: pytest.Monk
         image_models.require()
 
 
-def test_without_models_nothing_is_read_and_it_is_said(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_models_nothing_is_read_and_each_row_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_models, "_folder", lambda: None)
-    assert agreement.reader_of("auto") == "none"
-    assert "rapidocr is not installed, so no label is compared with what its page image shows" in caplog.text
+    assert agreement.reader_of("auto") == "absent"
+    monkeypatch.chdir(tmp_path)
+    path = pdf_factory.healthy(tmp_path / "a.pdf", 7)
+    settings = reader.LabelSettings("keep", "markdown", "alt", "use", 60.0, "test", agreement="absent")
+    _, page = reader.label_document("a", str(path), "", settings, [1])
+    assert isinstance(page, reader.LabelledPage)
+    assert (page.row.status, page.row.agreement, page.row.image_reader) == ("ok", -1, "absent")
     assert agreement.reader_of("tesseract") == "tesseract"
     with pytest.raises(UserError, match="rapidocr, which carries the models, is not installed"):
         agreement.require("rapidocr", "eng")

@@ -26,6 +26,12 @@ def joined(*lines: str, page: str = "") -> str:
         (("state-of-the-", "art methods"), "", "state-of-the-art methods"),
         (("evidence-", "based methods"), "", "evidence-based methods"),
         (("the syntax-", "directed rules"), "", "the syntax-directed rules"),
+        (("an open-", "source library"), "", "an open-source library"),
+        (("cannot be well-", "typed in it"), "", "cannot be well-typed in it"),
+        (("calls with pass-", "by-reference"), "", "calls with pass-by-reference"),
+        (("the open-", "ing of high-"), "", "the opening of high-"),
+        (("on the long-", "itude of it"), "", "on the longitude of it"),
+        (("an interest-", "ing case"), "", "an interesting case"),
         (("these are un-", "related and cor-"), "", "these are unrelated and cor-"),
         (("on the out-", "side and (search-"), "it is out of one side", "on the outside and (search-"),
         (("while search-", "ing for"), "a search by ing for", "while searching for"),
@@ -33,7 +39,20 @@ def joined(*lines: str, page: str = "") -> str:
         (("2009-", "10"), "", "2009-10"),
         (("die EU-", "Kommission"), "", "die EU-Kommission"),
         (("Frau Müller-", "Lüdenscheidt"), "", "Frau Müller-Lüdenscheidt"),
+        (
+            ("at http://example.org/10.1103/Lett.", "114.110 (2015)"),
+            "",
+            "at http://example.org/10.1103/Lett.114.110 (2015)",
+        ),
+        (("see http://example.org/x?a=", "5"), "", "see http://example.org/x?a=5"),
+        (("see www.example.org.", "It is"), "", "see www.example.org. It is"),
         (("see www.example.org/a-", "page.html"), "", "see www.example.org/a-page.html"),
+        (("at the IP-", "level of it"), "", "at the IP-level of it"),
+        (("a non-", "trivial case"), "It is non-linear.", "a non-trivial case"),
+        (("a non-", "trivial case"), "It is nonlinear.", "a nontrivial case"),
+        (("of one-", "dimensional data"), "", "of one-dimensional data"),
+        (("an in-", "memory table, in-", "stead"), "", "an in-memory table, instead"),
+        (("a censorship-", "resistant one"), "", "a censorship-resistant one"),
         # What stands elsewhere decides.
         (("the break-", "through of"), "a breakthrough", "the breakthrough of"),
         (("they re-", "formed"), "re-formed", "they re-formed"),
@@ -88,5 +107,5 @@ def test_soft_hyphens_within_a_line_are_nothing_or_the_hyphens_of_their_font() -
 
 def test_a_piece_of_a_word_at_a_line_s_end_is_no_word() -> None:
     assert line_ends.words_within(["the devel-", "opment of a well-known thing"]) == {
-        "the", "of", "a", "well-known", "well", "known", "thing"
+        "the", "of", "a", "well-known", "well", "well-", "known", "thing"
     }  # fmt: skip

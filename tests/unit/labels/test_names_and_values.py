@@ -51,6 +51,18 @@ def test_columns_of_text_with_a_colon_are_read_one_after_the_other() -> None:
     assert order([*left, *right]) == [one.text for one in (*left, *right)]
 
 
+def test_columns_of_text_are_no_names_where_their_sentences_go_on() -> None:
+    left = ["The house has a door and some of its own", "and two windows that look out to the sea", "lake below"]
+    right = ["The garden.", "Of roses.", "It ends there."]
+    lines, expected = [], []
+    for y in (100, 200, 300):
+        lines += [line(text, 50, y + 14 * n) for n, text in enumerate(left)]
+        lines += [line(text, 300, y + 14 * n) for n, text in enumerate(right)]
+        lines.append(line("x" * 90, 50, y + 80))
+        expected += [*left, *right, "x" * 90]
+    assert order(lines) == expected
+
+
 def bold(one: Line) -> Line:
     return replace(one, spans=tuple(replace(span, bold=True) for span in one.spans))
 
@@ -106,3 +118,29 @@ def test_names_with_colons_have_figures_as_values_wherever_these_begin() -> None
     lines = [line(text, 50, 100 + 16 * number) for number, text in enumerate(names)]
     lines += [line(text, x, 100 + 16 * number) for number, (text, x) in enumerate(values)]
     assert order(lines) == [text for name, (value, _) in zip(names, values, strict=True) for text in (name, value)]
+
+
+def test_a_heading_below_the_last_pair_parts_its_value_from_the_text_below() -> None:
+    """The text is indented as far as the values are, about."""
+    lines = [
+        line("Firm:", 50, 100),
+        line("Mill:", 50, 116),
+        line("Tel.", 50, 132),
+        bold(line("1.4 Emergencies", 44, 156)),
+        line("Winplus", 120, 100),
+        line("by the lake", 120, 116),
+        line("44 1223 919711", 120, 132),
+        line("44 1223 919711, from Monday", 115, 172),
+        line("44 844 892 0111 at any hour", 115, 186),
+    ]
+    assert order(lines) == [
+        "Firm:",
+        "Winplus",
+        "Mill:",
+        "by the lake",
+        "Tel.",
+        "44 1223 919711",
+        "1.4 Emergencies",
+        "44 1223 919711, from Monday",
+        "44 844 892 0111 at any hour",
+    ]

@@ -144,3 +144,13 @@ def test_code_has_the_blanks_that_its_pieces_stand_apart() -> None:
     second = line("st sp[0], v0", x=20, y=12, mono=True)
     joined = Line((*first.spans, *remark.spans), (0, 0, 125, 10), 0)
     assert written(block(Kind.CODE, joined, second)) == "```\nv0 := ld[748]     // load\n    st sp[0], v0\n```"
+
+
+def test_remarks_of_code_are_below_each_other_however_wide_its_letters() -> None:
+    rows = []
+    for n, (text, width) in enumerate([("e ::= x", 36.0), ("e ::= fun(x)e", 60.0), ("e ::= e(e)", 54.0)]):
+        left = Span(text, (0, 12 * n, width, 12 * n + 10), 10.0, False, False, True, False)
+        right = Span("-- that", (90, 12 * n, 125, 12 * n + 10), 10.0, False, False, True, False)
+        rows.append(Line((left, right), (0, 12 * n, 125, 12 * n + 10), 0))
+    code = written(block(Kind.CODE, *rows)).splitlines()[1:-1]
+    assert [row.index("-- that") for row in code] == [18, 18, 18]

@@ -1,11 +1,12 @@
 """Promises about paragraphs: which lines belong together, however the program that wrote the page set them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pymupdf
 import pytest
 
-from scribetune.labels import paragraphs, plain_pages, reading_order, text_layer
+from scribetune.labels import list_items, paragraphs, plain_pages, reading_order, text_layer
 from scribetune.labels.page_blocks import Kind, write
 from scribetune.labels.text_layer import Line, Span
 
@@ -160,9 +161,9 @@ def piece(text: str, x: float, y: float, *, size: float = 10.0) -> Line:
 
 
 def test_marks_drawn_for_themselves_go_to_the_text_beside_them() -> None:
-    texts = [line.text for line in paragraphs.with_marks([piece("•", 72, 100), piece("first of them", 90, 100)])]
+    texts = [line.text for line in list_items.with_marks([piece("•", 72, 100), piece("first of them", 90, 100)])]
     assert texts == ["• first of them"]
-    assert len(paragraphs.with_marks([piece("2.", 72, 100), piece("a page's number is far away", 300, 100)])) == 2
+    assert len(list_items.with_marks([piece("2.", 72, 100), piece("a page's number is far away", 300, 100)])) == 2
 
 
 def test_columns_are_read_before_what_stands_below_them() -> None:
@@ -190,3 +191,100 @@ def test_a_heading_is_no_part_of_the_text_below_it() -> None:
     for number, line in enumerate(wrapped(WORDS, 60)):
         page.insert_text((72, 132 + 12 * number), line, fontname="tiro", fontsize=10)
     assert [block.kind for block in plain_pages.blocks_of(text_layer.read(page))] == [Kind.HEADING, Kind.TEXT]
+
+
+def test_a_full_line_goes_on_in_small_letters_wherever_it_stands() -> None:
+    texts = [wrapped(["One", *WORDS], 60), wrapped(["Two", *WORDS[3:]], 60)]
+    motto = ["Nothing in life is to be feared, it is only to be under-", "stood. So said Marie Curie"]
+    rows = [*set_lines(texts, first=12), *set_lines([motto], y=240, x=92), *set_lines(texts, y=288, first=12)]
+    whole = [" ".join(text) for text in texts]
+    assert labels_of(*rows) == [*whole, "".join(motto).replace("-", ""), *whole]
+
+
+def test_values_that_dots_lead_to_are_apart() -> None:
+    rows = [
+        "Average power of a segment ...................................................... 105 mW",
+        "Peak current of it .................................... 135 mA (pulse width = 0.16 ms)",
+        "Temperature of storage .............................................. -40 C to +85 C",
+    ]
+    assert labels_of(*set_lines([[row] for row in rows])) == rows
+
+
+def test_how_entries_hang_below_one_heading_says_nothing_of_the_next() -> None:
+    entry = ["Adams, W., The yearly figures of the smaller branches, in detail and", "with a second audit, 1970"]
+    text = [
+        "Since 1995 the author has looked at the figures of the branches in Bern",
+        "Switzerland and has written about them for the yearly meeting of the two",
+        "Committees that asked for a second audit.",
+    ]
+    rows = [(72.0, 100.0, "References"), (72.0, 300.0, "About the Author")]
+    page = pymupdf.open().new_page()
+    for x, y, title in rows:
+        page.insert_text((x, y), title, fontsize=14, fontname="tibo")
+    for number in range(4):
+        page.insert_text((72, 124 + 36 * number), entry[0], fontsize=10, fontname="tiro")
+        page.insert_text((90, 136 + 36 * number), entry[1], fontsize=10, fontname="tiro")
+    for number, line in enumerate(text):
+        page.insert_text((72, 324 + 12 * number), line, fontsize=10, fontname="tiro")
+    blocks = plain_pages.blocks_of(text_layer.read(page))
+    label = write(blocks, always_html=False, keep_headers=True).split("\n\n")
+    assert label == ["# References", *[" ".join(entry)] * 4, "# About the Author", " ".join(text)]
+
+
+def test_a_dash_at_the_start_of_a_line_within_a_sentence_is_no_item() -> None:
+    lines = [
+        "Imagine that it has the ability to distinguish even the three emotions that we were",
+        "- interest, pleasure, and distress, as others have said more than once.",
+    ]
+    rows = [*set_lines([lines]), (84.0, 144.0, "Given this, the other one might find that you are doing well.")]
+    assert labels_of(*rows) == [" ".join(lines), rows[-1][2]]
+
+
+def test_names_with_a_colon_below_each_other_are_lines_of_their_own() -> None:
+    rows = [(72.0, 120.0, "Signed: 2007-12-11"), (72.0, 132.0, "Fingerprint: asdf2123"), (72.0, 144.0, "Name: Ada Bee")]
+    assert labels_of(*rows) == [text for _, _, text in rows]
+
+
+def test_a_bold_name_at_the_head_of_a_line_begins_a_paragraph() -> None:
+    page = pymupdf.open().new_page()
+    lines = wrapped(WORDS * 2, 70)[:4]
+    for number, line in enumerate([*lines, "Integration."]):
+        last = number == len(lines) - 1
+        bold = number == len(lines)
+        text = f"{line[:68]}." if last else line
+        page.insert_text((72, 120 + 12 * number), text, fontsize=10, fontname="tibo" if bold else "tiro")
+    page.insert_text((130, 168), "How should applications be integrated with a system of calls that", fontsize=10)
+    page.insert_text((72, 180), "passes references?", fontsize=10)
+    label = write(plain_pages.blocks_of(text_layer.read(page)), always_html=False, keep_headers=True).split("\n\n")
+    assert len(label) == 2
+    assert label[1].startswith("**Integration.** How should")
+
+
+def test_a_sentence_goes_on_above_the_items_of_the_next_column() -> None:
+    left = [piece(f"{number} of which the topic is the network", 72, 120 + 12 * number) for number in range(4)]
+    right = [piece("especially for media and its parts.", 320, 120)]
+    right += [piece("• the first thing that is to be done", 332, 144 + 24 * number) for number in range(4)]
+    right += [piece("in the coming period, for itself.", 341, 156 + 24 * number) for number in range(4)]
+    parts = paragraphs.of_columns([left, right])
+    assert parts[len(parts) - 5].continues
+    assert parts[len(parts) - 6].goes_on
+
+
+def test_an_item_and_a_line_of_small_code_go_on_in_full_lines() -> None:
+    code = piece("introduce the class EventSource[A], which stands", 72, 132, size=8)
+    word = replace(piece("for", 264, 132).spans[0], box=(264.0, 132.0, 322.0, 144.0))
+    code = replace(code, spans=(*code.spans, word), box=(72.0, 132.0, 322.0, 144.0))
+    column = [
+        piece("With the library, and with all that it has, we now", 72, 120),
+        code,
+        piece("generic sources of events.", 72, 144),
+    ]
+    rows = [
+        piece("B. This is what enables us, as was said, to declare", 72, 120),
+        piece("covariant in its type, as its plus sign says, and the", 72, 132),
+        piece("next.", 72, 144),
+        piece("1. The first item stands here with its", 72, 168),
+        piece("text.", 84, 180),
+    ]
+    assert len(paragraphs.of_columns([column])) == 1
+    assert [len(part.lines) for part in paragraphs.of_columns([rows])] == [3, 2]

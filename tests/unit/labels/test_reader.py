@@ -1,7 +1,8 @@
 """Promises about labels: text and tables arrive, LaTeX comes from /Alt, people override, quality is measured."""
 
+import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,6 +175,32 @@ def test_a_page_that_hangs_costs_that_page_alone(tmp_path: Path, monkeypatch: py
     assert [row.status for row in again] == ["ok"] * 6
 
 
+@pytest.mark.slow
+def test_progress_is_in_pages_of_those_known_whatever_order_documents_end_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The longest begins first: its pages count as they come, and so do those of one that cannot be opened."""
+    monkeypatch.chdir(tmp_path)
+    paths = {"a": pdf_factory.healthy(tmp_path / "a.pdf", 7), "b": tmp_path / "b.pdf",
+             "c": pdf_factory.healthy(tmp_path / "c.pdf", 7, pages=3)}  # fmt: skip
+    paths["b"].write_bytes(b"no PDF")
+    told: list[tuple[int, str]] = []
+
+    @contextlib.contextmanager
+    def bar(_description: str, total: int, unit: str) -> Iterator[Callable[[int, str], None]]:
+        told.append((total, unit))
+        yield lambda steps, note: told.append((steps, note))
+
+    monkeypatch.setattr(label_shard, "bar", bar)
+    documents = [Document(name, path, path.name) for name, path in paths.items()]
+    rendered = {"a": ("x", [1]), "b": ("y", [1, 2]), "c": ("z", [1, 2, 3])}
+    label_shard.label_shard(documents, rendered, {}, {}, SETTINGS, workers=1)
+    assert told == [
+        (6, "pages"), *[(1, "0 of 3 documents")] * 3, (0, "1 of 3 documents"), (2, "2 of 3 documents"),
+        (1, "2 of 3 documents"), (0, "3 of 3 documents"),
+    ]  # fmt: skip
+
+
 def test_a_document_that_was_given_up_still_has_a_row_for_each_page() -> None:
     page = label_rows.row_without_label("a", 1, label_rows.LabelStatus.ERROR, "odd")
     lost = isolation.Outcome(None, "timed_out", "took longer than 4 s of processor time and was given up")
@@ -192,11 +219,11 @@ def test_a_document_that_was_given_up_still_has_a_row_for_each_page() -> None:
     assert [(one.row.status, one.row.message) for one in unreadable] == [("error", "encrypted: it needs a password")]
 
 
-@pytest.mark.parametrize(("elsewhere", "shown"), [("the short-lived kind", "a short-lived"), ("it", "a shortlived")])
+@pytest.mark.parametrize(("elsewhere", "shown"), [("the twice-lived kind", "a twice-lived"), ("it", "a twicelived")])
 def test_words_of_other_pages_say_how_a_word_goes_on(tmp_path: Path, elsewhere: str, shown: str) -> None:
     document = pymupdf.open()
     for lines in (
-        ("this is not about a short-", "lived word at the end of a line"),
+        ("this is not about a twice-", "lived word at the end of a line"),
         ("this is about", f"so {elsewhere} of"),
     ):
         page = document.new_page()

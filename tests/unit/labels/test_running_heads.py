@@ -6,7 +6,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from scribetune.labels import layout_model, plain_pages, reader, running_heads
+from scribetune.labels import layout_model, plain_pages, reader, running_heads, text_layer
 from scribetune.labels.tables.cells import grid_of
 
 WIDTH, HEIGHT = 400.0, 600.0
@@ -200,3 +200,68 @@ def test_heads_that_only_the_layout_model_sees_stand_by_their_place_among_the_ot
     monkeypatch.setattr(plain_pages, "is_plain", lambda *_: False)
     paragraphs = label(pdf, tmp_path, 0, "keep").strip().split("\n\n")
     assert paragraphs[-3:] == ["2", "Meadow Press", "A-1907"]
+
+
+def test_a_foot_of_one_page_larger_than_the_text_ends_it(tmp_path: Path) -> None:
+    """Its number stands where names beside the text begin, its title where the text does."""
+    pdf = pymupdf.open()
+    page = pdf.new_page(width=WIDTH, height=HEIGHT)
+    for row, (name, text) in enumerate(zip(WORDS[:5], text_of(3), strict=False)):
+        page.insert_text((30, 60 + 90 * row), f"on the {name}", fontsize=9, fontname="tiit")
+        for line in range(4):
+            page.insert_text((150, 60 + 90 * row + 12 * line), f"{line}, {text}", fontsize=9, fontname="tiro")
+    page.insert_text((30, 560), "8", fontsize=12, fontname="hebo")
+    page.insert_text((150, 560), "AVR911", fontsize=12, fontname="hebo")
+    page.insert_text((330, 585), "2568A-07/04", fontsize=7)
+    paragraphs = label(pdf, tmp_path, 0, "keep").strip().split("\n\n")
+    assert paragraphs[-3:] == ["**8**", "**AVR911**", "2568A-07/04"]
+
+
+def test_a_head_of_one_page_in_two_pieces_stands_before_both_columns(tmp_path: Path) -> None:
+    pdf = pymupdf.open()
+    page = pdf.new_page(width=WIDTH, height=HEIGHT)
+    page.insert_text((30, 40), "Old houses in June 1921", fontsize=8)
+    page.insert_text((300, 40), "Mason and Miller", fontsize=8)
+    for x in (30, 210):
+        for line in range(30):
+            page.insert_text((x, 70 + 12 * line), f"{WORDS[line % 10]} by the lake and {WORDS[line // 4]}", fontsize=9)
+    paragraphs = label(pdf, tmp_path, 0, "keep").strip().split("\n\n")
+    assert paragraphs[:2] == ["Old houses in June 1921", "Mason and Miller"]
+
+
+def test_a_head_of_one_page_over_a_rule_is_read_row_by_row(tmp_path: Path) -> None:
+    pdf = pymupdf.open()
+    page = pdf.new_page(width=WIDTH, height=HEIGHT)
+    for x, y, size, text in (
+        (320, 25, 8, "Page: 8/9"),
+        (130, 40, 12, "Sheet of safety"),
+        (40, 56, 8, "Printed: 16.09.2015"),
+        (270, 56, 8, "Changed on: 16.09.2015"),
+    ):
+        page.insert_text((x, y), text, fontsize=size, fontname="tiro")
+    page.draw_line((40, 62), (370, 62))
+    for line, text in enumerate(text_of(2)):
+        page.insert_text((60, 80 + 20 * line), f"{line}.1 {WORDS[line]}", fontsize=9, fontname="tibo")
+        page.insert_text((160, 80 + 20 * line), text[:20], fontsize=9, fontname="tiro")
+    paragraphs = label(pdf, tmp_path, 0, "keep").strip().split("\n\n")
+    assert paragraphs[:4] == ["Page: 8/9", "# Sheet of safety", "Printed: 16.09.2015", "Changed on: 16.09.2015"]
+
+
+def test_numbers_at_the_axis_of_a_plot_are_no_head() -> None:
+    pdf = pymupdf.open()
+    page = pdf.new_page(width=WIDTH, height=HEIGHT)
+    for number in range(1, 7):
+        page.insert_text((60 * number - 20, 40), str(number), fontsize=9)
+    for line, text in enumerate(text_of(2)):
+        page.insert_text((40, 90 + 14 * line), text, fontsize=9)
+    assert running_heads.with_own(running_heads.Heads(), text_layer.read(page)) == running_heads.Heads()
+
+
+def test_a_logo_among_running_heads_stays_there(tmp_path: Path) -> None:
+    pdf = on_pages((40, 40, "Old houses"), (330, 80, "No. 472"), (40, 90, "Kind: Print two"))
+    for page in pdf:
+        logo = pymupdf.Pixmap(pymupdf.csRGB, pymupdf.IRect(0, 0, 40, 20), False)
+        logo.clear_with(90)
+        page.insert_image(pymupdf.Rect(290, 42, 390, 72), pixmap=logo, keep_proportion=False)
+    paragraphs = label(pdf, tmp_path, 2, "keep").strip().split("\n\n")
+    assert paragraphs[:4] == ["Old houses", "![figure]()", "No. 472", "Kind: Print two"]

@@ -7,7 +7,8 @@ import numpy as np
 import pymupdf
 import pytest
 
-from scribetune.labels import text_pages
+from scribetune.documents import ligatures
+from scribetune.labels import text_layer, text_pages
 
 DRAWINGS = pymupdf.TEXT_PRESERVE_IMAGES | pymupdf.TEXT_COLLECT_VECTORS
 GROUPS = DRAWINGS | pymupdf.TEXT_SEGMENT | pymupdf.TEXT_TABLE_HUNT | pymupdf.TEXT_PARAGRAPH_BREAK
@@ -55,3 +56,13 @@ def test_the_text_page_has_its_images_again_afterwards() -> None:
     whole = pymupdf.TextPage(lean.this).extractDICT()["blocks"]
     assert [len(block["image"]) > 1000 for block in whole if block["type"] == 1] == [True] * 4
     assert len(lean.extractIMGINFO()) == 4
+
+
+def test_a_hyphen_that_its_font_calls_three_is_one() -> None:
+    pdf = pymupdf.open()
+    pdf.new_page().insert_text((50, 50), "two-phase -- one")
+    ligatures.mend(pdf, {pdf[0].get_fonts()[0][0]: {ord("-"): "-\u00ad\u2010"}})
+    assert "-\u00ad\u2010" in pdf[0].get_text()
+    layer = text_layer.read(pdf[0])
+    assert [line.text for line in layer.lines] == ["two-phase -- one"]
+    assert [word.text for word in layer.words] == ["two-phase", "--", "one"]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from scribetune.labels import placed_words, witnesses
+from scribetune.labels import doubts, placed_words, witnesses
+from scribetune.labels.doubts import Doubt
 from scribetune.labels.tables.cells import Word
-from scribetune.labels.witnesses import Doubt
 
 SIZE = 10.0  # points: height of a line, twice the width of a letter
 
@@ -143,10 +143,20 @@ def test_a_heading_beside_its_column_is_seen() -> None:
     assert kinds(label, words) == {Doubt.SPLIT: 1}
 
 
-@pytest.mark.parametrize("word", ["di!erent", '"rst', "e↵orts", 'simpli"ed', "h′¿h", "2\ue0123"])
+@pytest.mark.parametrize("word", ["di!erent", '"rst', "e↵orts", 'simpli"ed', "h′¿h", "2\ue0123", "⎛1⎞", "22ś26", "ğ4"])
 def test_ligatures_that_a_font_calls_marks_are_seen(word: str) -> None:
     assert kinds(f"{word}\n", page((0, 0, word)))[Doubt.MARKS] == 1
     assert not kinds("don't O'Neill x!= R&D 5% e-mail\n", page((0, 0, "don't O'Neill x!= R&D 5% e-mail")))
+
+
+@pytest.mark.parametrize("text", ['the "shaking hands with {:?}", a', 'it says "first come" and goes'])
+def test_quotations_of_several_words_are_no_ligatures(text: str) -> None:
+    assert kinds(f"{text}\n", page((0, 0, text)))[Doubt.MARKS] == 0
+
+
+def test_a_ligature_is_seen_among_quotations() -> None:
+    text = 'the "rst of di"erent ones is "called" so'
+    assert kinds(f"{text}\n", page((0, 0, text)))[Doubt.MARKS] >= 1
 
 
 def test_blocks_of_lines_that_the_label_reads_in_turn_are_torn() -> None:
@@ -190,7 +200,92 @@ def test_a_page_of_thousands_of_equal_figures_takes_no_time() -> None:
 
 def test_findings_are_written_down() -> None:
     found = witnesses.of_page(f"{LEFT}\n", COLUMNS)
-    assert witnesses.counts(found)["words_lost"] == 12
-    text = witnesses.as_text(found)
+    assert doubts.counts(found)["words_lost"] == 12
+    text = doubts.as_text(found)
     assert [entry[0] for entry in json.loads(text)] == ["words_lost"] * 3, "three of a kind"
-    assert witnesses.as_text(()) == ""
+    assert doubts.as_text(()) == ""
+
+
+def column(x: float, *ends: str) -> list[tuple[float, float, str]]:
+    """Return twelve lines below each other, no word of them twice."""
+    return [(x, 60.0 + 12 * n, " ".join(chr(97 + n) + end for end in ends)) for n in range(12)]
+
+
+BODY, BESIDE = column(0, "aro", "bulen", "cemat", "dofira"), column(220, "ega", "fisol", "gorin", "hunera")
+ENDED = [*BODY[:-1], (*BODY[-1][:2], BODY[-1][2] + ".")]
+
+
+def read(*lines: Sequence[tuple[float, float, str]]) -> str:
+    """Return the label that has lines in this order, a paragraph for each group."""
+    return "\n\n".join(" ".join(text for _, _, text in group) for group in lines) + "\n"
+
+
+def test_a_head_between_the_columns_of_the_text_is_seen() -> None:
+    head, author = (0.0, 30.0, "Old houses"), (300.0, 30.0, "Mason and Miller")
+    words = page(head, author, *BODY, *BESIDE)
+    assert kinds(read([head], BODY, [author], BESIDE), words) == {Doubt.ORDER: 1, Doubt.SENTENCES: 1}
+    assert kinds(read([head], [author], BODY, BESIDE), words) == {}
+
+
+def test_a_foot_before_the_text_above_it_is_seen() -> None:
+    foot = (200.0, 400.0, "Revision of May")
+    assert kinds(read([foot], BODY, BESIDE), page(*BODY, *BESIDE, foot)) == {Doubt.ORDER: 1}
+    assert kinds(read(BODY, BESIDE, [foot]), page(*BODY, *BESIDE, foot)) == {}
+
+
+def test_a_note_below_the_left_column_stands_before_the_right_one() -> None:
+    note = (0.0, 240.0, "A note on houses")
+    assert kinds(read(ENDED, [note], BESIDE), page(*ENDED, *BESIDE, note)) == {}
+
+
+def test_a_column_that_begins_beside_a_picture_has_no_band() -> None:
+    first = (220.0, 30.0, "Sentence that ends the last part.")
+    assert kinds(read(ENDED, [first], BESIDE), page(first, *ENDED, *BESIDE)) == {}
+
+
+NOTICE = "Permission to copy this work is granted without any fee"
+TWO_COLUMNS = page(
+    (0, 0, "The challenge of such programs"), (0, 12, "is to manage what access there"),
+    (0, 24, "is between all of them and the"), (300, 0, "parallel threads of one program"),
+    (300, 12, "which share what they have read"), (300, 24, "of it. They end here and there."),
+)  # fmt: skip
+SMALL_PRINT = [Word(28.0 * at, 50, 28.0 * at + 26, 57, word) for at, word in enumerate(NOTICE.split())]
+FIRST = "The challenge of such programs is to manage what access there is between all of them and the"
+GOES_ON = "parallel threads of one program which share what they have read of it. They end here and there."
+
+
+def test_a_note_within_a_sentence_is_seen_and_none_behind_the_columns() -> None:
+    words = [*TWO_COLUMNS, *SMALL_PRINT]
+    (finding,) = witnesses.of_page(f"{FIRST}\n\n{NOTICE}\n\n{GOES_ON}\n", words)
+    assert finding.doubt is Doubt.SENTENCES
+    assert finding.page == "them and the … parallel threads of"
+    assert finding.label == "Permission to copy this work is"
+    assert not witnesses.of_page(f"{FIRST} {GOES_ON}\n\n{NOTICE}\n", words)
+
+
+def test_a_note_between_whole_paragraphs_of_two_columns_is_seen_too() -> None:
+    first = ["The costs of all houses fell.", "They rose again later on."]
+    other = ["Another year began well.", "It ended better than that."]
+    columns = [(x, y, text) for x, texts in ((0, first), (300, other)) for y, text in zip((0, 12), texts, strict=True)]
+    label = f"{' '.join(first)}\n\n{NOTICE}\n\n{' '.join(other)}\n"
+    assert Doubt.SENTENCES in kinds(label, [*page(*columns), *SMALL_PRINT])
+
+
+def test_a_paragraph_after_what_stands_below_it_is_seen_wherever_it_is() -> None:
+    words = page((0, 0, "A subtitle of all"), (0, 200, "The text begins far below it"), (0, 212, "and ends here."))
+    label = "The text begins far below it and ends here.\n\nA subtitle of all\n"
+    assert Doubt.SENTENCES in kinds(label, words)
+    assert not kinds("A subtitle of all\n\nThe text begins far below it and ends here.\n", words)
+
+
+def test_captions_cut_no_sentence() -> None:
+    caption = "Figure 3 shows what is read by all of the threads"
+    words = [*TWO_COLUMNS, *page((0, 50, caption))]
+    assert Doubt.SENTENCES not in kinds(f"{FIRST}\n\n{caption}\n\n{GOES_ON}\n", words)
+
+
+def test_columns_as_close_as_words_are_columns() -> None:
+    left = column(0, "aro", "bulen", "cemat", "dofira")
+    beside = column(max(word.x1 for word in page(*left)) + 0.9 * SIZE, "ega", "fisol", "gorin", "hunera")
+    assert kinds(read(left, beside), page(*left, *beside)) == {}
+    assert kinds(read(beside, left), page(*left, *beside))

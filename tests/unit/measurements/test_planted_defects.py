@@ -8,7 +8,7 @@ from planted import defects, fitting
 
 from scribetune.core.config import Selection
 from scribetune.dataset import trust
-from scribetune.labels import witnesses
+from scribetune.labels import doubts, witnesses
 from scribetune.labels.tables.cells import Word
 from support.font_claims import with_claims
 
@@ -64,7 +64,7 @@ def test_every_defect_makes_a_right_label_wrong_and_trust_falls(name: str) -> No
     assert wrong not in (None, LABEL)
     assert wrong is not None
     found = witnesses.of_page(wrong, shown())
-    assert trust.of(ROW | witnesses.counts(found)).value < Selection().min_trust
+    assert trust.of(ROW | doubts.counts(found)).value < Selection().min_trust
 
 
 def test_a_defect_that_a_label_cannot_have_is_not_planted() -> None:
@@ -83,6 +83,31 @@ def test_letters_that_a_font_says_are_exchanged() -> None:
     after = pymupdf.open(stream=claimed.tobytes(), filetype="pdf")[0].get_text()
     assert before != after
     assert len(before) == len(after)
+
+
+def test_lines_as_outlines_are_seen_and_no_text() -> None:
+    made = pymupdf.open()
+    page = made.new_page()
+    for number in range(8):
+        page.insert_text((72, 72 + 20 * number), f"Line {number} of a text that says very little indeed")
+    before, text = page.get_pixmap(), page.get_text()
+    assert defects.lines_as_outlines(made, random.Random(5))
+    lost = set(text.splitlines()) - set(page.get_text().splitlines())
+    assert len(lost) == 3
+    after = page.get_pixmap()
+    off = sum(abs(a - b) > 128 for a, b in zip(before.samples, after.samples, strict=True))
+    assert off < 0.01 * sum(value < 128 for value in before.samples)
+
+
+def test_two_letters_that_a_font_says_are_exchanged() -> None:
+    made = pymupdf.open()
+    made.new_page().insert_font("F0", fontbuffer=pymupdf.Font("helv").buffer)
+    made[0].insert_text((72, 72), "aeontuf38", fontname="F0")
+    claimed = with_claims(made, {glyph: chr(glyph + 31) for glyph in range(17, 92)})
+    before = claimed[0].get_text()
+    assert defects.two_letters_exchanged(claimed, random.Random(5))
+    after = pymupdf.open(stream=claimed.tobytes(), filetype="pdf")[0].get_text()
+    assert sum(one != other for one, other in zip(before, after, strict=True)) == 2
 
 
 def test_the_fit_finds_what_speaks_against_labels_and_lets_nothing_raise_trust() -> None:

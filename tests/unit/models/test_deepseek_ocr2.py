@@ -10,6 +10,7 @@ from transformers.models.deepseek_ocr2.configuration_deepseek_ocr2 import Deepse
 from transformers.models.deepseek_ocr2.modeling_deepseek_ocr2 import DeepseekOcr2SamVisionEncoder
 
 from scribetune.models import families
+from scribetune.models.families.deepseek_ocr2 import at_levels, numbers_of
 from scribetune.models.families.sam_encoder import Front, Recorded
 from support import stand_in
 
@@ -26,8 +27,29 @@ def test_pixels_are_those_of_the_processor_to_the_last_bit(size: tuple[int, int]
     cropping = {key: getattr(settings, key) for key in ("crop_to_patches", "min_patches", "max_patches")}
     expected = processor(images=[image], text=[prompt], return_tensors="pt", **cropping)
     found = family.encode(processor, [image], prompt).pixels
-    assert set(found) == {key for key in expected if "pixel" in key or "patches" in key}
-    assert all(torch.equal(found[key], expected[key]) and found[key].dtype == expected[key].dtype for key in found)
+    levels = found["pixel_levels"]
+    assert levels.shape == (1, 3, 256)
+    for key in expected:
+        if key == "num_local_patches":
+            assert torch.equal(found[key], expected[key])
+        elif "pixel" in key:
+            assert found[key].dtype == torch.uint8
+            assert torch.equal(at_levels(found[key], levels[0]), expected[key])
+            assert torch.equal(at_levels(found[key], levels[0].bfloat16()), expected[key].bfloat16())
+
+
+def test_bytes_and_numbers_of_a_page_give_the_same_features() -> None:
+    folder = stand_in.folder()
+    family: Any = families.family_of(folder)
+    processor = family.load_processor(folder)
+    model = family.load_model(folder, dtype=torch.float32, device="cpu").eval()
+    noise = np.random.default_rng(0).integers(0, 256, (900, 700, 3), dtype=np.uint8)
+    pixels = dict(family.encode(processor, [Image.fromarray(noise)], families.prompt_of(family, "free_ocr")).pixels)
+    numbers = numbers_of(pixels)
+    assert "pixel_levels" not in numbers
+    with torch.no_grad():
+        (of_bytes,), (of_numbers,) = family.vision_features(model, pixels), family.vision_features(model, numbers)
+    assert torch.equal(of_bytes, of_numbers)
 
 
 @pytest.mark.parametrize("side", [256, 192])  # the encoder's own grid, and one whose tables are interpolated

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES  # type: ignore[attr-defined]
 
 from scribetune.core.config import BaseModelChoice
 from scribetune.core.errors import UserError
@@ -129,3 +130,9 @@ def test_a_hub_that_cannot_be_reached_is_asked_once(tmp_path: Path, monkeypatch:
     with pytest.raises(UserError, match=r"the hub cannot be reached(?s:.*)give its folder as base_model.name"):
         folders.fetch_config("someone/a-model", "a" * 40)
     assert len([url for url in asked if url.endswith("config.json")]) == 1
+
+
+def test_a_family_says_whether_transformers_alone_has_its_class() -> None:
+    """By that its cards show code that works where only transformers is installed."""
+    said = {name: family.is_in_transformers for name, family in families.FAMILIES.items()}
+    assert said == {name: name in CONFIG_MAPPING_NAMES for name in families.FAMILIES}

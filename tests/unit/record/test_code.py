@@ -56,6 +56,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
     (tmp_path / "job.py").write_text(SCRIPT, encoding="utf-8")
     monkeypatch.setattr(code, "SCRIPTS_FOLDER", tmp_path)
+    monkeypatch.setattr(code, "REPOSITORY", tmp_path)
     for module in (code, package, taken_apart):
         monkeypatch.setattr(module, "PACKAGE_FOLDER", folder)
     forget_files()
@@ -352,3 +353,18 @@ def test_what_was_found_is_remembered_until_a_file_changes(project: Path, monkey
     assert remembered() == first
     Path(".snakemake/code.json").write_text('{"state": 1', encoding="utf-8")
     assert remembered() == first
+
+
+def test_a_build_elsewhere_takes_what_was_found_in_the_repository(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / ".snakemake").mkdir()
+    monkeypatch.chdir(project)
+    forget_files()
+    first = code.rule_digest("job")
+    monkeypatch.setattr(code, "definitions", lambda script: pytest.fail(f"{script} is taken apart again"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    forget_files()
+    assert code.rule_digest("job") == first

@@ -57,3 +57,36 @@ def test_what_is_not_read_is_listed_where_there_is_any(tmp_path: Path) -> None:
     assert not listings.is_listing(listings.UNREAD.as_posix())  # its files are no inputs
     listings.write_unread({}, tmp_path)
     assert not (tmp_path / listings.UNREAD).exists()
+
+
+def test_a_dry_run_reads_no_document_of_a_shard_that_nothing_was_made_of(
+    tmp_path: Path, pdfs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    real = files.sha256_file
+    monkeypatch.setattr(files, "sha256_file", lambda path: read.append(path) or real(path))  # type: ignore[func-returns-value]
+    target = tmp_path / listings.path_of("0")
+    listings.write({"0": pdfs}, tmp_path, unread={"0"})
+    assert (target.is_file(), listings.read(target), read) == (True, {}, [])
+    listings.write({"0": pdfs}, tmp_path)
+    built = listings.read(target)
+    assert len(read) == len(built) == len(pdfs)
+    # A dry run beside a build that has read them leaves its listing alone.
+    listings.write({"0": pdfs}, tmp_path, unread={"0"})
+    assert listings.read(target) == built
+
+
+def test_names_of_one_file_are_read_once(tmp_path: Path, pdfs: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    link, other = Path("data/raw/link.pdf"), Path("data/raw/other.pdf")
+    os.link(tmp_path / pdfs[0], tmp_path / link)
+    files.write_text(tmp_path / other, "z.pdf")  # as long as a.pdf
+    read: list[Path] = []
+    real = files.sha256_file
+    monkeypatch.setattr(files, "sha256_file", lambda path: read.append(path) or real(path))  # type: ignore[func-returns-value]
+    with FileHashes(tmp_path) as hashes:
+        found = [hashes.sha256(path.as_posix()) for path in (pdfs[0], link, other)]
+    assert found == [files.sha256_bytes(text) for text in (b"a.pdf", b"a.pdf", b"z.pdf")]
+    assert len(read) == 2
+    with FileHashes(tmp_path) as hashes:
+        assert [hashes.sha256(path.as_posix()) for path in (link, other)] == found[1:]
+    assert len(read) == 2

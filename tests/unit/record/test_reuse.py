@@ -47,7 +47,7 @@ class Shard:
             yield isolation.Outcome(task.function(*task.arguments))
 
     def run_steps(
-        self, tasks: Sequence[isolation.Task], heard: object = None
+        self, tasks: Sequence[isolation.Task], heard: object = None, ended: object = None
     ) -> Iterator[tuple[isolation.Outcome, ...]]:
         """Stand in for `isolation.Workers.run_steps`."""
         for outcome in self.run(tasks):

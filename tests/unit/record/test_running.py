@@ -5,12 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from scribetune.core.package import PACKAGE_FOLDER
 from scribetune.record import running
 
 _HOLD = """
 import sys, time
 from pathlib import Path
+
+import pytest
 from scribetune.record import running
 folder = Path(sys.argv[1])
 {call}
@@ -61,3 +65,14 @@ def test_jobs_that_ended_leave_nothing(tmp_path: Path) -> None:
     process.wait()
     assert running.at_work(tmp_path) == []
     assert list((tmp_path / running.FOLDER).glob("job-*")) == []
+
+
+def test_a_job_on_a_cluster_is_stopped_by_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "42")
+    process = holder(tmp_path, "lock = running.job('train_adapter', folder); lock.__enter__()")
+    (found,) = running.at_work(tmp_path)
+    assert found.words().startswith("train_adapter (Slurm job 42, since ")
+    assert found.stop() == "scancel 42"
+    process.kill()
+    process.wait()
+    assert running.Process("train_adapter", 7, 0.0).stop() == "kill 7"

@@ -45,7 +45,9 @@ def behind_all(workflow: Any) -> steps.Steps:
 def test_the_steps_make_every_file_of_every_rule_that_the_target_needs_and_no_other(workflow: Any) -> None:
     made = behind_all(workflow).files(None)
     needed = {rule.name for rule in workflow.rules if rule.output and rule.name != "write_crate"}
-    needed -= {"make_pretraining_pages", "pretrain_base"}  # no part of `all`
+    needed -= {"make_pretraining_pages", "pretrain_base", "read_by_vllm"}  # no part of `all`
+    needed -= {"write_dataset", "predict_labelled", "find_suspects", "measure_point", "write_learning_curve"}
+    needed -= {"make_replay", "read_retention", "place_blocks"}  # as the configuration asks
     assert set(behind_all(workflow).descriptions(None)) == needed
     for rule in workflow.rules:
         matching = [path for path in made if any(pattern.match(path) for pattern in rule.output)]

@@ -12,6 +12,7 @@ import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import lxml.html
@@ -21,12 +22,14 @@ from PIL import Image
 
 from scribetune.core.config import Gate
 from scribetune.core.errors import UserError
+from scribetune.core.files import sha256_file, write_jsonl
 from scribetune.evaluation import gate, scoring
 from scribetune.report.index import THUMBNAILS_PER_CHUNK
 from scribetune.report.page import ReportInputs, render, write
 from scribetune.review import spot_check
 from scribetune.review.decisions import Review
-from support.report_folder import CHINESE, HOSTILE, SAMPLES, build, jsonl, record, table
+from scribetune.text import sharegpt
+from support.report_folder import CHINESE, HOSTILE, SAMPLES, build, inputs_of, jsonl, record, table
 
 MODELS = ("base", "tuned")
 
@@ -302,6 +305,27 @@ def test_the_retention_set_is_shown_base_beside_tuned(tmp_path: Path) -> None:
     assert "worse" in row
 
 
+def test_lost_characters_are_listed_and_none_is_said_too(tmp_path: Path) -> None:
+    inputs = build(tmp_path, SAMPLES)
+    metrics = json.loads(inputs.metrics_json.read_text(encoding="utf-8"))
+    metrics["retention"] = {"base": {"cer_mean": 0.0123}, "tuned": {"cer_mean": 0.0456}}
+    inputs.metrics_json.write_text(json.dumps(metrics), encoding="utf-8")
+    pages, base, tuned = (tmp_path / f"{name}.jsonl" for name in ("kept", "base_kept", "tuned_kept"))
+    write_jsonl(pages, [{"id": "k", **sharegpt.answered("<image>\n", "Straße <b>")}])
+    write_jsonl(base, [{"id": "k", "text": "Straße <b>"}])
+    write_jsonl(tuned, [{"id": "k", "text": "Strasse b"}])
+
+    def shown() -> str:
+        html = parse(render(dataclasses.replace(inputs, retention_files=(pages, base, tuned))))
+        (said,) = html.xpath("//*[@id='lost-characters']")
+        return text_of(said) + "".join(map(text_of, said.xpath("following-sibling::div[1]//tbody//th")))
+
+    assert "3 characters" in shown()
+    assert shown().endswith("<>ß")
+    write_jsonl(tuned, [{"id": "k", "text": "# Straße <b>"}])
+    assert "No character" in shown()
+
+
 @pytest.mark.parametrize(
     "unit", ["z", "<table><tr><td>", "\u202e<script>alert(12)</script>", "$\\frac{", "| a ", "[x]("]
 )
@@ -338,6 +362,48 @@ def test_the_verdict_stands_at_the_top_with_its_reasons(tmp_path: Path) -> None:
     assert shown.startswith("Not shown to be better than the base model not promoted ✗ Mean CER went from")
     assert [item.get("data-check") for item in tree.xpath('//*[@id="verdict"]//li[@class="worse"]')] == ["cer"]
     assert "cer_base" not in text_of(tree.get_element_by_id("metrics")), "the headline's numbers are not shown twice"
+
+
+def variant(root: Path, name: str, **changes: Any) -> Path:
+    """Write the scores of a smaller variant where `scribetune quantize` does; return their path."""
+    inputs = inputs_of(root)
+    made_from = {"pages": sha256_file(inputs.test_jsonl), "predictions": sha256_file(inputs.tuned_predictions)}
+    scores = {
+        "full": {"cer_mean": 0.0312, "table_f1": 0.97, "loop_rate": 0.0},
+        "variant": {"cer_mean": 0.0456, "table_f1": 0.98, "loop_rate": 0.0},
+        "change": {"cer_gain": -0.0144, "cer_gain_low": -0.02, "cer_gain_high": -0.005, "cer_pages": 7},
+        "made_from": made_from, "weights_bytes": 1_250_000_000, "merged_weights_bytes": 6_780_000_000,
+    }  # fmt: skip
+    path = root / "models" / "quantized" / name / "scores.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(scores | changes), encoding="utf-8")
+    return path
+
+
+def test_smaller_variants_stand_beside_the_full_model(built: Built, tmp_path: Path) -> None:
+    inputs = build(tmp_path)
+    four, eight = variant(tmp_path, "4bit"), variant(tmp_path, "8bit", variant={"cer_mean": 0.0312})
+    tree = parse(render(dataclasses.replace(inputs, variant_scores=(four, eight))))
+    shown = tree.get_element_by_id("variants")
+    assert [text_of(cell) for cell in shown.xpath(".//thead/tr/th")] == ["metric", "tuned", "4bit", "8bit"]
+    rows = {row.get("data-metric"): [text_of(cell) for cell in row.xpath("./td")] for row in shown.xpath(".//tbody/tr")}
+    assert rows == {
+        "weights_gb": ["6.780", "1.250", "1.250"],
+        "cer_mean": ["0.0312", "0.0456 worse", "0.0312 same"],
+        "table_f1": ["0.9700", "0.9800 better", "—"],
+        "loop_rate": ["0.0000", "0.0000 same", "—"],
+        "cer_gain": ["", *["−0.0144 −0.0200 to −0.0050"] * 2],
+    }
+    assert not built.tree.xpath('//*[@id="variants"]')
+
+
+def test_scores_of_a_variant_of_another_build_are_not_shown(tmp_path: Path) -> None:
+    inputs = build(tmp_path)
+    own, other = variant(tmp_path, "4bit"), variant(tmp_path, "8bit", made_from={"pages": "0", "predictions": "0"})
+    tree = parse(render(dataclasses.replace(inputs, variant_scores=(own, other))))
+    assert [text_of(cell) for cell in tree.xpath('//*[@id="variants"]//thead//th')] == ["metric", "tuned", "4bit"]
+    inputs.tuned_predictions.write_text(inputs.tuned_predictions.read_text("utf-8") + "\n", encoding="utf-8")
+    assert not parse(render(dataclasses.replace(inputs, variant_scores=(own,)))).xpath('//*[@id="variants"]')
 
 
 def test_the_published_table_has_mean_median_p90_and_corpus(built: Built) -> None:
@@ -519,3 +585,20 @@ def test_a_spot_check_recorded_by_an_earlier_version_is_told_without_names(tmp_p
     path.write_text(json.dumps(record), encoding="utf-8")
     told = text_of(parse(render(build(tmp_path, spot_checks=(path,)))).get_element_by_id("spot-checks"))
     assert "judged by not on record when not on record" in told
+
+
+def test_each_test_page_stands_beside_the_training_page_nearest_to_it(built: Built) -> None:
+    section = built.tree.get_element_by_id("nearest")
+    known = json.loads((built.inputs.working_directory / "reports/leakage.json").read_text(encoding="utf-8"))
+    shown = [text_of(row.xpath("./th")[0]) for row in section.xpath(".//tbody/tr")]
+    assert {"annual-2023/p0002", "tuples/p0012"} == set(shown[:2]), "their text is that of every training page"
+    assert len(shown) == len(known["pages"])
+    first = section.xpath(".//article")[0]
+    assert "train-0/p0001" in text_of(first)
+    assert "above a limit" in text_of(first)
+    assert first.xpath(".//img")[0].get("src").startswith("data:image/webp;base64,")
+
+
+def test_a_report_without_a_look_for_leakage_says_nothing_of_it(built: Built) -> None:
+    html = render(dataclasses.replace(built.inputs, leakage_json=None))
+    assert 'id="nearest"' not in html

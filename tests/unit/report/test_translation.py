@@ -19,12 +19,12 @@ from scribetune.dataset import trust
 from scribetune.dataset.selection import Reason
 from scribetune.documents.inputs import DocumentStatus, DocumentUse
 from scribetune.evaluation import gate
-from scribetune.labels.witnesses import Doubt
+from scribetune.labels.doubts import Doubt
 from scribetune.report import public_benchmarks
 from scribetune.report.environment import Wording
 from scribetune.report.page import render
 from scribetune.report.tables import COMPARED, FILES, MEASURES, MORE_PAGE_SCORES, PUBLISHED
-from scribetune.review import spot_check
+from scribetune.review import both_readings, spot_check
 from scribetune.review.decisions import Review
 from support.report_folder import CHINESE, SAMPLES, Sample, build
 
@@ -72,6 +72,7 @@ def in_tables() -> Iterator[str]:
     yield from public_benchmarks.NAMES.values()
     yield from (part.reason for part in trust.PARTS if part.name in set(Doubt))
     yield from public_benchmarks.KINDS.values()
+    yield from both_readings.WITNESSES.values()
     yield from (str(column["name"]) for column in COLUMNS)
     for kind in (DocumentStatus, DocumentUse, Reason):
         yield from filter(None, map(str, kind))

@@ -1,6 +1,5 @@
 """Promises about the review page in Chinese: everything that people read is translated, and nothing else is."""
 
-import ast
 import json
 import re
 from collections.abc import Iterator
@@ -14,51 +13,18 @@ from scribetune.dataset.selection import Reason
 from scribetune.review import page_views, server
 from scribetune.review.session import Choice, ReviewSession
 from scribetune.text.language import chosen
-from support import reviewed_build
+from scribetune.web import guard
+from support import catalogue, reviewed_build
 
 PORT, TOKEN = 8377, "t" * 43
-CALLS = {"ReviewError", "RefusedError", "ConflictError", "_refuse", "words", "__init__"}
+CALLS = frozenset({"ReviewError", "RefusedError", "ConflictError", "_refuse", "words", "__init__"})
 CATALOGUE: dict[str, str] = json.loads(server.CATALOGUE.read_text(encoding="utf-8"))
-_STRING = r'"((?:[^"\\]|\\.)*)"'
-
-
-def _of_python(path: Path) -> Iterator[str]:
-    """Yield the texts given to what people are told with, by name or as they stand."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    named = {
-        node.targets[0].id: node.value.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-    }
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        for given in node.args[:2] if called in CALLS else []:
-            text = named.get(given.id) if isinstance(given, ast.Name) else getattr(given, "value", None)
-            if isinstance(text, str):
-                yield text
-
-
-def _of_script(text: str) -> Iterator[str]:
-    """Yield the texts given to `t`, and those of the tables that it is asked with values of."""
-    for call in re.findall(r"\bt\((?:[^()\"]|\"(?:[^\"\\]|\\.)*\")*", text):
-        yield from re.findall(_STRING, call)
-    for table in re.findall(r"^const [A-Z]+ = [\[{](.*?)[\]}];$", text, re.DOTALL | re.MULTILINE):
-        yield from re.findall(_STRING, table)
-    yield from re.findall(rf"^const [A-Z]+ = {_STRING};", text, re.MULTILINE)
 
 
 def shown() -> set[str]:
     """Return everything that the review page and its server show to people, in English."""
-    texts: set[str] = set()
-    for path in sorted(server.ASSETS.parent.glob("*.py")):
-        texts |= set(_of_python(path))
-    texts |= set(_of_script((server.ASSETS / "review.js").read_text(encoding="utf-8")))
-    html = (server.ASSETS / "review.html.j2").read_text(encoding="utf-8")
-    return texts | {text for pair in re.findall(r"""\bt\((?:"([^"]*)"|'([^']*)')\)""", html) for text in pair if text}
+    sources = sorted([*server.ASSETS.parent.glob("*.py"), *Path(guard.__file__).parent.glob("*.py")])
+    return catalogue.shown(sources, CALLS, server.ASSETS / "review.js", server.ASSETS / "review.html.j2")
 
 
 def test_every_text_of_the_page_and_its_server_has_a_translation_and_the_catalogue_no_leftovers() -> None:

@@ -13,8 +13,9 @@ from scribetune.cli import app
 from scribetune.core import files
 from scribetune.core.errors import UserError
 from scribetune.review import server
-from scribetune.review.guard import MAX_BODY_BYTES
 from scribetune.review.session import Choice, ReviewSession
+from scribetune.web import local_server
+from scribetune.web.guard import MAX_BODY_BYTES
 from support import reviewed_build
 
 PORT, TOKEN = 8377, "t" * 43
@@ -281,10 +282,10 @@ def test_the_token_is_kept_and_nobody_else_may_read_it(folder: Path) -> None:
 
 
 def test_a_port_that_is_taken_is_named(folder: Path) -> None:
-    with server.listen(0) as first:
+    with local_server.listen(0) as first:
         assert first.getsockname()[0] == "127.0.0.1"
         with pytest.raises(UserError, match="--port"):
-            server.listen(first.getsockname()[1])
+            local_server.listen(first.getsockname()[1])
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from scribetune.review import decisions, drafts, page_views, queues, spot_check
 from scribetune.review.decisions import Review, Verdict
 from scribetune.review.refusals import ConflictError, RefusedError, UnknownPageError
 from scribetune.review.session import Choice, ReviewSession, deceptive
+from scribetune.text import placed_blocks
+from scribetune.text.placed_blocks import PlacedBlock, PlacedPage
 from support import reviewed_build
 
 CORRECTIONS = Path("data/corrections")
@@ -89,6 +91,31 @@ def test_a_page_says_what_speaks_against_its_label(folder: Path) -> None:
     page = session(folder).open(MEMO, "Ada")
     assert page["trust"] < 1
     assert page["doubts"] == ("words of the page are not in the label: 2", "two readings of a table differ: 9 %")
+
+
+def test_a_page_shows_where_the_blocks_of_its_label_stand(folder: Path) -> None:
+    at = session(folder)
+    assert at.open(MEMO, "Ada")["blocks"] == [], "nobody has asked"
+    label = (folder / "data/labels" / f"{MEMO}.md").read_bytes()
+    placed = PlacedPage((PlacedBlock(0, 6, "title", ((10, 20, 300, 40), (500, 20, 900, 40))),))
+    record = placed_blocks.as_record("memo", 1, files.sha256_bytes(label), placed)
+    files.write_jsonl(folder / "data/manifests/blocks/000-of-001.jsonl", [record])
+    boxes = [{"kind": "title", "box": (10, 20, 300, 40)}, {"kind": "title", "box": (500, 20, 900, 40)}]
+    assert at.open(MEMO, "Ada")["blocks"] == boxes
+    files.write_jsonl(folder / "data/manifests/blocks/000-of-001.jsonl", [{**record, "label_sha256": "another"}])
+    assert at.open(MEMO, "Ada")["blocks"] == []
+
+
+def test_a_page_shows_both_readings_where_two_readers_differ(folder: Path) -> None:
+    at = session(folder)
+    (both,) = at.open("invoice/p0002", "Ada")["both"]
+    assert (both["kind"], both["trust"], both["place"]) == ("table", 0.31, "80, 110 – 160, 220 pt")
+    assert both["places"] == [(0.25, 0.25, 0.25, 0.25)]
+    assert "<mark>0.10</mark>" in both["label"]
+    assert "<mark>&lt;b&gt;0.70&lt;/b&gt;</mark>" in both["other"], "escaped"
+    assert at.open(MEMO, "Ada")["both"] == []
+    decide(at, "invoice/p0002", Verdict.CORRECT, "| item | price |\n|---|---|\n| nail | 0.70 |\n")
+    assert at.open("invoice/p0002", "Ada")["both"] == [], "a person's label is no reading of theirs"
 
 
 def test_without_a_build_the_message_says_what_to_run(tmp_path: Path) -> None:

@@ -11,6 +11,13 @@ def test_normalising_twice_changes_nothing() -> None:
     assert once == "# Title\n\ntext\n| a | b |\n|---|---|\n| 1 | x\\|y |\n"
 
 
+def test_code_in_fences_stays_as_it_is() -> None:
+    code = "```\n/**\n * purpose:  none\n *\n\n\n- a\n\n- b\n# include  x\n|a|b|\n```\n"
+    assert markdown.normalise(code) == code
+    assert markdown.normalise(f"* one\n\n* two\n\n\n\n{code}\n\n\n* three") == f"- one\n- two\n\n{code}\n- three\n"
+    assert markdown.normalise("```\n* no end") == "```\n- no end\n"
+
+
 def test_text_in_pictures_stays_and_their_markers_go() -> None:
     text = "before\n\n<!-- Start of picture text -->\none<br>\ntwo<br>\n<!-- End of picture text -->\n\nafter"
     assert markdown.normalise(text) == "before\n\none\ntwo\n\nafter\n"

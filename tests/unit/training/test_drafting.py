@@ -37,7 +37,7 @@ def test_the_text_is_the_models_own_whatever_the_draft(kind: str) -> None:
             return forward(*arguments, **named)
 
         model.forward = counted
-        assert drafting.read(model, prompt, drafts[kind], end=end, limit=limit) == own
+        assert drafting.read(model, prompt, drafts[kind], ends=[end], limit=limit) == own
     assert len(set(own)) > 5
     assert passes <= {"right": 6, "wrong": 61, "shifted": 20, "empty": 61, "half": 40}[kind]
 
@@ -59,5 +59,5 @@ def test_what_the_guard_forbids_is_not_written() -> None:
 
     with torch.no_grad():
         prompt = model.get_input_embeddings()(torch.randint(20, 200, (1, 5)))
-        written = drafting.read(model, prompt, [7] * 9, end=1, limit=12, guard=guard)
+        written = drafting.read(model, prompt, [7] * 9, ends=[1], limit=12, guard=guard)
     assert len(set(written)) == len(written)

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from scribetune.core.package import package_file
-from scribetune.dataset.selection import near_duplicates
+from scribetune.dataset.near_duplicates import near_duplicates
 from scribetune.evaluation import scoring
 from scribetune.evaluation.public.images import OK
 from scribetune.evaluation.scoring import MODELS

@@ -10,6 +10,7 @@ drawn_glyphs         glyphs with their meaning, their baseline and the box of th
 glyph_names          what the glyphs of mathematical fonts are, by font and name
 layout               LaTeX of a drawn formula from the places of its symbols: limits, scripts, rows between brackets
 symbols              symbols of a drawn formula: roots, fractions, accents and words of several become one
+unread               what of formulas no text layer says: glyphs without meaning, pictures in a line
 on_layer             words that stand for drawn formulas while a page is cut into blocks
 latex_rows           a row of a formula: its pieces, fences, environments, and the blanks between them
 latex_characters     the LaTeX of single characters

@@ -38,6 +38,7 @@ _CHUNK = 2.4
 _MOST_CHUNKS = 3
 _NUMBER = re.compile(r"[(\[]([A-Z]{0,2}\.?\d{1,3}[\d.\-–a-z′']{0,6}|[A-Z]|[ivx]{1,4}|\*{1,3}|†)[)\]]")
 _BULLETS = frozenset("•●◦▪–—")
+_SIGNS = re.compile("[∏∑∫-∰\u239b-\u23ae]")  # of fonts for text: pieces of large brackets, large operators
 _SHORTEST_BAR = 1.5  # points
 _LONG_LINE = 25  # characters
 _CROSSING = 0.12
@@ -65,8 +66,8 @@ class DrawnFormula:
 
 
 def on_page(page: Any, layer: TextLayer, rules: Rules) -> list[DrawnFormula]:
-    """Return the formulas of an upright pymupdf.Page; none where its text layer has no mathematical font."""
-    if not any(span.math for line in layer.lines for span in line.spans):
+    """Return the formulas of an upright pymupdf.Page; none where its text layer has no mathematical font, or sign."""
+    if not any(span.math or _SIGNS.search(span.text) for line in layer.lines for span in line.spans):
         return []
     glyphs, thin = drawn_glyphs.read(page)
     if not any(glyph.meaning.is_strong for glyph in glyphs):

@@ -11,6 +11,7 @@ from functools import cache
 from itertools import takewhile
 from typing import Any
 
+from scribetune.documents import symbol_fonts
 from scribetune.labels.formulas.glyph_names import Meaning, meaning_of
 from scribetune.labels.tables.cells import Box
 
@@ -59,19 +60,53 @@ def read(page: Any) -> tuple[list[Glyph], list[Box]]:
 
     Also the boxes of lines that are drawn as images, as programs for printers do.
     """
+    runs, lines = _run(page)
+    found = [glyph for font, matrix, items in runs for glyph in _glyphs(font, matrix, items)]
+    return _once(found), lines
+
+
+@dataclass(frozen=True, slots=True)
+class Inked:
+    """A glyph that is seen on an upright page, whatever it means."""
+
+    character: str  # that the PDF says it is, "" for none
+    font: str  # its name
+    y: float  # of the baseline
+    size: float  # of the font, in points
+    box: Box  # of its ink
+
+
+def inked(page: Any) -> list[Inked]:
+    """Return the glyphs of a pymupdf.Page that is not rotated, those of no meaning and blanks too, with ink."""
+    found: list[Inked] = []
+    for font, (a, b, c, d), items in _run(page)[0]:
+        size = math.hypot(c, d)
+        if a <= 0 or abs(b) > _UPRIGHT * abs(a) or d >= 0 or size < _TINY:
+            continue
+        for x, y, _, glyph, character, _ in items:
+            x0, y0, x1, y1 = font.ink(glyph) if glyph >= 0 else (0.0, 0.0, 0.0, 0.0)
+            if (x0, y0, x1, y1) == font.box:
+                continue  # that of a glyph which cannot be drawn
+            if x1 > x0 and y1 > y0:
+                box = (x + a * x0, y + d * y1, x + a * x1, y + d * y0)
+                found.append(Inked(_text(character), font.name, y, size, box))
+    return found
+
+
+def _run(page: Any) -> tuple[list[tuple["_Font", tuple[float, ...], list[_Item]]], list[Box]]:
+    """Return runs of glyphs, each with its font and its matrix, and the lines that are drawn as images."""
     from pymupdf import mupdf
 
     device = _device()()
     everywhere = mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE)
     mupdf.fz_run_display_list(page.get_displaylist().this, device, mupdf.FzMatrix(), everywhere, mupdf.FzCookie())
-    found: list[Glyph] = []
     fonts: dict[int, _Font] = {}
+    runs = []
     for font, matrix, items in device.runs:
         if id(font) not in fonts:  # the device keeps one object for each
             fonts[id(font)] = _Font(font)
-        known = fonts[id(font)]
-        found.extend(_glyphs(known, matrix, items))
-    return _once(found), device.lines
+        runs.append((fonts[id(font)], matrix, items))
+    return runs, device.lines
 
 
 def _glyphs(font: "_Font", matrix: tuple[float, ...], items: list[_Item]) -> Iterator[Glyph]:
@@ -85,6 +120,7 @@ def _glyphs(font: "_Font", matrix: tuple[float, ...], items: list[_Item]) -> Ite
         further = takewhile(lambda item: item[3] < 0, items[number + 1 :])  # of a glyph for several characters
         letters = _text(character) + "".join(_text(item[4]) for item in further)
         text = _LIGATURES.get(letters, _SAME_LETTERS.get(letters, letters))
+        text = symbol_fonts.meaning(font.name, text) if len(text) == 1 else text
         if text.isspace():
             continue
         x0, y0, x1, y1 = font.ink(glyph)
@@ -125,6 +161,8 @@ class _Font:
 
         self._font = font
         self.name = str(mupdf.fz_font_name(font))
+        whole = mupdf.fz_font_bbox(font)
+        self.box: Box = (whole.x0, whole.y0, whole.x1, whole.y1)
         self._inks: dict[int, Box] = {}
         self._names: dict[int, str] = {}
 

@@ -11,6 +11,7 @@ _FUNCTION = 0.24  # the same, beside the name of a function and before brackets
 _WIDEST = 1.0
 _TIGHT = 0.12
 _PUNCTUATION = frozenset(".,;:!?-–—'\"‘’“”`*†‡§¶")
+_DASHES = frozenset("-\u2010\u2011\u2212")
 _QUOTES = frozenset("'\"‘’“”")
 
 
@@ -43,7 +44,9 @@ def formulas_in(row: Row, glyphs: Sequence[Glyph], bars: Sequence[Bar]) -> list[
         if _is_on(glyph, row) or glyph.meaning.kind == "op" or last is None or after_text:
             last = glyph
         after_text = False
-    trimmed = [run for run in (_trimmed(run, row) for run in runs) if any(_is_evidence(glyph) for glyph in run)]
+    letters = [glyph for word in words for glyph in word if id(glyph) in text and glyph.character[-1:].isalpha()]
+    trimmed = [_trimmed(_without_hyphens(run, letters, row), row) for run in runs]
+    trimmed = [run for run in trimmed if any(_is_evidence(glyph) for glyph in run)]
     return [_completed(run, glyphs, text) for run in trimmed]
 
 
@@ -103,6 +106,24 @@ def _is_spaced(glyph: Glyph) -> bool:
     """Whether a symbol has blanks beside it in formulas."""
     is_sign = glyph.meaning.kind in ("bin", "rel", "op") or glyph.meaning.latex == "|"
     return is_sign or (glyph.character == "." and glyph.meaning.is_math)
+
+
+def _without_hyphens(run: Sequence[Glyph], letters: Sequence[Glyph], row: Row) -> list[Glyph]:
+    """Return a run without what looks like a minus at its ends, and joins it with a word: n-way, the i-th."""
+    part = list(run)
+    if len(part) > 1 and _is_dash(part[-1]):
+        end = part[-1].end
+        if any(_is_on(other, row) and abs(other.x - end) < _TIGHT * row.size for other in letters):
+            part.pop()
+    if len(part) > 1 and _is_dash(part[0]):
+        start = part[0].x
+        if any(_is_on(other, row) and abs(start - other.end) < _TIGHT * row.size for other in letters):
+            part.pop(0)
+    return part
+
+
+def _is_dash(glyph: Glyph) -> bool:
+    return glyph.character in _DASHES or glyph.meaning.latex == "-"
 
 
 def _trimmed(run: Sequence[Glyph], row: Row) -> list[Glyph]:

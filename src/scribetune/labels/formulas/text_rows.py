@@ -18,6 +18,8 @@ _WORDS = frozenset("aAIOoyàyeÀèé")
 _PITCH = 1.45  # the same
 _NEAR = 20.0  # the same
 _AT_EDGE = 0.35  # the same
+_CHINESE = 1.2  # the same: a stop may hang there
+_FULL = 20.0  # the same: a line that reaches from edge to edge
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,13 @@ def words_of(glyphs: Sequence[Glyph]) -> list[list[Glyph]]:
 
 
 def _is_word(text: str, word: Sequence[Glyph]) -> bool:
-    is_ideographic = any("\u3000" <= letter <= "\u9fff" for letter in text)
-    return (len(text) > 1 or is_ideographic) and not (text in NAMES["functions"] and word[0].meaning.style == "rm")
+    return (len(text) > 1 or _is_ideographic(text)) and not (
+        text in NAMES["functions"] and word[0].meaning.style == "rm"
+    )
+
+
+def _is_ideographic(text: str) -> bool:
+    return any("\u3000" <= letter <= "\u9fff" for letter in text)
 
 
 def rows_on_baselines(glyphs: Sequence[Glyph]) -> list[Row]:
@@ -105,7 +112,7 @@ def rows_on_baselines(glyphs: Sequence[Glyph]) -> list[Row]:
     made = [_row(row) for row in rows]
     made = [replace(row, is_text=row.is_text and not any(_is_beside(row, bracket) for bracket in tall)) for row in made]
     for number, row in enumerate(made):
-        if _is_first_line(row, made):
+        if _is_first_line(row, made) or _is_chinese_line(row, made):
             made[number] = replace(row, is_text=True)
         above = next(
             (other for other in reversed(made[:number]) if other.is_text and other.size < 1.2 * row.size), None
@@ -132,6 +139,20 @@ def _is_first_line(row: Row, rows: Sequence[Row]) -> bool:
         and abs(min(other.x0 for other in text) - row.x0) < _AT_EDGE * row.size
         and not any(other.y < row.y for other in text)
         and len(words_of(row.glyphs)) > 1
+    )
+
+
+def _is_chinese_line(row: Row, rows: Sequence[Row]) -> bool:
+    """Whether a line with Chinese words in it begins or ends at an edge of the text: no formula does."""
+    near = [other for other in rows if other.is_text and abs(other.y - row.y) < _NEAR * row.size]
+    return (
+        not row.is_text
+        and any(_is_ideographic(glyph.meaning.text) for glyph in row.glyphs)
+        and any(
+            abs(other.x0 - row.x0) < _AT_EDGE * row.size
+            or (abs(other.x1 - row.x1) < _CHINESE * row.size and other.x1 - other.x0 > _FULL * row.size)
+            for other in near
+        )
     )
 
 

@@ -4,6 +4,8 @@ ruled      tables whose cells are framed by lines: a way in
 lattice    the lines of a page, snapped and joined; their faces are cells
 ruled_checks  whether a lattice is a table, and not a frame, a chart or bands of rows
 ruled_edges   headings above the lines, totals below and beside them
+ruled_rows    rows that white space makes of one between lines: two levels of headings, two names with their values
+broken_words  words and numbers that narrow cells break without a hyphen
 cell_text  the text of a cell, words that run up or down the page among them
 sections   headings in the box of a table end it
 repair     all others: the way in: columns, headers over several columns and wrapped rows, by what stands on the page

@@ -12,6 +12,7 @@ from math import exp
 from types import MappingProxyType
 from typing import Any
 
+from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rules
 from scribetune.labels.tables import cell_words
 from scribetune.labels.tables.cells import Box, PageTable, Word, union
@@ -41,7 +42,8 @@ COEFFICIENTS = MappingProxyType(
 _DOUBT_OF_TAGS = 0.4  # of the doubt in a table whose cells the author named
 _DOUBT_OF_LINES = 0.2  # of the doubt where lines frame the cells, and each word stands in its own
 _FRAMED = 0.9  # of the borders between rows and columns are drawn: those within spans are not
-_SHOWN = 0.9  # tables that are trusted less keep their second reading, to be seen beside the first
+_GRIDS = ("second", "first")
+_SHOWN = 0.9  # tables that are trusted less keep both readings, to be seen side by side
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class TableReading:
     second_columns: int
     differs: str  # the first cell that differs, in words; "" where none does
     second: tuple[tuple[str, ...], ...] = ()  # the second reading, row by row; of tables that are not trusted
+    first: tuple[tuple[str, ...], ...] = ()  # the label's, likewise; what spans slots is in the first of them
 
 
 def trust_of(witness: Witness) -> float:
@@ -92,6 +95,9 @@ def of_text(label: str, words: Sequence[Word], rules: Rules) -> list[TableReadin
 
 def _reading(table: PageTable, compared: Compared) -> TableReading:
     trust = trust_of(compared.witness)
+    first, second = _rows(table), compared.second
+    if is_right_to_left("".join(cell.text for cell in table.cells)):  # it is read on the page from the left
+        second = tuple(row[::-1] for row in second)
     return TableReading(
         round(trust, 4),
         tuple(round(edge, 1) for edge in compared.box),  # type: ignore[arg-type]  # four of them
@@ -100,8 +106,15 @@ def _reading(table: PageTable, compared: Compared) -> TableReading:
         compared.rows,
         compared.columns,
         compared.differs,
-        compared.second if trust < _SHOWN else (),
+        second if trust < _SHOWN else (),
+        first if trust < _SHOWN else (),
     )
+
+
+def _rows(table: PageTable) -> tuple[tuple[str, ...], ...]:
+    """Return the texts of a table's slots, row by row."""
+    texts = {(cell.row, cell.column): cell.text for cell in table.cells}
+    return tuple(tuple(texts.get((row, column), "") for column in range(table.columns)) for row in range(table.rows))
 
 
 def least(readings: Sequence[TableReading]) -> float:
@@ -121,7 +134,10 @@ def from_json(cell: str) -> list[TableReading]:
     """Return what `as_json` wrote."""
     found: list[dict[str, Any]] = json.loads(cell) if cell else []
     return [
-        TableReading(**{**one, "box": tuple(one["box"]), "second": tuple(map(tuple, one["second"]))}) for one in found
+        TableReading(
+            **one | {"box": tuple(one["box"])} | {name: tuple(map(tuple, one.get(name, ()))) for name in _GRIDS}
+        )
+        for one in found
     ]
 
 

@@ -1,6 +1,6 @@
 """The text of a cell: its words in lines from top to bottom, or as they run where they run up or down the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
 from scribetune.labels import line_ends
@@ -15,11 +15,18 @@ _CJK_BLANK = 0.4
 Direction = Callable[[Word], tuple[float, float]]
 
 
-def text_of(words: Sequence[Word], direction: Direction) -> str:
-    """Return the text of a cell's words; `direction` says where each runs to."""
+def text_of(words: Sequence[Word], direction: Direction, broken: Collection[tuple[Word, Word]] = ()) -> str:
+    """Return the text of a cell's words; `direction` says where each runs to.
+
+    `broken` are words that two lines have parts of: the last of one and the first of the next.
+    """
     upright = [word for word in words if abs(direction(word)[1]) > _STRAIGHT]
     level = [word for word in words if abs(direction(word)[1]) <= _STRAIGHT]
-    rows = [_row(line.words) for line in lines_of(level)]
+    lines = lines_of(level)
+    rows = [_row(line.words) for line in lines]
+    for number in range(len(lines) - 1, 0, -1):
+        if (lines[number - 1].words[-1], lines[number].words[0]) in broken:
+            rows[number - 1 : number + 1] = [rows[number - 1] + rows[number]]
     if len(rows) >= _STACKED and all(len(row) == 1 and row.isalpha() for row in rows):
         rows = ["".join(rows)]  # letters below each other
     return line_ends.joined([*rows, *_upright_rows(upright, direction)])

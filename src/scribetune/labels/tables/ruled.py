@@ -6,7 +6,7 @@ several rows or columns of words. Lines that only frame or group what white spac
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
@@ -15,6 +15,7 @@ from scribetune.labels.characters import Characters
 from scribetune.labels.page_blocks import begins_caption, begins_section, tells_of_pages
 from scribetune.labels.right_to_left import is_right_to_left
 from scribetune.labels.ruling_lines import Rules, Walls
+from scribetune.labels.tables.broken_words import broken_in
 from scribetune.labels.tables.cell_text import text_of
 from scribetune.labels.tables.cells import PageTable, Word, holds, overlap
 from scribetune.labels.tables.direction import with_signs_first
@@ -22,6 +23,7 @@ from scribetune.labels.tables.lattice import Face, Lattice, lattices_of
 from scribetune.labels.tables.lines import is_figure, lines_of
 from scribetune.labels.tables.ruled_checks import explains, has_strips, runs_on
 from scribetune.labels.tables.ruled_edges import Columns, beside, columns_under, with_rows_around
+from scribetune.labels.tables.ruled_rows import divided
 from scribetune.labels.text_layer import TextLayer
 from scribetune.text.grids import Cell
 
@@ -66,13 +68,18 @@ class Filled:
     is_part: bool = False
 
 
-def tables_of(layer: TextLayer, rules: Rules, characters: Callable[[], Characters]) -> list[RuledTable]:
-    """Return the ruled tables of a page; `characters` are read where there may be one."""
-    found = _tables(layer, rules.lines, characters, is_shaded=False)
+def tables_of(
+    layer: TextLayer, rules: Rules, characters: Callable[[], Characters], elsewhere: Collection[str] = frozenset()
+) -> list[RuledTable]:
+    """Return the ruled tables of a page; `characters` are read where there may be one.
+
+    `elsewhere` are words of the document's other pages, in small letters: cells break some of them.
+    """
+    found = _tables(layer, rules.lines, characters, elsewhere, is_shaded=False)
     if rules.shading.across and rules.shading.down:
         # Shaded cells are framed by their edges, where lines do not say it all.
         both = Walls((*rules.lines.across, *rules.shading.across), (*rules.lines.down, *rules.shading.down))
-        for other in _tables(layer, both, characters, is_shaded=True):
+        for other in _tables(layer, both, characters, elsewhere, is_shaded=True):
             if not any(overlap(other.table.box, one.table.box) for one in found):
                 found.append(other)
     found = [one for one in found if not rules.is_drawing(one.table.box, len(one.table.cells))]
@@ -80,7 +87,12 @@ def tables_of(layer: TextLayer, rules: Rules, characters: Callable[[], Character
 
 
 def _tables(
-    layer: TextLayer, walls: Walls, characters: Callable[[], Characters], *, is_shaded: bool
+    layer: TextLayer,
+    walls: Walls,
+    characters: Callable[[], Characters],
+    elsewhere: Collection[str],
+    *,
+    is_shaded: bool,
 ) -> list[RuledTable]:
     found: list[RuledTable] = []
     for lattice in lattices_of(walls.across, walls.down, _NESTED * layer.height):
@@ -96,7 +108,7 @@ def _tables(
         if runs_on(filled.lattice, layer.words, filled.height):
             continue
         if explains(filled.lattice, filled.words, filled.height, is_shaded=is_shaded):
-            found.extend(_table(part, layer.words, characters()) for part in _parts(filled))
+            found.extend(_table(_divided(part), layer.words, characters(), elsewhere) for part in _parts(filled))
     return found
 
 
@@ -266,6 +278,12 @@ def _titled(
     return (title, *faces[2:]), (words[0], *words[2:])
 
 
+def _divided(filled: Filled) -> Filled:
+    """Divide rows of the lattice where white space makes two of one."""
+    lattice, words = divided(filled.lattice, filled.words, filled.height)
+    return replace(filled, lattice=lattice, words=words)
+
+
 def _size(word: Word, characters: Characters) -> float:
     """Return the height of a word, across the direction that it runs in."""
     return word.x1 - word.x0 if abs(characters.direction(word)[1]) > _STRAIGHT else word.height
@@ -359,12 +377,14 @@ def _thin(places: Sequence[float], least: float) -> set[int]:
     return {index for index, (before, after) in enumerate(pairwise(places)) if after - before < least}
 
 
-def _table(filled: Filled, words: Sequence[Word], characters: Characters) -> RuledTable:
+def _table(filled: Filled, words: Sequence[Word], characters: Characters, elsewhere: Collection[str]) -> RuledTable:
     """Write the cells down, with headings above the lines and totals below and beside them."""
     lattice = filled.lattice
     cells = []
+    framed = [(lattice.box_of(face), held) for face, held in zip(lattice.faces, filled.words, strict=True)]
+    broken = broken_in(framed, words, elsewhere)
     for face, held in zip(lattice.faces, filled.words, strict=True):
-        text = text_of(held, characters.direction) if held else ""
+        text = text_of(held, characters.direction, broken) if held else ""
         if text or face.row_span > 1 or face.column_span > 1:
             cells.append(Cell(face.row, face.column, text, face.row_span, face.column_span))
     if not any(cell.spans and cell.text for cell in cells):

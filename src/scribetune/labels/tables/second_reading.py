@@ -278,6 +278,12 @@ class _Held:
             return False
         return all(self._is_full(row[column], segment) for column, segment in here.items())
 
+    def is_named_anew(self, line: int) -> bool:
+        """Whether a line has a name beside values, below a line with values and no name."""
+        here, above = self.by_line[line], self.by_line[line - 1]
+        start = self.words[here[0].numbers[0]].text[0] if 0 in here else ""
+        return 0 not in above and set(above) < set(here) and (start.isupper() or start.isdigit())
+
     def _is_full(self, above: _Segment, segment: _Segment) -> bool:
         first, last = self.words[segment.numbers[0]], self.words[above.numbers[-1]]
         if is_figure(first.text) and is_figure(last.text):
@@ -297,6 +303,7 @@ def _rows(words: Sequence[Word], lines: Sequence[Sequence[int]], held: _Held, dr
     wide = [pitch > _WIDER * least for pitch in pitches]
     tells = sum(wide) >= max(2, 0.25 * len(pitches)) and not all(wide)
     by_rules = sum(divided) >= max(2, 0.4 * len(pitches))
+    named = any(held.is_named_anew(n) for n in range(1, len(lines)) if wide[n - 1] and not divided[n - 1])
     rows = [0]
     row = dict(held.by_line[0])
     for line in range(1, len(lines)):
@@ -306,9 +313,9 @@ def _rows(words: Sequence[Word], lines: Sequence[Sequence[int]], held: _Held, dr
         elif pitches[line - 1] < _HALF * height:
             begins = False
         elif by_rules:
-            begins = (
-                not drawn.is_grid and 0 in here and len(here) > 0.5 * len(held.ends) and not held.goes_on(line, row)
-            )
+            is_next = named and wide[line - 1] and set(here) == set(row)
+            begins = 0 in here and len(here) > 0.5 * len(held.ends)
+            begins = begins and (is_next if drawn.is_grid else not held.goes_on(line, row))
         elif tells:
             begins = wide[line - 1] or not held.goes_on(line, row, is_close=True)
         else:

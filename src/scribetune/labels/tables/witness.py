@@ -175,12 +175,15 @@ class _View:
 
     @cached_property
     def header_rows(self) -> int:
-        """Rows above the first that has figures in it, a few at most."""
+        """Rows above the first that has figures in it, a few at most; at least those of headings with others below."""
+        top = [cell for cell in self.table.cells if cell.row == 0]
+        has_levels = any(cell.column_span > 1 and cell.row_span == 1 for cell in top)
+        least = min(_MOST_HEADER, max((cell.row_span for cell in top), default=1)) if has_levels else 1
         for row in range(min(self.table.rows, _MOST_HEADER)):
             cells = [c for c in self.table.cells if c.row == row and c.column > 0 and c.text]
             if sum(is_figure(c.text) for c in cells) > len(cells) / 3:
-                return max(row, 1)
-        return 1
+                return max(row, least)
+        return least
 
     def filled_cells(self) -> list[tuple[Cell, Sequence[int]]]:
         """Return the cells that have words, with the numbers of these."""

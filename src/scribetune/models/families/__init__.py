@@ -4,14 +4,27 @@ A base model is named by a folder or by a hub id. A folder is looked up in the s
 then the repository); a hub id needs the revision of the repository, so that a rebuild gets the same weights.
 
 interface       what a model family has to say: the one class that a new family fills in
+modes           ways of cutting pages into views, by name
 native          what families with a native transformers class have in common
 deepseek_ocr2   DeepSeek-OCR-2 (model_type `deepseek_ocr2`)
+deepseek_ocr    DeepSeek-OCR (model_type `deepseek_ocr`; its authors: `DeepseekOCR`)
+deepseek_ocr_model  its class, over parts that transformers has
+deepseek_ocr_processor  its tokenizer and views
+deepseek_vl2    DeepSeek-VL2, tiny (model_type `deepseek_vl2`; its authors: `deepseek_vl_v2`)
+deepseek_vl2_model  its class, over parts that transformers has
+deepseek_vl2_config  its config.json in its authors' form, and back
 sam_encoder     SAM, the first part of its encoder, without gradients: quicker on a GPU
+token_grid      families that see a page as one grid of tokens and are asked through a chat template
+page_processor  their image processor, tokenizer and chat template
 qwen_vl         Qwen2.5-VL and Qwen3-VL (dense, and mixture of experts)
-qwen_processor  the part of the Qwen processors that pages need
+paddleocr_vl    PaddleOCR-VL
+glm_ocr         GLM-OCR
+lighton_ocr     LightOnOCR
 folders         folders and hub repositories that base models lie in
 unfit           what is given as a base model and is none: adapters, quantised models, single files
-remote_code     models that come with Python code of their own: known by name, refused in words
+tensor_names    weights of another model than config.json describes: refused by the names of their tensors
+authors_config  config.json of the DeepSeek models in their authors' form, which vLLM and others read
+remote_code     models that no family handles, and their Python code: refused in words
 """
 
 import json
@@ -19,16 +32,24 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from scribetune.core.config import BaseModelChoice
+from scribetune.core.config_task import Task
 from scribetune.core.errors import UserError
-from scribetune.models.families import folders, remote_code, unfit
+from scribetune.models.families import authors_config, folders, modes, remote_code, unfit
+from scribetune.models.families.deepseek_ocr import DeepseekOcr
 from scribetune.models.families.deepseek_ocr2 import DeepseekOcr2
-from scribetune.models.families.interface import Family, ImageTokenError, PageCost, Scope, expected_trainable
+from scribetune.models.families.deepseek_vl2 import DeepseekVl2
+from scribetune.models.families.glm_ocr import GlmOcr
+from scribetune.models.families.interface import TERM, Family, ImageTokenError, PageCost, Scope, expected_trainable
+from scribetune.models.families.lighton_ocr import LightOnOcr
+from scribetune.models.families.paddleocr_vl import PaddleOcrVL
 from scribetune.models.families.qwen_vl import Qwen3VL, Qwen3VLMoe, Qwen25VL
 
 __all__ = [
     "FAMILIES",
+    "TERM",
     "Family",
     "ImageTokenError",
     "PageCost",
@@ -36,11 +57,18 @@ __all__ = [
     "base_model_files",
     "expected_trainable",
     "family_of",
+    "load_processor",
     "resolve",
 ]
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {family.model_type: family for family in (DeepseekOcr2(), Qwen25VL(), Qwen3VL(), Qwen3VLMoe())}
+    {
+        family.model_type: family
+        for family in (
+            *(DeepseekOcr2(), DeepseekOcr(), DeepseekVl2(), Qwen25VL(), Qwen3VL(), Qwen3VLMoe()),
+            *(PaddleOcrVL(), GlmOcr(), LightOnOcr()),
+        )
+    }
 )
 """Every supported family by the `model_type` of its config.json."""
 
@@ -87,6 +115,7 @@ def family_of(folder: Path, wanted: str = "auto") -> Family:
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         found = settings.get("model_type")
+        found = authors_config.native_type(settings) or found
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(
             "The base model's config.json cannot be read", value=str(path), accepted=unfit.ACCEPTED, todo=f"{error}"
@@ -118,18 +147,29 @@ def local_folder(name: str, revision: str | None) -> Path:
     return folders.fetch(name, str(revision))
 
 
-def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> str:
+def load_processor(family: Family, folder: Path, mode: str = modes.AUTO) -> Any:
+    """Load the processor of a model, cutting pages as `base_model.mode` says; "auto": as its folder does.
+
+    Raises:
+        UserError: The family has no such mode.
+    """
+    modes.require(family.title, family.modes, mode)
+    processor = family.load_processor(folder)
+    return processor if mode == modes.AUTO else family.in_mode(processor, family.modes[mode])
+
+
+def prompt_for(choice: BaseModelChoice, task: str, search: Sequence[Path], term: str = "") -> str:
     """Return the prompt of a task for the chosen base model: see `asked_of`."""
-    return asked_of(choice, task, search)[1]
+    return asked_of(choice, task, search, term)[1]
 
 
-def asked_of(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> tuple[Family, str]:
+def asked_of(choice: BaseModelChoice, task: str, search: Sequence[Path], term: str = "") -> tuple[Family, str]:
     """Return the family of the chosen base model and its prompt of a task, without loading it.
 
     A hub id's family is read off its config.json, which is the only file fetched for it.
 
     Raises:
-        UserError: As `resolve` and `family_of`; or the family has no prompt for the task.
+        UserError: As `resolve` and `family_of`; or the family has no prompt for the task, or not the chosen mode.
     """
     if choice.family != "auto":
         family = FAMILIES[choice.family]
@@ -139,11 +179,12 @@ def asked_of(choice: BaseModelChoice, task: str, search: Sequence[Path]) -> tupl
         fetched = folders.fetch_config(where, choice.revision) if folder is None else folder
         family = family_of(fetched)
         unfit.refuse_quantized(fetched, choice.name)
-    return family, prompt_of(family, task)
+    modes.require(family.title, family.modes, choice.mode)
+    return family, prompt_of(family, task, term)
 
 
-def prompt_of(family: Family, task: str) -> str:
-    """Return a family's prompt for a task.
+def prompt_of(family: Family, task: str, term: str = "") -> str:
+    """Return a family's prompt for a task; `term` is what `locate` looks for.
 
     Raises:
         UserError: The family has no prompt for the task.
@@ -156,7 +197,18 @@ def prompt_of(family: Family, task: str) -> str:
             accepted=", ".join(sorted(prompts)),
             todo="set task.prompt",
         )
-    return prompts[task]
+    return prompts[task].replace(TERM, term)
+
+
+def prompts_of(family: Family, task: Task) -> dict[str, str]:
+    """Return a family's prompts of a task and of its mix by name, that of the task first.
+
+    Where `locate` is but a part of the mix, its text has `TERM` in the place of what is looked for.
+
+    Raises:
+        UserError: The family has no prompt for one of them.
+    """
+    return {name: prompt_of(family, name, task.term or TERM) for name in task.prompts}
 
 
 def _find_folder(name: str, search: Sequence[Path]) -> Path | None:

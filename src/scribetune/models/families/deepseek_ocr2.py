@@ -5,6 +5,7 @@ A page is one square global view and, where the processor crops, up to six 768 p
 """
 
 import functools
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,13 +15,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
-from scribetune.models.families.interface import EncodedPages, ImageTokenError, PageCost, Scope, Scopes, TaskName
+from scribetune.models.families import authors_config
+from scribetune.models.families.interface import TERM, EncodedPages, ImageTokenError, PageCost, Scope, Scopes, TaskName
+from scribetune.models.families.modes import Mode, said_in
 from scribetune.models.families.native import NativeFamily, native, scatter
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
 _ATTENTION = r"self_attn\.(?:q|k|v|o)_proj"
@@ -30,8 +31,11 @@ _ENCODER = r".*vision_tower\.vision_encoder\.layers\.\d+\.(?:self_attn\.(?:q|k|v
 """The query encoder. The usual recipes' list (q, k, v, o, gate, up, down) never reaches SAM before it: its layers have
 other names; it stays as it is here too, which lets its output be kept."""
 _EXPERTS = ("mlp.experts.gate_up_proj", "mlp.experts.down_proj")
+_PROCESSOR = "DeepseekOcr2Processor"
 _FRONT, _FRONT_ROWS = "front", "front_rows"
 """What SAM made of pages, and how many rows each has, in the place of pixels."""
+LEVELS = "pixel_levels"
+"""Beside views of bytes: the number that each stands for, (pages, channels, 256), the same for all pages."""
 _VIEWS_AT_ONCE = 3
 _VIEWS_AT_ONCE_QUICKLY = 9
 _PIXELS_PER_TOKEN_SIDE = 64  # 16 px patches, downsampled by 4
@@ -42,7 +46,22 @@ class _Quick:
     """How parts of the encoder are run while `DeepseekOcr2.encoding` lasts."""
 
     front: "Callable[[torch.Tensor], torch.Tensor]"  # SAM: views to features
-    query: "Callable[[torch.Tensor], torch.Tensor]"  # query encoder and projector: rows of pages to image tokens
+    behind: "Callable[[torch.Tensor], torch.Tensor]"  # what stands behind SAM: its output to image tokens
+
+
+def scopes_of(title: str, encoder: str, *, experts_beside_base: bool) -> Scopes:
+    """Return the scopes of a model with this language model; `encoder` matches what of its encoder `vision` trains."""
+    linear = f"{_LAYER}(?:{_ATTENTION}|{_MLP})"
+    language, experts = frozenset({"attention", "mlp"}), frozenset({"attention", "mlp", "experts"})
+    return Scopes(
+        title,
+        {
+            "attention": Scope(_LAYER + _ATTENTION, (), frozenset({"attention"}), True, True),
+            "language": Scope(linear, (), language, True, True),
+            "experts": Scope(linear, _EXPERTS, experts, True, experts_beside_base),
+            "vision": Scope(f"{linear}|{encoder}", _EXPERTS, experts | {"vision"}, False, False),
+        },
+    )
 
 
 class DeepseekOcr2(NativeFamily):
@@ -53,34 +72,60 @@ class DeepseekOcr2(NativeFamily):
 
     model_type: ClassVar[str] = "deepseek_ocr2"
     title: ClassVar[str] = "DeepSeek-OCR-2"
+    reads_plain_prompts: ClassVar[bool] = True
+    served_architecture: ClassVar[str] = "DeepseekOCR2ForCausalLM"
     prompts: ClassVar[Mapping[TaskName, str]] = MappingProxyType(
-        {"free_ocr": "<image>\nFree OCR. ", "markdown": "<image>\n<|grounding|>Convert the document to markdown. "}
-    )
-    scopes: ClassVar[Scopes] = Scopes(
-        title,
         {
-            "attention": Scope(_LAYER + _ATTENTION, (), frozenset({"attention"}), True, True),
-            "language": Scope(f"{_LAYER}(?:{_ATTENTION}|{_MLP})", (), frozenset({"attention", "mlp"}), True, True),
-            "experts": Scope(
-                f"{_LAYER}(?:{_ATTENTION}|{_MLP})", _EXPERTS, frozenset({"attention", "mlp", "experts"}), True, False
-            ),
-            "vision": Scope(
-                f"{_LAYER}(?:{_ATTENTION}|{_MLP})|{_ENCODER}",
-                _EXPERTS,
-                frozenset({"attention", "mlp", "experts", "vision"}),
-                False,
-                False,
-            ),
-        },
+            "free_ocr": "<image>\nFree OCR. ",
+            "markdown": "<image>\n<|grounding|>Convert the document to markdown. ",
+            "grounding": "<image>\n<|grounding|>Convert the document to markdown. ",
+            "ocr": "<image>\n<|grounding|>OCR this image. ",
+            "figure": "<image>\nParse the figure. ",
+            "describe": "<image>\nDescribe this image in detail. ",
+            "locate": f"<image>\nLocate <|ref|>{TERM}<|/ref|> in the image. ",
+        }
     )
+    modes: ClassVar[Mapping[str, Mode]] = MappingProxyType(
+        # The encoder has queries for views of these two sizes alone.
+        {"small": Mode(768, 768, False), "base": Mode(1024, 1024, False), "gundam": Mode(1024, 768, True)}
+    )
+    served_mode: ClassVar[str] = "gundam"
+    scopes: ClassVar[Scopes] = scopes_of(title, _ENCODER, experts_beside_base=True)
     front: ClassVar[str | None] = "model.vision_tower.sam_encoder"
     encoder: ClassVar[tuple[str, ...]] = ("vision_tower.", "multi_modal_projector.")
 
-    def load_processor(self, folder: Path) -> Any:
-        """Load the native processor; the image processor falls back to its Pillow form where torchvision is absent."""
-        from transformers import AutoProcessor
+    def authors_config(self, settings: Mapping[str, Any], dtype: str) -> dict[str, Any] | None:
+        """Return the form that vLLM's own class reads, where its encoder is this one; see `Family.authors_config`."""
+        return authors_config.of_native(settings, dtype)
 
+    def load_processor(self, folder: Path) -> Any:
+        """Load the native processor; the image processor falls back to its Pillow form where torchvision is absent.
+
+        Beside the authors' own files, which describe a processor of their code, it is the released one.
+        """
+        from transformers import AutoProcessor, DeepseekOcr2Processor, PreTrainedTokenizerFast
+        from transformers.models.deepseek_ocr2.image_processing_pil_deepseek_ocr2 import DeepseekOcr2ImageProcessorPil
+
+        described = folder / "processor_config.json"
+        if not described.is_file() or json.loads(described.read_bytes()).get("processor_class") != _PROCESSOR:
+            words = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+            made = DeepseekOcr2Processor(image_processor=DeepseekOcr2ImageProcessorPil(), tokenizer=words)
+            said = said_in(folder, self.modes)
+            return made if said is None else self.in_mode(made, self.modes[said])
         return AutoProcessor.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+    def in_mode(self, processor: Any, mode: Mode) -> Any:
+        """Set the native image processor's views; without tiles a page is padded to a square, never squeezed."""
+        for key, value in self.views_of(mode).items():
+            setattr(processor.image_processor, key, value)
+        return processor
+
+    def views_of(self, mode: Mode) -> dict[str, Any]:
+        """Return the native settings; without tiles the only view is as large as a tile; see `Family.views_of`."""
+        return {
+            "size": {"height": mode.base_size, "width": mode.base_size}, "tile_size": mode.image_size,
+            "crop_to_patches": mode.crop_mode, "min_patches": 2, "max_patches": 6,
+        }  # fmt: skip
 
     def page_cost(self, processor: Any, width_px: int, height_px: int) -> PageCost:
         """Count views and tokens as the processor's settings imply; see `Family.page_cost`.
@@ -118,7 +163,7 @@ class DeepseekOcr2(NativeFamily):
             key: batch[key] for key in ("pixel_values", "pixel_values_local", "num_local_patches") if key in batch
         }
         if levels is not None:
-            pixels = {key: _at_levels(value, levels) if value.ndim == 4 else value for key, value in pixels.items()}
+            pixels[LEVELS] = levels[None]
         rows = tuple(tuple(row[kept.bool()].tolist()) for row, kept in zip(ids, mask, strict=True))
         local = pixels.get("pixel_values_local")
         tiles_made = 0 if local is None else len(local)
@@ -161,8 +206,6 @@ class DeepseekOcr2(NativeFamily):
         import torch
 
         weights = native(model).model
-        quick = self._quick.get(weights)
-        query = quick.query if quick else functools.partial(_query, weights)
         if _FRONT in pixels:
             given = pixels[_FRONT].to(weights.view_separator.device, weights.view_separator.dtype)
             rows = list(torch.split(given, list(pixels[_FRONT_ROWS])))
@@ -171,33 +214,45 @@ class DeepseekOcr2(NativeFamily):
         made: dict[int, torch.Tensor] = {}
         for length in dict.fromkeys(len(page) for page in rows):
             alike = [number for number, page in enumerate(rows) if len(page) == length]
-            found = query(torch.stack([rows[number] for number in alike]))
+            found = self.features_of(model, torch.stack([rows[number] for number in alike]))
             made |= dict(zip(alike, found, strict=True))
         return [made[number] for number in range(len(rows))]
 
-    def front_features(self, model: Any, pixels: "Mapping[str, torch.Tensor]") -> "list[torch.Tensor]":
-        """Run SAM; see `Family.front_features`. The tiles' rows come first, as in `vision_features`."""
+    def features_of(self, model: Any, seen: "torch.Tensor") -> "torch.Tensor":
+        """Run what stands behind SAM, recorded where there are graphs."""
+        weights = native(model).model
+        quick = self._quick.get(weights)
+        return quick.behind(seen) if quick else self.run_behind_sam(weights, seen)
+
+    def run_behind_sam(self, weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
+        """Run query encoder and projector over pages with equally many views; see `_query`."""
+        return _query(weights, rows)
+
+    def seen_by_sam(self, model: Any, pixels: "Mapping[str, torch.Tensor]", name: str) -> "torch.Tensor":
+        """Return what SAM makes of the views of that name: (views, channels, rows, columns)."""
         import torch
 
         weights = native(model).model
         dtype, device = weights.view_separator.dtype, weights.view_separator.device
         quick = self._quick.get(weights)
+        levels = pixels[LEVELS][0].to(device, dtype, non_blocking=True) if LEVELS in pixels else None
+        # Without graphs a few views at a time: the position bias of a global layer takes 0.13 GB for 768 px.
+        front = quick.front if quick else lambda part: weights.vision_tower.sam_encoder(part).last_hidden_state
+        seen = []
+        for part in torch.split(pixels[name], _VIEWS_AT_ONCE_QUICKLY if quick else _VIEWS_AT_ONCE):
+            sent = part.to(device, non_blocking=True)
+            seen.append(front(sent.to(dtype) if levels is None else at_levels(sent, levels)))
+        return torch.cat(seen)
 
-        def rows(views: "torch.Tensor") -> "torch.Tensor":
-            if quick:
-                seen = [quick.front(part.to(device, dtype)) for part in torch.split(views, _VIEWS_AT_ONCE_QUICKLY)]
-            else:
-                # A few views at a time: the position bias of a global layer takes 0.13 GB for a tile of 768 px.
-                seen = [
-                    weights.vision_tower.sam_encoder(part.to(device, dtype)).last_hidden_state
-                    for part in torch.split(views, _VIEWS_AT_ONCE)
-                ]
-            return torch.cat(seen).flatten(2).transpose(1, 2)
+    def front_features(self, model: Any, pixels: "Mapping[str, torch.Tensor]") -> "list[torch.Tensor]":
+        """Run SAM; see `Family.front_features`. The tiles' rows come first, as in `vision_features`."""
+        import torch
 
-        whole = rows(pixels["pixel_values"])
+        whole = self.seen_by_sam(model, pixels, "pixel_values").flatten(2).transpose(1, 2)
         counts = [int(number) for number in pixels["num_local_patches"]]
-        local = pixels.get("pixel_values_local")
-        tiles = whole.new_empty(0, 1, whole.shape[-1]) if local is None else rows(local)
+        tiles = whole.new_empty(0, 1, whole.shape[-1])
+        if "pixel_values_local" in pixels:
+            tiles = self.seen_by_sam(model, pixels, "pixel_values_local").flatten(2).transpose(1, 2)
         return [
             torch.cat([part.flatten(0, 1), page]) for part, page in zip(torch.split(tiles, counts), whole, strict=True)
         ]
@@ -210,7 +265,7 @@ class DeepseekOcr2(NativeFamily):
         weights = native(model).model
         if weights.view_separator.device.type == "cuda":
             front = Front(weights.vision_tower.sam_encoder)
-            self._quick[weights] = _Quick(Recorded(front), Recorded(functools.partial(_query, weights)))
+            self._quick[weights] = _Quick(Recorded(front), Recorded(functools.partial(self.run_behind_sam, weights)))
         try:
             yield
         finally:
@@ -234,13 +289,15 @@ class DeepseekOcr2(NativeFamily):
         return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, features)
 
 
-def _levels(settings: Any) -> "NDArray[np.float32] | None":
+def _levels(settings: Any) -> "torch.Tensor | None":
     """Return what an image processor makes of each value of a byte, (channels, 256); None where it works otherwise.
 
     Its own rescaling and normalising of whole views, in float64, take most of the time of preparing a page; a byte has
-    256 values. The processor for torchvision works on tensors, and is quick.
+    256 values. Views stay bytes until they are where the model is: a quarter to hand over. The processor for
+    torchvision works on tensors, and is quick.
     """
     import numpy as np
+    import torch
 
     if not type(settings).__name__.endswith("Pil"):
         return None
@@ -249,20 +306,27 @@ def _levels(settings: Any) -> "NDArray[np.float32] | None":
         ramp = settings.rescale(ramp, settings.rescale_factor)
     if settings.do_normalize:
         ramp = settings.normalize(ramp, settings.image_mean, settings.image_std)
-    return np.ascontiguousarray(ramp[:, 0], np.float32)
+    return torch.from_numpy(np.ascontiguousarray(ramp[:, 0], np.float32))
 
 
-def _at_levels(views: "torch.Tensor", levels: "NDArray[np.float32]") -> "torch.Tensor":
-    """Return views (number, channels, height, width) of bytes as the numbers that the table has for them."""
-    import numpy as np
+def numbers_of(pixels: "Mapping[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
+    """Return pixels as the native class takes them: views of bytes as the numbers that these stand for."""
+    given = dict(pixels)
+    if LEVELS not in given:
+        return given
+    levels = given.pop(LEVELS)[0]
+    return {key: at_levels(value, levels) if value.ndim == 4 else value for key, value in given.items()}
+
+
+def at_levels(views: "torch.Tensor", levels: "torch.Tensor") -> "torch.Tensor":
+    """Return views (number, channels, height, width) of bytes as the numbers of a table (channels, 256)."""
     import torch
 
-    given = views.numpy()
-    made = np.empty(given.shape, np.float32)
-    for view, numbers in zip(given, made, strict=True):
-        for values, written, table in zip(view, numbers, levels, strict=True):
-            np.take(table, values, out=written, mode="clip")  # any other mode fills a buffer of its own first
-    return torch.from_numpy(made)
+    made = torch.empty(views.shape, dtype=levels.dtype, device=views.device)
+    for channel, table in enumerate(levels):
+        bytes_ = views[:, channel]
+        made[:, channel] = table.index_select(0, bytes_.flatten().int()).view(bytes_.shape)
+    return made
 
 
 def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":

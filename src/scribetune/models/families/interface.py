@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from scribetune.core.errors import UserError
+from scribetune.models.families.modes import Mode
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +22,13 @@ if TYPE_CHECKING:
 
 LayoutName = Literal["transformers", "original"]
 ScopeName = Literal["attention", "language", "experts", "vision"]
-TaskName = Literal["free_ocr", "markdown"]
+TaskName = Literal[
+    "free_ocr", "markdown", "grounding", "ocr", "figure", "describe", "locate", "table", "formula", "chart"
+]
+TERM = "{term}"
+"""Stands for what is looked for (`task.term`) in the prompt of `locate`."""
+PLACEHOLDER = "<image>"
+"""Stands for the page in a prompt; a chat template's own marks take its place."""
 
 
 class ImageTokenError(RuntimeError):
@@ -37,7 +45,9 @@ class Scope:
     groups: frozenset[str]  # parameter groups that must hold trainable weights; every other group must hold none
     freezes_encoder: bool
     """Whether everything before the language model stays as it is, so that vision features can be computed once."""
-    servable_as_lora: bool  # whether vLLM can load the adapter beside the base model; otherwise it must be merged
+    servable_as_lora: bool
+    """Whether vLLM applies the adapter beside the base model once it is exported (`scribetune export-adapter`); else it
+    must be merged."""
 
 
 class UnknownScopeError(UserError, KeyError):
@@ -81,7 +91,7 @@ class EncodedPages:
     """Pages as a model reads them."""
 
     prompt_ids: tuple[tuple[int, ...], ...]  # for each page the token ids of its prompt, image tokens included
-    pixels: Mapping[str, "torch.Tensor"]  # the processor's image tensors, by the names the model's forward takes
+    pixels: Mapping[str, "torch.Tensor"]  # the processor's image tensors, as the family's `vision_features` takes them
 
 
 class Family(ABC):
@@ -95,10 +105,26 @@ class Family(ABC):
     """The prompt of each task, exactly as pre-training knows it, with one `<image>` in the page's place.
 
     It is what the records of the splits say. A chat template, where the model has one, is put around it by `encode`."""
+    modes: ClassVar[Mapping[str, Mode]] = MappingProxyType({})
+    """Ways of cutting a page into views, by the authors' names; none where a page's size alone decides."""
+    served_mode: ClassVar[str] = ""
+    """The one mode in which vLLM's own class sees pages, where the family has modes."""
     scopes: ClassVar[Scopes]
     """LoRA targets of each scope."""
     guard_exempt_tokens: ClassVar[tuple[str, ...]]
     """Tokens that may repeat under the n-gram guard (table cells); those the tokenizer lacks are ignored."""
+    reads_plain_prompts: ClassVar[bool] = False
+    """Whether processors and servers take page and prompt as they are; else the folder has a chat template."""
+    is_in_transformers: ClassVar[bool] = True
+    """Whether transformers alone has the class; else only this package loads what is built."""
+    served_architecture: ClassVar[str] = ""
+    """Architecture in the authors' own config.json, where vLLM has a class for it beside the native one."""
+    served_encoder: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Sizes that are written into that class, as keys of the native `vision_config`; {}: it goes by config.json."""
+    served_needs: ClassVar[tuple[str, ...]] = ()
+    """Modules that this class imports and vLLM itself does not install."""
+    turn: ClassVar[tuple[str, str]] = ("", "")
+    """What stands before a page and behind its prompt where neither is a template in the folder nor a bare prompt."""
 
     @abstractmethod
     def load_model(self, folder: Path, *, dtype: "torch.dtype | None", device: str) -> Any:
@@ -107,6 +133,18 @@ class Family(ABC):
     @abstractmethod
     def load_processor(self, folder: Path) -> Any:
         """Load the processor (image processor and tokenizer) from a local folder."""
+
+    def in_mode(self, processor: Any, mode: Mode) -> Any:
+        """Return a processor that cuts pages as a mode of the family says.
+
+        Raises:
+            NotImplementedError: The family has no modes.
+        """
+        raise NotImplementedError(f"{self.title} has no modes")
+
+    def views_of(self, mode: Mode) -> dict[str, Any]:  # noqa: ARG002
+        """Return a mode as settings of the image processor of transformers; {} where the family has another."""
+        return {}
 
     @abstractmethod
     def page_cost(self, processor: Any, width_px: int, height_px: int) -> PageCost:
@@ -231,6 +269,14 @@ class Family(ABC):
         `save_pretrained` writes and what other tools expect.
         """
         return layout
+
+    def authors_config(self, settings: Mapping[str, Any], dtype: str) -> dict[str, Any] | None:  # noqa: ARG002
+        """Return config.json in the form that the model's authors gave it, for tools that know no other.
+
+        `settings` are all keys of the native configuration, `dtype` is the number format on disk. None: there is no
+        such form, or it cannot say what these settings say.
+        """
+        return None
 
     def feature_width(self, config: Any) -> int:
         """Return how many numbers `vision_features` gives for an image token."""

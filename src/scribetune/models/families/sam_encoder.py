@@ -137,7 +137,8 @@ class Recorded:
             torch.cuda.current_stream().wait_stream(beside)
             torch.cuda.synchronize()
             graph = torch.cuda.CUDAGraph()
-            # Other threads prepare pages meanwhile; what they do must not end the recording.
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            # On a stream of its own: what is recorded on one stream shares its working memory, and this may be replayed
+            # while something else is. Other threads prepare pages meanwhile; what they do must not end the recording.
+            with torch.cuda.graph(graph, stream=beside, capture_error_mode="thread_local"):
                 written = self._function(read)
         return graph, read, written

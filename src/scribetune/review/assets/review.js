@@ -6,6 +6,7 @@
 const REASONS = ["wrong text", "text missing", "wrong table", "wrong reading order", "wrong formula", "not worth learning from"];
 const QUEUES = {
   trust: "Least trusted labels", worst: "Test pages read worst", unlabelled: "Pages without a label", spot_check: "Spot check",
+  next: "Most worth correcting",
 };
 const SOURCES = { machine: "label by the machine", correction: "label by a person", teacher: "label by a model" };
 const VERDICTS = { accept: "accepted by {reviewer}", correct: "corrected by {reviewer}", reject: "rejected by {reviewer}" };
@@ -26,6 +27,7 @@ const DOUBTS = [
   "words close together on a line are apart in the label",
   "lines that go on below are apart in the label",
   "lines stand before what is above them, or to their left",
+  "text that goes on is cut by what stands elsewhere",
   "paragraphs go over the gap between columns and back",
   "values are parted from the names beside them",
   "cells stand in another row or column on the page",
@@ -33,6 +35,7 @@ const DOUBTS = [
   "headings are rows of a table",
   "headings of a table stand beside their columns",
   "words have marks among their letters",
+  "pictures that layout analysis sees otherwise, or without a mark in their place",
   "words of the text layer are missing, by place",
   "words are not where the text layer has them",
   "characters are drawn as others than the PDF says",
@@ -42,9 +45,19 @@ const DOUBTS = [
   "LaTeX of formulas found no place",
   "the page has tables, and neither tags nor a second reading confirm them",
   "two readings of a table differ",
+  "lines are seen in the image that the text layer has not",
   "the reading of the image has other words",
   "a model wrote the label from the image",
 ];
+// Who reads a page otherwise than its label, as review/both_readings.py says it.
+const WITNESSES = {
+  table: "A second reading of the table, from its words alone, differs from the label.",
+  font: "The page image shows other letters than the text layer says: most words of a font are read otherwise.",
+  letter: "The page image shows another letter than the text layer says, each time that it comes.",
+  lost: "The page image shows lines where the text layer has no words.",
+  undrawn: "The page image shows nothing where the text layer has words.",
+  unsure: "Two readers of the scan do not read these lines alike, or the first is not certain of a letter.",
+};
 const UNREACHABLE = "The server cannot be reached. Start `scribetune review` again; this page goes on then.";
 const SAVE_AFTER_MS = 500;
 const RETRY_AFTER_MS = 2000;
@@ -307,7 +320,9 @@ function show(opened) {
   $("reject").disabled = false;
   $("reading").innerHTML = page.reading; // escaped by the server, as the report is
   $("tab-reading").hidden = !page.reading;
-  if (!page.reading) tab("preview");
+  showBlocks();
+  showBoth();
+  if ((!page.reading && !$("reading").hidden) || (!page.both.length && !$("both").hidden)) tab("preview");
   const facts = [page.id, trust(page.trust)];
   facts.push(page.source ? `${t(SOURCES[page.source])}${page.author ? ` (${page.author})` : ""}` : t("no label"));
   if (!page.accepted) facts.push(refused(page.reason));
@@ -334,7 +349,55 @@ function show(opened) {
   refreshList();
 }
 
+// Both readings of what is doubted, beside each other; their places are framed on the image.
+function showBoth() {
+  $("tab-both").hidden = !page.both.length;
+  $("both").replaceChildren(...page.both.flatMap((found) => {
+    const about = document.createElement("p");
+    about.textContent = [t(WITNESSES[found.kind]), ...(found.trust === null ? [] : [trust(found.trust)]), found.place].join(" · ");
+    const beside = document.createElement("div");
+    beside.className = "beside";
+    for (const [title, html] of [[t("The label"), found.label], [t("The second reader"), found.other]]) {
+      const part = document.createElement("div");
+      const heading = document.createElement("h3");
+      heading.textContent = title;
+      const reading = document.createElement("div");
+      reading.innerHTML = html; // escaped by the server
+      part.append(heading, reading);
+      beside.append(part);
+    }
+    return [about, beside];
+  }));
+  $("marks").replaceChildren(...page.both.flatMap((found) => found.places.map((place) => {
+    const mark = document.createElement("div");
+    ["left", "top", "width", "height"].forEach((side, at) => { mark.style[side] = `${100 * place[at]}%`; });
+    return mark;
+  })));
+}
+
+// Where the blocks of the label stand, on the image; numbers and names come as such from the server.
+function showBlocks() {
+  $("boxes").hidden = !page.blocks.length;
+  const drawing = $("blocks").namespaceURI;
+  $("blocks").replaceChildren(...page.blocks.map(({ kind, box: [left, top, right, bottom] }) => {
+    const drawn = document.createElementNS(drawing, "rect");
+    const sides = { x: left, y: top, width: right - left, height: bottom - top };
+    for (const [side, value] of Object.entries(sides)) drawn.setAttribute(side, value);
+    const title = document.createElementNS(drawing, "title");
+    title.textContent = kind;
+    drawn.append(title);
+    return drawn;
+  }));
+  blocksShown(false);
+}
+
+function blocksShown(are) {
+  $("boxes").setAttribute("aria-pressed", String(are));
+  $("blocks").toggleAttribute("hidden", !are || $("image").hidden);
+}
+
 function showImage(id) {
+  $("marks").hidden = true;
   $("image").hidden = $("zoom").disabled = true;
   $("image-note").hidden = false;
   $("image-note").textContent = t("Loading the page image…");
@@ -344,7 +407,8 @@ function showImage(id) {
 }
 
 function imageLoaded(isThere) {
-  $("image").hidden = $("zoom").disabled = !isThere;
+  $("image").hidden = $("marks").hidden = $("zoom").disabled = !isThere;
+  blocksShown($("boxes").getAttribute("aria-pressed") === "true");
   $("image-note").hidden = isThere;
   $("image-note").textContent = isThere ? "" : t("There is no image of this page: build the pages again.");
 }
@@ -577,10 +641,15 @@ async function changeName() {
 // ---- keys and buttons
 
 function tab(name) {
-  for (const other of ["preview", "reading"]) {
+  for (const other of ["preview", "reading", "both"]) {
     $(other).hidden = other !== name;
     $(`tab-${other}`).setAttribute("aria-selected", String(other === name));
   }
+}
+
+function nextTab() {
+  const there = ["preview", "reading", "both"].filter((name) => !$(`tab-${name}`).hidden);
+  tab(there[(there.findIndex((name) => !$(name).hidden) + 1) % there.length]);
 }
 
 function primary() {
@@ -616,6 +685,8 @@ function start() {
   $("reject-cancel").addEventListener("click", () => $("reject-dialog").close());
   $("tab-preview").addEventListener("click", () => tab("preview"));
   $("tab-reading").addEventListener("click", () => tab("reading"));
+  $("tab-both").addEventListener("click", () => tab("both"));
+  $("boxes").addEventListener("click", () => blocksShown($("boxes").getAttribute("aria-pressed") !== "true"));
   for (const id of ["image", "zoom"]) $(id).addEventListener("click", zoom);
   $("image").addEventListener("load", () => imageLoaded(true));
   $("image").addEventListener("error", () => imageLoaded(false));
@@ -668,7 +739,7 @@ function keys(event) {
     j: () => go(neighbour(1, false)),
     k: () => go(neighbour(-1, false)),
     z: zoom,
-    p: () => tab($("preview").hidden || $("tab-reading").hidden ? "preview" : "reading"),
+    p: nextTab,
     "?": () => $("help-dialog").showModal(),
   }[event.key];
   if (act) {

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pymupdf
 import pytest
 import typst
 
@@ -16,7 +17,7 @@ def read(folder: Path, body: str) -> PageText:
     """Typeset a page whose formulas have no LaTeX in its tags, and read it."""
     text = f"#set page(width: 400pt, height: 300pt, margin: 40pt)\n{body}\n"
     (folder / "page.typ").write_text(text, encoding="utf-8")
-    typst.compile(str(folder / "page.typ"), output=str(folder / "page.pdf"))
+    typst.compile(str(folder / "page.typ"), output=str(folder / "page.pdf"), font_paths=[str(folder)])
     return PageReader(str(folder / "page.pdf"), "", SETTINGS).read(0)
 
 
@@ -55,6 +56,13 @@ def test_formulas_stand_in_their_sentence(tmp_path: Path) -> None:
         r"Let $x_{i}^{2}$ be less than $\frac{a}{b}$ for all (real) values of $x \in \mathbb{R}$, as was said before."
     )
     assert (page.formulas, page.word_recall, page.word_precision) == (3, 1.0, 1.0)
+
+
+def test_a_hyphen_between_a_formula_and_a_word_is_none_of_its_signs(tmp_path: Path) -> None:
+    text = "The $i$-th node and the $(x_1 + 1)$-th are in an $n$-way tree, and $k - 1$ stands for itself as always."
+    found = read(tmp_path, text).text.strip()
+    assert "The $i$-th node" in found and "an $n$-way tree, and $k - 1$ stands" in found
+    assert "$x_{1} + 1$)-th are" in found or "$(x_{1} + 1)$-th are" in found
 
 
 def test_slanted_letters_beside_a_mathematical_font_are_variables(tmp_path: Path) -> None:
@@ -96,3 +104,12 @@ def test_running_text_is_no_formula(text: str, tmp_path: Path) -> None:
     page = read(tmp_path, text)
     assert page.formulas == 0
     assert "\\sub" not in page.text and "$x" not in page.text
+
+
+def test_lines_of_formulas_and_chinese_words_are_text(tmp_path: Path) -> None:
+    """Displayed formulas begin at no edge of the text; Chinese has few words, and these are short."""
+    (tmp_path / "cjk.ttf").write_bytes(pymupdf.Font("cjk").buffer)
+    first = "构造一个尽可能简单的多项式，使得下面这个函数处处都是解析的"
+    fonts = '#set par(leading: 1.2em)\n#set text(font: ("New Computer Modern", "Droid Sans Fallback"))'
+    page = read(tmp_path, f"{fonts}\n{first} \\ $i, f'(0) > 0$。（15分）")
+    assert page.text.strip() == f"{first}$i, f'(0) > 0$。（15分）"

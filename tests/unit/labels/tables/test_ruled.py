@@ -1,6 +1,6 @@
 """Promises about tables whose cells are framed: the lines that are drawn say what a cell is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ def new_page() -> Any:
     return pymupdf.open().new_page()
 
 
-def found_on(page: Any) -> list[RuledTable]:
+def found_on(page: Any, elsewhere: Collection[str] = ()) -> list[RuledTable]:
     layer = text_layer.read(page)
-    return tables_of(layer, ruling_lines.rules_of(page.get_cdrawings()), lambda: characters_of(page))
+    return tables_of(layer, ruling_lines.rules_of(page.get_cdrawings()), lambda: characters_of(page), elsewhere)
 
 
 def only(page: Any) -> RuledTable:
@@ -415,3 +415,133 @@ def test_that_a_framed_table_goes_on_is_no_row_of_it() -> None:
     fill(page, XS, YS, ROWS[:2])
     page.insert_text((220, 94), "(Continued from page 2)")
     assert [cell.text for cell in only(page).table.cells] == ["Name", "Town", "Sum", "Meier", "Bern", "12.50"]
+
+
+def test_two_headings_within_one_frame_are_two_levels() -> None:
+    page = new_page()
+    xs, ys = [60.0, 160.0, 220.0, 280.0, 340.0], [100.0, 130.0, 148.0, 166.0]
+    for y in ys:
+        page.draw_line((60, y), (340, y))
+    for x in xs:
+        page.draw_line((x, 130 if x in (220, 280) else 100), (x, 166))
+    page.draw_line((280, 100), (280, 130))
+    page.insert_text((63, 124), "Symbol", fontsize=10)
+    for x, text in ((202, "At 12 V"), (296, "Unit")):
+        page.insert_text((x, 112 if x < 296 else 124), text, fontsize=10)
+    for x, text in ((163, "Min"), (223, "Max")):
+        page.insert_text((x, 124), text, fontsize=10)
+    fill(page, xs, ys[1:], [["Time", "1.0", "7.5", "ns"], ["Speed", "2.0", "8.5", "m/s"]])
+    table = only(page).table
+    assert (table.rows, table.columns) == (4, 4)
+    assert table.cells[:5] == (
+        Cell(0, 0, "Symbol", row_span=2),
+        Cell(0, 1, "At 12 V", column_span=2),
+        Cell(0, 3, "Unit", row_span=2),
+        Cell(1, 1, "Min"),
+        Cell(1, 2, "Max"),
+    )
+
+
+def test_a_heading_of_two_lines_over_two_columns_is_one() -> None:
+    page = new_page()
+    xs, ys = [60.0, 160.0, 220.0, 340.0], [100.0, 130.0, 148.0]
+    for y in ys:
+        page.draw_line((60, y), (340, y))
+    for x in xs:
+        page.draw_line((x, 130 if x == 220 else 100), (x, 148))
+    fill(page, xs, ys, [["Name", "Both of these|columns together"], ["Lake", "1.0", "7.5"]])
+    assert [cell.text for cell in only(page).table.cells] == [
+        "Name",
+        "Both of these columns together",
+        "Lake",
+        "1.0",
+        "7.5",
+    ]
+
+
+def name_beside_values(page: Any, rows: Sequence[tuple[float, str, str]]) -> None:
+    xs, ys = [60.0, 160.0, 340.0], [100.0, 118.0, 178.0, 196.0]
+    lines(page, xs, ys)
+    fill(page, xs, ys, [["Limit", "Value"]])
+    fill(page, xs, ys[2:], [["Ozone", "None"]])
+    for y, name, value in rows:
+        page.insert_text((63, y), name, fontsize=10)
+        page.insert_text((163, y), value, fontsize=10)
+
+
+LIMITS = [
+    (130.0, "AGW", "Long: 270 mg"),
+    (142.0, "", "1(I); DFG"),
+    (158.0, "IOELV", "Short: 540 mg"),
+    (170.0, "", "EU"),
+]
+
+
+def test_a_name_at_the_height_of_values_apart_begins_a_row() -> None:
+    page = new_page()
+    name_beside_values(page, LIMITS)
+    assert only(page).table.markdown().splitlines()[2:] == [
+        "| AGW | Long: 270 mg 1(I); DFG |",
+        "| IOELV | Short: 540 mg EU |",
+        "| Ozone | None |",
+    ]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(y - 4 * (y > 150), name, value) for y, name, value in LIMITS],  # lines that are evenly apart
+        [(y, name.lower(), value) for y, name, value in LIMITS],
+        [(y, name.replace("AGW", "AGW,"), value) for y, name, value in LIMITS],
+        [(y, "" if name == "AGW" else name, value) for y, name, value in LIMITS],
+    ],
+)
+def test_a_name_that_may_go_on_begins_none(rows: Sequence[tuple[float, str, str]]) -> None:
+    page = new_page()
+    name_beside_values(page, rows)
+    assert only(page).table.rows == 3
+
+
+NARROW = [60.0, 91.0, 140.0, 162.5, 340.0]
+
+
+def narrow(page: Any, rows: Sequence[Sequence[str]]) -> None:
+    ys = [100.0 + 30 * number for number in range(len(rows) + 1)]
+    lines(page, NARROW, ys)
+    fill(page, NARROW, ys, rows)
+
+
+def test_words_and_numbers_that_narrow_cells_break_are_one() -> None:
+    page = new_page()
+    narrow(
+        page,
+        [["Endp|unkt", "Organism", "Wer|t", "Method"], ["LD50", "Kaninche|n", ">50|00", "Acute oral"]],
+    )
+    page.insert_text((63, 300), "The endpunkt stands here.")
+    assert only(page).table.markdown().splitlines() == [
+        "| Endpunkt | Organism | Wert | Method |",
+        "|---|---|---|---|",
+        "| LD50 | Kaninchen | >5000 | Acute oral |",
+    ]
+
+
+def test_what_narrow_cells_hold_below_each_other_stays_apart() -> None:
+    page = new_page()
+    narrow(
+        page,
+        [["Endp|und", "Organism", "Mas|kg", "Method"], ["LD50", "Kaninche|im Stall", ">50|00", "Acute oral"]],
+    )
+    page.insert_text((63, 300), "Here is und, and endp, and endpund.")
+    assert only(page).table.markdown().splitlines() == [
+        "| Endp und | Organism | Mas kg | Method |",
+        "|---|---|---|---|",
+        "| LD50 | Kaninche im Stall | >50 00 | Acute oral |",
+    ]
+
+
+def test_the_other_pages_know_words_that_cells_break() -> None:
+    page = new_page()
+    narrow(page, [["LD50", "Exposition|szeit", "Day", "Method"], ["LC50", "Days", "Two", "Acute oral"]])
+    assert [cell.text for cell in only(page).table.cells][1] == "Exposition szeit"
+    (found,) = found_on(page, {"expositionszeit", "exposition"})
+    assert [cell.text for cell in found.table.cells][1] == "Expositionszeit"

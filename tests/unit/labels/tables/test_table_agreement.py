@@ -82,6 +82,7 @@ def test_words_name_the_table_its_place_and_both_readings() -> None:
     assert agreement.least(readings) == readings[1].trust
     assert agreement.from_json(agreement.as_json(readings)) == readings
     assert readings[1].second[0] == ("Year", "Wool", "Coal", "Remark")
+    assert [len(readings[1].first), len(readings[1].second)] == [4, 5], "both, to be seen side by side"
 
 
 def test_words_that_the_text_layer_runs_together_are_those_of_two_cells() -> None:
