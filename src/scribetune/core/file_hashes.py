@@ -81,11 +81,9 @@ class FileHashes:
         return self._known[path][1]
 
     def find(self, path: str) -> str:
-        """Return `sha256`, or "" where the file is not there."""
-        try:
-            return self.sha256(path)
-        except FileNotFoundError:
-            return ""
+        """Return `sha256`, or "" where there is no such file: nothing, or something else in its place or its folder's."""
+        full = self._folder / path
+        return self.sha256(path) if full.is_file() else ""
 
     def differs(self, path: str, sha256: str) -> bool:
         """Return whether there is such a file, it can be read, and its content is another one."""
