@@ -1,6 +1,6 @@
 """Promises about documents in object storage: a build of them from a real S3 server, and what goes wrong with one.
 
-One build of the data stages serves every test here; its connection was cut in the middle before it went on.
+One whole build serves every test here; its connection was cut in the middle before it went on.
 """
 
 import hashlib
@@ -34,6 +34,9 @@ _CUT_AFTER = 6_000_000
 CONFIG = """\
 documents: {raw: "RAW"}
 pages: {long_side_px: 256}
+train: {epochs: 1}
+generate: {max_new_tokens: 24}
+retention: {count: 2}
 """
 
 
@@ -91,10 +94,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         server.put("reports/2024/notes.docx", b"no document")
         server.put("reports/2024-old/other.pdf", b"beside it")
         with Cable(server.port, _CUT_AFTER) as cable:
-            first = attempt(folder, "splits", "--dry-run", **credentials(cable.port))
+            first = attempt(folder, "--dry-run", **credentials(cable.port))
         kept = sum(path.stat().st_size for path in (folder / "work/s3").rglob("*") if path.is_file())
         with Cable(server.port, 1 << 40) as cable:
-            second = attempt(folder, "splits", **credentials(cable.port))
+            second = attempt(folder, **credentials(cable.port))
             passed = cable.passed
         assert second.returncode == 0, second.stdout + second.stderr + server.log()
         yield Built(folder, server, first, kept, second, passed)
@@ -122,13 +125,14 @@ def test_every_object_has_its_row_and_nothing_is_to_be_done_afterwards(built: Bu
     assert "notes.docx" in table
     assert "other.pdf" not in table
     before = state(built.folder)
-    again = attempt(built.folder, "splits", "--dry-run", **built.variables)
+    again = attempt(built.folder, "--dry-run", **built.variables)
     assert dvc_commit.NOTHING_TO_DO in again.stdout + again.stderr, again.stderr
     assert state(built.folder) == before
 
 
 def test_credentials_are_in_no_file_of_a_build(built: Built) -> None:
     assert object_storage.files_with(built.folder, "notes.docx")  # it finds what is there
+    assert (built.folder / "reports/index.html").is_file()
     assert object_storage.files_with(built.folder, SECRET) == []
     for said in (built.first, built.second):
         assert SECRET not in said.stdout + said.stderr
