@@ -1,4 +1,4 @@
-"""Promises about a build with the options that others leave out: replay, retention pages of one's own, parts of pages."""
+"""Promises about options that other builds leave out: replay, own retention pages, parts of pages, learning curve."""
 
 import csv
 import json
