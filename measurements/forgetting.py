@@ -1,79 +1,66 @@
 """What replay costs and saves: CER of the test pages and of the retention pages, with and without pages replayed.
 
     git clone . /tmp/kept && cd /tmp/kept && scribetune build splits data/retention/pages.jsonl
-    python measurements/forgetting.py /tmp/kept --shares 0 0.1 0.2 --seeds 1 2 3
+    python measurements/forgetting.py /tmp/kept --jobs /tmp/kept.jsonl
+    OMP_NUM_THREADS=1 python measurements/trainings.py /tmp/kept.jsonl
+    python measurements/forgetting.py /tmp/kept --results /tmp/kept.results.jsonl
 
-Each training is the build's, with another seed and `train.replay`; what it read is kept in work/forgetting, and only
-what is missing there runs. Retention pages are scored by what is read alone, as in the build.
+Each training is the build's, with another seed and `train.replay` (`--shares`, `--seeds`). Retention pages are scored
+by what is read alone, as in the build.
 """
 
 import argparse
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
-from scribetune import training
+import trainings
+from trainings import Job
+
 from scribetune.core import config as configuration
 from scribetune.core import files, layout, yaml_files
 from scribetune.core.config import Config
 from scribetune.dataset import replay
 from scribetune.evaluation import lost_characters, scoring
 from scribetune.evaluation.scoring import PredictedSet
-from scribetune.generation import adapted
-from scribetune.generation.reader import Prediction, Reader
-from scribetune.models.examples import read_pages
 from scribetune.samples import retention
 
 WORK = Path("work/forgetting")
-SETS = {"test": Path("data/splits/test.jsonl"), "retention": Path("data/retention/pages.jsonl")}
+SETS = {"test": f"{layout.SPLITS}/test.jsonl", "retention": f"{layout.RETENTION}/pages.jsonl"}
+BASE = "forgetting-base"
 
 
-def replayed(settings: Config, share: float, prompt: str) -> Path | None:
-    """Return the records of the pages that a share asks for, made where they are not there; None for none."""
-    if not share:
-        return None
-    pages = replay.count(len(files.read_jsonl(Path(layout.SPLITS, "train.jsonl"))), share)
-    path = WORK / f"replay-{share:g}" / "pages.jsonl"
-    if not path.exists():
-        made = retention.make_pages(pages, settings.retention.seed, settings.retention.languages, "replay")
-        retention.build(made, prompt, settings.pages.long_side_px, path.parent / "images", path)
-    return path
+def learned(settings: Config, share: float) -> Path:
+    """Return the records that a training with a share of replayed pages learns from; made where they are not there."""
+    train, path = Path(layout.SPLITS, "train.jsonl"), WORK / f"{share:g}.jsonl"
+    if share and not path.exists():
+        made = WORK / f"replay-{share:g}" / "pages.jsonl"
+        records = files.read_jsonl(train)
+        count = replay.count(len(records), share)
+        pages = retention.make_pages(count, settings.retention.seed, settings.retention.languages, "replay")
+        prompt = str(records[0]["conversations"][0]["value"])
+        retention.build(pages, prompt, settings.pages.long_side_px, made.parent / "images", made)
+        with replay.mixed_in(train, made, WORK) as mixed:
+            files.write_text(path, mixed.read_text(encoding="utf-8"))
+    return path if share else train
 
 
-def measure(settings: Config, share: float, seed: int) -> None:
-    """Train once, and read both sets with it."""
-    base = settings.base_model.name
-    changed = settings.model_copy(update={"train": settings.train.model_copy(update={"seed": seed, "replay": share})})
-    adapter = WORK / f"adapter-{share:g}-{seed}"
-    work = training.WorkFolders(WORK / f"checkpoints-{share:g}-{seed}", Path(layout.VISION))
-    prompt = str(files.read_jsonl(SETS["test"])[0]["conversations"][0]["value"])
-    with replay.mixed_in(Path(layout.SPLITS, "train.jsonl"), replayed(settings, share, prompt), WORK) as learned:
-        training.train(changed, base, learned, Path(layout.SPLITS, "validation.jsonl"), adapter, work)
-    read = {name: _rows(adapted.read(changed, base, adapter, path)) for name, path in SETS.items()}
-    files.write_json(WORK / f"{share:g}-{seed}.json", read)
+def jobs(settings: Config, folder: str, shares: Sequence[float], seeds: Sequence[int]) -> Iterator[Job]:
+    """Yield a training for each share and seed, and the base model's reading."""
+    yield Job(BASE, folder, "", 0, SETS)
+    for share in shares:
+        path = learned(settings, share)
+        for seed in seeds:
+            yield Job(f"forgetting-{share:g}-{seed}", folder, path.as_posix(), seed, SETS)
 
 
-def read_base(settings: Config) -> None:
-    """Read both sets with the base model."""
-    reader = Reader(settings, settings.base_model.name)
-    read = {name: _rows(reader.read(read_pages(path, reader.prompt))) for name, path in SETS.items()}
-    files.write_json(WORK / "base.json", read)
-
-
-def _rows(predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
-    return [{"id": one.id, "text": one.text, "stop_reason": one.stop_reason} for one in predictions]
-
-
-def scores(name: str) -> dict[str, float]:
+def scores(results: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, float]:
     """Return the CER of the test pages and of the retention pages, and how many characters were lost on these."""
-    base = json.loads((WORK / "base.json").read_text(encoding="utf-8"))
-    tuned = json.loads((WORK / f"{name}.json").read_text(encoding="utf-8"))
     found = {}
     for part, path in SETS.items():
-        pages = PredictedSet(files.read_jsonl(path), base[part], tuned[part])
+        pages = PredictedSet(files.read_jsonl(Path(path)), results[BASE][part], results[name][part])
         pages = pages.plain() if part == "retention" else pages
         found[part] = float(scoring.score_set(pages)["cer_tuned"].mean())
         found["lost"] = len(lost_characters.find(pages))
@@ -81,28 +68,31 @@ def scores(name: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure what is missing, and print a row for each share."""
+    """Write the trainings, or print a row for each of them and for each share."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--jobs", type=Path)
+    parser.add_argument("--results", type=Path)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.1, 0.2])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     chosen = parser.parse_args()
+    written = chosen.jobs and chosen.jobs.resolve()
+    results = trainings.results(chosen.results) if chosen.results else {}
     os.chdir(chosen.folder)
-    settings = configuration.load(yaml_files.read_values(Path("config/config.yaml")))
-    WORK.mkdir(parents=True, exist_ok=True)
-    if not (WORK / "base.json").exists():
-        read_base(settings)
-    for seed in chosen.seeds:
-        for share in chosen.shares:
-            if not (WORK / f"{share:g}-{seed}.json").exists():
-                measure(settings, share, seed)
-            print(f"share {share:g} seed {seed}:", scores(f"{share:g}-{seed}"), flush=True)
-    for name, of in (
-        ("base", ["base"]),
-        *((f"{s:g}", [f"{s:g}-{seed}" for seed in chosen.seeds]) for s in chosen.shares),
-    ):
-        found = [scores(one) for one in of]
-        print(name, {key: round(mean(one[key] for one in found), 4) for key in found[0]})
+    if written:
+        settings = configuration.load(yaml_files.read_values(Path("config/config.yaml")))
+        folder = os.path.relpath(Path.cwd(), written.parent)
+        trainings.write(jobs(settings, folder, chosen.shares, chosen.seeds), written)
+        return
+    print("base", scores(results, BASE))
+    for share in chosen.shares:
+        names = [name for seed in chosen.seeds if (name := f"forgetting-{share:g}-{seed}") in results]
+        found = [scores(results, name) for name in names]
+        for name, row in zip(names, found, strict=True):
+            print(name, {key: round(value, 4) for key, value in row.items()})
+        for key in found[0] if len(found) > 1 else ():
+            values = [row[key] for row in found]
+            print(f"share {share:g} {key}: mean {mean(values):.4f}, standard deviation {stdev(values):.4f}")
 
 
 if __name__ == "__main__":

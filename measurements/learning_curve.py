@@ -6,17 +6,30 @@
     done
     python measurements/learning_curve.py /tmp/curve-*
 
+Or all trainings side by side, on a machine with many cores, where the builds have made their splits (`scribetune build
+splits`): `--jobs FILE` writes what is missing for `measurements/trainings.py`, `--results FILE` takes what that read.
+
 Only points that are missing are trained when the first part is started again. Corpora without a point of all documents
 are named and left out. Measured is the mean of the seeds at 100 %; foretold is the value of the curve through the
 points up to 40 %, for as many pages.
 """
 
 import argparse
+import itertools
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
+import trainings
+from trainings import Job
+
+from scribetune.core import config as configuration
+from scribetune.core import files, layout, yaml_files
+from scribetune.dataset import subsets
 from scribetune.evaluation import learning_curve
 from scribetune.evaluation.learning_curve import MEASURES, Point
 
@@ -28,6 +41,36 @@ def points_of(folder: Path) -> list[Point]:
     """Return the points that a build has measured."""
     paths = sorted((folder / "reports/learning_curve").glob("*.json"))
     return [Point(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+
+
+def missing(folder: Path, root: Path, percents: Sequence[int]) -> Iterator[Job]:
+    """Yield the trainings of a build's points that it has not measured, and write the records of each."""
+    settings = configuration.load(yaml_files.read_values(folder / "config/config.yaml")).learning_curve
+    records = files.read_jsonl(folder / layout.SPLITS / "train.jsonl")
+    test = f"{layout.SPLITS}/test.jsonl"
+    for percent in sorted(percents or settings.percents, reverse=True):  # the longest begin first
+        for seed in settings.seeds:
+            if _file(folder, percent, seed).exists():
+                continue
+            train = f"work/learning_curve/{percent}-{seed}.jsonl"
+            files.write_jsonl(folder / train, subsets.of_documents(records, percent, seed))
+            name = f"{folder.name}-curve-{percent}-{seed}"
+            yield Job(name, os.path.relpath(folder, root), train, seed, {"test": test})
+
+
+def take(folder: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Score what trainings read, and write it as the build writes its points."""
+    for path in sorted((folder / "work/learning_curve").glob("*.jsonl")):
+        read = results.get(f"{folder.name}-curve-{path.stem}")
+        if read is not None:
+            percent, seed = map(int, path.stem.split("-"))
+            test = files.read_jsonl(folder / layout.SPLITS / "test.jsonl")
+            point = Point.of(percent, seed, files.read_jsonl(path), test, read["test"])
+            files.write_json(_file(folder, percent, seed), asdict(point))
+
+
+def _file(folder: Path, percent: int, seed: int) -> Path:
+    return folder / f"reports/learning_curve/{percent}-{seed}.json"
 
 
 def told(points: Sequence[Point], measure: str) -> str:
@@ -52,7 +95,17 @@ def main() -> None:
     """Print the points of each corpus, and a line for each measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+")
-    for folder in parser.parse_args().folders:
+    parser.add_argument("--jobs", type=Path, help="write the trainings that are missing, and end")
+    parser.add_argument("--percents", type=int, nargs="+", default=[], help="of these; default: as configured")
+    parser.add_argument("--results", type=Path, help="take what trainings.py read")
+    chosen = parser.parse_args()
+    if chosen.jobs:
+        found = (missing(folder, chosen.jobs.parent, chosen.percents) for folder in chosen.folders)
+        trainings.write(itertools.chain.from_iterable(found), chosen.jobs)
+        return
+    results = trainings.results(chosen.results) if chosen.results else {}
+    for folder in chosen.folders:
+        take(folder, results)
         points = sorted(points_of(folder), key=lambda point: (point.percent, point.seed))
         for point in points:
             tables = "—" if point.table_f1 is None else f"{point.table_f1:.4f}"

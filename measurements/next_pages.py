@@ -5,6 +5,9 @@
     scribetune build reports/predictions/tuned_train.jsonl reports/predictions/tuned.jsonl --folder /tmp/next
     python measurements/next_pages.py /tmp/next
 
+Or, on a machine with many cores: `--plant --jobs FILE` puts the wrong labels into data/splits themselves and writes a
+job for `measurements/trainings.py`, whose readings `--results FILE` takes (without how sure the model was).
+
 5 % of the words of these labels are replaced and 5 % of their tables' rows swapped, as `planted_suspects.py` does it,
 and the model learns from them. A page counts with the mistakes planted on it. Beside the order of `--next`: that by
 trust, which knows nothing of these mistakes (the machine made the labels, and nothing spoke against them), and the mean
@@ -13,6 +16,7 @@ of 1,000 random orders. Pages that the model has not read are left out. `--witho
 
 import argparse
 import json
+import os
 import random
 import shutil
 from collections import Counter
@@ -21,9 +25,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import trainings
 from planted_suspects import SEED, SPLITS, plant_all
+from trainings import Job
 
-from scribetune.core import files
+from scribetune.core import config as configuration
+from scribetune.core import files, layout, yaml_files
 from scribetune.review import gain, page_views, queues, readings
 from scribetune.review.page_views import ReviewPage
 from scribetune.text import sharegpt
@@ -36,8 +43,8 @@ BEFORE = "work/before"
 LOOKED_AT = (0.05, 0.10, 0.15, 0.20, 0.30)
 
 
-def plant(folder: Path) -> None:
-    """Write wrong labels as corrections, and what is wrong in them."""
+def plant(folder: Path, jobs: Path | None) -> None:
+    """Write wrong labels as corrections, or with jobs into the splits, and what is wrong in them."""
     records = [
         (split, record) for split in SPLITS for record in files.read_jsonl(folder / f"data/splits/{split}.jsonl")
     ]
@@ -46,10 +53,23 @@ def plant(folder: Path) -> None:
     chosen = set(random.Random(f"{SEED} pages").sample(ids, round(PAGES * len(ids))))  # noqa: S311
     counts = Counter(one.page for one in plants if one.page in chosen)
     shutil.copytree(folder / "data/manifests", folder / BEFORE / "data/manifests", dirs_exist_ok=True)
-    for page in chosen:
-        files.write_text(folder / f"data/corrections/{page}.md", f"{texts[page].rstrip()}\n")
     files.write_json(folder / PLANTED, dict(counts))
+    for page in chosen if jobs is None else ():
+        files.write_text(folder / f"data/corrections/{page}.md", f"{texts[page].rstrip()}\n")
+    if jobs is not None:
+        for split in SPLITS:
+            rows = [record for name, record in records if name == split]
+            wrong = [_with_label(row, texts[row["id"]]) if row["id"] in chosen else row for row in rows]
+            files.write_jsonl(folder / f"{layout.SPLITS}/{split}.jsonl", wrong)
+        seed = configuration.load(yaml_files.read_values(folder / "config/config.yaml")).train.seed
+        sets = {"tuned_train": f"{layout.SPLITS}/train.jsonl", "tuned": f"{layout.SPLITS}/test.jsonl"}
+        job = Job(f"{folder.name}-next", os.path.relpath(folder, jobs.parent), sets["tuned_train"], seed, sets)
+        trainings.write([job], jobs)
     print(f"{counts.total()} mistakes on {len(counts)} of {len(ids)} pages")
+
+
+def _with_label(record: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return {**record, **sharegpt.answered(sharegpt.said(record, "human") or "", text)}
 
 
 def orders(folder: Path, without: str) -> dict[str, Sequence[str]]:
@@ -100,10 +120,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--plant", action="store_true")
     parser.add_argument("--without", default="", choices=["", "confidence", "disagreement", "trust", "novelty"])
+    parser.add_argument("--jobs", type=Path)
+    parser.add_argument("--results", type=Path)
     chosen = parser.parse_args()
     if chosen.plant:
-        plant(chosen.folder)
+        plant(chosen.folder, chosen.jobs)
         return
+    for name, rows in trainings.results(chosen.results)[f"{chosen.folder.name}-next"].items() if chosen.results else ():
+        files.write_jsonl(chosen.folder / f"{layout.PREDICTIONS}/{name}.jsonl", rows)
     ordered = orders(chosen.folder, chosen.without)
     planted = json.loads((chosen.folder / PLANTED).read_text(encoding="utf-8"))
     counts = {page: planted[page] for page in ordered["next"] if page in planted}

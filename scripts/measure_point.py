@@ -9,7 +9,7 @@ from scribetune import training
 from scribetune.core import files, layout
 from scribetune.core.config import Config, restrict
 from scribetune.dataset import subsets
-from scribetune.evaluation import learning_curve, scoring
+from scribetune.evaluation import learning_curve
 from scribetune.generation import adapted
 from scribetune.record.jobs import rule_job
 
@@ -50,19 +50,7 @@ def main(
             processes=training.number_of_processes(config.train, gpus),
         )
         read = adapted.read(config, base_path, adapter, test)
-    frame = scoring.score_records(
-        [{"id": record["id"], "text": scoring.reference_text(record)} for record in files.read_jsonl(test)],
-        [{"id": one.id, "text": one.text, "stop_reason": one.stop_reason, "tokens": one.tokens} for one in read],
-    )
-    tables = frame["table_f1"].dropna()
-    return learning_curve.Point(
-        percent,
-        seed,
-        documents=len({record["document"] for record in learned}),
-        pages=len(learned),
-        cer=float(frame["cer"].mean()),
-        table_f1=float(tables.mean()) if len(tables) else None,
-    )
+    return learning_curve.Point.of(percent, seed, learned, files.read_jsonl(test), [asdict(one) for one in read])
 
 
 if __name__ == "__main__":

@@ -97,6 +97,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dvc.lock", "data/raw.dvc"):
         (folder / name).unlink(missing_ok=True)
     change_config(folder, yaml.safe_load(SMALL))
+    change_config(folder, {"train": {"replay": 0.2}})  # its pages are in no output of DVC
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "clone")

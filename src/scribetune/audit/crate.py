@@ -211,11 +211,14 @@ class _Writer:
         )
 
     def _file(self, path: str, sha256: str = "", **properties: Any) -> Any:
-        """Add a file, once: as a part of the root where it lies below it, else, and in work/, by its content."""
+        """Add a file, once: as a part of the root where it stays below it, else by its content.
+
+        Nothing stays in work/; replayed pages are in no clone.
+        """
         from rocrate.model.file import File
 
         if path not in self.files:
-            if not _is_below(Path(path)) or path.startswith("work/"):
+            if not _is_below(Path(path)) or path.startswith(("work/", f"{layout.REPLAY}/")):
                 self.files[path] = self._outside(Path(path).name, sha256, None)
                 return self.files[path]
             place = self.sources.root / path
@@ -405,7 +408,7 @@ class _Writer:
         if self.sources.lineage["base_model"]["name"] in receipt.settings.values():
             read += self.base  # of the hub: no file
         made = [self._file(path, sha256) for path, sha256 in receipt.outputs.items()]
-        if receipt.folder:
+        if receipt.folder and receipt.folder != layout.REPLAY:
             made.append(self._folder(receipt.folder))
         if _METRICS in receipt.outputs:
             made += self._metrics()

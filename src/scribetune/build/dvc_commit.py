@@ -254,6 +254,11 @@ def _snakemake(work: _Commit, target: str, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
+def _not_kept(folder: Path, path: str) -> bool:
+    """Tell whether it is a replayed page that is not here: DVC keeps none, and a training makes them where it runs."""
+    return path.startswith(f"{layout.REPLAY}/") and not (folder / path).exists()
+
+
 def _unproven(folder: Path, summary: str) -> list[str]:
     """Return the outputs in Snakemake's summary (`output_file … rule …`, tabs between) that no receipt proves."""
     rows = [line.split("\t") for line in summary.splitlines() if line.count("\t") >= _SUMMARY_TABS]
@@ -261,7 +266,7 @@ def _unproven(folder: Path, summary: str) -> list[str]:
     if not heads:
         return []
     column = heads[0].index("rule")
-    made_by = {row[0]: row[column] for row in rows if row[0] != "output_file"}
+    made_by = {row[0]: row[column] for row in rows if row[0] != "output_file" and not _not_kept(folder, row[0])}
     jobs = {path: job for job, receipt in receipts.read(folder).items() for path in receipt.outputs}
     return receipts.unproven(folder, {path: jobs.get(path, rule) for path, rule in made_by.items()})
 

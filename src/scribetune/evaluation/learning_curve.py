@@ -8,7 +8,9 @@ curve, from draws of its two parameters under Student's t with as many degrees o
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
+
+Records = Sequence[Mapping[str, Any]]
 
 MEASURES = {"cer": "CER", "table_f1": "table F1"}
 """Key of a point → what it is called."""
@@ -31,6 +33,31 @@ class Point:
     pages: int
     cer: float
     table_f1: float | None
+
+    @classmethod
+    def of(cls, percent: int, seed: int, learned: Records, test: Records, read: Records) -> Self:
+        """Return the point of a training, scored.
+
+        Args:
+            percent: Share of the training documents.
+            seed: Of the choice of documents and of the training.
+            learned: The records that it learned from.
+            test: The records of the test pages.
+            read: Its predictions of these.
+        """
+        from scribetune.evaluation import scoring
+
+        references = [{"id": record["id"], "text": scoring.reference_text(record)} for record in test]
+        frame = scoring.score_records(references, read)
+        tables = frame["table_f1"].dropna()
+        return cls(
+            percent,
+            seed,
+            documents=len({record["document"] for record in learned}),
+            pages=len(learned),
+            cer=float(frame["cer"].mean()),
+            table_f1=float(tables.mean()) if len(tables) else None,
+        )
 
     def error(self, measure: str) -> float | None:
         """Return what falls as pages come: the CER, or what is missing from a table F1 of 1."""
@@ -57,6 +84,7 @@ class Curve:
     b: float
     draws: tuple[tuple[float, float], ...]
     pages: int  # most pages of a point
+    noise: float  # half the 95 % interval of one more point around the curve, in logarithms
 
     def error(self, pages: int) -> Value:
         """Return the error of a model that learned from so many pages."""
@@ -82,17 +110,52 @@ def fit(points: Sequence[Point], measure: str) -> Curve | None:
         return None
     sizes = np.log([pages for pages, _ in measured])  # (points,)
     errors = np.log([error for _, error in measured])  # (points,)
-    found = stats.linregress(sizes, errors)
-    middle = float(sizes.mean())
-    residuals = errors - found.intercept - found.slope * sizes
+    middle, height = float(sizes.mean()), float(errors.mean())
+    apart = float(((sizes - middle) ** 2).sum())
+    slope = float(((sizes - middle) * (errors - height)).sum()) / apart
     freedom = len(measured) - 2
-    spread = math.sqrt(float((residuals**2).sum()) / freedom)
+    spread = math.sqrt(float(((errors - height - slope * (sizes - middle)) ** 2).sum()) / freedom)
     # Around their middle the height and the slope of the line are independent.
     drawn = np.random.default_rng(0).standard_t(freedom, size=(_DRAWS, 2))
-    heights = found.intercept + found.slope * middle + drawn[:, 0] * spread / math.sqrt(len(measured))
-    slopes = found.slope + drawn[:, 1] * float(found.stderr)
+    heights = height + drawn[:, 0] * spread / math.sqrt(len(measured))
+    slopes = slope + drawn[:, 1] * spread / math.sqrt(apart)
     draws = tuple(zip((heights - slopes * middle).tolist(), (-slopes).tolist(), strict=True))
-    return Curve(float(found.intercept), -float(found.slope), draws, max(pages for pages, _ in measured))
+    noise = float(stats.t.ppf(0.975, freedom)) * spread
+    return Curve(height - slope * middle, -slope, draws, max(pages for pages, _ in measured), noise)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the smaller sizes foretell of the largest one, beside what was measured there.
+
+    The interval is that of the mean of as many trainings as were measured.
+    """
+
+    pages: int
+    up_to: int  # most pages of the points that foretell it
+    foretold: Value
+    measured: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was measured lies in the interval: the errors go by a power law as far as can be seen."""
+        return self.foretold.low <= self.measured <= self.foretold.high
+
+
+def check(points: Sequence[Point], measure: str) -> Check | None:
+    """Foretell the errors at the largest share of documents from the smaller ones; None without three of these."""
+    most = max(point.percent for point in points)
+    curve = fit([point for point in points if point.percent < most], measure)
+    errors = [error for point in points if point.percent == most and (error := point.error(measure)) is not None]
+    if curve is None or not errors:
+        return None
+    pages = max(point.pages for point in points)
+    told = curve.error(pages)
+    noise = curve.noise / math.sqrt(len(errors))
+    low = math.exp(-math.hypot(math.log(told.value / told.low), noise))
+    high = math.exp(math.hypot(math.log(told.high / told.value), noise))
+    measured = sum(errors) / len(errors)
+    return Check(pages, curve.pages, Value(told.value, told.value * low, told.value * high), measured)
 
 
 def _with_interval(values: Sequence[float]) -> Value:
@@ -119,8 +182,10 @@ def report(points: Sequence[Point], more: int, made_from: Mapping[str, str]) -> 
             continue
         now, then, gain = curve.error(curve.pages), curve.error(curve.pages + more), curve.gain(more)
         sizes = _sizes(min(point.pages for point in ordered), 2 * curve.pages)
+        checked = check(ordered, measure)
         fits[measure] = {
             "name": name,
+            "check": None if checked is None else {**asdict(checked), "holds": checked.holds},
             "a": math.exp(curve.log_a),
             "b": curve.b,
             "pages": curve.pages,

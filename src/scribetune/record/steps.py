@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from scribetune.core import layout
+
 if TYPE_CHECKING:
     from snakemake.rules import Rule
     from snakemake.workflow import Workflow
@@ -27,8 +29,11 @@ class Steps:
     without: str  # rule whose jobs, and what only they need, are left out
 
     def files(self, _wildcards: object) -> list[str]:
-        """Everything that the jobs make, sorted."""
-        return sorted(self._made)
+        """Everything that the jobs make, sorted, without replayed pages.
+
+        A clone has none (DVC keeps them not); who asked for them there would have the adapter trained again.
+        """
+        return sorted(path for path in self._made if not path.startswith(f"{layout.REPLAY}/"))
 
     def descriptions(self, _wildcards: object) -> dict[str, str]:
         """{rule: first sentence of its docstring}."""

@@ -88,17 +88,35 @@ def sentence(fit: Mapping[str, Any], words: Wording) -> str:
         "low": _points(gain["low"]),
         "high": _points(gain["high"]),
     }
+    warning = _warning(fit.get("check"), words)
     if gain["low"] <= 0:
-        return words(
+        return warning + words(
             "{more} more pages like these ({pages} now): whether they improve {name} cannot be told from these points "
             "({gain} points; 95 % interval {low} to {high}).",
             **values,
         )
-    return words(
+    return warning + words(
         "{more} more pages like these ({pages} now) improve {name} by {gain} points (95 % interval {low} to {high}), "
         "from an error of {error}.",
         **values,
         error=f"{fit['error']['value']:.2%}",
+    )
+
+
+def _warning(check: Mapping[str, Any] | None, words: Wording) -> str:
+    """Return what is said first where the smaller sizes foretold the largest one wrongly; else nothing."""
+    if check is None or check["holds"]:
+        return ""
+    foretold = check["foretold"]
+    return words(
+        "The line is not to be trusted: from up to {up_to} pages it foretold an error of {foretold} ({low} to {high}) "
+        "for {pages} pages, and {measured} was measured. As if it could be: ",
+        up_to=check["up_to"],
+        pages=check["pages"],
+        foretold=f"{foretold['value']:.2%}",
+        low=f"{foretold['low']:.2%}",
+        high=f"{foretold['high']:.2%}",
+        measured=f"{check['measured']:.2%}",
     )
 
 

@@ -109,6 +109,16 @@ def test_what_only_a_receipt_speaks_of_is_checked_too(build: Path) -> None:
     assert named(build) == [("report", "missing", "reports/index.html")]
 
 
+def test_replayed_pages_are_checked_where_they_are_and_not_asked_for_in_a_clone(build: Path) -> None:
+    outputs = {f"data/replay/{name}": audited_folder.sha256(b"as made") for name in ("pages.jsonl", "images/a.png")}
+    receipt = receipts.Receipt("make_replay", {}, {}, outputs, {}, "", "", receipts.NO_REPAIRS)
+    audited_folder.write_json(build / receipts.FOLDER / "make_replay.json", asdict(receipt))
+    assert named(build) == [], "DVC keeps none of them: they are made again where a training needs them"
+    record = {"images": ["data/replay/images/a.png"], "image_sha256": audited_folder.sha256(b"as made")}
+    audited_folder.write(build / "data/replay/pages.jsonl", json.dumps(record))
+    assert ("replayed page", "missing", "data/replay/images/a.png") in named(build)
+
+
 def test_a_text_altered_in_a_split_is_found_even_if_its_hash_was_altered_with_it(build: Path) -> None:
     split = build / "data/splits/train.jsonl"
     split.write_text(split.read_text().replace('"# A"', '"# Z"'))

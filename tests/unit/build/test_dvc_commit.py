@@ -110,6 +110,15 @@ def test_what_is_not_proven_up_to_date_is_not_recorded(
     assert ("dvc commit" in calls) == ("dvc commit" in answers)
 
 
+def test_replayed_pages_which_dvc_does_not_keep_may_be_missing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "data/replay/pages.jsonl"
+    summary = f"output_file\tdate\trule\tlog\tstatus\tplan\n{path}\t-\tmake_replay\t\tmissing\tno pending"
+    play(monkeypatch, {"snakemake summary": (0, summary)})
+    receipt = receipts.Receipt("make_replay", {}, {}, {path: files.sha256_bytes(b"a")}, {}, "", "", "0 repairs")
+    files.write_json(project / receipts.FOLDER / "make_replay.json", asdict(receipt))
+    assert dvc_commit.commit(project, if_ready=False)
+
+
 def test_what_dvc_cannot_keep_is_named_before_dvc_meets_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = play(monkeypatch)
     expected = hostile_pdfs.not_files(project / "data/raw/more")

@@ -48,6 +48,28 @@ def test_no_curve_goes_through_two_sizes_and_no_measure_that_no_page_has() -> No
     assert set(learning_curve.report(without, 100, {})["fits"]) == {"cer"}
 
 
+def test_errors_that_are_all_the_same_have_a_curve() -> None:
+    same = [Point(percent, 1, 1, pages, 0.9301598173515981, None) for percent, pages in ((20, 1), (60, 6), (100, 9))]
+    curve = learning_curve.fit(same, "cer")
+    assert curve is not None
+    found = curve.error(20)
+    assert found.low == pytest.approx(found.value) == pytest.approx(found.high) == pytest.approx(0.9301598173515981)
+
+
+def test_the_largest_size_is_foretold_from_the_smaller_ones() -> None:
+    checks = [learning_curve.check(points(noise=0.3, seed=seed), "cer") for seed in range(100)]
+    assert {(found.pages, found.up_to) for found in checks if found} == {(153, 107)}
+    assert 88 <= sum(found.holds for found in checks if found) <= 100
+    # What is learned all at once: the error stays until the last size.
+    sudden = [Point(**{**vars(one), "cer": 0.02 if one.percent == 100 else one.cer}) for one in points(a=0.9, b=0.3)]
+    late = learning_curve.check(sudden, "cer")
+    assert late is not None
+    assert not late.holds
+    assert late.measured == pytest.approx(0.02)
+    assert late.foretold.value == pytest.approx(0.9 * 153**-0.3)
+    assert learning_curve.check([one for one in points() if one.percent > 20], "cer") is None, "two sizes are left"
+
+
 def test_the_report_holds_points_fits_and_what_they_are_of() -> None:
     found = learning_curve.report(points(noise=0.05), 100, {"train": "a"})
     assert found["made_from"] == {"train": "a"}

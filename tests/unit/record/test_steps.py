@@ -54,6 +54,11 @@ def test_the_steps_make_every_file_of_every_rule_that_the_target_needs_and_no_ot
         assert len(matching) == (len(rule.output) if rule.name in needed else 0), rule.name
 
 
+def test_replayed_pages_are_asked_for_by_a_training_alone(workflow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps.Steps, "_made", {"data/replay/pages.jsonl": None, "reports/metrics.json": None})
+    assert behind_all(workflow).files(None) == ["reports/metrics.json"]
+
+
 def test_what_a_rule_says_of_itself_is_what_its_step_says(workflow: Any) -> None:
     found = behind_all(workflow)
     assert found.descriptions(None)["predict_tuned"] == "Read the test pages with the merged model, in the same way"

@@ -22,6 +22,17 @@ def test_the_sentence_says_what_more_pages_buy_or_that_it_cannot_be_told() -> No
     assert "无法判断" in learning_curve.sentence(flat, Wording("zh"))
 
 
+def test_where_the_smaller_sizes_foretold_the_largest_wrongly_that_is_said_first() -> None:
+    sudden = [Point(n, seed, 9, n, 0.9 * n**-0.3 + seed / 1000, None) for n in (10, 40, 70) for seed in (1, 2)]
+    sudden.append(Point(100, 1, 9, 100, 0.01, None))
+    fit = measured.report(sudden, 100, {})["fits"]["cer"]
+    said = learning_curve.sentence(fit, EN)
+    assert said.startswith("The line is not to be trusted: from up to 70 pages it foretold an error of 2")
+    assert "and 1.00% was measured. As if it could be: 100 more pages" in said
+    assert learning_curve.sentence(fit, Wording("zh")).startswith("这条线不可信")
+    assert "trusted" not in learning_curve.sentence(measured.report(FALLING, 100, {})["fits"]["cer"], EN)
+
+
 def test_the_page_draws_every_point_within_the_picture() -> None:
     found = measured.report(FALLING, 100, {})
     view = learning_curve.view(found, EN)
