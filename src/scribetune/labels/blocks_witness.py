@@ -47,9 +47,14 @@ def read_across(
 ) -> Iterator[tuple[int, int]]:
     """Yield pairs of lines, left and right, of two texts that the label reads row by row.
 
-    `below` has for each line the next one of its text, if there is one.
+    `below` has for each line the next one of its text, if there is one. Single letters are a text down the margin.
     """
-    stacks = [stack for stack in _stacks(below) if not any(lines[number].table for number in stack)]
+    texts = [(stack, [lines[number] for number in stack]) for stack in _stacks(below)]
+    stacks = [
+        stack
+        for stack, its in texts
+        if not any(line.table for line in its) and any(len(text_of(line)) > 1 for line in its)
+    ]
     for left in stacks:
         for right in stacks:
             found = _Pair(lines, left, right)
