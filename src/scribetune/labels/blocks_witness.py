@@ -15,6 +15,8 @@ _GAP = 3.0  # heights of a line between two texts
 _OFF = 0.25  # of a line's height, that a line stands beside none of the other text
 _LEVEL = 0.5  # of a line's height
 _FEW = 2  # lines
+_CENTRED = 3  # the same
+_RAGGED = 4.0  # heights of a line, between the longest and the shortest
 _THERE_AND_BACK, _ROW_BY_ROW = 2, 3  # turns from one text to the other
 
 
@@ -58,7 +60,7 @@ def read_across(
     for left in stacks:
         for right in stacks:
             found = _Pair(lines, left, right)
-            if found.is_apart() and (found.is_between() or found.is_longer(text_of)):
+            if found.is_apart() and (found.is_between() or found.is_centred(text_of) or found.is_longer(text_of)):
                 yield found.lefts[0], found.rights[0]
 
 
@@ -73,6 +75,13 @@ def _stacks(below: Mapping[int, int]) -> list[list[int]]:
             stack.append(after[stack[-1]])
         found.append(stack)
     return sorted(found)
+
+
+def _are_centred(lines: Sequence[PlacedLine]) -> bool:
+    """Whether lines of several widths have their middles below each other."""
+    middles, widths = [one.box[0] + one.box[2] for one in lines], [one.box[2] - one.box[0] for one in lines]
+    height = lines[0].height
+    return max(middles) - min(middles) < height and max(widths) - min(widths) > _RAGGED * height
 
 
 class _Pair:
@@ -106,6 +115,15 @@ class _Pair:
             for n in self.lefts
         )
         return off >= _FEW and self._turns() >= _THERE_AND_BACK
+
+    def is_centred(self, text_of: Callable[[PlacedLine], str]) -> bool:
+        """Whether the lines of one are in its middle, and the label goes from one to the other and back."""
+        return self._turns() >= _THERE_AND_BACK and any(
+            len(stack) >= _CENTRED
+            and all(any(map(str.isalpha, text_of(self._lines[n]))) for n in stack)
+            and _are_centred([self._lines[n] for n in stack])
+            for stack in (self.lefts, self.rights)
+        )
 
     def is_longer(self, text_of: Callable[[PlacedLine], str]) -> bool:
         """Whether the left text goes on with nothing beside it, and the label goes to the right one twice.

@@ -99,6 +99,10 @@ FORM = page(
     (0, 0, "Our details"), (0, 14, "Phone"), (200, 14, "Anna Blom"), (0, 28, "Place"), (200, 28, "Northport"),
     (0, 42, "Post"), (200, 42, "Candle Lane"), (200, 56, "on the hill"),
 )  # fmt: skip
+HEAD = page(
+    (0, 0, "STATE OF NORTHLAND"), (30, 14, "COUNTY COURT"), (0, 28, "DISTRICT"),
+    (200, 0, "ORDER EXEMPTING A CASE"), (205, 14, "FROM SERVICES OF COURT"), (240, 28, "PAGE 2"),
+)  # fmt: skip
 UNDER_ONE_ANOTHER = page(
     (0, 0, "Tallow and Wick"), (0, 14, "Candle Lane"), (0, 28, "Phone"), (200, 28, "0555 100"), (0, 42, "Fax"),
     (200, 42, "0555 101"),
