@@ -5,7 +5,9 @@ their lines: each is a stack of lines, those of the one stand between those of t
 left one goes on above or below the right one with nothing beside it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
@@ -51,30 +53,47 @@ def read_across(
 
     `below` has for each line the next one of its text, if there is one. Single letters are a text down the margin.
     """
-    texts = [(stack, [lines[number] for number in stack]) for stack in _stacks(below)]
-    stacks = [
-        stack
-        for stack, its in texts
-        if not any(line.table for line in its) and any(len(text_of(line)) > 1 for line in its)
-    ]
-    for left in stacks:
-        for right in stacks:
+    texts = []
+    for stack in _stacks(below):
+        its = [lines[number] for number in stack]
+        if not any(line.table for line in its) and any(len(text_of(line)) > 1 for line in its):
+            texts.append(_Text(stack, union([line.box for line in its]), its[0].height))
+    for left in texts:
+        for right in texts:
+            if not left.is_before(right):
+                continue
             found = _Pair(lines, left, right)
-            if found.is_apart() and (found.is_between() or found.is_centred(text_of) or found.is_longer(text_of)):
+            if min(len(found.lefts), len(found.rights)) >= _FEW and (
+                found.is_between() or found.is_centred(text_of) or found.is_longer(text_of)
+            ):
                 yield found.lefts[0], found.rights[0]
 
 
 def _stacks(below: Mapping[int, int]) -> list[list[int]]:
     """Return the texts, each its lines from above; a line below two others begins a text."""
-    counted = list(below.values())
-    after = {one: other for one, other in below.items() if counted.count(other) == 1}
+    above = Counter(below.values())
+    after = {one: other for one, other in below.items() if above[other] == 1}
     found = []
-    for start in after.keys() - after.values():
+    for start in sorted(after.keys() - after.values()):
         stack = [start]
         while stack[-1] in after:
             stack.append(after[stack[-1]])
         found.append(stack)
-    return sorted(found)
+    return found
+
+
+@dataclass(frozen=True)
+class _Text:
+    """Lines below each other, by their numbers from above."""
+
+    numbers: Sequence[int]
+    box: Box
+    height: float  # of its first line
+
+    def is_before(self, other: "_Text") -> bool:
+        """Whether another text stands to the right, behind a gutter, and at least in part beside it."""
+        is_beside = self.box[1] < other.box[3] and other.box[1] < self.box[3]
+        return is_beside and other.box[0] - self.box[2] > _GAP * min(self.height, other.height)
 
 
 def _are_centred(lines: Sequence[PlacedLine]) -> bool:
@@ -87,20 +106,13 @@ def _are_centred(lines: Sequence[PlacedLine]) -> bool:
 class _Pair:
     """Two texts, and the lines of each that stand beside the other."""
 
-    def __init__(self, lines: Sequence[PlacedLine], left: Sequence[int], right: Sequence[int]) -> None:
-        self._lines, self._left, self._right = lines, left, right
-        self._boxes = [union([lines[number].box for number in stack]) for stack in (left, right)]
-        self.lefts = self._beside(left, self._boxes[1])
-        self.rights = self._beside(right, self._boxes[0])
+    def __init__(self, lines: Sequence[PlacedLine], left: _Text, right: _Text) -> None:
+        self._lines, self._left, self._right = lines, left.numbers, right.numbers
+        self.lefts = self._beside(left, right.box)
+        self.rights = self._beside(right, left.box)
 
-    def _beside(self, stack: Sequence[int], box: Box) -> list[int]:
-        return [number for number in stack if box[1] <= self._lines[number].middle <= box[3]]
-
-    def is_apart(self) -> bool:
-        """Whether there is a gutter between them, and some lines of each stand beside the other."""
-        gap = self._boxes[1][0] - self._boxes[0][2]
-        height = min(self._lines[self._left[0]].height, self._lines[self._right[0]].height)
-        return min(len(self.lefts), len(self.rights)) >= _FEW and gap > _GAP * height
+    def _beside(self, text: _Text, box: Box) -> list[int]:
+        return [number for number in text.numbers if box[1] <= self._lines[number].middle <= box[3]]
 
     def _turns(self) -> int:
         """Return how often the label goes from one text to the other, of the lines beside each other."""
