@@ -47,16 +47,17 @@ class PlacedLine(Protocol):
 
 
 def read_across(
-    lines: Sequence[PlacedLine], below: Mapping[int, int], text_of: Callable[[PlacedLine], str]
+    lines: Sequence[PlacedLine], below: Mapping[int, int], text_of: Callable[[int], str]
 ) -> Iterator[tuple[int, int]]:
     """Yield pairs of lines, left and right, of two texts that the label reads row by row.
 
-    `below` has for each line the next one of its text, if there is one. Single letters are a text down the margin.
+    `below` has for each line, by its number, the next one of its text, if there is one. Single letters are a text down
+    the margin.
     """
     texts = []
     for stack in _stacks(below):
         its = [lines[number] for number in stack]
-        if not any(line.table for line in its) and any(len(text_of(line)) > 1 for line in its):
+        if not any(line.table for line in its) and any(len(text_of(number)) > 1 for number in stack):
             texts.append(_Text(stack, union([line.box for line in its]), its[0].height))
     for left in texts:
         for right in texts:
@@ -128,21 +129,21 @@ class _Pair:
         )
         return off >= _FEW and self._turns() >= _THERE_AND_BACK
 
-    def is_centred(self, text_of: Callable[[PlacedLine], str]) -> bool:
+    def is_centred(self, text_of: Callable[[int], str]) -> bool:
         """Whether the lines of one are in its middle, and the label goes from one to the other and back."""
         return self._turns() >= _THERE_AND_BACK and any(
             len(stack) >= _CENTRED
-            and all(any(map(str.isalpha, text_of(self._lines[n]))) for n in stack)
+            and all(any(map(str.isalpha, text_of(n))) for n in stack)
             and _are_centred([self._lines[n] for n in stack])
             for stack in (self.lefts, self.rights)
         )
 
-    def is_longer(self, text_of: Callable[[PlacedLine], str]) -> bool:
+    def is_longer(self, text_of: Callable[[int], str]) -> bool:
         """Whether the left text goes on with nothing beside it, and the label goes to the right one twice.
 
         Numbers at the right are values of the lines beside them.
         """
-        has_values = any(not any(map(str.isalpha, text_of(self._lines[n]))) for n in self.rights)
+        has_values = any(not any(map(str.isalpha, text_of(n))) for n in self.rights)
         if has_values or self._turns() < _ROW_BY_ROW:
             return False
         first, last = self._left.index(self.lefts[0]), self._left.index(self.lefts[-1]) + 1

@@ -250,8 +250,8 @@ class _Witness:
         So are those of two texts side by side that it reads row by row.
         """
         if not self._is_leftwards:
-            lines = self._segments, self._next_below(_NEXT_LINE), self._text
-            for left, right in blocks_witness.read_across(*lines):
+            below = self._next_below(_NEXT_LINE)
+            for left, right in blocks_witness.read_across(self._segments, below, self._text):
                 first, second = self._segments[left].words[0], self._segments[right].words[0]
                 yield self._finding(Doubt.ORDER, first, second, self._at[first], self._at[second])
         for pairs, is_column in ((self._next_below(_FAR), True), (self._beside, False)):
@@ -292,8 +292,8 @@ class _Witness:
                     a, b = self._at[first.words[0]], self._at[second.words[0]]
                     yield self._finding(Doubt.ORDER, first.words[0], second.words[0], a, b)
 
-    def _text(self, segment: _Segment) -> str:
-        return " ".join(self._shown[at].text for at in segment.words)
+    def _text(self, number: int) -> str:
+        return " ".join(self._shown[at].text for at in self._segments[number].words)
 
     def _is_anywhere(self, segment: _Segment) -> bool:
         """Whether a segment is a number, of the page or the line, or one word that the page has elsewhere too."""
