@@ -161,10 +161,10 @@ def curve(values: Sequence[float], is_right: Sequence[bool], counts: Sequence[fl
 
 def gates(rows: Sequence[Row], values: Sequence[float]) -> None:
     """Print how many real pages both gates keep, and how many of these teach something false."""
-    for reading in sorted({row["reading"] for row in rows}):
-        own = [(row, value) for row, value in zip(rows, values, strict=True) if row["reading"] == reading]
+    for reading in ("", *sorted({row["reading"] for row in rows})):  # all, and each
+        own = [(row, value) for row, value in zip(rows, values, strict=True) if reading in ("", row["reading"])]
         print(f"  read {reading}: {len(own)} pages, {sum(row['verdict'] == 'false' for row, _ in own)} false")
-        for least in (0.6, 0.7, 0.8, 0.85, 0.9):
+        for least in (0.6, 0.7, 0.8, 0.85, 0.9, 0.9167):
             for least_table in (0.6, 0.7, 0.8):
                 kept = [
                     row
@@ -175,24 +175,19 @@ def gates(rows: Sequence[Row], values: Sequence[float]) -> None:
                 print(f"    min_trust {least} min_table_trust {least_table}: kept {len(kept)}, false {false}")
 
 
-def judged(path: Path | None) -> list[Row]:
+def judged(paths: Sequence[Path]) -> list[Row]:
     """Return the rows of real pages that people read; their column `verdict` is right, small or false."""
-    if path is None:
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            {**row, "status_label": "ok", "status_page": "ok", "label_source": "machine"}
-            for row in csv.DictReader(file)
-        ]
+    read = {"status_label": "ok", "status_page": "ok", "label_source": "machine"}
+    return [row | read for path in paths for row in csv.DictReader(path.open(encoding="utf-8", newline=""))]
 
 
 def main() -> None:
     """Read the arguments, plant, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=200, help="pages that are damaged, about")
+    parser.add_argument("--count", type=int, default=200, help="pages that are damaged, about; 0: judged ones alone")
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--min-trust", type=float, default=Selection().min_trust)
-    parser.add_argument("--judged", type=Path, help="rows of real pages, with verdicts")
+    parser.add_argument("--judged", type=Path, nargs="*", default=[], help="rows of real pages, with verdicts")
     parser.add_argument("--fit", action="store_true", help="fit the weights first, and print them")
     parser.add_argument("--images", action="store_true", help="defects that page images show, which are then read")
     parser.add_argument("--only", choices=("", *defects.SEEN_IN_IMAGES), default="", help="with --images: one defect")
@@ -213,11 +208,8 @@ def main() -> None:
             ]
             report_images(found, arguments.min_trust)
             return
-        cases = [
-            case
-            for number, page in enumerate(pages.good(folder, arguments.count, arguments.seed))
-            for case in planted(page, number, rng, folder)
-        ]
+        good = pages.good(folder, arguments.count, arguments.seed) if arguments.count else ()
+        cases = [case for number, page in enumerate(good) for case in planted(page, number, rng, folder)]
     report(cases, judged(arguments.judged), arguments)
 
 
@@ -238,7 +230,8 @@ def report(cases: Sequence[Case], real: Sequence[Row], arguments: argparse.Names
         )
         print(f"base {base:.2f}", *(f"{name} {weight:.2f}" for name, weight in weights.items()), sep="\n  ")
     reported = [case for case in cases if case.number % 2]
-    shares(reported, list(fitting.trusts([case.row for case in reported], base, weights)), arguments.min_trust)
+    if reported:
+        shares(reported, list(fitting.trusts([case.row for case in reported], base, weights)), arguments.min_trust)
     for half in sorted({row["half"] for row in real}):
         rows = [row for row in real if row["half"] == half]
         values = list(fitting.trusts(rows, base, weights))

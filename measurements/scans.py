@@ -1,10 +1,11 @@
 """How often two readers agree on lines of scanned receipts, and how often what they agree on is right.
 
-Usage: python measurements/scans.py --folder DIR [--images 50] [--half 0|1] [--tables FILE]
+Usage: python measurements/scans.py --folder DIR [--images 50] [--half 0|1] [--first 0-5] [--tables FILE]
 
 DIR is a checkout of ICDAR-2019-SROIE (zzzDavid/ICDAR-2019-SROIE): `data/img/*.jpg` and `data/box/*.csv`. Every sixth
-image is taken; half 0 is what rules were made on, half 1 what is reported. Lines are compared without blanks and case,
-since the truth is in capitals and divides words by no rule; lines that the truth joins or divides are compared joined.
+image is taken, from the one numbered `--first`; half 0 is what rules were made on, half 1 what is reported. Lines are
+compared without blanks and case, since the truth is in capitals and divides words by no rule; lines that the truth
+joins or divides are compared joined.
 Tables that `scribetune teach rapidocr` would make of a receipt are counted, and written into FILE to be looked at.
 """
 
@@ -81,9 +82,9 @@ def _key(ours: Sequence[DoublyRead]) -> frozenset[Box]:
     return frozenset(line.box for line in ours)
 
 
-def main(folder: Path, images: int, half: int, languages: str, tables: Path | None = None) -> None:
+def main(folder: Path, images: int, half: int, languages: str, first: int, tables: Path | None) -> None:
     """Measure, and print one line of JSON, with the disagreements with the truth in the log."""
-    paths = sorted((folder / "data/img").glob("*.jpg"))[::EVERY][: 2 * images][half::2]
+    paths = sorted((folder / "data/img").glob("*.jpg"))[first::EVERY][: 2 * images][half::2]
     counts = dict.fromkeys(("lines", "accepted", "exact", "others", "others_wrong", "missed", "not_in_truth"), 0)
     pages = {"at_0.8": 0, "tables": 0}
     began = time.process_time()
@@ -130,7 +131,8 @@ if __name__ == "__main__":
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--half", type=int, choices=(0, 1), default=1)
+    parser.add_argument("--first", type=int, choices=range(EVERY), default=0)
     parser.add_argument("--languages", default="eng")
     parser.add_argument("--tables", type=Path, help="file that the tables are written into")
     given = parser.parse_args()
-    main(given.folder, given.images, given.half, given.languages, given.tables)
+    main(given.folder, given.images, given.half, given.languages, given.first, given.tables)

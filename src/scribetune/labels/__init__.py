@@ -14,6 +14,8 @@ cuts             where a long page can be cut across: between which blocks of it
 doubts           places that speak against a label: their kinds, and how the manifest tells of them
 witnesses        what a page says against its label: places where it cannot be what is read there
 order_witness    the same of the order of paragraphs: sentences cut, small print within text
+blocks_witness   the same of texts side by side, read row by row as if they were names and values
+table_witness    the same of tables: cells in another row or column, headings among them
 figure_witness   the same of pictures: each has one mark, where it stands among the text around it
 edge_bands       bands at the edges of a page, a gap over the whole width from all other text
 agreement        who reads page images to see whether labels are right, and how far Tesseract agrees

@@ -105,7 +105,7 @@ def find(image: "Image", short_side_px: int = SHORT_SIDE_PX) -> list[tuple[tuple
     scale = min(max(1.0, short_side_px / min(image.size)), _MOST_SIDE_PX / max(image.size))
     width, height = (max(1, round(side * scale / _STRIDE)) * _STRIDE for side in image.size)
     network = image_models.session(image_models.FINDER)
-    (answer,) = network.run(None, {"x": _input(image.convert("RGB").resize((width, height)))})
+    (answer,) = network.run(None, {"x": _input(_coloured(image).resize((width, height)))})
     likely: Floats = answer[0, 0]
     marked = ndimage.binary_dilation(likely > _LIKELY, np.ones((2, 2)))
     labels, _ = ndimage.label(marked, np.ones((3, 3)))
@@ -171,7 +171,7 @@ def cut_out(image: "Image", corners: Sequence[tuple[float, float]]) -> "Image":
     wide = max(1, round(_distance(first, second)))
     high = max(1, round(_distance(first, fourth)))
     quad = (*first, *fourth, *third, *second)
-    cut = image.convert("RGB").transform(
+    cut = _coloured(image).transform(
         (wide, high), Image.Transform.QUAD, quad, Image.Resampling.BICUBIC, fillcolor="white"
     )
     width = min(max(1, round(wide * _LINE_PX / high)), _MOST_WIDTH_PX)
@@ -186,7 +186,7 @@ def text_of(line: "Image") -> ReadText:
     """Read an image of one line, `_LINE_PX` high."""
     import numpy as np
 
-    given = _input(line.convert("RGB"))
+    given = _input(_coloured(line))
     missing = max(0, _LEAST_WIDTH_PX - line.width)
     given = np.pad(given, ((0, 0), (0, 0), (0, 0), (0, missing)))
     (answer,) = image_models.session(image_models.RECOGNISER).run(None, {"x": given})
@@ -204,6 +204,11 @@ def text_of(line: "Image") -> ReadText:
         float(likely[kept, best[kept]].min()),
         tuple((step + 0.5) * share for step in kept),
     )
+
+
+def _coloured(image: "Image") -> "Image":
+    """Return an RGB image, itself where it is one: a page is not copied for each of its words."""
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _input(image: "Image") -> "NDArray[np.float32]":

@@ -145,14 +145,14 @@ class Witness:
         """Return what speaks against a page, counted from 0; None where nothing was read and nothing is known.
 
         It is read if it is in the sample, or if it has text that nobody sees (which its label has not), or draws what
-        may be letters (`outlined_text`). Lines in `pictures` are not asked for. What was found out about its fonts on
-        other pages counts here too.
+        may be letters (`outlined_text`; outside the sample none of its words are read then). Lines in `pictures` are
+        not asked for. What was found out about its fonts on other pages counts here too.
         """
         began = time.perf_counter()
         is_read = index in self.sample or has_unseen or has_outlines
         against: list[Disagreement] = []
         if is_read:
-            read = self._read(index)
+            read = self._read(index, asks_fonts=index in self.sample or has_unseen)
             against = [one for one in read.against if not (has_unseen and one.kind == "undrawn")]
             against += _lost(read, pictures)
         elsewhere = [one for one in self._elsewhere(index) if one.font not in {known.font for known in against}]
@@ -175,9 +175,9 @@ class Witness:
             except (RuntimeError, ValueError) as error:  # page `other` is refused for it, and this one is not
                 logger.info("page %d: its image says nothing about fonts: %s", other + 1, error)
 
-    def _read(self, index: int) -> _PageReading:
+    def _read(self, index: int, *, asks_fonts: bool = True) -> _PageReading:
         if index not in self._found:
-            self._found[index] = _read_all(self._pdf[index])
+            self._found[index] = _read_all(self._pdf[index], asks_fonts=asks_fonts)
         return self._found[index]
 
 
@@ -198,14 +198,14 @@ def read_page(page: Any) -> tuple[Disagreement, ...]:
     return (*read.against, *_lost(read))
 
 
-def _read_all(page: Any) -> _PageReading:
+def _read_all(page: Any, *, asks_fonts: bool = True) -> _PageReading:
     from PIL import Image
 
     shown = page.get_displaylist()
     rendered = page_images.render(page, shown, _LONG_SIDE_PX, "gray")
-    image = Image.fromarray(rendered.pixels)
+    image = Image.fromarray(rendered.pixels).convert("RGB")
     words, images = _words_of(shown)
-    found = list(_unlike_fonts(_sampled(words), image, rendered.scale))
+    found = list(_unlike_fonts(_sampled(words), image, rendered.scale)) if asks_fonts else []
     found += _undrawn([word for word in words if not is_seen(word.box, rendered)], len(words))
     boxes = tuple(word.box for word in words)
     return _PageReading(tuple(found), tuple(_without_words(boxes, images, image, rendered.scale)), boxes)

@@ -11,12 +11,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import median
 
-from scribetune.labels import edge_bands, order_witness
+from scribetune.labels import blocks_witness, edge_bands, order_witness, table_witness
 from scribetune.labels.doubts import MOST_QUOTED, Doubt, Finding
-from scribetune.labels.placed_words import PlacedLabel, Shown, Slot, place, runs_leftwards
+from scribetune.labels.placed_words import PlacedLabel, place, runs_leftwards
 from scribetune.labels.tables.cells import Box, Word, union
 
 _TIGHT = 0.42  # of a line's height: no gap between columns is as narrow
@@ -46,13 +45,9 @@ _QUOTED = 30  # words
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 _PIECE = re.compile("[\u239b-\u23b3\u0338]")  # of a bracket over lines; a stroke through the sign beside it
 _GUESS = 3.0  # heights of a line: how far the place of a word within text without blanks may be off
-_LEAST_ROWS = 3
 _CAPTION = re.compile(r"(?:fig|abb|tab|list|chart|algo)|[图圖図表]\d?$", re.IGNORECASE)
 _AGAINST = 2  # segments: one may be a mark of a list, a label of a picture
-_OFF = 0.7  # of a line's height: further from the next row than any row of the table
-_SECTION = re.compile(r"(?:ABSCHNITT|SECTION|RUBRIQUE)?\s*\d{1,2}(?: \d{1,2}){1,2} [^\W\d_]{3}")
 _SIZES = 1.8  # times as high: no line of the same text
-_LARGER = 1.2  # times the height of the other cells
 _MOST_BETWEEN = 8  # written words: what stands between two close words on the page is short
 _SENTENCE_ENDS = ".:;!?。：；！？"
 
@@ -80,9 +75,7 @@ def of_page(
         *witness.parted(),
         *order_witness.of_paragraphs(paragraphs, placed),
     ]
-    for table in _Tables(placed).all():
-        found += [*table.astray(), *table.merged(), *table.split(), *table.headings()]
-    return (*found, *_marks_in(words, label))
+    return (*found, *table_witness.of_tables(placed), *_marks_in(words, label))
 
 
 def _marks_in(words: Sequence[Word], label: str) -> Iterator[Finding]:
@@ -252,7 +245,15 @@ class _Witness:
         return segment.box[0] - self._shown[before].box[2] < 3 * segment.height or any(map(self._is_name, names))
 
     def order_breaks(self) -> Iterator[Finding]:
-        """Pieces of lines that the label has before what stands right above them, or to their left."""
+        """Pieces of lines that the label has before what stands right above them, or to their left.
+
+        So are those of two texts side by side that it reads row by row.
+        """
+        if not self._is_leftwards:
+            below = self._next_below(_NEXT_LINE)
+            for left, right in blocks_witness.read_across(self._segments, below, self._text):
+                first, second = self._segments[left].words[0], self._segments[right].words[0]
+                yield self._finding(Doubt.ORDER, first, second, self._at[first], self._at[second])
         for pairs, is_column in ((self._next_below(_FAR), True), (self._beside, False)):
             if not is_column and self._is_leftwards:
                 continue
@@ -291,6 +292,9 @@ class _Witness:
                     a, b = self._at[first.words[0]], self._at[second.words[0]]
                     yield self._finding(Doubt.ORDER, first.words[0], second.words[0], a, b)
 
+    def _text(self, number: int) -> str:
+        return " ".join(self._shown[at].text for at in self._segments[number].words)
+
     def _is_anywhere(self, segment: _Segment) -> bool:
         """Whether a segment is a number, of the page or the line, or one word that the page has elsewhere too."""
         text = self._shown[segment.words[0]].text
@@ -313,7 +317,7 @@ class _Witness:
                 crossed[after.paragraph].append((number - 1, number, gap))
         for crossings in crossed.values():
             for first, last, gap in crossings:
-                if not any(_is_gutter(gap, other) for _, _, other in crossings):
+                if not any(table_witness.is_gutter(gap, other) for _, _, other in crossings):
                     continue
                 at = self._placed.places[first][-1], self._placed.places[last][0]
                 yield self._finding(Doubt.WOVEN, *at, first, last)
@@ -466,133 +470,3 @@ class _Witness:
 def _bins(start: float, end: float) -> range:
     """Return the numbers of the places, a point or two wide, that lie between two."""
     return range(math.ceil(start / _BIN), math.floor(end / _BIN) + 1)
-
-
-def _is_gutter(gap: Box, other: Box) -> bool:
-    """Whether two gaps are one above the other."""
-    shared = min(gap[2], other[2]) - max(gap[0], other[0])
-    is_apart = gap[3] <= other[1] + 0.5 or other[3] <= gap[1] + 0.5
-    return is_apart and shared > _OVERLAPS * min(gap[2] - gap[0], other[2] - other[0])
-
-
-@dataclass(frozen=True)
-class _Cell:
-    slot: Slot
-    words: tuple[Shown, ...]
-    box: Box
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
-
-    @property
-    def height(self) -> float:
-        return median(word.height for word in self.words)
-
-    @property
-    def text(self) -> str:
-        return " ".join(word.text for word in self.words)[:MOST_QUOTED]
-
-    def gaps(self) -> Iterator[Box]:
-        """Yield the gaps in its lines that are wider than blanks."""
-        for left, right in pairwise(self.words):
-            height = min(left.height, right.height)
-            if abs(left.middle - right.middle) < _LEVEL * height and right.box[0] - left.box[2] > _PHRASE * height:
-                yield left.box[2], left.box[1], right.box[0], left.box[3]
-
-
-class _Tables:
-    """The tables of a label, with the places of their cells."""
-
-    def __init__(self, placed: PlacedLabel) -> None:
-        self._held: dict[Slot, list[Shown]] = defaultdict(list)
-        for word, places in zip(placed.written, placed.places, strict=True):
-            if word.slot is not None:
-                self._held[word.slot].extend(placed.shown[at] for at in places)
-
-    def all(self) -> Iterator["_Table"]:
-        """Yield each table that has cells on the page."""
-        tables: dict[int, list[_Cell]] = defaultdict(list)
-        for slot, words in self._held.items():
-            if words:
-                tables[slot.table].append(_Cell(slot, tuple(words), union([word.box for word in words])))
-        for cells in tables.values():
-            yield _Table(cells)
-
-
-class _Table:
-    def __init__(self, cells: Sequence[_Cell]) -> None:
-        self._cells = cells
-
-    def astray(self) -> Iterator[Finding]:
-        """Cells that the page has in another row or column."""
-        rows: dict[int, list[_Cell]] = defaultdict(list)
-        columns: dict[int, list[_Cell]] = defaultdict(list)
-        for cell in self._cells:
-            if cell.slot.rows == 1:
-                rows[cell.slot.row].append(cell)
-            if cell.slot.columns == 1:
-                columns[cell.slot.column].append(cell)
-        found: dict[Slot, tuple[_Cell, _Cell]] = {}
-        for line in rows.values():
-            for cell, other in pairwise(sorted(line, key=lambda cell: cell.slot.column)):
-                is_beside = cell.box[2] <= other.box[0] + 0.3 * cell.height
-                is_level = min(cell.box[3], other.box[3]) - max(cell.box[1], other.box[1]) > -0.2 * cell.height
-                if not is_level or not (is_beside or self._is_leftwards):
-                    found.setdefault(other.slot, (cell, other))
-        for line in columns.values():
-            for cell, other in pairwise(sorted(line, key=lambda cell: cell.slot.row)):
-                if cell.slot.row + cell.slot.rows > other.slot.row:
-                    continue
-                if other.middle[1] - cell.middle[1] < _LEVEL * min(cell.height, other.height):
-                    found.setdefault(other.slot, (cell, other))
-        for cell, other in found.values():
-            yield Finding(Doubt.ASTRAY, other.text, f"{cell.text} | {other.text}", other.box)
-
-    @property
-    def _is_leftwards(self) -> bool:
-        return any(runs_leftwards(word.text) for cell in self._cells for word in cell.words)
-
-    def merged(self) -> Iterator[Finding]:
-        """Cells of one column with the same gap in each: two columns of the page."""
-        columns: dict[int, list[tuple[_Cell, Box]]] = defaultdict(list)
-        for cell in self._cells:
-            if cell.slot.columns == 1:
-                columns[cell.slot.column].extend((cell, gap) for gap in cell.gaps())
-        for found in columns.values():
-            for cell, gap in found:
-                rows = {other.slot.row for other, its in found if _is_gutter(gap, its)}
-                if rows - {cell.slot.row}:
-                    yield Finding(Doubt.MERGED, cell.text, cell.text, cell.box)
-
-    def split(self) -> Iterator[Finding]:
-        """Headings with nothing below them, over cells that the label has in the column beside."""
-        columns: dict[int, list[_Cell]] = defaultdict(list)
-        for cell in self._cells:
-            columns[cell.slot.column].append(cell)
-        first = min(cell.slot.row for cell in self._cells)
-        for number, cells in columns.items():
-            if len(cells) > 1 or cells[0].slot.row != first or cells[0].slot.columns > 1:
-                continue
-            for beside in (columns.get(number - 1, []), columns.get(number + 1, [])):
-                x0, x1 = cells[0].box[0], cells[0].box[2]
-                has_heading = any(cell.slot.row == first for cell in beside)
-                if not has_heading and sum(x0 < cell.middle[0] < x1 for cell in beside) > 1:
-                    yield Finding(Doubt.SPLIT, cells[0].text, cells[0].text, cells[0].box)
-
-    def headings(self) -> Iterator[Finding]:
-        """First and last rows of one text that is set larger than the others, or stands further off, or is numbered."""
-        rows: dict[int, list[_Cell]] = defaultdict(list)
-        for cell in self._cells:
-            rows[cell.slot.row].append(cell)
-        order = [rows[row] for row in sorted(rows)]
-        gaps = [min(c.box[1] for c in after) - max(c.box[3] for c in before) for before, after in pairwise(order)]
-        if len(order) < _LEAST_ROWS:
-            return
-        for cells, gap, others in ((order[0], gaps[0], gaps[1:]), (order[-1], gaps[-1], gaps[:-1])):
-            rest = [cell.height for cell in self._cells if cell.slot.row != cells[0].slot.row]
-            is_larger = cells[0].height > _LARGER * median(rest)
-            is_off = gap > max(others) + _OFF * median(rest)
-            is_numbered = bool(_SECTION.match(cells[0].text))
-            if len(cells) == 1 and cells[0].slot.column == 0 and (is_larger or is_off or is_numbered):
-                yield Finding(Doubt.HEADING, cells[0].text, cells[0].text, cells[0].box)

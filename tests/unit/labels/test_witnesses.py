@@ -87,6 +87,53 @@ def test_columns_read_line_by_line_in_turn_are_woven() -> None:
     assert found[Doubt.FLOW] >= 1
 
 
+FOOT = page(
+    (0, 0, "Tallow and Wick"), (0, 9, "Candle Division"), (0, 18, "Candle Lane, Northport"), (0, 27, "Tel 555-0100"),
+    (300, 18, "Printed in Norway"), (300, 27, "1106-3M (C)"),
+)  # fmt: skip
+BOXES = page(
+    (0, 0, "Delivery address"), (0, 14, "Olives and more"), (0, 28, "Hill Road 35"), (0, 42, "Lyon"),
+    (300, 5, "Buyer"), (300, 20, "Alexandra Payet"), (300, 35, "Hill Road 37"), (300, 50, "Paris"),
+)  # fmt: skip
+FORM = page(
+    (0, 0, "Our details"), (0, 14, "Phone"), (200, 14, "Anna Blom"), (0, 28, "Place"), (200, 28, "Northport"),
+    (0, 42, "Post"), (200, 42, "Candle Lane"), (200, 56, "on the hill"),
+)  # fmt: skip
+HEAD = page(
+    (0, 0, "STATE OF NORTHLAND"), (30, 14, "COUNTY COURT"), (0, 28, "DISTRICT"),
+    (200, 0, "ORDER EXEMPTING A CASE"), (205, 14, "FROM SERVICES OF COURT"), (240, 28, "PAGE 2"),
+)  # fmt: skip
+UNDER_ONE_ANOTHER = page(
+    (0, 0, "Tallow and Wick"), (0, 14, "Candle Lane"), (0, 28, "Phone"), (200, 28, "0555 100"), (0, 42, "Fax"),
+    (200, 42, "0555 101"),
+)  # fmt: skip
+
+
+def test_texts_side_by_side_read_row_by_row_are_out_of_order() -> None:
+    woven = "Tallow and Wick\n\nCandle Division\n\nCandle Lane, Northport Printed in Norway Tel 555-0100 1106-3M (C)\n"
+    assert kinds(woven, FOOT) == {Doubt.ORDER: 1, Doubt.WOVEN: 2}  # lines stand closer than their boxes are high
+    apart = (
+        "Tallow and Wick\n\nCandle Division\n\nCandle Lane, Northport Tel 555-0100\n\nPrinted in Norway 1106-3M (C)\n"
+    )
+    assert not kinds(apart, FOOT)
+    rows = ["Delivery address", "Buyer", "Olives and more", "Alexandra Payet", "Hill Road 35", "Hill Road 37", "Lyon"]
+    assert kinds("\n\n".join([*rows, "Paris\n"]), BOXES)[Doubt.ORDER] >= 1
+    assert not kinds(
+        "Delivery address Olives and more Hill Road 35 Lyon\n\nBuyer Alexandra Payet Hill Road 37 Paris\n", BOXES
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("Our details\n\nPhone Anna Blom\n\nPlace Northport\n\nPost Candle Lane on the hill\n", FORM),
+        ("Tallow and Wick\n\nCandle Lane\n\nPhone 0555 100\n\nFax 0555 101\n", UNDER_ONE_ANOTHER),
+    ],
+)
+def test_names_beside_their_values_are_read_row_by_row(label: str, words: list[Word]) -> None:
+    assert not kinds(label, words)
+
+
 def test_words_of_a_phrase_that_are_apart_in_the_label_are_torn() -> None:
     assert kinds(f"{LEFT.replace('beta gamma ', '')} {RIGHT} gamma beta\n", COLUMNS)[Doubt.TORN] >= 2
 
