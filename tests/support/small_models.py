@@ -17,3 +17,12 @@ FOLDERS: Mapping[str, Callable[[], Path]] = MappingProxyType(
     }
 )
 """By model_type."""
+
+SERVED: Mapping[str, Callable[[], Path]] = MappingProxyType(
+    {
+        **FOLDERS,
+        "deepseek_ocr": partial(tiny_deepseek_ocr.folder, served=True),
+        "deepseek_vl2": partial(tiny_deepseek_vl2.folder, served=True),
+    }
+)
+"""With sizes that vLLM's classes can have, by model_type."""
