@@ -143,7 +143,7 @@ def service(
         options += ["--lora-target-modules", *adapter.modules] if adapter.modules else []
     variables = dict(_VARIABLES)
     if environment.device == "cpu":
-        # Its memory for keys and values is told it: to encode the largest page there may be, for minutes, tells nothing.
+        # Its memory for keys and values is given: encoding the largest page there may be would take minutes for nothing.
         options += ["--enforce-eager", "--skip-mm-profiling"]
         variables["VLLM_CPU_KVCACHE_SPACE"] = os.environ.get("VLLM_CPU_KVCACHE_SPACE", _CPU_CACHE_GB)
     return Service((str(environment.python), "-m", _SERVER, *options, *more), host, port, name, variables)
