@@ -36,13 +36,8 @@ from scribetune.generation import Reader  # noqa: E402
 from scribetune.models import adapters, backends, families  # noqa: E402
 from scribetune.models.examples import read_pages  # noqa: E402
 from scribetune.training import memory  # noqa: E402
-from support import stand_in, tiny_deepseek_ocr, tiny_deepseek_vl2  # noqa: E402
+from support import small_models  # noqa: E402
 
-SMALL = {
-    "deepseek_ocr2": stand_in.folder,
-    "deepseek_ocr": tiny_deepseek_ocr.folder,
-    "deepseek_vl2": tiny_deepseek_vl2.folder,
-}
 FAMILIES = ("deepseek_ocr2", "deepseek_ocr", "deepseek_vl2")
 """What `full_size.model_and_processor` makes."""
 COLUMNS = (
@@ -55,7 +50,7 @@ def made(family: str, device: str, dtype: Any, *, small: bool) -> tuple[Any, Any
     """Return a model with random weights and its processor."""
     if not small:
         return full_size.model_and_processor(device, dtype, family=family)
-    known, folder = families.FAMILIES[family], SMALL[family]()
+    known, folder = families.FAMILIES[family], small_models.FOLDERS[family]()
     # Not by the instance, whose loader `measure` replaces.
     model = type(known).load_model(known, folder, dtype=dtype, device=device)
     return model, known.load_processor(folder)

@@ -1,9 +1,8 @@
-"""4-bit LoRA of the DeepSeek families on small random models; left out where bitsandbytes is missing, as in CI.
+"""4-bit LoRA of every family on small random models; left out where bitsandbytes is missing, as in CI.
 
 pip install --no-deps bitsandbytes==0.50.2 && pytest tests/integration/test_4_bits.py
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,24 +13,18 @@ from scribetune import training
 from scribetune.merging import merged_model
 from scribetune.models import families
 from scribetune.training import quantized
-from support import stand_in, tiny_deepseek_ocr, tiny_deepseek_vl2
+from support import small_models
 from support.numbered_pages import write_pages
 from support.train_keys import quick_training
 
-FOLDERS: dict[str, Callable[[], Path]] = {
-    "deepseek_ocr2": stand_in.folder,
-    "deepseek_ocr": tiny_deepseek_ocr.folder,
-    "deepseek_vl2": tiny_deepseek_vl2.folder,
-}
 
-
-@pytest.mark.parametrize("kind", FOLDERS)
+@pytest.mark.parametrize("kind", small_models.FOLDERS)
 def test_trained_in_4_bits_it_is_merged_into_plain_numbers(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("bitsandbytes")
     monkeypatch.setattr(quantized, "refuse_without_device", lambda *_: None)  # its kernels for a CPU serve as well
-    folder, prompt = FOLDERS[kind](), families.FAMILIES[kind].prompts["free_ocr"]
+    folder, prompt = small_models.FOLDERS[kind](), families.FAMILIES[kind].prompts["free_ocr"]
     sizes = [(90, 120)]
     learned, none = (write_pages(tmp_path, name, prompt, count, sizes) for name, count in (("train", 4), ("no", 0)))
     losses = {}

@@ -52,7 +52,7 @@ def test_two_scanned_pages_are_labelled_by_the_embedded_model(tmp_path: Path) ->
     assert [row["reason"] for row in rows(folder, "selection/all.csv")] == ["scan"] * PAGES
 
     said = taught(folder)
-    assert said.startswith("2 labels written, 0 pages labelled by people left as they are, 0 unfinished")
+    assert said.startswith("2 labels written, 0 pages labelled by people left, 0 unfinished answers")
     for number in range(1, PAGES + 1):
         text = (folder / f"data/corrections/scan/p{number:04d}.md").read_text(encoding="utf-8")
         first, _, label = text.partition("\n")

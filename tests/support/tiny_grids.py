@@ -20,17 +20,27 @@ from scribetune.models.families.lighton_ocr import whole
 from support import tiny_qwen
 
 KINDS = ("paddleocr_vl", "glm_ocr", "lighton_ocr")
-LAYERS, WIDTH, MLP, HEADS, KEY_HEADS, HEAD = 2, 64, 96, 4, 2, 16
-"""Sizes of the language models."""
+LAYERS, WIDTH, MLP, HEADS, KEY_HEADS, HEAD = 2, 64, 96, 4, 2, 32
+"""Sizes of the language models; vLLM takes no smaller head on a CPU."""
 
 CONTROL = {
     "paddleocr_vl": ("<|begin_of_sentence|>", "</s>", "<|IMAGE_START|>", "<|IMAGE_PLACEHOLDER|>", "<|IMAGE_END|>"),
     "glm_ocr": (
         *("<|endoftext|>", "[gMASK]", "<sop>", "<|user|>", "<|assistant|>"),
         *("<|begin_of_image|>", "<|image|>", "<|end_of_image|>"),
+        *("<|begin_of_video|>", "<|video|>", "<|end_of_video|>"),  # vLLM's class asks for them
     ),
-    "lighton_ocr": ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|image_pad|>"),
+    "lighton_ocr": (
+        *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|image_pad|>", "<|vision_pad|>", "<|vision_end|>"),
+    ),
 }
+_ASKED_FOR = {
+    "paddleocr_vl": {"image_token": "<|IMAGE_PLACEHOLDER|>"},
+    "lighton_ocr": {
+        "image_token": "<|image_pad|>", "image_break_token": "<|vision_pad|>", "image_end_token": "<|vision_end|>"
+    },
+}  # fmt: skip
+"""What the processors of transformers ask the tokenizer for."""
 END = {"paddleocr_vl": "</s>", "glm_ocr": "<|endoftext|>", "lighton_ocr": "<|im_end|>"}
 """The tokenizer's end token."""
 
@@ -63,6 +73,7 @@ def template(kind: str) -> str:
 def tokenizer(kind: str) -> Any:
     """One token per byte, and the control tokens."""
     made = tiny_qwen.byte_tokenizer(CONTROL[kind], end=END[kind], padding=CONTROL[kind][0])
+    made._set_model_specific_special_tokens(_ASKED_FOR.get(kind, {}))
     if kind == "paddleocr_vl":
         made.add_special_tokens({"cls_token": "<|begin_of_sentence|>"})
     return made
@@ -85,7 +96,10 @@ def _text(kind: str, ids: dict[str, int]) -> dict[str, Any]:
         "tie_word_embeddings": False,
     }
     if kind != "lighton_ocr":
-        settings["rope_parameters"]["mrope_section"] = [2, 3, 3]
+        settings["rope_parameters"]["mrope_section"] = [4, 6, 6]
+    if kind == "glm_ocr":
+        settings["rope_parameters"]["partial_rotary_factor"] = 1.0  # vLLM's class takes half without it
+        settings["num_nextn_predict_layers"] = 1
     return settings
 
 
@@ -123,6 +137,7 @@ def model(kind: str, seed: int = 8) -> Any:
             if weight.ndim > 1 and ("visual" in name or "vision" in name or "projector" in name):
                 weight.normal_(0.0, 0.2)
     words = tokenizer(kind)
+    tiny_qwen.say_whole_letters(made, words)
     ends = [words.eos_token_id]
     if kind == "glm_ocr":
         ends.append(words.convert_tokens_to_ids("<|user|>"))
@@ -143,17 +158,19 @@ def make(kind: str, folder: Path) -> Path:
         _flatten(folder / "config.json")
         weights["visual.vision_model.head.probe"] = torch.ones(1, 1, 32)
         images: dict[str, Any] = {
-            "image_processor_type": "PaddleOCRVLImageProcessor", "min_pixels": 4_000, "max_pixels": 40_000,
-            "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
+            "processor_class": "PaddleOCRVLProcessor", "image_processor_type": "PaddleOCRVLImageProcessor",
+            "min_pixels": 4_000, "max_pixels": 40_000, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
         }  # fmt: skip
     elif kind == "glm_ocr":
-        weights["model.language_model.layers.16.eh_proj.weight"] = torch.ones(WIDTH, 2 * WIDTH)
+        weights[f"model.language_model.layers.{LAYERS}.eh_proj.weight"] = torch.ones(WIDTH, 2 * WIDTH)
         images = {
+            "processor_class": "Glm46VProcessor",
             "image_processor_type": "Glm46VImageProcessor",
             "size": {"shortest_edge": 8_000, "longest_edge": 80_000},
         }
     else:
-        (folder / "processor_config.json").write_text('{"patch_size": 14, "spatial_merge_size": 2}', encoding="utf-8")
+        words = {"processor_class": "LightOnOcrProcessor", "patch_size": 14, "spatial_merge_size": 2}
+        (folder / "processor_config.json").write_text(json.dumps(words), encoding="utf-8")
         images = {"image_processor_type": "PixtralImageProcessor", "patch_size": 14, "size": {"longest_edge": 280}}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "preprocessor_config.json").write_text(json.dumps(images), encoding="utf-8")
@@ -164,7 +181,7 @@ def _flatten(path: Path) -> None:
     """Put the language model's settings where the published config.json has them: beside all others."""
     settings = json.loads(path.read_text(encoding="utf-8"))
     text = settings.pop("text_config")
-    text["rope_scaling"] = {"rope_type": "default", "type": "default", "mrope_section": [2, 3, 3]}
+    text["rope_scaling"] = {"rope_type": "default", "type": "default", "mrope_section": [4, 6, 6]}
     text["rope_theta"] = text.pop("rope_parameters")["rope_theta"]
     auto_map = {"AutoConfig": "configuration_paddleocr_vl.PaddleOCRVLConfig"}
     path.write_text(json.dumps({**text, **settings, "auto_map": auto_map}), encoding="utf-8")

@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from scribetune.audit import verify
-from support import tiny_deepseek_ocr, tiny_deepseek_vl2, tiny_grids
+from support import small_models
 from support.build import planned_jobs, snakemake
 
 pytestmark = pytest.mark.slow
@@ -28,28 +27,25 @@ results: {{replace: [models/tiny]}}
 OF_DOCUMENTS = {"make_samples", "render_pages", "label_pages"}
 
 
-def glm_ocr() -> Path:
-    return tiny_grids.folder("glm_ocr")
-
-
 @pytest.mark.parametrize(
-    ("base", "mode", "form"),
+    ("kind", "mode", "form"),
     [
-        (tiny_deepseek_ocr.folder, "tiny", "deepseek_vl_v2"),
-        (tiny_deepseek_vl2.folder, "auto", "deepseek_vl_v2"),
-        (glm_ocr, "auto", "glm_ocr"),
+        ("deepseek_ocr", "tiny", "deepseek_vl_v2"),
+        ("deepseek_vl2", "auto", "deepseek_vl_v2"),
+        ("glm_ocr", "auto", "glm_ocr"),
+        ("paddleocr_vl", "auto", "paddleocr_vl"),
+        ("qwen3_vl", "auto", "qwen3_vl"),
     ],
-    ids=["deepseek_ocr", "deepseek_vl2", "glm_ocr"],
 )
 def test_a_folder_of_another_family_is_built_up_to_the_report_and_the_audit(
-    base: Callable[[], Path], mode: str, form: str, small_build: Path, tmp_path: Path
+    kind: str, mode: str, form: str, small_build: Path, tmp_path: Path
 ) -> None:
     build = tmp_path / "build"
     shutil.copytree(small_build, build, symlinks=True)
     before = (build / "models" / "adapter" / "adapter_model.safetensors").read_bytes()
 
     def choose(layout: str) -> None:
-        text = SIBLING.format(base=base(), mode=mode, layout=layout)
+        text = SIBLING.format(base=small_models.FOLDERS[kind](), mode=mode, layout=layout)
         (build / "mine.yaml").write_text(text, encoding="utf-8")
 
     def merged_form() -> str:
@@ -80,7 +76,7 @@ def test_a_folder_of_another_family_is_built_up_to_the_report_and_the_audit(
     card = (build / "models" / "merged" / "README.md").read_text(encoding="utf-8")
     assert ("alone has no class" in card) == (form == "deepseek_vl_v2")
 
-    if base is tiny_deepseek_vl2.folder:  # that the layout concerns merging alone is the same for all
+    if kind == "deepseek_vl2":  # that the layout concerns merging alone is the same for all
         choose("transformers")
         assert planned_jobs(snakemake(build, "merged", "--dry-run")) == {"merge_adapter", "write_merged_card"}
         snakemake(build, "merged")

@@ -7,6 +7,7 @@ from typing import Any
 
 from scribetune.audit.history import Commit, Entry, Unreadable
 from scribetune.audit.lineage_reader import SPLITS, Lineage
+from scribetune.core.errors import counted
 
 HEADLINE = ("cer_mean", "cer_median", "table_f1", "wer_mean", "bleu", "loop_rate")
 """Aggregates shown first, in this order; docs/metrics.md defines them."""
@@ -70,7 +71,7 @@ def in_words(value: Any) -> str:
     if isinstance(value, list) and 0 < len(value) <= _LISTED and not any(isinstance(one, list | dict) for one in value):
         return ", ".join(map(in_words, value))
     if isinstance(value, list | dict):
-        return f"{len(value)} entries"
+        return counted(len(value), "entry")
     return str(value)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scribetune.core import config, files, layout
+from scribetune.core.errors import counted
 from scribetune.documents.inputs import DocumentStatus
 from scribetune.record.receipts import Receipt
 from scribetune.record.steps import CONFIGURATION, merged
@@ -193,10 +194,10 @@ class _Writer:
         standards = ("https://w3id.org/ro/crate/1.1", "https://w3id.org/workflowhub/workflow-ro-crate/1.0")
         self.crate.metadata["conformsTo"] = [{"@id": standard} for standard in standards]
         documents, pages = len(lineage["documents"]), len(lineage["pages"])
-        root["name"] = f"scribetune build from {documents} documents"
+        root["name"] = f"scribetune build from {counted(documents, 'document')}"
         root["description"] = (
             f"A LoRA adapter and a merged model for document OCR, made by scribetune {lineage['scribetune']} from "
-            f"{pages} pages of {documents} documents, with what every step read and made. "
+            f"{counted(pages, 'page')} of {counted(documents, 'document')}, with what every step read and made. "
             "datePublished is a placeholder, since a build is not published and a clock time would make equal builds "
             "differ: set it when you publish the crate."
         )

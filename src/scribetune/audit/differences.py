@@ -9,7 +9,7 @@ from scribetune.audit import history, lineage_reader
 from scribetune.audit.answers import HEADLINE, in_words
 from scribetune.audit.lineage_reader import DocumentRow, Lineage, PageRow
 from scribetune.core.config import flatten
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.core.old_names import with_new_names
 
 _SHOWN_NAMES = 5
@@ -191,9 +191,8 @@ def _metrics(lineage: Lineage) -> dict[str, float]:
 def _listed(what: str, names: Sequence[str], noun: str) -> list[str]:
     if not names:
         return []
-    count = f"{len(names):,} {noun}{'' if len(names) == 1 else 's'}"
     more = f", and {len(names) - _SHOWN_NAMES:,} more" if len(names) > _SHOWN_NAMES else ""
-    return [f"{what.format(count)} ({', '.join(names[:_SHOWN_NAMES])}{more})"]
+    return [f"{what.format(counted(len(names), noun))} ({', '.join(names[:_SHOWN_NAMES])}{more})"]
 
 
 def _pairs(changes: Mapping[str, Change]) -> str:

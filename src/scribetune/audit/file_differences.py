@@ -7,6 +7,7 @@ from typing import Any
 
 from scribetune.audit import build_folder
 from scribetune.core import files
+from scribetune.core.errors import counted
 
 _MOST_KEYS = 3
 
@@ -43,10 +44,11 @@ def _tensors(was: Path, made: Path) -> str:
                 if apart > largest:
                     largest, where = apart, name
     if names != others:
-        return f"{len(names ^ others)} tensor(s) are in one of the two only: {', '.join(sorted(names ^ others)[:3])}"
+        apart = sorted(names ^ others)
+        return f"{counted(len(apart), 'tensor', 'is', 'are')} in one of the two only: {', '.join(apart[:3])}"
     if not changed:
-        return f"all {len(names)} tensors are equal; the files differ in their header"
-    return f"{changed} of {len(names)} tensors; largest absolute difference {largest:.3g} (in {where})"
+        return f"no difference in {counted(len(names), 'tensor')}; the files differ in their header"
+    return f"{changed} of {counted(len(names), 'tensor')}; largest absolute difference {largest:.3g} (in {where})"
 
 
 def _records(was: Path, made: Path) -> str:
@@ -57,7 +59,7 @@ def _records(was: Path, made: Path) -> str:
     before, after = by_id(was), by_id(made)
     names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
     if not names:
-        return f"the same {len(before)} pages in another order or notation"
+        return f"the same {counted(len(before), 'page')} in another order or notation"
     first = names[0]
     fields = sorted(
         key

@@ -20,7 +20,7 @@ from scribetune.audit.file_differences import describe
 from scribetune.audit.lineage_reader import Lineage
 from scribetune.core import files, layout
 from scribetune.core.config import Benchmark, Evaluation
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.documents import withdrawals
 from scribetune.evaluation.public import listing
 from scribetune.record import provenance, remembered
@@ -271,11 +271,13 @@ def _keep_recorded(source: Path, target: Path, lineage: Lineage | None, found: _
             else:
                 lacking.append(relative)
     found.notes.append(
-        f"{source} is not what it was at that revision: the {len(wanted) - len(lacking)} documents that its splits "
-        "name were taken, those that it refused were not (reports/documents.csv differs by them)"
+        f"{source} is not what it was at that revision: what its splits name was taken, "
+        f"{counted(len(wanted) - len(lacking), 'document')}, what it refused was not (reports/documents.csv differs)"
     )
     if lacking:
-        found.notes.append(f"{len(lacking)} documents are not here any more: {', '.join(lacking[:_MOST_KEYS])}")
+        found.notes.append(
+            f"{counted(len(lacking), 'document', 'is', 'are')} not here any more: {', '.join(lacking[:_MOST_KEYS])}"
+        )
 
 
 def _take_base_model(folder: Path, place: Path, lineage: Lineage | None) -> None:

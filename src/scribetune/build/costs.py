@@ -15,6 +15,7 @@ from scribetune.build import rates
 from scribetune.build.rates import Device, Rate
 from scribetune.core import csv_files, layout
 from scribetune.core.config import Config
+from scribetune.core.errors import counted
 from scribetune.core.isolation import Task, Workers
 from scribetune.record import provenance, remembered
 
@@ -155,7 +156,7 @@ def on_paper(pages: int, config: Config, device: Device, *, pages_per_document: 
     is_embedded = config.base_model.name == "models/tiny"
     model_gb = 0.02 if is_embedded and device == "cpu" else _FULL_SIZE_GB
     stages = tuple(_stage(each, {}, device, config, model_gb=model_gb) for each in work)
-    assumed = f"{documents:,} documents of {pages_per_document:g} pages, {_ACCEPTED:.0%} of the pages accepted"
+    assumed = f"{counted(documents, 'document')} of {pages_per_document:g} pages, {_ACCEPTED:.0%} of the pages accepted"
     return Forecast(stages, device, (assumed, *_doubts(stages, device, is_embedded=is_embedded)))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from scribetune.audit import build_folder
 from scribetune.build import config_files
 from scribetune.core import config, layout
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.core.package import REPOSITORY
 from scribetune.core.yaml_files import read_values
 from scribetune.documents.inputs import shown_path
@@ -365,7 +365,9 @@ def _stage(work: _Commit, records: Sequence[str], *, really: bool) -> None:
     if not paths:
         return
     if not really:
-        work.lines.append(f"not staged for git: {', '.join(paths)} ({files} files): scribetune commit stages them")
+        work.lines.append(
+            f"not staged for git: {', '.join(paths)} ({counted(files, 'file')}): scribetune commit stages them"
+        )
         return
     ours.write_text("scribetune commit\n", encoding="utf-8")
 
@@ -390,7 +392,7 @@ def _stage(work: _Commit, records: Sequence[str], *, really: bool) -> None:
         _remove_left_over(lock, ours, copy)
     # First: it is git's index of the user, and nothing else is done to what is theirs.
     back = f"git restore --staged {' '.join(paths)} takes them out again"
-    work.lines.insert(0, f"staged for git: {', '.join(paths)} ({files} files; {back})")
+    work.lines.insert(0, f"staged for git: {', '.join(paths)} ({counted(files, 'file')}; {back})")
 
 
 def _remove_left_over(lock: Path, ours: Path, copy: Path) -> None:

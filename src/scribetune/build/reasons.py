@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from scribetune.build import consent, passwords
 from scribetune.core import config as configuration
 from scribetune.core import package
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.core.file_hashes import FileHashes
 from scribetune.record import code, provenance, receipts, remembered
 from scribetune.record.receipts import Receipt
@@ -66,7 +66,7 @@ class Explanation:
                 *notes,
                 f"Nothing would run for {asked}: files, keys, code and libraries are those of the last build.",
             ]
-        lines = [*notes, f"{len(self.jobs)} job{'s' if len(self.jobs) > 1 else ''} would run for {asked}."]
+        lines = [*notes, f"{counted(len(self.jobs), 'job')} would run for {asked}."]
         for causes, names in _grouped(self.jobs):
             lines += ["", _listed(names)]
             lines += [f"  {cause.kind:<8} {cause.name}: {cause.change}" for cause in causes[:_MOST_SHOWN]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core import csv_files, files, layout
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.dataset import unlabelled
 from scribetune.documents.inputs import outcome
 from scribetune.evaluation import gate
@@ -56,9 +56,9 @@ def _documents(rows: list[dict[str, str]]) -> list[str]:
         for part in filter(None, row["reasons"].split("; ")):
             reason, _, count = part.rpartition(" ")
             reasons[reason] += int(count)
-    for counted, of_what in ((unused, "documents"), (reasons, "pages")):
-        if counted:
-            shown = ", ".join(f"{name} {count}" for name, count in counted.most_common())
+    for numbers, of_what in ((unused, "documents"), (reasons, "pages")):
+        if numbers:
+            shown = ", ".join(f"{name} {count}" for name, count in numbers.most_common())
             lines.append(f"           refused {of_what}: {shown} (reports/documents.csv says which)")
     if sum(reasons[reason] for reason in unlabelled.READABLE) > accepted:
         lines.append(f"advice     {unlabelled.advice(reasons)}")
@@ -91,7 +91,8 @@ def _splits(folder: Path) -> list[str]:
         escaped += sum(_ESCAPED in line for line in lines)
     told = ["splits     " + ", ".join(f"{name} {count}" for name, count in counts.items()) + " pages"]
     if escaped:
-        told.append(f"           {escaped} pages hold <image> as text, written as &lt;image> (docs/training.md)")
+        hold = counted(escaped, "page", "holds", "hold")
+        told.append(f"           {hold} <image> as text, written as &lt;image> (docs/training.md)")
     return told
 
 

@@ -9,7 +9,7 @@ import typer
 
 from scribetune.cli.messages import errors_in_words, shown
 from scribetune.cli.options import AsJson, Folder
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 
 if TYPE_CHECKING:
     from scribetune.audit.purge import Purge
@@ -166,28 +166,31 @@ def _reproduction_text(result: "Reproduction") -> str:
         lines.append(f"Kept: {result.kept} (git worktree remove --force {result.kept} removes it)")
     count = sum(result.same.values())
     name = f"{result.revision} ({result.commit[:12]})"
-    verdict = f"{name} was reproduced: all {count} files are identical"
+    verdict = f"{name} was reproduced: {counted(count, 'file')}, no difference"
     if not result.identical:
-        verdict = (
-            f"{name} was not reproduced: {len(result.differences)} of {count + len(result.differences)} files differ"
-        )
+        different_of = f"{len(result.differences)} of {counted(count + len(result.differences), 'file')}"
+        verdict = f"{name} was not reproduced: differences in {different_of}"
     return "\n".join([*lines, verdict, ""])
 
 
 def _purge_text(chosen: "Purge") -> str:
     lines = [f"  {shown(str(path))}" for path in chosen.paths]
     if chosen.objects:
-        lines.append(f"  {len(chosen.objects)} objects in DVC's cache that nothing else refers to")
+        lines.append(f"  {counted(len(chosen.objects), 'object')} in DVC's cache that nothing else refers to")
     return "\n".join(["To be removed from this machine:", *lines, ""])
 
 
 def _forgotten_text(done: dict[str, Any]) -> str:
     names = ", ".join(shown(row["path"] or row["sha256"]) for row in done["documents"])
     already = " (it was already)" if done["already_withdrawn"] else ""
-    lines = [f"Withdrawn{already}: {names}; {done['labels']} page label(s) are refused in any document"]
+    lines = [
+        f"Withdrawn{already}: {names}; {counted(done['labels'], 'page label', 'is', 'are')} refused in any document"
+    ]
     if done["refused_elsewhere"]:
         first = ", ".join(done["refused_elsewhere"][:_MOST_ROWS])
-        lines.append(f"{len(done['refused_elsewhere'])} page(s) of other documents have the same text: {first}")
+        lines.append(
+            f"The same text is on {counted(len(done['refused_elsewhere']), 'page')} of other documents: {first}"
+        )
     lines.append(
         "It touched:" if done["touched"] else "No adapter or report in the history that can be read touched it"
     )

@@ -135,7 +135,5 @@ def page_reader(
     family, prompt = families.asked_of(
         loaded.base_model, loaded.task.prompt, [build, package.REPOSITORY], loaded.task.term
     )
-    # The server puts the image's placeholder there itself.
-    text = prompt.removeprefix("<image>").removeprefix("\n")
     unguarded = unguarded_tokens(Path(folder if not model else build / layout.MERGED), family.guard_exempt_tokens)
-    return EndpointReader(endpoint, model, Asked(text, loaded.generate, unguarded), concurrency)
+    return EndpointReader(endpoint, model, Asked(families.beside_page(prompt), loaded.generate, unguarded), concurrency)

@@ -10,7 +10,7 @@ import typer
 
 from scribetune.cli.messages import errors_in_words, shown
 from scribetune.cli.options import AsJson, Folder
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,7 +137,7 @@ def touched_by(
         if found.touches:
             _show_touches(console, found.touches)
             count = len(found.learned_by)
-            learned = f"{count} adapter{'' if count == 1 else 's'}" if count else "No adapter"
+            learned = counted(count, "adapter") if count else "No adapter"
             _line(console, f"{learned} learned from it.")
         elif found.refused:
             _line(console, f"{target} went into nothing. reports/documents.csv says {found.refused}")
@@ -238,7 +238,10 @@ def _show_whence(answer: "Answer") -> None:
     base = lineage.base_model
     training = lineage.training
     facts += [
-        ("base model", f"{base.name}, revision {base.revision or 'none (local files)'}, {len(base.files)} files"),
+        (
+            "base model",
+            f"{base.name}, revision {base.revision or 'none (local files)'}, {counted(len(base.files), 'file')}",
+        ),
         ("training", ", ".join(f"{key} {in_words(training[key])}" for key in _TRAINING if key in training)),
         ("labels", _counts(answers.label_sources(lineage))),
         ("reviewers", _counts(answers.reviewers(lineage)) or "none named"),
@@ -270,7 +273,8 @@ def _show_whence(answer: "Answer") -> None:
     )  # fmt: skip
     if len(lineage.documents) > _MOST_ROWS:
         _line(
-            console, f"… and {len(lineage.documents) - _MOST_ROWS:,} more documents; --json lists all, and every page"
+            console,
+            f"… and {counted(len(lineage.documents) - _MOST_ROWS, 'more document')}; --json lists all, and every page",
         )
     settings = [
         (f"{section}.{key}", in_words(value))
@@ -330,8 +334,7 @@ def _show_missing(console: "Console", missing: "Sequence[Unreadable]", limits: S
         _line(console, limit)
     if not missing:
         return
-    lineages = "1 recorded lineage" if len(missing) == 1 else f"{len(missing):,} recorded lineages"
-    _line(console, f"This answer is not complete: {lineages} could not be read.")
+    _line(console, f"This answer is not complete: {counted(len(missing), 'recorded lineage')} could not be read.")
     for item in missing:
         where = ", ".join(commit.short for commit in item.commits) or "working tree"
         _line(console, f"  {where}: {item.reason}. What to do: {item.todo}")

@@ -9,7 +9,7 @@ import typer
 
 from scribetune.cli.messages import errors_in_words, shown
 from scribetune.cli.options import ConfigFiles, Folder, called_again
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 
 
 def review(
@@ -68,7 +68,9 @@ def review(
         token = server.token_of(session.folder)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/?token={token}{place}"
         queue = session.queue()
-        sys.stdout.write(f"{queue['left']} pages to look at ({queue['name']}). Open, on this machine:\n  {address}\n")
+        sys.stdout.write(
+            f"{counted(queue['left'], 'page')} to look at ({queue['name']}). Open, on this machine:\n  {address}\n"
+        )
         again = remembered.command(folder, build=called_again(folder, config_files, None))
         sys.stdout.write(f"Stop with Ctrl-C. What takes the decisions up: {shown(again)}\n")
         sys.stdout.flush()
@@ -77,7 +79,7 @@ def review(
 
             webbrowser.open(address)
         server.serve(session, listener, token, language.chosen(settings.report.language, session.labels()))
-        sys.stdout.write(f"Stopped. {session.queue()['left']} pages left in this queue.\n")
+        sys.stdout.write(f"Stopped. {counted(session.queue()['left'], 'page')} left in this queue.\n")
 
 
 def _orders(spot_check: int | None, worst: int | None, by_gain: bool, unlabelled: bool) -> dict[str, bool]:

@@ -8,6 +8,7 @@ import typer
 
 from scribetune.cli.messages import errors_in_words, shown
 from scribetune.cli.options import ConfigFiles, Folder, called_again
+from scribetune.core.errors import counted
 
 
 def teach(
@@ -38,13 +39,13 @@ def teach(
         settings = config.load(remembered.values(folder, config_files or ()))
         done = teacher.teach(settings, model, tuple(reasons or teacher.READABLE), limit, folder)
         sys.stdout.write(
-            f"{done.written} labels written, {done.by_people} pages labelled by people left as they are, "
-            f"{done.unfinished} unfinished answers and {done.empty} empty ones without a label\n"
+            f"{counted(done.written, 'label')} written, {counted(done.by_people, 'page')} labelled by people left, "
+            f"{counted(done.unfinished, 'unfinished answer')} and {counted(done.empty, 'empty one')} without a label\n"
         )
         if done.lines:
             sys.stdout.write(
-                f"{done.agreed} of {done.lines} lines are read alike by both readers; {done.below} pages are below "
-                f"selection.min_agreement ({settings.selection.min_agreement:g}) and wait for you: scribetune review\n"
+                f"Both readers agree on {done.agreed} of {counted(done.lines, 'line')}; below selection.min_agreement "
+                f"({settings.selection.min_agreement:g}): {counted(done.below, 'page')}, for you (scribetune review)\n"
             )
         if done.written:
             again = remembered.command(folder, build=called_again(folder, config_files, None))

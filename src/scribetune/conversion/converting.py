@@ -19,7 +19,7 @@ from scribetune.conversion.readers import PageReader, Reading
 from scribetune.core import files, progress
 from scribetune.core.config import Config
 from scribetune.core.disk_space import require_some
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.documents.inputs import Document, DocumentStatus
 from scribetune.documents.rendering import DocumentRow, PageStatus, RenderSettings
 from scribetune.text import grounding
@@ -314,8 +314,8 @@ def summary(done: Conversion, output: Path) -> str:
     rate = f", {done.read / done.seconds:.2f} pages/s" if done.read and done.seconds else ""
     before = f", {done.read_before} were read before" if done.read_before else ""
     lines = [
-        f"{done.documents} documents in {output}: {counts}",
-        f"{done.read} pages read in {progress.words(done.seconds)}{rate}{before}",
+        f"{counted(done.documents, 'document')} in {output}: {counts}",
+        f"{counted(done.read, 'page')} read in {progress.words(done.seconds)}{rate}{before}",
         f"A row for each page: {output / MANIFEST}",
     ]
     for title, rows in (("To be looked at", done.flagged), ("Without a text", done.unread)):

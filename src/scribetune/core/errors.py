@@ -1,4 +1,4 @@
-"""The exceptions that a user can do something about: shown as a message, never as a traceback."""
+"""The exceptions that a user can do something about: shown as a message, never as a traceback; counts in words."""
 
 
 class UserError(Exception):
@@ -23,3 +23,11 @@ class UserError(Exception):
 
 class DiskFullError(UserError):
     """There is no room for what is to be written: never the fault of the document or page in hand."""
+
+
+def counted(number: int, noun: str, one: str = "", several: str = "") -> str:
+    """Return a number with its noun, and its verb if one is given: "1 tensor", "2,345 entries", "1 line is"."""
+    if number != 1:
+        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    verb = one if number == 1 else several
+    return f"{number:,} {noun} {verb}".rstrip()

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from scribetune.core import files, progress
 from scribetune.core.config_documents import COPIES, Stored, stored
 from scribetune.core.disk_space import FULL, full_disk
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.documents.inputs import is_document
 from scribetune.record import running
 
@@ -225,7 +225,7 @@ def _refuse_what_no_file_can_be(names: Iterable[str], place: Stored) -> None:
             bad.append(name)
     if bad:
         raise UserError(
-            f"{len(bad)} object(s) in {place.url} have names that no file can have",
+            f"{place.url} has {counted(len(bad), 'object')} of a name that no file can have",
             value=", ".join(bad[:_MOST_NAMED]),
             accepted="parts between slashes that are not empty, . or .., have at most 255 bytes, and are not the name "
             "of another object",

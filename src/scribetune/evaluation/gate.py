@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core.config import Gate
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.record.remembered import COMMAND
 
 _ROUNDING = 1e-9
@@ -140,7 +140,8 @@ def _cer(metrics: Mapping[str, Mapping[str, Any]], limits: Gate) -> Check:
     limit = limits.min_cer_gain
     if base is None or tuned is None or low is None or high is None:
         return Check("cer", False, base, tuned, limit, "CER was not measured on both models")
-    found = f"Mean CER went from {base:.4f} to {tuned:.4f} (gain {low:.4f} to {high:.4f}, 95 % interval, {pages} pages)"
+    interval = f"{low:.4f} to {high:.4f}, 95 % interval, {counted(pages, 'page')}"
+    found = f"Mean CER went from {base:.4f} to {tuned:.4f} (gain {interval})"
     if pages < limits.min_pages:
         few = f"{found}: too few pages to tell (gate.min_pages {limits.min_pages})"
         return Check("cer", False, base, tuned, limit, few)

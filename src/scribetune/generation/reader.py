@@ -12,7 +12,7 @@ import torch
 
 from scribetune.core import progress
 from scribetune.core.config import Config, Generate
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.core.files import sha256_file
 from scribetune.generation.capacity import Rows, choose_rows, out_of_memory
 from scribetune.generation.decoding import Decoder, StepMode
@@ -77,7 +77,8 @@ class Tally:
     def __str__(self) -> str:
         seconds = max(self.seconds, 1e-9)
         return (
-            f"{self.pages} pages, {self.tokens} tokens in {self.seconds:.1f} s: {self.pages / seconds:.2f} pages/s, "
+            f"{counted(self.pages, 'page')}, {counted(self.tokens, 'token')} in {self.seconds:.1f} s: "
+            f"{self.pages / seconds:.2f} pages/s, "
             f"{self.tokens / seconds:.0f} tokens/s, {self.steps} steps, up to {self.rows} pages at once, "
             f"{self.tokens / max(1, self.row_steps):.0%} of the computed tokens used"
         )

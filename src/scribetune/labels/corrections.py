@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core import files, layout, user_text
+from scribetune.core.errors import counted
 from scribetune.labels import agreement
 from scribetune.labels.rows import LabelRow, row_of
 from scribetune.text import markdown
@@ -95,7 +96,7 @@ def _in_words(unsure: str) -> str:
     lines = json.loads(unsure) if unsure else []
     first = ", ".join(f"“{line['label']}” or “{line['image']}” at {line['place']}" for line in lines[:3])
     more = f", and {len(lines) - 3} more" if len(lines) > 3 else ""
-    return f"two readers do not agree on {len(lines)} lines: {first}{more}" if lines else ""
+    return f"two readers do not agree on {counted(len(lines), 'line')}: {first}{more}" if lines else ""
 
 
 def write_changed(path: Path, text: str) -> None:

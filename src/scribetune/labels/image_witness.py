@@ -20,6 +20,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from scribetune.core.errors import counted
 from scribetune.documents import drawn_page, page_images
 from scribetune.documents.text_layer_checks import is_seen
 from scribetune.labels import image_models, image_reading
@@ -385,8 +386,7 @@ def _lost(read: _PageReading, pictures: Sequence[Box] = ()) -> list[Disagreement
         return []
     shown = ", ".join(f"“{one.image}” at {_place(one.box)}" for one in lost[:3])
     share = len(lost) / (len(lost) + max(1, len(read.words) / 10))
-    many = "1 line is" if len(lost) == 1 else f"{len(lost)} lines are"
-    what = f"{many} seen where the text layer has no words: {shown}"
+    what = f"{counted(len(lost), 'line', 'is', 'are')} seen where the text layer has no words: {shown}"
     return [Disagreement("lost", what, round(1 - share, 6), tuple(lost))]
 
 

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import torch
 
 from scribetune.core.disk_space import FULL, free_bytes
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.core.files import write_json
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -146,7 +146,7 @@ class ShardWriter:
             UserError: The disk is full, or writing failed.
         """
         if self._waiting:
-            raise ValueError(f"{len(self._waiting)} tensors were never written, {self._waiting[-1][1].key} first")
+            raise ValueError(f"{counted(len(self._waiting), 'tensor')} never written, {self._waiting[-1][1].key} first")
         with file_errors_explained(self._folder / self._name):
             self._finish_shard()
             if len(self._shards) > 1:
@@ -243,7 +243,7 @@ def _files(folder: Path) -> tuple[Path, ...]:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise UserError(
-            f"{len(missing)} of the {len(names)} files that {index} names are missing",
+            f"{index} names {counted(len(names), 'file')}, of which {len(missing)} cannot be found",
             value=missing[0],
             accepted="every file of the index",
             todo="fetch the model again, as one whole folder",

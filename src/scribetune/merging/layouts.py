@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.merging.checkpoint import Checkpoint, Outline
 from scribetune.models.families.interface import LayoutName
 
@@ -128,8 +128,9 @@ class ModelFiles:
         self._group_of = {one.key: group for group in self.groups for one in group.natives}
         missing = sorted(set(layouts.shapes) - set(self.natives) - set(layouts.tied))
         if missing:
+            due = counted(len(layouts.shapes), "tensor")
             raise UserError(
-                f"The model in {checkpoint.folder} lacks {len(missing)} of its {len(layouts.shapes)} tensors",
+                f"The model in {checkpoint.folder} lacks {len(missing)} of its {due}",
                 value=missing[0],
                 accepted="weights and config.json of the same model",
                 todo="fetch the model again, as one whole folder",
@@ -140,8 +141,9 @@ class ModelFiles:
             if name in self.natives and shape != self.natives[name].shape
         ]
         if reshaped:
+            many = counted(len(reshaped), "tensor")
             raise UserError(
-                f"{len(reshaped)} tensors of {checkpoint.folder} have other shapes than its config.json calls for",
+                f"{checkpoint.folder} has {many} of another shape than its config.json calls for",
                 value=f"{reshaped[0][0]}: {reshaped[0][2]} instead of {reshaped[0][1]}",
                 accepted="weights and config.json of the same model",
                 todo="fetch the model again, as one whole folder",

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from PIL import Image, ImageDraw
 
+from scribetune.core.errors import counted
 from scribetune.merging import deltas, streaming
 from scribetune.merging.checkpoint import as_bytes, dtype_name
 from scribetune.merging.deltas import Adapter, Change
@@ -132,7 +133,9 @@ def _compare_names(base: ModelFiles, merged: ModelFiles, dtype: torch.dtype | No
     }
     for what, keys in differences.items():
         if keys:
-            raise MergeError(f"{len(keys)} tensors of the merged model are {what}, compared with the base's: {keys[0]}")
+            raise MergeError(
+                f"{counted(len(keys), 'tensor')} of the merged model {what}, compared with the base's: {keys[0]}"
+            )
     unknown = sorted(set(base.natives) - set(base.layouts.shapes))
     return {**differences, "unknown_to_the_model": unknown, "tied": sorted(base.layouts.tied)}
 

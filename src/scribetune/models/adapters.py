@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as save_tensors
 
 from scribetune.core.config import Train
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.core.files import sha256_bytes, sha256_file, write_bytes, write_json
 from scribetune.models.families import Family, expected_trainable
 
@@ -163,15 +163,17 @@ def check_arrived(model: Any, path: Path) -> None:
     if set(stored) != set(held):
         missing, extra = sorted(set(stored) - set(held)), sorted(set(held) - set(stored))
         raise AdapterError(
-            f"{path}: {len(missing)} of {len(stored)} tensors did not arrive in the model ({missing[:3]}), and "
-            f"{len(extra)} of the model's are not in the file ({extra[:3]}). This version of peft does not load this "
-            f"architecture's adapters; install the version that the environment pins."
+            f"{path}: {len(missing)} of {counted(len(stored), 'tensor')} did not arrive in the model ({missing[:3]}), "
+            f"and {len(extra)} of the model's are not in the file ({extra[:3]}). This version of peft does not load "
+            f"this architecture's adapters; install the version that the environment pins."
         )
     changed = [
         name for name in sorted(stored) if not torch.equal(stored[name], held[name].to(stored[name].dtype).cpu())
     ]
     if changed:
-        raise AdapterError(f"{path}: {len(changed)} of {len(stored)} tensors arrived with other values ({changed[:3]})")
+        raise AdapterError(
+            f"{path}: {len(changed)} of {counted(len(stored), 'tensor')} arrived with other values ({changed[:3]})"
+        )
 
 
 def tensors(model: Any) -> dict[str, torch.Tensor]:
@@ -196,7 +198,7 @@ def put(model: Any, stored: Mapping[str, torch.Tensor]) -> None:
     """
     held = tensors(model)
     if set(held) != set(stored):
-        raise AdapterError(f"{len(set(held) ^ set(stored))} tensors of a checkpoint are not those of the model")
+        raise AdapterError(f"a checkpoint and the model differ by {counted(len(set(held) ^ set(stored)), 'tensor')}")
     with torch.no_grad():
         for name, tensor in held.items():
             tensor.copy_(stored[name])

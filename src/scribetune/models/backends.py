@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 
 from scribetune.core.config import Train
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.models import adapters, lora_layers
 from scribetune.models.families import Family
 
@@ -53,7 +53,7 @@ def place(precision: str, cpu_threads: int) -> Placement:
     torch.set_num_threads(cpu_threads)
     cuda = torch.cuda.is_available()
     device = "cuda" if cuda else "cpu"
-    where = torch.cuda.get_device_name() if cuda else f"the CPU, {cpu_threads} thread{'s' if cpu_threads > 1 else ''}"
+    where = torch.cuda.get_device_name() if cuda else f"the CPU, {counted(cpu_threads, 'thread')}"
     if precision != "auto":
         return Placement(device, getattr(torch, precision), f"{precision} as configured, on {where}")
     if cuda and torch.cuda.is_bf16_supported():

@@ -18,6 +18,7 @@ import jinja2
 from scribetune.conversion.endpoint import unguarded_tokens
 from scribetune.core import csv_files, files
 from scribetune.core.config import flatten
+from scribetune.core.errors import counted
 from scribetune.core.package import package_file
 from scribetune.evaluation import gate
 from scribetune.models import families
@@ -297,13 +298,14 @@ def _eval_results(sources: CardSources) -> list[Any]:
     """Return the model-index: the tuned model's scores, and the base's on the same pages, named as such."""
     from huggingface_hub import EvalResult
 
-    documents, pages = (counts["test"] for counts in _counts(sources.lineage))
+    numbers = (counts["test"] for counts in _counts(sources.lineage))
+    documents, pages = map(counted, numbers, ("document", "page"))
     return [
         EvalResult(
             task_type=PIPELINE_TAG,
             task_name="Document OCR",
             dataset_type="custom",
-            dataset_name=f"Test split of the adapter's own collection ({documents} documents, {pages} pages)",
+            dataset_name=f"Test split of the adapter's own collection ({documents}, {pages})",
             dataset_split="test",
             dataset_revision=sources.splits["test"],
             metric_type=_INDEXED[measure.key],

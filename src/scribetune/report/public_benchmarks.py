@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scribetune.core.errors import counted
 from scribetune.core.package import package_file
 from scribetune.report.data import Pair
 from scribetune.report.tables import verdict
@@ -132,14 +133,14 @@ def column_notes(columns: Sequence[Mapping[str, Any]]) -> list[Note]:
 def notes(scores: Mapping[str, Any]) -> list[Note]:
     """Say what was scored, what could not be, and whether the adapter may have learned from it."""
     counts, unread, refused, leakage = (scores[key] for key in ("pages", "unread", "refused", "leakage"))
-    found = [Note(f"Scored: {counts['scored']} of {_plural(counts['in_truth'], 'page')} of the set.")]
+    found = [Note(f"Scored: {counts['scored']} of {counted(counts['in_truth'], 'page')} of the set.")]
     if counts["chosen"] < counts["in_truth"]:
         found.append(Note(f"The benchmark's max_pages chose {counts['chosen']} pages; the others were not read."))
     if unread["count"]:
-        lost, named = _plural(unread["count"], "page"), _names(unread, "{page} ({status}: {why})")
+        lost, named = counted(unread["count"], "page"), _names(unread, "{page} ({status}: {why})")
         found.append(Note(f"Not scored, and in no mean: {lost} whose image cannot be had: {named}", True))
     if refused["count"]:
-        lost, named = _plural(refused["count"], "record"), _names(refused, "{record}: {why}")
+        lost, named = counted(refused["count"], "record"), _names(refused, "{record}: {why}")
         found.append(Note(f"Left out: {lost} of truth that cannot be used: {named}", True))
     if any(scores["cut"].values()):
         cut = ", ".join(f"{count} of the {model} model" for model, count in scores["cut"].items())
@@ -147,16 +148,16 @@ def notes(scores: Mapping[str, Any]) -> list[Note]:
     found.append(_leakage(leakage))
     same = leakage["same_images"]
     if same["count"]:
-        count, named = _plural(same["count"], "page"), _names(same, "{page} ({learned})")
+        count, named = counted(same["count"], "page"), _names(same, "{page} ({learned})")
         found.append(Note(f"{count} with the very image of a page learned from: {named}", True))
     if leakage["unchecked"]:
-        count = _plural(leakage["unchecked"], "page")
+        count = counted(leakage["unchecked"], "page")
         found.append(Note(f"{count} without any text to compare with pages learned from."))
     return found
 
 
 def _leakage(leakage: Mapping[str, Any]) -> Note:
-    near, learned = leakage["near_duplicates"], _plural(leakage["learned"], "page")
+    near, learned = leakage["near_duplicates"], counted(leakage["learned"], "page")
     where = f"the {learned} that the adapter learned from (training and validation)"
     if not near["count"]:
         return Note(f"None of the {leakage['checked']} pages compared by text is a near-duplicate of one of {where}.")
@@ -173,7 +174,3 @@ def _names(found: Mapping[str, Any], form: str) -> str:
     named = [form.format_map(row) for row in found["first"][:_NAMED]]
     more = f"; and {found['count'] - len(named)} more (scores.json)" if found["count"] > _NAMED else ""
     return "; ".join(named) + more
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

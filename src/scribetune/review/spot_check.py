@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core import files
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.review.decisions import Review, Verdict
 from scribetune.review.page_views import ReviewPage
 
@@ -236,10 +236,10 @@ def checks(paths: Iterable[Path]) -> list[Check]:
 def sentence(found: Result) -> str:
     """Return what was found, in words; at least one page must have been judged."""
     rest = found.pages - found.reviewed
-    unfinished = f" {rest} page{'' if rest == 1 else 's'} of the sample not judged yet." if rest else ""
+    unfinished = f" {counted(rest, 'page')} of the sample not judged yet." if rest else ""
     rate, low, high = (100 * share for share in (found.errors / found.reviewed, found.low, found.high))
     return (
-        f"{found.name}: {found.reviewed} page{'' if found.reviewed == 1 else 's'} judged by people, "
+        f"{found.name}: {counted(found.reviewed, 'page')} judged by people, "
         f"{found.errors} with errors: {rate:.1f} % (95 % Wilson interval {low:.1f} to {high:.1f} %) of "
         f"{found.frame} labels in use when the sample was drawn.{unfinished}"
     )

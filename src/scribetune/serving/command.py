@@ -127,9 +127,7 @@ def service(
     options += ["--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"]
     options += ["--limit-mm-per-prompt", _json({"image": 1}), "--allowed-media-domains", _NO_HOST]
     if family.reads_plain_prompts or any(family.turn):
-        prompt = (
-            families.prompt_of(family, config.task.prompt, config.task.term).removeprefix("<image>").removeprefix("\n")
-        )
+        prompt = families.beside_page(families.prompt_of(family, config.task.prompt, config.task.term))
         options += ["--chat-template", str(_PROMPT_TEMPLATE), "--chat-template-content-format", "openai"]
         options += ["--default-chat-template-kwargs", _json({"prompt": prompt, **_around(family)})]
     if generate.ngram_guard:
@@ -143,7 +141,8 @@ def service(
         options += ["--lora-target-modules", *adapter.modules] if adapter.modules else []
     variables = dict(_VARIABLES)
     if environment.device == "cpu":
-        options.append("--enforce-eager")
+        # Memory for keys and values is given: encoding the largest page there may be would take minutes for nothing.
+        options += ["--enforce-eager", "--skip-mm-profiling"]
         variables["VLLM_CPU_KVCACHE_SPACE"] = os.environ.get("VLLM_CPU_KVCACHE_SPACE", _CPU_CACHE_GB)
     return Service((str(environment.python), "-m", _SERVER, *options, *more), host, port, name, variables)
 

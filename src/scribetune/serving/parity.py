@@ -57,7 +57,7 @@ def measure(config: Config, model: Path, environment: Environment, records: Path
             accepted="the predictions of one build", todo="run the build, then the target parity again",
         )  # fmt: skip
     family = families.family_of(model)
-    prompt = families.prompt_of(family, config.task.prompt, config.task.term).removeprefix("<image>").removeprefix("\n")
+    prompt = families.beside_page(families.prompt_of(family, config.task.prompt, config.task.term))
     asked = Asked(prompt, config.generate, unguarded_tokens(model, family.guard_exempt_tokens))
     with engine.running(service, Path("logs") / "parity_server.log") as running:
         reader = EndpointReader(service.address, service.model, asked, config.parity.at_once)

@@ -138,7 +138,7 @@ def test_pdfs_added_changed_or_removed_since_are_told_and_the_recorded_ones_take
     assert "is not what it was at that revision" in result.notes[0]
     (build / "data/raw/renamed.pdf").unlink()
     notes = reproduce.reproduce(build, "HEAD").notes
-    assert "1 documents are not here any more: a.pdf" in notes
+    assert "1 document is not here any more: a.pdf" in notes
     assert (build / "data/raw/b.pdf").exists()
 
 

@@ -205,7 +205,7 @@ def test_an_empty_place_removes_nothing(storage: Storage) -> None:
 @pytest.mark.parametrize("name", ["../out.pdf", "a//b.pdf", "a/./b.pdf", "a.pdf/b.pdf", "x" * 256 + ".pdf"])
 def test_a_name_that_leads_out_of_the_folder_or_is_no_file_s_is_refused(storage: Storage, name: str) -> None:
     storage.objects[f"in/{name}"] = b"x"
-    with pytest.raises(UserError, match=r"1 object\(s\) .* have names that no file can have"):
+    with pytest.raises(UserError, match=r"has 1 object of a name that no file can have"):
         update()
     assert copies() == {}
     assert not Path("work/s3/bucket/out.pdf").exists()

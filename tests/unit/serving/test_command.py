@@ -50,7 +50,7 @@ def test_plain_requests_are_read_as_the_build_reads() -> None:
         "prompt": "<|grounding|>Convert the document to markdown. "
     }
     assert Path(value_of(service, "--chat-template")).is_file()
-    assert {"--no-enable-prefix-caching", "--enforce-eager"} <= set(service.arguments)
+    assert {"--no-enable-prefix-caching", "--enforce-eager", "--skip-mm-profiling"} <= set(service.arguments)
     assert value_of(service, "--allowed-media-domains") == "none.invalid"
     assert service.address == "http://127.0.0.1:8001/v1"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scribetune.core import files, isolation, layout
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 from scribetune.core.progress import bar
 from scribetune.documents import drawn_page, page_images, rendering
 from scribetune.documents.inputs import document_id
@@ -169,7 +169,7 @@ def _of_pdf(path: str, number: int, settings: ImageSettings) -> PreparedPage:
     if pdf is None:
         raise ValueError(f"{status}: {message}")
     if not 1 <= number <= pdf.page_count:
-        raise ValueError(f"it has {pdf.page_count} pages, and no page {number or '(no number)'}")
+        raise ValueError(f"it has {counted(pdf.page_count, 'page')}, and no page {number or '(no number)'}")
     page = pdf[number - 1]
     drawn = drawn_page.read(page.get_displaylist()).images
     page_images.check_pixels(((one.width_px, one.height_px) for one in drawn), settings.max_megapixels)

@@ -42,7 +42,15 @@ from scribetune.models.families.deepseek_ocr import DeepseekOcr
 from scribetune.models.families.deepseek_ocr2 import DeepseekOcr2
 from scribetune.models.families.deepseek_vl2 import DeepseekVl2
 from scribetune.models.families.glm_ocr import GlmOcr
-from scribetune.models.families.interface import TERM, Family, ImageTokenError, PageCost, Scope, expected_trainable
+from scribetune.models.families.interface import (
+    PLACEHOLDER,
+    TERM,
+    Family,
+    ImageTokenError,
+    PageCost,
+    Scope,
+    expected_trainable,
+)
 from scribetune.models.families.lighton_ocr import LightOnOcr
 from scribetune.models.families.paddleocr_vl import PaddleOcrVL
 from scribetune.models.families.qwen_vl import Qwen3VL, Qwen3VLMoe, Qwen25VL
@@ -55,6 +63,7 @@ __all__ = [
     "PageCost",
     "Scope",
     "base_model_files",
+    "beside_page",
     "expected_trainable",
     "family_of",
     "load_processor",
@@ -198,6 +207,11 @@ def prompt_of(family: Family, task: str, term: str = "") -> str:
             todo="set task.prompt",
         )
     return prompts[task].replace(TERM, term)
+
+
+def beside_page(prompt: str) -> str:
+    """Return what a prompt says beside the page: servers put the image's placeholder there themselves."""
+    return prompt.removeprefix(PLACEHOLDER).removeprefix("\n")
 
 
 def prompts_of(family: Family, task: Task) -> dict[str, str]:

@@ -17,9 +17,7 @@ from scribetune.models.families.modes import Mode, said_in
 from scribetune.models.families.native import native
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
 _CLIP = r".*vision_tower\.clip_encoder\.layers\.\d+\.(?:self_attn\.(?:qkv|out)_proj|mlp\.fc[12])"
@@ -135,7 +133,6 @@ class DeepseekOcr(DeepseekOcr2):
 
     def encode(self, processor: Any, images: "Sequence[Image]", prompt: str) -> EncodedPages:
         """Cut pages into views, and put a token for each row of features in the prompt's place for them."""
-        import numpy as np
         import torch
 
         views: Views = processor.views
@@ -147,19 +144,19 @@ class DeepseekOcr(DeepseekOcr2):
         for image in images:
             tokens = self.page_cost(processor, *image.size).tokens
             rows.append((tokenizer.bos_token_id, *before, *[processor.image_token_id] * tokens, *after))
-            whole.append(_planes(views.whole(image)))
-            cut = [_planes(tile) for tile in views.tiles(image)]
+            whole.append(views.whole(image))
+            cut = views.tiles(image)
             tiles += cut
             counts.append(len(cut))
             grids.append(views.grid(*image.size))
         pixels = {
-            "pixel_values": torch.from_numpy(np.stack(whole)),
+            "pixel_values": as_bytes(whole),
             "num_local_patches": torch.tensor(counts),
             _GRID: torch.tensor(grids),
             LEVELS: _levels().expand(1, 3, 256).contiguous(),
         }
         if tiles:
-            pixels["pixel_values_local"] = torch.from_numpy(np.stack(tiles))
+            pixels["pixel_values_local"] = as_bytes(tiles)
         return EncodedPages(tuple(rows), pixels)
 
     def text_tokens(self, processor: Any, prompt: str) -> int:
@@ -191,11 +188,12 @@ class DeepseekOcr(DeepseekOcr2):
         return found
 
 
-def _planes(image: "Image") -> "NDArray[np.uint8]":
-    """Return (channels, height, width) of an RGB image."""
+def as_bytes(views: "Sequence[Image]") -> "torch.Tensor":
+    """Return RGB images of one size as (number, channels, height, width)."""
     import numpy as np
+    import torch
 
-    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+    return torch.from_numpy(np.stack([np.asarray(view) for view in views])).permute(0, 3, 1, 2).contiguous()
 
 
 def _levels() -> "torch.Tensor":

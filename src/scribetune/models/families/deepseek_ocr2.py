@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from scribetune.models.families import authors_config
 from scribetune.models.families.interface import TERM, EncodedPages, ImageTokenError, PageCost, Scope, Scopes, TaskName
 from scribetune.models.families.modes import Mode, said_in
-from scribetune.models.families.native import NativeFamily, native, scatter
+from scribetune.models.families.native import NativeFamily, native
 
 if TYPE_CHECKING:
     import torch
@@ -282,11 +282,6 @@ class DeepseekOcr2(NativeFamily):
     def front_width(self, config: Any) -> int:
         """Return what SAM's last layer before the query encoder gives; see `Family.front_width`."""
         return int(config.vision_config.sam_config.downsample_channels[-1])
-
-    def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
-        """Scatter features over the image tokens' embeddings; see `Family.embed`."""
-        base = native(model)
-        return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, features)
 
 
 def _levels(settings: Any) -> "torch.Tensor | None":

@@ -220,15 +220,18 @@ class DeepseekOcrModel(DeepseekOcrPreTrainedModel):
 
     def __init__(self, config: DeepseekOcrConfig) -> None:
         super().__init__(config)
-        vision: Any = config.vision_config
         text: Any = config.text_config
-        self.vision_tower = DeepseekOcrVisionTower(vision)
-        width = vision.clip_config.hidden_size + vision.sam_config.downsample_channels[-1]
-        self.multi_modal_projector = nn.Linear(width, text.hidden_size)
+        self.vision_tower, self.multi_modal_projector = self.encoder_of(config)
         self.language_model = DeepseekOcr2TextModel(text)
         self.image_newline = nn.Parameter(torch.empty(text.hidden_size))
         self.view_separator = nn.Parameter(torch.empty(text.hidden_size))
         self.post_init()  # type: ignore[no-untyped-call]
+
+    def encoder_of(self, config: Any) -> tuple[Any, nn.Module]:
+        """Return encoder and projector."""
+        vision = config.vision_config
+        width = vision.clip_config.hidden_size + vision.sam_config.downsample_channels[-1]
+        return DeepseekOcrVisionTower(vision), nn.Linear(width, config.text_config.hidden_size)
 
     def features_of(self, patches: torch.Tensor) -> torch.Tensor:
         """Return (views, rows · columns, hidden size) of SAM's output (views, width, rows, columns)."""

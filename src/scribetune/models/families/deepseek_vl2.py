@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from scribetune.core.errors import UserError
 from scribetune.models.families import authors_config, deepseek_vl2_config
+from scribetune.models.families.deepseek_ocr import as_bytes
 from scribetune.models.families.deepseek_ocr2 import LEVELS, at_levels, scopes_of
 from scribetune.models.families.interface import TERM, EncodedPages, PageCost, Scopes, TaskName
-from scribetune.models.families.native import NativeFamily, configuration, native, scatter
+from scribetune.models.families.native import NativeFamily, configuration, native
 
 if TYPE_CHECKING:
     import torch
@@ -189,8 +190,8 @@ class DeepseekVl2(NativeFamily):
             tiles += tiling.tiles(image)
             grids.append(tiling.grid(*image.size))
         pixels = {
-            "pixel_values": _bytes(whole),
-            "pixel_values_local": _bytes(tiles),
+            "pixel_values": as_bytes(whole),
+            "pixel_values_local": as_bytes(tiles),
             _GRID: torch.tensor(grids),
             LEVELS: tiling.levels()[None],
         }
@@ -234,11 +235,6 @@ class DeepseekVl2(NativeFamily):
         parted = torch.split(tiles, [columns * rows for columns, rows in grids])
         return [weights.page_features(*of_page) for of_page in zip(whole, parted, grids, strict=True)]
 
-    def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
-        """Scatter features over the image tokens' embeddings; see `Family.embed`."""
-        base = native(model)
-        return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, features)
-
 
 def rendered(prompt: str) -> str:
     """Return a prompt as the turn of a conversation that it is, up to where the answer begins."""
@@ -271,11 +267,3 @@ def _tiling(folder: Path, settings: Any) -> Tiling:
             todo="fetch the model again, as one whole folder",
         )
     return made
-
-
-def _bytes(views: "Sequence[Image]") -> "torch.Tensor":
-    """Return RGB images of one size as (number, channels, height, width)."""
-    import numpy as np
-    import torch
-
-    return torch.from_numpy(np.stack([np.asarray(view) for view in views])).permute(0, 3, 1, 2).contiguous()

@@ -19,11 +19,11 @@ from transformers.conversion_mapping import get_checkpoint_conversion_mapping, r
 from transformers.core_model_loading import WeightConverter, WeightRenaming
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.models.deepseek_ocr2.configuration_deepseek_ocr2 import DeepseekOcr2TextConfig
-from transformers.models.deepseek_ocr2.modeling_deepseek_ocr2 import DeepseekOcr2TextModel
 
 from scribetune.models.families import deepseek_vl2_config
 from scribetune.models.families.deepseek_ocr_model import (
     DeepseekOcrForConditionalGeneration,
+    DeepseekOcrModel,
     DeepseekOcrPreTrainedModel,
     joined_lines,
 )
@@ -231,27 +231,18 @@ class DeepseekVl2PreTrainedModel(DeepseekOcrPreTrainedModel):
             nn.init.normal_(module.pos_embed, std=module.pos_embed.shape[1] ** -0.5)
         elif isinstance(module, SiglipPooling):
             nn.init.normal_(module.latent, std=module.latent.shape[2] ** -0.5)
-        elif isinstance(module, DeepseekVl2Model):
-            for marker in (module.image_newline, module.view_separator):
-                nn.init.normal_(marker, std=len(marker) ** -0.5)
 
 
-class DeepseekVl2Model(DeepseekVl2PreTrainedModel):
+class DeepseekVl2Model(DeepseekOcrModel, DeepseekVl2PreTrainedModel):
     """Encoder, projector and language model without its head."""
 
-    base_model_prefix = "model"
+    config: DeepseekVl2Config
 
-    def __init__(self, config: DeepseekVl2Config) -> None:
-        super().__init__(config)
-        vision: Any = config.vision_config
-        projector: Any = config.projector_config
-        text: Any = config.text_config
-        self.vision_tower = SiglipEncoder(vision)
-        self.multi_modal_projector = Projector(projector, vision.hidden_size, text.hidden_size)
-        self.language_model = DeepseekOcr2TextModel(text)
-        self.image_newline = nn.Parameter(torch.empty(text.hidden_size))
-        self.view_separator = nn.Parameter(torch.empty(text.hidden_size))
-        self.post_init()  # type: ignore[no-untyped-call]
+    def encoder_of(self, config: Any) -> tuple[Any, nn.Module]:
+        """Return encoder and projector."""
+        wide = config.vision_config.hidden_size
+        projector = Projector(config.projector_config, wide, config.text_config.hidden_size)
+        return SiglipEncoder(config.vision_config), projector
 
     def features_of(self, views: torch.Tensor) -> torch.Tensor:
         """Return (views, tokens, hidden size) of views (number, channels, height, width)."""
@@ -269,10 +260,6 @@ class DeepseekVl2Model(DeepseekVl2PreTrainedModel):
         if self.config.global_view_pos == "tail":
             parts.reverse()
         return torch.cat([parts[0], self.view_separator[None], parts[1]])
-
-    def forward(self, inputs_embeds: torch.Tensor, **kwargs: Any) -> Any:
-        """Run the language model over embedded tokens (batch, length, hidden size)."""
-        return self.language_model(inputs_embeds=inputs_embeds, **kwargs)
 
 
 class DeepseekVl2ForConditionalGeneration(DeepseekOcrForConditionalGeneration, DeepseekVl2PreTrainedModel):

@@ -84,6 +84,11 @@ class NativeFamily(Family):
         text: str = processor.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text
 
+    def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
+        """Scatter features over the image tokens' embeddings; see `Family.embed`."""
+        base = native(model)
+        return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, features)
+
     def group_of(self, parameter: str) -> str:
         """Group a parameter by its name; see `Family.group_of`."""
         if any(part in parameter for part in self.encoder):

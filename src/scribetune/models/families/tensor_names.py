@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scribetune.core.errors import UserError
+from scribetune.core.errors import UserError, counted
 
 _SHOWN = 3
 _ACCEPTED = "weights and config.json of the same model"
@@ -19,8 +19,9 @@ def refuse_missing(folder: Path, missing: Sequence[str], unknown: Sequence[str])
     """
     if missing:
         beside = f"; unknown to it are {', '.join(unknown[:_SHOWN])}" if unknown else ""
+        lacking = counted(len(missing), "tensor")
         raise UserError(
-            f"The weights in {folder} lack {len(missing)} tensors of the model that config.json describes{beside}",
+            f"The weights in {folder} lack {lacking} of the model that config.json describes{beside}",
             value=", ".join(missing[:_SHOWN]), accepted=_ACCEPTED, todo=_TODO,
         )  # fmt: skip
 
@@ -45,7 +46,7 @@ def refuse_unlike(folder: Path, skeleton: Any) -> None:
     if reshaped:
         first = reshaped[0]
         raise UserError(
-            f"{len(reshaped)} tensors in {folder} have other shapes than its config.json calls for",
+            f"{folder} has {counted(len(reshaped), 'tensor')} of another shape than its config.json calls for",
             value=f"{first}: {list(there[first])} instead of {list(due[first])}", accepted=_ACCEPTED, todo=_TODO,
         )  # fmt: skip
 

@@ -24,7 +24,7 @@ from scribetune.models.families.interface import (
     Scope,
     Scopes,
 )
-from scribetune.models.families.native import NativeFamily, native, scatter
+from scribetune.models.families.native import NativeFamily, native
 
 if TYPE_CHECKING:
     import torch
@@ -152,9 +152,7 @@ class TokenGridFamily(NativeFamily):
 
     def embed(self, model: Any, input_ids: "torch.Tensor", features: "torch.Tensor") -> "torch.Tensor":
         """Scatter features over the image tokens' embeddings; see `Family.embed`."""
-        base = native(model)
-        seen = features[:, :-1] if self.has_axes else features
-        return scatter(base.get_input_embeddings()(input_ids), input_ids == base.config.image_token_id, seen)
+        return super().embed(model, input_ids, features[:, :-1] if self.has_axes else features)
 
     def model_inputs(
         self, model: Any, input_ids: "torch.Tensor", attention_mask: "torch.Tensor", features: "torch.Tensor"
