@@ -9,10 +9,11 @@ Norms are RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467), gates SwiGLU (Sha
 rotary (Su et al. 2021, arXiv 2104.09864).
 """
 
+import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -159,16 +160,9 @@ class _Gathered(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None, None]:
         rows, shares, order, inverse = ctx.saved_tensors
-        each = inverse.shape[1]
-        gradient = gradient.contiguous()
-        by_row = functional.embedding_bag(
-            (order // each)[:, None], gradient, mode="sum", per_sample_weights=shares.reshape(-1)[order][:, None]
-        )
-        token = torch.arange(len(order), device=order.device) // each
-        of_shares = torch.ops.aten._embedding_bag_per_sample_weights_backward(
-            gradient, rows, inverse.reshape(-1), token[::each], token, 0
-        )
-        return by_row, of_shares.view(shares.shape).to(ctx.kind), None, None
+        by_row = gradient[order // inverse.shape[1]]  # (tokens · k, width)
+        of_shares = (by_row * rows).sum(-1)[inverse].to(ctx.kind)
+        return by_row.mul_(shares.reshape(-1)[order][:, None]), of_shares, None, None
 
 
 def _applied(function: Any, *arguments: Any) -> torch.Tensor:
@@ -211,10 +205,11 @@ def used_on(tensor: torch.Tensor) -> bool:
 # ---- In the place of modules' own ----
 
 
-def quicken(model: Any) -> int:
+def quicken(model: Any, *, compiled: bool = False) -> int:
     """Let norms, gates, rotary positions and frozen experts of a model compute as above while gradients are wanted.
 
-    Without gradients (reading, validation) every module computes as it did. Returns the number of modules changed.
+    Without gradients every module computes as it did, but within `without_gradients`. Returns the number of modules
+    that were changed; what was changed before stays so. Where layers are compiled, experts alone are changed.
     """
     made: dict[type[Any], Callable[..., Any] | None] = {}
     changed = 0
@@ -222,18 +217,37 @@ def quicken(model: Any) -> int:
         kind = type(module)
         if kind not in made:
             made[kind] = _form(module)
-            if hasattr(sys.modules[kind.__module__], "apply_rotary_pos_emb"):
+            if compiled and made[kind] is not _experts:
+                made[kind] = None
+            if not compiled and hasattr(sys.modules[kind.__module__], "apply_rotary_pos_emb"):
                 _turn_quickly(sys.modules[kind.__module__])
         form = made[kind]
+        if "forward" in module.__dict__:
+            continue
         if form is not None and not any(weight.requires_grad for weight in module.parameters(recurse=False)):
-            module.forward = functools.partial(_run, module, module.forward, form)
+            run = functools.partial(_run, module, module.forward, form)
+            module.forward = torch.compiler.disable(run) if compiled else run
             changed += 1
     logger.debug("%d modules compute in fewer operations", changed)
     return changed
 
 
+_everywhere = False
+
+
+@contextlib.contextmanager
+def without_gradients() -> Iterator[None]:
+    """Let modules that were quickened compute so without gradients too."""
+    global _everywhere  # noqa: PLW0603  a forward pass gets nowhere else what holds for all of its layers
+    before, _everywhere = _everywhere, WANTED
+    try:
+        yield
+    finally:
+        _everywhere = before
+
+
 def _run(module: Any, own: Callable[..., Any], form: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    if not torch.is_grad_enabled():
+    if not (torch.is_grad_enabled() or _everywhere):
         return own(*arguments, **named)
     return form(own, module, *arguments, **named)
 
@@ -307,7 +321,7 @@ def _turn_quickly(source: Any) -> None:
     def apply_rotary_pos_emb(
         q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, unsqueeze_dim: int = 1
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        if not torch.is_grad_enabled():
+        if not (torch.is_grad_enabled() or _everywhere):
             found: tuple[torch.Tensor, torch.Tensor] = own(q, k, cos, sin, unsqueeze_dim=unsqueeze_dim)
             return found
         cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
