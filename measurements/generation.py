@@ -163,7 +163,6 @@ def main() -> None:
     parser.add_argument("--batch", default="auto", help="pages at once, or auto")
     parser.add_argument("--step", choices=("graphs", "eager", "compiled"), default="graphs", help="on a GPU")
     parser.add_argument("--in-batches", action="store_true", help="also: batch after batch, no place taken by the next")
-    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--stages", action="store_true", help="seconds of encoder, prompts, steps: each is waited for")
     parser.add_argument("--long-side-px", type=int, help="default: 2304 at full size, else 768")
     parser.add_argument("--threads", type=int, default=1)
@@ -185,7 +184,6 @@ def main() -> None:
           f"transformers {transformers.__version__}")  # fmt: skip
     reader = Recorder.around(settings, family, processor, model, placement.device)
     reader.ids, reader.step_mode = {}, given.step
-    reader.quick = given.quick
     stages = Stages() if given.stages else None
     with tempfile.TemporaryDirectory() as folder:
         side = given.long_side_px or (2304 if given.full_size else 768)

@@ -20,7 +20,7 @@ from scribetune.generation.feed import Feed, Ready
 from scribetune.generation.guard import WindowedNgramGuard
 from scribetune.generation.slots import kv_bytes_per_token
 from scribetune.metrics.loops import find_loop
-from scribetune.models import backends, families, quick_layers
+from scribetune.models import backends, families
 from scribetune.models.examples import Page
 from scribetune.models.families.native import end_tokens, native
 
@@ -134,7 +134,6 @@ class Reader:
         self.tally = Tally()
         self.step_mode: StepMode = "graphs"
         """How steps are launched on a GPU; on a CPU always as they are."""
-        self.quick = False
         self._settings: Generate = config.generate
         tokenizer = processor.tokenizer
         vocabulary = tokenizer.get_vocab()
@@ -304,15 +303,8 @@ class _Run:
             if not self._active and (self._feed is None or not self._feed.left):
                 return
 
-    def _turn(self) -> list[tuple[_Row, StopReason]]:
-        if not self._reader.quick:
-            return self._turn_as_it_is()
-        quick_layers.quicken(native(self._reader.model))
-        with quick_layers.without_gradients():
-            return self._turn_as_it_is()
-
     @torch.inference_mode()
-    def _turn_as_it_is(self) -> list[tuple[_Row, StopReason]]:
+    def _turn(self) -> list[tuple[_Row, StopReason]]:
         """Fill free rows, write some tokens in every row, and return the rows that ended."""
         if self._feed is None:
             self._feed = Feed(

@@ -9,11 +9,10 @@ Norms are RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467), gates SwiGLU (Sha
 rotary (Su et al. 2021, arXiv 2104.09864).
 """
 
-import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -205,11 +204,11 @@ def used_on(tensor: torch.Tensor) -> bool:
 # ---- In the place of modules' own ----
 
 
-def quicken(model: Any, *, compiled: bool = False) -> int:
+def quicken(model: Any) -> int:
     """Let norms, gates, rotary positions and frozen experts of a model compute as above while gradients are wanted.
 
-    Without gradients every module computes as it did, but within `without_gradients`. Returns the number of modules
-    that were changed; what was changed before stays so. Where layers are compiled, experts alone are changed.
+    Without gradients (reading, validation) every module computes as it did. Returns the number of modules changed; what
+    was changed before stays so.
     """
     made: dict[type[Any], Callable[..., Any] | None] = {}
     changed = 0
@@ -217,37 +216,20 @@ def quicken(model: Any, *, compiled: bool = False) -> int:
         kind = type(module)
         if kind not in made:
             made[kind] = _form(module)
-            if compiled and made[kind] is not _experts:
-                made[kind] = None
-            if not compiled and hasattr(sys.modules[kind.__module__], "apply_rotary_pos_emb"):
+            if hasattr(sys.modules[kind.__module__], "apply_rotary_pos_emb"):
                 _turn_quickly(sys.modules[kind.__module__])
         form = made[kind]
         if "forward" in module.__dict__:
             continue
         if form is not None and not any(weight.requires_grad for weight in module.parameters(recurse=False)):
-            run = functools.partial(_run, module, module.forward, form)
-            module.forward = torch.compiler.disable(run) if compiled else run
+            module.forward = functools.partial(_run, module, module.forward, form)
             changed += 1
     logger.debug("%d modules compute in fewer operations", changed)
     return changed
 
 
-_everywhere = False
-
-
-@contextlib.contextmanager
-def without_gradients() -> Iterator[None]:
-    """Let modules that were quickened compute so without gradients too."""
-    global _everywhere  # noqa: PLW0603  a forward pass gets nowhere else what holds for all of its layers
-    before, _everywhere = _everywhere, WANTED
-    try:
-        yield
-    finally:
-        _everywhere = before
-
-
 def _run(module: Any, own: Callable[..., Any], form: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    if not (torch.is_grad_enabled() or _everywhere):
+    if not torch.is_grad_enabled():
         return own(*arguments, **named)
     return form(own, module, *arguments, **named)
 
@@ -321,7 +303,7 @@ def _turn_quickly(source: Any) -> None:
     def apply_rotary_pos_emb(
         q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, unsqueeze_dim: int = 1
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        if not (torch.is_grad_enabled() or _everywhere):
+        if not torch.is_grad_enabled():
             found: tuple[torch.Tensor, torch.Tensor] = own(q, k, cos, sin, unsqueeze_dim=unsqueeze_dim)
             return found
         cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)

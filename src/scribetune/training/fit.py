@@ -60,11 +60,10 @@ def fit(prepared: Prepared, loaded: Loaded, resume: Path | None, trial: Trial) -
     curves = prepared.work.tensorboard if settings.tensorboard and hardware.group.is_first else None
     names = prepared.config.report.trackers if hardware.group.is_first and prepared.work.run else ()
     told = tracking.callbacks(names, prepared.work.run)
-    compiles = _compiles(prepared)
-    if quick_layers.WANTED and hardware.is_peft and not hardware.on_cpu:
-        quick_layers.quicken(model, compiled=compiles)
-    if compiles:
+    if _compiles(prepared):
         compiled.compile_layers(model)
+    elif quick_layers.WANTED and hardware.is_peft and not hardware.on_cpu:
+        quick_layers.quicken(model)
     device = hardware.placement.device
     with monitor.watching(schedule.total, settings.effective_batch, device, curves) as shown:
         if progress.log.finished and resume:

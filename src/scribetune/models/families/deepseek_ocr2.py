@@ -220,14 +220,9 @@ class DeepseekOcr2(NativeFamily):
 
     def features_of(self, model: Any, seen: "torch.Tensor") -> "torch.Tensor":
         """Run what stands behind SAM, recorded where there are graphs."""
-        from scribetune.models import quick_layers
-
         weights = native(model).model
         quick = self._quick.get(weights)
-        if quick is None:
-            return self.run_behind_sam(weights, seen)
-        with quick_layers.without_gradients():
-            return quick.behind(seen)
+        return quick.behind(seen) if quick else self.run_behind_sam(weights, seen)
 
     def run_behind_sam(self, weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
         """Run query encoder and projector over pages with equally many views; see `_query`."""
@@ -265,13 +260,11 @@ class DeepseekOcr2(NativeFamily):
     @contextmanager
     def encoding(self, model: Any) -> "Iterator[None]":
         """On a GPU, run SAM without its bias in memory and the whole encoder as recorded graphs; see `Family`."""
-        from scribetune.models import quick_layers
         from scribetune.models.families.sam_encoder import Front, Recorded
 
         weights = native(model).model
         if weights.view_separator.device.type == "cuda":
             front = Front(weights.vision_tower.sam_encoder)
-            quick_layers.quicken(weights.vision_tower)
             self._quick[weights] = _Quick(Recorded(front), Recorded(functools.partial(self.run_behind_sam, weights)))
         try:
             yield
