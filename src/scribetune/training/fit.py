@@ -62,8 +62,8 @@ def fit(prepared: Prepared, loaded: Loaded, resume: Path | None, trial: Trial) -
     told = tracking.callbacks(names, prepared.work.run)
     if _compiles(prepared):
         compiled.compile_layers(model)
-    elif quick_layers.WANTED and hardware.is_peft and not hardware.on_cpu:
-        quick_layers.quicken(model)
+    elif quick_layers.WANTED and hardware.is_peft and not hardware.on_cpu and prepared.forecast.shards == 1:
+        quick_layers.quicken(model)  # with a shared base not tried yet
     device = hardware.placement.device
     with monitor.watching(schedule.total, settings.effective_batch, device, curves) as shown:
         if progress.log.finished and resume:
