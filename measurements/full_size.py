@@ -74,6 +74,8 @@ def model_and_processor(
 ) -> tuple[Any, Any]:
     """Make a family's model on a device, and its processor."""
     words = tiny_model.tokenizer()
+    if family == "deepseek_vl2":  # which adds these to any tokenizer: within the vocabulary
+        words.add_tokens(list(deepseek_vl2.ADDED), special_tokens=True)
     words.add_tokens([f"[{number}]" for number in range(len(words), VOCABULARY)])  # ids show in the text
     settings = configuration(family, words.convert_tokens_to_ids(tiny_model.IMAGE))
     made: Any = {

@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "measurements")]
@@ -36,6 +37,8 @@ from transformers import LogitsProcessorList  # noqa: E402
 
 from scribetune.core import config  # noqa: E402
 from scribetune.generation import Prediction, Reader, StopReason  # noqa: E402
+from scribetune.generation.decoding import Decoder  # noqa: E402
+from scribetune.generation.feed import Feed  # noqa: E402
 from scribetune.models import backends, families  # noqa: E402
 from scribetune.models.examples import Page, load_image  # noqa: E402
 
@@ -160,6 +163,7 @@ def main() -> None:
     parser.add_argument("--batch", default="auto", help="pages at once, or auto")
     parser.add_argument("--step", choices=("graphs", "eager", "compiled"), default="graphs", help="on a GPU")
     parser.add_argument("--in-batches", action="store_true", help="also: batch after batch, no place taken by the next")
+    parser.add_argument("--stages", action="store_true", help="seconds of encoder, prompts, steps: each is waited for")
     parser.add_argument("--long-side-px", type=int, help="default: 2304 at full size, else 768")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -180,21 +184,64 @@ def main() -> None:
           f"transformers {transformers.__version__}")  # fmt: skip
     reader = Recorder.around(settings, family, processor, model, placement.device)
     reader.ids, reader.step_mode = {}, given.step
+    stages = Stages() if given.stages else None
     with tempfile.TemporaryDirectory() as folder:
         side = given.long_side_px or (2304 if given.full_size else 768)
         pages = draw_pages(Path(folder), given.pages, reader.prompt, side, given.seed)
         limits = answer_lengths(given.pages, given.new_tokens, given.seed)
         print(f"{len(pages)} pages of {side} px, {reader.image_tokens(pages[0])} image tokens")
         print(f"answers of up to {min(limits)}–{max(limits)} tokens, mean {statistics.mean(limits):.0f}", flush=True)
-        compare(reader, pages, limits, given.alone_pages or len(pages), in_batches=given.in_batches)
+        compare(
+            reader,
+            pages,
+            limits,
+            len(pages) if given.alone_pages is None else given.alone_pages,
+            in_batches=given.in_batches,
+        )
+    if stages:
+        stages.say()
+
+
+class Stages:
+    """Seconds within the parts of reading, the device waited for after each, and steps by how many rows they had."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.steps: dict[int, tuple[int, float]] = {}
+        for part, name in ((Feed, "prepare"), (Decoder, "prefill"), (Decoder, "advance")):
+            setattr(part, name, self._timed(getattr(part, name), name))
+
+    def _timed(self, own: Any, name: str) -> Any:
+        def timed(this: Any, *arguments: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            found = own(this, *arguments, **named)
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            taken = time.perf_counter() - began
+            self.seconds[name] = self.seconds.get(name, 0.0) + taken
+            if name == "advance":
+                rows = max(1, 2 ** math.ceil(math.log2(arguments[0])))
+                steps, seconds = self.steps.get(rows, (0, 0.0))
+                self.steps[rows] = (steps + arguments[1], seconds + taken)
+            return found
+
+        return timed
+
+    def say(self) -> None:
+        """Print it."""
+        print("seconds in " + ", ".join(f"{name} {taken:.1f}" for name, taken in self.seconds.items()))
+        for rows, (steps, seconds) in sorted(self.steps.items()):
+            print(f"  up to {rows} rows: {steps} steps, {seconds:.1f} s, {seconds / steps * 1e3:.1f} ms each")
 
 
 def compare(reader: Recorder, pages: Sequence[Page], limits: Sequence[int], alone: int, *, in_batches: bool) -> None:
     """Read the pages both ways and print rates, memory and whether the texts are the same."""
-    read_alone(reader, pages[0], 8)
-    with Measurement() as one_at_a_time:
-        expected = [read_alone(reader, page, limit) for page, limit in zip(pages[:alone], limits, strict=False)]
-    one_at_a_time.say("generate, one page at a time", alone, sum(map(len, expected)))
+    expected: list[list[int]] = []
+    if alone:
+        read_alone(reader, pages[0], 8)
+        with Measurement() as one_at_a_time:
+            expected = [read_alone(reader, page, limit) for page, limit in zip(pages[:alone], limits, strict=False)]
+        one_at_a_time.say("generate, one page at a time", alone, sum(map(len, expected)))
     dict(reader.stream(pages[:1], [8]))
     with Measurement() as together:
         found = dict(reader.stream(pages, limits))
@@ -213,6 +260,8 @@ def compare(reader: Recorder, pages: Sequence[Page], limits: Sequence[int], alon
         batches.say(
             f"batches of {rows}, finished rows taken out, {steps} steps", len(pages), sum(map(len, reader.ids.values()))
         )
+    if not alone:
+        return
     pace = (len(found) / together.seconds) / (alone / one_at_a_time.seconds)
     same = [ids[page.id] == row for page, row in zip(pages, expected, strict=False)]
     print(f"{pace:.1f} times the pages/s; same text: {sum(same)} of {len(same)} pages")

@@ -8,12 +8,16 @@ bfloat16, LoRA rank 16. Each case runs in a process of its own. Steps are timed 
 at the beginning of each; the first five (compilation, warm-up of the allocator) do not count. What lies before the
 first step, features included, is printed as "before"; "per page" of a whole training contains it.
 
-notebook      Unsloth's DeepSeek-OCR-2 recipe: FastVisionModel, q/k/v/o/gate/up/down, "unsloth" checkpointing, its own
-              defaults for experts; batches by the model's processor at full resolution (its collator shrinks pages)
+notebook      Unsloth's DeepSeek-OCR-2 recipe as its notebook has it: FastVisionModel, q/k/v/o/gate/up/down, "unsloth"
+              checkpointing, its own defaults for experts, 2 pages 4 times a step, adamw_8bit, 2 workers; batches by the
+              model's processor at full resolution (its collator shrinks pages)
+unsloth-SCOPE-N   Unsloth with the weights of our scope, N pages at once, no checkpointing: its best batch
 vision-N      scope `vision`, N pages a step: the same weights get LoRA
 attention-N   scope `attention`, N pages a step, vision features computed once
-attention-3x200   a whole training: 3 epochs over 200 pages, everything included
+attention-3x200   a whole training: 3 epochs over 200 pages, everything included; attention-1x200 one epoch
 …-NGB         the allocator refuses more than N GB (10^9 bytes)
+…-native      without `scribetune.models.quick_layers`
+--profile     a step of each case of ours is profiled: milliseconds of kernels by kind
 """
 
 import argparse
@@ -29,21 +33,33 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "measurements")]
 
+import kernels  # noqa: E402  the folders above come first
+
+_ALONE = {"batch": 8, "pages": 96, "gradient_checkpointing": False}
+_LISTED = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+_ATTENTION = r".*language_model\.layers\.\d+\.self_attn\.(?:q|k|v|o)_proj"
 CASES: dict[str, dict[str, Any]] = {
-    "notebook": {"batch": 1, "pages": 24},
-    "notebook-8bit": {"batch": 1, "pages": 24, "optimizer": "adamw_8bit"},
+    "notebook": {"batch": 2, "accumulated": 4, "pages": 96, "targets": _LISTED, "optimizer": "adamw_8bit",
+                 "gradient_checkpointing": "unsloth", "workers": 2, "force_compile": True},
+    "unsloth-vision-8": {**_ALONE, "targets": _LISTED},
+    "unsloth-attention-8": {**_ALONE, "targets": _ATTENTION},
     "vision-1": {"scope": "vision", "batch": 1, "pages": 24, "compile": True},
-    "vision-1-8bit": {"scope": "vision", "batch": 1, "pages": 24, "compile": True, "optimizer": "adamw_8bit"},
-    "vision-1-eager": {"scope": "vision", "batch": 1, "pages": 24},
     "vision-1-free": {"scope": "vision", "batch": 1, "pages": 24, "compile": True, "deterministic": False},
-    "vision-8": {"scope": "vision", "batch": 8, "pages": 96, "compile": True},
+    "vision-8": {"scope": "vision", **_ALONE},
+    "vision-8-native": {"scope": "vision", **_ALONE, "quick": False},
+    "vision-8-compiled": {"scope": "vision", **_ALONE, "compile": True},
+    "vision-3x200": {"scope": "vision", **_ALONE, "pages": 200, "epochs": 3},
     "attention-1": {"scope": "attention", "batch": 1, "pages": 24},
-    "attention-1-compiled": {"scope": "attention", "batch": 1, "pages": 24, "compile": True},
-    "attention-3x200": {"scope": "attention", "batch": 8, "pages": 200, "epochs": 3, "gradient_checkpointing": "auto"},
+    "attention-8": {"scope": "attention", **_ALONE},
+    "attention-8-free": {"scope": "attention", **_ALONE, "deterministic": False},
+    "attention-8-native": {"scope": "attention", **_ALONE, "quick": False},
+    "attention-8-compiled": {"scope": "attention", **_ALONE, "compile": True},
+    "attention-1x200": {"scope": "attention", **_ALONE, "pages": 200},
+    "attention-3x200": {"scope": "attention", **_ALONE, "pages": 200, "epochs": 3, "gradient_checkpointing": "auto"},
     "attention-24GB": {"scope": "attention", "batch": 2, "pages": 24, "gradient_checkpointing": "auto", "cap_gb": 24},
     "attention-16GB-4bit": {"scope": "attention", "batch": 2, "pages": 24, "quantization": "4bit", "cap_gb": 16},
     "experts-16GB-4bit": {"scope": "experts", "batch": 1, "pages": 16, "quantization": "4bit", "cap_gb": 16},
-}
+}  # fmt: skip
 _OF_MACHINE = ("compile", "deterministic", "gradient_checkpointing", "quantization")
 WARM_UP = 5
 
@@ -54,6 +70,7 @@ def times_per_page(starts: list[float], batch: int) -> dict[str, float]:
     return {
         "s_per_page": counted[len(counted) // 2] / batch,
         "fastest_s_per_page": counted[0] / batch,
+        "first_step_s": starts[1] - starts[0],
         "steps": max(0, len(starts) - 1),
     }
 
@@ -69,11 +86,13 @@ def notebook(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
 
     began = time.perf_counter()
     model, processor = FastVisionModel.from_pretrained(
-        str(base), load_in_4bit=False, auto_model=AutoModelForImageTextToText, use_gradient_checkpointing="unsloth"
-    )
+        str(base), load_in_4bit=False, auto_model=AutoModelForImageTextToText,
+        use_gradient_checkpointing=case["gradient_checkpointing"],
+        **({"unsloth_force_compile": True} if case.get("force_compile") else {}),
+    )  # fmt: skip
     model = FastVisionModel.get_peft_model(
         model, r=16, lora_alpha=16, lora_dropout=0, bias="none", finetune_vision_layers=True,
-        target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        target_modules=case["targets"], use_gradient_checkpointing=case["gradient_checkpointing"],
     )  # fmt: skip
     FastVisionModel.for_training(model)
     trainable = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
@@ -101,10 +120,11 @@ def notebook(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
         model=model,
         args=SFTConfig(
             output_dir=str(base.parent / "notebook"), per_device_train_batch_size=case["batch"], num_train_epochs=1,
-            gradient_accumulation_steps=1, learning_rate=2e-4, report_to="none", bf16=True, remove_unused_columns=False,
+            gradient_accumulation_steps=case.get("accumulated", 1), learning_rate=2e-4, report_to="none",
+            bf16=True, remove_unused_columns=False,
             dataset_kwargs={"skip_prepare_dataset": True}, dataset_text_field="", max_length=None, save_strategy="no",
             optim=case.get("optimizer", "adamw_torch_fused"), logging_steps=10, warmup_steps=2,
-            dataloader_num_workers=4,
+            dataloader_num_workers=case.get("workers", 8),
         ),
         train_dataset=Dataset.from_dict({"index": list(range(len(rows)))}),
         data_collator=collate,
@@ -145,15 +165,20 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
     """Train with this project's own code."""
     from scribetune import training
     from scribetune.core import config, files
-    from scribetune.models import vision_cache
+    from scribetune.models import quick_layers, vision_cache
     from scribetune.training import page_trainer
+
+    profiled = Profile() if case.get("profile") else None
 
     starts: list[float] = []
     real = page_trainer.PageTrainer.get_batch_samples
+    quick_layers.WANTED = case.get("quick", True)
 
     def clocked(self: Any, *arguments: Any) -> Any:
         wait()
         starts.append(time.perf_counter())
+        if profiled:
+            profiled.at_step(len(starts))
         return real(self, *arguments)
 
     seen, compute = [0.0], vision_cache.compute
@@ -208,18 +233,36 @@ def ours(base: Path, split: Path, case: dict[str, Any]) -> dict[str, Any]:
         "trainable": sum(result.trainable.values()), "before_s": starts[0] - began, "total_s": ended - began,
         "vision_s": seen[0], "vision_peak_gb": max(peaks, default=0.0),
         "starts": [*starts[: result.steps], ended], "loss": [result.first_loss, result.final_loss],
+        "adapter": files.sha256_file(work / "adapter" / "adapter_model.safetensors")[:12],
+        "forecast": str(result.preflight)[:600],
     }  # fmt: skip
 
 
-def run(name: str, folder: Path) -> dict[str, Any]:
+class Profile:
+    """What the GPU does in the eighth and ninth step; see measurements/kernels.py."""
+
+    def at_step(self, number: int) -> None:
+        """Begin or end where it is time."""
+        if number == 8:
+            self._profiler = kernels.profiler()
+            self._profiler.__enter__()
+            self._began = time.perf_counter()
+        elif number == 10:
+            seconds = time.perf_counter() - self._began
+            self._profiler.__exit__(None, None, None)
+            kernels.say(self._profiler, seconds, 2, "step")
+
+
+def run(name: str, folder: Path, *, profile: bool = False) -> dict[str, Any]:
     """Run one case in this process."""
-    case = CASES[name]
+    case = CASES[name] | {"profile": profile}
     base, split = folder / "base", folder / "pages.jsonl"
-    found = (notebook if name.startswith("notebook") else ours)(base, split, case)
+    theirs = "targets" in case
+    found = (notebook if theirs else ours)(base, split, case)
     import torch
 
     starts = found.pop("starts")
-    found |= times_per_page(starts, case["batch"])
+    found |= times_per_page(starts, case["batch"] * case.get("accumulated", 1))
     # Steps alone; "vision_peak_gb" is that of what lies before them.
     found["peak_gb"] = torch.cuda.max_memory_allocated() / 1e9
     if "vision_s" in found:
@@ -239,10 +282,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="work folder, 20 GB")
     parser.add_argument("--only", nargs="*", choices=sorted(CASES), default=list(CASES))
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--limit-s", type=float, help="give a case up after so many seconds")
     parser.add_argument("--case", choices=sorted(CASES), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.case:
-        print("RESULT " + json.dumps(run(given.case, given.folder)), flush=True)
+        print("RESULT " + json.dumps(run(given.case, given.folder, profile=given.profile)), flush=True)
         return
     import full_size
 
@@ -255,9 +300,20 @@ def main() -> None:
     for name in given.only:
         began = time.perf_counter()
         command = [sys.executable, __file__, "--folder", str(given.folder), "--case", name]
-        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | quiet, check=False)
-        results = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-        print(results[0] if results else f"{name} FAILED\n{(done.stdout + done.stderr)[-3000:]}", flush=True)
+        command += ["--profile"] if given.profile else []
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, env=os.environ | quiet, check=False, timeout=given.limit_s
+            )
+            out, errors = done.stdout, done.stderr
+        except subprocess.TimeoutExpired as late:
+            out, errors = (
+                (part or b"").decode() if not isinstance(part, str) else part for part in (late.stdout, late.stderr)
+            )
+        told = [line for line in out.splitlines() if line.startswith(("RESULT ", "PROFILE "))]
+        print("\n".join(told), flush=True)
+        if not any(line.startswith("RESULT ") for line in told):
+            print(f"{name} FAILED\n{(out + errors)[-3000:]}", flush=True)
         print(f"{name}: {time.perf_counter() - began:.0f} s altogether", flush=True)
 
 

@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "measurements")]
 
 import full_size  # noqa: E402
+import kernels  # noqa: E402
 import torch  # noqa: E402  the folders above come first
 
 from scribetune.models import families, vision_cache  # noqa: E402
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--family", choices=("deepseek_ocr2", "deepseek_ocr"), default="deepseek_ocr2")
     parser.add_argument("--workers", type=int, nargs="+", default=[8, 15])
     parser.add_argument("--only", choices=("native", "quick"), nargs="+", default=["native", "quick"])
+    parser.add_argument("--profile", action="store_true", help="milliseconds of the encoder's kernels by kind")
     asked = parser.parse_args()
     family = families.FAMILIES[asked.family]
     model, processor = full_size.model_and_processor("cuda", torch.bfloat16, family=asked.family)
@@ -89,10 +91,19 @@ def main() -> None:
         model.bfloat16()
         native = contextlib.nullcontext()
         for name, context in (("native", lambda: native), ("quick", lambda: family.encoding(model))):
+            if name not in asked.only:
+                continue
             torch.cuda.reset_peak_memory_stats()
             with context():
                 seconds, features = encoder_seconds(family, model, pixels)
                 again = encoder_seconds(family, model, pixels)[1]
+                if asked.profile:
+                    with kernels.profiler() as profiled, torch.no_grad():
+                        began = time.perf_counter()
+                        for page in pixels:
+                            family.vision_features(model, page)
+                        torch.cuda.synchronize()
+                    kernels.say(profiled, time.perf_counter() - began, len(pixels), "page")
             same = all(torch.equal(a, b) for a, b in zip(features, again, strict=True))
             errors = [
                 ((a.float() - b).abs().mean() / b.abs().mean()).item() for a, b in zip(features, exact, strict=False)

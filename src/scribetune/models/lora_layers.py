@@ -17,6 +17,8 @@ import torch
 from peft.tuners.lora.layer import Linear, ParamWrapper
 from torch.nn import functional
 
+from scribetune.models import quick_layers
+
 _ADAPTER = "default"
 _ROW_BYTES = 16
 """Rows of a grouped product's matrices must be multiples of this."""
@@ -25,13 +27,24 @@ _ROW_BYTES = 16
 class SlimLinear(Linear):
     """A linear layer with one LoRA adapter."""
 
+    @property
+    def quick(self) -> bool:
+        """Whether the product and its gradients are made by `quick_layers.low_rank`: on a GPU, without dropout."""
+        a: Any = self.lora_A[_ADAPTER]
+        drops = self.training and not isinstance(self.lora_dropout[_ADAPTER], torch.nn.Identity)
+        return quick_layers.used_on(a.weight) and not drops
+
     def forward(self, x: torch.Tensor, *arguments: Any, **named: Any) -> torch.Tensor:
         """Return (…, out) for x (…, in)."""
         if self.disable_adapters or self.merged:
             result: torch.Tensor = super().forward(x, *arguments, **named)
             return result
-        base: torch.Tensor = self.base_layer(x, *arguments, **named)
         down, up = _weights(self)
+        base_layer: Any = self.base_layer
+        if self.quick and type(base_layer) is torch.nn.Linear and base_layer.weight.dtype == x.dtype:
+            scale = self.scaling[_ADAPTER]
+            return quick_layers.low_rank(x, base_layer.weight, base_layer.bias, down, up, scale)
+        base: torch.Tensor = base_layer(x, *arguments, **named)
         # Under autocast the product chooses its number format itself; otherwise it is that of the adapter, as in PEFT.
         inputs = x if torch.is_autocast_enabled(x.device.type) else x.to(down.dtype)
         low = functional.linear(self.lora_dropout[_ADAPTER](inputs), down)
@@ -54,6 +67,11 @@ class SlimExperts(ParamWrapper):
             return result
         given = dict(zip(("top_k_index", "top_k_weights"), arguments, strict=False)) | named
         chosen, shares = given["top_k_index"], given["top_k_weights"]
+        if quick_layers.used_on(x) and not experts.is_transposed:
+            return quick_layers.by_experts(
+                experts, x, chosen, shares,
+                lambda rows, name, ends: _grouped(rows, getattr(experts, name), wrappers[name], ends, False),
+            )  # fmt: skip
         tokens, each = chosen.shape
         flat = chosen.reshape(-1)  # (tokens · k)
         # Rows in the order of their experts; a stable sort, so that sums have one order.
@@ -124,6 +142,12 @@ def _grouped(
     low = grouped_product(rows, down, ends)  # (rows, rank)
     updated: torch.Tensor = base + grouped_product(low, up, ends) * wrapper.scaling[_ADAPTER]
     return updated
+
+
+def frozen_product(rows: torch.Tensor, stack: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+    """Return rows (rows, in), sorted by expert, times their expert's matrix of a stack (experts, out, in)."""
+    made: torch.Tensor = grouped_product(rows, stack.transpose(1, 2), ends)
+    return made
 
 
 @torch.library.custom_op("scribetune::grouped_product", mutates_args=())

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from transformers import PrinterCallback
 from trl import SFTConfig  # type: ignore[attr-defined]
 
-from scribetune.models import adapters
+from scribetune.models import adapters, quick_layers
 from scribetune.models.collation import Collator
 from scribetune.models.families.native import end_tokens, native
 from scribetune.training import compiled, determinism, host_embedding, monitor, sharding, tracking
@@ -62,6 +62,8 @@ def fit(prepared: Prepared, loaded: Loaded, resume: Path | None, trial: Trial) -
     told = tracking.callbacks(names, prepared.work.run)
     if _compiles(prepared):
         compiled.compile_layers(model)
+    elif quick_layers.WANTED and hardware.is_peft and not hardware.on_cpu and prepared.forecast.shards == 1:
+        quick_layers.quicken(model)  # with a shared base not tried yet
     device = hardware.placement.device
     with monitor.watching(schedule.total, settings.effective_batch, device, curves) as shown:
         if progress.log.finished and resume:

@@ -8,7 +8,8 @@ shared ones; V: vocabulary):
                  decoder layers a share alone, where N processes divide them
     gathered     then three times the largest decoder layer: what is whole for a moment
     adapter      trainable × 4, and as much for gradients, and twice as much for AdamW (half as much with 8 bits)
-    activations  T · Σ over layers (16 h + 3 w) · s; with gradient checkpointing T · (layers · h + 16 h + 3 w) · s
+    activations  T · Σ over layers (16 h + 3 w) · s; with gradient checkpointing T · (layers · h + 16 h + 3 w) · s;
+                 10 h instead of 16 h on a GPU, unless the base is quantised (`models.quick_layers`)
     logits       of one piece at most: 16.8 million × (2 s + 12)
     encoder      the same sum as for activations over its own layers and its own tokens, where the scope trains it
     workspace    an eighth of activations and logits, and 1 GB on a GPU (context, kernels, fragmentation)
@@ -40,7 +41,7 @@ from scribetune.training.memory import GIGABYTE
 
 logger = logging.getLogger(__name__)
 
-_ATTENTION_WIDTHS, _MLP_WIDTHS = 16, 3
+_ATTENTION_WIDTHS, _QUICK_ATTENTION_WIDTHS, _MLP_WIDTHS = 16, 10, 3
 _ADAPTER_BYTES = {"adamw": 4 + 4 + 8, "adamw_8bit": 4 + 4 + 2}
 _QUANTISED_BYTES = 9 / 16
 """Of a weight in NF4: half a byte, and a float32 for 64 of them."""
@@ -64,8 +65,8 @@ class _Pace:
 
 
 _PACES = {
-    "H200": _Pace(1.67e14, 7.8e13, 0.01, 0.0012),
-    "H100": _Pace(1.5e14, 7.8e13, 0.01, 0.0012),
+    "H200": _Pace(2.2e14, 7.8e13, 0.01, 0.0012),
+    "H100": _Pace(2.0e14, 7.8e13, 0.01, 0.0012),
     "A100": _Pace(8e13, 5.7e13, 0.015, 0.0012),
     "cuda": _Pace(5e13, 4.6e13, 0.02, 0.0012),
     "cpu": _Pace(4e10, 4e10, 0.02, 0.0),
@@ -394,14 +395,16 @@ def _memory(
     text = sizes.text
     lacking, gathered = sizes.divided[shards]
     bytes_each, hidden = placement.dtype.itemsize, int(text.hidden_size)
-    layers = [_ATTENTION_WIDTHS * hidden + _MLP_WIDTHS * width for width in _widths(text)]
+    is_quick = placement.device == "cuda" and settings.machine.quantization == "none"
+    widths = _QUICK_ATTENTION_WIDTHS if is_quick else _ATTENTION_WIDTHS
+    layers = [widths * hidden + _MLP_WIDTHS * width for width in _widths(text)]
     kept = len(layers) * hidden + max(layers) if checkpointing else sum(layers)
     answers = pages * (len(longest.answer_ids) + 1)
     activations = pages * longest.tokens * kept * bytes_each
     logits = min(loss.PIECE_LOGITS, answers * text.vocab_size) * (2 * bytes_each + 12)
     encoder = 0
     for per_token, width, mlp, depth in sizes.encoders:
-        one = _ATTENTION_WIDTHS * width + _MLP_WIDTHS * mlp
+        one = widths * width + _MLP_WIDTHS * mlp
         held = depth * width + one if checkpointing else depth * one
         encoder += int(pages * longest.image_tokens * per_token * held * bytes_each)
     spare = (activations + logits + encoder) // 8 + (GIGABYTE if placement.device == "cuda" else 0)

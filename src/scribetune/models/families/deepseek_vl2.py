@@ -29,7 +29,7 @@ _TITLE = "DeepSeek-VL2"
 _PROCESSOR = "processor_config.json"
 _USER, _ASSISTANT = "<|User|>", "<|Assistant|>"
 _PAD = "<｜▁pad▁｜>"
-_ADDED = ("<image>", "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>", _USER, _ASSISTANT)
+ADDED = ("<image>", "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "<|grounding|>", _USER, _ASSISTANT)
 """Tokens that the authors' processor adds to a tokenizer without them, in this order: it decides about their ids."""
 _GRID = "tiles_grid"
 _VIEWS_AT_ONCE = 8
@@ -150,7 +150,7 @@ class DeepseekVl2(NativeFamily):
         words = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         if words.pad_token is None:
             words.add_special_tokens({"pad_token": _PAD})
-        for token in _ADDED:
+        for token in ADDED:
             words.add_tokens([AddedToken(token, special=True, normalized=False)], special_tokens=True)
         settings = configuration(folder)
         made = Processor(words, _tiling(folder, settings))

@@ -27,7 +27,8 @@ class Front:
 
     def __init__(self, encoder: Any) -> None:
         self._encoder = encoder
-        self._tables: dict[tuple[int, int, int], tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
+        self._tables: dict[tuple[int, int, int], torch.Tensor] = {}
+        self._rooms: dict[tuple[int, ...], tuple[torch.Tensor, ...]] = {}
         self._positions: dict[tuple[int, int], torch.Tensor] = {}
 
     def __call__(self, views: torch.Tensor) -> torch.Tensor:
@@ -59,43 +60,69 @@ class Front:
 
     def _attention(self, number: int, attention: Any, hidden: torch.Tensor) -> torch.Tensor:
         views, rows, columns, _ = hidden.shape
-        heads = attention.num_attention_heads
-        projected = attention.qkv(hidden).reshape(views, rows * columns, 3, heads, -1).permute(2, 0, 3, 1, 4)
-        queries, keys, values = projected.unbind(0)  # each (views, heads, patches, channels)
+        heads, patches = attention.num_attention_heads, rows * columns
+        projected = attention.qkv(hidden).view(views, patches, 3, heads, -1)
+        queries, keys, values = projected.unbind(2)  # each (views, patches, heads, channels)
         channels = queries.shape[-1]
         if attention.use_rel_pos:
-            by_row, by_column, places = self._placed(number, attention, rows, columns)
-            grid = queries.reshape(views * heads, rows, columns, channels)
-            # The product is scaled as a whole afterwards, the native class's bias is not.
-            above = torch.einsum("bhwc,hkc->bhwk", grid, by_row) / attention.scale
-            beside = torch.einsum("bhwc,wkc->bhwk", grid, by_column) / attention.scale
-            shape = (views, heads, rows * columns, -1)
-            fill = -(channels + rows + columns) % _MULTIPLE
-            queries = functional.pad(torch.cat([queries, above.reshape(shape), beside.reshape(shape)], -1), (0, fill))
-            keys = functional.pad(torch.cat([keys, places.expand(views, heads, -1, -1)], -1), (0, fill))
-            values = functional.pad(values, (0, queries.shape[-1] - channels))
-        attended = functional.scaled_dot_product_attention(queries, keys, values, scale=attention.scale)
-        attended = attended[..., :channels].permute(0, 2, 1, 3).reshape(views, rows, columns, heads * channels)
+            queries, keys, values = self._widened(number, attention, (rows, columns), (queries, keys, values))
+        attended = functional.scaled_dot_product_attention(
+            queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2), scale=attention.scale
+        ).transpose(1, 2)
+        attended = attended[..., :channels].reshape(views, rows, columns, heads * channels)
         out: torch.Tensor = attention.proj(attended)
         return out
 
-    def _placed(
-        self, number: int, attention: Any, rows: int, columns: int
+    def _widened(
+        self, number: int, attention: Any, grid: tuple[int, int], given: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return a layer's tables (rows, rows, channels), (columns, columns, channels), and where each key is.
+        """Return queries, keys and values (views, patches, heads, wider) that contain the bias of positions."""
+        queries, keys, values = self._room(grid, given[0])
+        views, patches, heads, channels = given[0].shape
+        for room, part in zip((queries, keys, values), given, strict=True):
+            room[..., :channels] = part
+        # A query's product with the table for each distance, (views, patches, heads, distances): row i finds the
+        # distances to rows 0, 1, … from place `rows - 1 - i` on.
+        products = queries[..., :channels].view(-1, channels) @ self._table(number, attention, *grid).t()
+        products = products.view(views, *grid, heads, -1)
+        place = channels
+        for axis, count in enumerate(grid, start=1):
+            strides = list(products.stride())
+            strides[axis] -= 1
+            first = (2 * grid[0] - 1 if axis == 2 else 0) + count - 1
+            seen = products.as_strided((views, *grid, heads, count), strides, products.storage_offset() + first)
+            queries[..., place : place + count] = seen.reshape(views, patches, heads, count)
+            place += count
+        return queries, keys, values
 
-        The last is (rows · columns, rows + columns): one at its row, one at its column.
+    def _room(self, grid: tuple[int, int], like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return memory for queries, keys and values of a shape; keys have ones already where each of them is."""
+        key = (*grid, *like.shape)
+        if key not in self._rooms:
+            views, patches, heads, channels = like.shape
+            rows, columns = grid
+            width = -(-(channels + rows + columns) // _MULTIPLE) * _MULTIPLE
+            of = {"dtype": like.dtype, "device": like.device}
+            with torch.inference_mode(mode=False):  # written to wherever the encoder is run
+                made = tuple(torch.zeros((views, patches, heads, width), **of) for _ in range(3))
+            row, column = torch.eye(rows, **of), torch.eye(columns, **of)
+            places = torch.cat([row.repeat_interleave(columns, 0), column.repeat(rows, 1)], dim=1)
+            made[1][..., channels : channels + rows + columns] = places[:, None]
+            self._rooms[key] = made
+        return self._rooms[key]
+
+    def _table(self, number: int, attention: Any, rows: int, columns: int) -> torch.Tensor:
+        """Return a layer's tables of distances (2 · rows - 1 + 2 · columns - 1, channels), the farthest before first.
+
+        The product of queries and keys is scaled as a whole afterwards, the native class's bias is not.
         """
         key = (number, rows, columns)
         if key not in self._tables:
-            tables = [
-                attention.get_rel_pos(count, count, table)
-                for count, table in ((rows, attention.rel_pos_h), (columns, attention.rel_pos_w))
-            ]
-            of = {"dtype": tables[0].dtype, "device": tables[0].device}
-            row, column = torch.eye(rows, **of), torch.eye(columns, **of)
-            places = torch.cat([row.repeat_interleave(columns, 0), column.repeat(rows, 1)], dim=1)
-            self._tables[key] = (tables[0], tables[1], places)
+            parts = []
+            for count, table in ((rows, attention.rel_pos_h), (columns, attention.rel_pos_w)):
+                placed = attention.get_rel_pos(count, count, table)  # (queries, keys, channels)
+                parts += [placed[-1], placed[0, 1:]]
+            self._tables[key] = torch.cat(parts) / attention.scale
         return self._tables[key]
 
 
