@@ -32,6 +32,7 @@ _TOLERANCE = 1e-4
 class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+        made: torch.Tensor
         made, scale = torch.ops.aten._fused_rms_norm(x, [x.shape[-1]], weight, eps)
         ctx.save_for_backward(x, scale, weight)
         return made
