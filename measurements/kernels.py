@@ -29,7 +29,7 @@ def say(profiled: Any, seconds: float, times: int, what: str, longest: int = 22)
     kinds: dict[str, list[float]] = {}
     found = []
     for event in profiled.key_averages():
-        if event.device_type != torch.autograd.DeviceType.CUDA or event.key.startswith(("##", "Optimizer")):
+        if event.device_type.name != "CUDA" or event.key.startswith(("##", "Optimizer")):
             continue
         taken, name = event.self_device_time_total / 1000 / times, event.key.lower()
         kind = next((kind for kind, parts in KINDS.items() if any(part in name for part in parts)), "other")

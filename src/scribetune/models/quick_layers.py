@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from scribetune.models.grouped_products import frozen_product
+
 logger = logging.getLogger(__name__)
 
 WANTED = True
@@ -30,6 +32,7 @@ _TOLERANCE = 1e-4
 class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+        made: torch.Tensor
         made, scale = torch.ops.aten._fused_rms_norm(x, [x.shape[-1]], weight, eps)
         ctx.save_for_backward(x, scale, weight)
         return made
@@ -257,8 +260,6 @@ def _gate(_: Callable[..., Any], module: Any, x: torch.Tensor) -> Any:
 
 
 def _experts(_: Callable[..., Any], module: Any, x: torch.Tensor, chosen: torch.Tensor, shares: torch.Tensor) -> Any:
-    from scribetune.models.lora_layers import frozen_product
-
     return by_experts(
         module, x, chosen, shares, lambda rows, name, ends: frozen_product(rows, getattr(module, name), ends)
     )

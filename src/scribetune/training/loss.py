@@ -51,7 +51,7 @@ def token_loss(
 
 
 def _is_plain(head: Any) -> bool:
-    return type(head) is torch.nn.Linear and head.bias is None and not head.weight.requires_grad
+    return isinstance(head, torch.nn.Linear) and getattr(head, "bias", None) is None and not head.weight.requires_grad
 
 
 class _Loss(torch.autograd.Function):

@@ -10,7 +10,7 @@ from transformers.models.deepseek_ocr2 import modeling_deepseek_ocr2 as native
 
 from scribetune.models import quick_layers
 from scribetune.models.collation import IGNORED
-from scribetune.models.lora_layers import frozen_product
+from scribetune.models.grouped_products import frozen_product
 from scribetune.training.loss import quick_loss, token_loss
 from support.training_pages import FAMILY, TINY
 

@@ -28,7 +28,7 @@ class Front:
     def __init__(self, encoder: Any) -> None:
         self._encoder = encoder
         self._tables: dict[tuple[int, int, int], torch.Tensor] = {}
-        self._rooms: dict[tuple[int, ...], tuple[torch.Tensor, ...]] = {}
+        self._rooms: dict[tuple[int, ...], tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
         self._positions: dict[tuple[int, int], torch.Tensor] = {}
 
     def __call__(self, views: torch.Tensor) -> torch.Tensor:
@@ -102,9 +102,10 @@ class Front:
             views, patches, heads, channels = like.shape
             rows, columns = grid
             width = -(-(channels + rows + columns) // _MULTIPLE) * _MULTIPLE
-            of = {"dtype": like.dtype, "device": like.device}
+            of: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
             with torch.inference_mode(mode=False):  # written to wherever the encoder is run
-                made = tuple(torch.zeros((views, patches, heads, width), **of) for _ in range(3))
+                shape = (views, patches, heads, width)
+                made = (torch.zeros(shape, **of), torch.zeros(shape, **of), torch.zeros(shape, **of))
             row, column = torch.eye(rows, **of), torch.eye(columns, **of)
             places = torch.cat([row.repeat_interleave(columns, 0), column.repeat(rows, 1)], dim=1)
             made[1][..., channels : channels + rows + columns] = places[:, None]
