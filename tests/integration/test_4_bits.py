@@ -26,10 +26,11 @@ def test_trained_in_4_bits_it_is_merged_into_plain_numbers(
     monkeypatch.setattr(quantized, "refuse_without_device", lambda *_: None)  # its kernels for a CPU serve as well
     folder, prompt = small_models.FOLDERS[kind](), families.FAMILIES[kind].prompts["free_ocr"]
     sizes = [(90, 120)]
+    scope = "attention" if kind == "qwen3_vl_moe" else "language"  # it has no layers of its own between the two
     learned, none = (write_pages(tmp_path, name, prompt, count, sizes) for name, count in (("train", 4), ("no", 0)))
     losses = {}
     for bits in ("none", "4bit"):
-        settings = quick_training(folder, "original", quantization=bits)
+        settings = quick_training(folder, "original", quantization=bits, scope=scope)
         result = training.train(settings, str(folder), learned, none, tmp_path / bits, tmp_path / f"work-{bits}")
         losses[bits] = result.first_loss
     assert losses["4bit"] != losses["none"]

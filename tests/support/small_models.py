@@ -23,6 +23,8 @@ SERVED: Mapping[str, Callable[[], Path]] = MappingProxyType(
         **FOLDERS,
         "deepseek_ocr": partial(tiny_deepseek_ocr.folder, served=True),
         "deepseek_vl2": partial(tiny_deepseek_vl2.folder, served=True),
+        **{kind: partial(tiny_qwen.folder, kind, served=True) for kind in tiny_qwen.KINDS},
+        **{kind: partial(tiny_grids.folder, kind, served=True) for kind in tiny_grids.KINDS},
     }
 )
 """With sizes that vLLM's classes can have, by model_type."""

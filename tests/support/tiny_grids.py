@@ -20,8 +20,10 @@ from scribetune.models.families.lighton_ocr import whole
 from support import tiny_qwen
 
 KINDS = ("paddleocr_vl", "glm_ocr", "lighton_ocr")
-LAYERS, WIDTH, MLP, HEADS, KEY_HEADS, HEAD = 2, 64, 96, 4, 2, 32
-"""Sizes of the language models; vLLM takes no smaller head on a CPU."""
+LAYERS, WIDTH, MLP, HEADS, KEY_HEADS, HEAD = 2, 64, 96, 4, 2, 16
+"""Sizes of the language models."""
+_SERVED_HEAD = 32
+"""The least that vLLM takes on a CPU."""
 
 CONTROL = {
     "paddleocr_vl": ("<|begin_of_sentence|>", "</s>", "<|IMAGE_START|>", "<|IMAGE_PLACEHOLDER|>", "<|IMAGE_END|>"),
@@ -79,7 +81,7 @@ def tokenizer(kind: str) -> Any:
     return made
 
 
-def _text(kind: str, ids: dict[str, int]) -> dict[str, Any]:
+def _text(kind: str, ids: dict[str, int], head: int) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "vocab_size": 320,
         "hidden_size": WIDTH,
@@ -87,7 +89,7 @@ def _text(kind: str, ids: dict[str, int]) -> dict[str, Any]:
         "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS,
         "num_key_value_heads": KEY_HEADS,
-        "head_dim": HEAD,
+        "head_dim": head,
         "max_position_embeddings": 4096,
         "initializer_range": 0.1,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0},
@@ -96,19 +98,19 @@ def _text(kind: str, ids: dict[str, int]) -> dict[str, Any]:
         "tie_word_embeddings": False,
     }
     if kind != "lighton_ocr":
-        settings["rope_parameters"]["mrope_section"] = [4, 6, 6]
+        settings["rope_parameters"]["mrope_section"] = [head // 8, head * 3 // 16, head * 3 // 16]
     if kind == "glm_ocr":
         settings["rope_parameters"]["partial_rotary_factor"] = 1.0  # vLLM's class takes half without it
         settings["num_nextn_predict_layers"] = 1
     return settings
 
 
-def configuration(kind: str) -> Any:
+def configuration(kind: str, *, served: bool = False) -> Any:
     """Return its sizes."""
     words = tokenizer(kind)
     ids = {token: words.convert_tokens_to_ids(token) for token in CONTROL[kind]}
     vision: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 48, "patch_size": 14, "initializer_range": 0.2}
-    text = _text(kind, ids)
+    text = _text(kind, ids, _SERVED_HEAD if served else HEAD)
     common: dict[str, Any] = {"image_token_id": words.convert_tokens_to_ids(FAMILIES[kind].image_token)}  # type: ignore[attr-defined]
     common["tie_word_embeddings"] = False
     if kind == "paddleocr_vl":
@@ -127,17 +129,18 @@ def configuration(kind: str) -> Any:
     return transformers.LightOnOcrConfig(text_config={"model_type": "qwen3", **text}, vision_config=vision, **common)
 
 
-def model(kind: str, seed: int = 8) -> Any:
+def model(kind: str, seed: int = 8, *, served: bool = False) -> Any:
     """A model with random weights, large enough that pages differ in what they make it say."""
     torch.manual_seed(seed)
     architecture = {"paddleocr_vl": "PaddleOCRVL", "glm_ocr": "GlmOcr", "lighton_ocr": "LightOnOcr"}[kind]
-    made = getattr(transformers, f"{architecture}ForConditionalGeneration")(configuration(kind))
+    made = getattr(transformers, f"{architecture}ForConditionalGeneration")(configuration(kind, served=served))
     with torch.no_grad():
         for name, weight in made.named_parameters():
             if weight.ndim > 1 and ("visual" in name or "vision" in name or "projector" in name):
                 weight.normal_(0.0, 0.2)
     words = tokenizer(kind)
-    tiny_qwen.say_whole_letters(made, words)
+    if served:
+        tiny_qwen.say_whole_letters(made, words)
     ends = [words.eos_token_id]
     if kind == "glm_ocr":
         ends.append(words.convert_tokens_to_ids("<|user|>"))
@@ -147,11 +150,11 @@ def model(kind: str, seed: int = 8) -> Any:
     return made
 
 
-def make(kind: str, folder: Path) -> Path:
+def make(kind: str, folder: Path, *, served: bool = False) -> Path:
     """Write model, tokenizer, chat template and settings of images."""
     words = tokenizer(kind)
     words.chat_template = template(kind)
-    model(kind).save_pretrained(folder)
+    model(kind, served=served).save_pretrained(folder)
     words.save_pretrained(folder)
     weights = load_file(folder / "model.safetensors")
     if kind == "paddleocr_vl":
@@ -181,7 +184,11 @@ def _flatten(path: Path) -> None:
     """Put the language model's settings where the published config.json has them: beside all others."""
     settings = json.loads(path.read_text(encoding="utf-8"))
     text = settings.pop("text_config")
-    text["rope_scaling"] = {"rope_type": "default", "type": "default", "mrope_section": [4, 6, 6]}
+    text["rope_scaling"] = {
+        "rope_type": "default",
+        "type": "default",
+        "mrope_section": text["rope_parameters"]["mrope_section"],
+    }
     text["rope_theta"] = text.pop("rope_parameters")["rope_theta"]
     auto_map = {"AutoConfig": "configuration_paddleocr_vl.PaddleOCRVLConfig"}
     path.write_text(json.dumps({**text, **settings, "auto_map": auto_map}), encoding="utf-8")
@@ -191,10 +198,10 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 @cache
-def folder(kind: str) -> Path:
+def folder(kind: str, *, served: bool = False) -> Path:
     """Return the folder of the small model of that model_type."""
     _KEPT.append(tempfile.TemporaryDirectory(prefix=f"tiny-{kind}-"))
-    return make(kind, Path(_KEPT[-1].name) / "model")
+    return make(kind, Path(_KEPT[-1].name) / "model", served=served)
 
 
 def family(kind: str) -> Family:

@@ -59,7 +59,7 @@ def say_whole_letters(made: Any, words: Any) -> None:
     made.lm_head.weight.data[halves] = 0.0
 
 
-def model(kind: str, seed: int = 5) -> Any:
+def model(kind: str, seed: int = 5, *, served: bool = False) -> Any:
     """A model with random weights, large enough that pages differ in what they make it say."""
     import torch
     import transformers
@@ -71,11 +71,15 @@ def model(kind: str, seed: int = 5) -> Any:
         "hidden_size": 64,
         "intermediate_size": 96,
         "num_hidden_layers": 4,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
+        "num_attention_heads": 2 if served else 4,
+        "num_key_value_heads": 1 if served else 2,
         "max_position_embeddings": 4096,
         "initializer_range": 0.1,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": [4, 6, 6]},
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 10_000.0,
+            "mrope_section": [4, 6, 6] if served else [2, 3, 3],
+        },
         "tie_word_embeddings": True,
         "pad_token_id": ids["<|endoftext|>"],
         "bos_token_id": None,
@@ -93,7 +97,7 @@ def model(kind: str, seed: int = 5) -> Any:
         vision |= {"fullatt_block_indexes": [1, 3]}
     else:
         vision |= {"num_position_embeddings": 144, "deepstack_visual_indexes": [0, 1, 2]}
-        text |= {"head_dim": 32}
+        text |= {"head_dim": 32 if served else 16}
         text["rope_parameters"]["mrope_interleaved"] = True
     if kind == "qwen3_vl_moe":
         text |= {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24}
@@ -109,20 +113,21 @@ def model(kind: str, seed: int = 5) -> Any:
     )
     torch.manual_seed(seed)
     made = getattr(transformers, f"{names[kind]}ForConditionalGeneration")(config)
-    say_whole_letters(made, words)
+    if served:
+        say_whole_letters(made, words)
     made.generation_config = transformers.GenerationConfig(
         eos_token_id=ids["<|im_end|>"], pad_token_id=ids["<|endoftext|>"], do_sample=False
     )
     return made
 
 
-def make(kind: str, folder: Path) -> Path:
+def make(kind: str, folder: Path, *, served: bool = False) -> Path:
     """Write model, tokenizer, chat template and image processor settings as the hub's repositories hold them."""
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     words = tokenizer()
     words.chat_template = _TEMPLATE.replace("SYSTEM", _SYSTEM if kind == "qwen2_5_vl" else "")
-    model(kind).save_pretrained(folder)
+    model(kind, served=served).save_pretrained(folder)
     words.save_pretrained(folder)
     images = Qwen2VLImageProcessorPil(
         patch_size=SIDE_PX[kind] // 2, size={"shortest_edge": LEAST_PX, "longest_edge": MOST_PX}
@@ -140,10 +145,10 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 @cache
-def folder(kind: str) -> Path:
+def folder(kind: str, *, served: bool = False) -> Path:
     """Return the folder of the small model of that model_type."""
     _KEPT.append(tempfile.TemporaryDirectory(prefix=f"tiny-{kind}-"))
-    return make(kind, Path(_KEPT[-1].name) / "model")
+    return make(kind, Path(_KEPT[-1].name) / "model", served=served)
 
 
 def family(kind: str) -> Family:
