@@ -44,8 +44,8 @@ def _tensors(was: Path, made: Path) -> str:
                 if apart > largest:
                     largest, where = apart, name
     if names != others:
-        apart = sorted(names ^ others)
-        return f"{counted(len(apart), 'tensor', 'is', 'are')} in one of the two only: {', '.join(apart[:3])}"
+        alone = sorted(names ^ others)
+        return f"{counted(len(alone), 'tensor', 'is', 'are')} in one of the two only: {', '.join(alone[:3])}"
     if not changed:
         return f"no difference in {counted(len(names), 'tensor')}; the files differ in their header"
     return f"{changed} of {counted(len(names), 'tensor')}; largest absolute difference {largest:.3g} (in {where})"

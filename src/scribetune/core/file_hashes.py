@@ -81,7 +81,7 @@ class FileHashes:
         return self._known[path][1]
 
     def find(self, path: str) -> str:
-        """Return `sha256`, or "" where there is no such file: nothing, or something else in its place or its folder's."""
+        """Return `sha256`, or "" where there is no such file: nothing, or something else in its place."""
         full = self._folder / path
         return self.sha256(path) if full.is_file() else ""
 

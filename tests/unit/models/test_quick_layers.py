@@ -34,7 +34,7 @@ def test_gates() -> None:
     gate, up = both.chunk(2, dim=-1)
     same_with_gradients(quick_layers.gated(both), functional.silu(gate) * up, both)
     gate, up = numbers(3, 5, 4), numbers(3, 5, 4, seed=1)
-    same_with_gradients(quick_layers._Gated.apply(gate, up), functional.silu(gate) * up, gate, up)
+    same_with_gradients(quick_layers._applied(quick_layers._Gated, gate, up), functional.silu(gate) * up, gate, up)
 
 
 def test_positions() -> None:
