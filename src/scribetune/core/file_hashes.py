@@ -1,5 +1,6 @@
 """SHA-256 of files, remembered from one command to the next, as git's index remembers them."""
 
+import errno
 import logging
 import os
 import sqlite3
@@ -11,6 +12,7 @@ from scribetune.core import files
 
 logger = logging.getLogger(__name__)
 
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EINVAL}  # nothing, or a folder where a file belongs or the other way
 _INDEX = Path(".snakemake/file-hashes.sqlite")
 
 
@@ -82,8 +84,12 @@ class FileHashes:
 
     def find(self, path: str) -> str:
         """Return `sha256`, or "" where there is no such file: nothing, or something else in its place."""
-        full = self._folder / path
-        return self.sha256(path) if full.is_file() else ""
+        try:
+            return self.sha256(path)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return ""
+            raise
 
     def differs(self, path: str, sha256: str) -> bool:
         """Return whether there is such a file, it can be read, and its content is another one."""
