@@ -234,7 +234,7 @@ def measure_change(folder: Path, cores: int, what: str, make: Callable[[], None]
     moment = time.time()
     make()
     wall, said = build(folder, cores)
-    ran = re.findall(r"^(?:local)?rule (\w+):$", said, flags=re.MULTILINE)
+    ran = re.findall(r"^\[[\d:]+\] \d+ of \d+ done: (\w+)", said, flags=re.MULTILINE)
     logs = [log for log in sorted((folder / "logs").rglob("*.log")) if log.stat().st_mtime >= moment]
     told = [
         f"{log.relative_to(folder / 'logs').with_suffix('')}: {line.rsplit(': ', 1)[1]}"

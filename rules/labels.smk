@@ -23,7 +23,7 @@ rule label_pages:
         "benchmarks/jobs/label_pages/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: 64
+    threads: plan.threads_of_shard(workflow.resource_settings.cores)
     resources:
         mem_mb=plan.memory_mb(4000),
     params:
@@ -53,7 +53,7 @@ rule place_blocks:
         "benchmarks/jobs/place_blocks/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: 64
+    threads: plan.threads_of_shard(workflow.resource_settings.cores)
     resources:
         mem_mb=plan.memory_mb(2000),
     params:

@@ -19,7 +19,7 @@ rule render_pages:
         "benchmarks/jobs/render_pages/{shard}.tsv"
     conda:
         "../envs/cpu.yaml"
-    threads: 64
+    threads: plan.threads_of_shard(workflow.resource_settings.cores)
     resources:
         mem_mb=plan.memory_mb(2000),
     params:

@@ -28,6 +28,10 @@ from scribetune.record.remembered import Remembered
 from scribetune.serving import environment as server_environment
 
 _MOST_PATHS = 5
+_ALL_CORES = 64
+"""What a rule asks for that takes all cores of a machine: Snakemake cuts it to those that there are."""
+_SHARDS_A_CORE = 8
+"""Shards for each core from which on jobs of one core each are the better use of them."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,14 @@ class Plan:
     def shards(self) -> list[str]:
         """Names of the shards."""
         return list(self.documents.shards)
+
+    def threads_of_shard(self, cores: int | None) -> int:
+        """Return the threads of a job that works on one shard, on a machine with so many cores for the build.
+
+        All of them; or one where there are many shards: a job's start takes one core alone, and with jobs beside each
+        other no core waits for it.
+        """
+        return 1 if cores and len(self.documents.shards) >= _SHARDS_A_CORE * cores else _ALL_CORES
 
     def settings(self, *wanted: str) -> dict[str, dict[str, Any]]:
         """Return the configuration keys a rule reads, for its `params`: "pages" or "pages.color" each.

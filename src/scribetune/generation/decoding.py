@@ -27,7 +27,8 @@ StepMode = Literal["eager", "graphs", "compiled"]
 
 _VIEW_STEP = 512
 """On a GPU the look-back grows by so many tokens: a graph each."""
-_ROW_BUCKETS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256)
+_ROW_BUCKETS = (1, 4, 16, 32, 64, 96, 128, 192, 256)
+"""Rows that a step is recorded for. A recording takes as long as fifty steps of many rows: as few as do."""
 
 
 class Written(NamedTuple):

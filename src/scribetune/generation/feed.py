@@ -1,9 +1,11 @@
-"""Pages made ready ahead of their turn: images and prompts by worker threads, vision features before a row is free."""
+"""Pages made ready ahead of their turn: images and prompts by processes, vision features before a row is free."""
 
 import contextlib
+import gc
 import os
+import shutil
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +16,10 @@ from scribetune.models.examples import Page, load_image
 from scribetune.models.families import Family
 from scribetune.models.families.interface import EncodedPages
 
-_MOST_WORKERS = 8
-"""Encoded pages wait in main memory, a full-size page with 14 MB."""
+_MOST_WORKERS = 12
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108  where processes hand over tensors: nothing is written there by name
+_PAGE_BYTES = 60e6
+"""Of an encoded page at most: 14 MB for DeepSeek-OCR-2, whose views are bytes; others hand over float32."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,57 @@ class Ready:
     features: torch.Tensor  # (image tokens, width) on the model's device
 
 
+class _Groups:
+    """Groups of places in pages as what the processor makes of them."""
+
+    def __init__(
+        self, family: Family, processor: Any, prompt: str, pages: Sequence[Page], groups: Sequence[Sequence[int]]
+    ) -> None:
+        self._family, self._processor, self._prompt, self._pages, self._groups = (
+            family, processor, prompt, pages, groups
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def __getitem__(self, number: int) -> EncodedPages | Exception:
+        try:
+            images = [load_image(self._pages[index].image) for index in self._groups[number]]
+            return self._family.encode(self._processor, images, self._prompt)
+        except Exception as error:
+            return error
+
+
+def _workers(device: str, group: int) -> int:
+    """Return how many processes encode images: as many as cores are idle and shared memory has room for.
+
+    Threads under one interpreter lock encode some 20 pages a second, and keep the one that launches the steps waiting.
+    """
+    if not device.startswith("cuda"):  # the cores compute
+        return 0
+    try:
+        room = shutil.disk_usage(_SHARED_MEMORY).free
+    except OSError:  # another system, which has no such folder
+        return 0
+    # Each has a group that waits, and one in the making.
+    return max(0, min(_MOST_WORKERS, (os.cpu_count() or 2) - 2, int(room // (2 * group * _PAGE_BYTES))))
+
+
+def _encoded(groups: _Groups, workers: int) -> Generator[EncodedPages | Exception]:
+    """Yield what comes of the groups, in order; processes end with the generator."""
+    if workers:
+        gc.collect()  # what is on a device and waits to be collected must not be collected in a fork
+    yield from torch.utils.data.DataLoader(
+        groups,  # type: ignore[arg-type]  it has what torch asks of a Dataset
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=1 if workers else None,
+        generator=torch.Generator(),  # reading draws nothing from the program's random numbers
+    )
+
+
 class Feed:
-    """Yields pages in an order of places, made ready in groups; a context manager, which ends the threads."""
+    """Yields pages in an order of places, made ready in groups; a context manager, which ends the processes."""
 
     def __init__(
         self,
@@ -41,14 +94,15 @@ class Feed:
         group: int,
         device: str,
     ) -> None:
-        self._family, self._processor, self._model, self._prompt, self._pages = family, processor, model, prompt, pages
+        self._family, self._model = family, model
         self._group = group
-        self._waiting = deque(order)
+        self._waiting = deque(order[begin : begin + group] for begin in range(0, len(order), group))
         self._ready: deque[Ready] = deque()
-        self._encoding: deque[tuple[list[int], Future[EncodedPages]]] = deque()
-        cuda = device.startswith("cuda")
-        self._workers = max(1, min(_MOST_WORKERS, (os.cpu_count() or 2) // 2)) if cuda else 1
-        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="encode")
+        self._encoding: deque[tuple[Sequence[int], Future[EncodedPages | Exception]]] = deque()
+        # One thread waits for the processes, or does their work where there are none.
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        groups = _Groups(family, processor, prompt, pages, tuple(self._waiting))
+        self._encoded = _encoded(groups, _workers(device, group))
         self._encoding_lasts = contextlib.ExitStack()
 
     def __enter__(self) -> "Feed":
@@ -58,12 +112,14 @@ class Feed:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._encoded.close()  # ends the processes
         self._encoding_lasts.close()
 
     @property
     def left(self) -> int:
         """Pages not handed out yet."""
-        return len(self._waiting) + sum(len(indices) for indices, _ in self._encoding) + len(self._ready)
+        encoding = (indices for indices, _ in self._encoding)
+        return sum(map(len, (*self._waiting, *encoding))) + len(self._ready)
 
     def prepare(self, wait: bool) -> None:
         """Compute the features of the next group, where fewer than a group of pages are ready and its images encoded.
@@ -77,6 +133,8 @@ class Feed:
         if not (wait or encoding.done()):
             return
         encoded = encoding.result()
+        if isinstance(encoded, Exception):
+            raise encoded
         with torch.inference_mode():
             features = self._family.vision_features(self._model, encoded.pixels)
         self._encoding.popleft()
@@ -104,10 +162,5 @@ class Feed:
         return taken
 
     def _encode_ahead(self) -> None:
-        while self._waiting and len(self._encoding) <= self._workers:
-            indices = [self._waiting.popleft() for _ in range(min(self._group, len(self._waiting)))]
-            self._encoding.append((indices, self._pool.submit(self._encode, indices)))
-
-    def _encode(self, indices: Sequence[int]) -> EncodedPages:
-        images = [load_image(self._pages[index].image) for index in indices]
-        return self._family.encode(self._processor, images, self._prompt)
+        while self._waiting and len(self._encoding) <= 1:
+            self._encoding.append((self._waiting.popleft(), self._pool.submit(next, self._encoded)))

@@ -15,7 +15,7 @@ from transformers import LogitsProcessorList
 
 from scribetune.core import config
 from scribetune.core.errors import UserError
-from scribetune.generation import Prediction, Reader, capacity, decoding, experts, reader
+from scribetune.generation import Prediction, Reader, capacity, decoding, experts, feed, reader
 from scribetune.generation.decoding import Decoder
 from scribetune.generation.slots import SlotCache, contents, kv_bytes_per_token
 from scribetune.models import families
@@ -130,6 +130,27 @@ def test_the_number_of_pages_read_at_once_changes_no_text(pages: list[Page]) -> 
     by_batch = [in_order(make_reader(stand_in.folder(), batch=batch).stream(pages, LIMITS)) for batch in (2, 7)]
     assert by_batch[0] == by_batch[1]
     assert [page.id for page in by_batch[0]] == [page.id for page in pages]
+
+
+def test_pages_encoded_by_processes_are_read_the_same(pages: list[Page], monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = make_reader(stand_in.folder(), batch=3, max_new_tokens=8)
+    expected = reading.read(pages)
+    monkeypatch.setattr(feed, "_workers", lambda device, group: 2)  # as on a GPU
+    assert reading.read(pages) == expected
+
+
+def test_a_page_that_a_process_cannot_encode_is_told_as_it_would_be_told_here(
+    pages: list[Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_workers", lambda device, group: 2)
+    reading = make_reader(stand_in.folder(), max_new_tokens=8)
+
+    def refuse(*_: Any) -> Any:
+        raise UserError("The page is too wide", value=9, accepted="8")
+
+    monkeypatch.setattr(type(reading.family), "encode", refuse)
+    with pytest.raises(UserError, match=r"The page is too wide: 9\n  Accepted: 8"):
+        reading.read(pages)
 
 
 def test_pages_with_prompts_of_different_lengths_are_read_together(

@@ -1,5 +1,6 @@
 """DeepSeek-OCR-2's quicker ways give what the native classes give."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from transformers.models.deepseek_ocr2.modeling_deepseek_ocr2 import DeepseekOcr
 from scribetune.models import families
 from scribetune.models.families.deepseek_ocr2 import at_levels, numbers_of
 from scribetune.models.families.sam_encoder import Front, Recorded
+from scribetune.models.families.view_attention import attend
 from support import stand_in
 
 
@@ -82,3 +84,26 @@ def test_a_function_is_called_as_it_is_where_nothing_can_be_recorded() -> None:
     with torch.no_grad():
         assert [recorded(torch.ones(1)).item() for _ in range(3)] == [2.0] * 3
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize("views", [(4, 4, 4, 9), (9,), (4, 9, 4)])
+def test_attention_by_views_is_attention_under_one_mask_over_the_page(views: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    module = SimpleNamespace(num_key_value_groups=2, is_causal=True, training=True)
+    length = 2 * sum(views)
+    query, key, value = (torch.randn(3, heads, length, 8, requires_grad=True) for heads in (4, 2, 2))
+    seen = torch.zeros(length, length, dtype=torch.bool)
+    begin = 0
+    for size in views:
+        middle, end = begin + size, begin + 2 * size
+        seen[begin:end, begin:middle] = True  # patches and queries see the patches
+        seen[middle:end, middle:end] = torch.ones(size, size).tril().bool()  # a query, those up to itself
+        begin = end
+    by_views, _ = attend(module, query, key, value, None, 8**-0.5, views=views)
+    under_mask, _ = attend(module, query, key, value, seen[None, None], 8**-0.5)
+    assert torch.allclose(by_views, under_mask, atol=1e-5)
+    by = torch.randn_like(by_views)
+    for one, other in zip(
+        *(torch.autograd.grad(made, (query, key, value), by) for made in (by_views, under_mask)), strict=True
+    ):
+        assert torch.allclose(one, other, atol=1e-5)

@@ -14,6 +14,7 @@ deepseek_vl2    DeepSeek-VL2, tiny (model_type `deepseek_vl2`; its authors: `dee
 deepseek_vl2_model  its class, over parts that transformers has
 deepseek_vl2_config  its config.json in its authors' form, and back
 sam_encoder     SAM, the first part of its encoder, without gradients: quicker on a GPU
+view_attention  attention of its query encoder, view by view
 token_grid      families that see a page as one grid of tokens and are asked through a chat template
 page_processor  their image processor, tokenizer and chat template
 qwen_vl         Qwen2.5-VL and Qwen3-VL (dense, and mixture of experts)

@@ -332,6 +332,8 @@ def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
     """
     import torch
 
+    from scribetune.models.families import view_attention
+
     tower = weights.vision_tower
     small, large = tower.query_768_resolution.weight, tower.query_1024_resolution.weight
     # A tile has as many patches as the small set has queries; the page itself as many as either.
@@ -345,10 +347,12 @@ def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
         parts += [view, queries.unsqueeze(0).expand(pages, -1, width)]
     hidden = torch.cat(parts, dim=1)
     encoder = tower.vision_encoder
-    positions, mask = _views(tuple(sizes), hidden.device, hidden.dtype)
+    # Said again for every page: whoever sets the whole model's attention sets the encoder's too.
+    encoder.config._attn_implementation = view_attention.NAME
+    positions = _places(tuple(sizes), hidden.device)
     rotary = encoder.rotary_emb(hidden, positions)
     for layer in encoder.layers:
-        hidden = layer(hidden, attention_mask=mask, position_embeddings=rotary, position_ids=positions)
+        hidden = layer(hidden, position_embeddings=rotary, position_ids=positions, views=tuple(sizes))
     hidden = encoder.norm(hidden)
     ends = [2 * sum(sizes[: number + 1]) for number in range(len(sizes))]
     answers = torch.cat([hidden[:, end - size : end] for end, size in zip(ends, sizes, strict=True)], dim=1)
@@ -358,24 +362,10 @@ def _query(weights: Any, rows: "torch.Tensor") -> "torch.Tensor":
 
 
 @functools.lru_cache(maxsize=8)
-def _views(sizes: tuple[int, ...], device: "torch.device", dtype: "torch.dtype") -> "tuple[torch.Tensor, torch.Tensor]":
-    """Return positions (1, length) and additive mask (1, 1, length, length) of views behind one another.
-
-    A view is its patches (`sizes`: their numbers), which see each other, and as many queries, each of which sees the
-    patches and the queries up to itself.
-    """
+def _places(sizes: tuple[int, ...], device: "torch.device") -> "torch.Tensor":
+    """Return positions (1, length) of views behind one another: each its patches (`sizes`) and as many queries."""
     import torch
 
-    view, place, patch = [], [], []
-    for number, size in enumerate(sizes):
-        view += [number] * (2 * size)
-        place += list(range(2 * size))
-        patch += [1] * size + [0] * size
     # What is kept may be used in a training later: tensors of inference mode may not.
     with torch.inference_mode(mode=False):
-        of, at, is_patch = torch.tensor([view, place, patch], device=device)
-        earlier = at.unsqueeze(1) >= at.unsqueeze(0)
-        among_patches = (is_patch.unsqueeze(1) * is_patch.unsqueeze(0)).bool()
-        seen = (of.unsqueeze(1) == of.unsqueeze(0)) & (earlier | among_patches)
-        mask = torch.zeros(seen.shape, dtype=dtype, device=device)
-        return at.unsqueeze(0), mask.masked_fill(~seen, torch.finfo(dtype).min)[None, None]
+        return torch.cat([torch.arange(2 * size, device=device) for size in sizes])[None]
