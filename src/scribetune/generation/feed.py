@@ -1,6 +1,7 @@
 """Pages made ready ahead of their turn: images and prompts by processes, vision features before a row is free."""
 
 import contextlib
+import dataclasses
 import gc
 import os
 import shutil
@@ -67,17 +68,25 @@ def _workers(device: str, group: int) -> int:
     return max(0, min(_MOST_WORKERS, (os.cpu_count() or 2) - 2, int(room // (2 * group * _PAGE_BYTES))))
 
 
-def _encoded(groups: _Groups, workers: int) -> Generator[EncodedPages | Exception]:
-    """Yield what comes of the groups, in order; processes end with the generator."""
+def _encoded(groups: _Groups, device: str, workers: int) -> Generator[EncodedPages | Exception]:
+    """Yield what comes of the groups, in order, ready to be copied to the device; processes end with the generator."""
     if workers:
         gc.collect()  # what is on a device and waits to be collected must not be collected in a fork
-    yield from torch.utils.data.DataLoader(
+    loader = torch.utils.data.DataLoader(
         groups,  # type: ignore[arg-type]  it has what torch asks of a Dataset
         batch_size=None,
         num_workers=workers,
         prefetch_factor=1 if workers else None,
         generator=torch.Generator(),  # reading draws nothing from the program's random numbers
     )
+    for encoded in loader:
+        if device.startswith("cuda") and isinstance(encoded, EncodedPages):
+            pinned = {
+                key: value.pin_memory() if torch.is_tensor(value) else value for key, value in encoded.pixels.items()
+            }
+            yield dataclasses.replace(encoded, pixels=pinned)
+        else:
+            yield encoded
 
 
 class Feed:
@@ -102,7 +111,7 @@ class Feed:
         # One thread waits for the processes, or does their work where there are none.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="encode")
         groups = _Groups(family, processor, prompt, pages, tuple(self._waiting))
-        self._encoded = _encoded(groups, _workers(device, group))
+        self._encoded = _encoded(groups, device, _workers(device, group))
         self._encoding_lasts = contextlib.ExitStack()
 
     def __enter__(self) -> "Feed":
