@@ -9,6 +9,9 @@ import torch
 
 logger = logging.getLogger(__name__)
 
+_WORKSPACES = "CUBLAS_WORKSPACE_CONFIG"
+"""What cuBLAS's products may use beside their matrices; torch wants it set before it calls them deterministic."""
+
 
 def seed(number: int, device: str, *, deterministic: bool) -> None:
     """Seed Python, NumPy and torch, and ask for deterministic kernels."""
@@ -22,12 +25,34 @@ def ask(device: str, *, wanted: bool) -> None:
     """Ask for deterministic kernels where there are any; a CPU has no others."""
     if device == "cpu":
         return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(wanted, warn_only=True)
+    if wanted:
+        _let_cublas_see_its_workspaces(device)
     # Its backward pass is not the same twice, whatever is asked for.
     torch.backends.cuda.enable_cudnn_sdp(not wanted)
     # Otherwise every new tensor is filled with NaN first; nothing here reads what it did not write.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def _let_cublas_see_its_workspaces(device: str) -> None:
+    """Set the variable that torch asks for, have it seen by a first product, and take it away again.
+
+    torch 2.11 looks once whether it is set, and parses it anew for every product: 60 microseconds each, a quarter of a
+    step of scope vision. The memory it gives cuBLAS, one for each stream, is what makes products the same twice. What
+    the user has set stays.
+    """
+    if _WORKSPACES in os.environ:
+        return
+    os.environ[_WORKSPACES] = ":4096:8"
+    try:
+        _multiply(device)
+    finally:
+        del os.environ[_WORKSPACES]
+
+
+def _multiply(device: str) -> None:
+    some = torch.ones(8, 8, dtype=torch.bfloat16, device=device)
+    (some @ some).sum().item()
 
 
 class Strictness:
