@@ -11,7 +11,7 @@ shared ones; V: vocabulary):
     activations  T · Σ over layers (16 h + 3 w) · s; with gradient checkpointing T · (layers · h + 16 h + 3 w) · s;
                  10 h instead of 16 h on a GPU, unless the base is quantised (`models.quick_layers`)
     logits       of one piece at most: 16.8 million × (2 s + 12)
-    encoder      the same sum as for activations over its own layers and its own tokens, where the scope trains it
+    encoder      the same sum with 3 h more over its own layers and its own tokens, where the scope trains it
     workspace    an eighth of activations and logits, and 1 GB on a GPU (context, kernels, fragmentation)
 
 The time is the arithmetic (2 FLOP per weight and token forward, 2 backward, 2 more with checkpointing) over a rate,
@@ -42,6 +42,8 @@ from scribetune.training.memory import GIGABYTE
 logger = logging.getLogger(__name__)
 
 _ATTENTION_WIDTHS, _QUICK_ATTENTION_WIDTHS, _MLP_WIDTHS = 16, 10, 3
+_VIEW_WIDTHS = 3
+"""What an encoder's layer keeps more, where views attend by themselves: what both attentions gave, and both together."""
 _ADAPTER_BYTES = {"adamw": 4 + 4 + 8, "adamw_8bit": 4 + 4 + 2}
 _QUANTISED_BYTES = 9 / 16
 """Of a weight in NF4: half a byte, and a float32 for 64 of them."""
@@ -404,7 +406,7 @@ def _memory(
     logits = min(loss.PIECE_LOGITS, answers * text.vocab_size) * (2 * bytes_each + 12)
     encoder = 0
     for per_token, width, mlp, depth in sizes.encoders:
-        one = widths * width + _MLP_WIDTHS * mlp
+        one = (widths + _VIEW_WIDTHS) * width + _MLP_WIDTHS * mlp
         held = depth * width + one if checkpointing else depth * one
         encoder += int(pages * longest.image_tokens * per_token * held * bytes_each)
     spare = (activations + logits + encoder) // 8 + (GIGABYTE if placement.device == "cuda" else 0)
