@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 _ATTENTION_WIDTHS, _QUICK_ATTENTION_WIDTHS, _MLP_WIDTHS = 16, 10, 3
 _VIEW_WIDTHS = 3
-"""What an encoder's layer keeps more, where views attend by themselves: what both attentions gave, and both together."""
+"""What an encoder's layer keeps more where views attend by themselves: what both attentions gave, and both as one."""
 _ADAPTER_BYTES = {"adamw": 4 + 4 + 8, "adamw_8bit": 4 + 4 + 2}
 _QUANTISED_BYTES = 9 / 16
 """Of a weight in NF4: half a byte, and a float32 for 64 of them."""
