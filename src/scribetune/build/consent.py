@@ -1,6 +1,7 @@
 """Whether a call may replace the results that are there: those of another corpus or base model need consent by name."""
 
 import json
+import os
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -138,10 +139,18 @@ def _before(folder: Path) -> Remembered | None:
     base = _base_of_adapter(folder) or build.base_model
     if not raw and not base:
         return None
-    documents = [path.name for path in (folder / layout.PAGES).glob("*") if path.is_dir()] or list(build.documents)
+    documents = _folders(folder / layout.PAGES) or list(build.documents)
     if build.raw != raw:
         build = replace(build, config=remembered.as_recorded(folder), config_files=())
     return replace(build, raw=raw, documents=tuple(sorted(documents)), base_model=base)
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:  # which knows what is a folder without a look at each
+            return [entry.name for entry in entries if entry.is_dir()]
+    except FileNotFoundError:
+        return []
 
 
 def _base_of_adapter(folder: Path) -> dict[str, Any]:
@@ -166,8 +175,7 @@ def _same_corpus(before: Remembered, now: Remembered, has_all: HasAll, folder: P
     if layout.SAMPLES in (before.raw, now.raw):
         return before.raw == now.raw
     if before.raw in (now.raw, ""):
-        left = sum(name in now.documents for name in before.documents)
-        return 2 * left >= len(before.documents)
+        return 2 * len(set(before.documents).intersection(now.documents)) >= len(set(before.documents))
     return has_all(_hashes(folder))
 
 

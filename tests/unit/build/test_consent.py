@@ -107,3 +107,23 @@ def test_a_build_by_an_earlier_version_is_told_by_its_lineage(folder: Path) -> N
     check(MINE, folder)
     with pytest.raises(UserError, match="asked for: the sample corpus"):
         check(replace(MINE, raw="data/samples", documents=("sample",)), folder)
+
+
+class _Compared(str):
+    """A name that counts how often it is compared."""
+
+    times = 0
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        _Compared.times += 1
+        return str.__eq__(self, other)
+
+
+def test_a_large_corpus_is_compared_name_by_name_not_each_with_all(folder: Path) -> None:
+    (folder / "data/pages").mkdir(parents=True)
+    remembered.write(replace(MINE, documents=tuple(map(str, range(500)))), folder)
+    _Compared.times = 0
+    check(replace(MINE, documents=tuple(map(_Compared, range(500)))), folder)
+    assert _Compared.times <= 2 * 500
