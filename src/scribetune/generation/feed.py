@@ -32,7 +32,7 @@ class Ready:
     features: torch.Tensor  # (image tokens, width) on the model's device
 
 
-class _Groups:
+class _Groups(torch.utils.data.Dataset[EncodedPages | Exception]):
     """Groups of places in pages as what the processor makes of them."""
 
     def __init__(
@@ -73,7 +73,7 @@ def _encoded(groups: _Groups, device: str, workers: int) -> Generator[EncodedPag
     if workers:
         gc.collect()  # what is on a device and waits to be collected must not be collected in a fork
     loader = torch.utils.data.DataLoader(
-        groups,  # type: ignore[arg-type]  it has what torch asks of a Dataset
+        groups,
         batch_size=None,
         num_workers=workers,
         prefetch_factor=1 if workers else None,

@@ -13,7 +13,8 @@ _WORKSPACES = "CUBLAS_WORKSPACE_CONFIG"
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    mode, attention = torch.get_deterministic_debug_mode(), torch.backends.cuda.cudnn_sdp_enabled()
+    mode = torch.get_deterministic_debug_mode()
+    attention = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
     yield
     torch.set_deterministic_debug_mode(mode)
     torch.backends.cuda.enable_cudnn_sdp(attention)
