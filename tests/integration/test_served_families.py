@@ -25,6 +25,11 @@ from support.numbered_pages import write_pages
 pytestmark = pytest.mark.slow
 
 PAGES = 3
+OTHER_TEXTS = {"deepseek_vl2": "vLLM pads its views to 392 px: another encoder than the authors' (docs/serving.md)"}
+KINDS = [
+    pytest.param(kind, marks=pytest.mark.xfail(reason=OTHER_TEXTS[kind])) if kind in OTHER_TEXTS else kind
+    for kind in small_models.SERVED
+]
 
 
 def make_adapter(base: Path, folder: Path) -> None:
@@ -42,7 +47,7 @@ def make_adapter(base: Path, folder: Path) -> None:
     wrapped.peft_config["default"].save_pretrained(str(folder))
 
 
-@pytest.mark.parametrize("kind", small_models.SERVED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_vllm_reads_a_merged_model_as_this_project_does(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
