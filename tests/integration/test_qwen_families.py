@@ -197,6 +197,11 @@ def test_trained_is_reloaded_is_merged_and_predicts(kind: str, scope: str, layou
     assert (result.cached_vision_bytes > 0) == family.scopes[scope].freezes_encoder
 
     merged_model.merge(settings, str(folder), tmp_path / "adapter", tmp_path / "merged")
+    # Experts, too, lie in the file as they did: transformers reads them turned around as well, vLLM does not.
+    made, base = (
+        {name: weight.shape for name, weight in on_disk(one).items()} for one in (tmp_path / "merged", folder)
+    )
+    assert made == base
     ids, mask, pixels, _ = batch(kind, left=False)
     inputs = {"input_ids": ids, "attention_mask": mask, **pixels, **tiny_qwen.pixel_inputs(load(kind), ids)}
     tuned = adapters.load(load(kind), tmp_path / "adapter", base_folder=folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 from scribetune.models.families import FAMILIES, authors_config, deepseek_vl2_config, deepseek_vl2_model
 from scribetune.models.families.interface import Family
-from support import stand_in
+from support import stand_in, tiny_qwen
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 IMAGE_TOKEN_ID = 3
@@ -55,6 +55,9 @@ def model(*, served: bool = False) -> Any:
     deepseek_vl2_model.register()
     torch.manual_seed(0)
     made: Any = deepseek_vl2_model.DeepseekVl2ForConditionalGeneration(configuration(served=served))
+    if served:
+        words = FAMILIES["deepseek_ocr2"].load_processor(stand_in.folder()).tokenizer
+        tiny_qwen.say_whole_letters(made, words)
     return made.eval()
 
 
@@ -66,6 +69,11 @@ def folder(*, served: bool = False) -> Path:
     model(served=served).save_pretrained(made)
     settings = authors_config.of_native(configuration(served=served).to_dict(), "float32")
     (made / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    if served:  # as released: vLLM finds its processor by it
+        cut = {"candidate_resolutions": deepseek_vl2_config.RELEASED_RESOLUTIONS, "patch_size": 14}
+        form = {"processor_class": "DeepseekVLV2Processor", "downsample_ratio": 2, "sft_format": "deepseek"}
+        processor = {**cut, **form, "image_token": "<image>", "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+        (made / "processor_config.json").write_text(json.dumps(processor), encoding="utf-8")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(stand_in.folder() / name, made / name)
     return made

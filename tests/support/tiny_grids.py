@@ -102,6 +102,10 @@ def _text(kind: str, ids: dict[str, int], head: int) -> dict[str, Any]:
     if kind == "glm_ocr":
         settings["rope_parameters"]["partial_rotary_factor"] = 1.0  # vLLM's class takes half without it
         settings["num_nextn_predict_layers"] = 1
+        if (
+            head == _SERVED_HEAD
+        ):  # as released: vLLM's class makes the merger as wide as this, and cuts another's weights
+            settings["intermediate_size"] = 3 * WIDTH
     return settings
 
 
@@ -170,6 +174,9 @@ def make(kind: str, folder: Path, *, served: bool = False) -> Path:
             "processor_class": "Glm46VProcessor",
             "image_processor_type": "Glm46VImageProcessor",
             "size": {"shortest_edge": 8_000, "longest_edge": 80_000},
+            "do_rescale": True,
+            "image_mean": [0.48145466, 0.4578275, 0.40821073],
+            "image_std": [0.26862954, 0.26130258, 0.27577711],
         }
     else:
         words = {"processor_class": "LightOnOcrProcessor", "patch_size": 14, "spatial_merge_size": 2}

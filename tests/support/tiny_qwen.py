@@ -55,7 +55,7 @@ def byte_tokenizer(control: Sequence[str], *, end: str, padding: str) -> Any:
 
 def say_whole_letters(made: Any, words: Any) -> None:
     """Keep a model from saying single bytes of a letter: servers leave out what a text ends with of one."""
-    halves = [number for number in range(256) if words.decode([number]) == "\ufffd"]
+    halves = [number for number in range(len(words)) if "\ufffd" in words.decode([number])]
     made.lm_head.weight.data[halves] = 0.0
 
 
@@ -101,6 +101,7 @@ def model(kind: str, seed: int = 5, *, served: bool = False) -> Any:
         text["rope_parameters"]["mrope_interleaved"] = True
     if kind == "qwen3_vl_moe":
         text |= {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24}
+        text |= {"norm_topk_prob": True}  # as released: transformers knows nothing else, vLLM asks for it
     names = {"qwen2_5_vl": "Qwen2_5_VL", "qwen3_vl": "Qwen3VL", "qwen3_vl_moe": "Qwen3VLMoe"}
     config = getattr(transformers, f"{names[kind]}Config")(
         text_config=text,
@@ -129,6 +130,8 @@ def make(kind: str, folder: Path, *, served: bool = False) -> Path:
     words.chat_template = _TEMPLATE.replace("SYSTEM", _SYSTEM if kind == "qwen2_5_vl" else "")
     model(kind, served=served).save_pretrained(folder)
     words.save_pretrained(folder)
+    if kind == "qwen3_vl_moe":
+        _turn_experts(folder / "model.safetensors")
     images = Qwen2VLImageProcessorPil(
         patch_size=SIDE_PX[kind] // 2, size={"shortest_edge": LEAST_PX, "longest_edge": MOST_PX}
     )
@@ -139,6 +142,15 @@ def make(kind: str, folder: Path, *, served: bool = False) -> Path:
     settings = json.loads(described.read_text(encoding="utf-8")) | {"processor_class": processor}
     described.write_text(json.dumps(settings), encoding="utf-8")
     return folder
+
+
+def _turn_experts(path: Path) -> None:
+    """Write experts as the published files have them, (experts, in, out): transformers saves (experts, out, in)."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(path)
+    turned = {name: weight.transpose(1, 2).contiguous() for name, weight in weights.items() if ".mlp.experts." in name}
+    save_file({**weights, **turned}, path, metadata={"format": "pt"})
 
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []

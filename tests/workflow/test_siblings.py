@@ -33,6 +33,8 @@ OF_DOCUMENTS = {"make_samples", "render_pages", "label_pages"}
         ("deepseek_ocr", "tiny", "deepseek_vl_v2"),
         ("deepseek_vl2", "auto", "deepseek_vl_v2"),
         ("glm_ocr", "auto", "glm_ocr"),
+        ("paddleocr_vl", "auto", "paddleocr_vl"),
+        ("qwen3_vl", "auto", "qwen3_vl"),
     ],
 )
 def test_a_folder_of_another_family_is_built_up_to_the_report_and_the_audit(

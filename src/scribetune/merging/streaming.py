@@ -40,6 +40,13 @@ def plan(base: ModelFiles, adapter: Adapter, layout: LayoutName, dtype: torch.dt
         return replace(outline, dtype=stored_dtype(outline.dtype, dtype))
 
     entries = base.checkpoint.entries
+
+    def as_in_base(outline: Outline) -> Outline:
+        """Turn it as the base's file has it: transformers reads Qwen's experts either way around, vLLM one way."""
+        turned = (*outline.shape[:-2], *reversed(outline.shape[-2:]))
+        entry = entries.get(outline.key)
+        return replace(outline, shape=turned) if entry is not None and tuple(entry.shape) == turned else outline
+
     steps: list[Step] = []
     known: list[Outline] = []
     for group in base.groups:
@@ -52,7 +59,8 @@ def plan(base: ModelFiles, adapter: Adapter, layout: LayoutName, dtype: torch.dt
     if layout == "transformers":
         steps.extend(Step((), (one.key,), (one,)) for one in known)
     else:
-        steps.extend(Step((), natives, outlines) for natives, outlines in base.layouts.originals(known))
+        for natives, outlines in base.layouts.originals(known):
+            steps.append(Step((), natives, tuple(as_in_base(one) for one in outlines)))
     # Wide numbers first, so that every tensor begins at a multiple of its number's size.
     return sorted(steps, key=lambda step: -max(one.dtype.itemsize for one in step.outlines))
 
@@ -100,7 +108,9 @@ def write(
             made = tensors if layout == "transformers" else base.layouts.to_original(tensors)
             del tensors
             for outline in step.outlines:
-                writer.write(outline.key, made.pop(outline.key))
+                tensor = made.pop(outline.key)
+                turned = tuple(tensor.shape) != outline.shape
+                writer.write(outline.key, tensor.transpose(-1, -2).contiguous() if turned else tensor)
         writer.close()
     return changes
 

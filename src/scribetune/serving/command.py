@@ -126,6 +126,9 @@ def service(
     # A page is read once: nothing of it is worth keeping for the next request.
     options += ["--no-enable-prefix-caching", "--mm-processor-cache-gb", "0"]
     options += ["--limit-mm-per-prompt", _json({"image": 1}), "--allowed-media-domains", _NO_HOST]
+    if not _says_norm(model):
+        # vLLM takes such a folder for one whose pages stay numbers from 0 to 255; its processor has mean and deviation.
+        options += ["--no-mm-device-do-normalize"]
     if family.reads_plain_prompts or any(family.turn):
         prompt = families.beside_page(families.prompt_of(family, config.task.prompt, config.task.term))
         options += ["--chat-template", str(_PROMPT_TEMPLATE), "--chat-template-content-format", "openai"]
@@ -161,6 +164,11 @@ def _refuse_unserved(family: Family, model: Path, environment: Environment) -> N
                 todo="merge it in that layout (--set merge.layout=original; trains nothing), or read pages by "
                 "`scribetune convert --model`",
             )  # fmt: skip
+        if other := family.misread(_settings(model)):
+            raise UserError(
+                f"vLLM's class of {family.title} would compute this model otherwise; its config.json has",
+                value=other[0], accepted=other[1], todo="read pages by `scribetune convert --model`",
+            )  # fmt: skip
         return
     sizes = family.served_encoder
     if sizes and (other := _unlike(sizes, authors_config.to_native(_settings(model))["vision_config"])):
@@ -181,6 +189,18 @@ def _refuse_unserved(family: Family, model: Path, environment: Environment) -> N
             value=modes.said_in(model, family.modes), accepted=family.served_mode,
             todo="read pages by `scribetune convert --model`, or train with that base_model.mode",
         )  # fmt: skip
+
+
+def _says_norm(model: Path) -> bool:
+    """Tell whether a folder says mean and deviation of pages' pixels, where transformers looks for them."""
+    for name in ("processor_config.json", "preprocessor_config.json"):
+        try:
+            found = json.loads((model / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if {"image_mean", "image_std"} <= dict(found.get("image_processor") or found).keys():
+            return True
+    return False
 
 
 def _around(family: Family) -> dict[str, str]:

@@ -169,6 +169,41 @@ def test_other_families_keep_their_own_chat_template(tmp_path: Path) -> None:
     assert "--chat-template" not in command.service(Config(), tmp_path, GPU).arguments
 
 
+def test_pages_are_normalised_by_the_processor_where_the_folder_does_not_say_how(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "qwen3_vl"}), encoding="utf-8")
+    left_to_vllm = "--no-mm-device-do-normalize"  # without it, it would read pixels from 0 to 255
+    assert left_to_vllm in command.service(Config(), tmp_path, GPU).arguments
+    said = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(json.dumps({"image_mean": [0.5] * 3}), encoding="utf-8")
+    assert left_to_vllm in command.service(Config(), tmp_path, GPU).arguments
+    path.write_text(json.dumps(said), encoding="utf-8")
+    assert left_to_vllm not in command.service(Config(), tmp_path, GPU).arguments
+    path.unlink()
+    (tmp_path / "processor_config.json").write_text(json.dumps({"image_processor": said}), encoding="utf-8")
+    assert left_to_vllm not in command.service(Config(), tmp_path, GPU).arguments
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"intermediate_size": 4096}, r"intermediate_size: 4096'(?s:.*)4608"),
+        ({"rope_parameters": {"rope_theta": 10_000}}, r"without partial_rotary_factor(?s:.*)1\.0"),
+    ],
+)
+def test_what_vllms_class_would_cut_without_a_word_is_refused(
+    change: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    released = {"intermediate_size": 4608, "rope_parameters": {"rope_theta": 10_000, "partial_rotary_factor": 1.0}}
+    settings = {"model_type": "glm_ocr", "text_config": released, "vision_config": {"out_hidden_size": 1536}}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    assert command.service(Config(), tmp_path, GPU).model == tmp_path.name
+    path.write_text(json.dumps({**settings, "text_config": released | change}), encoding="utf-8")
+    with pytest.raises(UserError, match=rf"would compute this model otherwise(?s:.*){told}(?s:.*)scribetune convert"):
+        command.service(Config(), tmp_path, GPU)
+
+
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"config\.json cannot be read"):
         command.service(Config(), tmp_path, CPU)

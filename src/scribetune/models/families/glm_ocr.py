@@ -35,6 +35,21 @@ class GlmOcr(TokenGridFamily):
     image_token: ClassVar[str] = "<|image|>"  # noqa: S105 (a token of text)
     image_processor: ClassVar[str] = "Glm46VImageProcessorPil"
 
+    def misread(self, settings: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Return a merger or a rotation that vLLM's class would cut; see `Family.misread`.
+
+        It makes the merger as wide as the language model's MLP, and of another's weights takes the first rows and
+        columns; it turns half of each head where no factor is said. The released model fits.
+        """
+        text, vision = (settings.get(part) or {} for part in ("text_config", "vision_config"))
+        width, merged = text.get("intermediate_size"), vision.get("out_hidden_size")
+        due = merged * vision.get("in_channels", 3) if merged else width
+        if width != due:
+            return f"text_config.intermediate_size: {width}", f"{due}, as wide as the merger"
+        if "partial_rotary_factor" not in (text.get("rope_parameters") or {"partial_rotary_factor": 1.0}):
+            return "rope_parameters without partial_rotary_factor", "partial_rotary_factor: 1.0 among them"
+        return None
+
     def image_processing(self) -> Any:
         """Return the module of its image processor; see `TokenGridFamily.image_processing`."""
         from transformers.models.glm46v import image_processing_pil_glm46v

@@ -126,6 +126,13 @@ class Family(ABC):
     turn: ClassVar[tuple[str, str]] = ("", "")
     """What stands before a page and behind its prompt where neither is a template in the folder nor a bare prompt."""
 
+    def misread(self, settings: Mapping[str, Any]) -> tuple[str, str] | None:  # noqa: ARG002
+        """Return what vLLM's class would compute otherwise without a word: as config.json has it, and as it must be.
+
+        None where there is nothing of the kind.
+        """
+        return None
+
     @abstractmethod
     def load_model(self, folder: Path, *, dtype: "torch.dtype | None", device: str) -> Any:
         """Load the transformers model from a folder of safetensors for evaluation; dtype None: its config.json's."""
