@@ -8,13 +8,13 @@ import re
 from collections.abc import Sequence
 
 from scribetune.labels.doubts import Doubt, Finding
-from scribetune.labels.page_blocks import Kind, PageBlock
+from scribetune.labels.page_blocks import Kind, PageBlock, marker_length
 from scribetune.labels.tables.cells import union
 from scribetune.labels.text_layer import Line
 
 _NAME = re.compile(r"[^\W\d_].*[^\W\d_].*[:：]$")
-_SENTENCE = re.compile(r"[^\W\d_].*[.!?。！？]\W?$")
-_WORDS = 5  # of a sentence, at least
+_SENTENCE = re.compile(r"[^\w\s]?[^\W\d_].*[.!?。！？]\W?$")
+_WORDS, _WORDS_OF_ITEM = 5, 3  # of a sentence, at least; of one with a number or a letter before it
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _CJK_WORD = 2  # characters
 _OF_SENTENCE, _OF_NAME = 2, 1
@@ -43,9 +43,10 @@ def _is_name(line: Line) -> bool:
 
 
 def _is_sentence(line: Line) -> bool:
-    text = line.text
-    if not _SENTENCE.match(text) or text[0].islower():
+    mark = marker_length(line.text)
+    text = line.text[mark:]
+    if not _SENTENCE.match(text) or text.lstrip("“\"'(«„")[:1].islower():
         return False
     chinese = len(_CJK.findall(text))
     words = sum(any(map(str.isalpha, word)) for word in _CJK.sub(" ", text).split())
-    return words + chinese // _CJK_WORD >= _WORDS
+    return words + chinese // _CJK_WORD >= (_WORDS_OF_ITEM if mark else _WORDS)

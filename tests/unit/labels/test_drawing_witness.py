@@ -36,6 +36,7 @@ def drawn(texts: Sequence[str], *, horizontal: bool = True) -> PageBlock:
         ["The artwork below may be only a draft.", "Remark: this stands for the production date."],
         ["Copy of marking plate:", "The artwork below may be only a draft.", "1.2 V"],
         ["下面的图样只是一份草稿。", "这些文字表示生产的日期。"],
+        ["a. “Put the toy on the table.”", "d. “Find your coat.”", "YES", "SOMETIMES"],
     ],
 )
 def test_names_one_below_the_other_and_sentences_are_no_words_of_a_drawing(texts: Sequence[str]) -> None:
@@ -52,6 +53,7 @@ def test_names_one_below_the_other_and_sentences_are_no_words_of_a_drawing(texts
         ["loop:", "begin:", "end:", "exit:"],
         ["Is it done?", "Yes.", "No.", "Send the mail."],
         ["The master asks each of its clients.", "Master", "Client"],
+        ["a. Input", "b. Output", "c. ready.", "d. not yet."],
     ],
 )
 def test_words_of_plots_and_diagrams_are_a_drawings(texts: Sequence[str]) -> None:
