@@ -262,8 +262,7 @@ class PageReader:
         body, outside = running_heads.apart(layer, heads)
         framed = [found for found in framed if not heads.hold(found.table.box)]
         if not framed and is_plain:
-            blocks = plain_pages.blocks_of(body)
-            blocks = running_heads.around(blocks, outside)
+            blocks = running_heads.around(plain_pages.blocks_of(body), outside)
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules, framed, heads)
         blocks, changed_figures = pictures.in_place(blocks, shown, layer.lines)
