@@ -120,7 +120,9 @@ PARTS = (
     _of_witnesses("columns_split", 2.0, "headings of a table stand beside their columns"),
     _of_witnesses("marks_in_words", 2.4, "words have marks among their letters"),
     _of_witnesses(
-        "figures_astray", 2.9, "pictures that layout analysis sees otherwise, or without a mark in their place"
+        "figures_astray",
+        2.9,
+        "pictures that layout analysis sees otherwise, without a mark in their place, or a form or text for a drawing",
     ),
     Part("recall", _missing_percent("word_recall"), 0.1, "words of the text layer are missing, by place", " %"),
     Part("precision", _missing_percent("word_precision"), 0.1, "words are not where the text layer has them", " %"),

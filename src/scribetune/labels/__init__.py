@@ -17,6 +17,7 @@ order_witness    the same of the order of paragraphs: sentences cut, small print
 blocks_witness   the same of texts side by side, read row by row as if they were names and values
 table_witness    the same of tables: cells in another row or column, headings among them
 figure_witness   the same of pictures: each has one mark, where it stands among the text around it
+drawing_witness  the same of drawings: no form's names and no sentences are left out as their words
 edge_bands       bands at the edges of a page, a gap over the whole width from all other text
 agreement        who reads page images to see whether labels are right, and how far Tesseract agrees
 image_witness    what the page image says against the text layer: fonts that lie, lines that it lacks

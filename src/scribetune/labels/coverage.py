@@ -25,6 +25,7 @@ from scribetune.labels.text_layer import TextLayer
 from scribetune.text.characters import dense
 from scribetune.text.markdown import FIGURE
 
+_HYPHENS = "-\u2010\u2011"
 _GLYPHS = frozenset("•‣▪●○◦■□❑➢✓·∙⁃►▶◆◇★☆")
 _BULLETS = _GLYPHS | set("-–—*")
 _MARKS = frozenset("*`|#[]^\\-_>~")  # of Markdown's: a label may have more of them than its page
@@ -384,7 +385,7 @@ def _align_characters(wanted: Sequence[_Wanted], written: Sequence[_Written]) ->
     for unit in wanted:
         own = places[at : at + len(unit.text)]
         at += len(unit.text)
-        if len(own) > 1 and unit.text[-1] == "-" and own[-1] < 0:
+        if len(own) > 1 and unit.text[-1] in _HYPHENS and own[-1] < 0:
             own.pop()  # the hyphen of a line's end
         if own[0] < 0 or not _is_one_word(own, after):
             continue

@@ -32,6 +32,10 @@ class Doubt(StrEnum):
     FIGURES = "figures_astray"
 
 
+LIGHT = (Doubt.WOVEN, Doubt.MERGED)
+"""Kinds of which one finding alone leaves a label trusted (`dataset.trust`); one of any other does not."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One place that speaks against a label."""

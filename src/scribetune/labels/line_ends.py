@@ -12,7 +12,7 @@ from itertools import islice
 
 from scribetune.text.markdown import is_cjk
 
-_HYPHENS = "-\u00ad\u2010"
+_HYPHENS = "-\u00ad\u2010\u2011"
 _LAST_PART = re.compile(rf"(\S*?)([^\W\d_]+)[{_HYPHENS}]$")
 _FIRST_WORD = re.compile(rf"([^\W\d_]+)((?:[{_HYPHENS}]\w+)*)")
 _WORD = re.compile(rf"\w+(?:[{_HYPHENS}]\w+)*")
@@ -86,7 +86,7 @@ def words_within(lines: Iterable[str]) -> frozenset[str]:
         words = _WORD.findall(written)
         was_divided, divided = divided, written[-1:] in _HYPHENS and bool(written)
         for word in words[was_divided : len(words) - divided]:
-            plain = word.replace("\u00ad", "-").replace("\u2010", "-")
+            plain = re.sub(f"[{_HYPHENS}]", "-", word)
             found.add(plain)
             parts = plain.split("-")
             found.update(part for part in parts if len(part) >= _WORD_BY_ITSELF)
@@ -162,7 +162,7 @@ def with_drawn_hyphens(pieces: Sequence[str], *, are_hyphens: bool) -> list[str]
 
 def are_hyphens(lines: Iterable[str]) -> bool:
     """Whether soft hyphens within the lines of a page are what its font has for hyphens: no other stands in a word."""
-    return not any(re.search(r"[^\W_][-\u2010][^\W_]", line) for line in lines)
+    return not any(re.search(r"[^\W_][-\u2010\u2011][^\W_]", line) for line in lines)
 
 
 def _goes_on_in_address(before: str, after: str) -> bool:
@@ -173,7 +173,7 @@ def _goes_on_in_address(before: str, after: str) -> bool:
 
 def _is_conjunction(after: str, seen: Collection[str]) -> bool:
     """Whether a line begins with a word that joins two others, in a language of the page."""
-    start = re.match(r"[(\[]?([^\W\d_]+)\b(?![-\u2010/'’])", after)
+    start = re.match(r"[(\[]?([^\W\d_]+)\b(?![-\u2010\u2011/'’])", after)
     if start is None or start.group(1) not in _CONJUNCTIONS:
         return False
     word = start.group(1)

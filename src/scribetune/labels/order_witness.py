@@ -28,7 +28,7 @@ _SLACK = 0.5  # heights of a line
 _FAR = 8.0  # the same
 _CAPTION = re.compile(r"(?:fig|abb|tab|list|chart|algo|photo|source)|[图圖図表]", re.IGNORECASE)
 _FULL = 1.5  # heights of a line, that a full one may end earlier
-_OPEN = ",-\u2010"
+_OPEN = ",-\u2010\u2011"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from scribetune.labels import (
     coverage,
     covered_text,
     cuts,
+    doubts,
+    drawing_witness,
     equal_widths,
     figure_witness,
     form_fields,
@@ -56,6 +58,7 @@ logger = logging.getLogger(__name__)
 
 _MIN_TAG_COVERAGE = 0.99
 _CHECKED_LONG_SIDE_PX = 2304  # fine enough to see small print
+_DOUBTED_TABLE = 0.5  # trust; less by far than a build asks for
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,8 @@ class PageReader:
         if self._settings.agreement in agreement.NOBODY or not read.text:
             return read
         if self._settings.agreement == "rapidocr":
+            if is_doubted(read):
+                return read
             said = self._witness.of_page(
                 index, has_unseen=has_unseen, has_outlines=read.has_outlines, pictures=read.pictures
             )
@@ -257,8 +262,7 @@ class PageReader:
         body, outside = running_heads.apart(layer, heads)
         framed = [found for found in framed if not heads.hold(found.table.box)]
         if not framed and is_plain:
-            blocks = plain_pages.blocks_of(body)
-            blocks = running_heads.around(blocks, outside)
+            blocks = running_heads.around(plain_pages.blocks_of(body), outside)
         else:
             blocks = layout_analysis.blocks_of(changed, layer, rules, framed, heads)
         blocks, changed_figures = pictures.in_place(blocks, shown, layer.lines)
@@ -298,6 +302,7 @@ class PageReader:
             findings=(
                 *_findings(text, layer, [line.box for line in left_out], shown, changed_figures),
                 *figure_witness.of_words(blocks, layer, shown, rules),
+                *drawing_witness.of_blocks(blocks),
             )
             if self._asks
             else None,
@@ -332,6 +337,16 @@ class PageReader:
             return ()
         tables = [table for block in blocks for table in block.tables if block.kind is page_blocks.Kind.TABLE]
         return tuple(table_agreement.of_tables(tables, layer.words, rules))
+
+
+def is_doubted(read: PageText) -> bool:
+    """Whether so much speaks against a label that its page is refused, whatever its image says.
+
+    Reading the image would cost more than all else, and change nothing. What a page of the sample says of fonts is
+    asked for all the same, once a page that nothing speaks against has them.
+    """
+    weighty = [one for one in read.findings or () if one.doubt not in doubts.LIGHT]
+    return bool(weighty) or read.formulas_lost > 0 or any(table.trust < _DOUBTED_TABLE for table in read.tables)
 
 
 def _has_bars(page: Any) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 import pymupdf
 import pytest
 
-from scribetune.core.config import Config
-from scribetune.labels import agreement, image_models, image_witness, reader, witnesses
-from scribetune.labels.doubts import Doubt
+from scribetune.core.config import Config, Selection
+from scribetune.dataset import trust
+from scribetune.labels import agreement, doubts, image_models, image_witness, reader, witnesses
+from scribetune.labels.doubts import Doubt, Finding
 from scribetune.labels.rows import LabelRow
 from scribetune.labels.tables import agreement as table_agreement
 
@@ -73,3 +74,49 @@ def test_a_check_that_is_off_is_not_begun(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(witnesses, "of_page", called)
     row, _ = labelled(replace(ON, **OFF))
     assert (row.status, row.tables) == ("ok", 1)
+
+
+LINES = ("The harvest of both orchards was counted twice", "by people who had never seen a harvest before then")
+LOST = Finding(Doubt.LOST, "harvest", "", (0.0, 0.0, 1.0, 1.0))
+
+
+def written(pages: int) -> None:
+    """Write pages of running text into a.pdf, all in one font."""
+    pdf = pymupdf.open()
+    for _ in range(pages):
+        page = pdf.new_page()
+        for number, line in enumerate(LINES):
+            page.insert_text((72, 100 + 14 * number), line, fontname="tiro", fontsize=11)
+    pdf.save("a.pdf")
+
+
+def test_the_image_of_a_page_that_is_refused_anyway_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def noted(page: Any, **_: object) -> image_witness._PageReading:
+        read.append(page.number)
+        return image_witness._PageReading((), (), ())
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(image_witness, "SHORT", 1)  # the first page is in the sample
+    monkeypatch.setattr(image_witness, "_read_all", noted)
+    written(2)
+    assert labelled(ON)[0].agreement == 1.0
+    assert read == [0]
+    monkeypatch.setattr(witnesses, "of_page", lambda *_, **__: (LOST,))
+    assert labelled(ON)[0].agreement == agreement.UNKNOWN
+    assert read == [0]
+    # A page that nothing speaks against asks what the first one says of its font.
+    found = iter([(LOST,), ()])
+    monkeypatch.setattr(witnesses, "of_page", lambda *_, **__: next(found))
+    _, *pages = reader.label_document("a", "a.pdf", "", ON, [1, 2])
+    assert len(pages) == 2
+    assert read == [0, 0]
+
+
+@pytest.mark.parametrize("doubt", list(Doubt))
+def test_what_keeps_an_image_from_being_read_is_enough_to_refuse_its_page(doubt: Doubt) -> None:
+    row = {"status_label": "ok", "label_source": "machine", doubt.value: 1}
+    assert (trust.of(row).value < Selection().min_trust) is (doubt not in doubts.LIGHT)

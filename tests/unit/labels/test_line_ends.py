@@ -72,6 +72,9 @@ def joined(*lines: str, page: str = "") -> str:
         # Soft hyphens.
         (("to be rep\u00ad", "resented"), "", "to be represented"),
         (("the EU\u00ad", "Commission"), "", "the EU-Commission"),
+        # Fonts whose every hyphen is one that does not break.
+        (("out\u2011of\u2011band authen\u2011", "tication"), "", "out\u2011of\u2011band authentication"),
+        (("the break\u2011", "through of"), "a break\u2011through", "the break\u2011through of"),
         # Dashes and strokes.
         (("the end—", "or so"), "", "the end—or so"),
         (("the end —", "or so"), "", "the end — or so"),

@@ -32,6 +32,8 @@ _BESIDE = 1.0  # the same: how far what stands before and behind a glyph may be
 _LEVEL = 0.12  # the same
 _CODES = 0x110000
 _PIECES = re.compile("[\u239b-\u23ae]")
+_BEGUN = re.compile(r"([a-z]{2,})\$\\mathrm\{[a-z]\}")  # "messa$\mathrm{g}\mathrm{e}M$": words that formulas tore
+_ENDED = re.compile(r"\\mathrm\{[a-z]\}\$([a-z]{2,})")
 _LOWEST, _HIGHEST, _NARROWEST = 0.7, 4.5, 0.7  # sizes of the line's font: pictures in a line
 _WIDEST = 0.8  # of the page
 _NEAR = 1.2  # sizes of the line's font: from a picture to the text beside it
@@ -62,6 +64,7 @@ class What(StrEnum):
     PIECE = "a piece of a large bracket, or a character without meaning"
     PICTURE = "a picture in a line of text"
     STACK = "texts above each other beside a line"
+    WORD = "a word of which a formula took letters"
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,17 @@ def beside(places: Sequence[Unread], drawings: Sequence[Box]) -> list[Unread]:
 
 
 def in_label(text: str, layer: TextLayer) -> list[Unread]:
-    """Return where the page has characters of a label that no text has: pieces of brackets, private ones, codes."""
+    """Return where a label has what no text has: pieces of brackets, private characters, words torn by formulas."""
     wrong = {character for character in set(text) - set("\n\t") if _is_no_text(character)}
-    return [Unread(What.PIECE, word.box) for word in layer.words if not wrong.isdisjoint(word.text)] if wrong else []
+    pieces = [Unread(What.PIECE, word.box) for word in layer.words if not wrong.isdisjoint(word.text)] if wrong else []
+    begun, ended = tuple(set(_BEGUN.findall(text))), tuple(set(_ENDED.findall(text)))
+    whole = set(re.findall(r"\w+", text)) if begun or ended else set()
+    torn = []
+    for word in layer.words if whole else ():
+        letters = word.text.strip(",.;:()")
+        if letters not in whole and (letters.startswith(begun) or letters.endswith(ended)):
+            torn.append(Unread(What.WORD, word.box))
+    return [*pieces, *torn]
 
 
 def _is_no_text(character: str) -> bool:

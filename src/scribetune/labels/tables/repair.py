@@ -28,7 +28,7 @@ from scribetune.labels.tables.rows import RowDivision
 from scribetune.text.grids import Cell
 
 _LEADER = re.compile(r"[.·…]{4,}|_{4,}")
-_HYPHEN = re.compile("[-\u00ad\u2010]")
+_HYPHEN = re.compile("[-\u00ad\u2010\u2011]")
 _TEXT_RULE = re.compile(r"[-–—_=]{5,}")
 _MAX_HEADER_LINES = 10
 

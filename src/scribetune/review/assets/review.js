@@ -35,7 +35,7 @@ const DOUBTS = [
   "headings are rows of a table",
   "headings of a table stand beside their columns",
   "words have marks among their letters",
-  "pictures that layout analysis sees otherwise, or without a mark in their place",
+  "pictures that layout analysis sees otherwise, without a mark in their place, or a form or text for a drawing",
   "words of the text layer are missing, by place",
   "words are not where the text layer has them",
   "characters are drawn as others than the PDF says",

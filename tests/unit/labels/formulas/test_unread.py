@@ -5,6 +5,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
+from scribetune.labels import text_layer
 from scribetune.labels.formulas import unread
 from scribetune.labels.formulas.unread import What
 from scribetune.labels.reader import LabelSettings, PageReader, PageText
@@ -167,3 +168,20 @@ def test_a_blank_of_a_font_that_is_not_in_the_pdf_is_a_blank(tmp_path: Path) -> 
     page.insert_text((50, 180), "披露日期：2022 年 3 月 27 日", fontname="china-s", fontsize=16)
     found = read(made, tmp_path)
     assert (kinds(found), found.formulas_lost) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("label", "torn"),
+    [
+        (r"a hash of an original messa$\mathrm{g}\mathrm{e}M, \mathrm{b}$ut this", ["message", "but"]),
+        (r"a hash of an original message $M$, but this", []),
+        (r"the $n$th message, $\mathrm{b}$ but this", []),
+    ],
+)
+def test_words_of_which_a_formula_took_letters_are_in_no_label_that_is_believed(label: str, torn: list[str]) -> None:
+    pdf = pymupdf.open()
+    pdf.new_page().insert_text((72, 100), "a hash of an original message M, but this")
+    layer = text_layer.read(pdf[0])
+    found = unread.in_label(label, layer)
+    assert [next(word.text for word in layer.words if word.box == place.box) for place in found] == torn
+    assert all(place.what is unread.What.WORD for place in found)
