@@ -15,6 +15,7 @@ from support.build import REPOSITORY
 
 # models/tiny is 28 MB: tests bring a smaller base model.
 _NOT_BUILT_WITH = ("tests/", "docs/", "measurements/", ".snakemake/", "models/", "dvc.lock")
+_OF_MAKE = ("MAKEFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MFLAGS", "ARGS")
 _IDENTITY = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")
 
 
@@ -63,8 +64,8 @@ def environment(folder: Path) -> dict[str, str]:
     """Return the variables with which a project's own package and this environment's programs are found."""
     variables = os.environ | {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"}
     variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables['PATH']}"
-    # A hook or a `dvc repro` around the tests must not be taken for one around the project.
-    return {name: value for name, value in variables.items() if not name.startswith(("GIT_", "DVC_"))}
+    # A hook, a `dvc repro` or a make with arguments around the tests must not be taken for one around the project.
+    return {name: value for name, value in variables.items() if not name.startswith(("GIT_", "DVC_", *_OF_MAKE))}
 
 
 def git(folder: Path, *arguments: str) -> str:
