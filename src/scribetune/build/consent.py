@@ -149,7 +149,7 @@ def _folders(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:  # which knows what is a folder without a look at each
             return [entry.name for entry in entries if entry.is_dir()]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

@@ -80,6 +80,12 @@ def test_the_sample_corpus_gives_way_by_itself(folder: Path) -> None:
     check(replace(MINE, base_model={"name": "models/other", "revision": None}), folder)
 
 
+def test_a_file_in_the_place_of_the_pages_is_no_document(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "data/pages").write_text("", encoding="utf-8")
+    check(MINE, folder)
+
+
 def test_a_folder_without_results_is_free(folder: Path) -> None:
     (folder / "models/adapter/lineage.json").unlink()
     check(replace(MINE, raw="others"), folder)
