@@ -14,7 +14,7 @@ notebook      Unsloth's DeepSeek-OCR-2 recipe as its notebook has it: FastVision
 unsloth-SCOPE-N   Unsloth with the weights of our scope, N pages at once, no checkpointing: its best batch
 vision-N      scope `vision`, N pages a step: the same weights get LoRA
 attention-N   scope `attention`, N pages a step, vision features computed once
-attention-3x200   a whole training: 3 epochs over 200 pages, everything included; attention-1x200 one epoch
+SCOPE-3x200   a whole training: 3 epochs over 200 pages, everything included; SCOPE-1x200 one epoch
 …-NGB         the allocator refuses more than N GB (10^9 bytes)
 …-native      without `scribetune.models.quick_layers`
 --profile     a step of each case of ours is profiled: milliseconds of kernels by kind
@@ -48,6 +48,7 @@ CASES: dict[str, dict[str, Any]] = {
     "vision-8": {"scope": "vision", **_ALONE},
     "vision-8-native": {"scope": "vision", **_ALONE, "quick": False},
     "vision-8-compiled": {"scope": "vision", **_ALONE, "compile": True},
+    "vision-1x200": {"scope": "vision", **_ALONE, "pages": 200},
     "vision-3x200": {"scope": "vision", **_ALONE, "pages": 200, "epochs": 3},
     "attention-1": {"scope": "attention", "batch": 1, "pages": 24},
     "attention-8": {"scope": "attention", **_ALONE},
