@@ -8,7 +8,7 @@ capacity    how many pages are read at once: as many as the cache of the longest
 feed        pages made ready ahead of their turn
 decoding    answers of many pages at once, one token per page and step, each page at a length of its own
 slots       the key-value cache of many pages at once
-experts     a mixture of experts in a decoding step
+recorded_layers  what layers compute with while a decoding step is recorded
 guard       the windowed n-gram guard against loops, for rows of different lengths at once
 """
 

@@ -5,8 +5,7 @@ its `generate` keeps a finished row until the longest of its batch ends. Here a 
 next one. Rows start at position 0 without padding, so that a page is computed as if it were alone.
 
 On a GPU the step is recorded once per number of rows and look-back as a CUDA graph and then replayed: one launch
-instead of some thousand. That changes no arithmetic, which compilation would, but that of routed experts in float32:
-see `experts`.
+instead of some thousand, of layers that compute in fewer operations: see `recorded_layers`.
 """
 
 import logging
@@ -16,8 +15,8 @@ from typing import Any, Literal, NamedTuple
 import torch
 from transformers import DynamicCache
 
-from scribetune.generation.experts import recordable
 from scribetune.generation.guard import NOTHING, WindowedNgramGuard
+from scribetune.generation.recorded_layers import recordable
 from scribetune.generation.slots import SlotCache, contents
 
 logger = logging.getLogger(__name__)
@@ -174,7 +173,7 @@ class Decoder:
         key = (rows, view)
         if key not in self._graphs:
             try:
-                with recordable(self._model):
+                with recordable(self._model, rows):
                     self._graphs[key] = self._record(rows, view)
             except torch.OutOfMemoryError:
                 raise
@@ -190,7 +189,7 @@ class Decoder:
         """Record the step; what its rehearsal wrote is taken back (the cache gets the same values again)."""
         state = (self._tokens, self._log_probabilities, self._lengths, self._positions, self._recent)
         before = [tensor.clone() for tensor in state]
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream = torch.cuda.Stream(priority=-1)  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         try:
             if not self._graphs:  # what is set up at its first use must not be set up while recording
@@ -204,7 +203,7 @@ class Decoder:
                 self._pool = torch.cuda.graph_pool_handle()
             graph = torch.cuda.CUDAGraph()
             # Other threads prepare pages meanwhile; what they do on the CPU must not end the recording.
-            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
                 self._compute(rows, view)
         except RuntimeError:
             for tensor, value in zip(state, before, strict=True):
@@ -229,7 +228,7 @@ class Decoder:
         lengths = self._lengths[:rows]
         self._cache.write_at(self._rows[:rows], lengths, view)
         seen = (self._columns[:view] <= lengths[:, None])[:, None, None, :]
-        if self._attention != "sdpa":  # added to the scores there
+        if self._attention != "sdpa" or self.mode != "eager":  # added to the scores; sdpa would do this in each layer
             seen = torch.zeros(seen.shape, dtype=self._dtype, device=seen.device).masked_fill(
                 ~seen, torch.finfo(self._dtype).min
             )

@@ -1,4 +1,7 @@
-"""Pages made ready ahead of their turn: images and prompts by processes, vision features before a row is free."""
+"""Pages made ready ahead of their turn: images and prompts by processes, vision features before a row is free.
+
+On a GPU the encoder has a stream of its own: it computes while steps of few rows leave most of the device idle.
+"""
 
 import contextlib
 import dataclasses
@@ -30,6 +33,7 @@ class Ready:
     index: int  # its place among the pages asked for
     prompt_ids: tuple[int, ...]  # token ids of its prompt, image tokens included
     features: torch.Tensor  # (image tokens, width) on the model's device
+    computed: Any = None  # the event on the encoder's stream that they are there after; None on a CPU
 
 
 class _Groups(torch.utils.data.Dataset[EncodedPages | Exception]):
@@ -113,6 +117,10 @@ class Feed:
         groups = _Groups(family, processor, prompt, pages, tuple(self._waiting))
         self._encoded = _encoded(groups, device, _workers(device, group))
         self._encoding_lasts = contextlib.ExitStack()
+        self._stream: Any = None
+        if device.startswith("cuda"):
+            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            self._stream.wait_stream(torch.cuda.current_stream())  # where the model was made
 
     def __enter__(self) -> "Feed":
         self._encoding_lasts.enter_context(self._family.encoding(self._model))
@@ -131,12 +139,13 @@ class Feed:
         return sum(map(len, (*self._waiting, *encoding))) + len(self._ready)
 
     def prepare(self, wait: bool) -> None:
-        """Compute the features of the next group, where fewer than a group of pages are ready and its images encoded.
+        """Begin to compute the features of the next group, where its images are encoded and few pages are ready.
 
         With `wait` their encoding is waited for.
         """
         self._encode_ahead()
-        if len(self._ready) >= self._group or not self._encoding:
+        ahead = self._group if self._stream is None else 2 * self._group
+        if len(self._ready) >= ahead or not self._encoding:
             return
         indices, encoding = self._encoding[0]
         if not (wait or encoding.done()):
@@ -144,11 +153,21 @@ class Feed:
         encoded = encoding.result()
         if isinstance(encoded, Exception):
             raise encoded
-        with torch.inference_mode():
+        with torch.inference_mode(), self._beside():
             features = self._family.vision_features(self._model, encoded.pixels)
+            computed = None if self._stream is None else self._stream.record_event()
         self._encoding.popleft()
-        self._ready.extend(map(Ready, indices, encoded.prompt_ids, features))
+        pages = zip(indices, encoded.prompt_ids, features, strict=True)
+        self._ready.extend(Ready(*page, computed) for page in pages)
         self._encode_ahead()
+
+    def has(self, count: int) -> bool:
+        """Tell whether the next `count` pages, or all that are left, can be taken without waiting."""
+        if self._stream is None:
+            return bool(self.left)
+        self.prepare(wait=False)
+        ready = list(self._ready)[: min(count, self.left)]
+        return len(ready) == min(count, self.left) > 0 and all(page.computed.query() for page in ready)
 
     def peek(self) -> Ready:
         """Return the next page, made ready now if need be; it stays the next one.
@@ -161,14 +180,22 @@ class Feed:
         return self._ready[0]
 
     def take(self, most: int) -> list[Ready]:
-        """Hand out up to `most` pages with prompts of one length that are ready; [] where none is left."""
+        """Hand out up to `most` pages with prompts of one length, waited for if need be; [] where none is left."""
         if not self.left:
             return []
         length = len(self.peek().prompt_ids)
         taken: list[Ready] = []
         while len(taken) < most and self._ready and len(self._ready[0].prompt_ids) == length:
             taken.append(self._ready.popleft())
+        if self._stream is not None:
+            steps = torch.cuda.current_stream()
+            for page in taken:
+                steps.wait_event(page.computed)
+                page.features.record_stream(steps)  # its memory is not the encoder's again before it was read
         return taken
+
+    def _beside(self) -> contextlib.AbstractContextManager[Any]:
+        return contextlib.nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
     def _encode_ahead(self) -> None:
         while self._waiting and len(self._encoding) <= 1:

@@ -52,9 +52,9 @@ class WindowedNgramGuard(LogitsProcessor):
         repeats = (ngrams[..., :-1] == prefix.unsqueeze(1)).all(-1)  # (batch, n-grams)
         # Gaps lie on the left alone: an n-gram without one at its start has none.
         repeats &= ngrams[..., 0] != NOTHING
-        forbidden = torch.zeros_like(scores, dtype=torch.int32)
-        # Counted rather than written: several n-grams may end in the same token, only some of them forbidden.
-        forbidden.scatter_add_(1, ngrams[..., -1].clamp(min=0), repeats.to(torch.int32))
-        for token in self._exempt:  # slices, not a list of indices, which would be copied to the device every time
-            forbidden[:, token] = 0
-        return scores.masked_fill(forbidden > 0, -torch.inf)
+        tokens = ngrams[..., -1].clamp(min=0)
+        for token in self._exempt:
+            repeats &= tokens != token
+        # The least of a token's score and bounds: several n-grams may end in one token, only some of them forbidden.
+        bounds = torch.full_like(tokens, torch.inf, dtype=scores.dtype).masked_fill_(repeats, -torch.inf)
+        return scores.scatter_reduce(1, tokens, bounds, "amin")

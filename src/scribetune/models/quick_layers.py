@@ -9,10 +9,11 @@ Norms are RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467), gates SwiGLU (Sha
 rotary (Su et al. 2021, arXiv 2104.09864).
 """
 
+import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -182,6 +183,14 @@ def rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tens
     return _applied(_Rotated, x, cos, sin)
 
 
+def both_rotated(
+    q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, unsqueeze_dim: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turn queries and keys; what transformers calls `apply_rotary_pos_emb`."""
+    cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
+    return rotated(q, cos, sin), rotated(k, cos, sin)
+
+
 def low_rank(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, a: torch.Tensor, b: torch.Tensor, scale: float
 ) -> torch.Tensor:
@@ -218,7 +227,7 @@ def quicken(model: Any) -> int:
     for module in model.modules():
         kind = type(module)
         if kind not in made:
-            made[kind] = _form(module)
+            made[kind] = form_of(module)
             if hasattr(sys.modules[kind.__module__], "apply_rotary_pos_emb"):
                 _turn_quickly(sys.modules[kind.__module__])
         form = made[kind]
@@ -237,14 +246,17 @@ def _run(module: Any, own: Callable[..., Any], form: Callable[..., Any], *argume
     return form(own, module, *arguments, **named)
 
 
-def _form(module: Any) -> Callable[..., Any] | None:
-    """Return what a module of this kind computes with, where there is something and it gives the same."""
+def form_of(module: Any) -> Callable[..., Any] | None:
+    """Return what a module of this kind computes with, where there is something and it gives the same.
+
+    It is given the module's own forward pass, the module, and what that is called with.
+    """
     kind = type(module)
     if kind.__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon"):
         return _norm if _same_norm(module) else None
     if {"gate_proj", "up_proj", "down_proj", "act_fn"} <= set(dir(module)) and _is_silu(module.act_fn):
         return _gate if _same_gate(module) else None
-    if _has_plain_experts(module) and _is_silu(module.act_fn):
+    if has_plain_experts(module) and _is_silu(module.act_fn):
         return _experts
     return None
 
@@ -298,20 +310,51 @@ def by_experts(
 def _turn_quickly(source: Any) -> None:
     """Let a module's function of rotary positions be the quick one where gradients are wanted, and it is the same."""
     own = source.apply_rotary_pos_emb
-    if hasattr(own, "quick") or not _same_turn(own):
+    if hasattr(own, "quick") or not is_same_turn(own):
         return
 
     def apply_rotary_pos_emb(
         q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, unsqueeze_dim: int = 1
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        if not torch.is_grad_enabled():
-            found: tuple[torch.Tensor, torch.Tensor] = own(q, k, cos, sin, unsqueeze_dim=unsqueeze_dim)
-            return found
-        cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
-        return rotated(q, cos, sin), rotated(k, cos, sin)
+        turn = both_rotated if torch.is_grad_enabled() else own
+        found: tuple[torch.Tensor, torch.Tensor] = turn(q, k, cos, sin, unsqueeze_dim=unsqueeze_dim)
+        return found
 
     apply_rotary_pos_emb.quick = True  # type: ignore[attr-defined]
     source.apply_rotary_pos_emb = apply_rotary_pos_emb
+
+
+@contextlib.contextmanager
+def without_gradients(model: Any) -> Iterator[None]:
+    """Let norms, gates and rotary positions of a model compute as above meanwhile, where no gradients are wanted."""
+    forms: dict[type[Any], Callable[..., Any] | None] = {}
+    changed: list[tuple[Any, Callable[..., Any], Any]] = []
+    turns: dict[Any, Any] = {}
+    for module in model.modules():
+        kind = type(module)
+        if kind not in forms:
+            forms[kind] = form_of(module)
+            source = sys.modules[kind.__module__]
+            turn = getattr(source, "apply_rotary_pos_emb", None)
+            if turn is not None and source not in turns and is_same_turn(turn):
+                turns[source] = turn
+        form = forms[kind]
+        if form is not None and form is not _experts:
+            changed.append((module, form, module.__dict__.get("forward")))
+    try:
+        for module, form, _ in changed:
+            module.forward = functools.partial(form, module.forward, module)
+        for source in turns:
+            source.apply_rotary_pos_emb = both_rotated
+        yield
+    finally:
+        for module, _, before in changed:
+            if before is None:
+                del module.forward
+            else:
+                module.forward = before
+        for source, turn in turns.items():
+            source.apply_rotary_pos_emb = turn
 
 
 # ---- Is it the same? ----
@@ -355,7 +398,8 @@ def _same_gate(module: Any) -> bool:
     return _close(found, stub.down_proj(functional.silu(stub.gate_proj(x)) * stub.up_proj(x)))
 
 
-def _has_plain_experts(module: Any) -> bool:
+def has_plain_experts(module: Any) -> bool:
+    """Tell whether a module is a stack of experts that `by_experts` computes."""
     stack = getattr(module, "gate_up_proj", None)
     return (
         isinstance(stack, torch.Tensor) and isinstance(getattr(module, "down_proj", None), torch.Tensor)
@@ -365,7 +409,8 @@ def _has_plain_experts(module: Any) -> bool:
     )  # fmt: skip
 
 
-def _same_turn(function: Callable[..., Any]) -> bool:
+def is_same_turn(function: Callable[..., Any]) -> bool:
+    """Tell whether a function turns queries and keys as `both_rotated` does."""
     x, angle = _random(1, 2, 3, 8), _random(1, 3, 4)
     cos, sin = torch.cat([angle.cos()] * 2, -1), torch.cat([angle.sin()] * 2, -1)
     try:

@@ -29,7 +29,7 @@ from scribetune.models.processes import ALONE, Group
 logger = logging.getLogger(__name__)
 
 _CHECK = "sha256"
-_ENCODING = 4
+_ENCODING = 5
 """Counts the ways in which families' encoders have been run: another one gives other last digits."""
 _MOST_MAPPED = 30_000
 """Files that a process maps into its memory at once; Linux allows for 65,530 mappings."""

@@ -3,12 +3,13 @@
 Imported by `training.run` alone, and late: unsloth must be imported before trl and transformers' models.
 """
 
+import contextlib
 import functools
 import json
 import logging
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file
-from transformers import PrinterCallback
+from transformers import PrinterCallback, masking_utils
 from trl import SFTConfig  # type: ignore[attr-defined]
 
 from scribetune.models import adapters, quick_layers
@@ -87,12 +88,27 @@ def fit(prepared: Prepared, loaded: Loaded, resume: Path | None, trial: Trial) -
             # With tqdm off the trainer would print every log as a bare dictionary instead.
             made.remove_callback(PrinterCallback)
             shown.tell = functools.partial(tracking.tell, made) if told else None
-            made.train(resume_from_checkpoint=str(resume) if resume else None)
+            with _pages_apart():
+                made.train(resume_from_checkpoint=str(resume) if resume else None)
     if settings.validation.keep == "best" and progress.best is not None:
         adapters.put(model, progress.best)
         best = progress.log.best
         logger.info("The adapter of step %d is kept", best.step if best else schedule.total)
     return progress.log
+
+
+@contextlib.contextmanager
+def _pages_apart() -> Iterator[None]:
+    """Say that a row of a batch is one page.
+
+    transformers looks for several sequences in one row by their positions, and waits for the device to know.
+    """
+    before = masking_utils.find_packed_sequence_indices
+    masking_utils.find_packed_sequence_indices = lambda position_ids: None  # noqa: ARG005
+    try:
+        yield
+    finally:
+        masking_utils.find_packed_sequence_indices = before
 
 
 def _progress(prepared: Prepared, resume: Path | None) -> Progress:
@@ -232,6 +248,7 @@ def _arguments(prepared: Prepared, loaded: Loaded, micro_batch: int) -> SFTConfi
         # Pixels are prepared, and features read from disk, in workers where a GPU would wait for them.
         dataloader_num_workers=0 if in_memory else hardware.workers,
         dataloader_pin_memory=not on_cpu,
+        accelerator_config={"non_blocking": not on_cpu},  # else the host waits for the device once for every batch
         label_names=["labels"],
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},

@@ -100,6 +100,15 @@ class _Done:
     indices: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Figures of steps on their way from the device."""
+
+    steps: list[_Done]
+    figures: torch.Tensor  # (processes, steps + 1, 3)
+    copied: Any  # the event that they are there after; None where there is nothing to wait for
+
+
 class PageTrainer(SFTTrainer):
     """SFTTrainer over whole pages.
 
@@ -107,7 +116,7 @@ class PageTrainer(SFTTrainer):
 
     - the loss is summed over the answers' tokens and divided by their number in the whole effective batch, so that the
       split into micro batches changes nothing;
-    - nothing is read from the device in a step: loss and norm are collected and read when a row is due;
+    - nothing is read from the device in a step: loss and norm are collected, and read after the step behind a row's;
     - a gradient that is not finite never reaches the weights;
     - when memory runs out, the micro batch is halved and the step done again;
     - validation reads pages; checkpoints are written beside their name, with the whole log in them.
@@ -139,6 +148,7 @@ class PageTrainer(SFTTrainer):
         self.model_accepts_loss_kwargs = True
         self._device = self.args.device
         self._waiting: list[_Done] = []
+        self._asked: _Asked | None = None
         self._handled = 0
         self._saved_at = time.monotonic()
         self._saved_step = 0
@@ -361,15 +371,19 @@ class PageTrainer(SFTTrainer):
         if step == self._handled or grad_norm is None:
             return  # Trainer calls this once more at the end of an epoch
         self._handled = step
+        self._tell_row()
         self._note(step, grad_norm, learning_rate)
         log, schedule = self.progress.log, self.schedule
         last = step == schedule.total
         row_due = last or step == 1 or step % schedule.row == 0
         validation_due = self.validator is not None and (last or step % schedule.validation == 0)
-        if row_due or validation_due or self._checkpoint_due(step) or self._device.type == "cpu":
+        if last or validation_due or self._checkpoint_due(step) or self._device.type == "cpu":
             self._read()
-        if row_due:
-            self.monitor.row(log.add_row())
+            if row_due:
+                self.monitor.row(log.add_row())
+        elif row_due:
+            # Told after the next step: the host goes on launching, and the device never waits for it.
+            self._asked = self._ask()
         if validation_due:
             self._validate(step)
         if last:
@@ -413,24 +427,47 @@ class PageTrainer(SFTTrainer):
     def _time_is_up(self) -> bool:
         return 0 < self.schedule.checkpoint_s <= time.monotonic() - self._saved_at
 
+    def _tell_row(self) -> None:
+        """Tell the row that was asked for after the step before, if any."""
+        if self._asked is not None:
+            self._look_at(self._asked)
+            self._asked = None
+            self.monitor.row(self.progress.log.add_row())
+
     def _read(self) -> None:
-        """Read the figures of the steps since the last time from the device, at once, and look at them.
+        """Read the figures of the steps since the last time from the device, at once, and look at them."""
+        if self._waiting:
+            self._look_at(self._ask())
+
+    def _ask(self) -> _Asked:
+        """Begin to copy the figures of the steps since the last time from the device."""
+        waiting, self._waiting = self._waiting, []
+        rows = [torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting]  # (3) each
+        own = torch.tensor([float(self._time_is_up()), self.progress.log.micro_batch, 0.0])
+        own = own.to(self._device, non_blocking=True)
+        of_all = self.accelerator.gather(torch.stack([*rows, own]).unsqueeze(0))  # (processes, steps + 1, 3)
+        if self._device.type == "cpu":
+            return _Asked(waiting, of_all, None)
+        figures = torch.empty(of_all.shape, dtype=of_all.dtype, pin_memory=True).copy_(of_all, non_blocking=True)
+        copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        copied.record()
+        return _Asked(waiting, figures, copied)
+
+    def _look_at(self, asked: _Asked) -> None:
+        """Take over the figures of steps.
 
         Raises:
             UserError: More steps than `train.optimization.max_skipped_steps` had a loss or gradient that is not finite.
         """
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        rows = [torch.stack([done.loss, done.norm / self._processes, done.correct]) for done in waiting]  # (3) each
+        if asked.copied is not None:
+            asked.copied.synchronize()
         log = self.progress.log
-        own = torch.tensor([float(self._time_is_up()), log.micro_batch, 0.0], device=self._device)
-        of_all = self.accelerator.gather(torch.stack([*rows, own]).unsqueeze(0)).tolist()  # (processes, steps + 1, 3)
+        of_all = asked.figures.tolist()
         figures = [[sum(parts) for parts in zip(*same, strict=True)] for same in zip(*of_all, strict=True)][:-1]
         # The first process's clock decides for all, and the smallest memory.
         self._clock_says_checkpoint = of_all[0][-1][0] > 0
         self._adopt(int(min(one[-1][1] for one in of_all)))
-        for done, (loss, norm, correct) in zip(waiting, figures, strict=True):
+        for done, (loss, norm, correct) in zip(asked.steps, figures, strict=True):
             step = StepFigures(done.step, done.epoch, loss, done.learning_rate, norm, correct, done.targets)
             log.window.append(step)
             if not step.is_finite:

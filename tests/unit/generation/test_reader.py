@@ -15,7 +15,7 @@ from transformers import LogitsProcessorList
 
 from scribetune.core import config
 from scribetune.core.errors import UserError
-from scribetune.generation import Prediction, Reader, capacity, decoding, experts, feed, reader
+from scribetune.generation import Prediction, Reader, capacity, decoding, feed, reader, recorded_layers
 from scribetune.generation.decoding import Decoder
 from scribetune.generation.slots import SlotCache, contents, kv_bytes_per_token
 from scribetune.models import families
@@ -194,7 +194,7 @@ def test_steps_recorded_for_more_rows_and_a_longer_look_back_write_the_same(
         shapes.append((rows, view))
 
         def replay() -> None:
-            with experts.recordable(self._model):
+            with recorded_layers.recordable(self._model, rows):
                 self._compute(rows, view)
 
         return SimpleNamespace(replay=replay)

@@ -260,14 +260,18 @@ class DeepseekOcr2(NativeFamily):
     @contextmanager
     def encoding(self, model: Any) -> "Iterator[None]":
         """On a GPU, run SAM without its bias in memory and the whole encoder as recorded graphs; see `Family`."""
+        from scribetune.models import quick_layers
         from scribetune.models.families.sam_encoder import Front, Recorded
 
         weights = native(model).model
-        if weights.view_separator.device.type == "cuda":
-            front = Front(weights.vision_tower.sam_encoder)
-            self._quick[weights] = _Quick(Recorded(front), Recorded(functools.partial(self.run_behind_sam, weights)))
-        try:
+        if weights.view_separator.device.type != "cuda":
             yield
+            return
+        front = Front(weights.vision_tower.sam_encoder)
+        self._quick[weights] = _Quick(Recorded(front), Recorded(functools.partial(self.run_behind_sam, weights)))
+        try:
+            with quick_layers.without_gradients(weights.vision_tower):
+                yield
         finally:
             self._quick.pop(weights, None)
 

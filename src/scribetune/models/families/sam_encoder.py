@@ -9,7 +9,8 @@ attention, without a bias in memory, by the quickest kernel that there is.
 Figures are in docs/evidence/training.md; `measurements/vision_pass.py` takes them.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -17,6 +18,32 @@ from torch.nn import functional
 
 _MULTIPLE = 8
 """Attention kernels take head sizes that are multiples of it."""
+
+
+_Slices = tuple[slice, slice]
+
+
+def _blocks(size: tuple[int, int], window: tuple[int, int]) -> Iterator[tuple[tuple[_Slices, _Slices], _Slices]]:
+    """Divide a grid of patches into blocks of windows that are alike: whole ones, and those cut at an edge.
+
+    Yields ((windows down and across, rows and columns within them), rows and columns of the grid).
+    """
+    parts = []
+    for count, side in zip(size, window, strict=True):
+        whole, rest = divmod(count, side)
+        found = [(slice(0, whole), slice(0, side), slice(0, whole * side))] if whole else []
+        if rest:
+            found.append((slice(whole, whole + 1), slice(0, rest), slice(whole * side, count)))
+        parts.append(found)
+    for down, rows, place in parts[0]:
+        for across, columns, beside in parts[1]:
+            yield ((down, across), (rows, columns)), (place, beside)
+
+
+def _divided(patches: torch.Tensor, windows: _Slices, inside: _Slices, axis: int) -> torch.Tensor:
+    """Return a block of patches whose rows and columns, from that axis on, are windows and places within them."""
+    (down, across), (rows, columns) = (tuple(part.stop - part.start for part in parts) for parts in (windows, inside))
+    return torch.unflatten(torch.unflatten(patches, axis + 1, (across, columns)), axis, (down, rows))
 
 
 class Front:
@@ -28,84 +55,94 @@ class Front:
     def __init__(self, encoder: Any) -> None:
         self._encoder = encoder
         self._tables: dict[tuple[int, int, int], torch.Tensor] = {}
-        self._rooms: dict[tuple[int, ...], tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
+        self._rooms: dict[tuple[int, ...], torch.Tensor] = {}
         self._positions: dict[tuple[int, int], torch.Tensor] = {}
 
     def __call__(self, views: torch.Tensor) -> torch.Tensor:
         """Return features (views, channels, rows, columns) of views (views, 3, height, width)."""
         encoder = self._encoder
-        hidden = encoder.patch_embed(views)
+        # Patches side by side in memory: as the convolution leaves them, every layer would copy them first.
+        hidden = encoder.patch_embed(views).contiguous()
         if encoder.pos_embed is not None:
             rows, columns = hidden.shape[1:3]
             if (rows, columns) not in self._positions:
-                self._positions[rows, columns] = encoder.interpolate_pos_encoding(rows, columns)
+                self._positions[rows, columns] = encoder.interpolate_pos_encoding(rows, columns).contiguous()
             hidden = hidden + self._positions[rows, columns]
         for number, layer in enumerate(encoder.layers):
-            hidden = self._layer(number, layer, hidden)
+            hidden = hidden + self._attention(number, layer.attn, layer.layer_norm1(hidden), layer.window_size)
+            hidden = hidden + layer.mlp(layer.layer_norm2(hidden))
         features: torch.Tensor = encoder.proj(encoder.neck(hidden))
         return features
 
-    def _layer(self, number: int, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
-        seen = layer.layer_norm1(hidden)
-        if layer.window_size > 0:
-            rows, columns = seen.shape[1:3]
-            windows, padded = layer.window_partition(seen, layer.window_size)
-            attended = self._attention(number, layer.attn, windows)
-            attended = layer.window_unpartition(attended, layer.window_size, padded, (rows, columns))
-        else:
-            attended = self._attention(number, layer.attn, seen)
-        hidden = hidden + attended
-        added: torch.Tensor = hidden + layer.mlp(layer.layer_norm2(hidden))
-        return added
-
-    def _attention(self, number: int, attention: Any, hidden: torch.Tensor) -> torch.Tensor:
+    def _attention(self, number: int, attention: Any, hidden: torch.Tensor, window: int) -> torch.Tensor:
+        """Return what patches (views, rows, columns, width) gather; `window` 0: of all patches of the view."""
         views, rows, columns, _ = hidden.shape
-        heads, patches = attention.num_attention_heads, rows * columns
-        projected = attention.qkv(hidden).view(views, patches, 3, heads, -1)
-        queries, keys, values = projected.unbind(2)  # each (views, patches, heads, channels)
-        channels = queries.shape[-1]
+        heads = attention.num_attention_heads
+        projected = attention.qkv(hidden).view(views, rows, columns, 3, heads, -1).permute(3, 0, 1, 2, 4, 5)
+        channels = projected.shape[-1]
+        grid = (window, window) if window else (rows, columns)
+        down, across = -(-rows // grid[0]), -(-columns // grid[1])
+        room = self._room(grid, (views, down, across), heads, channels, like=hidden)
+        # (3, views, windows down, across, rows, columns, heads, wider): queries, keys and values
+        by_window = room.view(3, views, down, across, *grid, heads, -1)
+        for (there, inside), block in _blocks((rows, columns), grid):
+            part = projected[:, :, block[0], block[1]]
+            part = _divided(part, there, inside, 2).transpose(3, 4)
+            by_window[:, :, there[0], there[1], inside[0], inside[1], :, :channels] = part
+        if attention.qkv.bias is not None and (rows % grid[0] or columns % grid[1]):
+            # What lies outside of the view is zero before queries, keys and values are made of it.
+            outside = attention.qkv.bias.view(3, 1, 1, 1, 1, 1, heads, channels)
+            by_window[:, :, down - 1 :, :, rows % grid[0] or grid[0] :, :, :, :channels] = outside
+            by_window[:, :, :, across - 1 :, :, columns % grid[1] or grid[1] :, :, :channels] = outside
         if attention.use_rel_pos:
-            queries, keys, values = self._widened(number, attention, (rows, columns), (queries, keys, values))
-        attended = functional.scaled_dot_product_attention(
-            queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2), scale=attention.scale
-        ).transpose(1, 2)
-        attended = attended[..., :channels].reshape(views, rows, columns, heads * channels)
-        out: torch.Tensor = attention.proj(attended)
+            self._place(number, attention, grid, room, channels)
+        queries, keys, values = room.transpose(2, 3)  # each (windows, heads, patches, wider)
+        attended = functional.scaled_dot_product_attention(queries, keys, values, scale=attention.scale)
+        attended = attended.transpose(1, 2)[..., :channels]
+        attended = torch.unflatten(torch.unflatten(attended, 1, grid), 0, (views, down, across))
+        if (down, across) == (1, 1):
+            gathered = attended.reshape(views, rows, columns, heads * channels)
+        else:
+            gathered = hidden.new_empty(views, rows, columns, heads, channels)
+            for (there, inside), block in _blocks((rows, columns), grid):
+                part = attended[:, there[0], there[1], inside[0], inside[1]].transpose(2, 3)
+                _divided(gathered[:, block[0], block[1]], there, inside, 1).copy_(part)
+            gathered = gathered.flatten(3)
+        out: torch.Tensor = attention.proj(gathered)
         return out
 
-    def _widened(
-        self, number: int, attention: Any, grid: tuple[int, int], given: tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return queries, keys and values (views, patches, heads, wider) that contain the bias of positions."""
-        queries, keys, values = self._room(grid, given[0])
-        views, patches, heads, channels = given[0].shape
-        for room, part in zip((queries, keys, values), given, strict=True):
-            room[..., :channels] = part
-        # A query's product with the table for each distance, (views, patches, heads, distances): row i finds the
+    def _place(self, number: int, attention: Any, grid: tuple[int, int], room: torch.Tensor, channels: int) -> None:
+        """Write the bias of positions into queries, behind their channels; see the module's text."""
+        _, windows, _, heads, width = room.shape
+        # A query's product with the table for each distance, (windows, patches, heads, distances): row i finds the
         # distances to rows 0, 1, … from place `rows - 1 - i` on.
-        products = queries[..., :channels].view(-1, channels) @ self._table(number, attention, *grid).t()
-        products = products.view(views, *grid, heads, -1)
+        queries = room[0]
+        products = queries.view(-1, width)[:, :channels] @ self._table(number, attention, *grid).t()
+        products = products.view(windows, *grid, heads, -1)
+        by_place = queries.view(windows, *grid, heads, width)
         place = channels
         for axis, count in enumerate(grid, start=1):
             strides = list(products.stride())
             strides[axis] -= 1
             first = (2 * grid[0] - 1 if axis == 2 else 0) + count - 1
-            seen = products.as_strided((views, *grid, heads, count), strides, products.storage_offset() + first)
-            queries[..., place : place + count] = seen.reshape(views, patches, heads, count)
+            seen = products.as_strided((windows, *grid, heads, count), strides, products.storage_offset() + first)
+            by_place[..., place : place + count] = seen
             place += count
-        return queries, keys, values
 
-    def _room(self, grid: tuple[int, int], like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return memory for queries, keys and values of a shape; keys have ones already where each of them is."""
-        key = (*grid, *like.shape)
+    def _room(
+        self, grid: tuple[int, int], windows: tuple[int, int, int], heads: int, channels: int, *, like: torch.Tensor
+    ) -> torch.Tensor:
+        """Return memory for queries, keys and values, (3, windows, patches, heads, wider).
+
+        Keys have ones already where each of them is; what nobody writes to is zero.
+        """
+        key = (*grid, *windows, heads, channels)
         if key not in self._rooms:
-            views, patches, heads, channels = like.shape
             rows, columns = grid
             width = -(-(channels + rows + columns) // _MULTIPLE) * _MULTIPLE
             of: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
             with torch.inference_mode(mode=False):  # written to wherever the encoder is run
-                shape = (views, patches, heads, width)
-                made = (torch.zeros(shape, **of), torch.zeros(shape, **of), torch.zeros(shape, **of))
+                made = torch.zeros((3, math.prod(windows), rows * columns, heads, width), **of)
             row, column = torch.eye(rows, **of), torch.eye(columns, **of)
             places = torch.cat([row.repeat_interleave(columns, 0), column.repeat(rows, 1)], dim=1)
             made[1][..., channels : channels + rows + columns] = places[:, None]
