@@ -1,8 +1,8 @@
 """What a model's layers compute with while a decoding step is recorded: few operations, none of which asks the host.
 
 A recorded step of few rows takes as long as its operations are many, since each lasts two microseconds however small
-it is; of some 75 of transformers' a layer, most are norms, rotary positions and routed experts. Here they are fewer, of
-the same arithmetic up to rounding. Nothing of a model is changed beyond the recording.
+it is; of some 75 of transformers' a layer, most are norms, rotary positions and routed experts. Here they are fewer,
+and round where transformers' do, so that a text stays the same. Nothing of a model is changed beyond the recording.
 
 Of experts every one computes every row where rows are few, and the router's weights choose: most of their weights are
 read anyway, and the time goes into that. torch's grouped product, of many rows, is one kernel in bfloat16 alone; in
@@ -18,7 +18,7 @@ from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
 
 from scribetune.models import quick_layers
 from scribetune.models.families.native import native
-from scribetune.models.grouped_products import frozen_product
+from scribetune.models.grouped_products import frozen_product, sorted_by_group
 
 EVERY, SORTED = "every_expert", "sorted_experts"
 """What a model's configuration calls its experts by, meanwhile."""
@@ -39,20 +39,24 @@ def every_expert(
         up, down = up.transpose(1, 2), down.transpose(1, 2)
     rows = hidden_states.expand(self.num_experts, *hidden_states.shape)
     made = torch.bmm(self._apply_gate(torch.bmm(rows, up)), down)  # (experts, rows, hidden size)
-    shares = made.new_zeros(len(hidden_states), self.num_experts)
-    shares.scatter_add_(1, top_k_index, top_k_weights.to(shares.dtype))
-    return torch.bmm(shares[:, None], made.transpose(0, 1))[:, 0].to(hidden_states.dtype)
+    own = torch.arange(len(hidden_states), device=made.device)[:, None]
+    return _weighted(made[top_k_index, own], top_k_weights)
 
 
 def sorted_experts(
     self: Any, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
 ) -> torch.Tensor:
     """Return the same by a product for the rows of each expert; for stacks that `has_plain_experts` takes."""
+    order, inverse, ends = sorted_by_group(top_k_index.reshape(-1), self.num_experts)
+    rows = hidden_states[order // top_k_index.shape[1]]
+    wide = self._apply_gate(frozen_product(rows, self.gate_up_proj, ends))
+    return _weighted(frozen_product(wide, self.down_proj, ends)[inverse.view(top_k_index.shape)], top_k_weights)
 
-    def product(rows: torch.Tensor, name: str, ends: torch.Tensor) -> torch.Tensor:
-        return frozen_product(rows, getattr(self, name), ends)
 
-    return quick_layers.by_experts(self, hidden_states, top_k_index, top_k_weights, product)
+def _weighted(made: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
+    """Sum what a row's experts made, (rows, k, hidden size), as transformers does: in the number format of shares."""
+    summed: torch.Tensor = (made * shares[..., None]).sum(1)
+    return summed.to(made.dtype)
 
 
 ALL_EXPERTS_FUNCTIONS.register(EVERY, every_expert)

@@ -9,6 +9,20 @@ import torch
 from torch.nn import functional
 
 
+def sorted_by_group(groups: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the order of rows by their group (rows), its inverse (rows), and where each group ends (count), int32.
+
+    The sort is stable, so that sums have one order.
+    """
+    order = torch.argsort(groups, stable=True)
+    inverse = torch.empty_like(order)
+    inverse[order] = torch.arange(len(order), device=order.device)
+    # Counted in the one number format that each kind of device counts in, in the same order every time.
+    counted = groups.float() if groups.device.type == "cpu" else groups.int()
+    ends = torch.histc(counted, bins=count, min=0, max=count - 1).cumsum(0).to(torch.int32)
+    return order, inverse, ends
+
+
 def frozen_product(rows: torch.Tensor, stack: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
     """Return rows (rows, in), sorted by expert, times their expert's matrix of a stack (experts, out, in)."""
     made: torch.Tensor = grouped_product(rows, stack.transpose(1, 2), ends)

@@ -18,7 +18,7 @@ from peft.tuners.lora.layer import Linear, ParamWrapper
 from torch.nn import functional
 
 from scribetune.models import quick_layers
-from scribetune.models.grouped_products import grouped_product
+from scribetune.models.grouped_products import grouped_product, sorted_by_group
 
 _ADAPTER = "default"
 _ROW_BYTES = 16
@@ -74,14 +74,8 @@ class SlimExperts(ParamWrapper):
                 lambda rows, name, ends: _grouped(rows, getattr(experts, name), wrappers[name], ends, False),
             )  # fmt: skip
         tokens, each = chosen.shape
-        flat = chosen.reshape(-1)  # (tokens · k)
-        # Rows in the order of their experts; a stable sort, so that sums have one order.
-        order = torch.argsort(flat, stable=True)  # (tokens · k)
-        inverse = torch.empty_like(order)
-        inverse[order] = torch.arange(len(order), device=order.device)
-        counted = flat.float() if flat.device.type == "cpu" else flat.int()
-        ends = torch.histc(counted, bins=experts.num_experts, min=0, max=experts.num_experts - 1)
-        ends = ends.cumsum(0).to(torch.int32)  # (experts)
+        # (tokens · k) each, (experts)
+        order, inverse, ends = sorted_by_group(chosen.reshape(-1), experts.num_experts)
         rows = _rows(x, order, inverse, each)  # (tokens · k, hidden)
         # wide: (tokens · k, 2 · mlp), narrow: (tokens · k, hidden)
         wide = _grouped(rows, experts.gate_up_proj, wrappers["gate_up_proj"], ends, experts.is_transposed)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from scribetune.models.grouped_products import frozen_product
+from scribetune.models.grouped_products import frozen_product, sorted_by_group
 
 logger = logging.getLogger(__name__)
 
@@ -293,15 +293,8 @@ def by_experts(
         shares: The weights of these (tokens, k).
         product: Multiplies rows, sorted by expert, by the stack of that name; ends (experts) say where rows end.
     """
-    flat = chosen.reshape(-1)  # (tokens · k)
-    # Rows in the order of their experts; a stable sort, so that sums have one order.
-    order = torch.argsort(flat, stable=True)  # (tokens · k)
-    inverse = torch.empty_like(order)
-    inverse[order] = torch.arange(len(order), device=order.device)
+    order, inverse, ends = sorted_by_group(chosen.reshape(-1), experts.num_experts)  # (tokens · k) each, (experts)
     inverse = inverse.view(chosen.shape)
-    counted = flat.float() if flat.device.type == "cpu" else flat.int()
-    ends = torch.histc(counted, bins=experts.num_experts, min=0, max=experts.num_experts - 1)
-    ends = ends.cumsum(0).to(torch.int32)  # (experts)
     rows = spread(x.to(experts.gate_up_proj.dtype), order, inverse)  # (tokens · k, hidden)
     narrow = product(gated(product(rows, "gate_up_proj", ends)), "down_proj", ends)  # (tokens · k, hidden)
     return gathered(narrow, shares, order, inverse).to(x.dtype)
@@ -324,9 +317,36 @@ def _turn_quickly(source: Any) -> None:
     source.apply_rotary_pos_emb = apply_rotary_pos_emb
 
 
+def _rounded_norm(own: Callable[..., Any], module: Any, x: torch.Tensor) -> Any:
+    if x.dtype != module.weight.dtype or x.device.type == "cpu":
+        return own(x)
+    normal, _ = torch.ops.aten._fused_rms_norm(x, [x.shape[-1]], None, module.variance_epsilon)
+    return module.weight * normal
+
+
+_READING: dict[Any, Callable[..., Any]] = {_norm: _rounded_norm, _gate: _gate}
+
+
+def both_turned(
+    q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, unsqueeze_dim: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turn queries and keys at once; what transformers calls `apply_rotary_pos_emb`, rounded as there."""
+    cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
+    both = torch.cat((q, k), dim=unsqueeze_dim)
+    half = both.shape[-1] // 2
+    made = both * cos
+    made[..., :half] -= both[..., half:] * sin[..., :half]
+    made[..., half:] += both[..., :half] * sin[..., half:]
+    heads = q.shape[unsqueeze_dim]
+    return made.narrow(unsqueeze_dim, 0, heads), made.narrow(unsqueeze_dim, heads, k.shape[unsqueeze_dim])
+
+
 @contextlib.contextmanager
 def without_gradients(model: Any) -> Iterator[None]:
-    """Let norms, gates and rotary positions of a model compute as above meanwhile, where no gradients are wanted."""
+    """Let norms, gates and rotary positions of a model compute in fewer operations meanwhile, without gradients.
+
+    They round where the native ones do, which those for training do not: what is read stays the same.
+    """
     forms: dict[type[Any], Callable[..., Any] | None] = {}
     changed: list[tuple[Any, Callable[..., Any], Any]] = []
     turns: dict[Any, Any] = {}
@@ -338,14 +358,14 @@ def without_gradients(model: Any) -> Iterator[None]:
             turn = getattr(source, "apply_rotary_pos_emb", None)
             if turn is not None and source not in turns and is_same_turn(turn):
                 turns[source] = turn
-        form = forms[kind]
-        if form is not None and form is not _experts:
+        form = _READING.get(forms[kind])
+        if form is not None:
             changed.append((module, form, module.__dict__.get("forward")))
     try:
         for module, form, _ in changed:
             module.forward = functools.partial(form, module.forward, module)
         for source in turns:
-            source.apply_rotary_pos_emb = both_rotated
+            source.apply_rotary_pos_emb = both_turned
         yield
     finally:
         for module, _, before in changed:

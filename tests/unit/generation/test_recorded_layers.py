@@ -45,6 +45,42 @@ def test_every_expert_computes_what_the_chosen_ones_do(make: Callable[[], Any]) 
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_sorted_experts_compute_what_transformers_do() -> None:
+    layer = routed(deepseek().to(torch.bfloat16))
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.normal_(0.0, 0.2)
+        generator = torch.Generator().manual_seed(4)
+        rows = torch.randn(150, layer.hidden_dim, generator=generator).bfloat16()
+        shares, chosen = torch.rand(150, layer.num_experts, generator=generator).softmax(-1).topk(2)
+        expected = layer(rows, chosen, shares)
+        found = recorded_layers.sorted_experts(layer, rows, chosen, shares)
+        every = recorded_layers.every_expert(layer, rows, chosen, shares)
+    assert expected.abs().max() > 0.1
+    torch.testing.assert_close(found, expected, rtol=2e-2, atol=2e-2)
+    torch.testing.assert_close(every, expected, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_positions_and_gates_round_as_transformers_do(dtype: torch.dtype) -> None:
+    model = deepseek().to(dtype)
+    source = sys.modules[type(routed(model)).__module__]
+    generator = torch.Generator().manual_seed(2)
+    q, k = (torch.randn(3, heads, 5, 8, generator=generator).to(dtype) for heads in (4, 2))
+    angle = torch.rand(3, 5, 4, generator=generator)
+    cos, sin = (torch.cat([found, found], -1).to(dtype) for found in (angle.cos(), angle.sin()))
+    for found, expected in zip(
+        quick_layers.both_turned(q, k, cos, sin), source.apply_rotary_pos_emb(q, k, cos, sin), strict=True
+    ):
+        assert torch.equal(found, expected)
+    gate = next(part for part in model.modules() if hasattr(part, "gate_proj"))
+    x = torch.randn(3, gate.gate_proj.in_features, generator=generator).to(dtype)
+    with torch.no_grad():
+        expected = gate(x)
+        with quick_layers.without_gradients(model):
+            assert torch.equal(gate(x), expected)
+
+
 @pytest.mark.parametrize("rows", [1, 40, 100])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("make", [deepseek, qwen])
@@ -53,7 +89,7 @@ def test_a_model_is_left_as_it_was(make: Callable[[], Any], dtype: torch.dtype, 
     own, source = forwards(model), sys.modules[type(routed(model)).__module__]
     before = routed(model).config._experts_implementation, source.apply_rotary_pos_emb
     with pytest.raises(KeyboardInterrupt), recorded_layers.recordable(model, rows):
-        assert source.apply_rotary_pos_emb is quick_layers.both_rotated
+        assert source.apply_rotary_pos_emb is quick_layers.both_turned
         assert forwards(model) != own
         raise KeyboardInterrupt
     assert (routed(model).config._experts_implementation, source.apply_rotary_pos_emb) == before
