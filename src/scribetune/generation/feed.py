@@ -1,11 +1,8 @@
-"""Pages made ready ahead of their turn: images and prompts by processes, vision features before a row is free.
-
-On a GPU the encoder has a stream of its own: it computes while steps of few rows leave most of the device idle.
-"""
+"""Pages made ready ahead of their turn: images and prompts by processes, vision features before a row is free."""
 
 import contextlib
-import dataclasses
 import gc
+import itertools
 import os
 import shutil
 from collections import deque
@@ -16,6 +13,7 @@ from typing import Any
 
 import torch
 
+from scribetune.models.collation import joined
 from scribetune.models.examples import Page, load_image
 from scribetune.models.families import Family
 from scribetune.models.families.interface import EncodedPages
@@ -33,26 +31,20 @@ class Ready:
     index: int  # its place among the pages asked for
     prompt_ids: tuple[int, ...]  # token ids of its prompt, image tokens included
     features: torch.Tensor  # (image tokens, width) on the model's device
-    computed: Any = None  # the event on the encoder's stream that they are there after; None on a CPU
 
 
-class _Groups(torch.utils.data.Dataset[EncodedPages | Exception]):
-    """Groups of places in pages as what the processor makes of them."""
+class _Pages(torch.utils.data.Dataset[EncodedPages | Exception]):
+    """Pages, by their number in an order, as what the processor makes of each alone."""
 
-    def __init__(
-        self, family: Family, processor: Any, prompt: str, pages: Sequence[Page], groups: Sequence[Sequence[int]]
-    ) -> None:
-        self._family, self._processor, self._prompt, self._pages, self._groups = (
-            family, processor, prompt, pages, groups
-        )  # fmt: skip
+    def __init__(self, family: Family, processor: Any, prompt: str, pages: Sequence[Page]) -> None:
+        self._family, self._processor, self._prompt, self._pages = family, processor, prompt, pages
 
     def __len__(self) -> int:
-        return len(self._groups)
+        return len(self._pages)
 
     def __getitem__(self, number: int) -> EncodedPages | Exception:
         try:
-            images = [load_image(self._pages[index].image) for index in self._groups[number]]
-            return self._family.encode(self._processor, images, self._prompt)
+            return self._family.encode(self._processor, [load_image(self._pages[number].image)], self._prompt)
         except Exception as error:
             return error
 
@@ -68,29 +60,31 @@ def _workers(device: str, group: int) -> int:
         room = shutil.disk_usage(_SHARED_MEMORY).free
     except OSError:  # another system, which has no such folder
         return 0
-    # Each has a group that waits, and one in the making.
+    # Each has a group of pages that wait at most, and the next in the making.
     return max(0, min(_MOST_WORKERS, (os.cpu_count() or 2) - 2, int(room // (2 * group * _PAGE_BYTES))))
 
 
-def _encoded(groups: _Groups, device: str, workers: int) -> Generator[EncodedPages | Exception]:
-    """Yield what comes of the groups, in order, ready to be copied to the device; processes end with the generator."""
+def _encoded(pages: _Pages, group: int, device: str, workers: int) -> Generator[EncodedPages | Exception]:
+    """Yield what comes of groups of pages, in order, ready to be copied; processes end with the generator."""
     if workers:
         gc.collect()  # what is on a device and waits to be collected must not be collected in a fork
     loader = torch.utils.data.DataLoader(
-        groups,
-        batch_size=None,
+        pages,
+        batch_size=None,  # a page at a time: the first group is there as soon as several processes have a page of it
         num_workers=workers,
-        prefetch_factor=1 if workers else None,
+        prefetch_factor=group if workers else None,
         generator=torch.Generator(),  # reading draws nothing from the program's random numbers
     )
-    for encoded in loader:
-        if device.startswith("cuda") and isinstance(encoded, EncodedPages):
-            pinned = {
-                key: value.pin_memory() if torch.is_tensor(value) else value for key, value in encoded.pixels.items()
-            }
-            yield dataclasses.replace(encoded, pixels=pinned)
-        else:
-            yield encoded
+    one_by_one = iter(loader)
+    while alike := list(itertools.islice(one_by_one, group)):
+        failed = next((page for page in alike if isinstance(page, Exception)), None)
+        if failed is not None:
+            yield failed
+            continue
+        pixels = joined([page.pixels for page in alike])
+        if device.startswith("cuda"):
+            pixels = {key: value.pin_memory() if torch.is_tensor(value) else value for key, value in pixels.items()}
+        yield EncodedPages(tuple(row for page in alike for row in page.prompt_ids), pixels)
 
 
 class Feed:
@@ -114,13 +108,9 @@ class Feed:
         self._encoding: deque[tuple[Sequence[int], Future[EncodedPages | Exception]]] = deque()
         # One thread waits for the processes, or does their work where there are none.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="encode")
-        groups = _Groups(family, processor, prompt, pages, tuple(self._waiting))
-        self._encoded = _encoded(groups, device, _workers(device, group))
+        one_by_one = _Pages(family, processor, prompt, [pages[index] for index in order])
+        self._encoded = _encoded(one_by_one, group, device, _workers(device, group))
         self._encoding_lasts = contextlib.ExitStack()
-        self._stream: Any = None
-        if device.startswith("cuda"):
-            self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            self._stream.wait_stream(torch.cuda.current_stream())  # where the model was made
 
     def __enter__(self) -> "Feed":
         self._encoding_lasts.enter_context(self._family.encoding(self._model))
@@ -139,13 +129,12 @@ class Feed:
         return sum(map(len, (*self._waiting, *encoding))) + len(self._ready)
 
     def prepare(self, wait: bool) -> None:
-        """Begin to compute the features of the next group, where its images are encoded and few pages are ready.
+        """Compute the features of the next group, where fewer than a group of pages are ready and its images encoded.
 
         With `wait` their encoding is waited for.
         """
         self._encode_ahead()
-        ahead = self._group if self._stream is None else 2 * self._group
-        if len(self._ready) >= ahead or not self._encoding:
+        if len(self._ready) >= self._group or not self._encoding:
             return
         indices, encoding = self._encoding[0]
         if not (wait or encoding.done()):
@@ -153,21 +142,11 @@ class Feed:
         encoded = encoding.result()
         if isinstance(encoded, Exception):
             raise encoded
-        with torch.inference_mode(), self._beside():
+        with torch.inference_mode():
             features = self._family.vision_features(self._model, encoded.pixels)
-            computed = None if self._stream is None else self._stream.record_event()
         self._encoding.popleft()
-        pages = zip(indices, encoded.prompt_ids, features, strict=True)
-        self._ready.extend(Ready(*page, computed) for page in pages)
+        self._ready.extend(map(Ready, indices, encoded.prompt_ids, features))
         self._encode_ahead()
-
-    def has(self, count: int) -> bool:
-        """Tell whether the next `count` pages, or all that are left, can be taken without waiting."""
-        if self._stream is None:
-            return bool(self.left)
-        self.prepare(wait=False)
-        ready = list(self._ready)[: min(count, self.left)]
-        return len(ready) == min(count, self.left) > 0 and all(page.computed.query() for page in ready)
 
     def peek(self) -> Ready:
         """Return the next page, made ready now if need be; it stays the next one.
@@ -180,22 +159,14 @@ class Feed:
         return self._ready[0]
 
     def take(self, most: int) -> list[Ready]:
-        """Hand out up to `most` pages with prompts of one length, waited for if need be; [] where none is left."""
+        """Hand out up to `most` pages with prompts of one length that are ready; [] where none is left."""
         if not self.left:
             return []
         length = len(self.peek().prompt_ids)
         taken: list[Ready] = []
         while len(taken) < most and self._ready and len(self._ready[0].prompt_ids) == length:
             taken.append(self._ready.popleft())
-        if self._stream is not None:
-            steps = torch.cuda.current_stream()
-            for page in taken:
-                steps.wait_event(page.computed)
-                page.features.record_stream(steps)  # its memory is not the encoder's again before it was read
         return taken
-
-    def _beside(self) -> contextlib.AbstractContextManager[Any]:
-        return contextlib.nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
     def _encode_ahead(self) -> None:
         while self._waiting and len(self._encoding) <= 1:

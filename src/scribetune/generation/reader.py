@@ -274,11 +274,6 @@ class _Run:
         self._active: list[_Row] = []
         self._decoder: Decoder | None = None
         self._feed: Feed | None = None
-        # Steps go first where both they and the encoder have something to compute: theirs are small.
-        self._stream: Any = None
-        if reader._on_gpu:
-            self._stream = torch.cuda.Stream(priority=-1)  # type: ignore[no-untyped-call]
-            self._stream.wait_stream(torch.cuda.current_stream())  # where the model was made
 
     def close(self) -> None:
         """Give memory and threads back."""
@@ -312,12 +307,6 @@ class _Run:
     @torch.inference_mode()
     def _turn(self) -> list[tuple[_Row, StopReason]]:
         """Fill free rows, write some tokens in every row, and return the rows that ended."""
-        if self._stream is None:
-            return self._filled_and_written()
-        with torch.cuda.stream(self._stream):
-            return self._filled_and_written()
-
-    def _filled_and_written(self) -> list[tuple[_Row, StopReason]]:
         if self._feed is None:
             self._feed = Feed(
                 self._reader.family,
@@ -334,7 +323,9 @@ class _Run:
         if not self._active or self._decoder is None:
             return finished
         written = self._decoder.advance(len(self._active), self._steps)
-        self._feed.prepare(wait=False)  # beside the steps
+        # The device encodes the next pages while the tokens are looked at here. On a stream of its own, beside the
+        # steps, the encoder was slower than in turn with them: either fills the device.
+        self._feed.prepare(wait=False)
         told = list(zip(written.tokens.tolist(), written.log_probabilities.tolist(), strict=True))
         self._reader.tally.steps += self._steps
         self._reader.tally.row_steps += self._steps * len(self._active)
@@ -360,11 +351,10 @@ class _Run:
             # Rows are filled a group at a time, so that prompts are read together; the last rows as they come.
             if free < min(self._group, feed.left, self._decoder.slots):
                 break
-            if self._active and not feed.has(min(free, self._group)):
-                break  # the rows there are go on meanwhile
             taken = feed.take(min(free, self._group))
             slots = range(len(self._active), len(self._active) + len(taken))
             first = self._decoder.prefill(slots, self._inputs(taken), self._seeds(taken))
+            feed.prepare(wait=False)  # the device goes on while the first tokens are looked at
             now = time.perf_counter()
             told = zip(first.tokens.tolist(), first.log_probabilities.tolist(), strict=True)
             for page, (tokens, log_probabilities) in zip(taken, told, strict=True):

@@ -139,7 +139,7 @@ def assemble(pages: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Any]:
             labels[number, page["prompt_tokens"] : len(row)] = row[page["prompt_tokens"] :]
     vision: dict[str, Any]
     if "pixels" in pages[0]:
-        vision = _joined([page["pixels"] for page in pages])
+        vision = joined([page["pixels"] for page in pages])
     else:
         vision = {"image_features": torch.cat([page["image_features"] for page in pages])}
     return {
@@ -152,7 +152,7 @@ def assemble(pages: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Any]:
     }
 
 
-def _joined(pixels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def joined(pixels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Join the image tensors of single pages along their first dimension; a page may lack one (it has no tiles)."""
     joined: dict[str, Any] = {}
     for name in dict.fromkeys(name for one in pixels for name in one):
