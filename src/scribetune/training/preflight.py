@@ -67,10 +67,10 @@ class _Pace:
 
 
 _PACES = {
-    "H200": _Pace(2.2e14, 7.8e13, 0.01, 0.0012),
-    "H100": _Pace(2.0e14, 7.8e13, 0.01, 0.0012),
-    "A100": _Pace(8e13, 5.7e13, 0.015, 0.0012),
-    "cuda": _Pace(5e13, 4.6e13, 0.02, 0.0012),
+    "H200": _Pace(2.8e14, 1.1e14, 0.01, 0.00086),
+    "H100": _Pace(2.5e14, 1.1e14, 0.01, 0.00086),
+    "A100": _Pace(1e14, 8e13, 0.015, 0.00086),
+    "cuda": _Pace(6e13, 6.5e13, 0.02, 0.00086),
     "cpu": _Pace(4e10, 4e10, 0.02, 0.0),
 }
 """H200 from docs/benchmarks.md, cpu (per thread) from the default build, others guessed."""
