@@ -4,7 +4,8 @@
     python measurements/interrupted.py --folder /tmp/speed                # on a GPU: bfloat16, quick layers
 
 Each training is a process of its own. The second is killed (SIGKILL) as soon as its second checkpoint is whole, and
-started again. Printed are seconds, the first and last loss and the adapter's hash of both. On the CPU
+started again. Printed are seconds, how many steps the last process computed, the first and last loss and the adapter's
+hash of both. On the CPU
 `tests/integration/test_killed_training.py` holds this at any moment.
 """
 
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "src"), str(REPOSITORY / "measurements")]
@@ -28,7 +30,15 @@ def train(base: Path, split: Path, folder: Path, scope: str) -> None:
     """Train in this process, and print what came of it."""
     from scribetune import training
     from scribetune.core import config, files
+    from scribetune.training import page_trainer
 
+    computed, real = [0], page_trainer.PageTrainer.get_batch_samples
+
+    def counted(self: Any, *arguments: Any) -> Any:
+        computed[0] += 1
+        return real(self, *arguments)
+
+    page_trainer.PageTrainer.get_batch_samples = counted  # type: ignore[method-assign]
     records = split.read_text(encoding="utf-8").splitlines()[:PAGES]
     files.write_text(folder / "train.jsonl", "\n".join(records) + "\n")
     files.write_text(folder / "validation.jsonl", "")
@@ -48,7 +58,12 @@ def train(base: Path, split: Path, folder: Path, scope: str) -> None:
         folder / "adapter", folder / "checkpoints",
     )  # fmt: skip
     adapter = files.sha256_file(folder / "adapter" / "adapter_model.safetensors")
-    told = {"steps": result.steps, "losses": [result.first_loss, result.final_loss], "adapter": adapter[:12]}
+    told = {
+        "steps": result.steps,
+        "of them here": computed[0],
+        "losses": [result.first_loss, result.final_loss],
+        "adapter": adapter[:12],
+    }
     print("RESULT " + json.dumps(told), flush=True)
 
 
