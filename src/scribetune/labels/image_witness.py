@@ -2,10 +2,11 @@
 
 Reading whole pages would cost more than labelling them. What is wrong with a text layer is wrong with a font, so a
 sample is enough: of a document the pages on which fonts come up, and there words of these fonts, chosen so that they
-have as many different letters as can be. Besides, lines are looked for where no word stands.
+have as many different letters as can be, and a few more with a letter that was read as another. Besides, lines are
+looked for where no word stands.
 
 Networks that read images err too. So only what is clear counts: words in one font of which most are read otherwise,
-a letter that is always read as one other, lines of text without a word beneath, words where nothing is drawn.
+a letter that is read as one other again and again, lines of text without a word beneath, words where nothing is drawn.
 """
 
 import json
@@ -38,14 +39,16 @@ _PAGES_SHARE = 0.05  # of a document's pages, and one more: so many are read at 
 SHORT = 8
 """Of documents with fewer pages only some are looked at: the more pages they have, the more of them."""
 _WORDS = 16  # of a page are read, more or fewer as it has fonts
-_LEAST_OF_FONT, _MOST_OF_FONT = 2, 12
+_LEAST_OF_FONT, _ENOUGH_OF_FONT, _MOST_OF_FONT = 2, 8, 12  # enough, if they have all its letters
 _NARROWED = 0.7  # of its width: what a PDF draws is read as well, in less time
 _LEAST_LETTERS, _MOST_LETTERS = 3, 14
 _LEAST_SIZE = 5.0  # points
 _ACROSS = 0.999  # of its direction: the text runs to the right
 _CERTAIN = 0.85  # what is read with less certainty is no evidence
 _ALIKE, _LEAST_EVIDENCE = 0.6, 12  # likeness of a font's words to what is read; characters
-_ALWAYS = 2  # times a letter is read as another, and never as itself
+_ALWAYS, _OFTEN = 2, 3  # times a letter is read as another: never as itself, or no oftener
+_WORTH = {0: 1.0, 1: 0.3}  # of seeing a letter that was seen so often
+_MOST_DOUBTFUL, _ASKED_AGAIN = 4, 3  # letters of a font, and words with each that are read besides
 _SEARCHED_PX = 704  # long side of the image in which lines without words are looked for
 _COVERED = 0.15  # of a line, by words
 _LOST_LETTERS, _LOST_LINES, _MOST_LOST = 12, 2, 6
@@ -206,7 +209,7 @@ def _read_all(page: Any, *, asks_fonts: bool = True) -> _PageReading:
     rendered = page_images.render(page, shown, _LONG_SIDE_PX, "gray")
     image = Image.fromarray(rendered.pixels).convert("RGB")
     words, images = _words_of(shown)
-    found = list(_unlike_fonts(_sampled(words), image, rendered.scale)) if asks_fonts else []
+    found = list(_unlike_fonts(words, image, rendered.scale)) if asks_fonts else []
     found += _undrawn([word for word in words if not is_seen(word.box, rendered)], len(words))
     boxes = tuple(word.box for word in words)
     return _PageReading(tuple(found), tuple(_without_words(boxes, images, image, rendered.scale)), boxes)
@@ -248,35 +251,47 @@ def _cut(span: Mapping[str, Any], *, is_read: bool) -> Iterator[_FontWord]:
 
 
 def _sampled(words: Sequence[_FontWord]) -> list[_FontWord]:
-    """Choose words of each font that have as many different letters as can be, each in as many as two of them."""
-    known = set(image_models.alphabet())
-    by_font: dict[str, list[_FontWord]] = defaultdict(list)
-    for word in words:
-        if word.font and sum(map(str.isalnum, word.text)) >= _LEAST_LETTERS and known.issuperset(word.text):
-            by_font[word.font].append(word)
+    """Choose words, font by font, so that each letter and figure of a font is seen, in as few as can be."""
+    by_font = _readable(words)
     chosen: list[_FontWord] = []
     for font in sorted(by_font):
         most = min(_MOST_OF_FONT, max(_LEAST_OF_FONT, _WORDS // len(by_font)))
         waiting = {word.text: word for word in reversed(by_font[font])}
         seen: Counter[str] = Counter()
-        while waiting and most:
-            # As many letters that are not seen twice yet as can be, for what it costs to read them.
-            best = max(waiting, key=lambda text: sum(seen[letter] < _ALWAYS for letter in set(text)) / (len(text) + 3))
+        for number in range(most):
+            # As many letters that are not seen yet as can be, for what it costs to read them.
+            best = max(waiting, key=lambda text: _unseen(text, seen) / (len(text) + 3), default="")
+            if not best or (number >= _ENOUGH_OF_FONT and _unseen(best, seen) < 1):
+                break
             seen.update(set(best))
             chosen.append(waiting.pop(best))
-            most -= 1
     return chosen
 
 
+def _unseen(text: str, seen: Mapping[str, int]) -> float:
+    """Return how many letters and figures of a text are not among those seen; those seen once count a little."""
+    return sum(_WORTH.get(seen.get(letter, 0), 0.0) for letter in set(text) if letter.isalnum())
+
+
+def _readable(words: Sequence[_FontWord]) -> dict[str, list[_FontWord]]:
+    """Return the words that can be read, by their fonts."""
+    known = set(image_models.alphabet())
+    by_font: dict[str, list[_FontWord]] = defaultdict(list)
+    for word in words:
+        if word.font and sum(map(str.isalnum, word.text)) >= _LEAST_LETTERS and known.issuperset(word.text):
+            by_font[word.font].append(word)
+    return by_font
+
+
 def _unlike_fonts(words: Sequence[_FontWord], image: "Image", scale: float) -> Iterator[Disagreement]:
-    """Read words, and yield the fonts most of whose words are read otherwise, or one of whose letters always is."""
-    for font, own in groupby(words, key=lambda word: word.font):
-        readings = []
-        for word in own:
-            cut = image_reading.cut_out(image, _corners(word.box, scale))
-            read = image_reading.text_of(cut.resize((max(1, round(_NARROWED * cut.width)), cut.height)))
-            if read.score >= _CERTAIN:
-                readings.append(Reading(word.text, read.text, word.box))
+    """Read some of the words; yield the fonts most of which is read otherwise, or letters of which always are.
+
+    Where a letter is read as another one, more words with it are read: once may be the reader's mistake.
+    """
+    by_font = _readable(words)
+    for font, own in groupby(_sampled(words), key=lambda word: word.font):
+        asked = list(own)
+        readings = [one for word in asked if (one := _reading(word, image, scale))]
         pairs = [(_plain(reading.label), _plain(reading.image)) for reading in readings]
         letters = sum(max(len(said), len(seen)) for said, seen in pairs)
         if letters < _LEAST_EVIDENCE:
@@ -287,10 +302,33 @@ def _unlike_fonts(words: Sequence[_FontWord], image: "Image", scale: float) -> I
             what = f"the letters of the font {font} are read as others: {_shown(worst)}"
             yield Disagreement("font", what, round(alike, 6), tuple(worst), font)
             continue
-        for letter, other in _exchanged(pairs):
-            shown = [one for one, (said, _) in zip(readings, pairs, strict=True) if letter in said]
-            what = f"“{letter}” of the font {font} is always read as “{other}”: {_shown(shown)}"
+        more = _with_letters(_exchanged(readings, 1), by_font[font], asked)
+        readings += [one for word in more if (one := _reading(word, image, scale))]
+        for letter, other in _exchanged(readings, _ALWAYS):
+            shown = [one for one in readings if letter in one.label]
+            what = f"“{letter}” of the font {font} is read as “{other}”: {_shown(shown)}"
             yield Disagreement("letter", what, 0.5, tuple(shown), font)
+
+
+def _reading(word: _FontWord, image: "Image", scale: float) -> Reading | None:
+    """Read a word off the image; None where that is not certain."""
+    cut = image_reading.cut_out(image, _corners(word.box, scale))
+    read = image_reading.text_of(cut.resize((max(1, round(_NARROWED * cut.width)), cut.height)))
+    return Reading(word.text, read.text, word.box) if read.score >= _CERTAIN else None
+
+
+def _with_letters(
+    doubtful: Sequence[tuple[str, str]], words: Sequence[_FontWord], asked: Sequence[_FontWord]
+) -> list[_FontWord]:
+    """Return a few words of a font, the shortest first, that were not asked for and have letters in doubt."""
+    waiting = {word.text: word for word in reversed(words)}
+    for word in asked:
+        waiting.pop(word.text, None)
+    chosen: list[_FontWord] = []
+    for letter, _ in doubtful[:_MOST_DOUBTFUL]:
+        own = sorted((text for text in waiting if letter in text), key=len)[:_ASKED_AGAIN]
+        chosen += [waiting.pop(text) for text in own]
+    return chosen
 
 
 def _corners(box: Box, scale: float) -> tuple[tuple[float, float], ...]:
@@ -312,25 +350,47 @@ def _distance(one: str, other: str) -> int:
     return Levenshtein.distance(one, other)
 
 
-def _exchanged(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return letters that are read as one other each time, in several words, and never as themselves."""
+def _exchanged(readings: Sequence[Reading], least: int) -> list[tuple[str, str]]:
+    """Return letters that are read as one other each time, in so many words, and never, or seldom, as themselves.
+
+    Two that are read as each other count together. Capitals count for themselves: fonts have them apart. Where a font
+    says one letter for two, it is read as itself besides.
+    """
+    read_as: dict[str, Counter[str]] = defaultdict(Counter)
+    for reading in readings:
+        said = [(letter, part) for letter in reading.label for part in _plain(letter)]
+        plain, seen = "".join(part for _, part in said), _plain(reading.image)
+        as_read = {(said[at][0], seen[to]) for at, to in _aligned(plain, seen)}
+        for letter, other in as_read:
+            read_as[letter][other] += 1
+    wrong: dict[str, tuple[str, int]] = {}
+    for letter, seen_as in sorted(read_as.items()):
+        itself = sum(times for other, times in seen_as.items() if other in _plain(letter))
+        others = [(times, other) for other, times in sorted(seen_as.items()) if other not in _plain(letter)]
+        times, other = max(others, default=(0, ""))
+        # Chinese characters have forms (資, 资), of which the models know one better.
+        is_one = len(others) == 1 and letter.isalnum() and other.isalnum() and not is_cjk(letter)
+        if is_one and (not itself or least < _ALWAYS or times >= max(_OFTEN, itself)):
+            wrong[letter] = other, times
+    return [
+        (letter, other)
+        for letter, (other, times) in wrong.items()
+        if times + (wrong[other][1] if wrong.get(other, ("", 0))[0] == letter else 0) >= least
+    ]
+
+
+def _aligned(said: str, seen: str) -> Iterator[tuple[int, int]]:
+    """Yield which character of one text is which of the other; those left out or put in are none."""
     from rapidfuzz.distance import Levenshtein
 
-    read_as: dict[str, Counter[str]] = defaultdict(Counter)
-    for said, seen in pairs:
-        as_read = dict.fromkeys(range(len(said)), "")
-        for code in Levenshtein.opcodes(said, seen):
-            if code.tag in ("equal", "replace"):
-                length = code.src_end - code.src_start
-                as_read |= {code.src_start + step: seen[code.dest_start + step] for step in range(length)}
-        for letter, other in {(said[at], other) for at, other in as_read.items()}:
-            read_as[letter][other] += 1
-    return [
-        (letter, others.most_common(1)[0][0])
-        for letter, others in sorted(read_as.items())
-        if len(others) == 1 and others.total() >= _ALWAYS and letter.isalnum()
-        and next(iter(others)) not in ("", letter) and next(iter(others)).isalnum()
-    ]  # fmt: skip
+    unlike = sum(one != other for one, other in zip(said, seen, strict=False))
+    if len(said) == len(seen) and unlike == Levenshtein.distance(said, seen):
+        # One by one: “38” read as “83” is two exchanged, and no 3 put in with a 3 left out.
+        yield from ((at, at) for at in range(len(said)))
+        return
+    for code in Levenshtein.opcodes(said, seen):
+        if code.tag in ("equal", "replace"):
+            yield from zip(range(code.src_start, code.src_end), range(code.dest_start, code.dest_end), strict=True)
 
 
 def _shown(readings: Sequence[Reading]) -> str:

@@ -35,15 +35,16 @@ def swapped(letter: str) -> str:
     return {"e": "o", "o": "e"}.get(letter, letter)
 
 
-def made(says: Callable[[str], str], pages: int = 1) -> pymupdf.Document:
+def made(says: Callable[[str], str], more: str = "", pages: int = 1) -> pymupdf.Document:
     """Return a PDF with an embedded font whose letters are said to be others."""
     font = pymupdf.Font("tiro")
     pdf = pymupdf.open()
     page = pdf.new_page()
     page.insert_font(fontname="F0", fontbuffer=font.buffer)
-    for number, line in enumerate(LINES):
+    lines = [*LINES, *([more] if more else [])]
+    for number, line in enumerate(lines):
         page.insert_text((72, 100 + 20 * number), line, fontname="F0", fontsize=12)
-    claiming = with_claims(pdf, {font.has_glyph(ord(letter)): says(letter) for line in LINES for letter in line})
+    claiming = with_claims(pdf, {font.has_glyph(ord(letter)): says(letter) for line in lines for letter in line})
     for _ in range(1, pages):
         claiming.fullcopy_page(0)
     return claiming
@@ -78,6 +79,37 @@ def test_two_letters_exchanged_are_seen_among_others_that_are_right() -> None:
     found = image_witness.read_page(made(swapped)[0])
     assert {one.kind for one in found} == {"letter"}
     assert {one.what.split(" of the font")[0] for one in found} == {"“e”", "“o”"}
+
+
+@needs_models
+@pytest.mark.parametrize("pair", ["eo", "ae", "nu", "tl"])
+def test_two_letters_exchanged_are_seen_beside_capitals_that_are_right(pair: str) -> None:
+    one, other = pair
+    found = image_witness.read_page(
+        made(lambda letter: {one: other, other: one}.get(letter, letter), "Every Allotment")[0]
+    )
+    assert {what.kind for what in found} == {"letter"}
+    assert f"“{one}” of the font" in " ".join(what.what for what in found)
+
+
+def test_readings_that_exchange_two_letters_count_together_and_capitals_for_themselves() -> None:
+    def read(*pairs: tuple[str, str]) -> list[image_witness.Reading]:
+        return [image_witness.Reading(label, image, (0, 0, 1, 1)) for label, image in pairs]
+
+    exchanged = image_witness._exchanged
+    assert exchanged(read(("Evary", "Every"), ("mixad", "mixed")), 2) == [("a", "e")]  # E is read as itself
+    assert exchanged(
+        read(
+            ("270,638", "270,683"),
+        ),
+        2,
+    ) == [("3", "8"), ("8", "3")]  # one is read as the other
+    assert exchanged(read(("lighf", "light"), ("public", "public")), 2) == []  # once: the reader's mistake, maybe
+    thrice = read(("lighf", "light"), ("fhe", "the"), ("Easf", "East"))
+    assert exchanged([*thrice, *read(("confirms", "confirms"))], 2) == [("f", "t")]  # one letter said for two
+    assert exchanged([*thrice[:2], *read(("confirms", "confirms"))], 2) == []
+    assert exchanged(read(("資本金", "资本金"), ("投資", "投资")), 2) == []  # a form of the same
+    assert exchanged(read(("l0ok", "look"), ("c0t", "cot")), 2) == []  # they look alike
 
 
 @needs_models
