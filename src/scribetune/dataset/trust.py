@@ -124,6 +124,11 @@ PARTS = (
         2.9,
         "pictures that layout analysis sees otherwise, without a mark in their place, or a form or text for a drawing",
     ),
+    _of_witnesses(
+        "drawn_apart",
+        3.0,
+        "words have other neighbours than on the page's lines and in the order in which it draws them",
+    ),
     Part("recall", _missing_percent("word_recall"), 0.1, "words of the text layer are missing, by place", " %"),
     Part("precision", _missing_percent("word_precision"), 0.1, "words are not where the text layer has them", " %"),
     Part("glyphs", _percent("unlike_share"), 4.2, "characters are drawn as others than the PDF says", " %"),

@@ -14,6 +14,7 @@ cuts             where a long page can be cut across: between which blocks of it
 doubts           places that speak against a label: their kinds, and how the manifest tells of them
 witnesses        what a page says against its label: places where it cannot be what is read there
 order_witness    the same of the order of paragraphs: sentences cut, small print within text
+drawing_order    the same of the order in which the page draws its words: a second reader of running text
 blocks_witness   the same of texts side by side, read row by row as if they were names and values
 table_witness    the same of tables: cells in another row or column, headings among them
 figure_witness   the same of pictures: each has one mark, where it stands among the text around it

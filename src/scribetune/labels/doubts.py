@@ -30,6 +30,7 @@ class Doubt(StrEnum):
     HEADING = "headings_in_tables"
     MARKS = "marks_in_words"
     FIGURES = "figures_astray"
+    DRAWN = "drawn_apart"
 
 
 LIGHT = (Doubt.WOVEN, Doubt.MERGED)

@@ -248,8 +248,14 @@ def in_place(blocks: Sequence[PageBlock], shown: Shown, lines: Sequence[Line]) -
     """Return blocks in reading order with one figure for each picture, where it stands, and none where none is.
 
     `lines` are the page's. Pictures that one figure covers are one; a picture in a table's box has none. Comes with the
-    boxes of figures that were put in, moved or taken out: where layout analysis saw the page otherwise.
+    boxes of figures that were moved, and of those with words in them that were put in or taken out: where layout
+    analysis saw the page otherwise. Whether a logo, a band or a tile of an image has a mark of its own says nothing of
+    the text around it.
     """
+
+    def has_words(box: Box) -> bool:
+        return any(holds(box, line.middle) for line in lines)
+
     places = [line.box for line in lines if line.horizontal]
     kept: list[PageBlock] = []
     marked: list[Box] = []
@@ -258,7 +264,7 @@ def in_place(blocks: Sequence[PageBlock], shown: Shown, lines: Sequence[Line]) -
         if block.kind is Kind.FIGURE:
             its = [box for box in (*shown.pictures, *shown.drawn) if _shares(block.box, box)]
             if not any(box not in marked for box in its):
-                changed.append(block.box)
+                changed.extend([block.box] if has_words(block.box) else [])
                 kept.extend(PageBlock(Kind.TEXT, line.box, (line,)) for line in block.lines)
                 continue
             marked.extend(its)
@@ -272,7 +278,7 @@ def in_place(blocks: Sequence[PageBlock], shown: Shown, lines: Sequence[Line]) -
     for picture in shown.pictures:
         if picture not in marked and not any(_is_in(picture, box) for box in tables):
             kept = _inserted(kept, PageBlock(Kind.FIGURE, picture), places)
-            changed.append(picture)
+            changed.extend([picture] if has_words(picture) else [])
     return kept, changed
 
 

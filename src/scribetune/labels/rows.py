@@ -94,6 +94,7 @@ class LabelRow:
     headings_in_tables: int = -1
     marks_in_words: int = -1
     figures_astray: int = -1
+    drawn_apart: int = -1
     findings: str = ""
     continues: str = ""
     image_reader: str = ""

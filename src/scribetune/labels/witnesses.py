@@ -13,7 +13,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from scribetune.labels import blocks_witness, edge_bands, order_witness, table_witness
+from scribetune.labels import blocks_witness, drawing_order, edge_bands, order_witness, table_witness
 from scribetune.labels.doubts import MOST_QUOTED, Doubt, Finding
 from scribetune.labels.placed_words import PlacedLabel, place, runs_leftwards
 from scribetune.labels.tables.cells import Box, Word, union
@@ -74,6 +74,7 @@ def of_page(
         *witness.woven(),
         *witness.parted(),
         *order_witness.of_paragraphs(paragraphs, placed),
+        *drawing_order.of_placed(placed),
     ]
     return (*found, *table_witness.of_tables(placed), *_marks_in(words, label))
 

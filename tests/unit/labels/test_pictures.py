@@ -181,3 +181,25 @@ def test_words_of_a_tree_or_of_a_drawing_with_its_mark_are_no_text() -> None:
     lines = text_layer.read(page).lines
     assert told(pdf, [block(Kind.TEXT, (60, 100, 300, 150), lines)]) == [("", "140")]
     assert told(pdf, [block(Kind.FIGURE, (90, 95, 220, 150)), block(Kind.DRAWN, (60, 100, 300, 150), lines[:0])]) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown", "counts"),
+    [
+        ((), (300, 12, 380, 42), 0),
+        ((0, 400, 400, 420), (), 0),
+        ((), (50, 40, 350, 90), 1),
+        ((50, 40, 350, 90), (), 1),
+        ((60, 100, 100, 140), (60, 100, 100, 140), 0),
+    ],
+    ids=["a logo put in", "a band taken out", "put in over words", "taken out with words", "seen alike"],
+)
+def test_a_picture_that_layout_analysis_sees_otherwise_speaks_against_a_page_where_it_holds_words(
+    seen: Box | tuple[()], shown: Box | tuple[()], counts: int
+) -> None:
+    lines = text_layer.read(sheet()[0]).lines
+    blocks = [PageBlock(Kind.TEXT, line.box, (line,)) for line in lines]
+    figures = [PageBlock(Kind.FIGURE, seen)] if seen else []
+    on_page = pictures.Shown((shown,) if shown else ())
+    kept, otherwise = pictures.in_place([*blocks[:2], *figures, *blocks[2:]], on_page, lines)
+    assert (sum(block.kind is Kind.FIGURE for block in kept), len(otherwise)) == (int(bool(shown)), counts)

@@ -28,6 +28,7 @@ const DOUBTS = [
   "lines that go on below are apart in the label",
   "lines stand before what is above them, or to their left",
   "text that goes on is cut by what stands elsewhere",
+  "words have other neighbours than on the page's lines and in the order in which it draws them",
   "paragraphs go over the gap between columns and back",
   "values are parted from the names beside them",
   "cells stand in another row or column on the page",
