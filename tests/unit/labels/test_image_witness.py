@@ -84,7 +84,7 @@ def test_two_letters_exchanged_are_seen_among_others_that_are_right() -> None:
 @needs_models
 @pytest.mark.parametrize("pair", ["eo", "ae", "nu", "tl"])
 def test_two_letters_exchanged_are_seen_beside_capitals_that_are_right(pair: str) -> None:
-    one, other = pair
+    one, other = pair[0], pair[1]
     found = image_witness.read_page(
         made(lambda letter: {one: other, other: one}.get(letter, letter), "Every Allotment")[0]
     )
