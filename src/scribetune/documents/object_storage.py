@@ -305,13 +305,12 @@ def _copy(client: Any, place: Stored, wanted: _Object, target: Path, stop: threa
     cut = _cut()
     for attempt in range(_ATTEMPTS):
         try:
-            _fetch(client, place, wanted, part, stop)
+            if not _fetch(client, place, wanted, part, stop):
+                return None
             break
         except cut:
             if attempt == _ATTEMPTS - 1 or stop.wait(2.0**attempt):
                 raise
-    if stop.is_set() and part.stat().st_size < wanted.bytes:
-        return None
     if (size := part.stat().st_size) != wanted.bytes:
         part.unlink()
         raise UserError(
@@ -323,14 +322,16 @@ def _copy(client: Any, place: Stored, wanted: _Object, target: Path, stop: threa
     return _Copy(wanted.etag, wanted.bytes, target.lstat().st_mtime_ns)
 
 
-def _fetch(client: Any, place: Stored, wanted: _Object, part: Path, stop: threading.Event) -> None:
-    """Read what a part of an object lacks, and nothing of another version of it."""
+def _fetch(client: Any, place: Stored, wanted: _Object, part: Path, stop: threading.Event) -> bool:
+    """Read what a part of an object lacks, and nothing of another version; tell whether it was read to its end."""
     from botocore.exceptions import BotoCoreError
 
     part.touch()
     done = part.stat().st_size
-    if done >= wanted.bytes > 0 or stop.is_set():
-        return
+    if done >= wanted.bytes > 0:
+        return True
+    if stop.is_set():
+        return False
     from_there = {"Range": f"bytes={done}-"} if done else {}
     answer = client.get_object(Bucket=place.bucket, Key=wanted.key, IfMatch=wanted.etag, **from_there)
     try:
@@ -340,13 +341,14 @@ def _fetch(client: Any, place: Stored, wanted: _Object, part: Path, stop: thread
             for block in answer["Body"].iter_chunks(_BLOCK_BYTES):
                 stream.write(block)
                 if stop.is_set():
-                    return
+                    return False  # whether more would have come, and its checksum, is not known
             stream.flush()
             os.fsync(stream.fileno())
     except BotoCoreError as error:
         if not isinstance(error, _cut()):
             part.unlink(missing_ok=True)  # its checksum is wrong
         raise
+    return True
 
 
 def _cut() -> tuple[type[Exception], ...]:

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import itertools
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -216,6 +217,21 @@ def test_an_answer_of_the_wrong_size_is_no_copy(storage: Storage, monkeypatch: p
     with pytest.raises(UserError, match=r"gave \d+ bytes of an object that has \d+"):
         update()
     assert copies() == {}
+
+
+def test_a_copy_that_is_stopped_behind_its_last_known_byte_is_not_believed(tmp_path: Path) -> None:
+    """Another one failed meanwhile: whether more bytes would have come is not known."""
+    stop = threading.Event()
+
+    def blocks(_: int) -> Iterator[bytes]:
+        stop.set()
+        yield b"second"
+
+    answer = {"Body": SimpleNamespace(iter_chunks=blocks), "ResponseMetadata": {"HTTPStatusCode": 200}}
+    client = SimpleNamespace(get_object=lambda **_: answer)
+    place: Any = SimpleNamespace(bucket="bucket")
+    wanted: Any = SimpleNamespace(key="in/b", etag="e", bytes=6)
+    assert not object_storage._fetch(client, place, wanted, tmp_path / "part", stop)
 
 
 def test_a_full_disk_is_said_as_everywhere(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
