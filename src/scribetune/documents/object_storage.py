@@ -341,7 +341,9 @@ def _fetch(client: Any, place: Stored, wanted: _Object, part: Path, stop: thread
             for block in answer["Body"].iter_chunks(_BLOCK_BYTES):
                 stream.write(block)
                 if stop.is_set():
-                    return False  # whether more would have come, and its checksum, is not known
+                    if stream.tell() >= wanted.bytes:  # more may have come, and its checksum is not known
+                        part.unlink()
+                    return False
             stream.flush()
             os.fsync(stream.fileno())
     except BotoCoreError as error:

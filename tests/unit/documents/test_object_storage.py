@@ -232,6 +232,7 @@ def test_a_copy_that_is_stopped_behind_its_last_known_byte_is_not_believed(tmp_p
     place: Any = SimpleNamespace(bucket="bucket")
     wanted: Any = SimpleNamespace(key="in/b", etag="e", bytes=6)
     assert not object_storage._fetch(client, place, wanted, tmp_path / "part", stop)
+    assert not (tmp_path / "part").exists()
 
 
 def test_a_full_disk_is_said_as_everywhere(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
