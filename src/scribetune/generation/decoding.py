@@ -189,7 +189,7 @@ class Decoder:
         """Record the step; what its rehearsal wrote is taken back (the cache gets the same values again)."""
         state = (self._tokens, self._log_probabilities, self._lengths, self._positions, self._recent)
         before = [tensor.clone() for tensor in state]
-        stream = torch.cuda.Stream(priority=-1)  # type: ignore[no-untyped-call]
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         try:
             if not self._graphs:  # what is set up at its first use must not be set up while recording
@@ -203,7 +203,7 @@ class Decoder:
                 self._pool = torch.cuda.graph_pool_handle()
             graph = torch.cuda.CUDAGraph()
             # Other threads prepare pages meanwhile; what they do on the CPU must not end the recording.
-            with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
                 self._compute(rows, view)
         except RuntimeError:
             for tensor, value in zip(state, before, strict=True):

@@ -391,6 +391,7 @@ class PageTrainer(SFTTrainer):
         if log.finished:
             self.control.should_training_stop = True
         if log.finished or self._checkpoint_due(step):
+            self._tell_row()  # the clock may have struck since it was asked for: a checkpoint holds every row
             self._read()
             self._save_checkpoint(model, trial)
 
